@@ -1,0 +1,2 @@
+/* Stands in for a folder that has no sources. */
+typedef int chainsi_empty;
