@@ -1,0 +1,71 @@
+/* The calling side: connections to one address, kept alive and reused (the most recent first,
+ * CHAINSI_MAX_IDLE at most). The thread that calls writes and reads itself; there are no others. */
+#ifndef CHAINSI_RPC_CLIENT_H
+#define CHAINSI_RPC_CLIENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "rpc/address.h"
+#include "rpc/http.h"
+
+typedef struct chainsi_client chainsi_client; /* any thread */
+
+/* A client for an address as rpc/address.h reads it; connects to nothing yet. NULL with a reason:
+ * no address, or https in a program without rpc/tls.h's engine. */
+chainsi_client *chainsi_client_new(const char *address, char *why, size_t why_size);
+/* Closes what is idle. No exchange may be running. NULL is allowed. */
+void chainsi_client_free(chainsi_client *client);
+/* Closes the idle connections, as before a long pause. */
+void chainsi_client_close_idle(chainsi_client *client);
+
+typedef struct chainsi_client_request {
+    const char *method; /* "POST" */
+    const char *path;   /* "/run_remote", behind the address's own path */
+    /* Complete lines "Name: value\r\n"; NULL if there are none. Host, Content-Length and Connection
+     * are the client's. */
+    const char *headers;
+    size_t headers_size;
+    const void *body; /* NULL: none */
+    size_t body_size;
+    int64_t deadline_ns;                /* CHAINSI_NEVER: none */
+    size_t max_body;                    /* of the response, bytes; 0: CHAINSI_MAX_BODY */
+    const chainsi_interrupt *interrupt; /* NULL: none */
+    bool fresh; /* use no kept connection: after NOT_STARTED of a call that should find another
+                   replica */
+} chainsi_client_request;
+
+typedef struct chainsi_client_response {
+    int status;               /* 200 to 599 */
+    const char *content_type; /* "" if there is none */
+    char *body;               /* in the arena, mutable, a NUL behind it; never NULL */
+    size_t body_size;
+    chainsi_http_head head; /* slices into the arena */
+    int error; /* errno of what failed where the end is not ANSWERED, else 0. EAGAIN: the callee's
+                  queue is full */
+} chainsi_client_response;
+
+typedef enum chainsi_exchange_end {
+    CHAINSI_EXCHANGE_ANSWERED,      /* *response is filled */
+    CHAINSI_EXCHANGE_NOT_STARTED,   /* certainly not begun: may be sent again */
+    CHAINSI_EXCHANGE_MAYBE_STARTED, /* lost on the way or while it ran */
+    CHAINSI_EXCHANGE_DEADLINE,
+    CHAINSI_EXCHANGE_INTERRUPTED,
+    CHAINSI_EXCHANGE_PROTOCOL, /* what came back is no HTTP, or larger than max_body */
+} chainsi_exchange_end;
+
+/* Sends a request and reads the answer to it into the arena, where its parts live as long as the
+ * arena's contents. Blocks until then, or until deadline or interrupt; on any end but ANSWERED the
+ * connection is closed, which is how the callee learns, and why holds a sentence. A kept connection
+ * that turns out to be closed is replaced by a fresh one without a word, where it is certain that
+ * nothing started. Any thread, many at once. */
+chainsi_exchange_end chainsi_client_exchange(chainsi_client *client,
+                                             const chainsi_client_request *request,
+                                             chainsi_arena *arena,
+                                             chainsi_client_response *response, char *why,
+                                             size_t why_size);
+
+#endif

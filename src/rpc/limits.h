@@ -1,0 +1,44 @@
+/* Every size, count and time that the other end of a connection could otherwise choose freely. */
+#ifndef CHAINSI_RPC_LIMITS_H
+#define CHAINSI_RPC_LIMITS_H
+
+enum {
+    /* A request line or status line, bytes without its CRLF. A longer one is answered with 414. */
+    CHAINSI_MAX_START_LINE = 8 * 1024,
+    /* Header lines of a head, and bytes of the whole head up to and including its empty line. More
+     * is answered with 431. */
+    CHAINSI_MAX_HEADERS = 64,
+    CHAINSI_MAX_HEAD = 64 * 1024,
+    /* A method's name; a longer one is answered with 501. */
+    CHAINSI_MAX_METHOD = 32,
+    /* A body, bytes, where nobody says otherwise. A larger one is answered with 413. */
+    CHAINSI_MAX_BODY = 64 * 1024 * 1024,
+    /* All chunk extensions of one body together, and all lines behind the last chunk, bytes. */
+    CHAINSI_MAX_CHUNK_EXTENSIONS = 16 * 1024,
+    CHAINSI_MAX_TRAILERS = 8 * 1024,
+    /* Interim (1xx) answers that the calling side skips before the one that counts. */
+    CHAINSI_MAX_INTERIM = 8,
+
+    /* The serving side waits this long for the rest of a request that has begun, from its first
+     * byte. */
+    CHAINSI_REQUEST_TIMEOUT_MS = 30 * 1000,
+    /* A refused request's rest is read and dropped for this long and up to this many bytes, so that
+     * the refusal reaches a caller that is still sending. */
+    CHAINSI_LINGER_MS = 2 * 1000,
+    CHAINSI_LINGER_BYTES = 16 * 1024 * 1024,
+    /* The time a caller has to read an answer: this, plus the time the answer takes at the slowest
+     * rate that is put up with, bytes a second. */
+    CHAINSI_SEND_TIMEOUT_MS = 30 * 1000,
+    CHAINSI_SEND_SLOWEST_RATE = 64 * 1024,
+    /* Connections that one server holds, busy and idle; beyond, the one that is idle for longest is
+     * closed. Lowered to half of what RLIMIT_NOFILE allows. */
+    CHAINSI_MAX_CONNECTIONS = 4096,
+    /* Calls that wait inside a server that accepts eagerly; beyond, 429. */
+    CHAINSI_MAX_WAITING = 256,
+    /* Connections that the calling side keeps for reuse, for one address. */
+    CHAINSI_MAX_IDLE = 64,
+    /* The kernel's queue of a listening socket (which lowers it to net.core.somaxconn). */
+    CHAINSI_BACKLOG = 4096,
+};
+
+#endif
