@@ -1,0 +1,20 @@
+/* The verbs of the command line, in the order of help. A new verb is a new file and a line here. */
+#include <string.h>
+
+#include "cli/verb.h"
+
+#define VERBS(DO) DO(check)
+
+#define DECLARE(name) extern const chainsi_verb chainsi_verb_##name;
+VERBS(DECLARE)
+
+#define POINT(name) &chainsi_verb_##name,
+const chainsi_verb *const chainsi_verbs[] = { VERBS(POINT) NULL };
+
+const chainsi_verb *chainsi_verb_find(const char *name)
+{
+    for (const chainsi_verb *const *verb = chainsi_verbs; *verb; verb++)
+        if (!strcmp((*verb)->name, name))
+            return *verb;
+    return NULL;
+}
