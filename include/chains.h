@@ -7,16 +7,19 @@
  * to a fake is decided when the program is linked.
  *
  * Conventions of this header
- *   Status     Fallible functions return a chains_status; CHAINS_OK is 0. Outputs are written on
- * success only. Memory     What a function hands out lives as long as the chains_ctx that it was
- * given, and is freed with it. There is nothing for the author to free. Allocation never returns
- * NULL: a process that is out of memory ends. Threads    A chains_ctx belongs to the thread that
- * runs the call it was made for. Only chains_cancelled, chains_remaining_ms and chains_log may be
- * called with it from other threads. The exception is the ctx given to `name_new`, which may be
- * kept in `self` and used by all calls at once. Blocking   Functions that wait say so. All others
- * return at once. NULL       No pointer argument may be NULL unless its description says what NULL
- * means. Names      What ends in an underscore is used by the macros here and may change; do not
- * write it yourself.
+ *   Status    Fallible functions return a chains_status; CHAINS_OK is 0. Outputs are written on
+ *             success only.
+ *   Memory    What a function hands out lives as long as the chains_ctx that it was given, and is
+ *             freed with it. There is nothing for the author to free. Allocation never returns
+ *             NULL: a process that is out of memory ends.
+ *   Threads   A chains_ctx belongs to the thread that runs the call it was made for. Only
+ *             chains_cancelled, chains_remaining_ms and chains_log may be called with it from other
+ *             threads. The exception is the ctx given to `name_new`, which may be kept in `self`
+ *             and used by all calls at once.
+ *   Blocking  Functions that wait say so. All others return at once.
+ *   NULL      No pointer argument may be NULL unless its description says what NULL means.
+ *   Names     What ends in an underscore is used by the macros here and may change; do not write it
+ *             yourself.
  *
  * The header is C11 with GNU attributes, and C++11 or later. In C++ include Chainlet headers inside
  * extern "C" { }.
@@ -47,7 +50,7 @@ extern "C" {
 #define CHAINS_ANNOTATE_(text)
 #endif
 
-/* ------------------------------------------------------------------------------------------------
+/* ----------------------------------------------------------------------------------------------
  * status and errors */
 
 /** How a call ended. The codes and their numbers are gRPC's canonical ones (google.rpc.Code). */
@@ -101,11 +104,12 @@ typedef struct chains_error {
 } chains_error;
 
 /**
- * Records a failure on ctx and returns its status, so that `return chains_fail(ctx,
- * CHAINS_NOT_FOUND, "no %s", name);` leaves a method. In `name_new` write `chains_fail(...); return
- * NULL;`. The first failure recorded on a ctx is the one that travels; later ones of the same call
- * replace it only if it was taken care of (the method went on and failed for another reason). Does
- * not block. status  any but CHAINS_OK (taken for CHAINS_INTERNAL)
+ * Records a failure on ctx and returns its status, so that
+ * `return chains_fail(ctx, CHAINS_NOT_FOUND, "no %s", name);` leaves a method. In `name_new` write
+ * `chains_fail(...); return NULL;`. The first failure recorded on a ctx is the one that travels;
+ * later ones of the same call replace it only if it was taken care of (the method went on and
+ * failed for another reason). Does not block.
+ *   status  any but CHAINS_OK (taken for CHAINS_INTERNAL)
  *   ...     a printf format and its arguments: one sentence for the caller
  */
 #define chains_fail(ctx, status, ...)                                                              \
@@ -131,7 +135,7 @@ chains_status chains_fail_(chains_ctx *ctx, chains_status status, const char *fi
 chains_status chains_passed_(chains_status status, const char *file, int line,
                              const char *function);
 
-/* ------------------------------------------------------------------------------------------------------------
+/* ----------------------------------------------------------------------------------------------
  * memory */
 
 /** Memory of size bytes, zeroed and aligned for any type, that lives as long as ctx. Never NULL. A
@@ -159,7 +163,7 @@ void *chains_grow_(chains_ctx *ctx, const void *items, size_t count, size_t item
 void *chains_array_(chains_ctx *ctx, size_t count, size_t item_size) CHAINS_MALLOC_;
 size_t chains_find_(const void *entries, size_t count, size_t entry_size, const char *key);
 
-/* -------------------------------------------------------------------------------------------------------------
+/* ----------------------------------------------------------------------------------------------
  * types */
 
 /** Bytes that are no text. Base64 in JSON, raw in MessagePack. data may be NULL when size is 0. */
@@ -233,12 +237,14 @@ size_t chains_dtype_size(chains_dtype dtype);
 
 /**
  * Declares a map type with text keys: `CHAINS_MAP(double, weights);` is `struct weights { struct
- * weights_entry { const char *key; double value; } *items; size_t count; }`, and weights
- * weights_new(chains_ctx *ctx, size_t count)              count entries to fill, keys NULL until
- * then double *weights_get(const weights *map, const char *key)        the value, inside the map;
- * NULL if there is none void weights_put(chains_ctx *ctx, weights *map, const char *key, double
- * value)   sets or appends; key isn't copied Entries keep the order in which they came. get and put
- * look through all entries.
+ * weights_entry { const char *key; double value; } *items; size_t count; }`, and
+ *   weights weights_new(chains_ctx *ctx, size_t count)
+ *       count entries to fill, keys NULL until then
+ *   double *weights_get(const weights *map, const char *key)
+ *       the value, inside the map; NULL if there is none
+ *   void weights_put(chains_ctx *ctx, weights *map, const char *key, double value)
+ *       sets or appends; key isn't copied
+ * Entries keep the order in which they came. get and put look through all entries.
  */
 #define CHAINS_MAP(T, name)                                                                        \
     struct name##_entry {                                                                          \
@@ -295,8 +301,8 @@ size_t chains_dtype_size(chains_dtype dtype);
     };                                                                                             \
     typedef struct name name
 
-/* ------------------------------------------------------------------- what is said about a field,
- * argument or enumerator */
+/* ----------------------------------------------------------------------------------------------
+ * what is said about a field, argument or enumerator */
 
 /** The value when it is left out of JSON: `int top_k CHAINS_DEFAULT(40)`. A constant expression or
  * initializer of the type. */
@@ -313,7 +319,7 @@ size_t chains_dtype_size(chains_dtype dtype);
 /** The name on the wire, where it should differ from the one in C. */
 #define CHAINS_NAME(text)   CHAINS_ANNOTATE_("name:" #text)
 
-/* ---------------------------------------------------------------------------------------------------------
+/* ----------------------------------------------------------------------------------------------
  * Chainlets */
 
 /** The options of a Chainlet. Zero is "unset" and means the default given here; -1 is none or
@@ -339,7 +345,7 @@ typedef struct chains_config {
         const char *
             base; /**< The image's base. Default: scratch, or Debian slim where packages need it. */
         const char *files[32]; /**< Files in the image, at the same relative path. */
-    } image;
+    } image;                   /**< What the Chainlet needs around it. */
     struct {
         const char *name;    /**< The variable. */
         const char *value;   /**< Its value. */
@@ -360,11 +366,11 @@ typedef struct chains_config {
         double
             scale_down_delay_s; /**< Seconds before a replica too many is stopped. Default 300. */
         double scale_to_zero_delay_s; /**< Seconds from the last call to none. Default 900. */
-    } autoscaling;
+    } autoscaling;                    /**< When replicas come and go. */
     struct {
         int max_size;    /**< Calls in a batch. Default 1: no batching. */
         int max_wait_us; /**< Microseconds that the first waits for more. Default 0. */
-    } batch;
+    } batch;             /**< Calls that arrive together and run as one; see name_run_batch. */
     int max_queue;    /**< Waiting calls. Default: twice the slots of max_replicas, at least 64. */
     int64_t max_body; /**< Bytes of a request. Default 64 MiB. */
     double start_timeout_s;    /**< Seconds until ready. Default 600. */
@@ -403,12 +409,15 @@ typedef struct chains_external_config {
 /**
  * Declares a Chainlet: `CHAINLET(phi_llm, .concurrency = 4);` is an opaque struct type and its
  * constant options, the fields of chains_config as designated initializers. Its functions are
- * declared by hand: phi_llm *phi_llm_new(chains_ctx *ctx, dependencies...)   NULL after
- * chains_fail; ctx lives until phi_llm_free returned chains_status phi_llm_run_remote(phi_llm
- * *self, chains_ctx *ctx, inputs..., outputs...) void phi_llm_free(phi_llm *self) chains_status
- * phi_llm_healthy(phi_llm *self, chains_ctx *ctx)      may be left out chains_status
- * phi_llm_run_batch(phi_llm *self, chains_ctx *const calls[], size_t count, ...)      may be left
- * out
+ * declared by hand:
+ *   phi_llm *phi_llm_new(chains_ctx *ctx, dependencies...)
+ *       NULL after chains_fail; ctx lives until phi_llm_free returned
+ *   chains_status phi_llm_run_remote(phi_llm *self, chains_ctx *ctx, inputs..., outputs...)
+ *   void phi_llm_free(phi_llm *self)
+ *   chains_status phi_llm_healthy(phi_llm *self, chains_ctx *ctx)
+ *       may be left out
+ *   chains_status phi_llm_run_batch(phi_llm *self, chains_ctx *const calls[], size_t count, ...)
+ *       may be left out
  */
 #define CHAINLET(...)          CHAINLET_(__VA_ARGS__, .abi_ = 1)
 /** Sets options of the calls from one Chainlet to another: `CHAINS_DEPENDS(poem_generator, phi_llm,
@@ -436,7 +445,7 @@ typedef struct chains_external_config {
         "external_config") = { __VA_ARGS__ }
 #endif
 
-/* -------------------------------------------------------------------------------------------------------
+/* ----------------------------------------------------------------------------------------------
  * concurrency */
 
 /**
@@ -494,8 +503,8 @@ typedef void (*chains_cancel_function)(void *argument);
  */
 void chains_on_cancel(chains_ctx *ctx, chains_cancel_function function, void *argument);
 
-/* ------------------------------------------------------------------------------------------ what
- * surrounds a Chainlet */
+/* ----------------------------------------------------------------------------------------------
+ * what surrounds a Chainlet */
 
 /** How much a line of the log matters. */
 typedef enum chains_log_level {
@@ -520,7 +529,7 @@ const char *chains_environment(const chains_ctx *ctx);
 /** The id of the request that this call belongs to; "" outside of one. Lives as long as ctx. */
 const char *chains_request_id(const chains_ctx *ctx);
 
-/* -------------------------------------------------------------------------------------------
+/* ----------------------------------------------------------------------------------------------
  * programs of one's own */
 
 /** A secret for chains_open. */
@@ -552,7 +561,7 @@ chains_ctx *chains_open(const chains_options *options);
  * is ignored. */
 void chains_close(chains_ctx *ctx);
 
-/* --------------------------------------------------------------------------------------------------------
+/* ----------------------------------------------------------------------------------------------
  * ready lists */
 
 CHAINS_LIST(bool, chains_bool_list);
