@@ -1,0 +1,68 @@
+# A thin front for CMake's presets (CMakePresets.json). `make help` lists what there is.
+#
+# Every target that builds first installs the packages of packages.txt that are missing, where it may; see cmake/bootstrap.
+
+PREFIX       ?= /usr/local
+DESTDIR      ?=
+FUZZ_SECONDS ?= 300
+
+# What `make format` touches. Headers that are wrong on purpose and expected outputs keep their columns.
+FORMATTED = git ls-files -z --cached --others --exclude-standard -- '*.c' '*.h' '*.cc' '*.cpp' \
+    ':!:*/bad/*' ':!:*/golden/*'
+
+.PHONY: all build demo test test-asan test-tsan bench fuzz install format format-check clean help
+.DEFAULT_GOAL := all
+
+all: build
+
+build: ## builds the library, build/chains and build/chainsd (the default)
+	@cmake/bootstrap build test bench
+	@cmake --preset dev --log-level=WARNING
+	@cmake --build --preset dev
+
+demo: ## builds, then transcribes real speech with the three Chainlets of examples/transcribe
+	@cmake/bootstrap
+	@$(MAKE) --no-print-directory build
+	@examples/transcribe/demo/run
+
+test: ## all tests of the dev preset, then unit tests and bad headers under ASan and UBSan
+	@cmake/bootstrap
+	@cmake/run_tests dev asan:unit,bad
+
+test-asan: ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
+	@cmake/bootstrap
+	@cmake/run_tests asan
+
+test-tsan: ## all tests under ThreadSanitizer
+	@cmake/bootstrap
+	@cmake/run_tests tsan
+
+bench: ## every program of bench/ in the release preset
+	@cmake/bootstrap
+	@cmake --preset release --log-level=WARNING
+	@cmake --build --preset release
+	@bench/run build-release
+
+fuzz: ## every fuzzer, FUZZ_SECONDS (300) each
+	@cmake/bootstrap build test bench
+	@cmake --preset fuzz --log-level=WARNING
+	@cmake --build --preset fuzz
+	@fuzz/run build-fuzz $(FUZZ_SECONDS)
+
+install: ## installs the release build below $(DESTDIR)$(PREFIX)
+	@cmake/bootstrap build test bench
+	@cmake --preset release --log-level=WARNING -DCMAKE_INSTALL_PREFIX='$(PREFIX)'
+	@cmake --build --preset release
+	DESTDIR='$(DESTDIR)' cmake --install build-release --prefix '$(PREFIX)'
+
+format: ## formats the sources
+	@$(FORMATTED) | xargs -0 clang-format -i
+
+format-check: ## fails, naming the places, where a source isn't formatted
+	@$(FORMATTED) | xargs -0 clang-format --dry-run --Werror
+
+clean: ## removes every build
+	rm -rf build build-release build-asan build-tsan build-fuzz
+
+help: ## this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
