@@ -88,7 +88,7 @@ void chainsi_arena_reset(chainsi_arena *arena)
 void *chainsi_arena_alloc_raw(chainsi_arena *arena, size_t size)
 {
     size = round_up(size);
-    if (!arena->blocks || size > (size_t)(arena->end - arena->next))
+    if (!arena->next || size > (size_t)(arena->end - arena->next))
         add_block(arena, size);
     void *data = arena->next;
     arena->next += size;
@@ -168,6 +168,12 @@ void chainsi_arena_adopt(chainsi_arena *to, chainsi_arena *from)
         to->blocks->older = from->blocks;
     }
     *from = (chainsi_arena){ 0 };
+}
+
+void chainsi_arena_lend(chainsi_arena *arena, void *memory, size_t size)
+{
+    arena->next = memory;
+    arena->end = arena->next + size;
 }
 
 size_t chainsi_arena_footprint(const chainsi_arena *arena)

@@ -44,6 +44,9 @@ char *chainsi_arena_printf(chainsi_arena *arena, const char *format, ...)
 bool chainsi_arena_extend(chainsi_arena *arena, void *data, size_t old_size, size_t new_size);
 /* Gives everything that `from` holds to `to`; `from` is empty afterwards. Pointers stay valid. */
 void chainsi_arena_adopt(chainsi_arena *to, chainsi_arena *from);
+/* Gives an empty arena memory of the caller's to begin with, aligned to 16: it is never freed by the
+ * arena, and must outlive it. */
+void chainsi_arena_lend(chainsi_arena *arena, void *memory, size_t size);
 /* Bytes in all blocks. */
 size_t chainsi_arena_footprint(const chainsi_arena *arena);
 

@@ -1,0 +1,237 @@
+/* A call, whatever its distance: starting or running it, attempts and retries, and handing over what came back.
+ *
+ * The callee's outputs go to a scratch struct in the ctx's memory, and from there to the caller's places: on success only, and for a started
+ * call in chains_wait. */
+#include <string.h>
+
+#include "runtime/callee.h"
+#include "runtime/error.h"
+#include "runtime/gather.h"
+#include "runtime/glue.h"
+#include "runtime/memory.h"
+#include "runtime/retry.h"
+#include "runtime/waiter.h"
+#include "schema/value.h"
+
+const chains_depends_config chainsi_depends_unset;
+
+enum { MOST_KEPT_BUFFER = 1024 * 1024 }; /* a thread's request buffer that grew larger is freed */
+
+/* A thread's buffer for encoded requests: calls made on it run one after the other. */
+static pthread_key_t buffer_key;
+static pthread_once_t buffer_once = PTHREAD_ONCE_INIT;
+static _Thread_local chainsi_buffer request_buffer;
+
+static void free_buffer(void *buffer)
+{
+    chainsi_buffer_done(buffer);
+}
+
+static void make_buffer_key(void)
+{
+    pthread_key_create(&buffer_key, free_buffer);
+}
+
+static chainsi_buffer *take_buffer(void)
+{
+    if (!request_buffer.data) {
+        pthread_once(&buffer_once, make_buffer_key);
+        pthread_setspecific(buffer_key, &request_buffer);
+    }
+    request_buffer.size = 0;
+    return &request_buffer;
+}
+
+static void put_buffer(chainsi_buffer *buffer)
+{
+    if (buffer->capacity > MOST_KEPT_BUFFER)
+        chainsi_buffer_done(buffer);
+}
+
+static void hand_over(const chainsi_interface *interface, const void *scratch,
+                      void *const outputs[])
+{
+    for (uint32_t i = 0; i < interface->output->field_count; i++) {
+        const chainsi_field *field = &interface->output->fields[i];
+        if (outputs[i])
+            memcpy(outputs[i], (const char *)scratch + field->offset, field->type->size);
+    }
+}
+
+/* Waits on this thread, unless the call is cancelled meanwhile. */
+static void pause_call(const chains_ctx *ctx, int64_t delay_ns)
+{
+    int64_t until = chainsi_now_ns() + delay_ns;
+    chainsi_waiter *waiter = chainsi_waiter_self();
+    while (chainsi_now_ns() < until && chainsi_context_stopped(ctx) == CHAINS_OK)
+        chainsi_waiter_wait(waiter, ctx, until);
+}
+
+static chains_status fail_stopped(chainsi_callee *callee, chains_ctx *ctx, chains_status stopped)
+{
+    return chainsi_error_set(ctx, stopped, callee->interface->name, "run_remote", NULL,
+                             stopped == CHAINS_CANCELLED
+                                 ? "the call to %s was cancelled"
+                                 : "the request's deadline passed before %s answered",
+                             callee->interface->name);
+}
+
+static chains_status fail_timeout(chainsi_callee *callee, chains_ctx *ctx)
+{
+    return chainsi_error_set(
+        ctx, CHAINS_DEADLINE_EXCEEDED, callee->interface->name, "run_remote", NULL,
+        "%s did not answer within %g ms (.timeout_ms of %s's calls to it)", callee->interface->name,
+        callee->options->timeout_ms, *ctx->chainlet ? ctx->chainlet : "this program");
+}
+
+static chains_status attempt_call(chainsi_callee *callee, chains_ctx *ctx, const void *input,
+                                  const chainsi_buffer *body, void *output, bool *not_started)
+{
+    double timeout_ms = callee->options->timeout_ms;
+    int64_t deadline_ns = ctx->deadline_ns;
+    if (timeout_ms > 0) {
+        int64_t limit = chainsi_deadline_after_ms(chainsi_now_ns(), timeout_ms);
+        if (limit < deadline_ns)
+            deadline_ns = limit;
+    }
+    *not_started = false;
+    chains_status status = chainsi_slots_take(&callee->in_flight, ctx, deadline_ns);
+    if (status == CHAINS_OK) {
+        status = callee->instance
+                     ? chainsi_local_attempt(callee->instance, ctx, input, output, deadline_ns)
+                     : chainsi_remote_attempt(callee->remote, ctx, body, output, deadline_ns,
+                                              not_started);
+        chainsi_slots_give(&callee->in_flight);
+        if (status == CHAINS_OK)
+            return CHAINS_OK;
+    }
+    /* Who gave up is told by the clock, whichever side noticed first. */
+    if (status == CHAINS_DEADLINE_EXCEEDED || status == CHAINS_CANCELLED) {
+        int64_t now = chainsi_now_ns();
+        if (deadline_ns < ctx->deadline_ns && now >= deadline_ns)
+            return fail_timeout(callee, ctx);
+        chains_status stopped = chainsi_context_stopped(ctx);
+        if (stopped != CHAINS_OK)
+            return fail_stopped(callee, ctx, stopped);
+    }
+    return status;
+}
+
+static chains_status run_attempts(chainsi_callee *callee, chains_ctx *ctx, const void *input,
+                                  const chainsi_buffer *body, void *output)
+{
+    chainsi_retry_state state = { 0 };
+    for (;;) {
+        chains_status stopped = chainsi_context_stopped(ctx);
+        if (stopped != CHAINS_OK)
+            return fail_stopped(callee, ctx, stopped);
+        bool not_started;
+        memset(output, 0, callee->interface->output->size);
+        chains_status status = attempt_call(callee, ctx, input, body, output, &not_started);
+        if (status == CHAINS_OK)
+            return CHAINS_OK;
+        int allowed = callee->options->retries;
+        if (callee->options->idempotent && allowed < 1 && status == CHAINS_UNAVAILABLE)
+            allowed = 1; /* one resend after "maybe started" */
+        int64_t left =
+            ctx->deadline_ns == CHAINSI_NEVER ? CHAINSI_NEVER : ctx->deadline_ns - chainsi_now_ns();
+        chainsi_retry_decision decision =
+            chainsi_retry_decide(&state, status, not_started, allowed, left, chainsi_random());
+        if (!decision.again)
+            return status;
+        if (decision.delay_ns > 0)
+            pause_call(ctx, decision.delay_ns);
+    }
+}
+
+/* A started call, in the memory of its job. */
+typedef struct started_call {
+    chainsi_callee *callee;
+    void *input;         /* a copy, for a local callee */
+    chainsi_buffer body; /* encoded, for a remote one; owned */
+    void *scratch;
+    void **outputs;
+} started_call;
+
+static chains_status run_started(chains_ctx *ctx, void *data)
+{
+    started_call *call = data;
+    return run_attempts(call->callee, ctx, call->input, &call->body, call->scratch);
+}
+
+static void finish_started(void *data)
+{
+    started_call *call = data;
+    hand_over(call->callee->interface, call->scratch, call->outputs);
+}
+
+static void discard_started(void *data)
+{
+    started_call *call = data;
+    chainsi_buffer_done(&call->body);
+}
+
+static chains_status start_call(chainsi_callee *callee, chains_ctx *ctx, const void *input,
+                                void *const outputs[])
+{
+    const chainsi_interface *interface = callee->interface;
+    chainsi_job *job = chainsi_job_new(ctx->gather);
+    started_call *call = chains_alloc(&job->ctx, sizeof *call);
+    call->callee = callee;
+    call->scratch = chains_alloc(&job->ctx, interface->output->size);
+    uint32_t count = interface->output->field_count;
+    call->outputs = chains_alloc(&job->ctx, (count + 1) * sizeof *call->outputs);
+    if (count)
+        memcpy(call->outputs, outputs, count * sizeof *outputs);
+    if (callee->instance) {
+        call->input = chains_alloc(&job->ctx, interface->input->size);
+        chainsi_codec_error why;
+        chains_status status = chainsi_value_check(interface->input, input, &why);
+        if (status != CHAINS_OK) {
+            status = chainsi_error_set(ctx->parent, CHAINS_INVALID_ARGUMENT, interface->name,
+                                       "run_remote", why.path, "%s: %s", why.path, why.message);
+            chainsi_context_done(&job->ctx);
+            return status;
+        }
+        chainsi_value_copy(interface->input, input, call->input, job->ctx.arena);
+    } else {
+        chains_status status =
+            chainsi_remote_encode(callee->remote, ctx->parent, input, &call->body);
+        if (status != CHAINS_OK) {
+            chainsi_context_done(&job->ctx);
+            return status;
+        }
+    }
+    job->run = run_started;
+    job->finish = finish_started;
+    job->discard = discard_started;
+    job->data = call;
+    chainsi_job_start(job);
+    return CHAINS_OK;
+}
+
+chains_status chainsi_call(void *self, chains_ctx *ctx, const void *input, void *const outputs[],
+                           void *stream)
+{
+    chainsi_callee *callee = self;
+    if (stream || callee->interface->stream_name)
+        return chainsi_error_set(ctx, CHAINS_UNIMPLEMENTED, callee->interface->name, "run_remote",
+                                 NULL, "%s has a stream, which this version can't carry",
+                                 callee->interface->name);
+    if (ctx->gather)
+        return start_call(callee, ctx, input, outputs);
+    void *scratch = chains_alloc(ctx, callee->interface->output->size);
+    chains_status status;
+    if (callee->instance) {
+        status = run_attempts(callee, ctx, input, NULL, scratch);
+    } else {
+        chainsi_buffer *body = take_buffer();
+        status = chainsi_remote_encode(callee->remote, ctx, input, body);
+        if (status == CHAINS_OK)
+            status = run_attempts(callee, ctx, input, body, scratch);
+        put_buffer(body);
+    }
+    if (status == CHAINS_OK)
+        hand_over(callee->interface, scratch, outputs);
+    return status;
+}

@@ -1,0 +1,64 @@
+/* What a Chainlet holds for each of its dependencies: where the calls go, and the options of this edge of the graph.
+ *
+ * A local instance is made once and may stand behind several callees; a remote is an address with its connections. */
+#ifndef CHAINSI_RUNTIME_CALLEE_H
+#define CHAINSI_RUNTIME_CALLEE_H
+
+#include "base/buffer.h"
+#include "runtime/context.h"
+#include "runtime/glue.h"
+#include "runtime/slots.h"
+
+/* A Chainlet that lives in this process. */
+typedef struct chainsi_instance {
+    const chainsi_node *node;
+    void *self;           /* what _new returned; owned unless the node is a fake's own */
+    chains_ctx ctx;       /* of _new: lives until _free has returned */
+    pthread_mutex_t lock; /* of ctx */
+    chainsi_slots slots;  /* .concurrency */
+} chainsi_instance;
+
+typedef struct chainsi_remote chainsi_remote;
+
+typedef struct chainsi_callee {
+    const chainsi_interface *interface;
+    const chains_depends_config *options; /* never NULL */
+    chainsi_instance *instance;           /* not owned; NULL: remote */
+    chainsi_remote *remote;               /* owned; NULL: local */
+    chainsi_slots in_flight;              /* .concurrency_limit */
+} chainsi_callee;
+
+/* Options with everything unset. */
+extern const chains_depends_config chainsi_depends_unset;
+
+/* One attempt in this process. ctx: the caller's, where a failure is recorded. output: a struct of interface->output, zeroed. */
+chains_status chainsi_local_attempt(chainsi_instance *instance, chains_ctx *ctx, const void *input,
+                                    void *output, int64_t deadline_ns);
+
+/* A remote for an address; NULL with a reason. name: of the Chainlet that calls, for messages. */
+chainsi_remote *chainsi_remote_new(const chainsi_interface *interface, const char *address,
+                                   char *why, size_t why_size);
+void chainsi_remote_free(chainsi_remote *remote);
+/* Encodes a request body; failures are recorded on ctx. */
+chains_status chainsi_remote_encode(const chainsi_remote *remote, chains_ctx *ctx,
+                                    const void *input, chainsi_buffer *body);
+/* One attempt over the network. *not_started: it certainly didn't begin to run. */
+chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
+                                     const chainsi_buffer *body, void *output, int64_t deadline_ns,
+                                     bool *not_started);
+
+/* Makes the instance of a node with these dependencies, calling _new; NULL with the failure recorded on ctx. Its memory is ctx's. */
+chainsi_instance *chainsi_instance_new(const chainsi_node *node, chains_ctx *ctx,
+                                       void *const callees[]);
+/* Calls _free, unless it is a fake's own, and ends its ctx. */
+void chainsi_instance_free(chainsi_instance *instance);
+/* Makes what a Chainlet holds for a dependency. Memory is ctx's; end it with chainsi_callee_done. instance or remote. */
+chainsi_callee *chainsi_callee_new(chains_ctx *ctx, const chainsi_interface *interface,
+                                   const chains_depends_config *options, chainsi_instance *instance,
+                                   chainsi_remote *remote);
+void chainsi_callee_done(chainsi_callee *callee);
+
+/* The address of a binding that isn't local: $CHAINS_<C_NAME>_URL, else the external's url; NULL: there is none. */
+const char *chainsi_binding_address(const chainsi_interface *interface);
+
+#endif

@@ -1,0 +1,33 @@
+/* Errors on contexts: recording, passing on, and adding the hops of their way. */
+#ifndef CHAINSI_RUNTIME_ERROR_H
+#define CHAINSI_RUNTIME_ERROR_H
+
+#include "runtime/context.h"
+#include "runtime/glue.h"
+
+/* Records an error that was not raised in the author's code: one hop, that says message. path may be NULL. Returns status. */
+chains_status chainsi_error_set(chains_ctx *ctx, chains_status status, const char *chainlet,
+                                const char *function, const char *path, const char *format, ...)
+    __attribute__((format(printf, 6, 7)));
+/* Records a copy of an error of elsewhere, as the outcome of a call that was made with ctx. Returns its status. */
+chains_status chainsi_error_pass(chains_ctx *ctx, const chains_error *error);
+/* Settles the error of ctx after the method described by `interface` has returned status with it: makes one if the method recorded
+ * none, and puts the method's own hop in front if the error came from a call that it made. */
+void chainsi_error_settle(chains_ctx *ctx, chains_status status,
+                          const chainsi_interface *interface);
+/* Copies ctx's error to `to` (a gather's parent), keeping whether it was raised there. Memory is copied. */
+void chainsi_error_move(chains_ctx *to, const chains_ctx *from);
+/* No error is recorded on ctx any more, and CHAINS_TRY of this thread won't note its place there. */
+void chainsi_error_forget(chains_ctx *ctx);
+/* As above for what CHAINS_TRY notes only: the thread goes on to other work. */
+void chainsi_error_leave_thread(void);
+
+/* The error body {"error": {...}} in JSON or MessagePack, appended to out. */
+struct chainsi_buffer;
+void chainsi_error_encode(const chains_error *error, const char *request_id, bool msgpack,
+                          struct chainsi_buffer *out);
+/* Reads such a body into memory of arena. False if it is none (a foreign error). */
+bool chainsi_error_decode(const char *body, size_t size, bool msgpack, chainsi_arena *arena,
+                          chains_error *error);
+
+#endif

@@ -1,0 +1,361 @@
+/* Gathers: chains_gather, chains_wait, chains_each, chains_spawn.
+ *
+ * Invariants: a job is DONE before its gather ends, and a gather ends before its parent ctx does (chainsi_gathers_end); outputs are written
+ * by the waiting thread only. */
+#include "runtime/gather.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "runtime/error.h"
+#include "runtime/memory.h"
+#include "runtime/pool.h"
+#include "runtime/waiter.h"
+
+enum { MOST_RUNNERS = 64 }; /* threads that one chains_each uses at once */
+
+struct chainsi_gather {
+    chains_ctx ctx; /* what the author holds */
+    chains_ctx *parent;
+    chainsi_gather *next; /* of the same parent */
+    bool all;             /* failures don't cancel */
+    bool ended;           /* waited for */
+    chains_status status; /* once ended */
+    chainsi_job **jobs;   /* in the order of starting */
+    size_t count, capacity;
+    size_t first_queued; /* no job before this one is QUEUED */
+    size_t unfinished;   /* guarded by the pool's lock */
+    bool failed;         /* a job failed and the rest was cancelled; guarded by the pool's lock */
+    chainsi_waiter *waiter; /* the thread that waits; guarded by the pool's lock */
+};
+
+static chains_ctx *make_gather(chains_ctx *ctx, bool all)
+{
+    chainsi_gather *gather = chains_alloc(ctx, sizeof *gather);
+    chainsi_context_init_child(&gather->ctx, ctx, false);
+    gather->ctx.gather = gather;
+    gather->parent = ctx;
+    gather->all = all;
+    gather->next = ctx->gathers;
+    ctx->gathers = gather;
+    return &gather->ctx;
+}
+
+chains_ctx *chains_gather(chains_ctx *ctx)
+{
+    return make_gather(ctx, false);
+}
+
+chains_ctx *chains_gather_all(chains_ctx *ctx)
+{
+    return make_gather(ctx, true);
+}
+
+chainsi_job *chainsi_job_new(chainsi_gather *gather)
+{
+    chainsi_job *job = chains_alloc(gather->parent, sizeof *job);
+    job->gather = gather;
+    chainsi_context_init_child(&job->ctx, &gather->ctx, true);
+    return job;
+}
+
+void chainsi_job_start(chainsi_job *job)
+{
+    chainsi_gather *gather = job->gather;
+    if (gather->count == gather->capacity) {
+        size_t capacity = gather->capacity ? gather->capacity * 2 : 16;
+        chainsi_job **jobs = chainsi_memory_array(gather->parent, capacity, sizeof *jobs);
+        if (gather->count)
+            memcpy(jobs, gather->jobs, gather->count * sizeof *jobs);
+        gather->jobs = jobs;
+        gather->capacity = capacity;
+    }
+    gather->jobs[gather->count++] = job;
+    gather->ended = false;
+    chainsi_pool_lock();
+    gather->unfinished++;
+    chainsi_pool_add(job);
+    chainsi_pool_unlock();
+}
+
+void chainsi_job_run(chainsi_job *job)
+{
+    chainsi_gather *gather = job->gather;
+    chains_status status = chainsi_context_stopped(&job->ctx);
+    if (status == CHAINS_OK)
+        status = job->run(&job->ctx, job->data);
+    else
+        chainsi_error_set(&job->ctx, status, job->ctx.chainlet, "chains_wait", NULL,
+                          status == CHAINS_CANCELLED ? "cancelled before it began"
+                                                     : "the deadline passed before it began");
+    chainsi_gathers_end(&job->ctx);
+    if (status != CHAINS_OK && (!job->ctx.failed || job->ctx.error.status != status))
+        chainsi_error_set(&job->ctx, status, job->ctx.chainlet, "", NULL,
+                          "returned %s without chains_fail", chains_status_name(status));
+    chainsi_error_leave_thread();
+    bool cancel = false;
+    chainsi_pool_lock();
+    job->status = status;
+    if (status != CHAINS_OK && !gather->all && !gather->failed) {
+        gather->failed = true;
+        cancel = gather->unfinished > 1;
+    }
+    /* Once this job counts as finished the gather may end with its memory: cancel before that. */
+    if (cancel) {
+        chainsi_pool_unlock();
+        chainsi_context_cancel(&gather->ctx);
+        chainsi_pool_lock();
+    }
+    job->state = CHAINSI_JOB_DONE;
+    if (--gather->unfinished == 0 && gather->waiter)
+        chainsi_waiter_wake(gather->waiter);
+    chainsi_pool_unlock();
+}
+
+/* The oldest job that is still queued, taken out of the queue; NULL. Locked. */
+static chainsi_job *take_queued(chainsi_gather *gather)
+{
+    for (; gather->first_queued < gather->count; gather->first_queued++) {
+        chainsi_job *job = gather->jobs[gather->first_queued];
+        if (job->state == CHAINSI_JOB_QUEUED) {
+            chainsi_pool_remove(job);
+            job->state = CHAINSI_JOB_RUNNING;
+            return job;
+        }
+    }
+    return NULL;
+}
+
+/* Waits until every job is DONE, running what is queued meanwhile. */
+static void wait_for_jobs(chainsi_gather *gather)
+{
+    bool cancelled = false;
+    chainsi_pool_lock();
+    while (gather->unfinished) {
+        chainsi_job *job = take_queued(gather);
+        if (job) {
+            chainsi_pool_unlock();
+            chainsi_job_run(job);
+            chainsi_pool_lock();
+            continue;
+        }
+        gather->waiter = chainsi_waiter_self();
+        chainsi_pool_unlock();
+        if (!cancelled && chainsi_context_stopped(&gather->ctx) != CHAINS_OK) {
+            cancelled = true;
+            chainsi_context_cancel(&gather->ctx);
+        }
+        /* Once cancelled there is nothing to watch for but the jobs. */
+        chainsi_waiter_wait(gather->waiter, cancelled ? NULL : &gather->ctx,
+                            cancelled ? CHAINSI_NEVER : gather->ctx.deadline_ns);
+        chainsi_pool_lock();
+    }
+    gather->waiter = NULL;
+    chainsi_pool_unlock();
+}
+
+static void adopt_memory(chains_ctx *to, chains_ctx *from)
+{
+    if (to->lock)
+        pthread_mutex_lock(to->lock);
+    chainsi_arena_adopt(to->arena, &from->own);
+    if (to->lock)
+        pthread_mutex_unlock(to->lock);
+}
+
+/* The job whose failure is the gather's: the first that wasn't merely cancelled because of another. NULL: all succeeded. */
+static chainsi_job *first_failure(const chainsi_gather *gather)
+{
+    chainsi_job *cancelled = NULL;
+    for (size_t i = 0; i < gather->count; i++) {
+        chainsi_job *job = gather->jobs[i];
+        if (job->status == CHAINS_OK)
+            continue;
+        if (job->status != CHAINS_CANCELLED)
+            return job;
+        if (!cancelled)
+            cancelled = job;
+    }
+    return cancelled;
+}
+
+chains_status chains_wait(chains_ctx *all)
+{
+    chainsi_gather *gather = all->gather;
+    assert(gather && "chains_wait is for what chains_gather gave");
+    if (gather->ended)
+        return gather->status;
+    wait_for_jobs(gather);
+    for (size_t i = 0; i < gather->count; i++) {
+        chainsi_job *job = gather->jobs[i];
+        if (job->status == CHAINS_OK && job->finish)
+            job->finish(job->data);
+        if (job->discard)
+            job->discard(job->data);
+        job->finish = NULL;
+        job->discard = NULL;
+    }
+    chainsi_job *failure = first_failure(gather);
+    gather->status = failure ? failure->status : CHAINS_OK;
+    if (failure) {
+        chainsi_error_move(&gather->ctx, &failure->ctx);
+        chainsi_error_move(gather->parent,
+                           &failure->ctx); /* last: CHAINS_TRY notes its place there */
+    }
+    for (size_t i = 0; i < gather->count; i++)
+        adopt_memory(gather->parent, &gather->jobs[i]->ctx);
+    gather->ended = true;
+    return gather->status;
+}
+
+chains_status chains_result(const chains_ctx *all, size_t i)
+{
+    const chainsi_gather *gather = all->gather;
+    assert(gather && "chains_result is for what chains_gather gave");
+    return gather->ended && i < gather->count ? gather->jobs[i]->status : CHAINS_OUT_OF_RANGE;
+}
+
+void chainsi_gathers_end(chains_ctx *ctx)
+{
+    for (chainsi_gather *gather = ctx->gathers; gather; gather = gather->next) {
+        if (gather->ended || !gather->count)
+            continue;
+        chainsi_context_cancel(&gather->ctx);
+        wait_for_jobs(gather);
+        for (size_t i = 0; i < gather->count; i++) {
+            chainsi_job *job = gather->jobs[i];
+            if (job->discard)
+                job->discard(job->data);
+            chainsi_context_done(&job->ctx);
+        }
+        gather->ended = true;
+        gather->status = CHAINS_CANCELLED;
+    }
+    ctx->gathers = NULL;
+}
+
+/* chains_spawn */
+
+typedef struct spawned {
+    chains_function function;
+    void *argument;
+} spawned;
+
+static chains_status run_spawned(chains_ctx *ctx, void *data)
+{
+    const spawned *call = data;
+    return call->function(ctx, call->argument);
+}
+
+chains_status chains_spawn(chains_ctx *all, chains_function function, const void *argument,
+                           size_t size)
+{
+    chainsi_gather *gather = all->gather;
+    assert(gather && "chains_spawn is for what chains_gather gave");
+    if (!all->process->generated) {
+        void *copy = size ? memcpy(chainsi_memory_raw(all, size), argument, size) : NULL;
+        return function(all, copy);
+    }
+    chainsi_job *job = chainsi_job_new(gather);
+    spawned *call = chains_alloc(&job->ctx, sizeof *call);
+    call->function = function;
+    if (size)
+        call->argument = memcpy(chainsi_memory_raw(&job->ctx, size), argument, size);
+    job->run = run_spawned;
+    job->data = call;
+    chainsi_job_start(job);
+    return CHAINS_OK;
+}
+
+/* chains_each */
+
+typedef struct each {
+    chains_step step;
+    void *user;
+    size_t count;
+    atomic_size_t next;
+    pthread_mutex_t lock;
+    /* The least step that failed by itself (count: none) and the ctx that has its error. Guarded by lock. */
+    size_t failed_at;
+    const chains_ctx *failed_on;
+} each;
+
+static chains_status run_step(chains_ctx *ctx, const each *steps, size_t i, chains_ctx **child)
+{
+    *child = chains_alloc(ctx, sizeof **child);
+    chainsi_context_init_child(*child, ctx, false);
+    chains_status status = steps->step(*child, steps->user, i);
+    chainsi_gathers_end(*child);
+    if (status != CHAINS_OK && (!(*child)->failed || (*child)->error.status != status))
+        chainsi_error_set(*child, status, ctx->chainlet, "", NULL,
+                          "step %zu returned %s without chains_fail", i,
+                          chains_status_name(status));
+    return status;
+}
+
+static chains_status run_steps(chains_ctx *ctx, void *data)
+{
+    each *steps = data;
+    for (;;) {
+        size_t i = atomic_fetch_add(&steps->next, 1);
+        if (i >= steps->count)
+            return CHAINS_OK;
+        chains_status stopped = chainsi_context_stopped(ctx);
+        if (stopped != CHAINS_OK)
+            return chainsi_error_set(ctx, stopped, ctx->chainlet, "chains_each", NULL,
+                                     "stopped before step %zu of %zu", i, steps->count);
+        chains_ctx *child;
+        chains_status status = run_step(ctx, steps, i, &child);
+        if (status == CHAINS_OK) {
+            chainsi_context_done(child);
+            continue;
+        }
+        pthread_mutex_lock(&steps->lock);
+        if (status != CHAINS_CANCELLED && i < steps->failed_at) {
+            steps->failed_at = i;
+            steps->failed_on = ctx;
+        }
+        pthread_mutex_unlock(&steps->lock);
+        chainsi_error_move(ctx, child);
+        chainsi_context_done(child);
+        return status;
+    }
+}
+
+/* The steps one after the other, on this thread. */
+static chains_status run_in_order(chains_ctx *ctx, const each *steps)
+{
+    for (size_t i = 0; i < steps->count; i++) {
+        chains_ctx *child;
+        chains_status status = run_step(ctx, steps, i, &child);
+        if (status != CHAINS_OK)
+            chainsi_error_move(ctx, child);
+        chainsi_context_done(child);
+        if (status != CHAINS_OK)
+            return status;
+    }
+    return CHAINS_OK;
+}
+
+chains_status chains_each(chains_ctx *ctx, size_t count, chains_step step, void *user)
+{
+    each steps = { .step = step, .user = user, .count = count, .failed_at = count };
+    if (!ctx->process->generated || count == 1)
+        return run_in_order(ctx, &steps);
+    pthread_mutex_init(&steps.lock, NULL);
+    chainsi_gather *gather = chains_gather(ctx)->gather;
+    size_t runners = count < MOST_RUNNERS ? count : MOST_RUNNERS;
+    for (size_t i = 0; i < runners; i++) {
+        chainsi_job *job = chainsi_job_new(gather);
+        job->run = run_steps;
+        job->data = &steps;
+        chainsi_job_start(job);
+    }
+    chains_status status = chains_wait(&gather->ctx);
+    pthread_mutex_destroy(&steps.lock);
+    if (steps.failed_on) {
+        status = steps.failed_on->error.status;
+        chainsi_error_move(ctx, steps.failed_on);
+    }
+    return status;
+}

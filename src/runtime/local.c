@@ -1,0 +1,232 @@
+/* Chainlets in this process: instances, and a call to one.
+ *
+ * The shim makes such a call mean what a deployed one does: a ctx of its own, a slot, the deadline, limits, scratch outputs and a hop in the trace. In
+ * strict programs it also guards the arguments (strict.c). */
+#include <assert.h>
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/callee.h"
+#include "runtime/error.h"
+#include "runtime/gather.h"
+#include "runtime/memory.h"
+#include "runtime/strict.h"
+#include "schema/value.h"
+
+static chains_status fail_value(chains_ctx *ctx, const chainsi_interface *interface,
+                                chains_status status, const char *what,
+                                const chainsi_codec_error *why)
+{
+    return chainsi_error_set(ctx, status, interface->name, "run_remote",
+                             status == CHAINS_INVALID_ARGUMENT ? why->path : NULL, "%s%s%s%s", what,
+                             why->path, *why->path ? ": " : "", why->message);
+}
+
+/* Runs the method with a ctx of its own, and records its failure on ctx. */
+static chains_status run_method(chainsi_instance *instance, chains_ctx *ctx, const void *input,
+                                void *output, int64_t deadline_ns)
+{
+    const chainsi_implementation *implementation = instance->node->implementation;
+    const chainsi_interface *interface = implementation->interface;
+    chains_ctx child;
+    /* Strict: the callee's memory goes when it returns, as it does in another process. */
+    bool strict = ctx->process->strict;
+    chainsi_context_init_child(&child, ctx, strict);
+    child.chainlet = interface->name;
+    child.config = interface->config;
+    if (deadline_ns < child.deadline_ns)
+        child.deadline_ns = deadline_ns;
+    if (*child.trace_id)
+        chainsi_random_hex(child.span_id, CHAINSI_SPAN_ID);
+    chainsi_guard *guard = strict ? chainsi_guard_new(interface, input, output) : NULL;
+    chains_status status =
+        implementation->run(instance->self, &child, guard ? chainsi_guard_input(guard) : input,
+                            guard ? chainsi_guard_output(guard) : output);
+    chainsi_gathers_end(&child);
+    if (guard) {
+        chains_status broken =
+            chainsi_guard_end(guard, &child, ctx->arena, status == CHAINS_OK ? output : NULL);
+        if (broken != CHAINS_OK)
+            status = broken;
+    }
+    if (status == CHAINS_OK && deadline_ns != CHAINSI_NEVER && chainsi_now_ns() >= deadline_ns)
+        status = chainsi_error_set(ctx, CHAINS_DEADLINE_EXCEEDED, interface->name, "run_remote",
+                                   NULL, "%s answered after its deadline", interface->name);
+    else if (status != CHAINS_OK) {
+        chainsi_error_settle(&child, status, interface);
+        chainsi_error_pass(ctx, &child.error);
+    }
+    chainsi_context_done(&child);
+    return status;
+}
+
+chains_status chainsi_local_attempt(chainsi_instance *instance, chains_ctx *ctx, const void *input,
+                                    void *output, int64_t deadline_ns)
+{
+    const chainsi_interface *interface = instance->node->implementation->interface;
+    chainsi_codec_error why;
+    if (chainsi_value_check(interface->input, input, &why) != CHAINS_OK)
+        return fail_value(ctx, interface, CHAINS_INVALID_ARGUMENT, "", &why);
+    chains_status status = chainsi_slots_take(&instance->slots, ctx, deadline_ns);
+    if (status != CHAINS_OK)
+        return chainsi_error_set(ctx, status, interface->name, "run_remote", NULL,
+                                 "no slot of %s was free in time", interface->name);
+    status = run_method(instance, ctx, input, output, deadline_ns);
+    chainsi_slots_give(&instance->slots);
+    if (status == CHAINS_OK && chainsi_value_check(interface->output, output, &why) != CHAINS_OK)
+        return fail_value(ctx, interface, CHAINS_INTERNAL, "its answer can't be sent: ", &why);
+    return status;
+}
+
+chainsi_instance *chainsi_instance_new(const chainsi_node *node, chains_ctx *ctx,
+                                       void *const callees[])
+{
+    const chainsi_interface *interface = node->implementation->interface;
+    chainsi_instance *instance = chains_alloc(ctx, sizeof *instance);
+    instance->node = node;
+    chainsi_context_init_child(&instance->ctx, ctx, true);
+    pthread_mutex_init(&instance->lock, NULL);
+    instance->ctx.lock = &instance->lock;
+    instance->ctx.chainlet = interface->name;
+    instance->ctx.config = interface->config;
+    int concurrency = interface->config ? interface->config->concurrency : 0;
+    chainsi_slots_init(&instance->slots, concurrency == 0 ? 1 : concurrency);
+    instance->self = node->implementation->create(&instance->ctx, callees);
+    if (instance->self) {
+        chainsi_error_forget(&instance->ctx);
+        return instance;
+    }
+    char function[256];
+    snprintf(function, sizeof function, "%s_new", interface->c_name);
+    if (!instance->ctx.failed)
+        chainsi_error_set(&instance->ctx, CHAINS_INTERNAL, interface->name, function, NULL,
+                          "%s returned NULL without chains_fail", function);
+    chainsi_error_pass(ctx, &instance->ctx.error);
+    chainsi_context_done(&instance->ctx);
+    chainsi_slots_done(&instance->slots);
+    pthread_mutex_destroy(&instance->lock);
+    return NULL;
+}
+
+void chainsi_instance_free(chainsi_instance *instance)
+{
+    if (!instance)
+        return;
+    instance->node->implementation->destroy(instance->self);
+    chainsi_context_done(&instance->ctx);
+    chainsi_slots_done(&instance->slots);
+    pthread_mutex_destroy(&instance->lock);
+}
+
+chainsi_callee *chainsi_callee_new(chains_ctx *ctx, const chainsi_interface *interface,
+                                   const chains_depends_config *options, chainsi_instance *instance,
+                                   chainsi_remote *remote)
+{
+    enum { DEFAULT_LIMIT = 300 };
+    chainsi_callee *callee = chains_alloc(ctx, sizeof *callee);
+    callee->interface = interface;
+    callee->options = options ? options : &chainsi_depends_unset;
+    callee->instance = instance;
+    callee->remote = remote;
+    int limit = callee->options->concurrency_limit;
+    chainsi_slots_init(&callee->in_flight, limit == 0 ? DEFAULT_LIMIT : limit);
+    return callee;
+}
+
+void chainsi_callee_done(chainsi_callee *callee)
+{
+    chainsi_remote_free(callee->remote);
+    chainsi_slots_done(&callee->in_flight);
+}
+
+const char *chainsi_binding_address(const chainsi_interface *interface)
+{
+    char name[256];
+    snprintf(name, sizeof name, "CHAINS_%s_URL", interface->c_name);
+    for (char *at = name; *at; at++)
+        *at = (char)toupper((unsigned char)*at);
+    const char *address = getenv(name);
+    if (address && *address)
+        return address;
+    return interface->external ? interface->external->url : NULL;
+}
+
+/* x_new and x_free as tests and other programs of one's own see them.
+ *
+ * What they hand to and fro is a callee, made without options of an edge: the Chainlet that is handed it gets a callee of its own for the edge. For a
+ * fake it is the struct of the fake's author, to which an instance is made here. */
+
+typedef struct handle {
+    chainsi_callee callee; /* first: a handle is a callee */
+    chainsi_callee **edges;
+    size_t edge_count;
+} handle;
+
+/* The instance for a fake's own struct. Each caller makes one: a fake has no slots to share. */
+static chainsi_instance *wrap_fake(const chainsi_node *node, chains_ctx *ctx, void *self)
+{
+    chainsi_instance *instance = chains_alloc(ctx, sizeof *instance);
+    instance->node = node;
+    instance->self = self;
+    chainsi_slots_init(&instance->slots, -1);
+    return instance;
+}
+
+void *chainsi_local_new(const chainsi_node *node, chains_ctx *ctx, void *const dependencies[])
+{
+    const chainsi_interface *interface = node->implementation->interface;
+    ctx->process->generated = true;
+    if (node->fake) /* its author's own _new, or the generated one, is called by its own name */
+        return node->implementation->create(ctx, dependencies);
+    handle *made = chains_alloc(ctx, sizeof *made);
+    made->edges = chains_alloc(ctx, (node->dependency_count + 1) * sizeof *made->edges);
+    for (size_t i = 0; i < node->dependency_count; i++) {
+        const chainsi_binding *binding = &node->dependencies[i];
+        if (!dependencies[i]) {
+            if (!ctx->failed)
+                chainsi_error_set(ctx, CHAINS_INVALID_ARGUMENT, interface->name, "", NULL,
+                                  "%s_new was given NULL for '%s'", interface->c_name,
+                                  binding->interface->c_name);
+            return NULL;
+        }
+        chainsi_instance *instance = binding->local->fake
+                                         ? wrap_fake(binding->local, ctx, dependencies[i])
+                                         : ((chainsi_callee *)dependencies[i])->instance;
+        made->edges[made->edge_count++] =
+            chainsi_callee_new(ctx, binding->interface, binding->options, instance, NULL);
+    }
+    chainsi_instance *instance = chainsi_instance_new(node, ctx, (void *const *)made->edges);
+    if (!instance)
+        return NULL;
+    made->callee.interface = interface;
+    made->callee.options = &chainsi_depends_unset;
+    made->callee.instance = instance;
+    chainsi_slots_init(&made->callee.in_flight, -1);
+    return made;
+}
+
+void chainsi_local_free(const chainsi_node *node, void *self)
+{
+    if (!self)
+        return;
+    if (node->fake) {
+        node->implementation->destroy(self);
+        return;
+    }
+    handle *made = self;
+    chainsi_instance_free(made->callee.instance);
+    for (size_t i = 0; i < made->edge_count; i++)
+        chainsi_callee_done(made->edges[i]);
+    chainsi_callee_done(&made->callee);
+}
+
+chains_status chainsi_local_healthy(const chainsi_node *node, void *self, chains_ctx *ctx)
+{
+    const chainsi_implementation *implementation = node->implementation;
+    if (!implementation->healthy)
+        return CHAINS_OK;
+    return implementation->healthy(node->fake ? self : ((chainsi_callee *)self)->instance->self,
+                                   ctx);
+}

@@ -1,0 +1,104 @@
+/* The pool. Threads are detached; they hold nothing that must be freed at the program's end, and are never waited for: whoever waits for a
+ * job waits for the job. */
+#include "runtime/pool.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <time.h>
+
+enum {
+    MOST_THREADS = 320, /* a dependency's default .concurrency_limit, and some */
+    IDLE_SECONDS = 10,
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t work = PTHREAD_COND_INITIALIZER;
+static chainsi_job *first, *last;
+static int threads, idle, queued;
+
+void chainsi_pool_lock(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+void chainsi_pool_unlock(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+void chainsi_pool_remove(chainsi_job *job)
+{
+    if (job->previous)
+        job->previous->next = job->next;
+    else
+        first = job->next;
+    if (job->next)
+        job->next->previous = job->previous;
+    else
+        last = job->previous;
+    job->next = job->previous = NULL;
+    queued--;
+}
+
+static bool wait_for_work(void)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += IDLE_SECONDS;
+    idle++;
+    int failure = 0;
+    while (!first && failure != ETIMEDOUT)
+        failure = pthread_cond_timedwait(&work, &lock, &until);
+    idle--;
+    return first != NULL;
+}
+
+static void *serve_pool(void *unused)
+{
+    (void)unused;
+    pthread_mutex_lock(&lock);
+    while (first || wait_for_work()) {
+        chainsi_job *job = first;
+        chainsi_pool_remove(job);
+        job->state = CHAINSI_JOB_RUNNING;
+        pthread_mutex_unlock(&lock);
+        chainsi_job_run(job);
+        pthread_mutex_lock(&lock);
+    }
+    threads--;
+    pthread_mutex_unlock(&lock);
+    return NULL;
+}
+
+static void add_thread(void)
+{
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    /* Signals are the program's business, not the pool's. */
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_t thread;
+    if (pthread_create(&thread, &attributes, serve_pool, NULL) == 0)
+        threads++; /* else: the threads there are, or the one that waits, will run it */
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+}
+
+void chainsi_pool_add(chainsi_job *job)
+{
+    job->state = CHAINSI_JOB_QUEUED;
+    job->next = NULL;
+    job->previous = last;
+    if (last)
+        last->next = job;
+    else
+        first = job;
+    last = job;
+    queued++;
+    if (idle >= queued)
+        pthread_cond_signal(&work);
+    else if (threads < MOST_THREADS)
+        add_thread();
+}

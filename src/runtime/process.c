@@ -1,0 +1,161 @@
+/* What a program's contexts share. Secrets come through a descriptor, never through the environment or the command line, where others could read them: JSON, an
+ * object of texts. */
+#include "runtime/process.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "runtime/error.h"
+#include "schema/json.h"
+
+CHAINS_MAP(const char *, secret_map);
+
+enum { MOST_SECRETS = 1024 * 1024 }; /* bytes of the secrets' JSON */
+
+static const chainsi_type secrets_type = {
+    .kind = CHAINSI_MAP,
+    .size = sizeof(secret_map),
+    .item = &chainsi_type_string,
+    .entry_size = sizeof(struct secret_map_entry),
+    .value_offset = offsetof(struct secret_map_entry, value),
+};
+
+static bool read_all(int fd, chainsi_buffer *text)
+{
+    lseek(fd, 0, SEEK_SET); /* a memfd is read from its start; a pipe can't be and needn't */
+    for (;;) {
+        ssize_t got = read(fd, chainsi_buffer_reserve(text, 4096), 4096);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            return got == 0;
+        text->size += (size_t)got;
+        if (text->size > MOST_SECRETS)
+            return false;
+    }
+}
+
+static bool read_secrets(chainsi_process *process, const char *number, chainsi_arena *arena)
+{
+    chainsi_buffer text = { 0 };
+    secret_map map = { 0 };
+    chainsi_codec_error why = { .message = "it can't be read" };
+    int fd = atoi(number);
+    bool good =
+        read_all(fd, &text) && chainsi_json_decode(&secrets_type, (const char *)text.data,
+                                                   text.size, arena, &map, &why) == CHAINS_OK;
+    close(fd);
+    if (text.data)
+        explicit_bzero(text.data, text.capacity);
+    chainsi_buffer_done(&text);
+    if (!good) {
+        fprintf(stderr, "chains: secrets (CHAINS_SECRETS_FD=%s): %s\n", number, why.message);
+        return false;
+    }
+    chains_secret_value *secrets = chainsi_arena_array(arena, map.count + 1, sizeof *secrets);
+    for (size_t i = 0; i < map.count; i++)
+        secrets[i] = (chains_secret_value){ map.items[i].key, map.items[i].value };
+    process->secrets = secrets;
+    return true;
+}
+
+static bool read_log_level(chainsi_process *process, const char *text)
+{
+    static const char *const names[] = { "debug", "info", "warning", "error" };
+    for (int i = 0; i < 4; i++) {
+        if (!strcasecmp(names[i], text)) {
+            process->log_level = (chains_log_level)(CHAINS_DEBUG + i);
+            return true;
+        }
+    }
+    fprintf(stderr, "chains: CHAINS_LOG_LEVEL is '%s': expected debug, info, warning or error\n",
+            text);
+    return false;
+}
+
+bool chainsi_process_init(chainsi_process *process, const char *environment, chainsi_arena *arena)
+{
+    static const chains_secret_value none;
+    const char *set = getenv("CHAINS_ENVIRONMENT");
+    const char *assets = getenv("CHAINS_ASSETS_DIR");
+    const char *strict = getenv("CHAINS_STRICT");
+    *process = (chainsi_process){
+        .environment = set && *set ? set : environment,
+        .secrets = &none,
+        .assets_dir = assets && *assets ? assets : ".",
+        .log_level = CHAINS_INFO,
+        .strict = strict && *strict && strcmp(strict, "0") != 0,
+    };
+    const char *level = getenv("CHAINS_LOG_LEVEL");
+    if (level && *level && !read_log_level(process, level))
+        return false;
+    const char *secrets = getenv("CHAINS_SECRETS_FD");
+    if (secrets && *secrets) {
+        if (!read_secrets(process, secrets, arena))
+            return false;
+        unsetenv(
+            "CHAINS_SECRETS_FD"); /* the descriptor is closed, and no child should look for it */
+    }
+    return true;
+}
+
+const char *chainsi_secret_find(const chainsi_process *process, const char *name)
+{
+    for (const chains_secret_value *secret = process->secrets; secret->name; secret++)
+        if (!strcmp(secret->name, name))
+            return secret->value;
+    return NULL;
+}
+
+static bool names_secret(const chains_config *config, const char *name)
+{
+    for (size_t i = 0; i < sizeof config->secrets / sizeof *config->secrets && config->secrets[i];
+         i++)
+        if (!strcmp(config->secrets[i], name))
+            return true;
+    return false;
+}
+
+const char *chains_secret(chains_ctx *ctx, const char *name)
+{
+    if (ctx->config && !names_secret(ctx->config, name)) {
+        chains_fail_(ctx, CHAINS_PERMISSION_DENIED, "", 0, "chains_secret",
+                     "%s doesn't name the secret '%s' in its .secrets", ctx->chainlet, name);
+        return NULL;
+    }
+    const char *value = chainsi_secret_find(ctx->process, name);
+    if (!value)
+        chains_fail_(ctx, CHAINS_FAILED_PRECONDITION, "", 0, "chains_secret",
+                     "the secret '%s' is not set", name);
+    return value;
+}
+
+static bool names_asset(const chains_config *config, const char *path)
+{
+    for (size_t i = 0; i < sizeof config->assets / sizeof *config->assets && config->assets[i].path;
+         i++)
+        if (!strcmp(config->assets[i].path, path))
+            return true;
+    return false;
+}
+
+const char *chains_asset(chains_ctx *ctx, const char *path)
+{
+    if (ctx->config && !names_asset(ctx->config, path)) {
+        chains_fail_(ctx, CHAINS_PERMISSION_DENIED, "", 0, "chains_asset",
+                     "%s doesn't name the asset '%s' in its .assets", ctx->chainlet, path);
+        return NULL;
+    }
+    char *file = chains_printf(ctx, "%s/%s", ctx->process->assets_dir, path);
+    if (access(file, R_OK) != 0) {
+        chains_fail_(ctx, CHAINS_NOT_FOUND, "", 0, "chains_asset", "the asset '%s' is absent: %s",
+                     path, strerror(errno));
+        return NULL;
+    }
+    return file;
+}

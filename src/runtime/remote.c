@@ -1,0 +1,238 @@
+/* Chainlets in other processes, and external services: one attempt of a call over HTTP.
+ *
+ * Bodies are MessagePack between Chainlets, JSON to external services. The calling thread writes and reads itself; while it waits it watches its own caller's
+ * connection, so that a caller that leaves stops the whole tree below it. */
+#include <assert.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "rpc/client.h"
+#include "runtime/answer.h"
+#include "runtime/callee.h"
+#include "runtime/error.h"
+#include "runtime/memory.h"
+#include "runtime/process.h"
+#include "runtime/status.h"
+#include "runtime/waiter.h"
+#include "schema/json.h"
+#include "schema/msgpack.h"
+
+enum {
+    MOST_HEADERS = 4096, /* of a request, bytes */
+    MOST_FOREIGN = 500,  /* bytes of a foreign error body that are quoted */
+};
+
+struct chainsi_remote {
+    const chainsi_interface *interface;
+    chainsi_client *client; /* owned */
+    char *address;          /* owned */
+};
+
+chainsi_remote *chainsi_remote_new(const chainsi_interface *interface, const char *address,
+                                   char *why, size_t why_size)
+{
+    chainsi_client *client = chainsi_client_new(address, why, why_size);
+    if (!client)
+        return NULL;
+    chainsi_remote *remote = calloc(1, sizeof *remote);
+    char *copy = strdup(address);
+    if (!remote || !copy)
+        abort();
+    *remote = (chainsi_remote){ .interface = interface, .client = client, .address = copy };
+    return remote;
+}
+
+void chainsi_remote_free(chainsi_remote *remote)
+{
+    if (!remote)
+        return;
+    chainsi_client_free(remote->client);
+    free(remote->address);
+    free(remote);
+}
+
+chains_status chainsi_remote_encode(const chainsi_remote *remote, chains_ctx *ctx,
+                                    const void *input, chainsi_buffer *body)
+{
+    const chainsi_interface *interface = remote->interface;
+    chainsi_codec_error why;
+    chains_status status = interface->external
+                               ? chainsi_json_encode(interface->input, input, body, &why)
+                               : chainsi_msgpack_encode(interface->input, input, body, &why);
+    if (status != CHAINS_OK)
+        return chainsi_error_set(ctx, CHAINS_INVALID_ARGUMENT, interface->name, "run_remote",
+                                 why.path, "%s%s%s", why.path, *why.path ? ": " : "", why.message);
+    return CHAINS_OK;
+}
+
+/* The request's header lines, in text of MOST_HEADERS bytes; how many bytes, or 0 after a failure recorded on ctx. */
+static size_t write_headers(const chainsi_remote *remote, chains_ctx *ctx, int64_t deadline_ns,
+                            char *text)
+{
+    const chainsi_interface *interface = remote->interface;
+    const chains_external_config *external = interface->external;
+    size_t used = 0;
+#define ADD(...)                                                                                   \
+    do {                                                                                           \
+        int added = snprintf(text + used, MOST_HEADERS - used, __VA_ARGS__);                       \
+        if (added < 0 || (size_t)added >= MOST_HEADERS - used)                                     \
+            goto too_large;                                                                        \
+        used += (size_t)added;                                                                     \
+    } while (0)
+    if (external) {
+        ADD("Content-Type: application/json\r\nAccept: application/json\r\n");
+        if (external->secret) {
+            const char *secret = chainsi_secret_find(ctx->process, external->secret);
+            if (!secret) {
+                chainsi_error_set(ctx, CHAINS_FAILED_PRECONDITION, interface->name, "run_remote",
+                                  NULL, "the secret '%s', which %s needs, is not set",
+                                  external->secret, interface->name);
+                return 0;
+            }
+            if (strpbrk(secret, "\r\n")) {
+                chainsi_error_set(ctx, CHAINS_FAILED_PRECONDITION, interface->name, "run_remote",
+                                  NULL,
+                                  "the secret '%s' has a line break, which no header can carry",
+                                  external->secret);
+                return 0;
+            }
+            const char *scheme = external->auth ? external->auth : "";
+            ADD("Authorization: %s%s%s\r\n", scheme, *scheme ? " " : "", secret);
+        }
+    } else {
+        ADD("Content-Type: application/msgpack\r\nAccept: application/msgpack\r\n"
+            "X-Chains-Interface: %016" PRIx64 "\r\n",
+            interface->fingerprint);
+    }
+    if (*ctx->request_id)
+        ADD("X-Request-Id: %s\r\n", ctx->request_id);
+    if (*ctx->trace_id)
+        ADD("traceparent: 00-%s-%s-01\r\n", ctx->trace_id, ctx->span_id);
+    if (deadline_ns != CHAINSI_NEVER) {
+        int64_t left = deadline_ns - chainsi_now_ns();
+        ADD("X-Chains-Timeout-Ms: %" PRId64 "\r\n",
+            left > CHAINSI_NS_PER_MS ? left / CHAINSI_NS_PER_MS : 1);
+    }
+    return used;
+#undef ADD
+too_large:
+    chainsi_error_set(ctx, CHAINS_INVALID_ARGUMENT, interface->name, "run_remote", NULL,
+                      "the headers of the call to %s are larger than %d bytes", interface->name,
+                      MOST_HEADERS);
+    return 0;
+}
+
+static bool should_stop(void *user)
+{
+    chainsi_waiter_clear(chainsi_waiter_self());
+    return chainsi_context_stopped(user) != CHAINS_OK;
+}
+
+static bool is_msgpack(const char *content_type)
+{
+    return !strncmp(content_type, "application/msgpack", 19) ||
+           !strncmp(content_type, "application/x-msgpack", 21) ||
+           !strncmp(content_type, "application/vnd.msgpack", 23);
+}
+
+/* The failure that an answer other than 2xx stands for. */
+static chains_status pass_answer(chainsi_remote *remote, chains_ctx *ctx,
+                                 chainsi_client_response *response)
+{
+    const chainsi_interface *interface = remote->interface;
+    chains_error error;
+    bool msgpack = is_msgpack(response->content_type);
+    if (!interface->external &&
+        chainsi_error_decode(response->body, response->body_size, msgpack, ctx->arena, &error))
+        return chainsi_error_pass(ctx, &error);
+    chains_status status = chainsi_status_from_http(response->status);
+    if (status == CHAINS_OK)
+        status = CHAINS_UNKNOWN;
+    size_t quoted = response->body_size < MOST_FOREIGN ? response->body_size : MOST_FOREIGN;
+    while (quoted && strchr(" \t\r\n", response->body[quoted - 1]))
+        quoted--;
+    return chainsi_error_set(ctx, status, interface->name, "run_remote", NULL,
+                             "%s answered HTTP %d%s%.*s", interface->name, response->status,
+                             quoted ? ": " : "", (int)quoted, response->body);
+}
+
+static chains_status read_answer(chainsi_remote *remote, chains_ctx *ctx,
+                                 chainsi_client_response *response, void *output)
+{
+    const chainsi_interface *interface = remote->interface;
+    if (response->status < 200 || response->status > 299)
+        return pass_answer(remote, ctx, response);
+    chainsi_codec_error why;
+    chains_status status =
+        chainsi_answer_decode(interface, response->body, response->body_size,
+                              is_msgpack(response->content_type), ctx->arena, output, &why);
+    if (status != CHAINS_OK)
+        return chainsi_error_set(ctx, CHAINS_INTERNAL, interface->name, "run_remote", NULL,
+                                 "the answer of %s can't be read: %s%s%s (byte %zu)",
+                                 interface->name, why.path, *why.path ? ": " : "", why.message,
+                                 why.offset);
+    return CHAINS_OK;
+}
+
+chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
+                                     const chainsi_buffer *body, void *output, int64_t deadline_ns,
+                                     bool *not_started)
+{
+    const chainsi_interface *interface = remote->interface;
+    char headers[MOST_HEADERS];
+    size_t headers_size = write_headers(remote, ctx, deadline_ns, headers);
+    if (!headers_size)
+        return ctx->error.status;
+    /* Only a call that may be cancelled from elsewhere needs to be woken: one that was started, or whose caller has a connection. */
+    chainsi_interrupt interrupt = { .check = should_stop, .user = ctx };
+    const chains_ctx *connected = chainsi_context_connected(ctx);
+    interrupt.watch[interrupt.count].fd = chainsi_waiter_fd(chainsi_waiter_self());
+    interrupt.watch[interrupt.count++].events = POLLIN;
+    if (connected) {
+        interrupt.watch[interrupt.count].fd = connected->connection;
+        interrupt.watch[interrupt.count++].events = connected->connection_events;
+    }
+    const chains_external_config *external = interface->external;
+    chainsi_client_request request = {
+        .method = "POST",
+        .path = external && external->path ? external->path : "/run_remote",
+        .headers = headers,
+        .headers_size = headers_size,
+        .body = body->data,
+        .body_size = body->size,
+        .deadline_ns = deadline_ns,
+        .interrupt = &interrupt,
+    };
+    chainsi_client_response response;
+    char why[256];
+    const char *name = interface->name;
+    switch (
+        chainsi_client_exchange(remote->client, &request, ctx->arena, &response, why, sizeof why)) {
+    case CHAINSI_EXCHANGE_ANSWERED:
+        return read_answer(remote, ctx, &response, output);
+    case CHAINSI_EXCHANGE_NOT_STARTED:
+        *not_started = true;
+        return chainsi_error_set(ctx, CHAINS_UNAVAILABLE, name, "run_remote", NULL,
+                                 "%s can't be reached at %s: %s", name, remote->address, why);
+    case CHAINSI_EXCHANGE_MAYBE_STARTED:
+        return chainsi_error_set(ctx, CHAINS_UNAVAILABLE, name, "run_remote", NULL,
+                                 "%s was lost while it may have been running the call: %s", name,
+                                 why);
+    case CHAINSI_EXCHANGE_DEADLINE:
+        return chainsi_error_set(ctx, CHAINS_DEADLINE_EXCEEDED, name, "run_remote", NULL,
+                                 "%s did not answer in time", name);
+    case CHAINSI_EXCHANGE_INTERRUPTED: {
+        chains_status stopped = chainsi_context_stopped(ctx);
+        return chainsi_error_set(ctx, stopped == CHAINS_OK ? CHAINS_CANCELLED : stopped, name,
+                                 "run_remote", NULL, "the call to %s was cancelled", name);
+    }
+    case CHAINSI_EXCHANGE_PROTOCOL:
+        return chainsi_error_set(ctx, CHAINS_INTERNAL, name, "run_remote", NULL,
+                                 "%s did not answer in HTTP as it should: %s", name, why);
+    }
+    assert(!"an exchange has no other end");
+    return CHAINS_INTERNAL;
+}

@@ -1,0 +1,167 @@
+/* main() of a local run: one call of the entrypoint, from JSON to JSON. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buffer.h"
+#include "runtime/answer.h"
+#include "runtime/error.h"
+#include "runtime/glue.h"
+#include "runtime/graph.h"
+#include "runtime/process.h"
+#include "schema/json.h"
+
+typedef struct run_options {
+    const char *input; /* TEXT, @FILE or - */
+    bool json;         /* errors as JSON */
+    bool strict;
+    double timeout_ms; /* 0: none */
+} run_options;
+
+static int say_usage(FILE *out, int status)
+{
+    fputs("usage: PROGRAM [--input JSON|@FILE|-] [--timeout MS] [--strict] [--json]\n", out);
+    return status;
+}
+
+static bool read_options(int argc, char **argv, run_options *options)
+{
+    for (int i = 1; i < argc; i++) {
+        bool more = i + 1 < argc;
+        if (!strcmp(argv[i], "--strict"))
+            options->strict = true;
+        else if (!strcmp(argv[i], "--json"))
+            options->json = true;
+        else if (!strcmp(argv[i], "--input") && more)
+            options->input = argv[++i];
+        else if (!strcmp(argv[i], "--timeout") && more) {
+            char *end;
+            options->timeout_ms = strtod(argv[++i], &end);
+            if (*end || !(options->timeout_ms > 0))
+                return false;
+        } else {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool read_input(const char *input, chainsi_buffer *text)
+{
+    if (input[0] != '@' && strcmp(input, "-") != 0) {
+        chainsi_buffer_add_text(text, input);
+        return true;
+    }
+    int fd = input[0] == '@' ? open(input + 1, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
+    if (fd < 0)
+        return false;
+    ssize_t got;
+    while ((got = read(fd, chainsi_buffer_reserve(text, 65536), 65536)) > 0 ||
+           (got < 0 && errno == EINTR))
+        if (got > 0)
+            text->size += (size_t)got;
+    int failure = errno;
+    if (fd != STDIN_FILENO)
+        close(fd);
+    errno = failure;
+    return got == 0;
+}
+
+static int print_error(const chains_ctx *ctx, bool json)
+{
+    const chains_error *error = chains_last_error(ctx);
+    if (json) {
+        chainsi_buffer text = { 0 };
+        chainsi_error_encode(error, "", false, &text);
+        fprintf(stderr, "%.*s\n", (int)text.size, (const char *)text.data);
+        chainsi_buffer_done(&text);
+        return 1;
+    }
+    fprintf(stderr, "error: %s: %s\n", chains_status_name(error->status), error->message);
+    for (size_t i = 0; i < error->trace_count; i++) {
+        const chains_trace_entry *hop = &error->trace[i];
+        fprintf(stderr, "  %s%s%s", hop->chainlet, *hop->chainlet && *hop->function ? ": " : "",
+                hop->function);
+        if (*hop->file)
+            fprintf(stderr, " (%s:%d)", hop->file, hop->line);
+        if (*hop->message && strcmp(hop->message, error->message) != 0)
+            fprintf(stderr, ": %s", hop->message);
+        fputc('\n', stderr);
+    }
+    return 1;
+}
+
+static int call_entrypoint(chains_ctx *ctx, const chainsi_node *entrypoint,
+                           chainsi_instance *instance, chainsi_buffer *text, bool json)
+{
+    const chainsi_interface *interface = entrypoint->implementation->interface;
+    chainsi_codec_error why;
+    void *input = chains_alloc(ctx, interface->input->size);
+    void *output = chains_alloc(ctx, interface->output->size);
+    if (chainsi_json_decode(interface->input, (const char *)text->data, text->size, ctx->arena,
+                            input, &why) != CHAINS_OK) {
+        chainsi_error_set(ctx, CHAINS_INVALID_ARGUMENT, interface->name, "run_remote",
+                          *why.path ? why.path : NULL, "%s%s%s (byte %zu)", why.path,
+                          *why.path ? ": " : "", why.message, why.offset);
+        return print_error(ctx, json);
+    }
+    if (chainsi_local_attempt(instance, ctx, input, output, ctx->deadline_ns) != CHAINS_OK)
+        return print_error(ctx, json);
+    chainsi_buffer answer = { 0 };
+    if (chainsi_answer_encode(interface, output, false, &answer, &why) != CHAINS_OK) {
+        chainsi_error_set(ctx, CHAINS_INTERNAL, interface->name, "run_remote", NULL,
+                          "its answer can't be sent: %s: %s", why.path, why.message);
+        chainsi_buffer_done(&answer);
+        return print_error(ctx, json);
+    }
+    chainsi_buffer_add_byte(&answer, '\n');
+    bool good = fwrite(answer.data, 1, answer.size, stdout) == answer.size && fflush(stdout) == 0;
+    chainsi_buffer_done(&answer);
+    return good ? 0 : 1;
+}
+
+int chainsi_run_main(const chainsi_node *entrypoint, int argc, char **argv)
+{
+    run_options options = { .input = "{}" };
+    if (argc == 2 && !strcmp(argv[1], "--help"))
+        return say_usage(stdout, 0);
+    if (!read_options(argc, argv, &options))
+        return say_usage(stderr, 2);
+    chainsi_buffer text = { 0 };
+    if (!read_input(options.input, &text)) {
+        fprintf(stderr, "%s: %s\n", options.input, strerror(errno));
+        chainsi_buffer_done(&text);
+        return 2;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    chainsi_process process;
+    chains_ctx ctx;
+    chainsi_context_init_root(&ctx, &process);
+    if (!chainsi_process_init(&process, "local", ctx.arena))
+        return 2;
+    process.generated = true;
+    process.strict = process.strict || options.strict;
+    char request_id[33];
+    chainsi_random_hex(request_id, 32);
+    ctx.request_id = request_id;
+    chainsi_random_hex(ctx.trace_id, CHAINSI_TRACE_ID);
+    chainsi_random_hex(ctx.span_id, CHAINSI_SPAN_ID);
+    chainsi_graph *graph = chainsi_graph_new(&ctx);
+    chainsi_instance *instance = chainsi_graph_make(graph, entrypoint);
+    int status;
+    if (!instance) {
+        status = print_error(&ctx, options.json);
+    } else {
+        if (options.timeout_ms > 0)
+            ctx.deadline_ns = chainsi_deadline_after_ms(chainsi_now_ns(), options.timeout_ms);
+        status = call_entrypoint(&ctx, entrypoint, instance, &text, options.json);
+    }
+    chainsi_graph_free(graph);
+    chainsi_context_done(&ctx);
+    chainsi_buffer_done(&text);
+    return status;
+}

@@ -1,0 +1,236 @@
+/* main() of a service: its sockets, its life from start to drain.
+ *
+ *   started --probes answer, _new runs--> loaded --calls are accepted--> ready --SIGTERM--> draining --> ended
+ *
+ * Calls that come before it is ready wait in the listening socket's queue. */
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "rpc/address.h"
+#include "runtime/error.h"
+#include "runtime/glue.h"
+#include "runtime/process.h"
+#include "runtime/service.h"
+
+enum {
+    FIRST_LISTEN_FD = 3, /* sd_listen_fds(3) */
+    BACKLOG = 4096,
+    DEFAULT_DRAIN_S = 30,
+};
+
+typedef struct sockets {
+    int calls;  /* -1: none */
+    int probes; /* -1: one socket serves both */
+    bool tcp;
+} sockets;
+
+static int fail_start(const chainsi_node *node, const char *what, const char *why)
+{
+    fprintf(stderr, "%s: %s: %s\n", node->implementation->interface->name, what, why);
+    return 1;
+}
+
+/* Takes the sockets that were handed over (sd_listen_fds(3)), and sees to it that no child does. */
+static bool take_sockets(sockets *taken)
+{
+    const char *pid = getenv("LISTEN_PID");
+    const char *count_text = getenv("LISTEN_FDS");
+    const char *names = getenv("LISTEN_FDNAMES");
+    if (!count_text || (pid && strtol(pid, NULL, 10) != getpid()))
+        return false;
+    int count = atoi(count_text);
+    for (int i = 0; i < count && i < 16; i++) {
+        int fd = FIRST_LISTEN_FD + i;
+        size_t size = names ? strcspn(names, ":") : 0;
+        bool probes = names ? size == 6 && !strncmp(names, "probes", 6) : i == 1;
+        if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
+            continue;
+        if (probes)
+            taken->probes = fd;
+        else if (taken->calls < 0)
+            taken->calls = fd;
+        if (names)
+            names += size + (names[size] == ':');
+    }
+    unsetenv("LISTEN_PID");
+    unsetenv("LISTEN_FDS");
+    unsetenv("LISTEN_FDNAMES");
+    return taken->calls >= 0;
+}
+
+static bool is_tcp(int fd)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    return getsockname(fd, (struct sockaddr *)&address, &size) == 0 && address.ss_family != AF_UNIX;
+}
+
+static bool listen_at(const char *text, sockets *made, char *why, size_t why_size)
+{
+    chainsi_address address;
+    if (!chainsi_address_parse(text, &address, why, why_size))
+        return false;
+    made->calls = chainsi_address_listen(&address, BACKLOG, why, why_size);
+    chainsi_address_done(&address);
+    if (made->calls < 0)
+        return false;
+    char shown[256];
+    if (chainsi_address_of(made->calls, shown, sizeof shown)) {
+        printf("%s\n", shown); /* port 0: only now is it known */
+        fflush(stdout);
+    }
+    return true;
+}
+
+static int say_usage(const chainsi_node *node, FILE *out, int status)
+{
+    const char *name = node->implementation->interface->name;
+    fprintf(out,
+            "usage: %s [--listen ADDRESS] [--openapi]\n"
+            "Serves the Chainlet %s on the sockets of LISTEN_FDS (calls, probes), or on ADDRESS:\n"
+            "unix:/path or http://host:port, port 0 for any.\n"
+            "  --openapi  prints the OpenAPI document and ends\n"
+            "example: %s --listen http://127.0.0.1:0\n",
+            name, name, name);
+    return status;
+}
+
+static int print_openapi(const chainsi_node *node)
+{
+    chainsi_buffer text = { 0 };
+    chainsi_service_openapi(node->implementation->interface, &text);
+    bool good = fwrite(text.data, 1, text.size, stdout) == text.size && putchar('\n') != EOF &&
+                fflush(stdout) == 0;
+    chainsi_buffer_done(&text);
+    return good ? 0 : 1;
+}
+
+static void log_failure(const chains_ctx *ctx)
+{
+    const chains_error *error = chains_last_error(ctx);
+    if (!error)
+        return;
+    const chains_trace_entry *hop =
+        error->trace_count ? &error->trace[error->trace_count - 1] : NULL;
+    if (hop && *hop->file)
+        chains_log(ctx, CHAINS_ERROR, "can't start: %s: %s (%s, %s:%d)",
+                   chains_status_name(error->status), error->message, hop->function, hop->file,
+                   hop->line);
+    else
+        chains_log(ctx, CHAINS_ERROR, "can't start: %s: %s", chains_status_name(error->status),
+                   error->message);
+}
+
+static chainsi_server *start_server(chainsi_service *service, int fd, int slots, bool eager,
+                                    char *why, size_t why_size)
+{
+    const chains_config *config = service->node->implementation->interface->config;
+    chainsi_server_options options = {
+        .listen_fd = fd,
+        .slots = slots,
+        .max_body = config && config->max_body > 0 ? (size_t)config->max_body : 0,
+        .handler = chainsi_service_handle,
+        .after = chainsi_service_after,
+        .user = service,
+        .eager = eager,
+        .probe = eager ? chainsi_service_is_probe : NULL,
+    };
+    return chainsi_server_start(&options, why, why_size);
+}
+
+static int run_service(chainsi_service *service, const sockets *listening)
+{
+    const chainsi_node *node = service->node;
+    const chains_config *config = node->implementation->interface->config;
+    char why[256] = "";
+    /* Whoever starts threads blocks signals for them: only this one hears of SIGTERM, by waiting for it. */
+    sigset_t stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTERM);
+    sigaddset(&stop, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &stop, NULL);
+    chainsi_server *probes = NULL;
+    if (listening->probes >= 0) {
+        probes = start_server(service, listening->probes, 1, false, why, sizeof why);
+        if (!probes)
+            return fail_start(node, "the probe socket", why);
+    }
+    int status = 1;
+    service->graph = chainsi_graph_new(&service->ctx);
+    chainsi_instance *instance = chainsi_graph_make(service->graph, node);
+    if (!instance) {
+        log_failure(&service->ctx);
+    } else {
+        atomic_store(&service->instance, instance);
+        int slots = config && config->concurrency > 0 ? config->concurrency : 1;
+        chainsi_server *server =
+            start_server(service, listening->calls, slots, listening->tcp, why, sizeof why);
+        if (!server) {
+            fail_start(node, "the socket of calls", why);
+        } else {
+            atomic_store(&service->server, server);
+            int signal_number;
+            sigwait(&stop, &signal_number);
+            double drain_s =
+                config && config->drain_timeout_s > 0 ? config->drain_timeout_s : DEFAULT_DRAIN_S;
+            bool answered = chainsi_server_drain(
+                server, chainsi_deadline_after_ms(chainsi_now_ns(), drain_s * 1000));
+            if (!answered) {
+                /* Calls still run in the author's code: nothing that they use may be freed. */
+                chains_log(&service->ctx, CHAINS_WARNING,
+                           "calls were still running after %g s (.drain_timeout_s)", drain_s);
+                _exit(1);
+            }
+            chainsi_server_free(probes);
+            probes = NULL;
+            atomic_store(&service->server, NULL);
+            chainsi_server_free(server);
+            status = 0;
+        }
+    }
+    chainsi_server_free(probes);
+    chainsi_graph_free(service->graph);
+    return status;
+}
+
+int chainsi_serve_main(const chainsi_node *node, int argc, char **argv)
+{
+    sockets listening = { .calls = -1, .probes = -1 };
+    const char *address = NULL;
+    for (int i = 1; i < argc; i++) {
+        if (!strcmp(argv[i], "--openapi"))
+            return print_openapi(node);
+        if (!strcmp(argv[i], "--help"))
+            return say_usage(node, stdout, 0);
+        if (strcmp(argv[i], "--listen") != 0 || i + 1 == argc)
+            return say_usage(node, stderr, 2);
+        address = argv[++i];
+    }
+    char why[256];
+    if (address ? !listen_at(address, &listening, why, sizeof why) : !take_sockets(&listening)) {
+        if (!address)
+            return say_usage(node, stderr, 2);
+        return fail_start(node, address, why);
+    }
+    listening.tcp = is_tcp(listening.calls);
+    signal(SIGPIPE, SIG_IGN);
+    static chainsi_service service;
+    service.node = node;
+    chainsi_context_init_root(&service.ctx, &service.process);
+    if (!chainsi_process_init(&service.process, "local", service.ctx.arena))
+        return 2;
+    service.process.generated = true;
+    service.process.strict = false; /* for local programs */
+    service.ctx.chainlet = node->implementation->interface->name;
+    int status = run_service(&service, &listening);
+    chainsi_context_done(&service.ctx);
+    return status;
+}

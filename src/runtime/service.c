@@ -1,0 +1,378 @@
+/* The requests of a service: reading what the headers say, decoding, running, answering.
+ *
+ * A request's ctx lives in the request's arena, from the handler until `after` has run on the same thread: started work that nobody waited for ends
+ * after the answer was sent. */
+#include "runtime/service.h"
+
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "runtime/answer.h"
+#include "runtime/error.h"
+#include "runtime/memory.h"
+#include "runtime/status.h"
+#include "schema/json.h"
+#include "schema/json_schema.h"
+#include "schema/msgpack.h"
+
+enum { MOST_REQUEST_ID = 128 }; /* characters of a request id that is taken over */
+
+static _Thread_local chains_ctx *request_ctx; /* of the request that this thread runs */
+
+static const char json_type[] = "application/json";
+static const char msgpack_type[] = "application/msgpack";
+
+/* Reading headers */
+
+static bool slice_starts(chainsi_slice slice, const char *text)
+{
+    size_t size = strlen(text);
+    return slice.size >= size && !strncasecmp(slice.data, text, size) &&
+           (slice.size == size || strchr("; \t,", slice.data[size]));
+}
+
+static bool accepts_msgpack(const chainsi_http_head *head)
+{
+    const chainsi_slice *accept = chainsi_http_find(head, "Accept");
+    return accept && memmem(accept->data, accept->size, msgpack_type, sizeof msgpack_type - 1);
+}
+
+static bool is_hex(const char *text, size_t size)
+{
+    bool zero = true;
+    for (size_t i = 0; i < size; i++) {
+        if (!isdigit((unsigned char)text[i]) && (text[i] < 'a' || text[i] > 'f'))
+            return false;
+        zero = zero && text[i] == '0';
+    }
+    return !zero;
+}
+
+/* Takes over a trace (W3C Trace Context: 00-<32 hex>-<16 hex>-<2 hex>), or begins one. The span is this call's own. */
+static void read_trace(chains_ctx *ctx, const chainsi_http_head *head)
+{
+    const chainsi_slice *parent = chainsi_http_find(head, "traceparent");
+    if (parent && parent->size >= 55 && parent->data[2] == '-' && parent->data[35] == '-' &&
+        parent->data[52] == '-' && is_hex(parent->data + 3, CHAINSI_TRACE_ID) &&
+        is_hex(parent->data + 36, CHAINSI_SPAN_ID)) {
+        memcpy(ctx->trace_id, parent->data + 3, CHAINSI_TRACE_ID);
+        ctx->trace_id[CHAINSI_TRACE_ID] = 0;
+    } else {
+        chainsi_random_hex(ctx->trace_id, CHAINSI_TRACE_ID);
+    }
+    chainsi_random_hex(ctx->span_id, CHAINSI_SPAN_ID);
+}
+
+static void read_request_id(chains_ctx *ctx, const chainsi_http_head *head)
+{
+    const chainsi_slice *id = chainsi_http_find(head, "X-Request-Id");
+    bool good = id && id->size > 0 && id->size <= MOST_REQUEST_ID;
+    for (size_t i = 0; good && i < id->size; i++)
+        good = id->data[i] > 0x20 && id->data[i] < 0x7f;
+    if (good) {
+        ctx->request_id = chainsi_arena_copy(ctx->arena, id->data, id->size);
+        return;
+    }
+    char *made = chainsi_memory_raw(ctx, 33);
+    chainsi_random_hex(made, 32);
+    ctx->request_id = made;
+}
+
+static chains_status fail_request(chains_ctx *ctx, const chainsi_interface *interface,
+                                  chains_status status, const char *path, const char *message)
+{
+    chainsi_error_set(ctx, status, interface->name, "run_remote", path, "%s", message);
+    return status;
+}
+
+/* The deadline that the caller gave, on our clock. */
+static chains_status read_deadline(chains_ctx *ctx, const chainsi_interface *interface,
+                                   const chainsi_server_request *request)
+{
+    const chainsi_slice *text = chainsi_http_find(&request->head.head, "X-Chains-Timeout-Ms");
+    if (!text)
+        return CHAINS_OK;
+    int64_t ms = 0;
+    bool good = text->size > 0 && text->size <= 15;
+    for (size_t i = 0; good && i < text->size; i++) {
+        good = isdigit((unsigned char)text->data[i]);
+        ms = ms * 10 + (text->data[i] - '0');
+    }
+    if (!good)
+        return fail_request(ctx, interface, CHAINS_INVALID_ARGUMENT, NULL,
+                            "X-Chains-Timeout-Ms is no whole number of milliseconds");
+    ctx->deadline_ns = chainsi_deadline_after_ms(request->received_ns, (double)ms);
+    if (chainsi_now_ns() >= ctx->deadline_ns)
+        return fail_request(ctx, interface, CHAINS_DEADLINE_EXCEEDED, NULL,
+                            "the deadline had passed before the call began");
+    return CHAINS_OK;
+}
+
+static chains_status check_fingerprint(chains_ctx *ctx, const chainsi_interface *interface,
+                                       const chainsi_http_head *head)
+{
+    const chainsi_slice *text = chainsi_http_find(head, "X-Chains-Interface");
+    char own[17];
+    snprintf(own, sizeof own, "%016" PRIx64, interface->fingerprint);
+    if (!text || chainsi_slice_is_case(*text, own))
+        return CHAINS_OK;
+    chainsi_error_set(ctx, CHAINS_FAILED_PRECONDITION, interface->name, "run_remote", NULL,
+                      "the caller was built against another interface of %s (%.*s, this is %s): "
+                      "deploy both from the same headers",
+                      interface->name, text->size < 32 ? (int)text->size : 32, text->data, own);
+    return CHAINS_FAILED_PRECONDITION;
+}
+
+/* Running */
+
+static chains_status decode_input(chains_ctx *ctx, const chainsi_interface *interface,
+                                  chainsi_server_request *request, bool msgpack, void *input)
+{
+    chainsi_codec_error why;
+    char *body = request->body;
+    size_t size = request->body_size;
+    char nothing[] = "{}";
+    if (!size) { /* no arguments at all: every one has to have a default */
+        body = nothing;
+        size = 2;
+        msgpack = false;
+    }
+    chains_status status =
+        msgpack
+            ? chainsi_msgpack_decode_in_place(interface->input, body, size, ctx->arena, input, &why)
+            : chainsi_json_decode_in_place(interface->input, body, size, ctx->arena, input, &why);
+    if (status == CHAINS_OK)
+        return CHAINS_OK;
+    return chainsi_error_set(ctx, CHAINS_INVALID_ARGUMENT, interface->name, "run_remote",
+                             *why.path ? why.path : NULL, "%s%s%s (byte %zu)", why.path,
+                             *why.path ? ": " : "", why.message, why.offset);
+}
+
+static chains_status run_method(chainsi_service *service, chains_ctx *ctx,
+                                chainsi_server_request *request, bool msgpack_in, bool msgpack_out,
+                                chainsi_buffer *body, int64_t *run_ns)
+{
+    const chainsi_implementation *implementation = service->node->implementation;
+    const chainsi_interface *interface = implementation->interface;
+    chains_status status = check_fingerprint(ctx, interface, &request->head.head);
+    if (status == CHAINS_OK)
+        status = read_deadline(ctx, interface, request);
+    if (status != CHAINS_OK)
+        return status;
+    void *input = chainsi_arena_alloc(ctx->arena, interface->input->size);
+    void *output = chainsi_arena_alloc(ctx->arena, interface->output->size);
+    status = decode_input(ctx, interface, request, msgpack_in, input);
+    if (status != CHAINS_OK)
+        return status;
+    int64_t began = chainsi_now_ns();
+    status = implementation->run(atomic_load(&service->instance)->self, ctx, input, output);
+    *run_ns = chainsi_now_ns() - began;
+    if (status != CHAINS_OK) {
+        chainsi_error_settle(ctx, status, interface);
+        return status;
+    }
+    chainsi_codec_error why;
+    status = chainsi_answer_encode(interface, output, msgpack_out, body, &why);
+    if (status != CHAINS_OK)
+        return chainsi_error_set(ctx, CHAINS_INTERNAL, interface->name, "run_remote", NULL,
+                                 "its answer can't be sent: %s%s%s", why.path,
+                                 *why.path ? ": " : "", why.message);
+    return CHAINS_OK;
+}
+
+static void answer_error(chains_ctx *ctx, bool msgpack, int http, chainsi_server_response *response)
+{
+    response->status = http ? http : chainsi_status_to_http(ctx->error.status);
+    response->content_type = msgpack ? msgpack_type : json_type;
+    response->body->size = 0;
+    chainsi_error_encode(&ctx->error, ctx->request_id, msgpack, response->body);
+}
+
+static void handle_call(chainsi_service *service, chainsi_server_request *request,
+                        chainsi_server_response *response)
+{
+    const chainsi_interface *interface = service->node->implementation->interface;
+    const chainsi_http_head *head = &request->head.head;
+    chains_ctx *ctx = chainsi_arena_alloc(request->arena, sizeof *ctx);
+    chainsi_context_init_root(ctx, &service->process);
+    ctx->arena = request->arena;
+    ctx->chainlet = interface->name;
+    ctx->config = interface->config;
+    ctx->connection = request->fd;
+    ctx->connection_events = request->hang_up;
+    request_ctx = ctx;
+    read_request_id(ctx, head);
+    read_trace(ctx, head);
+    chainsi_buffer_printf(response->headers, "X-Request-Id: %s\r\n", ctx->request_id);
+
+    const chainsi_slice *type = chainsi_http_find(head, "Content-Type");
+    bool msgpack_in = type && (slice_starts(*type, msgpack_type) ||
+                               slice_starts(*type, "application/x-msgpack") ||
+                               slice_starts(*type, "application/vnd.msgpack"));
+    bool msgpack_out = accepts_msgpack(head);
+    int http = 0;
+    int64_t run_ns = -1;
+    chains_status status;
+    if (request->head.method != CHAINSI_HTTP_POST) {
+        status = fail_request(ctx, interface, CHAINS_UNIMPLEMENTED, NULL,
+                              "/run_remote is called with POST");
+        chainsi_buffer_add_text(response->headers, "Allow: POST\r\n");
+        http = 405;
+    } else if (type && !msgpack_in && !slice_starts(*type, json_type)) {
+        status = fail_request(ctx, interface, CHAINS_INVALID_ARGUMENT, NULL,
+                              "the Content-Type must be application/json or application/msgpack");
+        http = 415;
+    } else {
+        status =
+            run_method(service, ctx, request, msgpack_in, msgpack_out, response->body, &run_ns);
+    }
+    chainsi_metrics_count(&service->metrics, status, run_ns);
+    if (status != CHAINS_OK) {
+        answer_error(ctx, msgpack_out, http, response);
+        return;
+    }
+    response->content_type = msgpack_out ? msgpack_type : json_type;
+}
+
+/* Probes */
+
+void chainsi_service_openapi(const chainsi_interface *interface, chainsi_buffer *out)
+{
+    chainsi_openapi_operation operation = {
+        .path = "/run_remote",
+        .operation_id = interface->c_name,
+        .summary = interface->doc,
+        .description = interface->method_doc,
+        .input = interface->input,
+        .output = interface->output,
+        .stream_name = interface->stream_name,
+        .stream_item = interface->stream_item,
+    };
+    chainsi_openapi_document document = {
+        .title = interface->name,
+        .description = interface->doc,
+        .operations = &operation,
+        .operation_count = 1,
+    };
+    chainsi_openapi(&document, out);
+}
+
+static void answer_text(chainsi_server_response *response, int status, const char *text)
+{
+    response->status = status;
+    response->content_type = "text/plain; charset=utf-8";
+    chainsi_buffer_add_text(response->body, text);
+}
+
+static void answer_ready(chainsi_service *service, chainsi_server_request *request,
+                         chainsi_server_response *response)
+{
+    const chainsi_implementation *implementation = service->node->implementation;
+    chainsi_instance *instance = atomic_load(&service->instance);
+    if (!instance || !atomic_load(&service->server)) {
+        answer_text(response, 503, "starting\n");
+        return;
+    }
+    if (implementation->healthy) {
+        chains_ctx *ctx = chainsi_arena_alloc(request->arena, sizeof *ctx);
+        chainsi_context_init_root(ctx, &service->process);
+        ctx->arena = request->arena;
+        ctx->chainlet = implementation->interface->name;
+        ctx->config = implementation->interface->config;
+        request_ctx = ctx;
+        chains_status status = implementation->healthy(instance->self, ctx);
+        if (status != CHAINS_OK) {
+            answer_text(response, 503, "unhealthy: ");
+            chainsi_buffer_add_text(response->body,
+                                    ctx->failed ? ctx->error.message : chains_status_name(status));
+            chainsi_buffer_add_text(response->body, "\n");
+            return;
+        }
+    }
+    answer_text(response, 200, "ready\n");
+}
+
+static void answer_metrics(chainsi_service *service, chainsi_server_response *response)
+{
+    chainsi_server_counters counters = { 0 };
+    chainsi_server *server = atomic_load(&service->server);
+    if (server)
+        chainsi_server_read_counters(server, &counters);
+    response->content_type = "text/plain; version=0.0.4; charset=utf-8";
+    chainsi_metrics_write(&service->metrics, service->node->implementation->interface->name,
+                          &counters, atomic_load(&service->instance) != NULL, response->body);
+}
+
+static void answer_unknown(chainsi_service *service, chainsi_server_request *request,
+                           chainsi_server_response *response)
+{
+    chains_ctx ctx;
+    chainsi_context_init_root(&ctx, &service->process);
+    ctx.arena = request->arena;
+    read_request_id(&ctx, &request->head.head);
+    int shown = request->head.path.size < 200 ? (int)request->head.path.size : 200;
+    chainsi_error_set(&ctx, CHAINS_NOT_FOUND, service->node->implementation->interface->name, "",
+                      NULL,
+                      "there is no %.*s here: POST /run_remote, GET /healthz, /readyz, "
+                      "/openapi.json, /metrics",
+                      shown, request->head.path.data);
+    answer_error(&ctx, false, 404, response);
+    chainsi_context_done(&ctx);
+}
+
+void chainsi_service_handle(void *user, chainsi_server_request *request,
+                            chainsi_server_response *response)
+{
+    chainsi_service *service = user;
+    chainsi_slice path = request->head.path;
+    if (chainsi_slice_is(path, "/run_remote") && atomic_load(&service->instance)) {
+        handle_call(service, request, response);
+        return;
+    }
+    static const char *const probes[] = { "/healthz", "/readyz", "/openapi.json", "/metrics" };
+    size_t probe = 0;
+    while (probe < 4 && !chainsi_slice_is(path, probes[probe]))
+        probe++;
+    if (probe < 4 && request->head.method != CHAINSI_HTTP_GET &&
+        request->head.method != CHAINSI_HTTP_HEAD) {
+        chainsi_buffer_add_text(response->headers, "Allow: GET, HEAD\r\n");
+        answer_text(response, 405, "GET or HEAD\n");
+        return;
+    }
+    switch (probe) {
+    case 0:
+        answer_text(response, 200, "alive\n");
+        break;
+    case 1:
+        answer_ready(service, request, response);
+        break;
+    case 2:
+        response->content_type = json_type;
+        chainsi_service_openapi(service->node->implementation->interface, response->body);
+        break;
+    case 3:
+        answer_metrics(service, response);
+        break;
+    default:
+        answer_unknown(service, request, response);
+    }
+}
+
+void chainsi_service_after(void *service, chainsi_server_request *request)
+{
+    (void)service;
+    (void)request;
+    if (request_ctx)
+        chainsi_context_done(request_ctx);
+    request_ctx = NULL;
+    chainsi_error_leave_thread();
+}
+
+bool chainsi_service_is_probe(void *service, const chainsi_http_request *request)
+{
+    (void)service;
+    return !chainsi_slice_is(request->path, "/run_remote");
+}

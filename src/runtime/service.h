@@ -1,0 +1,27 @@
+/* A service: one Chainlet behind the HTTP of DESIGN's section "On the wire". */
+#ifndef CHAINSI_RUNTIME_SERVICE_H
+#define CHAINSI_RUNTIME_SERVICE_H
+
+#include "rpc/server.h"
+#include "runtime/graph.h"
+#include "runtime/metrics.h"
+
+typedef struct chainsi_service {
+    const chainsi_node *node;
+    chainsi_process process;
+    chains_ctx ctx; /* of the process: the Chainlets are made with it */
+    chainsi_graph *graph;
+    chainsi_instance *_Atomic instance; /* NULL until _new has returned */
+    chainsi_server *_Atomic server;     /* of calls; NULL until then */
+    chainsi_metrics metrics;
+} chainsi_service;
+
+/* The handlers for a chainsi_server whose user is the service: calls and probes; what follows an answer; and the requests that take no slot. */
+void chainsi_service_handle(void *service, chainsi_server_request *request,
+                            chainsi_server_response *response);
+void chainsi_service_after(void *service, chainsi_server_request *request);
+bool chainsi_service_is_probe(void *service, const chainsi_http_request *request);
+/* Appends the OpenAPI document of a Chainlet. */
+void chainsi_service_openapi(const chainsi_interface *interface, chainsi_buffer *out);
+
+#endif

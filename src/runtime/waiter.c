@@ -1,0 +1,108 @@
+/* Waiters. A list of all, under a lock, for waking everybody; a waiter leaves it when its thread ends. */
+#include "runtime/waiter.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "runtime/context.h"
+
+struct chainsi_waiter {
+    int fd; /* owned */
+    chainsi_waiter *next, *previous;
+};
+
+static pthread_mutex_t all_lock = PTHREAD_MUTEX_INITIALIZER;
+static chainsi_waiter *all;
+
+static pthread_key_t key;
+static pthread_once_t key_once = PTHREAD_ONCE_INIT;
+static _Thread_local chainsi_waiter *self;
+
+static void end_waiter(void *data)
+{
+    chainsi_waiter *waiter = data;
+    pthread_mutex_lock(&all_lock);
+    if (waiter->previous)
+        waiter->previous->next = waiter->next;
+    else
+        all = waiter->next;
+    if (waiter->next)
+        waiter->next->previous = waiter->previous;
+    pthread_mutex_unlock(&all_lock);
+    close(waiter->fd);
+    free(waiter);
+    self = NULL;
+}
+
+static void make_key(void)
+{
+    pthread_key_create(&key, end_waiter);
+}
+
+chainsi_waiter *chainsi_waiter_self(void)
+{
+    if (self)
+        return self;
+    pthread_once(&key_once, make_key);
+    chainsi_waiter *waiter = calloc(1, sizeof *waiter);
+    if (!waiter)
+        abort();
+    waiter->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (waiter->fd < 0)
+        abort(); /* no descriptor left: nothing that waits could ever be woken */
+    pthread_mutex_lock(&all_lock);
+    waiter->next = all;
+    if (all)
+        all->previous = waiter;
+    all = waiter;
+    pthread_mutex_unlock(&all_lock);
+    pthread_setspecific(key, waiter);
+    self = waiter;
+    return waiter;
+}
+
+int chainsi_waiter_fd(const chainsi_waiter *waiter)
+{
+    return waiter->fd;
+}
+
+void chainsi_waiter_wake(chainsi_waiter *waiter)
+{
+    uint64_t one = 1;
+    ssize_t written = write(waiter->fd, &one, sizeof one);
+    assert(written == sizeof one || errno == EAGAIN); /* EAGAIN: it is as awake as can be */
+    (void)written;
+}
+
+void chainsi_waiters_wake_all(void)
+{
+    pthread_mutex_lock(&all_lock);
+    for (chainsi_waiter *waiter = all; waiter; waiter = waiter->next)
+        chainsi_waiter_wake(waiter);
+    pthread_mutex_unlock(&all_lock);
+}
+
+void chainsi_waiter_clear(chainsi_waiter *waiter)
+{
+    uint64_t count;
+    ssize_t got = read(waiter->fd, &count, sizeof count);
+    (void)got; /* EAGAIN: nobody woke it */
+}
+
+void chainsi_waiter_wait(chainsi_waiter *waiter, const chains_ctx *ctx, int64_t deadline_ns)
+{
+    struct pollfd watched[2] = { { .fd = waiter->fd, .events = POLLIN } };
+    nfds_t count = 1;
+    const chains_ctx *connected = ctx ? chainsi_context_connected(ctx) : NULL;
+    if (connected)
+        watched[count++] =
+            (struct pollfd){ .fd = connected->connection, .events = connected->connection_events };
+    poll(watched, count, chainsi_poll_timeout(deadline_ns, chainsi_now_ns()));
+    if (watched[0].revents)
+        chainsi_waiter_clear(waiter);
+}
