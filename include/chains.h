@@ -415,7 +415,7 @@ typedef struct chains_external_config {
  *   chains_status phi_llm_run_remote(phi_llm *self, chains_ctx *ctx, inputs..., outputs...)
  *   void phi_llm_free(phi_llm *self)
  *   chains_status phi_llm_healthy(phi_llm *self, chains_ctx *ctx)
- *       may be left out
+ *       may be left out; may run while calls run, on a thread of its own
  *   chains_status phi_llm_run_batch(phi_llm *self, chains_ctx *const calls[], size_t count, ...)
  *       may be left out
  */

@@ -27,8 +27,9 @@ bool chainsi_address_parse(const char *text, chainsi_address *address, char *why
 /* Frees what the address owns; all zero bytes are allowed. */
 void chainsi_address_done(chainsi_address *address);
 
-/* What to do while a socket is waited for: poll() also watches these descriptors; when one has an
- * event, or when check() says so (asked after each wake-up), waiting ends. check may be NULL. */
+/* What to do while a socket is waited for: poll() also watches these descriptors. When one has an
+ * event, check() decides whether waiting ends (NULL: it does); where it decides to go on it has to
+ * take the event back, or it is asked again at once. */
 typedef struct chainsi_interrupt {
     int count;
     struct {
