@@ -218,6 +218,7 @@ chains_status chains_result(const chains_ctx *all, size_t i)
 void chainsi_gathers_end(chains_ctx *ctx)
 {
     for (chainsi_gather *gather = ctx->gathers; gather; gather = gather->next) {
+        chainsi_gathers_end(&gather->ctx); /* those nested in it */
         if (gather->ended || !gather->count)
             continue;
         chainsi_context_cancel(&gather->ctx);
@@ -297,13 +298,15 @@ static chains_status run_steps(chains_ctx *ctx, void *data)
 {
     each *steps = data;
     for (;;) {
+        /* Asked before a step is taken: all steps before one that failed are run, so that which failure is the first doesn't depend
+         * on luck. */
+        chains_status stopped = chainsi_context_stopped(ctx);
+        if (stopped != CHAINS_OK && atomic_load(&steps->next) < steps->count)
+            return chainsi_error_set(ctx, stopped, ctx->chainlet, "chains_each", NULL,
+                                     "stopped before the last of %zu steps", steps->count);
         size_t i = atomic_fetch_add(&steps->next, 1);
         if (i >= steps->count)
             return CHAINS_OK;
-        chains_status stopped = chainsi_context_stopped(ctx);
-        if (stopped != CHAINS_OK)
-            return chainsi_error_set(ctx, stopped, ctx->chainlet, "chains_each", NULL,
-                                     "stopped before step %zu of %zu", i, steps->count);
         chains_ctx *child;
         chains_status status = run_step(ctx, steps, i, &child);
         if (status == CHAINS_OK) {
