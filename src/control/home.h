@@ -1,0 +1,59 @@
+/* CHAINS_HOME: the folder that holds all that a daemon keeps, and how the command line finds the
+ * daemon.
+ *
+ *   lock                      held by the daemon as long as it lives (an open-file lock)
+ *   address                   http://127.0.0.1:PORT, one line; written when the daemon answers
+ *   token                     proves to the daemon that its own user asks for changes; mode 0600
+ *   chainsd.log               what a daemon in the background says
+ *   chains/CHAIN/state.json   what is deployed
+ *   chains/CHAIN/VERSION/     the binaries of that version
+ *   logs/CHAIN/CHAINLET.log   what its replicas say
+ *   run/                      sockets; emptied when a daemon starts
+ *
+ * Functions here block for as long as files take. Any thread. */
+#ifndef CHAINSI_CONTROL_HOME_H
+#define CHAINSI_CONTROL_HOME_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { CHAINSI_TOKEN_SIZE = 32 /* hex digits */ };
+
+/* The folder: $CHAINS_HOME, else $XDG_DATA_HOME/chains, else ~/.local/share/chains; absolute. The
+ * caller frees it. NULL with a reason when none of these is set. */
+char *chainsi_home_find(char *why, size_t why_size);
+
+/* A path below the folder, as by printf. Never NULL; the caller frees it. */
+char *chainsi_path(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* Makes the folder (0700) with those above it. False with a reason. */
+bool chainsi_home_make(const char *home, char *why, size_t why_size);
+
+/* Takes the lock; it ends when the descriptor is closed, at the latest with the process. -1 with a
+ * reason if another daemon has it. */
+int chainsi_home_lock(const char *home, char *why, size_t why_size);
+/* The process that holds the lock; 0 if none does. */
+long chainsi_home_owner(const char *home);
+
+/* Writes or reads the daemon's address; size of the buffer in bytes. False: errno. */
+bool chainsi_home_write_address(const char *home, const char *url);
+bool chainsi_home_read_address(const char *home, char *url, size_t size);
+/* So that nobody takes the address of an earlier daemon for this one's. */
+void chainsi_home_forget_address(const char *home);
+
+/* Reads the token, after making one where there is none and make says so. False: errno. */
+bool chainsi_home_token(const char *home, bool make, char token[CHAINSI_TOKEN_SIZE + 1]);
+
+/* Makes a folder (0700) and those above it that are missing. False: errno. */
+bool chainsi_make_folders(const char *path);
+/* Removes a file, or a folder with all below it, without following links. False: errno of the first
+ * thing that stayed. What does not exist is removed. */
+bool chainsi_remove_tree(const char *path);
+/* Replaces a file's contents so that a reader, or a crash at any moment, finds the old or the new
+ * whole. False: errno. */
+bool chainsi_write_file(const char *path, const void *data, size_t size);
+/* The whole file with a NUL behind it, at most max_size bytes (EFBIG). The caller frees it. NULL:
+ * errno. */
+char *chainsi_read_file(const char *path, size_t max_size, size_t *size);
+
+#endif

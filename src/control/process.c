@@ -1,0 +1,181 @@
+/* fork and exec with sockets handed over.
+ *
+ * Everything that allocates happens before fork. The parent waits, on a CLOEXEC pipe, until exec
+ * succeeded or told why not: so failures are known at once, and no half-started child holds
+ * descriptors (of a binary that is being copied, of a socket that is being closed) while the daemon
+ * goes on. */
+#include "control/process.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+enum { CALLS_FD = 3, PROBES_FD = 4, FIRST_OTHER_FD = 5, MOVED_FD = 16 };
+
+static size_t name_size(const char *entry)
+{
+    return strcspn(entry, "=");
+}
+
+static bool same_name(const char *a, const char *b)
+{
+    size_t size = name_size(a);
+    return size == name_size(b) && !memcmp(a, b, size);
+}
+
+/* The child's environment: this process's without what start replaces. The array is to be freed;
+ * its texts are start's, environ's and listen_pid. */
+static const char **merge_environment(const chainsi_process_start *start, char *listen_pid)
+{
+    const char *own[] = { "LISTEN_FDS=2", "LISTEN_FDNAMES=calls:probes", listen_pid };
+    size_t count = sizeof own / sizeof *own, given = 0, inherited = 0;
+    while (start->environment[given])
+        given++;
+    while (environ[inherited])
+        inherited++;
+    const char **merged = calloc(inherited + given + count + 1, sizeof *merged);
+    if (!merged)
+        abort();
+    size_t used = 0;
+    for (size_t source = 0; source < 3; source++) {
+        const char *const *entries = source == 0   ? (const char *const *)environ
+                                     : source == 1 ? start->environment
+                                                   : own;
+        size_t entry_count = source == 0 ? inherited : source == 1 ? given : count;
+        for (size_t i = 0; i < entry_count; i++) {
+            size_t at = 0;
+            while (at < used && !same_name(merged[at], entries[i]))
+                at++;
+            merged[at] = entries[i];
+            if (at == used)
+                used++;
+        }
+    }
+    return merged;
+}
+
+/* Between fork and exec: only what is safe there. */
+static int become(const chainsi_process_start *start, const char *const *environment,
+                  char *pid_digits, pid_t parent, int null_fd)
+{
+    for (int number = 1; number < NSIG; number++)
+        signal(number, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    setsid();
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0)
+        return errno;
+    if (getppid() != parent)
+        return ESRCH;
+
+    /* Decimal digits by hand: nothing of stdio here. */
+    char reversed[24];
+    size_t size = 0;
+    for (pid_t rest = getpid(); rest; rest /= 10)
+        reversed[size++] = (char)('0' + rest % 10);
+    for (size_t i = 0; i < size; i++)
+        pid_digits[i] = reversed[size - 1 - i];
+    pid_digits[size] = 0;
+
+    /* First out of the way, as any of them may have a number that another is to get. */
+    int calls = fcntl(start->calls_fd, F_DUPFD_CLOEXEC, MOVED_FD);
+    int probes = fcntl(start->probes_fd, F_DUPFD_CLOEXEC, MOVED_FD);
+    int output = fcntl(start->output_fd, F_DUPFD_CLOEXEC, MOVED_FD);
+    int input = fcntl(null_fd, F_DUPFD_CLOEXEC, MOVED_FD);
+    if (calls < 0 || probes < 0 || output < 0 || input < 0)
+        return errno;
+    if (dup2(input, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
+        dup2(output, STDERR_FILENO) < 0 || dup2(calls, CALLS_FD) < 0 || dup2(probes, PROBES_FD) < 0)
+        return errno;
+    if (close_range(FIRST_OTHER_FD, ~0U, CLOSE_RANGE_CLOEXEC) != 0 && errno != ENOSYS)
+        return errno;
+    if (start->directory && chdir(start->directory) != 0)
+        return errno;
+    char *const arguments[] = { (char *)start->program, NULL };
+    execve(start->program, arguments, (char *const *)environment);
+    return errno;
+}
+
+/* Moves a descriptor above those that the child's end of things overwrites. */
+static int move_up(int fd)
+{
+    int moved = fcntl(fd, F_DUPFD_CLOEXEC, MOVED_FD);
+    int error = errno;
+    close(fd);
+    errno = error;
+    return moved;
+}
+
+pid_t chainsi_process_run(const chainsi_process_start *start)
+{
+    static const char prefix[] = "LISTEN_PID=";
+    char listen_pid[sizeof prefix + 24] = "LISTEN_PID=";
+    int report[2];
+    if (pipe2(report, O_CLOEXEC) != 0)
+        return -1;
+    report[1] = move_up(report[1]);
+    int null_fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (report[1] < 0 || null_fd < 0) {
+        int error = errno;
+        close(report[0]);
+        if (report[1] >= 0)
+            close(report[1]);
+        if (null_fd >= 0)
+            close(null_fd);
+        errno = error;
+        return -1;
+    }
+    const char **environment = merge_environment(start, listen_pid);
+    pid_t parent = getpid();
+
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    pid_t pid = fork();
+    if (pid == 0) {
+        int error = become(start, environment, listen_pid + sizeof prefix - 1, parent, null_fd);
+        if (write(report[1], &error, sizeof error) != sizeof error)
+            _exit(126);
+        _exit(127);
+    }
+    int error = pid < 0 ? errno : 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    close(report[1]);
+    close(null_fd);
+    free(environment);
+    if (pid > 0) {
+        int reported;
+        ssize_t count;
+        do {
+            count = read(report[0], &reported, sizeof reported);
+        } while (count < 0 && errno == EINTR);
+        if (count == sizeof reported) {
+            error = reported;
+            waitpid(pid, NULL, 0);
+            pid = -1;
+        }
+    }
+    close(report[0]);
+    errno = error;
+    return pid;
+}
+
+void chainsi_process_describe_end(int wait_status, char *text, size_t size)
+{
+    if (WIFSIGNALED(wait_status))
+        snprintf(text, size, "killed by signal %d (%s)", WTERMSIG(wait_status),
+                 strsignal(WTERMSIG(wait_status)));
+    else
+        snprintf(text, size, "exit status %d", WEXITSTATUS(wait_status));
+}

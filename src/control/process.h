@@ -1,0 +1,29 @@
+/* Starting the process of a replica. */
+#ifndef CHAINSI_CONTROL_PROCESS_H
+#define CHAINSI_CONTROL_PROCESS_H
+
+#include <stddef.h>
+#include <sys/types.h>
+
+/* What to start, and with what. Nothing is kept. */
+typedef struct chainsi_process_start {
+    const char *program;   /* path of the executable, also its argv[0] */
+    const char *directory; /* to run in */
+    const char *const
+        *environment;        /* "NAME=value" up to a NULL, on top of this process's own; later
+                                       ones win */
+    int calls_fd, probes_fd; /* listening sockets; the child has them as 3 and 4 */
+    int output_fd;           /* its stdout and stderr */
+} chainsi_process_start;
+
+/* Starts the process in a session of its own, with LISTEN_PID, LISTEN_FDS=2 and
+ * LISTEN_FDNAMES=calls:probes, no other descriptors, default signals, and stdin at /dev/null. The
+ * kernel kills it when the calling thread ends, however that comes about: so always call it from
+ * the main thread. Blocks until the program runs (about a millisecond). -1 with errno if it can't
+ * be run. */
+pid_t chainsi_process_run(const chainsi_process_start *start);
+
+/* "exit status 1", "killed by signal 9 (Killed)": how a process ended, by its waitpid() status. */
+void chainsi_process_describe_end(int wait_status, char *text, size_t size);
+
+#endif
