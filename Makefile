@@ -16,7 +16,7 @@ FORMATTED = git ls-files -z --cached --others --exclude-standard -- '*.c' '*.h' 
 all: build
 
 build: ## builds the library, build/chains and build/chainsd (the default)
-	@cmake/bootstrap build test bench
+	@cmake/bootstrap build test
 	@cmake --preset dev --log-level=WARNING
 	@cmake --build --preset dev
 
@@ -44,13 +44,13 @@ bench: ## every program of bench/ in the release preset
 	@bench/run build-release
 
 fuzz: ## every fuzzer, FUZZ_SECONDS (300) each
-	@cmake/bootstrap build test bench
+	@cmake/bootstrap build test
 	@cmake --preset fuzz --log-level=WARNING
 	@cmake --build --preset fuzz
 	@fuzz/run build-fuzz $(FUZZ_SECONDS)
 
 install: ## installs the release build below $(DESTDIR)$(PREFIX)
-	@cmake/bootstrap build test bench
+	@cmake/bootstrap build test
 	@cmake --preset release --log-level=WARNING -DCMAKE_INSTALL_PREFIX='$(PREFIX)'
 	@cmake --build --preset release
 	DESTDIR='$(DESTDIR)' cmake --install build-release --prefix '$(PREFIX)'

@@ -1,0 +1,442 @@
+/* One call between two processes over a Unix socket, beside a bare C socket ping-pong of the same
+ * bytes; how soon a service answers after exec; and how much memory an idle one holds.
+ *
+ *   call_bench [ROUNDS [CALLS]]      default 20 rounds of 1000 calls
+ *
+ * The same bytes: a relay that copies and counts stands between caller and service for a few calls
+ * first, so that the floor sends and receives what the project really put on the wire. Rounds of
+ * both are interleaved, so that a noisy machine disturbs them alike; take the ratio from here, not
+ * the microseconds. The service is call_service, found beside this program, started as a supervisor
+ * starts one: on inherited listening sockets. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "call_service.h"
+#include "runtime/callee.h"
+
+enum {
+    FIRST_LISTEN_FD = 3,
+    WARM_UP = 500,
+    COUNTED = 4,          /* calls through the relay; the last one is counted */
+    STARTS = 40,          /* processes started for the time from exec to the first answer */
+    MOST_BYTES = 1 << 20, /* of a message of the floor */
+};
+
+static const char text_of_64[] = "0123456789012345678901234567890123456789012345678901234567890123";
+
+static char folder[] = "/tmp/chains-bench-XXXXXX";
+static char service_path[4096];
+static cpu_set_t all_cpus;
+
+static _Noreturn void give_up(const char *what)
+{
+    fprintf(stderr, "call_bench: %s: %s\n", what, strerror(errno));
+    exit(1);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * places and numbers */
+
+/* The n-th CPU that this process may use, counted round. */
+static size_t cpu_number(int n)
+{
+    int count = CPU_COUNT(&all_cpus);
+    n %= count;
+    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET(cpu, &all_cpus) && n-- == 0)
+            return cpu;
+    return 0;
+}
+
+static void pin(int n)
+{
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(cpu_number(n), &one);
+    if (sched_setaffinity(0, sizeof one, &one) < 0)
+        give_up("sched_setaffinity");
+}
+
+static int compare(const void *a, const void *b)
+{
+    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+    return (x > y) - (x < y);
+}
+
+typedef struct summary {
+    double median, p99; /* microseconds */
+} summary;
+
+static summary summarize(int64_t *samples, size_t count)
+{
+    qsort(samples, count, sizeof *samples, compare);
+    return (summary){ (double)samples[count / 2] / 1e3, (double)samples[count * 99 / 100] / 1e3 };
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * sockets */
+
+static struct sockaddr_un address_of(const char *name)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    snprintf(address.sun_path, sizeof address.sun_path, "%.40s/%s", folder, name);
+    return address;
+}
+
+static int listen_at(const char *name)
+{
+    struct sockaddr_un address = address_of(name);
+    unlink(address.sun_path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 64) < 0)
+        give_up(address.sun_path);
+    return fd;
+}
+
+static int connect_to(const char *name)
+{
+    struct sockaddr_un address = address_of(name);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
+        give_up(address.sun_path);
+    return fd;
+}
+
+static void write_all(int fd, const char *data, size_t size)
+{
+    while (size) {
+        ssize_t done = write(fd, data, size);
+        if (done < 0)
+            give_up("write");
+        data += done;
+        size -= (size_t)done;
+    }
+}
+
+/* False at the end of the stream. */
+static bool read_all(int fd, char *data, size_t size)
+{
+    while (size) {
+        ssize_t done = read(fd, data, size);
+        if (done < 0)
+            give_up("read");
+        if (done == 0)
+            return false;
+        data += done;
+        size -= (size_t)done;
+    }
+    return true;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * processes */
+
+static void stop(pid_t child)
+{
+    kill(child, SIGTERM);
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+/* A process that answers `in` bytes with `out` bytes on one connection: the least that a call can
+ * be. cpu: where it runs; -1: anywhere. */
+static pid_t start_floor(size_t in, size_t out, int cpu)
+{
+    int listener = listen_at("floor");
+    pid_t child = fork();
+    if (child < 0)
+        give_up("fork");
+    if (child > 0) {
+        close(listener);
+        return child;
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (cpu >= 0)
+        pin(cpu);
+    char *data = calloc(1, MOST_BYTES);
+    int fd = accept(listener, NULL, NULL);
+    while (read_all(fd, data, in))
+        write_all(fd, data, out);
+    _exit(0);
+}
+
+/* The service on the listening sockets "calls" and "probes". exec_ns: where the moment before exec
+ * is noted, in shared memory; or NULL. */
+static pid_t start_service(int cpu, int64_t *exec_ns)
+{
+    int calls = listen_at("calls"), probes = listen_at("probes");
+    pid_t child = fork();
+    if (child < 0)
+        give_up("fork");
+    if (child > 0) {
+        close(calls);
+        close(probes);
+        return child;
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (cpu >= 0)
+        pin(cpu);
+    int high_calls = fcntl(calls, F_DUPFD_CLOEXEC, 64),
+        high_probes = fcntl(probes, F_DUPFD_CLOEXEC, 64);
+    dup2(high_calls, FIRST_LISTEN_FD);
+    dup2(high_probes, FIRST_LISTEN_FD + 1);
+    char pid[16];
+    snprintf(pid, sizeof pid, "%d", (int)getpid());
+    setenv("LISTEN_PID", pid, 1);
+    setenv("LISTEN_FDS", "2", 1);
+    setenv("LISTEN_FDNAMES", "calls:probes", 1);
+    if (exec_ns)
+        *exec_ns = chainsi_now_ns();
+    execl(service_path, "call_service", (char *)NULL);
+    fprintf(stderr, "call_bench: %s: %s\n", service_path, strerror(errno));
+    _exit(127);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * the relay */
+
+typedef struct counting_relay {
+    int listener;
+    size_t in, out; /* bytes so far, from the caller and to it */
+} counting_relay;
+
+static void *run_relay(void *user)
+{
+    counting_relay *self = user;
+    int caller = accept(self->listener, NULL, NULL), service = connect_to("calls");
+    struct pollfd ends[2] = { { caller, POLLIN, 0 }, { service, POLLIN, 0 } };
+    char data[65536];
+    for (;;) {
+        if (poll(ends, 2, -1) < 0)
+            give_up("poll");
+        for (int i = 0; i < 2; i++) {
+            if (!ends[i].revents)
+                continue;
+            ssize_t size = read(ends[i].fd, data, sizeof data);
+            if (size <= 0) {
+                close(caller);
+                close(service);
+                return NULL;
+            }
+            /* Counted before it goes on, so that whoever has the answer sees all of it. */
+            __atomic_fetch_add(i == 0 ? &self->in : &self->out, (size_t)size, __ATOMIC_SEQ_CST);
+            write_all(ends[1 - i].fd, data, (size_t)size);
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * calls */
+
+static chainsi_callee *callee_at(chains_ctx *ctx, const char *name)
+{
+    char address[128], why[256];
+    snprintf(address, sizeof address, "unix:%.40s/%s", folder, name);
+    chainsi_remote *remote = chainsi_remote_new(&echo_interface, address, why, sizeof why);
+    if (!remote) {
+        fprintf(stderr, "call_bench: %s\n", why);
+        exit(1);
+    }
+    return chainsi_callee_new(ctx, &echo_interface, NULL, NULL, remote);
+}
+
+/* One call, with a ctx of its own as a request has. Gives its nanoseconds. */
+static int64_t call_once(chainsi_callee *callee)
+{
+    chains_ctx *ctx = chains_open(NULL);
+    const char *reply = NULL;
+    echo_input input = { text_of_64 };
+    int64_t start = chainsi_now_ns();
+    chains_status status = chainsi_call(callee, ctx, &input, (void *[]){ &reply }, NULL);
+    int64_t took = chainsi_now_ns() - start;
+    if (status != CHAINS_OK || strcmp(reply, text_of_64) != 0) {
+        const chains_error *error = chains_last_error(ctx);
+        fprintf(stderr, "call_bench: the call failed: %s\n",
+                error ? error->message : "wrong answer");
+        exit(1);
+    }
+    chains_close(ctx);
+    return took;
+}
+
+/* Bytes of one request and one answer on a connection that is in use already. */
+static void count_bytes(size_t *in, size_t *out)
+{
+    pid_t service = start_service(-1, NULL);
+    counting_relay relay = { .listener = listen_at("relay") };
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, run_relay, &relay) != 0)
+        give_up("pthread_create");
+    chains_ctx *ctx = chains_open(NULL);
+    chainsi_callee *callee = callee_at(ctx, "relay");
+    for (int i = 0; i < COUNTED; i++) {
+        size_t in_before = relay.in, out_before = relay.out;
+        call_once(callee);
+        *in = relay.in - in_before;
+        *out = relay.out - out_before;
+    }
+    chainsi_callee_done(callee);
+    pthread_join(thread, NULL);
+    close(relay.listener);
+    chains_close(ctx);
+    stop(service);
+}
+
+static void compare_with_floor(const char *title, int service_cpu, int rounds, int calls, size_t in,
+                               size_t out)
+{
+    pin(0);
+    pid_t floor_process = start_floor(in, out, service_cpu);
+    pid_t service = start_service(service_cpu, NULL);
+    int floor_fd = connect_to("floor");
+    chains_ctx *ctx = chains_open(NULL);
+    chainsi_callee *callee = callee_at(ctx, "calls");
+    char *data = calloc(1, MOST_BYTES);
+    size_t count = (size_t)rounds * (size_t)calls;
+    int64_t *floor_ns = calloc(count, sizeof *floor_ns), *call_ns = calloc(count, sizeof *call_ns);
+    if (!data || !floor_ns || !call_ns)
+        give_up("calloc");
+
+    for (int round = -1; round < rounds; round++) {
+        int now = round < 0 ? WARM_UP : calls; /* the first round warms up and is not kept */
+        size_t at = round < 0 ? 0 : (size_t)round * (size_t)calls;
+        for (int i = 0; i < now; i++) {
+            int64_t start = chainsi_now_ns();
+            write_all(floor_fd, data, in);
+            if (!read_all(floor_fd, data, out))
+                give_up("the floor's process ended");
+            int64_t took = chainsi_now_ns() - start;
+            if (round >= 0)
+                floor_ns[at + (size_t)i] = took;
+        }
+        for (int i = 0; i < now; i++) {
+            int64_t took = call_once(callee);
+            if (round >= 0)
+                call_ns[at + (size_t)i] = took;
+        }
+    }
+    summary floor = summarize(floor_ns, count), call = summarize(call_ns, count);
+    printf("%-34s median %7.1f us   p99 %7.1f us\n", "bare socket", floor.median, floor.p99);
+    printf("%-34s median %7.1f us   p99 %7.1f us   ratio %.2f (at most 2)   %s\n", "one call",
+           call.median, call.p99, call.median / floor.median, title);
+
+    chainsi_callee_done(callee);
+    chains_close(ctx);
+    close(floor_fd);
+    free(data);
+    free(floor_ns);
+    free(call_ns);
+    stop(service);
+    stop(floor_process);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * starting, and doing nothing */
+
+/* The status line of the answer to one plain HTTP request, whose connection then closes. */
+static void request_once(void)
+{
+    static const char request[] =
+        "POST /run_remote HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n"
+        "Content-Type: application/json\r\nContent-Length: 16\r\n\r\n"
+        "{\"text\":\"hello\"}";
+    int fd = connect_to("calls");
+    write_all(fd, request, sizeof request - 1);
+    char answer[12];
+    if (!read_all(fd, answer, sizeof answer) || memcmp(answer, "HTTP/1.1 200", 12) != 0) {
+        fprintf(stderr, "call_bench: the service answered '%.12s'\n", answer);
+        exit(1);
+    }
+    close(fd);
+}
+
+static long resident_kib(pid_t process)
+{
+    char path[64], line[256];
+    snprintf(path, sizeof path, "/proc/%d/status", (int)process);
+    FILE *file = fopen(path, "re");
+    long kib = -1;
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "VmRSS: %ld", &kib) == 1)
+            break;
+    if (file)
+        fclose(file);
+    return kib;
+}
+
+static void measure_starts(void)
+{
+    if (sched_setaffinity(0, sizeof all_cpus, &all_cpus) < 0)
+        give_up("sched_setaffinity");
+    int64_t *exec_ns =
+        mmap(NULL, sizeof *exec_ns, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (exec_ns == MAP_FAILED)
+        give_up("mmap");
+    int64_t samples[STARTS];
+    long resident = 0;
+    for (int i = 0; i < STARTS; i++) {
+        pid_t service = start_service(-1, exec_ns);
+        request_once(); /* waits in the listening socket until the service is there */
+        samples[i] = chainsi_now_ns() - *exec_ns;
+        resident = resident_kib(service);
+        stop(service);
+    }
+    summary start = summarize(samples, STARTS);
+    printf("%-34s median %7.2f ms   p99 %7.2f ms   (at most 3 ms)\n", "exec to the first answer",
+           start.median / 1e3, start.p99 / 1e3);
+    printf("%-34s %.2f MiB   (at most 3 MiB)\n", "resident, idle after one call",
+           (double)resident / 1024);
+}
+
+int main(int argc, char **argv)
+{
+    int rounds = argc > 1 ? atoi(argv[1]) : 20, calls = argc > 2 ? atoi(argv[2]) : 1000;
+    if (argc > 3 || rounds < 1 || calls < 1) {
+        fprintf(stderr, "usage: call_bench [ROUNDS [CALLS]]\n");
+        return 2;
+    }
+    setvbuf(stdout, NULL, _IOLBF, 0);
+    signal(SIGPIPE, SIG_IGN);
+    if (sched_getaffinity(0, sizeof all_cpus, &all_cpus) < 0)
+        give_up("sched_getaffinity");
+    ssize_t size = readlink("/proc/self/exe", service_path, sizeof service_path - 32);
+    if (size < 0 || !mkdtemp(folder))
+        give_up("where the service is");
+    service_path[size] = '\0';
+    strcpy(strrchr(service_path, '/') + 1, "call_service");
+
+    size_t in = 0, out = 0;
+    count_bytes(&in, &out);
+    printf("%d rounds of %d calls, a text of 64 bytes each way; on the wire %zu bytes there, %zu "
+           "back\n",
+           rounds, calls, in, out);
+    if (in == 0 || out == 0 || in > MOST_BYTES || out > MOST_BYTES) {
+        fprintf(stderr, "call_bench: the relay saw no call\n");
+        return 1;
+    }
+    compare_with_floor("both on one CPU", 0, rounds, calls, in, out);
+    if (CPU_COUNT(&all_cpus) > 1)
+        compare_with_floor("on two CPUs", 1, rounds, calls, in, out);
+    measure_starts();
+
+    for (const char *const *name =
+             (const char *const[]){ "calls", "probes", "relay", "floor", NULL };
+         *name; name++)
+        unlink(address_of(*name).sun_path);
+    rmdir(folder);
+    return 0;
+}
