@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""symbols_test.py LIBCHAINS_A: what the library defines for the linker.
+"""symbols_test.py LIBCHAINS_A [MORE_ARCHIVES...]: what the libraries define for the linker.
 
 Every global symbol is chains_* (public) or chainsi_* (ours), so that nothing clashes with what an author links. The public
 ones are exactly the functions that chains.h declares.
@@ -10,9 +10,9 @@ import sys
 import common
 
 
-def defined_symbols(archive):
+def defined_symbols(archives):
     symbols = {}
-    for line in common.output_of(["nm", "-A", "-g", "--defined-only", archive]).splitlines():
+    for line in common.output_of(["nm", "-A", "-g", "--defined-only", *archives]).splitlines():
         where, _, name = line.rpartition(" ")
         name = re.sub(r"^__odr_asan(_gen_)?\.?", "", name)
         symbols.setdefault(name, where.split(":")[1])
@@ -27,7 +27,7 @@ def declared_functions():
 
 
 def main():
-    symbols = defined_symbols(sys.argv[1])
+    symbols = defined_symbols(sys.argv[1:])
     declared = declared_functions()
     findings = [f"{name} in {where}: a name without our prefix"
                 for name, where in sorted(symbols.items()) if not name.startswith(("chains_", "chainsi_"))]
