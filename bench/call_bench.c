@@ -251,7 +251,7 @@ static chainsi_callee *callee_at(chains_ctx *ctx, const char *name)
         fprintf(stderr, "call_bench: %s\n", why);
         exit(1);
     }
-    return chainsi_callee_new(ctx, &echo_interface, NULL, NULL, remote);
+    return chainsi_callee_new(ctx, &echo_interface, &chainsi_depends_unset, NULL, remote);
 }
 
 /* One call, with a ctx of its own as a request has. Gives its nanoseconds. */
