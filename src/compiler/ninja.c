@@ -1,0 +1,144 @@
+/* Runs ninja and reads its output. Each step is announced by a line that begins with a marker of
+ * ours, so that all other lines are known to come from commands: those are shown as they are. */
+#include "compiler/ninja.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define MARKER "\001" /* begins a step's line; no compiler prints it */
+
+static const char *escape(chainsi_arena *arena, const char *text, const char *special)
+{
+    chainsi_buffer out = { 0 };
+    for (; *text; text++) {
+        if (strchr(special, *text))
+            chainsi_buffer_add_byte(&out, '$');
+        chainsi_buffer_add_byte(&out, (uint8_t)*text);
+    }
+    const char *copy = chainsi_arena_copy(arena, out.data ? out.data : (uint8_t *)"", out.size);
+    chainsi_buffer_done(&out);
+    return copy;
+}
+
+const char *chainsi_ninja_path(chainsi_arena *arena, const char *path)
+{
+    return escape(arena, path, "$ :|");
+}
+
+const char *chainsi_ninja_value(chainsi_arena *arena, const char *text)
+{
+    return escape(arena, text, "$");
+}
+
+typedef struct output {
+    bool terminal, quiet;
+    bool progress_shown;
+    int skip; /* lines of ninja's own to leave out: the command that failed */
+} output;
+
+static void clear_progress(output *out)
+{
+    if (out->progress_shown)
+        fprintf(stderr, "\r\033[K");
+    out->progress_shown = false;
+}
+
+static void show_line(output *out, const char *line)
+{
+    if (line[0] == MARKER[0]) {
+        out->skip = 0;
+        const char *description = strchr(line, ' ');
+        if (!description)
+            return;
+        if (out->terminal) {
+            fprintf(stderr, "\r\033[K[%.*s]%.70s", (int)(description - line - 1), line + 1,
+                    description);
+            out->progress_shown = true;
+        } else if (!out->quiet) {
+            fprintf(stderr, "%s\n", description + 1);
+        }
+        return;
+    }
+    if (out->skip) {
+        out->skip--;
+        return;
+    }
+    if (!strncmp(line, "FAILED: ", 8)) {
+        out->skip = 1;
+        return;
+    }
+    if (!strncmp(line, "ninja: ", 7) && strncmp(line, "ninja: error:", 13) &&
+        strncmp(line, "ninja: fatal:", 13))
+        return;
+    clear_progress(out);
+    fprintf(stderr, "%s\n", line);
+}
+
+static void exec_ninja(const chainsi_toolchain *toolchain, const char *folder, const char *manifest,
+                       const char *const *targets, size_t target_count, int out)
+{
+    const char **argv = calloc(target_count + 8, sizeof *argv);
+    if (!argv)
+        _exit(127);
+    size_t count = 0;
+    argv[count++] = toolchain->ninja;
+    argv[count++] = "-f";
+    argv[count++] = manifest;
+    argv[count++] = "-k"; /* all errors in one run */
+    argv[count++] = "0";
+    for (size_t i = 0; i < target_count; i++)
+        argv[count++] = targets[i];
+    if (chdir(folder) || dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0 ||
+        setenv("NINJA_STATUS", MARKER "%f/%t ", 1) || setenv("TERM", "dumb", 1))
+        _exit(127);
+    execvp(argv[0], (char *const *)argv);
+    dprintf(STDERR_FILENO, "ninja: error: '%s' can't be run: %s\n", toolchain->ninja,
+            strerror(errno));
+    _exit(127);
+}
+
+bool chainsi_ninja_run(const chainsi_toolchain *toolchain, const char *folder, const char *manifest,
+                       const char *const *targets, size_t target_count, bool quiet)
+{
+    if (!target_count)
+        return true;
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC))
+        return false;
+    fflush(stdout);
+    fflush(stderr);
+    pid_t pid = fork();
+    if (pid < 0) {
+        close(ends[0]);
+        close(ends[1]);
+        return false;
+    }
+    if (!pid)
+        exec_ninja(toolchain, folder, manifest, targets, target_count, ends[1]);
+    close(ends[1]);
+    output out = { .terminal = isatty(STDERR_FILENO) == 1, .quiet = quiet };
+    FILE *lines = fdopen(ends[0], "r");
+    char *line = NULL;
+    size_t capacity = 0;
+    ssize_t size;
+    while (lines && (size = getline(&line, &capacity, lines)) >= 0) {
+        if (size && line[size - 1] == '\n')
+            line[size - 1] = '\0';
+        show_line(&out, line);
+    }
+    free(line);
+    if (lines)
+        fclose(lines);
+    else
+        close(ends[0]);
+    clear_progress(&out);
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    return WIFEXITED(status) && !WEXITSTATUS(status);
+}
