@@ -11,7 +11,7 @@
 /* Limits on what a peer may send, in any format. Sizes are checked against what is there before
  * memory is asked for. */
 enum {
-    CHAINSI_MAX_DEPTH = 128, /* nested arrays, objects and pointers */
+    CHAINSI_MAX_DEPTH = 128, /* nested arrays and objects, as they are on the wire */
     CHAINSI_MAX_RANK = 32,   /* dimensions of a tensor */
 };
 #define CHAINSI_MAX_ITEMS ((size_t)1 << 28) /* of one list, map or object */

@@ -14,7 +14,7 @@
  *     keys that are NUL-terminated in C.
  *   - Limits of fields are checked. The limits of codec.h hold.
  * A float or double is written with the fewest digits that read back as the same number, always
- * with a fraction or an exponent: 0.1, 5.0, 1e+300.
+ * with a fraction or an exponent: 0.1, 5.0, 1e300.
  *
  * No function blocks; all may be called from any thread, on different arenas and buffers. `error`
  * may be NULL where the reason isn't wanted; it is written on failure only. */

@@ -1,0 +1,199 @@
+/* How codecs see C values whose types they know from tables only. The views may alias anything. */
+#ifndef CHAINSI_SCHEMA_ACCESS_H
+#define CHAINSI_SCHEMA_ACCESS_H
+
+#include <string.h>
+
+#include "schema/type.h"
+
+/* Any list or map. */
+typedef struct chainsi_items {
+    uint8_t *items;
+    size_t count;
+} __attribute__((may_alias)) chainsi_items;
+
+typedef const char *__attribute__((may_alias)) chainsi_text;
+typedef const void *__attribute__((may_alias)) chainsi_pointer;
+
+/* A scalar of a given C type at an address of that type. */
+#define CHAINSI_LOAD(c_type, at)                                                                   \
+    ({                                                                                             \
+        c_type chainsi_loaded_;                                                                    \
+        memcpy(&chainsi_loaded_, (at), sizeof chainsi_loaded_);                                    \
+        chainsi_loaded_;                                                                           \
+    })
+#define CHAINSI_STORE(c_type, at, value)                                                           \
+    do {                                                                                           \
+        c_type chainsi_stored_ = (c_type)(value);                                                  \
+        memcpy((at), &chainsi_stored_, sizeof chainsi_stored_);                                    \
+    } while (0)
+
+/* The value of a signed or unsigned integer kind, as 64 bits. */
+static inline int64_t chainsi_load_signed(chainsi_kind kind, const void *at)
+{
+    switch (kind) {
+    case CHAINSI_INT8:
+        return CHAINSI_LOAD(int8_t, at);
+    case CHAINSI_INT16:
+        return CHAINSI_LOAD(int16_t, at);
+    case CHAINSI_INT32:
+        return CHAINSI_LOAD(int32_t, at);
+    default:
+        return CHAINSI_LOAD(int64_t, at);
+    }
+}
+
+static inline uint64_t chainsi_load_unsigned(chainsi_kind kind, const void *at)
+{
+    switch (kind) {
+    case CHAINSI_UINT8:
+        return CHAINSI_LOAD(uint8_t, at);
+    case CHAINSI_UINT16:
+        return CHAINSI_LOAD(uint16_t, at);
+    case CHAINSI_UINT32:
+        return CHAINSI_LOAD(uint32_t, at);
+    default:
+        return CHAINSI_LOAD(uint64_t, at);
+    }
+}
+
+static inline bool chainsi_is_signed(chainsi_kind kind)
+{
+    return kind >= CHAINSI_INT8 && kind <= CHAINSI_INT64;
+}
+
+static inline bool chainsi_is_unsigned(chainsi_kind kind)
+{
+    return kind >= CHAINSI_UINT8 && kind <= CHAINSI_UINT64;
+}
+
+/* Stores an integer given as sign and magnitude. False if the kind can't hold it. */
+static inline bool chainsi_store_integer(chainsi_kind kind, void *at, bool negative,
+                                         uint64_t magnitude)
+{
+    /* The largest magnitudes: of positive numbers, the table; of negative ones, one more, or 0. */
+    static const uint64_t largest[] = {
+        [CHAINSI_INT8] = INT8_MAX,     [CHAINSI_INT16] = INT16_MAX,   [CHAINSI_INT32] = INT32_MAX,
+        [CHAINSI_INT64] = INT64_MAX,   [CHAINSI_UINT8] = UINT8_MAX,   [CHAINSI_UINT16] = UINT16_MAX,
+        [CHAINSI_UINT32] = UINT32_MAX, [CHAINSI_UINT64] = UINT64_MAX,
+    };
+    uint64_t limit = largest[kind];
+    if (negative)
+        limit = kind <= CHAINSI_INT64 ? limit + 1 : 0;
+    if (magnitude > limit)
+        return false;
+    uint64_t bits = negative ? 0 - magnitude : magnitude;
+    switch (kind) {
+    case CHAINSI_INT8:
+    case CHAINSI_UINT8:
+        CHAINSI_STORE(uint8_t, at, bits);
+        break;
+    case CHAINSI_INT16:
+    case CHAINSI_UINT16:
+        CHAINSI_STORE(uint16_t, at, bits);
+        break;
+    case CHAINSI_INT32:
+    case CHAINSI_UINT32:
+        CHAINSI_STORE(uint32_t, at, bits);
+        break;
+    default:
+        CHAINSI_STORE(uint64_t, at, bits);
+        break;
+    }
+    return true;
+}
+
+static inline uint64_t chainsi_enum_mask(const chainsi_type *type)
+{
+    return type->size >= 8 ? UINT64_MAX : (UINT64_C(1) << (8 * type->size)) - 1;
+}
+
+/* The enumerator of an enum's value; NULL if it has none. */
+static inline const chainsi_enumerator *chainsi_find_value(const chainsi_type *type, const void *at)
+{
+    uint64_t bits = 0, mask = chainsi_enum_mask(type);
+    memcpy(&bits, at, type->size);
+    for (uint32_t i = 0; i < type->value_count; i++)
+        if (((uint64_t)type->values[i].value & mask) == bits)
+            return &type->values[i];
+    return NULL;
+}
+
+static inline const chainsi_enumerator *chainsi_find_name(const chainsi_type *type,
+                                                          const char *name, size_t size)
+{
+    for (uint32_t i = 0; i < type->value_count; i++) {
+        const char *other = type->values[i].name;
+        if (strncmp(other, name, size) == 0 && other[size] == 0 && !memchr(name, 0, size))
+            return &type->values[i];
+    }
+    return NULL;
+}
+
+static inline void chainsi_store_enum(const chainsi_type *type, void *at, int64_t value)
+{
+    memcpy(at, &value, type->size);
+}
+
+/* True if a and b are the same size bytes, for the short sizes of names; reads nothing else. */
+static inline bool chainsi_same_bytes(const char *a, const char *b, size_t size)
+{
+    uint64_t x, y, z, w;
+    if (size >= 8) {
+        size_t at = 0;
+        for (; size - at > 8; at += 8) {
+            memcpy(&x, a + at, 8);
+            memcpy(&y, b + at, 8);
+            if (x != y)
+                return false;
+        }
+        memcpy(&x, a + size - 8, 8);
+        memcpy(&y, b + size - 8, 8);
+        return x == y;
+    }
+    x = y = z = w = 0;
+    if (size >= 4) {
+        memcpy(&x, a, 4);
+        memcpy(&y, b, 4);
+        memcpy(&z, a + size - 4, 4);
+        memcpy(&w, b + size - 4, 4);
+        return ((x ^ y) | (z ^ w)) == 0;
+    }
+    for (size_t i = 0; i < size; i++)
+        if (a[i] != b[i])
+            return false;
+    return true;
+}
+
+/* Copies size bytes, for the short sizes of names; neither reads nor writes anything else. */
+static inline void chainsi_copy_short(void *to, const void *from, size_t size)
+{
+    uint8_t *out = to;
+    const uint8_t *in = from;
+    if (size >= 8) {
+        size_t at = 0;
+        for (; size - at > 8; at += 8)
+            memcpy(out + at, in + at, 8);
+        memcpy(out + size - 8, in + size - 8, 8);
+    } else if (size >= 4) {
+        memcpy(out, in, 4);
+        memcpy(out + size - 4, in + size - 4, 4);
+    } else if (size >= 2) {
+        memcpy(out, in, 2);
+        out[size - 1] = in[size - 1];
+    } else if (size) {
+        *out = *in;
+    }
+}
+
+/* Makes an absent key's field of a zeroed struct what it is then. False if the key is required. */
+static inline bool chainsi_set_absent(const chainsi_field *field, void *structure)
+{
+    if (field->default_value) {
+        memcpy((uint8_t *)structure + field->offset, field->default_value, field->type->size);
+        return true;
+    }
+    return field->optional;
+}
+
+#endif
