@@ -1,0 +1,175 @@
+/* Logs: lines from any cut, times, tails, followers, turning over. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "control/home.h"
+#include "control/log.h"
+
+static char folder[] = "/tmp/chains-log-XXXXXX";
+static char *path;
+
+static int make_folder(void **state)
+{
+    (void)state;
+    strcpy(folder + sizeof folder - 7, "XXXXXX");
+    if (!mkdtemp(folder))
+        return -1;
+    path = chainsi_path("%s/x.log", folder);
+    return 0;
+}
+
+static int remove_folder(void **state)
+{
+    (void)state;
+    free(path);
+    return chainsi_remove_tree(folder) ? 0 : -1;
+}
+
+static char *tail(chainsi_log *log, size_t count)
+{
+    chainsi_buffer out = { 0 };
+    chainsi_log_tail(log, count, &out);
+    chainsi_buffer_add_byte(&out, 0);
+    return (char *)out.data;
+}
+
+static void splits_lines_wherever_they_are_cut(void **state)
+{
+    (void)state;
+    static const char text[] = "one\n2026-01-31T12:00:00.123Z INFO two\n\nlast";
+    for (size_t step = 1; step < sizeof text; step++) {
+        chainsi_log *log = chainsi_log_new(path);
+        chainsi_log_source source = { 0 };
+        for (size_t at = 0; at < sizeof text - 1; at += step) {
+            size_t left = sizeof text - 1 - at;
+            chainsi_log_feed(log, &source, text + at, left < step ? left : step);
+        }
+        chainsi_log_end(log, &source);
+        char *lines = tail(log, 10);
+        /* A time was put before the lines that have none, and only those. */
+        assert_string_equal(lines + 24, strstr(lines, " one\n"));
+        assert_non_null(strstr(lines, "\n2026-01-31T12:00:00.123Z INFO two\n"));
+        assert_string_equal(lines + strlen(lines) - 6, " last\n");
+        size_t count = 0;
+        for (char *at = lines; (at = strchr(at, '\n')); at++)
+            count++;
+        assert_int_equal(count, 4);
+        free(lines);
+        chainsi_log_free(log);
+        unlink(path);
+    }
+}
+
+static void gives_the_last_lines(void **state)
+{
+    (void)state;
+    chainsi_log *log = chainsi_log_new(path);
+    char *none = tail(log, 5);
+    assert_string_equal(none, "");
+    free(none);
+    chainsi_log_source source = { 0 };
+    chainsi_log_feed(log, &source, "a\nb\nc\n", 6);
+    char *two = tail(log, 2);
+    assert_string_equal(two + 24, strstr(two, " b\n"));
+    assert_string_equal(two + strlen(two) - 3, " c\n");
+    free(two);
+    char *zero = tail(log, 0);
+    assert_string_equal(zero, "");
+    free(zero);
+    chainsi_log_end(log, &source);
+    chainsi_log_free(log);
+}
+
+static void cuts_long_lines(void **state)
+{
+    (void)state;
+    chainsi_log *log = chainsi_log_new(path);
+    chainsi_log_source source = { 0 };
+    char *text = malloc(3 * CHAINSI_LOG_MAX_LINE);
+    memset(text, 'x', 3 * CHAINSI_LOG_MAX_LINE);
+    chainsi_log_feed(log, &source, text, 2 * CHAINSI_LOG_MAX_LINE + 1);
+    assert_int_equal(source.rest.size, 1);
+    char *lines = tail(log, 10);
+    assert_int_equal(strlen(lines), 2 * (CHAINSI_LOG_MAX_LINE + CHAINSI_TIME_TEXT + 1));
+    free(lines);
+    chainsi_log_end(log, &source);
+    chainsi_log_free(log);
+    free(text);
+}
+
+typedef struct counting_follower {
+    chainsi_log_follower follower;
+    size_t lines;
+    bool leave;
+} counting_follower;
+
+static void count_line(chainsi_log_follower *follower, const char *line, size_t size)
+{
+    counting_follower *counting = (counting_follower *)follower;
+    assert_int_equal(line[size - 1], '\n');
+    counting->lines++;
+    if (counting->leave)
+        chainsi_log_unfollow(follower);
+}
+
+static void tells_followers(void **state)
+{
+    (void)state;
+    chainsi_log *log = chainsi_log_new(path);
+    counting_follower stays = { .follower.on_line = count_line };
+    counting_follower leaves = { .follower.on_line = count_line, .leave = true };
+    chainsi_log_follow(log, &stays.follower);
+    chainsi_log_follow(log, &leaves.follower);
+    chainsi_log_say(log, "INFO", "process %d", 1);
+    chainsi_log_say(log, "INFO", "process %d", 2);
+    assert_int_equal(stays.lines, 2);
+    assert_int_equal(leaves.lines, 1);
+    chainsi_log_unfollow(&leaves.follower);
+    chainsi_log_free(log);
+    chainsi_log_unfollow(&stays.follower);
+}
+
+static void turns_over_when_full(void **state)
+{
+    (void)state;
+    chainsi_log *log = chainsi_log_new(path);
+    chainsi_log_source source = { 0 };
+    size_t size = 1024 * 1024;
+    char *text = malloc(size);
+    memset(text, 'x', size);
+    text[size - 1] = '\n';
+    for (int i = 0; i < 17; i++)
+        chainsi_log_feed(log, &source, text, size);
+    chainsi_log_feed(log, &source, "after\n", 6);
+    chainsi_log_end(log, &source);
+    struct stat info;
+    assert_int_equal(stat(path, &info), 0);
+    assert_true(info.st_size < CHAINSI_LOG_MAX_FILE);
+    char *before = chainsi_path("%s.1", path);
+    assert_int_equal(stat(before, &info), 0);
+    assert_true(info.st_size < CHAINSI_LOG_MAX_FILE + 2 * CHAINSI_LOG_MAX_LINE);
+    free(before);
+    free(text);
+    chainsi_log_free(log);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(splits_lines_wherever_they_are_cut, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(gives_the_last_lines, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(cuts_long_lines, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(tells_followers, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(turns_over_when_full, make_folder, remove_folder),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
