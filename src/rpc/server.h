@@ -65,6 +65,8 @@ typedef struct chainsi_server_options {
     /* Tells requests that take no slot (of an eager server), such as health probes; asked by any of
      * its threads. NULL: none */
     bool (*probe)(void *user, const chainsi_http_request *request);
+    /* Limits of rpc/limits.h to be used instead where not 0. */
+    int request_timeout_ms, send_timeout_ms, max_connections;
     /* Close idle Unix connections when the last slot is taken, so that their callers' next call
      * goes to the shared listening socket and finds a free slot of another process, instead of
      * waiting here. The caller's client notices without loss. */

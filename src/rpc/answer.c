@@ -1,0 +1,97 @@
+#include "rpc/answer.h"
+
+#include "base/clock.h"
+
+enum { KEPT_BUFFER = 1024 * 1024 }; /* larger ones are not kept for the next answer */
+
+void chainsi_answer_done(chainsi_answer *answer)
+{
+    chainsi_buffer_done(&answer->head);
+    chainsi_buffer_done(&answer->headers);
+    chainsi_buffer_done(&answer->body);
+}
+
+void chainsi_answer_shrink(chainsi_answer *answer)
+{
+    if (answer->headers.capacity > KEPT_BUFFER)
+        chainsi_buffer_done(&answer->headers);
+    if (answer->body.capacity > KEPT_BUFFER)
+        chainsi_buffer_done(&answer->body);
+}
+
+chainsi_server_response chainsi_answer_begin(chainsi_answer *answer, int status)
+{
+    answer->headers.size = answer->body.size = 0;
+    return (chainsi_server_response){ .status = status,
+                                      .body = &answer->body,
+                                      .headers = &answer->headers };
+}
+
+chainsi_server_response chainsi_answer_error(chainsi_answer *answer, int status,
+                                             const char *message)
+{
+    const char *name = status == 408   ? "DEADLINE_EXCEEDED"
+                       : status == 429 ? "RESOURCE_EXHAUSTED"
+                       : status >= 500 ? "UNIMPLEMENTED"
+                                       : "INVALID_ARGUMENT";
+    chainsi_server_response response = chainsi_answer_begin(answer, status);
+    response.content_type = "application/json";
+    chainsi_buffer_printf(response.body,
+                          "{\"error\":{\"status\":\"%s\",\"message\":\"%s\",\"path\":null,"
+                          "\"trace\":[],\"request_id\":\"\"}}",
+                          name, message);
+    if (status == 429)
+        chainsi_buffer_add_text(response.headers, "Retry-After: 1\r\n");
+    return response;
+}
+
+static void write_head(chainsi_buffer *head, const chainsi_server_response *response,
+                       bool has_length, bool keep_alive, int minor_version)
+{
+    char status[] = { ' ',
+                      (char)('0' + response->status / 100 % 10),
+                      (char)('0' + response->status / 10 % 10),
+                      (char)('0' + response->status % 10),
+                      ' ',
+                      0 };
+    head->size = 0;
+    chainsi_buffer_add_text(head, "HTTP/1.1");
+    chainsi_buffer_add_text(head, status);
+    chainsi_buffer_add_text(head, chainsi_http_reason(response->status));
+    chainsi_buffer_add_text(head, "\r\n");
+    if (response->content_type) {
+        chainsi_buffer_add_text(head, "Content-Type: ");
+        chainsi_buffer_add_text(head, response->content_type);
+        chainsi_buffer_add_text(head, "\r\n");
+    }
+    if (has_length) {
+        char digits[24];
+        char *first = digits + sizeof digits;
+        size_t size = response->body->size;
+        *--first = 0;
+        do {
+            *--first = (char)('0' + size % 10);
+        } while (size /= 10);
+        chainsi_buffer_add_text(head, "Content-Length: ");
+        chainsi_buffer_add_text(head, first);
+        chainsi_buffer_add_text(head, "\r\n");
+    }
+    if (!keep_alive)
+        chainsi_buffer_add_text(head, "Connection: close\r\n");
+    else if (minor_version == 0)
+        chainsi_buffer_add_text(head, "Connection: keep-alive\r\n");
+    chainsi_buffer_add(head, response->headers->data, response->headers->size);
+    chainsi_buffer_add_text(head, "\r\n");
+}
+
+bool chainsi_answer_send(chainsi_answer *answer, chainsi_connection *connection,
+                         const chainsi_server_response *response, chainsi_http_method method,
+                         bool keep_alive, int minor_version, int timeout_ms)
+{
+    bool has_body = response->status != 204 && response->status != 304;
+    write_head(&answer->head, response, has_body, keep_alive, minor_version);
+    size_t size = has_body && method != CHAINSI_HTTP_HEAD ? response->body->size : 0;
+    int64_t allowed_ms = timeout_ms + (int64_t)(size / (CHAINSI_SEND_SLOWEST_RATE / 1000));
+    return chainsi_connection_send(connection, &answer->head, response->body->data, size,
+                                   chainsi_now_ns() + allowed_ms * CHAINSI_NS_PER_MS);
+}

@@ -1,0 +1,644 @@
+/* One exchange: take a kept connection or make one, send, read, keep the connection if both sides
+ * agree where the answer ended.
+ *
+ * What decides between NOT_STARTED and MAYBE_STARTED (a callee starts a call when it has read the
+ * request's last byte):
+ *  - on Unix sockets the kernel tells: EPIPE when the callee had closed before the send, ECONNRESET
+ *    when it closed without reading everything that was sent, end of file when it had read
+ *    everything. The first two before any byte of an answer mean NOT_STARTED.
+ *  - on TCP nothing tells, so NOT_STARTED only while no byte of the request has left.
+ *
+ * Invariants: an idle connection has no byte of anybody's outstanding in either direction; a
+ * connection that took part in anything but an ANSWERED exchange is closed. */
+#include "rpc/client.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "rpc/tls.h"
+
+typedef struct connection {
+    int fd;                       /* owned; in blocking mode; -1: none */
+    chainsi_tls_session *session; /* owned; NULL: plain */
+} connection;
+
+struct chainsi_client {
+    chainsi_address address;
+    const chainsi_tls_engine *tls; /* of https; NULL otherwise */
+    char *line_end;                /* owned: " HTTP/1.1\r\nHost: …\r\n" */
+    size_t line_end_size, prefix_size;
+    pthread_mutex_t lock;              /* of what follows */
+    int idle_count;                    /* the last one is the most recent */
+    connection idle[CHAINSI_MAX_IDLE]; /* owned */
+};
+
+/* ------------------------------------------------------------------------------------------------
+ * connections */
+
+static void close_connection(const chainsi_client *client, connection *it)
+{
+    if (it->session)
+        client->tls->close(it->session);
+    if (it->fd >= 0)
+        close(it->fd);
+    *it = (connection){ .fd = -1 };
+}
+
+/* Moves bytes of a plain or TLS connection without blocking: as read() and write(), with *wait_for
+ * set where they would block, else 0. */
+static ssize_t read_some(const chainsi_client *client, const connection *it, char *data,
+                         size_t size, short *wait_for)
+{
+    *wait_for = 0;
+    if (it->session)
+        return client->tls->read(it->session, data, size, wait_for);
+    ssize_t got = recv(it->fd, data, size, MSG_DONTWAIT);
+    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+        *wait_for = POLLIN;
+    return got;
+}
+
+static ssize_t write_some(const chainsi_client *client, const connection *it, struct iovec *parts,
+                          size_t count, short *wait_for)
+{
+    *wait_for = 0;
+    if (it->session)
+        return client->tls->write(it->session, parts->iov_base, parts->iov_len, wait_for);
+    struct msghdr message = { .msg_iov = parts, .msg_iovlen = count };
+    ssize_t sent = sendmsg(it->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && (errno == EAGAIN || errno == EINTR))
+        *wait_for = POLLOUT;
+    return sent;
+}
+
+/* Whether an idle connection can still be used, as far as can be told without sending. */
+static bool is_usable(const chainsi_client *client, const connection *it)
+{
+    /* A Unix socket tells by EPIPE, at no cost. */
+    if (client->address.kind == CHAINSI_ADDRESS_UNIX)
+        return true;
+    char byte;
+    if (!it->session)
+        return recv(it->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+               (errno == EAGAIN || errno == EINTR);
+    short wait_for;
+    return read_some(client, it, &byte, 1, &wait_for) < 0 && wait_for == POLLIN;
+}
+
+static bool take_idle(chainsi_client *client, connection *it)
+{
+    for (;;) {
+        pthread_mutex_lock(&client->lock);
+        bool found = client->idle_count > 0;
+        if (found)
+            *it = client->idle[--client->idle_count];
+        pthread_mutex_unlock(&client->lock);
+        if (!found)
+            return false;
+        if (is_usable(client, it))
+            return true;
+        close_connection(client, it);
+    }
+}
+
+static void keep_idle(chainsi_client *client, connection *it)
+{
+    pthread_mutex_lock(&client->lock);
+    if (client->idle_count < CHAINSI_MAX_IDLE) {
+        client->idle[client->idle_count++] = *it;
+        *it = (connection){ .fd = -1 };
+    }
+    pthread_mutex_unlock(&client->lock);
+    close_connection(client, it);
+}
+
+static chainsi_exchange_end end_of_wait(chainsi_wait_end end)
+{
+    return end == CHAINSI_WAIT_DEADLINE ? CHAINSI_EXCHANGE_DEADLINE : CHAINSI_EXCHANGE_INTERRUPTED;
+}
+
+/* A fresh connection, handshake done: ANSWERED means that it is there. */
+static chainsi_exchange_end make_connection(chainsi_client *client,
+                                            const chainsi_client_request *request, connection *it,
+                                            int *error, char *why, size_t why_size)
+{
+    *it = (connection){ .fd = chainsi_address_connect(&client->address, request->deadline_ns,
+                                                      request->interrupt, why, why_size) };
+    if (it->fd < 0) {
+        *error = errno;
+        if (errno == EINTR)
+            return CHAINSI_EXCHANGE_INTERRUPTED;
+        if (errno == ETIMEDOUT && request->deadline_ns != CHAINSI_NEVER &&
+            chainsi_now_ns() >= request->deadline_ns)
+            return CHAINSI_EXCHANGE_DEADLINE;
+        return CHAINSI_EXCHANGE_NOT_STARTED;
+    }
+    if (!client->tls)
+        return CHAINSI_EXCHANGE_ANSWERED;
+    it->session = client->tls->open(it->fd, client->address.host, why, why_size);
+    chainsi_exchange_end end = CHAINSI_EXCHANGE_NOT_STARTED;
+    while (it->session) {
+        int wait_for = client->tls->handshake(it->session, why, why_size);
+        if (!wait_for)
+            return CHAINSI_EXCHANGE_ANSWERED;
+        if (wait_for < 0)
+            break;
+        chainsi_wait_end waited = chainsi_wait_for(it->fd, (short)wait_for, NULL,
+                                                   request->deadline_ns, request->interrupt);
+        if (waited != CHAINSI_WAIT_READY) {
+            end = end_of_wait(waited);
+            snprintf(why, why_size, "%s during the TLS handshake with '%s'",
+                     end == CHAINSI_EXCHANGE_DEADLINE ? "the deadline passed" : "interrupted",
+                     client->address.host);
+            break;
+        }
+    }
+    *error = EPROTO;
+    close_connection(client, it);
+    return end;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * sending */
+
+/* What is still to be sent. */
+typedef struct outgoing {
+    struct iovec parts[2]; /* head, body */
+    struct iovec *next;
+    size_t count; /* of parts from next on */
+    bool begun;   /* a byte has left */
+    int error;    /* why no more can be sent, else 0 */
+} outgoing;
+
+static void advance(outgoing *out, size_t sent)
+{
+    out->begun = true;
+    while (out->count && sent >= out->next->iov_len) {
+        sent -= out->next->iov_len;
+        out->next++;
+        out->count--;
+    }
+    if (out->count) {
+        out->next->iov_base = (char *)out->next->iov_base + sent;
+        out->next->iov_len -= sent;
+    }
+}
+
+static char *append(char *at, const char *data, size_t size)
+{
+    memcpy(at, data, size);
+    return at + size;
+}
+
+static char *append_number(char *at, size_t number)
+{
+    char digits[24];
+    char *first = digits + sizeof digits;
+    do {
+        *--first = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    return append(at, first, (size_t)(digits + sizeof digits - first));
+}
+
+/* Whether the caller's texts make a request, and nothing but the one request. */
+static bool can_be_sent(const chainsi_client_request *request, size_t path_size)
+{
+    for (size_t i = 0; i < path_size; i++) {
+        if (request->path[i] < 0x21 || request->path[i] > 0x7e)
+            return false;
+    }
+    const char *headers = request->headers;
+    size_t size = request->headers_size;
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)headers[i];
+        if (c == '\r') {
+            /* A line of its own would end the head. */
+            if (i + 1 >= size || headers[++i] != '\n' || (i >= 3 && headers[i - 2] == '\n'))
+                return false;
+        } else if ((c < 0x20 && c != '\t') || c == 0x7f) {
+            return false;
+        }
+    }
+    return !size || (size > 2 && headers[0] != '\r' && headers[size - 1] == '\n');
+}
+
+/* Writes the head to `space`, or to the arena where that is too small. */
+static void write_head(const chainsi_client *client, const chainsi_client_request *request,
+                       size_t path_size, chainsi_arena *arena, char *space, size_t space_size,
+                       outgoing *out)
+{
+    size_t method_size = strlen(request->method);
+    size_t most = method_size + 1 + client->prefix_size + path_size + client->line_end_size +
+                  request->headers_size + 64;
+    char *head = most <= space_size ? space : chainsi_arena_alloc_raw(arena, most);
+    char *at = append(head, request->method, method_size);
+    *at++ = ' ';
+    at = append(at, client->address.path, client->prefix_size);
+    at = append(at, request->path, path_size);
+    at = append(at, client->line_end, client->line_end_size);
+    if (request->body || request->body_size || request->method[0] == 'P') {
+        at = append(at, "Content-Length: ", 16);
+        at = append_number(at, request->body_size);
+        at = append(at, "\r\n", 2);
+    }
+    if (request->headers_size)
+        at = append(at, request->headers, request->headers_size);
+    at = append(at, "\r\n", 2);
+    out->parts[0] = (struct iovec){ head, (size_t)(at - head) };
+    out->parts[1] = (struct iovec){ (void *)(uintptr_t)request->body, request->body_size };
+    out->next = out->parts;
+    out->count = request->body_size ? 2 : 1;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * the answer */
+
+enum reading {
+    READING_HEAD,
+    READING_LENGTH,
+    READING_CHUNKS,
+    READING_TO_END,
+    READING_DONE,
+};
+
+/* The answer as it comes in, in one allocation of the arena that grows in place where it can. */
+typedef struct incoming {
+    chainsi_arena *arena;
+    char *data; /* NULL before the first byte is asked for */
+    size_t size, capacity;
+    size_t head; /* where the head begins: behind interim ones */
+    size_t body; /* where the body begins */
+    size_t body_size;
+    int64_t length; /* of the body, where known */
+    size_t max_body;
+    enum reading reading;
+    int interim;
+    bool no_body; /* the request was a HEAD */
+    bool extra;   /* bytes came behind the answer */
+    chainsi_http_scan scan;
+    chainsi_http_chunked chunked;
+    chainsi_http_response parsed;
+    const char *failure; /* why it is refused */
+} incoming;
+
+enum { FIRST_READ = 4096, LARGEST_FIRST_READ = 64 * 1024 };
+
+/* Makes the allocation `capacity` bytes; what the head's slices point to stays where it is. */
+static void grow(incoming *in, size_t capacity)
+{
+    if (chainsi_arena_extend(in->arena, in->data, in->capacity, capacity)) {
+        in->capacity = capacity;
+        return;
+    }
+    /* Only the part that is still being read moves. */
+    size_t kept = in->reading == READING_HEAD ? in->head : in->body;
+    capacity -= kept;
+    char *moved = chainsi_arena_alloc_raw(in->arena, capacity);
+    memcpy(moved, in->data + kept, in->size - kept);
+    in->data = moved;
+    in->size -= kept;
+    in->capacity = capacity;
+    in->head = in->body = 0;
+}
+
+/* Room to read into, one byte less than there is: the NUL's. */
+static size_t make_room(incoming *in)
+{
+    if (!in->data) {
+        size_t rest = in->arena->blocks ? (size_t)(in->arena->end - in->arena->next) : 0;
+        in->capacity = rest < FIRST_READ / 2       ? FIRST_READ
+                       : rest > LARGEST_FIRST_READ ? LARGEST_FIRST_READ
+                                                   : rest;
+        in->data = chainsi_arena_alloc_raw(in->arena, in->capacity);
+    } else if (in->reading == READING_LENGTH) {
+        size_t need = in->body + (size_t)in->length + 1;
+        if (need > in->capacity)
+            grow(in, need);
+    } else if (in->size + 1 >= in->capacity) {
+        grow(in, in->capacity * 2);
+    }
+    return in->capacity - in->size - 1;
+}
+
+static bool refuse_answer(incoming *in, const char *failure)
+{
+    in->failure = failure;
+    return false;
+}
+
+/* After a complete head: what is to be read behind it. */
+static bool begin_body(incoming *in)
+{
+    int status = in->parsed.status;
+    const chainsi_http_head *head = &in->parsed.head;
+    if (status == 101)
+        return refuse_answer(in, "the answer switches to another protocol");
+    if (status < 200) {
+        if (++in->interim > CHAINSI_MAX_INTERIM)
+            return refuse_answer(in, "there are too many interim answers");
+        in->head = in->body;
+        in->scan = (chainsi_http_scan){ 0 };
+        return true;
+    }
+    if (in->no_body || status == 204 || status == 304) {
+        in->length = 0;
+        in->reading = READING_LENGTH;
+    } else if (head->chunked) {
+        in->chunked = (chainsi_http_chunked){ .max_body = in->max_body };
+        in->reading = READING_CHUNKS;
+    } else if (head->content_length >= 0) {
+        if ((uint64_t)head->content_length > in->max_body)
+            return refuse_answer(in, "the answer is larger than is allowed");
+        in->length = head->content_length;
+        in->reading = READING_LENGTH;
+    } else {
+        in->reading = READING_TO_END;
+    }
+    return true;
+}
+
+/* Takes in `fresh` bytes that were read behind size. False with failure set. */
+static bool take_in(incoming *in, size_t fresh)
+{
+    chainsi_http_refusal refusal;
+    in->size += fresh;
+    while (in->reading == READING_HEAD) {
+        ptrdiff_t head = chainsi_http_parse_response(in->data + in->head, in->size - in->head,
+                                                     &in->scan, &in->parsed, &refusal);
+        if (head < 0)
+            return refuse_answer(in, refusal.reason);
+        if (head == CHAINSI_HTTP_MORE)
+            return true;
+        in->body = in->head + (size_t)head;
+        if (!begin_body(in))
+            return false;
+        fresh = in->size - in->body;
+    }
+    if (in->reading == READING_LENGTH) {
+        size_t have = in->size - in->body;
+        if (have >= (size_t)in->length) {
+            in->extra = have > (size_t)in->length;
+            in->body_size = (size_t)in->length;
+            in->reading = READING_DONE;
+        }
+    } else if (in->reading == READING_CHUNKS) {
+        size_t decoded, consumed, start = in->size - fresh;
+        chainsi_http_progress progress = chainsi_http_decode_chunked(
+            &in->chunked, in->data + start, fresh, &decoded, &consumed, &refusal);
+        if (progress == CHAINSI_HTTP_BODY_REFUSED)
+            return refuse_answer(in, refusal.status == 413 ? "the answer is larger than is allowed"
+                                                           : refusal.reason);
+        in->size = start + decoded;
+        if (progress == CHAINSI_HTTP_BODY_DONE) {
+            in->extra = consumed < fresh;
+            in->body_size = in->size - in->body;
+            in->reading = READING_DONE;
+        }
+    } else if (in->reading == READING_TO_END) {
+        in->body_size = in->size - in->body;
+        if (in->body_size > in->max_body)
+            return refuse_answer(in, "the answer is larger than is allowed");
+    }
+    return true;
+}
+
+/* Fills the response from what was read, and gives what isn't used back to the arena. */
+static void hand_out(incoming *in, chainsi_client_response *response)
+{
+    response->status = in->parsed.status;
+    response->head = in->parsed.head;
+    const chainsi_slice *type = chainsi_http_find(&in->parsed.head, "content-type");
+    response->content_type = "";
+    if (type) {
+        /* Behind a value there is at least its line's CR, which nobody needs any more. */
+        ((char *)(uintptr_t)type->data)[type->size] = 0;
+        response->content_type = type->data;
+    }
+    response->body = in->data + in->body;
+    response->body_size = in->body_size;
+    response->body[in->body_size] = 0;
+    chainsi_arena_extend(in->arena, in->data, in->capacity, in->body + in->body_size + 1);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * an exchange */
+
+/* How an exchange ends whose connection was lost; error 0 is an end of file. */
+static chainsi_exchange_end end_of_loss(const chainsi_client *client, const outgoing *out,
+                                        const incoming *in, int error, char *why, size_t why_size)
+{
+    if (in->size > in->head || in->interim || in->reading != READING_HEAD) {
+        snprintf(why, why_size, "the connection ended in the middle of the answer: %s",
+                 error ? strerror(error) : "end of file");
+        return CHAINSI_EXCHANGE_MAYBE_STARTED;
+    }
+    bool started;
+    if (client->address.kind == CHAINSI_ADDRESS_UNIX)
+        started = !out->count && error != ECONNRESET && error != EPIPE;
+    else
+        started = out->begun;
+    snprintf(why, why_size, "the connection was closed before an answer came%s: %s",
+             started ? "" : " and before the call was taken",
+             error ? strerror(error) : "end of file");
+    return started ? CHAINSI_EXCHANGE_MAYBE_STARTED : CHAINSI_EXCHANGE_NOT_STARTED;
+}
+
+/* Sends what can be sent now; *wait_for is what has to be waited for to go on, if anything. */
+static void send_some(const chainsi_client *client, const connection *it, outgoing *out,
+                      short *wait_for)
+{
+    *wait_for = 0;
+    while (out->count && !out->error) {
+        ssize_t sent = write_some(client, it, out->next, out->count, wait_for);
+        if (sent > 0)
+            advance(out, (size_t)sent);
+        else if (*wait_for)
+            return;
+        else
+            out->error = sent ? errno : EPIPE;
+    }
+}
+
+/* Sends and reads on one connection until there is an answer or an end. */
+static chainsi_exchange_end run_exchange(chainsi_client *client, const connection *it,
+                                         const chainsi_client_request *request, outgoing *out,
+                                         incoming *in, int *error, char *why, size_t why_size)
+{
+    bool may_block = request->deadline_ns == CHAINSI_NEVER && !request->interrupt && !it->session;
+    bool read_first = it->session != NULL; /* it may hold bytes that poll() knows nothing about */
+    while (in->reading != READING_DONE) {
+        short send_wait;
+        send_some(client, it, out, &send_wait);
+        bool sending = out->count && !out->error;
+        size_t room = make_room(in);
+        short read_wait = POLLIN;
+        ssize_t got = -1;
+        if (!sending && may_block) {
+            got = recv(it->fd, in->data + in->size, room, 0);
+            if (got < 0 && errno == EINTR)
+                continue;
+            read_wait = 0;
+        } else if (read_first) {
+            got = read_some(client, it, in->data + in->size, room, &read_wait);
+        }
+        if (got < 0 && read_wait) {
+            /* While sending, an answer is also waited for: it may come early. */
+            short wait_for = (short)(sending ? send_wait | read_wait : read_wait), had = 0;
+            chainsi_wait_end end =
+                chainsi_wait_for(it->fd, wait_for, &had, request->deadline_ns, request->interrupt);
+            if (end != CHAINSI_WAIT_READY) {
+                snprintf(why, why_size, "%s",
+                         end == CHAINSI_WAIT_DEADLINE ? "the deadline passed before an answer came"
+                                                      : "interrupted");
+                return end_of_wait(end);
+            }
+            read_first = it->session || had != POLLOUT;
+            continue;
+        }
+        if (got <= 0) {
+            *error = got ? errno : 0;
+            if (!got && in->reading == READING_TO_END) {
+                in->reading = READING_DONE;
+                break;
+            }
+            /* What kept the request from being sent says more than the end of reading. */
+            if (out->error)
+                *error = out->error;
+            return end_of_loss(client, out, in, *error, why, why_size);
+        }
+        if (!take_in(in, (size_t)got)) {
+            snprintf(why, why_size, "%s", in->failure);
+            *error = EPROTO;
+            return CHAINSI_EXCHANGE_PROTOCOL;
+        }
+        read_first = it->session || (size_t)got == room;
+    }
+    return CHAINSI_EXCHANGE_ANSWERED;
+}
+
+chainsi_exchange_end chainsi_client_exchange(chainsi_client *client,
+                                             const chainsi_client_request *request,
+                                             chainsi_arena *arena,
+                                             chainsi_client_response *response, char *why,
+                                             size_t why_size)
+{
+    response->error = 0;
+    size_t path_size = strlen(request->path);
+    if (!can_be_sent(request, path_size)) {
+        snprintf(why, why_size, "the path or a header has a character that cannot be sent");
+        response->error = EINVAL;
+        return CHAINSI_EXCHANGE_PROTOCOL;
+    }
+    char space[1024];
+    outgoing whole = { .error = 0 };
+    write_head(client, request, path_size, arena, space, sizeof space, &whole);
+    incoming in;
+    in.data = NULL; /* kept from one attempt to the next */
+    for (bool fresh = request->fresh;; fresh = true) {
+        connection it;
+        if (fresh || !take_idle(client, &it)) {
+            fresh = true;
+            chainsi_exchange_end end =
+                make_connection(client, request, &it, &response->error, why, why_size);
+            if (end != CHAINSI_EXCHANGE_ANSWERED)
+                return end;
+        }
+        outgoing out = whole;
+        out.next = out.parts;
+        char *data = in.data;
+        size_t capacity = data ? in.capacity : 0;
+        memset(&in, 0, offsetof(incoming, parsed));
+        in.failure = NULL;
+        in.arena = arena;
+        in.data = data;
+        in.capacity = capacity;
+        in.max_body = request->max_body ? request->max_body : CHAINSI_MAX_BODY;
+        in.no_body = !strcmp(request->method, "HEAD");
+        chainsi_exchange_end end =
+            run_exchange(client, &it, request, &out, &in, &response->error, why, why_size);
+        if (end == CHAINSI_EXCHANGE_ANSWERED) {
+            bool keep = in.parsed.head.keep_alive && !out.count && !in.extra &&
+                        (in.no_body || in.parsed.status == 204 || in.parsed.status == 304 ||
+                         in.parsed.head.chunked || in.parsed.head.content_length >= 0);
+            hand_out(&in, response);
+            response->error = 0;
+            if (keep)
+                keep_idle(client, &it);
+            else
+                close_connection(client, &it);
+            return end;
+        }
+        close_connection(client, &it);
+        /* A kept connection may have been closed meanwhile; that is nobody's news. */
+        if (end != CHAINSI_EXCHANGE_NOT_STARTED || fresh)
+            return end;
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * lifecycle */
+
+chainsi_client *chainsi_client_new(const char *text, char *why, size_t why_size)
+{
+    chainsi_address address;
+    if (!chainsi_address_parse(text, &address, why, why_size))
+        return NULL;
+    const chainsi_tls_engine *tls = NULL;
+    if (address.kind == CHAINSI_ADDRESS_HTTPS) {
+        tls = chainsi_tls_get_engine();
+        if (!tls) {
+            snprintf(why, why_size,
+                     "'%s' needs TLS, which this program was linked without (library chains_tls)",
+                     text);
+            chainsi_address_done(&address);
+            return NULL;
+        }
+    }
+    chainsi_client *client = calloc(1, sizeof *client);
+    if (!client || asprintf(&client->line_end, " HTTP/1.1\r\nHost: %s\r\n", address.authority) < 0)
+        abort();
+    client->address = address;
+    client->tls = tls;
+    client->line_end_size = strlen(client->line_end);
+    /* A Unix socket's path is no part of the target. */
+    if (address.kind == CHAINSI_ADDRESS_UNIX)
+        client->prefix_size = 0;
+    else
+        client->prefix_size = strlen(address.path);
+    pthread_mutex_init(&client->lock, NULL);
+    return client;
+}
+
+void chainsi_client_close_idle(chainsi_client *client)
+{
+    for (;;) {
+        connection it = { .fd = -1 };
+        pthread_mutex_lock(&client->lock);
+        bool found = client->idle_count > 0;
+        if (found)
+            it = client->idle[--client->idle_count];
+        pthread_mutex_unlock(&client->lock);
+        if (!found)
+            return;
+        close_connection(client, &it);
+    }
+}
+
+void chainsi_client_free(chainsi_client *client)
+{
+    if (!client)
+        return;
+    chainsi_client_close_idle(client);
+    pthread_mutex_destroy(&client->lock);
+    chainsi_address_done(&client->address);
+    free(client->line_end);
+    free(client);
+}

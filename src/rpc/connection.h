@@ -1,0 +1,88 @@
+/* A connection of the serving side: its bytes, where its current request stands in them, and the
+ * answer's way out. Used by rpc/server.c only; nothing here knows of slots and threads. All functions
+ * are for the thread that owns the connection, and only chainsi_connection_send blocks. */
+#ifndef CHAINSI_RPC_CONNECTION_H
+#define CHAINSI_RPC_CONNECTION_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "rpc/http.h"
+#include "rpc/server.h"
+
+/* A read buffer that nobody uses, so that the next request needs no malloc. */
+typedef struct chainsi_spare {
+    char *data; /* owned */
+    size_t capacity;
+} chainsi_spare;
+
+enum chainsi_connection_phase {
+    CHAINSI_READING_HEAD,
+    CHAINSI_READING_LENGTH,
+    CHAINSI_READING_CHUNKS,
+    CHAINSI_READ_WHOLE, /* the request is there; see chainsi_connection_next */
+    CHAINSI_LINGERING,  /* refused; what comes is dropped until the other end closes */
+};
+
+typedef struct chainsi_connection {
+    atomic_int state;                /* who owns it: see server.c */
+    _Atomic int64_t deadline_ns;     /* of an incomplete request, or of lingering; CHAINSI_NEVER */
+    _Atomic int64_t idle_since_ns;   /* of one that is between requests; CHAINSI_NEVER: it isn't */
+    struct chainsi_connection *next; /* in the list of free ones, or of waiting calls */
+
+    int fd;          /* owned */
+    bool registered; /* the epoll knows it */
+    bool continued;  /* "100 Continue" was sent for this request */
+    bool has_length; /* framing of the request that is being read */
+    enum chainsi_connection_phase phase;
+    int64_t received_ns; /* when the request had been read */
+
+    /* The request that is being read begins at data + start; the offsets below count from there. */
+    char *data; /* owned; NULL while nothing is kept */
+    size_t capacity, start;
+    size_t size;      /* bytes there */
+    size_t head_size; /* once the head is complete */
+    size_t body_size; /* decoded so far */
+    size_t length;    /* of the whole body, by Content-Length */
+    size_t end;       /* where the next request begins; once it is whole */
+    size_t lingered;  /* bytes dropped */
+    chainsi_http_scan scan;
+    chainsi_http_chunked chunked;
+} chainsi_connection;
+
+typedef enum chainsi_read_end {
+    CHAINSI_READ_REQUEST,    /* whole: *request is parsed, the body decoded */
+    CHAINSI_READ_INCOMPLETE, /* nothing more has come yet */
+    CHAINSI_READ_CLOSED,     /* end or failure of the connection */
+    CHAINSI_READ_REFUSED,    /* *refusal says why */
+} chainsi_read_end;
+
+/* Starts with a fresh descriptor. */
+void chainsi_connection_open(chainsi_connection *connection, int fd);
+/* Frees what it holds and closes the descriptor. */
+void chainsi_connection_close(chainsi_connection *connection);
+
+/* Goes on reading, into *spare's buffer if it needs one. Bytes that are already there are used
+ * before the socket is asked. */
+chainsi_read_end chainsi_connection_read(chainsi_connection *connection, size_t max_body,
+                                         chainsi_spare *spare, chainsi_http_request *request,
+                                         chainsi_http_refusal *refusal);
+/* Parses the head of a whole request again, after its bytes may have moved. */
+void chainsi_connection_parse(chainsi_connection *connection, chainsi_http_request *request);
+/* The body of a whole request, a NUL behind it. What the NUL replaces comes back with _next. */
+char *chainsi_connection_body(chainsi_connection *connection, char *replaced);
+/* Forgets the whole request. True if bytes of a next one are there already. */
+bool chainsi_connection_next(chainsi_connection *connection, char replaced);
+/* Hands an empty buffer on to *spare, unless that has one. */
+void chainsi_connection_rest(chainsi_connection *connection, chainsi_spare *spare);
+/* Drops what comes while lingering: INCOMPLETE or CLOSED. */
+chainsi_read_end chainsi_connection_drop(chainsi_connection *connection);
+
+/* Sends head and body, together where the socket takes them. Waits at most until the deadline for
+ * the other end to read. False if it couldn't be sent. */
+bool chainsi_connection_send(chainsi_connection *connection, const chainsi_buffer *head,
+                             const void *body, size_t body_size, int64_t deadline_ns);
+
+#endif
