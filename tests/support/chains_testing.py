@@ -1,0 +1,106 @@
+"""What tests of whole programs share: a folder and a CHAINS_HOME of their own, and the programs of the build.
+
+Waiting is always for a condition, with a bound; nothing sleeps to wait.
+"""
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+
+SOURCE = os.environ["CHAINS_SOURCE_DIR"]
+BUILD = os.environ["CHAINS_BUILD_DIR"]
+CHAINS = os.path.join(BUILD, "chains")
+LIMIT_S = 120  # for one command; a sanitizer's build of a chain is slow
+
+
+def wait_until(condition, what, limit_s=30):
+    """Calls condition until it gives something true, and returns that."""
+    end = time.monotonic() + limit_s
+    while True:
+        result = condition()
+        if result:
+            return result
+        if time.monotonic() > end:
+            raise AssertionError(f"not within {limit_s} s: {what}")
+        time.sleep(0.01)
+
+
+class Home:
+    """A folder of one test's own, with its CHAINS_HOME and copies of chains to build."""
+
+    def __init__(self):
+        self.path = tempfile.mkdtemp(prefix="chains-test-")
+        self.env = dict(os.environ, CHAINS_HOME=os.path.join(self.path, "home"), NO_COLOR="1")
+        self.env.pop("CHAINS_STRICT", None)
+
+    def file(self, name):
+        return os.path.join(self.path, name)
+
+    def copy(self, folder, name=None):
+        """A copy of a folder of the repository, to be built in."""
+        target = self.file(name or os.path.basename(folder))
+        shutil.copytree(os.path.join(SOURCE, folder), target,
+                        ignore=shutil.ignore_patterns(".chains", "compile_commands.json"))
+        return target
+
+    def chains(self, *words, env=None, **options):
+        """Runs `chains words...` to its end; gives the CompletedProcess with texts."""
+        return subprocess.run([CHAINS, *words], env=dict(self.env, **(env or {})), text=True,
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT_S,
+                              check=False, cwd=self.path, **options)
+
+    def good(self, *words, **options):
+        """The same, which has to succeed; gives its stdout."""
+        done = self.chains(*words, **options)
+        assert done.returncode == 0, f"chains {' '.join(words)}: {done.returncode}\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def address(self):
+        with open(os.path.join(self.env["CHAINS_HOME"], "address"), encoding="utf-8") as file:
+            return file.read().strip()
+
+    def status(self):
+        return json.loads(self.good("status", "--json"))
+
+    def daemon_pid(self):
+        with open(os.path.join(self.env["CHAINS_HOME"], "pid"), encoding="utf-8") as file:
+            return int(file.read())
+
+    def close(self):
+        """Ends the daemon, and with it all that it started."""
+        try:
+            pid = self.daemon_pid()
+        except (OSError, ValueError):
+            pid = None
+        if pid:
+            try:
+                os.kill(pid, signal.SIGTERM)
+                wait_until(lambda: not is_alive(pid), f"the daemon {pid} to end")
+            except ProcessLookupError:
+                pass
+        shutil.rmtree(self.path, ignore_errors=True)
+
+
+def is_alive(pid):
+    """True while a process runs; a zombie doesn't."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
+class HomeTest(unittest.TestCase):
+    """A test case with a home for all its tests."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.home = Home()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.home.close()
