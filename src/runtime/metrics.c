@@ -2,7 +2,6 @@
 
 #include <inttypes.h>
 
-
 /* Upper bounds in nanoseconds: a wide range, as services take microseconds or minutes. */
 static const int64_t bounds[CHAINSI_METRICS_BUCKETS] = {
     10000,    50000,     100000,    500000,    1000000,    5000000,    10000000,    25000000,

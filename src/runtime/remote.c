@@ -131,6 +131,25 @@ static bool should_stop(void *user)
     return chainsi_context_stopped(user) != CHAINS_OK;
 }
 
+/* What ends a wait for this ctx early: its thread's waker if it is part of something started, and its caller's connection. False: nothing
+ * can, and the wait needs no poll(). */
+static bool watch_for_cancellation(chains_ctx *ctx, chainsi_interrupt *interrupt)
+{
+    const chains_ctx *started = ctx;
+    while (started && !started->gather)
+        started = started->parent;
+    if (started) {
+        interrupt->watch[interrupt->count].fd = chainsi_waiter_fd(chainsi_waiter_self());
+        interrupt->watch[interrupt->count++].events = POLLIN;
+    }
+    const chains_ctx *connected = chainsi_context_connected(ctx);
+    if (connected) {
+        interrupt->watch[interrupt->count].fd = connected->connection;
+        interrupt->watch[interrupt->count++].events = connected->connection_events;
+    }
+    return interrupt->count > 0;
+}
+
 static bool is_msgpack(const char *content_type)
 {
     return !strncmp(content_type, "application/msgpack", 19) ||
@@ -186,15 +205,8 @@ chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
     size_t headers_size = write_headers(remote, ctx, deadline_ns, headers);
     if (!headers_size)
         return ctx->error.status;
-    /* Only a call that may be cancelled from elsewhere needs to be woken: one that was started, or whose caller has a connection. */
     chainsi_interrupt interrupt = { .check = should_stop, .user = ctx };
-    const chains_ctx *connected = chainsi_context_connected(ctx);
-    interrupt.watch[interrupt.count].fd = chainsi_waiter_fd(chainsi_waiter_self());
-    interrupt.watch[interrupt.count++].events = POLLIN;
-    if (connected) {
-        interrupt.watch[interrupt.count].fd = connected->connection;
-        interrupt.watch[interrupt.count++].events = connected->connection_events;
-    }
+    bool interruptible = watch_for_cancellation(ctx, &interrupt);
     const chains_external_config *external = interface->external;
     chainsi_client_request request = {
         .method = "POST",
@@ -204,7 +216,7 @@ chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
         .body = body->data,
         .body_size = body->size,
         .deadline_ns = deadline_ns,
-        .interrupt = &interrupt,
+        .interrupt = interruptible ? &interrupt : NULL,
     };
     chainsi_client_response response;
     char why[256];

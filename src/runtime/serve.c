@@ -165,7 +165,10 @@ static int run_service(chainsi_service *service, const sockets *listening)
     }
     int status = 1;
     service->graph = chainsi_graph_new(&service->ctx);
+    /* While it loads there is nothing to drain: SIGTERM ends it at once. */
+    pthread_sigmask(SIG_UNBLOCK, &stop, NULL);
     chainsi_instance *instance = chainsi_graph_make(service->graph, node);
+    pthread_sigmask(SIG_BLOCK, &stop, NULL);
     if (!instance) {
         log_failure(&service->ctx);
     } else {
