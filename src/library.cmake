@@ -20,6 +20,7 @@ set_target_properties(chains_library PROPERTIES OUTPUT_NAME chains LINKER_LANGUA
 
 if(CHAINS_SANITIZE)
     set(CHAINS_PC_SANITIZE "-fsanitize=${CHAINS_SANITIZE}")
+    target_compile_definitions(chains_compiler PRIVATE CHAINSI_LIBRARY_LINK_WORDS=" ${CHAINS_PC_SANITIZE}")
 endif()
 
 if(TARGET chains_tls)
@@ -30,9 +31,9 @@ if(TARGET chains_tls)
 endif()
 
 file(MAKE_DIRECTORY ${PROJECT_BINARY_DIR}/include ${PROJECT_BINARY_DIR}/lib/chains/include/runtime
-    ${PROJECT_BINARY_DIR}/lib/chains/include/schema)
+    ${PROJECT_BINARY_DIR}/lib/chains/include/schema ${PROJECT_BINARY_DIR}/lib/chains/include/rpc)
 file(CREATE_LINK ${PROJECT_SOURCE_DIR}/include/chains.h ${PROJECT_BINARY_DIR}/include/chains.h SYMBOLIC)
-foreach(header runtime/glue.h schema/type.h)
+foreach(header runtime/glue.h schema/type.h rpc/tls.h)
     file(CREATE_LINK ${PROJECT_SOURCE_DIR}/src/${header} ${PROJECT_BINARY_DIR}/lib/chains/include/${header} SYMBOLIC)
     get_filename_component(header_folder ${header} DIRECTORY)
     install(FILES ${PROJECT_SOURCE_DIR}/src/${header} DESTINATION lib/chains/include/${header_folder})

@@ -153,6 +153,14 @@ void chainsi_toolchain_find(chainsi_toolchain *toolchain, chainsi_arena *arena)
     find_library_dirs(toolchain, arena);
 }
 
+const char *chainsi_toolchain_cuda_root(const chainsi_toolchain *toolchain, chainsi_arena *arena)
+{
+    const char *command = chainsi_arena_printf(
+        arena, "dirname \"$(dirname \"$(readlink -f \"$(command -v %s)\")\")\"", toolchain->nvcc);
+    const char *text = chainsi_shell_output(arena, command, NULL);
+    return chainsi_arena_copy(arena, text, strcspn(text, "\n"));
+}
+
 chainsi_packages chainsi_toolchain_packages(const char *const *names, size_t limit,
                                             chainsi_arena *arena)
 {

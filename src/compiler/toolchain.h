@@ -18,6 +18,9 @@ typedef struct chainsi_toolchain {
 /* Finds them; runs the compilers to learn what they are. All texts live in arena. Blocks. */
 void chainsi_toolchain_find(chainsi_toolchain *toolchain, chainsi_arena *arena);
 
+/* The folder of the CUDA toolkit that nvcc belongs to. nvcc must not be NULL. */
+const char *chainsi_toolchain_cuda_root(const chainsi_toolchain *toolchain, chainsi_arena *arena);
+
 /* What pkg-config says of a list of packages. */
 typedef struct chainsi_packages {
     const char *cflags, *libs; /* words for a shell; "" when something is missing */
