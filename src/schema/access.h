@@ -186,6 +186,20 @@ static inline void chainsi_copy_short(void *to, const void *from, size_t size)
     }
 }
 
+/* The field of that name, looked for from `from` on and round; NULL if there is none. */
+static inline const chainsi_field *chainsi_find_field(const chainsi_type *type, const char *name,
+                                                      size_t size, uint32_t from)
+{
+    uint32_t i = from < type->field_count ? from : 0;
+    for (uint32_t left = type->field_count; left; left--) {
+        const chainsi_field *field = &type->fields[i];
+        if (field->name_size == size && chainsi_same_bytes(field->name, name, size))
+            return field;
+        i = i + 1 == type->field_count ? 0 : i + 1;
+    }
+    return NULL;
+}
+
 /* Makes an absent key's field of a zeroed struct what it is then. False if the key is required. */
 static inline bool chainsi_set_absent(const chainsi_field *field, void *structure)
 {

@@ -12,18 +12,14 @@
 #include "schema/json_scan.h"
 #include "schema/limits.h"
 #include "schema/number.h"
+#include "schema/pool.h"
 #include "schema/scratch.h"
 #include "schema/utf8.h"
-
-enum {
-    POOL_SIZE = 16 * 1024, /* texts share blocks of this size */
-    LARGE_TEXT = 1024,     /* longer ones get memory of their own */
-};
 
 struct decoder {
     chainsi_json_reader reader;
     chainsi_arena *arena;
-    char *pool, *pool_end; /* where short texts go; in the arena */
+    chainsi_pool pool; /* in the arena */
     bool in_place;
     chainsi_scratch scratch;
 };
@@ -45,35 +41,6 @@ static const char *expected_type(struct decoder *decoder, const char *at, const 
 /* --------------------------------------------------------------------------------------------
  * texts */
 
-static char *allocate_text_slow(struct decoder *decoder, size_t size)
-{
-    if (size >= LARGE_TEXT)
-        return chainsi_arena_alloc_raw(decoder->arena, size);
-    decoder->pool = chainsi_arena_alloc_raw(decoder->arena, POOL_SIZE);
-    decoder->pool_end = decoder->pool + POOL_SIZE;
-    char *text = decoder->pool;
-    decoder->pool += size;
-    return text;
-}
-
-static inline char *allocate_text(struct decoder *decoder, size_t size)
-{
-    if (__builtin_expect((size_t)(decoder->pool_end - decoder->pool) < size, 0))
-        return allocate_text_slow(decoder, size);
-    char *text = decoder->pool;
-    decoder->pool += size;
-    return text;
-}
-
-/* Gives back what is left of the pool, if nothing was allocated since. */
-static void return_pool(struct decoder *decoder)
-{
-    if (!decoder->pool)
-        return;
-    char *start = decoder->pool_end - POOL_SIZE;
-    chainsi_arena_extend(decoder->arena, start, POOL_SIZE, (size_t)(decoder->pool - start));
-}
-
 /* A string with escapes, or one that is wrong. */
 static const char *decode_text_slow(struct decoder *decoder, const char *start, const char **text,
                                     size_t *size)
@@ -83,7 +50,7 @@ static const char *decode_text_slow(struct decoder *decoder, const char *start, 
     if (!close)
         return NULL;
     char *out = decoder->in_place ? (char *)(uintptr_t)start
-                                  : allocate_text(decoder, (size_t)(close - start) + 1);
+                                  : chainsi_pool_alloc(&decoder->pool, (size_t)(close - start) + 1);
     char *end = chainsi_json_unescape(out, start, close);
     *end = 0;
     *text = out;
@@ -109,7 +76,7 @@ static inline const char *decode_text(struct decoder *decoder, const char *at, c
         *(char *)(uintptr_t)close = 0;
         *text = start;
     } else {
-        char *out = allocate_text(decoder, *size + 1);
+        char *out = chainsi_pool_alloc(&decoder->pool, *size + 1);
         memcpy(out, start, *size);
         out[*size] = 0;
         *text = out;
@@ -129,7 +96,7 @@ static const char *decode_slice(struct decoder *decoder, const char *at, const c
     *text = start;
     *size = (size_t)(close - start);
     if (escaped) {
-        char *out = allocate_text(decoder, *size);
+        char *out = chainsi_pool_alloc(&decoder->pool, *size);
         *text = out;
         *size = (size_t)(chainsi_json_unescape(out, start, close) - out);
     }
@@ -169,7 +136,7 @@ static const char *decode_json(struct decoder *decoder, const char *at, chains_j
     if (!behind)
         return NULL;
     json->size = (size_t)(behind - at);
-    char *out = allocate_text(decoder, json->size + 1);
+    char *out = chainsi_pool_alloc(&decoder->pool, json->size + 1);
     memcpy(out, at, json->size);
     out[json->size] = 0;
     json->text = out;
@@ -426,20 +393,6 @@ static const char *decode_map(struct decoder *decoder, const char *at, const cha
     return at + 1;
 }
 
-/* The field of that name, looked for from `from` on and round; NULL if there is none. */
-static const chainsi_field *find_field(const chainsi_type *type, const char *name, size_t size,
-                                       uint32_t from)
-{
-    uint32_t i = from < type->field_count ? from : 0;
-    for (uint32_t left = type->field_count; left; left--) {
-        const chainsi_field *field = &type->fields[i];
-        if (field->name_size == size && chainsi_same_bytes(field->name, name, size))
-            return field;
-        i = i + 1 == type->field_count ? 0 : i + 1;
-    }
-    return NULL;
-}
-
 static const char *decode_field(struct decoder *decoder, const char *at, const chainsi_field *field,
                                 void *structure, unsigned depth)
 {
@@ -502,7 +455,7 @@ static const char *decode_struct(struct decoder *decoder, const char *at, const 
             at = decode_slice(decoder, at, &name, &size);
             if (!at)
                 return NULL;
-            field = find_field(type, name, size, next);
+            field = chainsi_find_field(type, name, size, next);
         }
         at = chainsi_json_skip_space(at, end);
         if (at == end || *at != ':')
@@ -607,7 +560,7 @@ static chains_status decode(const chainsi_type *type, const char *text, size_t s
     decoder.reader.end = decoder.reader.text + size;
     chainsi_report_init(&decoder.reader.report, error ? error : &unwanted);
     decoder.arena = arena;
-    decoder.pool = decoder.pool_end = NULL;
+    decoder.pool = (chainsi_pool){ .arena = arena };
     decoder.in_place = in_place;
     chainsi_scratch_init(&decoder.scratch);
     void *decoded = chainsi_arena_alloc_raw(arena, type->size);
@@ -616,7 +569,7 @@ static chains_status decode(const chainsi_type *type, const char *text, size_t s
                      type, decoded, 0);
     bool complete = at && chainsi_json_at_end(&decoder.reader, at);
     chainsi_scratch_done(&decoder.scratch);
-    return_pool(&decoder);
+    chainsi_pool_done(&decoder.pool);
     if (!complete)
         return chainsi_report_finish(&decoder.reader.report);
     memcpy(value, decoded, type->size);

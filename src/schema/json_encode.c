@@ -1,69 +1,33 @@
-/* C values to JSON text, in one pass over value and table.
- *
- * Functions take the place in the buffer where they write and return the place behind it, or NULL
- * once an error is reported. encoder->end is the end of the room; make_room moves both. */
+/* C values to JSON text, in one pass over value and table. */
 #include <math.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
-#include "schema/access.h"
 #include "schema/base64.h"
+#include "schema/encoder.h"
 #include "schema/json.h"
-#include "schema/json_scan.h"
 #include "schema/json_write.h"
 #include "schema/limits.h"
 #include "schema/number.h"
-#include "schema/utf8.h"
 
-struct encoder {
-    chainsi_buffer *out;
-    uint8_t *end; /* of the buffer's room */
-    chainsi_report report;
-};
-
-static uint8_t *encode_value(struct encoder *encoder, uint8_t *at, const chainsi_type *type,
+static uint8_t *encode_value(chainsi_encoder *encoder, uint8_t *at, const chainsi_type *type,
                              const void *value, unsigned depth);
-
-static __attribute__((noinline)) uint8_t *make_more_room(struct encoder *encoder, uint8_t *at,
-                                                         size_t size)
-{
-    chainsi_buffer *out = encoder->out;
-    out->size = (size_t)(at - out->data);
-    at = chainsi_buffer_reserve(out, size);
-    encoder->end = out->data + out->capacity;
-    return at;
-}
-
-static inline uint8_t *make_room(struct encoder *encoder, uint8_t *at, size_t size)
-{
-    if (__builtin_expect((size_t)(encoder->end - at) < size, 0))
-        return make_more_room(encoder, at, size);
-    return at;
-}
-
-static inline uint8_t *put(uint8_t *at, const void *data, size_t size)
-{
-    memcpy(at, data, size);
-    return at + size;
-}
 
 /* --------------------------------------------------------------------------------------------
  * strings */
 
 /* A string that holds something else than plain ASCII. */
-static __attribute__((noinline)) uint8_t *encode_text_slow(struct encoder *encoder, uint8_t *at,
+static __attribute__((noinline)) uint8_t *encode_text_slow(chainsi_encoder *encoder, uint8_t *at,
                                                            const char *text, size_t size)
 {
-    size_t valid = chainsi_utf8_valid(text, size);
-    if (valid != size) {
-        chainsi_report_fail(&encoder->report, 0,
-                            "expected a string in valid UTF-8, found the byte 0x%02x at %zu",
-                            (uint8_t)text[valid], valid);
+    if (!chainsi_encoder_check_text(encoder, text, size))
         return NULL;
-    }
-    at = make_room(encoder, at, 1);
+    at = chainsi_encoder_room(encoder, at, 1);
     *at++ = '"';
     while (size) {
         size_t part = size > 4096 ? 4096 : size;
-        at = make_room(encoder, at, part * 6 + 1);
+        at = chainsi_encoder_room(encoder, at, part * 6 + 1);
         at = chainsi_json_write_escaped(at, text, part);
         text += part;
         size -= part;
@@ -149,10 +113,10 @@ static inline bool copy_plain(uint8_t *out, const char *text, size_t size)
     return true;
 }
 
-static inline uint8_t *encode_text(struct encoder *encoder, uint8_t *at, const char *text)
+static inline uint8_t *encode_text(chainsi_encoder *encoder, uint8_t *at, const char *text)
 {
     size_t size = strlen(text);
-    at = make_room(encoder, at, size + 2);
+    at = chainsi_encoder_room(encoder, at, size + 2);
     if (__builtin_expect(!copy_plain(at + 1, text, size), 0))
         return encode_text_slow(encoder, at, text, size);
     *at = '"';
@@ -160,50 +124,35 @@ static inline uint8_t *encode_text(struct encoder *encoder, uint8_t *at, const c
     return at + size + 2;
 }
 
-static uint8_t *encode_bytes(struct encoder *encoder, uint8_t *at, const chains_bytes *bytes)
+static uint8_t *encode_bytes(chainsi_encoder *encoder, uint8_t *at, const chains_bytes *bytes)
 {
-    if (bytes->size && !bytes->data) {
-        chainsi_report_fail(&encoder->report, 0, "expected bytes, found NULL");
+    if (!chainsi_encoder_check_bytes(encoder, bytes))
         return NULL;
-    }
     size_t size = chainsi_base64_size(bytes->size);
-    at = make_room(encoder, at, size + 2);
+    at = chainsi_encoder_room(encoder, at, size + 2);
     *at++ = '"';
     chainsi_base64_write((char *)at, bytes->data, bytes->size);
     at[size] = '"';
     return at + size + 1;
 }
 
-static uint8_t *encode_json(struct encoder *encoder, uint8_t *at, const chains_json *json,
+static uint8_t *encode_json(chainsi_encoder *encoder, uint8_t *at, const chains_json *json,
                             unsigned depth)
 {
-    if (!json->text) {
-        chainsi_report_fail(&encoder->report, 0, "expected JSON, found NULL");
+    chains_json trimmed;
+    if (!chainsi_encoder_check_json(encoder, json, depth, &trimmed))
         return NULL;
-    }
-    chainsi_json_reader reader = { .text = json->text, .end = json->text + json->size };
-    chainsi_report_init(&reader.report, encoder->report.error);
-    const char *start = chainsi_json_skip_space(json->text, reader.end);
-    const char *end = chainsi_json_skip(&reader, start, depth);
-    if (!end || !chainsi_json_at_end(&reader, end)) {
-        char reason[CHAINSI_CODEC_MESSAGE];
-        size_t place = encoder->report.error->offset;
-        memcpy(reason, encoder->report.error->message, sizeof reason);
-        chainsi_report_fail(&encoder->report, 0, "in JSON at byte %zu: %s", place, reason);
-        return NULL;
-    }
-    size_t size = (size_t)(end - start);
-    at = make_room(encoder, at, size);
+    at = chainsi_encoder_room(encoder, at, trimmed.size);
     /* Only space between its parts can hold a line end, which would break a format of lines. */
-    if (memchr(start, '\n', size) || memchr(start, '\r', size))
-        return chainsi_json_compact(at, start, size);
-    return put(at, start, size);
+    if (memchr(trimmed.text, '\n', trimmed.size) || memchr(trimmed.text, '\r', trimmed.size))
+        return chainsi_json_compact(at, trimmed.text, trimmed.size);
+    return chainsi_put(at, trimmed.text, trimmed.size);
 }
 
 /* --------------------------------------------------------------------------------------------
  * scalars */
 
-static uint8_t *refuse_number(struct encoder *encoder, double number)
+static uint8_t *refuse_number(chainsi_encoder *encoder, double number)
 {
     chainsi_report_fail(&encoder->report, 0, "expected a number that JSON has, found %s",
                         isnan(number) ? "NaN"
@@ -212,24 +161,14 @@ static uint8_t *refuse_number(struct encoder *encoder, double number)
     return NULL;
 }
 
-static uint8_t *encode_enum(struct encoder *encoder, uint8_t *at, const chainsi_type *type,
+static uint8_t *encode_enum(chainsi_encoder *encoder, uint8_t *at, const chainsi_type *type,
                             const void *value)
 {
-    const chainsi_enumerator *found = chainsi_find_value(type, value);
-    if (!found) {
-        int64_t number = 0;
-        char expected[CHAINSI_EXPECTED_SIZE];
-        memcpy(&number, value, type->size);
-        if (type->size == 4)
-            number = (int32_t)number;
-        chainsi_report_fail(&encoder->report, 0, "expected the value of %s, found the number %lld",
-                            chainsi_expected(expected, type), (long long)number);
-        return NULL;
-    }
-    return encode_text(encoder, at, found->name);
+    const chainsi_enumerator *found = chainsi_encoder_find_value(encoder, type, value);
+    return found ? encode_text(encoder, at, found->name) : NULL;
 }
 
-static uint8_t *encode_tensor(struct encoder *encoder, uint8_t *at, const chains_tensor *tensor,
+static uint8_t *encode_tensor(chainsi_encoder *encoder, uint8_t *at, const chains_tensor *tensor,
                               unsigned depth)
 {
     size_t size;
@@ -247,32 +186,13 @@ static uint8_t *encode_tensor(struct encoder *encoder, uint8_t *at, const chains
 /* --------------------------------------------------------------------------------------------
  * arrays and objects */
 
-static bool enter(struct encoder *encoder, unsigned depth)
-{
-    return depth < CHAINSI_MAX_DEPTH ||
-           chainsi_report_fail(&encoder->report, 0,
-                               "expected at most %d nested arrays and objects, found one more",
-                               CHAINSI_MAX_DEPTH);
-}
-
-static bool check_items(struct encoder *encoder, const chainsi_items *items)
-{
-    if (items->count && !items->items)
-        return chainsi_report_fail(&encoder->report, 0, "expected %zu items, found NULL",
-                                   items->count);
-    if (items->count > CHAINSI_MAX_ITEMS)
-        return chainsi_report_fail(&encoder->report, 0, "expected at most %zu items, found %zu",
-                                   CHAINSI_MAX_ITEMS, items->count);
-    return true;
-}
-
-static uint8_t *encode_list(struct encoder *encoder, uint8_t *at, const chainsi_type *type,
+static uint8_t *encode_list(chainsi_encoder *encoder, uint8_t *at, const chainsi_type *type,
                             const chainsi_items *list, unsigned depth)
 {
-    if (!enter(encoder, depth) || !check_items(encoder, list))
+    if (!chainsi_encoder_enter(encoder, depth) || !chainsi_encoder_check_items(encoder, list))
         return NULL;
     const uint8_t *item = list->items;
-    at = make_room(encoder, at, 2);
+    at = chainsi_encoder_room(encoder, at, 2);
     *at++ = '[';
     for (size_t i = 0; i < list->count; i++, item += type->item->size) {
         at = encode_value(encoder, at, type->item, item, depth + 1);
@@ -280,34 +200,30 @@ static uint8_t *encode_list(struct encoder *encoder, uint8_t *at, const chainsi_
             chainsi_report_index(&encoder->report, i);
             return NULL;
         }
-        at = make_room(encoder, at, 1);
+        at = chainsi_encoder_room(encoder, at, 1);
         *at++ = ',';
     }
     if (list->count)
         at--;
-    at = make_room(encoder, at, 1);
+    at = chainsi_encoder_room(encoder, at, 1);
     *at++ = ']';
     return at;
 }
 
-static uint8_t *encode_map(struct encoder *encoder, uint8_t *at, const chainsi_type *type,
+static uint8_t *encode_map(chainsi_encoder *encoder, uint8_t *at, const chainsi_type *type,
                            const chainsi_items *map, unsigned depth)
 {
-    if (!enter(encoder, depth) || !check_items(encoder, map))
+    if (!chainsi_encoder_enter(encoder, depth) || !chainsi_encoder_check_items(encoder, map) ||
+        !chainsi_encoder_check_keys(encoder, type, map))
         return NULL;
     const uint8_t *entry = map->items;
-    at = make_room(encoder, at, 2);
+    at = chainsi_encoder_room(encoder, at, 2);
     *at++ = '{';
     for (size_t i = 0; i < map->count; i++, entry += type->entry_size) {
         const char *key = *(const chainsi_text *)entry;
-        if (!key) {
-            chainsi_report_fail(&encoder->report, 0, "expected a key, found NULL");
-            chainsi_report_index(&encoder->report, i);
-            return NULL;
-        }
         at = encode_text(encoder, at, key);
         if (at) {
-            at = make_room(encoder, at, 1);
+            at = chainsi_encoder_room(encoder, at, 1);
             *at++ = ':';
             at = encode_value(encoder, at, type->item, entry + type->value_offset, depth + 1);
         }
@@ -315,50 +231,35 @@ static uint8_t *encode_map(struct encoder *encoder, uint8_t *at, const chainsi_t
             chainsi_report_key(&encoder->report, key);
             return NULL;
         }
-        at = make_room(encoder, at, 1);
+        at = chainsi_encoder_room(encoder, at, 1);
         *at++ = ',';
-    }
-    size_t repeated = chainsi_find_repeated_key(map->items, map->count, type->entry_size);
-    if (repeated < map->count) {
-        const char *key = *(const chainsi_text *)(map->items + repeated * type->entry_size);
-        char excerpt[CHAINSI_EXCERPT_SIZE];
-        chainsi_report_fail(&encoder->report, 0, "expected every key once, found %s again",
-                            chainsi_excerpt(excerpt, key, strlen(key)));
-        chainsi_report_key(&encoder->report, key);
-        return NULL;
     }
     if (map->count)
         at--;
-    at = make_room(encoder, at, 1);
+    at = chainsi_encoder_room(encoder, at, 1);
     *at++ = '}';
     return at;
 }
 
-/* True if an optional field is absent in C. */
-static bool is_absent(const chainsi_field *field, const void *value)
-{
-    return field->optional && !*(const chainsi_pointer *)value;
-}
-
-static uint8_t *encode_struct(struct encoder *encoder, uint8_t *at, const chainsi_type *type,
+static uint8_t *encode_struct(chainsi_encoder *encoder, uint8_t *at, const chainsi_type *type,
                               const void *structure, unsigned depth)
 {
-    if (!enter(encoder, depth))
+    if (!chainsi_encoder_enter(encoder, depth))
         return NULL;
-    at = make_room(encoder, at, 2);
+    at = chainsi_encoder_room(encoder, at, 2);
     *at++ = '{';
     for (uint32_t i = 0; i < type->field_count; i++) {
         const chainsi_field *field = &type->fields[i];
         const void *value = (const uint8_t *)structure + field->offset;
-        at = make_room(encoder, at, field->name_size + 4 + 4);
+        at = chainsi_encoder_room(encoder, at, field->name_size + 4 + 4);
         if (i)
             *at++ = ',';
         *at = '"';
         chainsi_copy_short(at + 1, field->name, field->name_size);
         at += field->name_size + 1;
-        at = put(at, "\":", 2);
-        if (is_absent(field, value)) {
-            at = put(at, "null", 4);
+        at = chainsi_put(at, "\":", 2);
+        if (chainsi_is_absent(field, value)) {
+            at = chainsi_put(at, "null", 4);
             continue;
         }
         at = encode_value(encoder, at, field->type, value, depth + 1);
@@ -367,49 +268,50 @@ static uint8_t *encode_struct(struct encoder *encoder, uint8_t *at, const chains
             return NULL;
         }
     }
-    at = make_room(encoder, at, 1);
+    at = chainsi_encoder_room(encoder, at, 1);
     *at++ = '}';
     return at;
 }
 
-static uint8_t *encode_value(struct encoder *encoder, uint8_t *at, const chainsi_type *type,
+static uint8_t *encode_value(chainsi_encoder *encoder, uint8_t *at, const chainsi_type *type,
                              const void *value, unsigned depth)
 {
     switch (type->kind) {
     case CHAINSI_BOOL:
-        at = make_room(encoder, at, 5);
-        return CHAINSI_LOAD(uint8_t, value) ? put(at, "true", 4) : put(at, "false", 5);
+        at = chainsi_encoder_room(encoder, at, 5);
+        return CHAINSI_LOAD(uint8_t, value) ? chainsi_put(at, "true", 4)
+                                            : chainsi_put(at, "false", 5);
     case CHAINSI_INT8:
     case CHAINSI_INT16:
     case CHAINSI_INT32:
     case CHAINSI_INT64:
-        at = make_room(encoder, at, CHAINSI_NUMBER_SIZE);
+        at = chainsi_encoder_room(encoder, at, CHAINSI_NUMBER_SIZE);
         return (uint8_t *)chainsi_write_int64((char *)at, chainsi_load_signed(type->kind, value));
     case CHAINSI_UINT8:
     case CHAINSI_UINT16:
     case CHAINSI_UINT32:
     case CHAINSI_UINT64:
-        at = make_room(encoder, at, CHAINSI_NUMBER_SIZE);
+        at = chainsi_encoder_room(encoder, at, CHAINSI_NUMBER_SIZE);
         return (uint8_t *)chainsi_write_uint64((char *)at,
                                                chainsi_load_unsigned(type->kind, value));
     case CHAINSI_FLOAT: {
         float number = CHAINSI_LOAD(float, value);
         if (!isfinite(number))
             return refuse_number(encoder, (double)number);
-        at = make_room(encoder, at, CHAINSI_NUMBER_SIZE);
+        at = chainsi_encoder_room(encoder, at, CHAINSI_NUMBER_SIZE);
         return (uint8_t *)chainsi_write_float((char *)at, number);
     }
     case CHAINSI_DOUBLE: {
         double number = CHAINSI_LOAD(double, value);
         if (!isfinite(number))
             return refuse_number(encoder, number);
-        at = make_room(encoder, at, CHAINSI_NUMBER_SIZE);
+        at = chainsi_encoder_room(encoder, at, CHAINSI_NUMBER_SIZE);
         return (uint8_t *)chainsi_write_double((char *)at, number);
     }
     case CHAINSI_STRING: {
         const char *text = *(const chainsi_text *)value;
         if (!text) {
-            chainsi_report_fail(&encoder->report, 0, "expected a string, found NULL");
+            chainsi_encoder_refuse_null(encoder, type);
             return NULL;
         }
         return encode_text(encoder, at, text);
@@ -431,9 +333,7 @@ static uint8_t *encode_value(struct encoder *encoder, uint8_t *at, const chainsi
     case CHAINSI_POINTER: {
         const void *target = *(const chainsi_pointer *)value;
         if (!target) {
-            char expected[CHAINSI_EXPECTED_SIZE];
-            chainsi_report_fail(&encoder->report, 0, "expected %s, found NULL",
-                                chainsi_expected(expected, type->item));
+            chainsi_encoder_refuse_null(encoder, type->item);
             return NULL;
         }
         return encode_value(encoder, at, type->item, target, depth);
@@ -445,17 +345,7 @@ static uint8_t *encode_value(struct encoder *encoder, uint8_t *at, const chainsi
 chains_status chainsi_json_encode(const chainsi_type *type, const void *value, chainsi_buffer *out,
                                   chainsi_codec_error *error)
 {
-    chainsi_codec_error unwanted;
-    struct encoder encoder = { .out = out };
-    chainsi_report_init(&encoder.report, error ? error : &unwanted);
-    const size_t size = out->size;
-    uint8_t *at = chainsi_buffer_reserve(out, 256);
-    encoder.end = out->data + out->capacity;
-    at = encode_value(&encoder, at, type, value, 0);
-    if (!at) {
-        out->size = size;
-        return chainsi_report_finish(&encoder.report);
-    }
-    out->size = (size_t)(at - out->data);
-    return CHAINS_OK;
+    chainsi_encoder encoder;
+    uint8_t *at = chainsi_encoder_begin(&encoder, out, error);
+    return chainsi_encoder_end(&encoder, encode_value(&encoder, at, type, value, 0));
 }

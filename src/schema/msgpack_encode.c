@@ -1,0 +1,465 @@
+/* C values to MessagePack, in one pass over value and table. */
+#include <math.h>
+
+#include "schema/encoder.h"
+#include "schema/json_scan.h"
+#include "schema/limits.h"
+#include "schema/msgpack.h"
+#include "schema/msgpack_scan.h"
+#include "schema/number.h"
+
+enum { LARGEST_HEAD = 9 }; /* bytes before the content of any value, or of any number */
+
+static uint8_t *encode_value(chainsi_encoder *encoder, uint8_t *at, const chainsi_type *type,
+                             const void *value, unsigned depth);
+
+/* --------------------------------------------------------------------------------------------
+ * pieces, written into room that is there */
+
+static inline uint8_t *put_big16(uint8_t *at, uint64_t number)
+{
+    uint16_t bits = __builtin_bswap16((uint16_t)number);
+    memcpy(at, &bits, sizeof bits);
+    return at + sizeof bits;
+}
+
+static inline uint8_t *put_big32(uint8_t *at, uint64_t number)
+{
+    uint32_t bits = __builtin_bswap32((uint32_t)number);
+    memcpy(at, &bits, sizeof bits);
+    return at + sizeof bits;
+}
+
+static inline uint8_t *put_big64(uint8_t *at, uint64_t number)
+{
+    uint64_t bits = __builtin_bswap64(number);
+    memcpy(at, &bits, sizeof bits);
+    return at + sizeof bits;
+}
+
+static inline uint8_t *put_unsigned(uint8_t *at, uint64_t number)
+{
+    if (number < 0x80) {
+        *at = (uint8_t)number;
+        return at + 1;
+    }
+    if (number <= UINT8_MAX) {
+        at[0] = MSGPACK_UINT8;
+        at[1] = (uint8_t)number;
+        return at + 2;
+    }
+    if (number <= UINT16_MAX) {
+        *at = MSGPACK_UINT16;
+        return put_big16(at + 1, number);
+    }
+    if (number <= UINT32_MAX) {
+        *at = MSGPACK_UINT32;
+        return put_big32(at + 1, number);
+    }
+    *at = MSGPACK_UINT64;
+    return put_big64(at + 1, number);
+}
+
+static inline uint8_t *put_signed(uint8_t *at, int64_t number)
+{
+    if (number >= 0)
+        return put_unsigned(at, (uint64_t)number);
+    if (number >= -32) {
+        *at = (uint8_t)number;
+        return at + 1;
+    }
+    if (number >= INT8_MIN) {
+        at[0] = MSGPACK_INT8;
+        at[1] = (uint8_t)number;
+        return at + 2;
+    }
+    if (number >= INT16_MIN) {
+        *at = MSGPACK_INT16;
+        return put_big16(at + 1, (uint64_t)number);
+    }
+    if (number >= INT32_MIN) {
+        *at = MSGPACK_INT32;
+        return put_big32(at + 1, (uint64_t)number);
+    }
+    *at = MSGPACK_INT64;
+    return put_big64(at + 1, (uint64_t)number);
+}
+
+static inline uint8_t *put_double(uint8_t *at, double number)
+{
+    uint64_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    *at = MSGPACK_FLOAT64;
+    return put_big64(at + 1, bits);
+}
+
+static inline uint8_t *put_str_head(uint8_t *at, size_t size)
+{
+    if (size < 32) {
+        *at = (uint8_t)(MSGPACK_FIXSTR | size);
+        return at + 1;
+    }
+    if (size <= UINT8_MAX) {
+        at[0] = MSGPACK_STR8;
+        at[1] = (uint8_t)size;
+        return at + 2;
+    }
+    if (size <= UINT16_MAX) {
+        *at = MSGPACK_STR16;
+        return put_big16(at + 1, size);
+    }
+    *at = MSGPACK_STR32;
+    return put_big32(at + 1, size);
+}
+
+static inline uint8_t *put_bin_head(uint8_t *at, size_t size)
+{
+    if (size <= UINT8_MAX) {
+        at[0] = MSGPACK_BIN8;
+        at[1] = (uint8_t)size;
+        return at + 2;
+    }
+    if (size <= UINT16_MAX) {
+        *at = MSGPACK_BIN16;
+        return put_big16(at + 1, size);
+    }
+    *at = MSGPACK_BIN32;
+    return put_big32(at + 1, size);
+}
+
+/* The head of an array (fix: FIXARRAY, long_form: ARRAY16) or a map (FIXMAP, MAP16). */
+static inline uint8_t *put_count(uint8_t *at, size_t count, uint8_t fix, uint8_t long_form)
+{
+    if (count < 16) {
+        *at = (uint8_t)(fix | count);
+        return at + 1;
+    }
+    if (count <= UINT16_MAX) {
+        *at = long_form;
+        return put_big16(at + 1, count);
+    }
+    *at = (uint8_t)(long_form + 1);
+    return put_big32(at + 1, count);
+}
+
+static bool check_size(chainsi_encoder *encoder, size_t size)
+{
+    return size <= UINT32_MAX ||
+           chainsi_report_fail(&encoder->report, 0,
+                               "expected at most 4294967295 bytes in MessagePack, found %zu", size);
+}
+
+/* --------------------------------------------------------------------------------------------
+ * texts and bytes */
+
+static uint8_t *encode_text(chainsi_encoder *encoder, uint8_t *at, const char *text)
+{
+    size_t size = strlen(text);
+    if (!check_size(encoder, size) || !chainsi_encoder_check_text(encoder, text, size))
+        return NULL;
+    at = chainsi_encoder_room(encoder, at, LARGEST_HEAD + size);
+    at = put_str_head(at, size);
+    if (size <= 64)
+        chainsi_copy_short(at, text, size);
+    else
+        memcpy(at, text, size);
+    return at + size;
+}
+
+static uint8_t *encode_bytes(chainsi_encoder *encoder, uint8_t *at, const chains_bytes *bytes)
+{
+    if (!chainsi_encoder_check_bytes(encoder, bytes) || !check_size(encoder, bytes->size))
+        return NULL;
+    at = chainsi_encoder_room(encoder, at, LARGEST_HEAD + bytes->size);
+    at = put_bin_head(at, bytes->size);
+    return bytes->size ? chainsi_put(at, bytes->data, bytes->size) : at;
+}
+
+static uint8_t *encode_tensor(chainsi_encoder *encoder, uint8_t *at, const chains_tensor *tensor,
+                              unsigned depth)
+{
+    size_t size;
+    if (!chainsi_tensor_check(&encoder->report, 0, tensor, SIZE_MAX, &size))
+        return NULL;
+    chainsi_msgpack_tensor parts = {
+        .nd = true,
+        .type = tensor->dtype,
+        /* Only read from. */
+        .shape = { (int64_t *)(uintptr_t)tensor->shape, tensor->rank },
+        .data = { tensor->data, size },
+    };
+    return encode_value(encoder, at, &chainsi_type_msgpack_tensor, &parts, depth);
+}
+
+/* --------------------------------------------------------------------------------------------
+ * JSON text as MessagePack values; the text was checked */
+
+/* Text that is being turned into MessagePack. */
+struct transcoder {
+    chainsi_encoder *encoder;
+    const char *next, *end;
+};
+
+static uint8_t *transcode_string(struct transcoder *transcoder, uint8_t *at)
+{
+    const char *start = transcoder->next + 1, *close = start;
+    bool high = false, escaped = false;
+    while (*(close = chainsi_json_find_special(close, transcoder->end, &high)) != '"') {
+        close += 2;
+        escaped = true;
+    }
+    transcoder->next = close + 1;
+    size_t size = (size_t)(close - start);
+    if (!check_size(transcoder->encoder, size))
+        return NULL;
+    at = chainsi_encoder_room(transcoder->encoder, at, LARGEST_HEAD + size);
+    if (!escaped) {
+        at = put_str_head(at, size);
+        return chainsi_put(at, start, size);
+    }
+    /* Escapes make it shorter, and with it the head. */
+    uint8_t *content = at + LARGEST_HEAD;
+    size = (size_t)((uint8_t *)chainsi_json_unescape((char *)content, start, close) - content);
+    at = put_str_head(at, size);
+    memmove(at, content, size);
+    return at + size;
+}
+
+static uint8_t *transcode_number(struct transcoder *transcoder, uint8_t *at)
+{
+    chainsi_decimal decimal;
+    uint64_t magnitude;
+    chainsi_decimal_read(transcoder->next, transcoder->end, &decimal);
+    at = chainsi_encoder_room(transcoder->encoder, at, LARGEST_HEAD);
+    const char *start = transcoder->next;
+    transcoder->next = decimal.end;
+    if (decimal.plain && chainsi_decimal_to_integer(&decimal, &magnitude) == CHAINSI_INTEGRAL &&
+        (!decimal.negative || magnitude <= UINT64_C(1) << 63))
+        return decimal.negative ? put_signed(at, (int64_t)(0 - magnitude))
+                                : put_unsigned(at, magnitude);
+    double number = chainsi_decimal_to_double(&decimal);
+    if (isinf(number)) {
+        size_t size = (size_t)(decimal.end - start);
+        chainsi_report_fail(&transcoder->encoder->report, 0,
+                            "expected a number of a double's range in JSON, found %.*s%s",
+                            size > CHAINSI_EXCERPT ? CHAINSI_EXCERPT : (int)size, start,
+                            size > CHAINSI_EXCERPT ? "..." : "");
+        return NULL;
+    }
+    return put_double(at, number);
+}
+
+static void skip_space(struct transcoder *transcoder)
+{
+    transcoder->next = chainsi_json_skip_space(transcoder->next, transcoder->end);
+}
+
+static uint8_t *transcode(struct transcoder *transcoder, uint8_t *at)
+{
+    chainsi_encoder *encoder = transcoder->encoder;
+    const char first = *transcoder->next;
+    if (first == '"')
+        return transcode_string(transcoder, at);
+    if (first != '{' && first != '[') {
+        at = chainsi_encoder_room(encoder, at, 1);
+        if (first == '-' || (first >= '0' && first <= '9'))
+            return transcode_number(transcoder, at);
+        transcoder->next += first == 'f' ? 5 : 4;
+        *at = first == 'n' ? MSGPACK_NIL : first == 'f' ? MSGPACK_FALSE : MSGPACK_TRUE;
+        return at + 1;
+    }
+    /* The count is known at the end only: the content moves if its head turns out to be longer. */
+    const bool is_object = first == '{';
+    at = chainsi_encoder_room(encoder, at, 1);
+    const size_t head = (size_t)(at - encoder->out->data);
+    size_t count = 0;
+    at++;
+    transcoder->next++;
+    skip_space(transcoder);
+    while (*transcoder->next != '}' && *transcoder->next != ']') {
+        if (is_object) {
+            at = transcode_string(transcoder, at);
+            if (!at)
+                return NULL;
+            skip_space(transcoder);
+            transcoder->next++;
+            skip_space(transcoder);
+        }
+        at = transcode(transcoder, at);
+        if (!at)
+            return NULL;
+        count++;
+        skip_space(transcoder);
+        if (*transcoder->next == ',') {
+            transcoder->next++;
+            skip_space(transcoder);
+        }
+    }
+    transcoder->next++;
+    at = chainsi_encoder_room(encoder, at, LARGEST_HEAD);
+    uint8_t *start = encoder->out->data + head;
+    const size_t size = (size_t)(at - start) - 1;
+    const size_t longer = count < 16 ? 0 : count <= UINT16_MAX ? 2 : 4;
+    if (longer)
+        memmove(start + 1 + longer, start + 1, size);
+    put_count(start, count, is_object ? MSGPACK_FIXMAP : MSGPACK_FIXARRAY,
+              is_object ? MSGPACK_MAP16 : MSGPACK_ARRAY16);
+    return at + longer;
+}
+
+static uint8_t *encode_json(chainsi_encoder *encoder, uint8_t *at, const chains_json *json,
+                            unsigned depth)
+{
+    chains_json trimmed;
+    if (!chainsi_encoder_check_json(encoder, json, depth, &trimmed))
+        return NULL;
+    struct transcoder transcoder = {
+        .encoder = encoder,
+        .next = trimmed.text,
+        .end = trimmed.text + trimmed.size,
+    };
+    return transcode(&transcoder, at);
+}
+
+/* --------------------------------------------------------------------------------------------
+ * arrays and maps */
+
+static uint8_t *encode_list(chainsi_encoder *encoder, uint8_t *at, const chainsi_type *type,
+                            const chainsi_items *list, unsigned depth)
+{
+    if (!chainsi_encoder_enter(encoder, depth) || !chainsi_encoder_check_items(encoder, list))
+        return NULL;
+    const uint8_t *item = list->items;
+    at = chainsi_encoder_room(encoder, at, LARGEST_HEAD);
+    at = put_count(at, list->count, MSGPACK_FIXARRAY, MSGPACK_ARRAY16);
+    for (size_t i = 0; i < list->count; i++, item += type->item->size) {
+        at = encode_value(encoder, at, type->item, item, depth + 1);
+        if (__builtin_expect(!at, 0)) {
+            chainsi_report_index(&encoder->report, i);
+            return NULL;
+        }
+    }
+    return at;
+}
+
+static uint8_t *encode_map(chainsi_encoder *encoder, uint8_t *at, const chainsi_type *type,
+                           const chainsi_items *map, unsigned depth)
+{
+    if (!chainsi_encoder_enter(encoder, depth) || !chainsi_encoder_check_items(encoder, map) ||
+        !chainsi_encoder_check_keys(encoder, type, map))
+        return NULL;
+    const uint8_t *entry = map->items;
+    at = chainsi_encoder_room(encoder, at, LARGEST_HEAD);
+    at = put_count(at, map->count, MSGPACK_FIXMAP, MSGPACK_MAP16);
+    for (size_t i = 0; i < map->count; i++, entry += type->entry_size) {
+        const char *key = *(const chainsi_text *)entry;
+        at = encode_text(encoder, at, key);
+        if (at)
+            at = encode_value(encoder, at, type->item, entry + type->value_offset, depth + 1);
+        if (__builtin_expect(!at, 0)) {
+            chainsi_report_key(&encoder->report, key);
+            return NULL;
+        }
+    }
+    return at;
+}
+
+static uint8_t *encode_struct(chainsi_encoder *encoder, uint8_t *at, const chainsi_type *type,
+                              const void *structure, unsigned depth)
+{
+    if (!chainsi_encoder_enter(encoder, depth))
+        return NULL;
+    const bool bin_keys = type == &chainsi_type_msgpack_tensor; /* as Python's library looks for */
+    at = chainsi_encoder_room(encoder, at, LARGEST_HEAD);
+    at = put_count(at, type->field_count, MSGPACK_FIXMAP, MSGPACK_MAP16);
+    for (uint32_t i = 0; i < type->field_count; i++) {
+        const chainsi_field *field = &type->fields[i];
+        const void *value = (const uint8_t *)structure + field->offset;
+        at = chainsi_encoder_room(encoder, at, LARGEST_HEAD + field->name_size + 1);
+        at = bin_keys ? put_bin_head(at, field->name_size) : put_str_head(at, field->name_size);
+        chainsi_copy_short(at, field->name, field->name_size);
+        at += field->name_size;
+        if (chainsi_is_absent(field, value)) {
+            *at++ = MSGPACK_NIL;
+            continue;
+        }
+        at = encode_value(encoder, at, field->type, value, depth + 1);
+        if (__builtin_expect(!at, 0)) {
+            chainsi_report_field(&encoder->report, field->name);
+            return NULL;
+        }
+    }
+    return at;
+}
+
+static uint8_t *encode_value(chainsi_encoder *encoder, uint8_t *at, const chainsi_type *type,
+                             const void *value, unsigned depth)
+{
+    switch (type->kind) {
+    case CHAINSI_BOOL:
+        at = chainsi_encoder_room(encoder, at, 1);
+        *at = CHAINSI_LOAD(uint8_t, value) ? MSGPACK_TRUE : MSGPACK_FALSE;
+        return at + 1;
+    case CHAINSI_INT8:
+    case CHAINSI_INT16:
+    case CHAINSI_INT32:
+    case CHAINSI_INT64:
+        at = chainsi_encoder_room(encoder, at, LARGEST_HEAD);
+        return put_signed(at, chainsi_load_signed(type->kind, value));
+    case CHAINSI_UINT8:
+    case CHAINSI_UINT16:
+    case CHAINSI_UINT32:
+    case CHAINSI_UINT64:
+        at = chainsi_encoder_room(encoder, at, LARGEST_HEAD);
+        return put_unsigned(at, chainsi_load_unsigned(type->kind, value));
+    case CHAINSI_FLOAT:
+        at = chainsi_encoder_room(encoder, at, LARGEST_HEAD);
+        *at = MSGPACK_FLOAT32;
+        return put_big32(at + 1, CHAINSI_LOAD(uint32_t, value));
+    case CHAINSI_DOUBLE:
+        at = chainsi_encoder_room(encoder, at, LARGEST_HEAD);
+        *at = MSGPACK_FLOAT64;
+        return put_big64(at + 1, CHAINSI_LOAD(uint64_t, value));
+    case CHAINSI_STRING: {
+        const char *text = *(const chainsi_text *)value;
+        if (!text) {
+            chainsi_encoder_refuse_null(encoder, type);
+            return NULL;
+        }
+        return encode_text(encoder, at, text);
+    }
+    case CHAINSI_BYTES:
+        return encode_bytes(encoder, at, value);
+    case CHAINSI_JSON:
+        return encode_json(encoder, at, value, depth);
+    case CHAINSI_TENSOR:
+        return encode_tensor(encoder, at, value, depth);
+    case CHAINSI_ENUM: {
+        const chainsi_enumerator *found = chainsi_encoder_find_value(encoder, type, value);
+        return found ? encode_text(encoder, at, found->name) : NULL;
+    }
+    case CHAINSI_STRUCT:
+        return encode_struct(encoder, at, type, value, depth);
+    case CHAINSI_LIST:
+        return encode_list(encoder, at, type, value, depth);
+    case CHAINSI_MAP:
+        return encode_map(encoder, at, type, value, depth);
+    case CHAINSI_POINTER: {
+        const void *target = *(const chainsi_pointer *)value;
+        if (!target) {
+            chainsi_encoder_refuse_null(encoder, type->item);
+            return NULL;
+        }
+        return encode_value(encoder, at, type->item, target, depth);
+    }
+    }
+    __builtin_unreachable();
+}
+
+chains_status chainsi_msgpack_encode(const chainsi_type *type, const void *value,
+                                     chainsi_buffer *out, chainsi_codec_error *error)
+{
+    chainsi_encoder encoder;
+    uint8_t *at = chainsi_encoder_begin(&encoder, out, error);
+    return chainsi_encoder_end(&encoder, encode_value(&encoder, at, type, value, 0));
+}
