@@ -3,7 +3,7 @@
 
 #include "cli/verb.h"
 
-#define VERBS(DO) DO(check)
+#define VERBS(DO) DO(init) DO(check) DO(graph) DO(build) DO(run) DO(test) DO(openapi)
 
 #define DECLARE(name) extern const chainsi_verb chainsi_verb_##name;
 VERBS(DECLARE)

@@ -1,0 +1,51 @@
+/* Opening a chain for a verb. */
+#include "cli/chain.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+bool chainsi_chain_open(chainsi_chain *chain, const char *folder, const char *entrypoint,
+                        bool needs_entrypoint)
+{
+    *chain = (chainsi_chain){ .folder = folder ? folder : "." };
+    chainsi_diagnostics_init(&chain->diagnostics, chain->folder);
+    chainsi_model_options options = { .entrypoint = entrypoint,
+                                      .needs_entrypoint = needs_entrypoint };
+    chain->model = chainsi_model_read(chain->folder, &options, &chain->diagnostics);
+    bool good = chain->model && !chainsi_diagnostics_failed(&chain->diagnostics);
+    chainsi_chain_report(chain);
+    return good;
+}
+
+void chainsi_chain_report(chainsi_chain *chain)
+{
+    chainsi_diagnostics_sort(&chain->diagnostics);
+    chainsi_diagnostics_print(&chain->diagnostics, stderr, isatty(STDERR_FILENO) == 1);
+    chainsi_diagnostics_done(&chain->diagnostics);
+    chainsi_diagnostics_init(&chain->diagnostics, chain->folder);
+}
+
+void chainsi_chain_close(chainsi_chain *chain)
+{
+    chainsi_model_free(chain->model);
+    chainsi_diagnostics_done(&chain->diagnostics);
+}
+
+void chainsi_json_add_text(chainsi_buffer *out, const char *text)
+{
+    if (!text) {
+        chainsi_buffer_add_text(out, "null");
+        return;
+    }
+    chainsi_buffer_add_byte(out, '"');
+    for (; *text; text++) {
+        if (*text == '"' || *text == '\\')
+            chainsi_buffer_printf(out, "\\%c", *text);
+        else if ((unsigned char)*text < 0x20)
+            chainsi_buffer_printf(out, "\\u%04x", (unsigned)*text);
+        else
+            chainsi_buffer_add_byte(out, (uint8_t)*text);
+    }
+    chainsi_buffer_add_byte(out, '"');
+}
