@@ -15,7 +15,10 @@
 
 const chains_depends_config chainsi_depends_unset;
 
-enum { MOST_KEPT_BUFFER = 1024 * 1024 }; /* a thread's request buffer that grew larger is freed */
+enum {
+    MOST_KEPT_BUFFER = 1024 * 1024, /* a thread's request buffer that grew larger is freed */
+    DEADLINE_SLACK_MS = 2,          /* deadlines travel and are waited for in whole milliseconds */
+};
 
 /* A thread's buffer for encoded requests: calls made on it run one after the other. */
 static pthread_key_t buffer_key;
@@ -105,12 +108,13 @@ static chains_status attempt_call(chainsi_callee *callee, chains_ctx *ctx, const
         if (status == CHAINS_OK)
             return CHAINS_OK;
     }
-    /* Who gave up is told by the clock, whichever side noticed first. */
+    /* Which limit it was is told by the clock, whichever side noticed first: the callee has the same deadline, to the millisecond. */
     if (status == CHAINS_DEADLINE_EXCEEDED || status == CHAINS_CANCELLED) {
-        int64_t now = chainsi_now_ns();
+        int64_t now = chainsi_now_ns() + DEADLINE_SLACK_MS * CHAINSI_NS_PER_MS;
         if (deadline_ns < ctx->deadline_ns && now >= deadline_ns)
             return fail_timeout(callee, ctx);
-        chains_status stopped = chainsi_context_stopped(ctx);
+        chains_status stopped =
+            now >= ctx->deadline_ns ? CHAINS_DEADLINE_EXCEEDED : chainsi_context_stopped(ctx);
         if (stopped != CHAINS_OK)
             return fail_stopped(callee, ctx, stopped);
     }

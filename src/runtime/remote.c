@@ -112,9 +112,10 @@ static size_t write_headers(const chainsi_remote *remote, chains_ctx *ctx, int64
     if (*ctx->trace_id)
         ADD("traceparent: 00-%s-%s-01\r\n", ctx->trace_id, ctx->span_id);
     if (deadline_ns != CHAINSI_NEVER) {
+        /* Rounded up: the caller gives up first, and tells which limit it was. */
         int64_t left = deadline_ns - chainsi_now_ns();
         ADD("X-Chains-Timeout-Ms: %" PRId64 "\r\n",
-            left > CHAINSI_NS_PER_MS ? left / CHAINSI_NS_PER_MS : 1);
+            left > 0 ? (left + CHAINSI_NS_PER_MS - 1) / CHAINSI_NS_PER_MS : 1);
     }
     return used;
 #undef ADD

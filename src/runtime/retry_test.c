@@ -62,7 +62,7 @@ static void delays_double_up_to_a_limit_with_full_jitter(void **state)
     int64_t first = CHAINSI_RETRY_FIRST_MS * CHAINSI_NS_PER_MS;
     int64_t longest = CHAINSI_RETRY_LONGEST_MS * CHAINSI_NS_PER_MS;
     for (int retry = 0; retry < 70; retry++) {
-        int64_t most = retry < 6 ? first << retry : INT64_MAX;
+        int64_t most = retry < 7 ? first << retry : INT64_MAX;
         if (most > longest)
             most = longest;
         assert_int_equal(chainsi_retry_delay_ns(retry, 0), 0);

@@ -172,6 +172,9 @@ static chains_status run_method(chainsi_service *service, chains_ctx *ctx,
     *run_ns = chainsi_now_ns() - began;
     if (status != CHAINS_OK) {
         chainsi_error_settle(ctx, status, interface);
+        /* What stopped at the deadline says so, even if the author could only tell that it should stop. */
+        if (status == CHAINS_CANCELLED && chainsi_now_ns() >= ctx->deadline_ns)
+            status = ctx->error.status = CHAINS_DEADLINE_EXCEEDED;
         return status;
     }
     chainsi_codec_error why;
