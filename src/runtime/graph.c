@@ -20,15 +20,9 @@ chainsi_graph *chainsi_graph_new(chains_ctx *ctx)
     return graph;
 }
 
-static chainsi_callee *make_callee(chainsi_graph *graph, const chainsi_binding *binding)
+chainsi_callee *chainsi_graph_remote(chains_ctx *ctx, const chainsi_binding *binding)
 {
-    chains_ctx *ctx = graph->ctx;
     const chainsi_interface *interface = binding->interface;
-    if (binding->local) {
-        chainsi_instance *instance = chainsi_graph_make(graph, binding->local);
-        return instance ? chainsi_callee_new(ctx, interface, binding->options, instance, NULL)
-                        : NULL;
-    }
     const char *address = chainsi_binding_address(interface);
     char why[256] = "no address is known";
     chainsi_remote *remote =
@@ -40,6 +34,16 @@ static chainsi_callee *make_callee(chainsi_graph *graph, const chainsi_binding *
         return NULL;
     }
     return chainsi_callee_new(ctx, interface, binding->options, NULL, remote);
+}
+
+static chainsi_callee *make_callee(chainsi_graph *graph, const chainsi_binding *binding)
+{
+    if (!binding->local)
+        return chainsi_graph_remote(graph->ctx, binding);
+    chainsi_instance *instance = chainsi_graph_make(graph, binding->local);
+    return instance ? chainsi_callee_new(graph->ctx, binding->interface, binding->options,
+                                         instance, NULL)
+                    : NULL;
 }
 
 static void free_made(struct made *made)

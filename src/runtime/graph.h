@@ -13,4 +13,8 @@ chainsi_instance *chainsi_graph_make(chainsi_graph *graph, const chainsi_node *n
 /* Frees the instances, callers before callees. NULL is ignored. */
 void chainsi_graph_free(chainsi_graph *graph);
 
+/* The callee of a dependency that is elsewhere, with its memory from ctx; end it with
+ * chainsi_callee_done. NULL with the failure recorded on ctx when its address isn't known. */
+chainsi_callee *chainsi_graph_remote(chains_ctx *ctx, const chainsi_binding *binding);
+
 #endif

@@ -10,6 +10,7 @@
 
 #include "runtime/callee.h"
 #include "runtime/error.h"
+#include "runtime/graph.h"
 #include "runtime/gather.h"
 #include "runtime/memory.h"
 #include "runtime/strict.h"
@@ -184,7 +185,18 @@ void *chainsi_local_new(const chainsi_node *node, chains_ctx *ctx, void *const d
     made->edges = chains_alloc(ctx, (node->dependency_count + 1) * sizeof *made->edges);
     for (size_t i = 0; i < node->dependency_count; i++) {
         const chainsi_binding *binding = &node->dependencies[i];
-        if (!dependencies[i]) {
+        /* An external service has no _new: the program has nothing but NULL to hand over for it. */
+        if (!binding->local) {
+            chainsi_callee *callee = chainsi_graph_remote(ctx, binding);
+            if (!callee)
+                return NULL;
+            made->edges[made->edge_count++] = callee;
+            continue;
+        }
+        void *dependency = dependencies[i];
+        if (!dependency && binding->interface->external)
+            dependency = binding->local->implementation->create(ctx, NULL);
+        if (!dependency) {
             if (!ctx->failed)
                 chainsi_error_set(ctx, CHAINS_INVALID_ARGUMENT, interface->name, "", NULL,
                                   "%s_new was given NULL for '%s'", interface->c_name,
@@ -192,8 +204,8 @@ void *chainsi_local_new(const chainsi_node *node, chains_ctx *ctx, void *const d
             return NULL;
         }
         chainsi_instance *instance = binding->local->fake
-                                         ? wrap_fake(binding->local, ctx, dependencies[i])
-                                         : ((chainsi_callee *)dependencies[i])->instance;
+                                         ? wrap_fake(binding->local, ctx, dependency)
+                                         : ((chainsi_callee *)dependency)->instance;
         made->edges[made->edge_count++] =
             chainsi_callee_new(ctx, binding->interface, binding->options, instance, NULL);
     }
