@@ -49,7 +49,8 @@ static int is_test(const struct dirent *entry)
 /* Adds the tests of FOLDER/tests in the order of names; paths live in arena. */
 static void find_tests(const char *folder, chainsi_words *files, chainsi_arena *arena)
 {
-    const char *tests = chainsi_arena_printf(arena, "%s/tests", folder);
+    const char *tests =
+        !strcmp(folder, ".") ? "tests" : chainsi_arena_printf(arena, "%s/tests", folder);
     struct dirent **entries = NULL;
     int count = scandir(tests, &entries, is_test, alphasort);
     for (int i = 0; i < count; i++) {

@@ -27,7 +27,7 @@ static void write_entry(chainsi_build *build, chainsi_writer *writer, const char
                         const char *words, const char *file, bool *first)
 {
     if (!*first)
-        chainsi_writer_line(writer, ",");
+        chainsi_writer_close(writer, "},");
     *first = false;
     const char *command = chainsi_arena_printf(&build->arena, "%s %s -c %s", compiler, words,
                                                chainsi_shell_quote(&build->arena, file));
@@ -36,7 +36,6 @@ static void write_entry(chainsi_build *build, chainsi_writer *writer, const char
                         json_text(&build->arena, build->model->folder));
     chainsi_writer_line(writer, "\"file\": %s,", json_text(&build->arena, file));
     chainsi_writer_line(writer, "\"command\": %s", json_text(&build->arena, command));
-    chainsi_writer_close(writer, "}");
 }
 
 static int is_c_file(const struct dirent *entry)
@@ -73,6 +72,8 @@ bool chainsi_build_write_commands(chainsi_build *build)
         free(tests[i]);
     }
     free(tests);
+    if (!first)
+        chainsi_writer_close(&writer, "}");
     chainsi_writer_line(&writer, "]");
     return chainsi_build_save(build, &writer, "compile_commands.json");
 }

@@ -19,12 +19,7 @@ static void write_catches(const guard *g, const char *function, bool gives_statu
         g->arena, "chains_fail_(chains_ctx_, CHAINS_INTERNAL, %s, 0, \"%s_%s\",",
         chainsi_c_string(g->arena, file), g->chainlet->c_name, function);
     const char *give = gives_status ? "return " : "";
-    chainsi_writer_line(writer, "#ifdef __GLIBCXX__");
-    chainsi_writer_close(writer, "} catch (abi::__forced_unwind &) {");
-    writer->depth++;
-    chainsi_writer_line(writer, "throw; /* the thread is being ended */");
-    chainsi_writer_line(writer, "#endif");
-    chainsi_writer_close(writer, "} catch (const std::exception &exception) {");
+    chainsi_writer_close(writer, "} PASS_UNWINDING catch (const std::exception &exception) {");
     writer->depth++;
     chainsi_writer_line(writer, "%s%s", give, fail);
     chainsi_writer_line(writer, "             \"exception: %%s\", exception.what());");
@@ -120,12 +115,7 @@ static void write_free(const guard *g)
     chainsi_writer_open(g->writer, "{");
     chainsi_writer_open(g->writer, "try {");
     chainsi_writer_line(g->writer, "%s_free(chains_self_);", name);
-    chainsi_writer_line(g->writer, "#ifdef __GLIBCXX__");
-    chainsi_writer_close(g->writer, "} catch (abi::__forced_unwind &) {");
-    g->writer->depth++;
-    chainsi_writer_line(g->writer, "throw; /* the thread is being ended */");
-    chainsi_writer_line(g->writer, "#endif");
-    chainsi_writer_close(g->writer, "} catch (...) {");
+    chainsi_writer_close(g->writer, "} PASS_UNWINDING catch (...) {");
     g->writer->depth++;
     chainsi_writer_line(g->writer, "/* It is gone; there is nobody left to tell. */");
     chainsi_writer_close(g->writer, "}");
@@ -143,6 +133,10 @@ void chainsi_generate_guard(chainsi_writer *writer, const chainsi_model_chainlet
     chainsi_writer_line(writer, "#include <exception>");
     chainsi_writer_line(writer, "#ifdef __GLIBCXX__");
     chainsi_writer_line(writer, "#include <cxxabi.h>");
+    chainsi_writer_line(writer, "/* How a thread is ended: not an exception to be kept here. */");
+    chainsi_writer_line(writer, "#define PASS_UNWINDING catch (abi::__forced_unwind &) { throw; }");
+    chainsi_writer_line(writer, "#else");
+    chainsi_writer_line(writer, "#define PASS_UNWINDING");
     chainsi_writer_line(writer, "#endif");
     chainsi_writer_blank(writer);
     chainsi_writer_line(writer, "extern \"C\" {");

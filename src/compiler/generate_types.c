@@ -239,11 +239,14 @@ static void write_fields(tables *t, const char *owner, const char *c_type,
 {
     for (size_t i = 0; i < count; i++) {
         if (fields[i].default_text.text) {
-            /* `T const name` is right for pointers, too. */
-            const char *type = chainsi_arena_printf(&t->arena, "%s const", fields[i].type->c_name);
-            chainsi_writer_line(t->writer, "static %s chains_default_%s_%s = %s;%s", type, owner,
-                                fields[i].c_name, fields[i].default_text.text,
-                                position_comment(t, fields[i].default_text.position));
+            const char *name =
+                chainsi_arena_printf(&t->arena, "chains_default_%s_%s", owner, fields[i].c_name);
+            const char *type = fields[i].type->c_name;
+            bool pointer = type[strlen(type) - 1] == '*';
+            chainsi_writer_line(
+                t->writer, pointer ? "static %sconst %s = %s;%s" : "static const %s %s = %s;%s",
+                type, name, fields[i].default_text.text,
+                position_comment(t, fields[i].default_text.position));
         }
         if (has_limits(&fields[i]))
             write_limits(t, owner, &fields[i]);
