@@ -232,8 +232,9 @@ static int close_fixture(void **state)
     return 0;
 }
 
-static chains_status call_worker(fixture *made, chains_ctx *ctx, const worker_input *input,
-                                 const char **text, int64_t *sum)
+CHAINS_UNUSED_ static chains_status call_worker(fixture *made, chains_ctx *ctx,
+                                                const worker_input *input, const char **text,
+                                                int64_t *sum)
 {
     void *const outputs[] = { (void *)text, sum };
     return chainsi_call(made->callee, ctx, input, outputs, NULL);
