@@ -1,5 +1,8 @@
 /* C values to MessagePack, in one pass over value and table. */
 #include <math.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
 
 #include "schema/encoder.h"
 #include "schema/json_scan.h"
@@ -152,17 +155,57 @@ static bool check_size(chainsi_encoder *encoder, size_t size)
 /* --------------------------------------------------------------------------------------------
  * texts and bytes */
 
+/* Copies size bytes. False if any is beyond ASCII. */
+static inline bool copy_ascii(uint8_t *out, const char *text, size_t size)
+{
+    const uint64_t tops = 0x8080808080808080u;
+    uint64_t first, last, seen = 0;
+    if (size >= 8) {
+        size_t at = 0;
+#ifdef __SSE2__
+        __m128i all = _mm_setzero_si128();
+        for (; size - at >= 16; at += 16) {
+            __m128i bytes = _mm_loadu_si128((const __m128i *)(text + at));
+            _mm_storeu_si128((__m128i *)(out + at), bytes);
+            all = _mm_or_si128(all, bytes);
+        }
+        if (_mm_movemask_epi8(all))
+            seen = tops;
+#endif
+        for (; size - at > 8; at += 8) {
+            memcpy(&first, text + at, 8);
+            memcpy(out + at, &first, 8);
+            seen |= first;
+        }
+        memcpy(&last, text + size - 8, 8);
+        memcpy(out + size - 8, &last, 8);
+        return !((seen | last) & tops);
+    }
+    if (size >= 4) {
+        uint32_t low, high;
+        memcpy(&low, text, 4);
+        memcpy(&high, text + size - 4, 4);
+        memcpy(out, &low, 4);
+        memcpy(out + size - 4, &high, 4);
+        return !((low | high) & tops);
+    }
+    for (size_t i = 0; i < size; i++) {
+        out[i] = (uint8_t)text[i];
+        seen |= out[i];
+    }
+    return !(seen & 0x80);
+}
+
 static uint8_t *encode_text(chainsi_encoder *encoder, uint8_t *at, const char *text)
 {
     size_t size = strlen(text);
-    if (!check_size(encoder, size) || !chainsi_encoder_check_text(encoder, text, size))
+    if (!check_size(encoder, size))
         return NULL;
     at = chainsi_encoder_room(encoder, at, LARGEST_HEAD + size);
     at = put_str_head(at, size);
-    if (size <= 64)
-        chainsi_copy_short(at, text, size);
-    else
-        memcpy(at, text, size);
+    if (__builtin_expect(!copy_ascii(at, text, size), 0) &&
+        !chainsi_encoder_check_text(encoder, text, size))
+        return NULL;
     return at + size;
 }
 
@@ -332,6 +375,14 @@ static uint8_t *encode_list(chainsi_encoder *encoder, uint8_t *at, const chainsi
     const uint8_t *item = list->items;
     at = chainsi_encoder_room(encoder, at, LARGEST_HEAD);
     at = put_count(at, list->count, MSGPACK_FIXARRAY, MSGPACK_ARRAY16);
+    if (type->item->kind == CHAINSI_DOUBLE) {
+        at = chainsi_encoder_room(encoder, at, list->count * 9);
+        for (size_t i = 0; i < list->count; i++, at += 9) {
+            *at = MSGPACK_FLOAT64;
+            put_big64(at + 1, CHAINSI_LOAD(uint64_t, item + i * sizeof(double)));
+        }
+        return at;
+    }
     for (size_t i = 0; i < list->count; i++, item += type->item->size) {
         at = encode_value(encoder, at, type->item, item, depth + 1);
         if (__builtin_expect(!at, 0)) {
