@@ -14,6 +14,8 @@ def defined_symbols(archives):
     symbols = {}
     for line in common.output_of(["nm", "-A", "-g", "--defined-only", *archives]).splitlines():
         where, _, name = line.rpartition(" ")
+        if not where:
+            continue  # nm puts a line with the archive's name before its members
         name = re.sub(r"^__odr_asan(_gen_)?\.?", "", name)
         symbols.setdefault(name, where.split(":")[1])
     return symbols
