@@ -306,7 +306,8 @@ static chains_status take_frame(media_reading *reading, const AVFrame *frame)
                 return CHAINS_OK;
             }
             CHAINS_TRY(reserve(reading, (size_t)gap));
-            memset(reading->samples, 0, (size_t)gap * sizeof *reading->samples);
+            if (gap > 0)
+                memset(reading->samples, 0, (size_t)gap * sizeof *reading->samples);
             reading->count = (size_t)gap;
             reading->taken = -skip;
             skip = 0;

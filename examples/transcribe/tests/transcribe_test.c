@@ -7,6 +7,8 @@
 
 #include "../demo/media_server.c" /* a test is one file, so it brings the server along */
 
+#include <libavcodec/avcodec.h>
+#include <libavformat/avformat.h>
 #include <math.h>
 
 static int failures;
@@ -21,7 +23,8 @@ static int failures;
 
 /* ---- the sound of words */
 
-enum { WORDS = 60, BASE_HZ = 400, STEP_HZ = 25 };
+/* A prime number of words: the ends of equal parts of the recording then lie within words. */
+enum { WORDS = 59, BASE_HZ = 400, STEP_HZ = 25 };
 
 static const double word_s = 0.4, pause_s = 0.3, recording_s = WORDS * (0.4 + 0.3);
 
@@ -62,6 +65,57 @@ static void write_wav(const char *path, uint32_t rate, uint32_t channels)
             put_le(file, (uint16_t)sample, 2);
     }
     fclose(file);
+}
+
+/* Hands a frame to the encoder, or NULL at the end, and what it makes of it to the file. */
+static bool encode(AVFormatContext *file, AVCodecContext *encoder, const AVFrame *frame)
+{
+    AVPacket *packet = av_packet_alloc();
+    bool good = avcodec_send_frame(encoder, frame) >= 0;
+    while (good && avcodec_receive_packet(encoder, packet) >= 0) {
+        av_packet_rescale_ts(packet, encoder->time_base, file->streams[0]->time_base);
+        good = av_interleaved_write_frame(file, packet) >= 0;
+    }
+    av_packet_free(&packet);
+    return good;
+}
+
+/* AAC in MP4: compressed, with the index at the end of the file. */
+static bool write_mp4(const char *path, int rate)
+{
+    AVFormatContext *file = NULL;
+    avformat_alloc_output_context2(&file, NULL, "mp4", path);
+    AVStream *stream = avformat_new_stream(file, NULL);
+    AVCodecContext *encoder = avcodec_alloc_context3(avcodec_find_encoder(AV_CODEC_ID_AAC));
+    encoder->sample_fmt = AV_SAMPLE_FMT_FLTP;
+    encoder->sample_rate = rate;
+    encoder->time_base = (AVRational){ 1, rate };
+    encoder->bit_rate = 96000;
+    encoder->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+    av_channel_layout_default(&encoder->ch_layout, 1);
+    bool good = avcodec_open2(encoder, NULL, NULL) >= 0 &&
+                avcodec_parameters_from_context(stream->codecpar, encoder) >= 0 &&
+                avio_open(&file->pb, path, AVIO_FLAG_WRITE) >= 0 &&
+                avformat_write_header(file, NULL) >= 0;
+
+    AVFrame *frame = av_frame_alloc();
+    for (int at = 0; good && at < (int)(recording_s * rate); at += encoder->frame_size) {
+        frame->format = encoder->sample_fmt;
+        frame->nb_samples = encoder->frame_size;
+        frame->pts = at;
+        av_channel_layout_copy(&frame->ch_layout, &encoder->ch_layout);
+        good = av_frame_get_buffer(frame, 0) >= 0;
+        for (int i = 0; good && i < frame->nb_samples; i++)
+            ((float *)(void *)frame->data[0])[i] = (float)sound_at((double)(at + i) / rate);
+        good = good && encode(file, encoder, frame);
+        av_frame_unref(frame);
+    }
+    good = good && encode(file, encoder, NULL) && av_write_trailer(file) >= 0;
+    av_frame_free(&frame);
+    avcodec_free_context(&encoder);
+    avio_closep(&file->pb);
+    avformat_free_context(file);
+    return good;
 }
 
 static void write_text(const char *path, const char *text)
@@ -132,6 +186,7 @@ chains_status speech_run_remote(speech *self, chains_ctx *ctx, chains_bytes samp
 
 typedef struct {
     chains_ctx *ctx;
+    media_chunk *chunks;
     transcribe *chain;
     media_server *server;
     char folder[64];
@@ -153,9 +208,12 @@ static void test_words(fixture *at, const char *name, double chunk_s, double utt
     EXPECT(status == CHAINS_OK);
     if (status != CHAINS_OK)
         return;
-    EXPECT(fabs(input_s - recording_s) < 0.01);
+    EXPECT(fabs(input_s - recording_s) < 0.1);
     EXPECT(processing_s > 0 && fabs(speedup * processing_s - input_s) < 0.01);
-    EXPECT(segments.count >= (size_t)(recording_s / chunk_s));
+    /* Parts are a little shorter or longer than asked for, by where they are cut. */
+    double parts = fmax(1, round(recording_s / chunk_s));
+    double utterances = parts * fmax(1, round(recording_s / parts / utterance_s));
+    EXPECT(fabs((double)segments.count - utterances) <= parts / 2);
 
     int expected = 0;
     for (size_t i = 0; i < segments.count; i++) {
@@ -216,12 +274,10 @@ static void test_errors(fixture *at)
 /* A file that is replaced between two of its downloads isn't stitched together. */
 static void test_changed(fixture *at)
 {
-    media_chunk *chunk = media_chunk_new(at->ctx, speech_new(at->ctx));
     recording source = { url_of(at, "mono.wav"), 1000, recording_s };
     segment_list segments;
-    EXPECT(media_chunk_run_remote(chunk, at->ctx, source, 0, 10, 10, 1, &segments) ==
+    EXPECT(media_chunk_run_remote(at->chunks, at->ctx, source, 0, 10, 10, 1, &segments) ==
            CHAINS_ABORTED);
-    media_chunk_free(chunk);
 }
 
 int main(void)
@@ -229,8 +285,10 @@ int main(void)
     fixture at = { .folder = "/tmp/transcribe-test-XXXXXX" };
     if (!mkdtemp(at.folder) || chdir(at.folder) < 0)
         return 1;
+    av_log_set_level(AV_LOG_QUIET);
     write_wav("mono.wav", RATE, 1);
     write_wav("stereo.wav", 44100, 2);
+    EXPECT(write_mp4("sound.mp4", 44100));
     write_text("page.html", "<html><body>No sound here.</body></html>\n");
     write_text("empty.wav", "");
     at.server = media_server_start(at.folder, 0);
@@ -238,18 +296,23 @@ int main(void)
         return 1;
 
     at.ctx = chains_open(NULL);
-    at.chain = transcribe_new(at.ctx, media_chunk_new(at.ctx, speech_new(at.ctx)));
+    speech *recognizer = speech_new(at.ctx);
+    at.chunks = media_chunk_new(at.ctx, recognizer);
+    at.chain = transcribe_new(at.ctx, at.chunks);
     test_words(&at, "mono.wav", 600, 30);
     test_words(&at, "mono.wav", 7, 3);
     test_words(&at, "stereo.wav", 11, 4);
+    test_words(&at, "sound.mp4", 7, 3);
     test_ranges(&at);
     test_errors(&at);
     test_changed(&at);
     transcribe_free(at.chain);
+    media_chunk_free(at.chunks);
+    speech_free(recognizer);
     chains_close(at.ctx);
 
     media_server_stop(at.server);
-    const char *const files[] = { "mono.wav", "stereo.wav", "page.html", "empty.wav" };
+    const char *const files[] = { "mono.wav", "stereo.wav", "sound.mp4", "page.html", "empty.wav" };
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         unlink(files[i]);
     rmdir(at.folder);
