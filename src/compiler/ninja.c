@@ -38,7 +38,8 @@ const char *chainsi_ninja_value(chainsi_arena *arena, const char *text)
 typedef struct output {
     bool terminal, quiet;
     bool progress_shown;
-    int skip; /* lines of ninja's own to leave out: the command that failed */
+    bool command_follows; /* ninja's next line is the command that failed */
+    char *silent;         /* that command, until it is known to have said something; owned */
 } output;
 
 static void clear_progress(output *out)
@@ -48,10 +49,21 @@ static void clear_progress(output *out)
     out->progress_shown = false;
 }
 
+/* A command that failed and said nothing is shown itself: there must be something to go by. */
+static void show_silent(output *out)
+{
+    if (!out->silent)
+        return;
+    clear_progress(out);
+    fprintf(stderr, "failed without a message: %s\n", out->silent);
+    free(out->silent);
+    out->silent = NULL;
+}
+
 static void show_line(output *out, const char *line)
 {
     if (line[0] == MARKER[0]) {
-        out->skip = 0;
+        show_silent(out);
         const char *description = strchr(line, ' ');
         if (!description)
             return;
@@ -64,17 +76,21 @@ static void show_line(output *out, const char *line)
         }
         return;
     }
-    if (out->skip) {
-        out->skip--;
+    if (out->command_follows) {
+        out->command_follows = false;
+        out->silent = strdup(line);
         return;
     }
     if (!strncmp(line, "FAILED: ", 8)) {
-        out->skip = 1;
+        show_silent(out);
+        out->command_follows = true;
         return;
     }
     if (!strncmp(line, "ninja: ", 7) && strncmp(line, "ninja: error:", 13) &&
         strncmp(line, "ninja: fatal:", 13))
         return;
+    free(out->silent);
+    out->silent = NULL;
     clear_progress(out);
     fprintf(stderr, "%s\n", line);
 }
@@ -136,6 +152,7 @@ bool chainsi_ninja_run(const chainsi_toolchain *toolchain, const char *folder, c
         fclose(lines);
     else
         close(ends[0]);
+    show_silent(&out);
     clear_progress(&out);
     int status = 0;
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)

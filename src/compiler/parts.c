@@ -57,16 +57,23 @@ void chainsi_build_rules(chainsi_build *build, chainsi_writer *writer, const cha
      * one Chainlet meets that of another; then its symbols are made local. GNU's unique symbols
      * stay global whatever objcopy is told unless they are weak first. */
     const char *machine_code = tools->cc_is_clang ? "" : " -flinker-output=nolto-rel";
-    chainsi_writer_blank(writer);
-    chainsi_writer_open(writer, "rule unit");
-    chainsi_writer_line(writer,
-                        "command = $cc -r -nostdlib%s -Wl,--force-group-allocation -o $out.all "
-                        "$in $archives$weaken && $objcopy $keep $out.all $out && rm -f $out.all",
-                        machine_code);
-    chainsi_writer_line(writer, "description = linking $chainlet by itself");
-    writer->depth--;
-    chainsi_writer_line(writer, "weaken_unique = && $nm $out.all | sed -n 's/^[0-9a-f]* u //p' "
-                                "> $out.unique && $objcopy --weaken-symbols=$out.unique $out.all");
+    static const struct {
+        const char *name, *weaken;
+    } links[] = {
+        { "unit", "" },
+        { "unit_unique", " && $nm $out.all | sed -n 's/^[0-9a-f]* u //p' > $out.unique && { [ ! -s "
+                         "$out.unique ] || $objcopy --weaken-symbols=$out.unique $out.all; }" },
+    };
+    for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
+        chainsi_writer_blank(writer);
+        chainsi_writer_open(writer, "rule %s", links[i].name);
+        chainsi_writer_line(writer,
+                            "command = $cc -r -nostdlib%s -Wl,--force-group-allocation -o $out.all "
+                            "$in $archives%s && $objcopy $keep $out.all $out && rm -f $out.all",
+                            machine_code, links[i].weaken);
+        chainsi_writer_line(writer, "description = linking $chainlet by itself");
+        writer->depth--;
+    }
 
     chainsi_writer_blank(writer);
     chainsi_writer_open(writer, "rule weaken");
@@ -180,15 +187,16 @@ static void write_unit(chainsi_build *build, chainsi_writer *writer, const chain
         chainsi_buffer_add_text(&inputs, " |");
     for (size_t i = 0; i < unit->archive_count; i++)
         chainsi_buffer_printf(&inputs, " %s", chainsi_ninja_path(arena, unit->archive_paths[i]));
-    chainsi_writer_open(writer, "build %s: unit%.*s", chainsi_ninja_path(arena, unit->object),
-                        (int)inputs.size, (const char *)inputs.data);
+    /* Our own objects have no unique symbols; archives, and what link time optimization makes, do. */
+    bool may_be_unique = unit->archive_count || unit->uses_lto;
+    chainsi_writer_open(writer, "build %s: unit%s%.*s", chainsi_ninja_path(arena, unit->object),
+                        may_be_unique ? "_unique" : "", (int)inputs.size,
+                        (const char *)inputs.data);
     chainsi_writer_line(writer, "chainlet = %s", name);
     chainsi_writer_line(writer, "keep = --keep-global-symbol=chains_%s_implementation", name);
-    if (unit->archive_count) {
+    if (unit->archive_count)
         chainsi_writer_line(writer, "archives = -Wl,--start-group%s -Wl,--end-group",
                             chainsi_ninja_value(arena, unit->archives));
-        chainsi_writer_line(writer, "weaken = $weaken_unique");
-    }
     writer->depth--;
     chainsi_buffer_done(&inputs);
 }

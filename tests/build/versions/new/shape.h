@@ -1,0 +1,3 @@
+#pragma once
+extern int shape_state;
+int shape_area(int side);
