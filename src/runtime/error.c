@@ -104,6 +104,13 @@ chains_status chainsi_error_set(chains_ctx *ctx, chains_status status, const cha
     return status;
 }
 
+void chainsi_error_place(chains_ctx *ctx, const chainsi_interface *interface)
+{
+    chains_trace_entry *hop = (chains_trace_entry *)ctx->error.trace;
+    hop->file = interface->file;
+    hop->line = interface->line;
+}
+
 static const char *copy_text(chains_ctx *ctx, const char *text)
 {
     return text ? chains_strdup(ctx, text) : NULL;

@@ -9,6 +9,8 @@
 chains_status chainsi_error_set(chains_ctx *ctx, chains_status status, const char *chainlet,
                                 const char *function, const char *path, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
+/* Says where the error just recorded by chainsi_error_set belongs: at the declaration of the method, for arguments that were wrong. */
+void chainsi_error_place(chains_ctx *ctx, const chainsi_interface *interface);
 /* Records a copy of an error of elsewhere, as the outcome of a call that was made with ctx. Returns its status. */
 chains_status chainsi_error_pass(chains_ctx *ctx, const chains_error *error);
 /* Settles the error of ctx after the method described by `interface` has returned status with it: makes one if the method recorded

@@ -41,8 +41,8 @@ static chainsi_callee *make_callee(chainsi_graph *graph, const chainsi_binding *
     if (!binding->local)
         return chainsi_graph_remote(graph->ctx, binding);
     chainsi_instance *instance = chainsi_graph_make(graph, binding->local);
-    return instance ? chainsi_callee_new(graph->ctx, binding->interface, binding->options,
-                                         instance, NULL)
+    return instance ? chainsi_callee_new(graph->ctx, binding->interface, binding->options, instance,
+                                         NULL)
                     : NULL;
 }
 

@@ -10,8 +10,8 @@
 
 #include "runtime/callee.h"
 #include "runtime/error.h"
-#include "runtime/graph.h"
 #include "runtime/gather.h"
+#include "runtime/graph.h"
 #include "runtime/memory.h"
 #include "runtime/strict.h"
 #include "schema/value.h"

@@ -107,6 +107,7 @@ static int call_entrypoint(chains_ctx *ctx, const chainsi_node *entrypoint,
         chainsi_error_set(ctx, CHAINS_INVALID_ARGUMENT, interface->name, "run_remote",
                           *why.path ? why.path : NULL, "%s%s%s (byte %zu)", why.path,
                           *why.path ? ": " : "", why.message, why.offset);
+        chainsi_error_place(ctx, interface);
         return print_error(ctx, json);
     }
     if (chainsi_local_attempt(instance, ctx, input, output, ctx->deadline_ns) != CHAINS_OK)

@@ -85,6 +85,7 @@ static chains_status fail_request(chains_ctx *ctx, const chainsi_interface *inte
                                   chains_status status, const char *path, const char *message)
 {
     chainsi_error_set(ctx, status, interface->name, "run_remote", path, "%s", message);
+    chainsi_error_place(ctx, interface);
     return status;
 }
 
@@ -146,9 +147,11 @@ static chains_status decode_input(chains_ctx *ctx, const chainsi_interface *inte
             : chainsi_json_decode_in_place(interface->input, body, size, ctx->arena, input, &why);
     if (status == CHAINS_OK)
         return CHAINS_OK;
-    return chainsi_error_set(ctx, CHAINS_INVALID_ARGUMENT, interface->name, "run_remote",
-                             *why.path ? why.path : NULL, "%s%s%s (byte %zu)", why.path,
-                             *why.path ? ": " : "", why.message, why.offset);
+    chainsi_error_set(ctx, CHAINS_INVALID_ARGUMENT, interface->name, "run_remote",
+                      *why.path ? why.path : NULL, "%s%s%s (byte %zu)", why.path,
+                      *why.path ? ": " : "", why.message, why.offset);
+    chainsi_error_place(ctx, interface);
+    return CHAINS_INVALID_ARGUMENT;
 }
 
 static chains_status run_method(chainsi_service *service, chains_ctx *ctx,
