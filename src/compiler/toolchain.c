@@ -101,15 +101,21 @@ static bool is_in_path(const char *program)
     return false;
 }
 
+/* Whether a shell would find the program. */
+static bool is_program(const char *program)
+{
+    return strchr(program, '/') ? !access(program, X_OK) : is_in_path(program);
+}
+
 static const char *find_nvcc(void)
 {
     const char *given = getenv("NVCC");
     if (given && *given)
-        return given;
+        return is_program(given) ? given : NULL;
     if (is_in_path("nvcc"))
         return "nvcc";
     static const char usual[] = "/usr/local/cuda/bin/nvcc";
-    return access(usual, X_OK) ? NULL : usual;
+    return is_program(usual) ? usual : NULL;
 }
 
 /* Reads the `libraries: =a:b:c` line of -print-search-dirs, which gcc and clang both have. */

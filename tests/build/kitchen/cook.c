@@ -1,0 +1,3 @@
+#include "cook.h"
+
+#include <imaginary.h>
