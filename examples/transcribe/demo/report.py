@@ -8,7 +8,7 @@ import json
 import re
 import sys
 
-SPELLINGS = {"mr": "mister", "mrs": "missus"}
+SPELLINGS = {"mr": "mister", "mrs": "missus", "harbour": "harbor"}
 
 
 def words_of(text):
