@@ -44,6 +44,7 @@ void chainsi_annotation_each(chainsi_reader *reader, CXCursor cursor, chainsi_on
 
 typedef struct annotation_search {
     const char *text;
+    const chainsi_position *begin; /* of the declaration; NULL: anywhere */
     bool found;
 } annotation_search;
 
@@ -51,15 +52,28 @@ static void compare_annotation(chainsi_reader *reader, const char *text, chainsi
                                void *user)
 {
     (void)reader;
-    (void)position;
     annotation_search *search = user;
+    if (search->begin &&
+        (position.line != search->begin->line || position.column != search->begin->column ||
+         !position.file || strcmp(position.file, search->begin->file) != 0))
+        return;
     search->found |= !strcmp(search->text, text);
 }
 
 bool chainsi_annotation_has(chainsi_reader *reader, CXCursor cursor, const char *text)
 {
-    annotation_search search = { text, false };
+    annotation_search search = { text, NULL, false };
     chainsi_annotation_each(reader, cursor, compare_annotation, &search);
+    return search.found;
+}
+
+bool chainsi_annotation_has_own(chainsi_reader *reader, CXCursor cursor, const char *text)
+{
+    CXSourceLocation begin = clang_getRangeStart(clang_getCursorExtent(cursor));
+    chainsi_position position = chainsi_parse_place(reader, begin, NULL, NULL);
+    annotation_search search = { text, &position, false };
+    if (position.file)
+        chainsi_annotation_each(reader, cursor, compare_annotation, &search);
     return search.found;
 }
 
@@ -172,40 +186,44 @@ static const chainsi_model_type *limited_type(const chainsi_model_type *type)
     return type->kind == CHAINSI_POINTER ? type->item : type;
 }
 
-static void await(chainsi_reader *reader, chainsi_model_field *field, chainsi_text_kind kind,
-                  chainsi_model_text *text, bool fits, const char *macro, const char *fitting)
+static void await(chainsi_reader *reader, chainsi_model_field *field, const char *spelled,
+                  chainsi_text_kind kind, chainsi_model_text *text, bool fits, const char *macro,
+                  const char *fitting)
 {
     if (!text->text)
         return;
     if (!fits) {
         CHAINSI_ERROR(reader, text->position, CHAINSI_TEXT(reader, "%s", fitting),
-                      "%s doesn't apply to '%s', which is '%s'", macro, field->c_name,
-                      field->type->c_name);
+                      "%s doesn't apply to '%s', which is '%s'", macro, field->c_name, spelled);
         text->text = NULL;
         return;
     }
     CHAINSI_MAKE_ROOM(reader, reader->pending, reader->pending_count, reader->pending_capacity);
-    reader->pending[reader->pending_count++] = (chainsi_pending){ field, kind, false };
+    reader->pending[reader->pending_count++] = (chainsi_pending){ field, kind, spelled, false };
 }
 
-void chainsi_annotation_check(chainsi_reader *reader, chainsi_model_field *field,
+void chainsi_annotation_check(chainsi_reader *reader, chainsi_model_field *field, CXType type,
                               chainsi_place place)
 {
     if (!field->type)
         return;
+    const char *spelled = chainsi_types_spell(reader, type);
     chainsi_kind kind = limited_type(field->type)->kind;
     if (field->optional && field->type->kind != CHAINSI_STRING &&
         field->type->kind != CHAINSI_POINTER && field->type->kind != CHAINSI_BYTES &&
         field->type->kind != CHAINSI_JSON) {
         const char *hint =
-            CHAINSI_TEXT(reader,
-                         "make it a pointer, 'const %s *%s CHAINS_OPTIONAL', or give it a "
-                         "value with CHAINS_DEFAULT",
-                         field->type->c_name, field->c_name);
+            place == CHAINSI_IN_OUTPUT
+                ? CHAINSI_TEXT(reader, "write 'const %s **%s CHAINS_OPTIONAL'", spelled,
+                               field->c_name)
+                : CHAINSI_TEXT(reader,
+                               "make it a pointer, 'const %s *%s CHAINS_OPTIONAL', or give it "
+                               "a value with CHAINS_DEFAULT",
+                               spelled, field->c_name);
         CHAINSI_ERROR(
             reader, field->position, hint,
             "'%s' is '%s', which can't be absent: CHAINS_OPTIONAL is for pointers and text",
-            field->c_name, field->type->c_name);
+            field->c_name, spelled);
         field->optional = false;
     }
     if (place == CHAINSI_IN_OUTPUT && field->default_text.text) {
@@ -220,15 +238,16 @@ void chainsi_annotation_check(chainsi_reader *reader, chainsi_model_field *field
                       "'%s' has a default and is optional", field->c_name);
         field->default_text.text = NULL;
     }
-    await(reader, field, CHAINSI_TEXT_RANGE, &field->range_text, is_number(kind), "CHAINS_RANGE",
+    await(reader, field, spelled, CHAINSI_TEXT_RANGE, &field->range_text, is_number(kind),
+          "CHAINS_RANGE",
           has_length(kind) ? "it is for numbers; for this there is CHAINS_LENGTH"
                            : "it is for numbers");
-    await(reader, field, CHAINSI_TEXT_LENGTH, &field->length_text, has_length(kind),
+    await(reader, field, spelled, CHAINSI_TEXT_LENGTH, &field->length_text, has_length(kind),
           "CHAINS_LENGTH",
           is_number(kind) ? "it is for text, bytes, lists and maps; for numbers there is "
                             "CHAINS_RANGE"
                           : "it is for text, bytes, lists and maps");
-    await(reader, field, CHAINSI_TEXT_ONE_OF, &field->one_of_text,
+    await(reader, field, spelled, CHAINSI_TEXT_ONE_OF, &field->one_of_text,
           is_number(kind) || kind == CHAINSI_STRING, "CHAINS_ONE_OF", "it is for text and numbers");
-    await(reader, field, CHAINSI_TEXT_DEFAULT, &field->default_text, true, "", "");
+    await(reader, field, spelled, CHAINSI_TEXT_DEFAULT, &field->default_text, true, "", "");
 }

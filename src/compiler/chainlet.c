@@ -96,9 +96,9 @@ void chainsi_chainlets_collect(chainsi_reader *reader)
         chainsi_parse_place(reader, clang_getCursorLocation(item->cursor), &header, NULL);
         if (header == CHAINSI_NO_HEADER)
             continue;
-        if (chainsi_annotation_has(reader, item->cursor, "chainlet"))
+        if (chainsi_annotation_has_own(reader, item->cursor, "chainlet"))
             add_chainlet(reader, item, false);
-        else if (chainsi_annotation_has(reader, item->cursor, "external"))
+        else if (chainsi_annotation_has_own(reader, item->cursor, "external"))
             add_chainlet(reader, item, true);
     }
     for (size_t i = 0; i < reader->error_count; i++) { /* said above, of the name */

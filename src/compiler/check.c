@@ -171,8 +171,8 @@ static void check_depends(chainsi_reader *reader, const chainsi_named_cursor *de
         return;
     CHAINSI_ERROR(reader, position,
                   callee ? CHAINSI_TEXT(reader,
-                                        "add it: '%s_new(chains_ctx *ctx, %s *%s)', or "
-                                        "leave CHAINS_DEPENDS out",
+                                        "add it: '%s_new(chains_ctx *ctx, %s *the_%s)', "
+                                        "or leave CHAINS_DEPENDS out",
                                         caller_name, callee_name, callee_name)
                          : "write CHAINS_DEPENDS(caller, callee, options...)",
                   callee ? "'%s' is not an argument of '%s_new'"

@@ -44,12 +44,11 @@ bool chainsi_config_memory(const char *text, uint64_t *bytes)
 /* One reading's checks, so that each rule is a line. */
 typedef struct config_checker {
     chainsi_reader *reader;
-    const chainsi_options_read *read;
+    const chainsi_config_options *read;
     const char *config;
 } config_checker;
 
-#define PLACE(checker, type, member)                                                               \
-    chainsi_config_place((checker)->read, offsetof(type, member))
+#define PLACE(checker, type, member) chainsi_config_place((checker)->read, offsetof(type, member))
 
 static void fail(const config_checker *checker, chainsi_position position, const char *hint,
                  const char *message)
@@ -358,7 +357,7 @@ static void check_batch(const config_checker *checker, const chainsi_model_chain
 }
 
 void chainsi_check_config(chainsi_reader *reader, chainsi_model_chainlet *chainlet,
-                          const chainsi_options_read *read)
+                          const chainsi_config_options *read)
 {
     const chains_config *config = &chainlet->config;
     config_checker own = { reader, read, (const char *)config };
@@ -382,7 +381,7 @@ static bool has_host(const char *url)
 }
 
 void chainsi_check_external(chainsi_reader *reader, chainsi_model_chainlet *chainlet,
-                            const chainsi_options_read *read)
+                            const chainsi_config_options *read)
 {
     const chains_external_config *config = &chainlet->external_config;
     config_checker own = { reader, read, (const char *)config };
@@ -426,7 +425,7 @@ void chainsi_check_external(chainsi_reader *reader, chainsi_model_chainlet *chai
                  (double)options->member, (least), (minus_one))
 
 void chainsi_check_depends(chainsi_reader *reader, const chains_depends_config *options,
-                           const chainsi_options_read *read)
+                           const chainsi_config_options *read)
 {
     config_checker own = { reader, read, (const char *)options };
     const config_checker *checker = &own;

@@ -9,7 +9,7 @@
 typedef struct source_walk {
     chainsi_reader *reader;
     const chainsi_model_chainlet *own; /* whose source it is */
-    bool parsed;                       /* clang understood the file */
+    chainsi_language language;         /* of the source */
 } source_walk;
 
 static bool is_word(char c)
@@ -64,7 +64,8 @@ static void check_call(source_walk *walk, CXCursor cursor)
         chainsi_parse_place(reader, clang_getCursorLocation(cursor), NULL, NULL);
     position.length = (int)strlen(name);
     CHAINSI_ERROR(reader, position,
-                  CHAINSI_TEXT(reader, "take it as an argument: '%s_new(chains_ctx *ctx, %s *%s)'",
+                  CHAINSI_TEXT(reader,
+                               "take it as an argument: '%s_new(chains_ctx *ctx, %s *the_%s)'",
                                walk->own->c_name, made->c_name, made->c_name),
                   "'%s' makes its own '%s': a Chainlet is handed what it depends on",
                   walk->own->c_name, made->c_name);
@@ -74,7 +75,7 @@ static void check_definition(source_walk *walk, CXCursor cursor)
 {
     chainsi_reader *reader = walk->reader;
     const char *name = chainsi_parse_take(reader, clang_getCursorSpelling(cursor));
-    if (walk->own->language == CHAINSI_LANGUAGE_C || !clang_isCursorDefinition(cursor) ||
+    if (walk->language == CHAINSI_LANGUAGE_C || !clang_isCursorDefinition(cursor) ||
         !is_entry(walk->own, name))
         return;
     CXString mangling = clang_Cursor_getMangling(cursor);
@@ -129,7 +130,7 @@ static void check_source(chainsi_reader *reader, const chainsi_model_chainlet *c
     CXTranslationUnit unit = chainsi_parse_source(reader, path, language);
     if (!unit)
         return;
-    source_walk walk = { .reader = reader, .own = chainlet };
+    source_walk walk = { .reader = reader, .own = chainlet, .language = language };
     clang_visitChildren(clang_getTranslationUnitCursor(unit), look_at, &walk);
     clang_disposeTranslationUnit(unit);
     reader->file_count = 0;
@@ -140,9 +141,10 @@ void chainsi_check_sources(chainsi_reader *reader)
     for (size_t i = 0; i < reader->reading_count; i++) {
         const chainsi_reading *reading = &reader->readings[i];
         const chainsi_model_chainlet *chainlet = reading->chainlet;
-        if (reading->duplicate || !chainlet->source)
+        if (reading->duplicate)
             continue;
-        check_source(reader, chainlet, chainlet->source, chainlet->language);
+        if (chainlet->source)
+            check_source(reader, chainlet, chainlet->source, chainlet->language);
         for (size_t k = 0; k < sizeof chainlet->config.sources / sizeof *chainlet->config.sources &&
                            chainlet->config.sources[k];
              k++) {

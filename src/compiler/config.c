@@ -52,7 +52,7 @@ typedef struct config_evaluation {
     const char *macro;
     char *config;
     size_t size;
-    chainsi_options_read *read;
+    chainsi_config_options *read;
 } config_evaluation;
 
 static bool is_array(CXType type)
@@ -157,7 +157,7 @@ static void store(config_evaluation *evaluation, const config_slot *slot, CXCurs
         CHAINSI_ERROR(reader, position,
                       "write the value itself here, or a macro that stands for it",
                       "the value of '%s' can't be read from the header alone", slot->path);
-    chainsi_options_read *read = evaluation->read;
+    chainsi_config_options *read = evaluation->read;
     CHAINSI_MAKE_ROOM(reader, read->items, read->count, read->capacity);
     read->items[read->count++] = (chainsi_option){ slot->path, slot->offset, position };
 }
@@ -343,7 +343,7 @@ static void explain_options(chainsi_reader *reader, CXCursor variable, const cha
 }
 
 bool chainsi_config_evaluate(chainsi_reader *reader, CXCursor variable, const char *macro,
-                             void *config, size_t size, chainsi_options_read *read)
+                             void *config, size_t size, chainsi_config_options *read)
 {
     explain_options(reader, variable, macro);
     CXType type = clang_getCanonicalType(clang_getCursorType(variable));
@@ -361,7 +361,7 @@ bool chainsi_config_evaluate(chainsi_reader *reader, CXCursor variable, const ch
     return true;
 }
 
-chainsi_position chainsi_config_place(const chainsi_options_read *read, size_t offset)
+chainsi_position chainsi_config_place(const chainsi_config_options *read, size_t offset)
 {
     for (size_t i = 0; i < read->count; i++)
         if (read->items[i].offset == offset)
@@ -372,7 +372,7 @@ chainsi_position chainsi_config_place(const chainsi_options_read *read, size_t o
 void chainsi_config_read(chainsi_reader *reader, chainsi_reading *reading)
 {
     chainsi_model_chainlet *chainlet = reading->chainlet;
-    chainsi_options_read read = { .fallback = chainlet->position };
+    chainsi_config_options read = { .fallback = chainlet->position };
     if (clang_Cursor_isNull(reading->config))
         return;
     if (chainlet->external) {
@@ -398,8 +398,8 @@ bool chainsi_config_depends(chainsi_reader *reader, const chainsi_model_chainlet
     for (size_t i = 0; i < reader->depends_count; i++) {
         if (strcmp(reader->depends[i].name, name) != 0)
             continue;
-        chainsi_options_read read = { .fallback = chainsi_parse_position(
-                                          reader, reader->depends[i].cursor) };
+        chainsi_config_options read = { .fallback = chainsi_parse_position(
+                                            reader, reader->depends[i].cursor) };
         read.fallback.length = (int)strlen("CHAINS_DEPENDS");
         chainsi_config_evaluate(reader, reader->depends[i].cursor, "CHAINS_DEPENDS", options,
                                 sizeof *options, &read);

@@ -208,6 +208,9 @@ static bool next_include(const char **at, const char **name, size_t *name_size)
 static void keep_chains(folder_walk *walk)
 {
     bool *kept = chainsi_arena_array(walk->arena, walk->count + 1, sizeof *kept);
+    for (size_t i = 0; i < walk->count; i++) /* perhaps through a header outside of the folder */
+        kept[i] =
+            strstr(walk->items[i].text, "CHAINLET") && strstr(walk->items[i].text, "#include");
     for (bool changed = true; changed;) {
         changed = false;
         for (size_t i = 0; i < walk->count; i++) {

@@ -41,19 +41,27 @@ static const char *macro_name(chainsi_text_kind kind)
     return names[kind];
 }
 
-static void write_constant(chainsi_buffer *out, const chainsi_pending *pending, size_t i)
+/* A constant type: "const float", "const char *const". */
+static const char *make_constant(chainsi_reader *reader, const char *c_name)
+{
+    return c_name[strlen(c_name) - 1] == '*' ? CHAINSI_TEXT(reader, "%sconst", c_name)
+                                             : CHAINSI_TEXT(reader, "const %s", c_name);
+}
+
+static void write_constant(chainsi_reader *reader, chainsi_buffer *out,
+                           const chainsi_pending *pending, size_t i)
 {
     const char *text = pending_text(pending)->text;
     const chainsi_model_type *type = limited_type(pending->field);
     if (pending->kind == CHAINSI_TEXT_DEFAULT)
-        chainsi_buffer_printf(out, "static const __typeof__(%s) " CONSTANT "%zu = %s;\n",
-                              pending->field->type->c_name, i, text);
+        chainsi_buffer_printf(out, "static %s " CONSTANT "%zu = %s;\n",
+                              make_constant(reader, pending->field->type->c_name), i, text);
     else if (pending->kind == CHAINSI_TEXT_LENGTH)
         chainsi_buffer_printf(out, "static const unsigned long long " CONSTANT "%zu[] = { %s };\n",
                               i, text);
     else
-        chainsi_buffer_printf(out, "static const __typeof__(%s) " CONSTANT "%zu[] = { %s };\n",
-                              type->c_name, i, text);
+        chainsi_buffer_printf(out, "static %s " CONSTANT "%zu[] = { %s };\n",
+                              make_constant(reader, type->c_name), i, text);
 }
 
 /* --- what clang says */
@@ -61,24 +69,20 @@ static void write_constant(chainsi_buffer *out, const chainsi_pending *pending, 
 static void report_misfit(chainsi_reader *reader, chainsi_pending *pending, const char *words)
 {
     const chainsi_model_text *text = pending_text(pending);
-    const chainsi_model_field *field = pending->field;
     if (pending->failed)
         return;
     pending->failed = true;
-    if (pending->kind == CHAINSI_TEXT_DEFAULT)
-        CHAINSI_ERROR(reader, text->position,
-                      CHAINSI_TEXT(reader, "write a constant that '%s %s = ...;' would take",
-                                   field->type->c_name, field->c_name),
-                      "the default %s doesn't fit '%s': %s", text->text, field->type->c_name,
-                      words);
-    else
-        CHAINSI_ERROR(
-            reader, text->position,
-            pending->kind == CHAINSI_TEXT_LENGTH
-                ? "write two whole numbers, the least and the greatest length"
-                : CHAINSI_TEXT(reader, "write constants of type '%s'", limited_type(field)->c_name),
-            "%s(%s) doesn't fit '%s': %s", macro_name(pending->kind), text->text,
-            field->type->c_name, words);
+    const char *hint =
+        pending->kind == CHAINSI_TEXT_LENGTH
+            ? "write two whole numbers, the least and the greatest length"
+        : pending->kind == CHAINSI_TEXT_DEFAULT
+            ? CHAINSI_TEXT(reader, "write a constant that '%s%s%s = ...;' would take",
+                           pending->spelled,
+                           pending->spelled[strlen(pending->spelled) - 1] == '*' ? "" : " ",
+                           pending->field->c_name)
+            : CHAINSI_TEXT(reader, "write constants of type '%s'", pending->spelled);
+    CHAINSI_ERROR(reader, text->position, hint, "%s(%s) doesn't fit '%s': %s",
+                  macro_name(pending->kind), text->text, pending->spelled, words);
 }
 
 static void report_words(chainsi_reader *reader, CXTranslationUnit unit, const char *main_file,
@@ -372,7 +376,7 @@ static void check_default(chainsi_reader *reader, chainsi_pending *pending, CXCu
             pending->failed = true;
             CHAINSI_ERROR(reader, field->default_text.position,
                           "write a text in quotes, or CHAINS_OPTIONAL for one that may be absent",
-                          "the default %s of '%s' is no text", field->default_text.text,
+                          "CHAINS_DEFAULT(%s) of '%s' is no text", field->default_text.text,
                           field->c_name);
         }
         return;
@@ -389,7 +393,7 @@ static void check_default(chainsi_reader *reader, chainsi_pending *pending, CXCu
         return;
     pending->failed = true;
     CHAINSI_ERROR(reader, field->default_text.position, "change the default, or the limit",
-                  "the default %s does not meet %s", field->default_text.text, breach);
+                  "CHAINS_DEFAULT(%s) does not meet %s", field->default_text.text, breach);
 }
 
 static bool pending_field_failed(const chainsi_reader *reader, const chainsi_model_field *field)
@@ -406,7 +410,7 @@ void chainsi_limits_evaluate(chainsi_reader *reader)
         return;
     chainsi_buffer text = { 0 };
     for (size_t i = 0; i < reader->pending_count; i++)
-        write_constant(&text, &reader->pending[i], i);
+        write_constant(reader, &text, &reader->pending[i], i);
     chainsi_buffer_add_byte(&text, '\0');
     unsigned first_line;
     CXTranslationUnit unit = chainsi_parse_with(reader, (const char *)text.data, &first_line);

@@ -106,7 +106,9 @@ static void check_result(chainsi_reader *reader, const entry *prototype, bool ri
     CXType type = clang_getCursorResultType(prototype->cursor);
     if (right || prototype->broken)
         return;
-    CHAINSI_ERROR(reader, prototype->position, CHAINSI_TEXT(reader, "write '%s'", wanted),
+    CHAINSI_ERROR(reader, prototype->position,
+                  CHAINSI_TEXT(reader, "write '%s%s%s(...)'", wanted,
+                               wanted[strlen(wanted) - 1] == '*' ? "" : " ", prototype->name),
                   "'%s' returns '%s' instead of '%s'", prototype->name,
                   chainsi_types_spell(reader, type), wanted);
 }
@@ -327,7 +329,7 @@ static void read_input(chainsi_reader *reader, const entry *run, CXCursor cursor
         return;
     check_own_type(reader, field, field->type);
     check_repeated(reader, method->inputs, method->input_count, field);
-    chainsi_annotation_check(reader, field, CHAINSI_IN_INPUT);
+    chainsi_annotation_check(reader, field, type, CHAINSI_IN_INPUT);
     method->input_count++;
 }
 
@@ -414,12 +416,16 @@ static void read_output(chainsi_reader *reader, chainsi_model_chainlet *chainlet
         chainsi_types_get(reader, clang_getCursorType(cursor), &use); /* which says it */
         return;
     }
-    method->last_output = field;
+    if (clang_getCursorType(cursor).kind == CXType_Pointer) /* as it was written */
+        target = clang_getPointeeType(clang_getCursorType(cursor));
+    use.output = true;
+    use.spelled = chainsi_types_spell(reader, clang_getCursorType(cursor));
     field->type = chainsi_types_get(reader, target, &use);
     if (!field->type)
         return;
+    method->last_output = field;
     check_own_type(reader, field, field->type);
-    chainsi_annotation_check(reader, field, CHAINSI_IN_OUTPUT);
+    chainsi_annotation_check(reader, field, target, CHAINSI_IN_OUTPUT);
     method->output_count++;
 }
 
@@ -541,16 +547,21 @@ static const char *spell_batched(chainsi_reader *reader, CXCursor cursor)
     return CHAINSI_TEXT(reader, "const %s %s[]", spelled, name);
 }
 
+/* The items of an array or pointer. An array's canonical type has lost the const of its items. */
+static CXType item_of(CXType type)
+{
+    if (type.kind == CXType_IncompleteArray || type.kind == CXType_ConstantArray)
+        return clang_getArrayElementType(type);
+    CXType canonical = clang_getCanonicalType(type);
+    return canonical.kind == CXType_Pointer ? clang_getPointeeType(canonical)
+                                            : (CXType){ .kind = CXType_Invalid };
+}
+
 /* Is a batch parameter an array (or pointer) of what run_remote's parameter is? */
 static bool is_batched(CXType batch, CXCursor single)
 {
     CXType type = clang_getCanonicalType(clang_getCursorType(single));
-    CXType array = clang_getCanonicalType(batch);
-    CXType item = { .kind = CXType_Invalid };
-    if (array.kind == CXType_IncompleteArray || array.kind == CXType_ConstantArray)
-        item = clang_getCanonicalType(clang_getArrayElementType(array));
-    else if (array.kind == CXType_Pointer)
-        item = clang_getCanonicalType(clang_getPointeeType(array));
+    CXType item = clang_getCanonicalType(item_of(batch));
     if (item.kind == CXType_Invalid)
         return false;
     bool output = is_output(type);
@@ -575,10 +586,8 @@ static bool is_batched(CXType batch, CXCursor single)
 
 static bool is_contexts(CXType type)
 {
-    CXType array = clang_getCanonicalType(type);
-    CXType item = array.kind == CXType_Pointer ? clang_getPointeeType(array)
-                                               : clang_getArrayElementType(array);
-    return points_to(item, "chains_ctx") &&
+    CXType item = item_of(type);
+    return item.kind != CXType_Invalid && points_to(item, "chains_ctx") &&
            clang_isConstQualifiedType(clang_getCanonicalType(item));
 }
 

@@ -24,13 +24,6 @@ static const chainsi_header_names chainsi_names_table[] = {
     { "<stddef.h>",
       " max_align_t offsetof ptrdiff_t size_t wchar_t"
       " " },
-    { "<stdint.h>",
-      " INTMAX_C INTMAX_MAX INTMAX_MIN INTMAX_WIDTH INTPTR_MAX INTPTR_MIN INTPTR_WIDTH int16_t"
-      " int32_t int64_t int8_t int_fast16_t int_fast32_t int_fast64_t int_fast8_t"
-      " int_least16_t int_least32_t int_least64_t int_least8_t intmax_t intptr_t uint16_t"
-      " uint32_t uint64_t uint8_t uint_fast16_t uint_fast32_t uint_fast64_t uint_fast8_t"
-      " uint_least16_t uint_least32_t uint_least64_t uint_least8_t uintmax_t uintptr_t"
-      " " },
     { "<strings.h>",
       " bcmp bcopy bzero ffs ffsl ffsll index rindex strcasecmp strcasecmp_l strncasecmp"
       " strncasecmp_l"
@@ -136,11 +129,10 @@ static const chainsi_header_names chainsi_names_table[] = {
       " timezone tzname tzset"
       " " },
     { "<unistd.h>",
-      " CLOSE_RANGE_CLOEXEC CLOSE_RANGE_UNSHARE STDERR_FILENO STDIN_FILENO STDOUT_FILENO"
-      " TEMP_FAILURE_RETRY access acct alarm brk chdir chown chroot close close_range"
-      " closefrom confstr copy_file_range crypt daemon dup dup2 dup3 eaccess endusershell"
-      " environ euidaccess execl execle execlp execv execve execveat execvp execvpe faccessat"
-      " fchdir fchown fchownat fdatasync fexecve fork fpathconf fsync ftruncate ftruncate64"
+      " access acct alarm brk chdir chown chroot close close_range closefrom confstr"
+      " copy_file_range crypt daemon dup dup2 dup3 eaccess endusershell environ euidaccess"
+      " execl execle execlp execv execve execveat execvp execvpe faccessat fchdir fchown"
+      " fchownat fdatasync fexecve fork fpathconf fsync ftruncate ftruncate64"
       " get_current_dir_name getcwd getdomainname getdtablesize getegid getentropy geteuid"
       " getgid getgroups gethostid gethostname getlogin getlogin_r getopt getpagesize getpass"
       " getpgid getpgrp getpid getppid getresgid getresuid getsid gettid getuid getusershell"
@@ -153,13 +145,13 @@ static const chainsi_header_names chainsi_names_table[] = {
       " unlinkat usleep vfork vhangup write"
       " " },
     { "<signal.h>",
-      " MINSIGSTKSZ NGREG NSIG fpregset_t greg_t gregset_t gsignal kill killpg mcontext_t"
-      " psiginfo psignal pthread_kill pthread_sigmask pthread_sigqueue raise sa_handler"
-      " sa_sigaction si_addr si_addr_lsb si_arch si_band si_call_addr si_fd si_int si_lower"
-      " si_overrun si_pid si_pkey si_ptr si_status si_stime si_syscall si_timerid si_uid"
-      " si_upper si_utime si_value sig_atomic_t sig_t sigaction sigaddset sigaltstack"
-      " sigandset sigblock sigdelset sigemptyset sigev_notify_attributes sigev_notify_function"
-      " sigevent_t sigfillset siggetmask sighandler_t sighold sigignore siginfo_t siginterrupt"
+      " fpregset_t greg_t gregset_t gsignal kill killpg mcontext_t psiginfo psignal"
+      " pthread_kill pthread_sigmask pthread_sigqueue raise sa_handler sa_sigaction si_addr"
+      " si_addr_lsb si_arch si_band si_call_addr si_fd si_int si_lower si_overrun si_pid"
+      " si_pkey si_ptr si_status si_stime si_syscall si_timerid si_uid si_upper si_utime"
+      " si_value sig_atomic_t sig_t sigaction sigaddset sigaltstack sigandset sigblock"
+      " sigdelset sigemptyset sigev_notify_attributes sigev_notify_function sigevent_t"
+      " sigfillset siggetmask sighandler_t sighold sigignore siginfo_t siginterrupt"
       " sigisemptyset sigismember sigmask signal sigorset sigpause sigpending sigprocmask"
       " sigqueue sigrelse sigreturn sigset sigsetmask sigstack sigsuspend sigtimedwait"
       " sigval_t sigwait sigwaitinfo ssignal stack_t sysv_signal tgkill ucontext_t"
@@ -221,18 +213,18 @@ static const chainsi_header_names chainsi_names_table[] = {
       " program_invocation_name program_invocation_short_name"
       " " },
     { "<pthread.h>",
-      " CSIGNAL clone cpu_set_t getcpu pthread_atfork pthread_attr_destroy"
-      " pthread_attr_getaffinity_np pthread_attr_getdetachstate pthread_attr_getguardsize"
-      " pthread_attr_getinheritsched pthread_attr_getschedparam pthread_attr_getschedpolicy"
-      " pthread_attr_getscope pthread_attr_getsigmask_np pthread_attr_getstack"
-      " pthread_attr_getstackaddr pthread_attr_getstacksize pthread_attr_init"
-      " pthread_attr_setaffinity_np pthread_attr_setdetachstate pthread_attr_setguardsize"
-      " pthread_attr_setinheritsched pthread_attr_setschedparam pthread_attr_setschedpolicy"
-      " pthread_attr_setscope pthread_attr_setsigmask_np pthread_attr_setstack"
-      " pthread_attr_setstackaddr pthread_attr_setstacksize pthread_barrier_destroy"
-      " pthread_barrier_init pthread_barrier_wait pthread_barrierattr_destroy"
-      " pthread_barrierattr_getpshared pthread_barrierattr_init pthread_barrierattr_setpshared"
-      " pthread_cancel pthread_cleanup_pop pthread_cleanup_pop_restore_np pthread_cleanup_push"
+      " clone cpu_set_t getcpu pthread_atfork pthread_attr_destroy pthread_attr_getaffinity_np"
+      " pthread_attr_getdetachstate pthread_attr_getguardsize pthread_attr_getinheritsched"
+      " pthread_attr_getschedparam pthread_attr_getschedpolicy pthread_attr_getscope"
+      " pthread_attr_getsigmask_np pthread_attr_getstack pthread_attr_getstackaddr"
+      " pthread_attr_getstacksize pthread_attr_init pthread_attr_setaffinity_np"
+      " pthread_attr_setdetachstate pthread_attr_setguardsize pthread_attr_setinheritsched"
+      " pthread_attr_setschedparam pthread_attr_setschedpolicy pthread_attr_setscope"
+      " pthread_attr_setsigmask_np pthread_attr_setstack pthread_attr_setstackaddr"
+      " pthread_attr_setstacksize pthread_barrier_destroy pthread_barrier_init"
+      " pthread_barrier_wait pthread_barrierattr_destroy pthread_barrierattr_getpshared"
+      " pthread_barrierattr_init pthread_barrierattr_setpshared pthread_cancel"
+      " pthread_cleanup_pop pthread_cleanup_pop_restore_np pthread_cleanup_push"
       " pthread_cleanup_push_defer_np pthread_clockjoin_np pthread_cond_broadcast"
       " pthread_cond_clockwait pthread_cond_destroy pthread_cond_init pthread_cond_signal"
       " pthread_cond_timedwait pthread_cond_wait pthread_condattr_destroy"
@@ -273,6 +265,26 @@ static const chainsi_header_names chainsi_names_table[] = {
       " thrd_current thrd_detach thrd_equal thrd_error thrd_exit thrd_join thrd_nomem"
       " thrd_sleep thrd_start_t thrd_success thrd_t thrd_timedout thrd_yield thread_local"
       " tss_create tss_delete tss_dtor_t tss_get tss_set tss_t"
+      " " },
+    { "<sys/stat.h>",
+      " chmod fchmod fchmodat fstat fstat64 fstatat fstatat64 futimens getumask lchmod lstat"
+      " lstat64 mkdir mkdirat mkfifo mkfifoat mknod mknodat st_atime st_ctime st_mtime stat"
+      " stat64 statx umask utimensat"
+      " " },
+    { "<fcntl.h>",
+      " creat creat64 fallocate fallocate64 fcntl fcntl64 name_to_handle_at open open64"
+      " open_by_handle_at openat openat64 posix_fadvise posix_fadvise64 posix_fallocate"
+      " posix_fallocate64 readahead splice sync_file_range tee vmsplice"
+      " " },
+    { "<dirent.h>",
+      " alphasort alphasort64 closedir d_fileno dirfd fdopendir getdents64 getdirentries"
+      " getdirentries64 opendir readdir readdir64 readdir64_r readdir_r rewinddir scandir"
+      " scandir64 scandirat scandirat64 seekdir telldir versionsort versionsort64"
+      " " },
+    { "<sys/socket.h>",
+      " AF_DECnet PF_DECnet accept accept4 bind connect getpeername getsockname getsockopt"
+      " isfdtype listen recv recvfrom recvmmsg recvmsg sa_family_t send sendmmsg sendmsg"
+      " sendto setsockopt shutdown sockatmark socket socketpair"
       " " },
 };
 /* clang-format on */

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SENTINEL "chainsi_end_of_header_"
+#define SENTINEL  "chainsi_end_of_header_"
+#define MAIN_FILE "chains_headers_.c"
 
 enum { MAX_ARGUMENTS = 256 };
 
@@ -128,6 +129,14 @@ static bool is_word(char c)
     return c == '_' || (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
 }
 
+static void move_to_end(chainsi_reader *reader, chainsi_clang_error *error, size_t header)
+{
+    size_t size = reader->headers.items[header].size;
+    error->header = header;
+    error->offset = (unsigned)size;
+    error->position = chainsi_parse_at(reader, header, size, 1);
+}
+
 static void split_hint(chainsi_reader *reader, chainsi_clang_error *error)
 {
     char *guess = strstr(error->message, "; did you mean ");
@@ -138,11 +147,32 @@ static void split_hint(chainsi_reader *reader, chainsi_clang_error *error)
         chainsi_arena_copy(reader->arena, error->message, (size_t)(guess - error->message));
 }
 
+/* What an open brace or parenthesis waits for. An end of file is in our own text then: the error
+ * belongs at the end of the header with the brace. */
+static void read_note(chainsi_reader *reader, CXDiagnostic diagnostic, chainsi_clang_error *error)
+{
+    CXDiagnosticSet notes = clang_getChildDiagnostics(diagnostic);
+    for (unsigned i = 0; i < clang_getNumDiagnosticsInSet(notes); i++) {
+        CXDiagnostic note = clang_getDiagnosticInSet(notes, i);
+        const char *text = chainsi_parse_take(reader, clang_getDiagnosticSpelling(note));
+        size_t header;
+        chainsi_position place =
+            chainsi_parse_place(reader, clang_getDiagnosticLocation(note), &header, NULL);
+        if (!strncmp(text, "to match this '", 15) && header != CHAINSI_NO_HEADER) {
+            error->hint = CHAINSI_TEXT(reader, "%s in line %d", text, place.line);
+            if (error->header != header)
+                move_to_end(reader, error, header);
+        }
+        clang_disposeDiagnostic(note);
+    }
+}
+
 static void collect_error(chainsi_reader *reader, CXDiagnostic diagnostic)
 {
-    if (clang_getDiagnosticSeverity(diagnostic) < CXDiagnostic_Error)
+    if (clang_getDiagnosticSeverity(diagnostic) < CXDiagnostic_Warning)
         return;
     chainsi_clang_error error = { .header = CHAINSI_NO_HEADER };
+    error.mild = clang_getDiagnosticSeverity(diagnostic) == CXDiagnostic_Warning;
     error.position = chainsi_parse_place(reader, clang_getDiagnosticLocation(diagnostic),
                                          &error.header, &error.offset);
     error.message = chainsi_parse_take(reader, clang_getDiagnosticSpelling(diagnostic));
@@ -153,6 +183,7 @@ static void collect_error(chainsi_reader *reader, CXDiagnostic diagnostic)
         if (*fix)
             error.hint = CHAINSI_TEXT(reader, "write '%s' here", fix);
     }
+    read_note(reader, diagnostic, &error);
     if (error.header != CHAINSI_NO_HEADER) {
         const chainsi_header *header = &reader->headers.items[error.header];
         unsigned end = error.offset;
@@ -230,6 +261,23 @@ static const char *name_missing(chainsi_reader *reader, const chainsi_clang_erro
     return NULL;
 }
 
+/* The type of the chain or of chains.h that a misspelt one may stand for; else NULL. */
+static const char *name_nearest(chainsi_reader *reader, const char *quoted)
+{
+    const char *name = chainsi_arena_copy(reader->arena, quoted, strcspn(quoted, "'"));
+    const char **known = chainsi_arena_array(reader->arena, reader->typedef_count, sizeof *known);
+    size_t count = 0;
+    for (size_t i = 0; i < reader->typedef_count; i++) {
+        size_t header;
+        CXSourceLocation location = clang_getCursorLocation(reader->typedefs[i].cursor);
+        chainsi_parse_place(reader, location, &header, NULL);
+        if (header != CHAINSI_NO_HEADER || !strncmp(reader->typedefs[i].name, "chains_", 7))
+            known[count++] = reader->typedefs[i].name;
+    }
+    const char *nearest = chainsi_names_nearest(name, known, count);
+    return nearest ? CHAINSI_TEXT(reader, "did you mean '%s'?", nearest) : NULL;
+}
+
 void chainsi_parse_report(chainsi_reader *reader)
 {
     static const char *const functions[] = { "_new", "_run_remote", "_free", "_healthy",
@@ -245,15 +293,21 @@ void chainsi_parse_report(chainsi_reader *reader)
         if (error->missing || error->explained || error->header == CHAINSI_NO_HEADER)
             continue;
         const chainsi_header *header = &reader->headers.items[error->header];
-        bool reported = !header->lacks_library || header->broken;
+        bool reported = !error->mild && (!header->lacks_library || header->broken);
         for (size_t k = 0; k < reader->region_count && !reported; k++)
             reported = lies_in(error, &reader->regions[k]);
         if (!reported)
             continue;
         const char *hint = error->hint;
-        if (!hint &&
-            (strstr(error->message, "unknown type") || strstr(error->message, "undeclared")))
+        bool unknown = !strncmp(error->message, "unknown type name '", 19);
+        if (!hint && unknown)
+            hint = name_nearest(reader, error->message + 19);
+        if (!hint && (unknown || strstr(error->message, "undeclared")))
             hint = name_missing(reader, error);
+        if (!strncmp(error->message, "initializer overrides", 21)) {
+            CHAINSI_ERROR(reader, error->position, "leave one out", "this option is given twice");
+            continue;
+        }
         CHAINSI_ERROR(reader, error->position, hint, "%s", error->message);
     }
 }
@@ -322,8 +376,16 @@ static CXTranslationUnit parse_text(chainsi_reader *reader, const char *name, co
 static CXTranslationUnit parse_headers(chainsi_reader *reader, size_t only, const char *more,
                                        unsigned *first_line)
 {
-    static const char *const words[] = { "-xc", "-std=gnu11", "-ferror-limit=0",
-                                         "-Wno-everything" };
+    static const char *const words[] = { "-xc",
+                                         "-std=gnu11",
+                                         "-ferror-limit=0",
+                                         "-Wno-everything",
+                                         "-Wint-conversion",
+                                         "-Wliteral-conversion",
+                                         "-Wconstant-conversion",
+                                         "-Wincompatible-pointer-types",
+                                         "-Winitializer-overrides",
+                                         "-Wexcess-initializers" };
     static const char *const strict[] = { "-xc",
                                           "-std=gnu11",
                                           "-ferror-limit=0",
@@ -348,14 +410,14 @@ static CXTranslationUnit parse_headers(chainsi_reader *reader, size_t only, cons
             continue;
         chainsi_buffer_printf(&text, "#include \"%s/%s\"\n", reader->model->folder,
                               reader->headers.items[i].path);
-        if (!more)
+        if (!more && only == CHAINSI_NO_HEADER)
             chainsi_buffer_printf(&text, "extern int " SENTINEL "%zu;\n", i);
         line += more ? 1 : 2;
     }
     if (more)
         chainsi_buffer_add_text(&text, more);
     chainsi_buffer_add_byte(&text, '\0');
-    const char *name = CHAINSI_TEXT(reader, "%s/chains_headers_.c", reader->model->folder);
+    const char *name = CHAINSI_TEXT(reader, "%s/" MAIN_FILE, reader->model->folder);
     CXTranslationUnit unit =
         more
             ? parse_text(reader, name, (const char *)text.data, strict,
@@ -460,11 +522,10 @@ static bool parse_once(chainsi_reader *reader)
             collect_errors(reader, alone);
             for (size_t k = before; k < reader->error_count;
                  k++) /* an end of file is in our text */
-                if (reader->errors[k].header == CHAINSI_NO_HEADER && !reader->errors[k].missing) {
-                    reader->errors[k].header = i;
-                    reader->errors[k].offset = (unsigned)header->size;
-                    reader->errors[k].position = chainsi_parse_at(reader, i, header->size, 1);
-                }
+                if (reader->errors[k].header == CHAINSI_NO_HEADER &&
+                    reader->errors[k].position.file &&
+                    strstr(reader->errors[k].position.file, MAIN_FILE))
+                    move_to_end(reader, &reader->errors[k], i);
             clang_disposeTranslationUnit(alone);
         }
         return false;

@@ -21,6 +21,7 @@ typedef struct chainsi_clang_error {
     const char *message;
     const char *hint; /* or NULL */
     bool missing;     /* a header that isn't here */
+    bool mild;        /* clang only warns: it counts where options are */
     bool explained;   /* we said it in our own words, or it follows from what we said */
 } chainsi_clang_error;
 
@@ -48,7 +49,8 @@ typedef enum chainsi_text_kind {
 typedef struct chainsi_pending {
     chainsi_model_field *field;
     chainsi_text_kind kind;
-    bool failed; /* something about it was reported */
+    const char *spelled; /* the field's type, as the author wrote it */
+    bool failed;         /* something about it was reported */
 } chainsi_pending;
 
 /* A Chainlet while it is read, with the cursors behind it. */
@@ -171,12 +173,14 @@ void chainsi_annotation_each(chainsi_reader *reader, CXCursor cursor, chainsi_on
                              void *user);
 /* Has the declaration the annotation of exactly this text? */
 bool chainsi_annotation_has(chainsi_reader *reader, CXCursor cursor, const char *text);
+/* The same, but not by inheritance: clang gives a repeated typedef the annotations of the first. */
+bool chainsi_annotation_has_own(chainsi_reader *reader, CXCursor cursor, const char *text);
 /* Where a field (or parameter) stands: what may be said about it depends on it. */
 typedef enum chainsi_place { CHAINSI_IN_STRUCT, CHAINSI_IN_INPUT, CHAINSI_IN_OUTPUT } chainsi_place;
 /* Reads the annotations of a field or parameter into field, whose names and position are set. The
  * type comes later: chainsi_annotation_check looks whether they may be there. */
 void chainsi_annotation_read(chainsi_reader *reader, CXCursor cursor, chainsi_model_field *field);
-void chainsi_annotation_check(chainsi_reader *reader, chainsi_model_field *field,
+void chainsi_annotation_check(chainsi_reader *reader, chainsi_model_field *field, CXType type,
                               chainsi_place place);
 /* The name in a CHAINS_NAME, a C string literal; NULL after a diagnostic if it is none. */
 const char *chainsi_annotation_name(chainsi_reader *reader, const char *text,
@@ -187,6 +191,9 @@ const char *chainsi_annotation_name(chainsi_reader *reader, const char *text,
 /* Who needs a type, for messages about it. */
 typedef struct chainsi_type_use {
     const char *what;          /* the field, parameter or list: "samples" */
+    bool item;                 /* an item of what, not what itself */
+    bool output;               /* what an output points to */
+    const char *spelled;       /* the type as the author wrote it, where it isn't the one at hand */
     chainsi_position position; /* of its name */
     bool optional;             /* CHAINS_OPTIONAL stands there */
     bool parameter;            /* of a method, not a field or item */

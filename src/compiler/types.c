@@ -47,9 +47,21 @@ static const char *skip_qualifiers(const char *text)
 
 const char *chainsi_types_spell(chainsi_reader *reader, CXType type)
 {
-    const char *text = chainsi_parse_take(reader, clang_getTypeSpelling(type));
-    /* "const" in front belongs to what a pointer points to, and stays. */
-    return clang_getCanonicalType(type).kind == CXType_Pointer ? text : skip_qualifiers(text);
+    char *text =
+        CHAINSI_TEXT(reader, "%s", chainsi_parse_take(reader, clang_getTypeSpelling(type)));
+    CXType canonical = clang_getCanonicalType(type);
+    if (strstr(text, "(unnamed") || strstr(text, "(anonymous"))
+        return clang_getCursorKind(clang_getTypeDeclaration(canonical)) == CXCursor_UnionDecl
+                   ? "unnamed union"
+                   : "unnamed struct";
+    for (char *at; (at = strstr(text, "_Bool"));) { /* what stdbool.h makes of bool */
+        memcpy(at, "bool", 4);
+        memmove(at + 4, at + 5, strlen(at + 5) + 1);
+    }
+    /* "const" in front belongs to what a pointer points to, or to items, and stays. */
+    bool compound = canonical.kind == CXType_Pointer || canonical.kind == CXType_ConstantArray ||
+                    canonical.kind == CXType_IncompleteArray;
+    return compound ? text : skip_qualifiers(text);
 }
 
 static CXCursor declaration_of(CXType type)
@@ -112,7 +124,7 @@ static known_type *find_declared(chainsi_reader *reader, CXCursor declaration)
 }
 
 /* The name that a typedef gives to a struct or enum directly, the first one; NULL. */
-static const char *find_typedef(chainsi_reader *reader, CXCursor declaration)
+static const chainsi_named_cursor *find_typedef(chainsi_reader *reader, CXCursor declaration)
 {
     for (size_t i = 0; i < reader->typedef_count; i++) {
         CXType type = clang_getTypedefDeclUnderlyingType(reader->typedefs[i].cursor);
@@ -121,7 +133,7 @@ static const char *find_typedef(chainsi_reader *reader, CXCursor declaration)
             continue;
         if (clang_equalCursors(clang_getTypeDeclaration(canonical), declaration) &&
             !clang_isConstQualifiedType(canonical))
-            return reader->typedefs[i].name;
+            return &reader->typedefs[i];
     }
     return NULL;
 }
@@ -130,7 +142,8 @@ static const char *find_typedef(chainsi_reader *reader, CXCursor declaration)
 static known_type *add_declared(chainsi_reader *reader, chainsi_kind kind, CXCursor declaration,
                                 const char *keyword, const char *unnamed)
 {
-    const char *name = find_typedef(reader, declaration);
+    const chainsi_named_cursor *typedef_ = find_typedef(reader, declaration);
+    const char *name = typedef_ ? typedef_->name : NULL;
     const char *c_name = name;
     if (!name && !clang_Cursor_isAnonymous(declaration)) {
         const char *tag = chainsi_parse_take(reader, clang_getCursorSpelling(declaration));
@@ -143,10 +156,14 @@ static known_type *add_declared(chainsi_reader *reader, chainsi_kind kind, CXCur
     known->declaration = declaration;
     known->type->name = name;
     size_t header;
+    unsigned offset;
     chainsi_region region = chainsi_parse_region(reader, declaration);
     chainsi_position position =
-        chainsi_parse_place(reader, clang_getCursorLocation(declaration), &header, NULL);
+        chainsi_parse_place(reader, clang_getCursorLocation(declaration), &header, &offset);
     if (header != CHAINSI_NO_HEADER) {
+        const char *there = reader->headers.items[header].text + offset;
+        if (typedef_ && strncmp(there, name, strlen(name)) != 0) /* the name stands at the end */
+            position = chainsi_parse_position(reader, typedef_->cursor);
         position.length = name ? (int)strlen(name) : 1;
         known->type->position = position;
         chainsi_parse_concerns(reader, region);
@@ -169,8 +186,16 @@ static known_type *add_declared(chainsi_reader *reader, chainsi_kind kind, CXCur
 static void refuse(chainsi_reader *reader, const chainsi_type_use *use, CXType type,
                    const char *hint, const char *why)
 {
-    CHAINSI_ERROR(reader, use->position, hint, "'%s' is '%s': %s", use->what,
-                  chainsi_types_spell(reader, type), why);
+    CHAINSI_ERROR(reader, use->position, hint, "%s'%s' is '%s': %s", use->item ? "an item of " : "",
+                  use->what, use->spelled ? use->spelled : chainsi_types_spell(reader, type), why);
+}
+
+/* Is it a struct whose fields nobody declares? */
+static bool is_incomplete(CXType type)
+{
+    CXType canonical = clang_getCanonicalType(type);
+    return canonical.kind == CXType_Record &&
+           clang_Cursor_isNull(clang_getCursorDefinition(clang_getTypeDeclaration(canonical)));
 }
 
 static const chainsi_model_type *get(chainsi_reader *reader, CXType type,
@@ -259,7 +284,6 @@ typedef struct field_walk {
     chainsi_reader *reader;
     CXCursor *fields;
     size_t count, capacity;
-    CXCursor unnamed; /* a struct or union in it that has no name and no field */
 } field_walk;
 
 static enum CXVisitorResult visit_field(CXCursor cursor, CXClientData data)
@@ -270,10 +294,29 @@ static enum CXVisitorResult visit_field(CXCursor cursor, CXClientData data)
     return CXVisit_Continue;
 }
 
-static CXType field_type(chainsi_reader *reader, CXType record, const char *name)
+static enum CXChildVisitResult visit_broken_field(CXCursor cursor, CXCursor parent,
+                                                  CXClientData data)
+{
+    (void)parent;
+    if (clang_getCursorKind(cursor) == CXCursor_FieldDecl)
+        visit_field(cursor, data);
+    return CXChildVisit_Continue;
+}
+
+/* The fields of a struct, also of one with an error in it. */
+static field_walk list_fields(chainsi_reader *reader, CXType record)
 {
     field_walk walk = { .reader = reader };
     clang_Type_visitFields(record, visit_field, &walk);
+    if (!walk.count)
+        clang_visitChildren(clang_getCursorDefinition(clang_getTypeDeclaration(record)),
+                            visit_broken_field, &walk);
+    return walk;
+}
+
+static CXType field_type(chainsi_reader *reader, CXType record, const char *name)
+{
+    field_walk walk = list_fields(reader, record);
     for (size_t i = 0; i < walk.count; i++) {
         CXString spelling = clang_getCursorSpelling(walk.fields[i]);
         bool same = !strcmp(clang_getCString(spelling), name);
@@ -294,8 +337,9 @@ static bool read_field(chainsi_reader *reader, CXCursor cursor, const chainsi_mo
     field->c_name = field->wire_name = chainsi_parse_take(reader, clang_getCursorSpelling(cursor));
     field->position = ours ? chainsi_parse_position(reader, cursor) : use->position;
     if (!*field->c_name) {
-        CHAINSI_ERROR(reader, field->position, "give it a name", "'%s' has a member without a name",
-                      owner->c_name);
+        CHAINSI_ERROR(reader, field->position, "give it a name, behind the closing brace",
+                      "'%s' has an %s without a name of its own", owner->c_name,
+                      chainsi_types_spell(reader, type));
         return false;
     }
     chainsi_type_use own = { .what = field->c_name, .position = field->position };
@@ -318,7 +362,7 @@ static bool read_field(chainsi_reader *reader, CXCursor cursor, const chainsi_mo
         return false;
     }
     CXType canonical = clang_getCanonicalType(type);
-    if (canonical.kind == CXType_Record && clang_Type_getSizeOf(canonical) < 0) {
+    if (canonical.kind == CXType_Record) {
         CXCursor declaration = clang_getTypeDeclaration(canonical);
         known_type *known = find_declared(reader, declaration);
         if (known && known->type == owner) {
@@ -346,8 +390,21 @@ static bool read_field(chainsi_reader *reader, CXCursor cursor, const chainsi_mo
                                    "and keep its name on the wire with CHAINS_NAME(\"%s\")",
                                    field->c_name, field->c_name),
                       "'%s' has the name of its own type, which C++ refuses", field->c_name);
-    chainsi_annotation_check(reader, field, CHAINSI_IN_STRUCT);
+    chainsi_annotation_check(reader, field, type, CHAINSI_IN_STRUCT);
     return true;
+}
+
+/* A struct of a library's header: one diagnostic for it, where the author mentions it, instead of
+ * what was said of its fields. */
+static void refuse_foreign(chainsi_reader *reader, const chainsi_type_use *use, CXType type,
+                           size_t said)
+{
+    const char *why = said < reader->diagnostics->count ? reader->diagnostics->items[said].message
+                                                        : "it has an error";
+    reader->diagnostics->count = said;
+    refuse(reader, use, type,
+           "pass what it stands for, such as a path or an id, or a struct of your own",
+           CHAINSI_TEXT(reader, "it is declared outside of the chain and can't travel (%s)", why));
 }
 
 static const chainsi_model_type *get_struct(chainsi_reader *reader, CXType type,
@@ -357,19 +414,20 @@ static const chainsi_model_type *get_struct(chainsi_reader *reader, CXType type,
     known_type *known = find_declared(reader, declaration);
     if (known)
         return known->failed ? NULL : known->type; /* perhaps still being read: recursion */
-    field_walk walk = { .reader = reader };
-    clang_Type_visitFields(type, visit_field, &walk);
+    field_walk walk = list_fields(reader, type);
     known = add_declared(reader, CHAINSI_STRUCT, declaration, "struct", use->unnamed);
     size_t at = (size_t)(known - reader->types); /* the list may move */
     chainsi_model_type *result = known->type;
     chainsi_model_field *fields = chainsi_arena_array(reader->arena, walk.count, sizeof *fields);
+    size_t said = reader->diagnostics->count;
     bool good = true;
     if (!walk.count) {
         CHAINSI_ERROR(reader, result->position.file ? result->position : use->position,
                       "give it a field, or leave it out", "'%s' has no fields", result->c_name);
         good = false;
     }
-    for (size_t i = 0; i < walk.count; i++) {
+    bool foreign = !result->position.file;
+    for (size_t i = 0; i < walk.count && (good || !foreign); i++) {
         good &= read_field(reader, walk.fields[i], result, use, &fields[i], depth);
         for (size_t k = 0; k < i; k++)
             if (!strcmp(fields[k].wire_name, fields[i].wire_name))
@@ -377,6 +435,8 @@ static const chainsi_model_type *get_struct(chainsi_reader *reader, CXType type,
                               "'%s' and '%s' have the same name on the wire: \"%s\"",
                               fields[k].c_name, fields[i].c_name, fields[i].wire_name);
     }
+    if (!good && foreign)
+        refuse_foreign(reader, use, type, said);
     result->fields = fields;
     result->field_count = walk.count;
     reader->types[at].failed = !good;
@@ -409,7 +469,7 @@ static const chainsi_model_type *get_shape(chainsi_reader *reader, CXType type, 
         reader->types[at].failed = true;
         CHAINSI_ERROR(reader, own.position, NULL, "'%s' can't be read", result->c_name);
     } else {
-        own.what = CHAINSI_TEXT(reader, "an item of %s", result->c_name);
+        own.item = true;
         result->item = get(reader, item, &own, depth + 1);
         reader->types[at].failed = !result->item;
     }
@@ -432,7 +492,8 @@ const chainsi_model_type *chainsi_types_stream_item(chainsi_reader *reader, CXTy
         return NULL; /* clang says it */
     if (region.header != CHAINSI_NO_HEADER)
         own.position = chainsi_parse_position(reader, declaration);
-    own.what = CHAINSI_TEXT(reader, "an item of %s", chainsi_types_spell(reader, type));
+    own.what = chainsi_types_spell(reader, type);
+    own.item = true;
     own.parameter = false;
     return get(reader, item, &own, 0);
 }
@@ -442,13 +503,18 @@ const chainsi_model_type *chainsi_types_stream_item(chainsi_reader *reader, CXTy
 static const chainsi_model_type *get_pointer(chainsi_reader *reader, CXType type,
                                              const chainsi_type_use *use, int depth)
 {
-    CXType target = clang_getPointeeType(type);
+    /* A typedef of a pointer hides what it points to, an ordinary one shows how that was written. */
+    CXType target =
+        clang_getPointeeType(type.kind == CXType_Pointer ? type : clang_getCanonicalType(type));
     CXType canonical = clang_getCanonicalType(target);
     bool constant = clang_isConstQualifiedType(canonical);
     if (canonical.kind == CXType_Char_S || canonical.kind == CXType_Char_U) {
         if (constant)
             return get_plain(reader, CHAINSI_STRING, "const char *");
-        refuse(reader, use, type, "write 'const char *'", "text that comes in isn't written to");
+        refuse(reader, use, type,
+               use->output ? CHAINSI_TEXT(reader, "write 'const char **%s'", use->what)
+                           : "write 'const char *'",
+               "text is handed over to be read, not to be written to");
         return NULL;
     }
     if (canonical.kind == CXType_Void) {
@@ -476,18 +542,17 @@ static const chainsi_model_type *get_pointer(chainsi_reader *reader, CXType type
                     : "nothing tells how many pointers it points to");
         return NULL;
     }
-    if (canonical.kind == CXType_Record && clang_Type_getSizeOf(canonical) < 0) {
-        known_type *known = find_declared(reader, clang_getTypeDeclaration(canonical));
-        if (!known || known->complete) {
-            refuse(reader, use, type,
-                   "declare the struct's fields in a header of the chain, or pass what it stands "
-                   "for, such as a path or an id",
-                   "its contents aren't declared, so it can't travel");
-            return NULL;
-        }
+    if (is_incomplete(canonical)) {
+        refuse(reader, use, type,
+               "declare the struct's fields in a header of the chain, or pass what it stands for, "
+               "such as a path or an id",
+               "its contents aren't declared, so it can't travel");
+        return NULL;
     }
     chainsi_type_use inner = *use;
     inner.unnamed = NULL;
+    if (!inner.spelled)
+        inner.spelled = chainsi_types_spell(reader, type);
     const chainsi_model_type *item = get(reader, target, &inner, depth + 1);
     if (!item)
         return NULL;
@@ -496,19 +561,21 @@ static const chainsi_model_type *get_pointer(chainsi_reader *reader, CXType type
         const char *list = chainsi_types_ready_list(item->kind);
         const char *name = chainsi_types_spell(reader, target);
         const char *many =
-            list ? CHAINSI_TEXT(reader, "pass a '%s'", list)
+            list ? CHAINSI_TEXT(reader, use->parameter ? "pass a '%s'" : "use a '%s'", list)
                  : CHAINSI_TEXT(reader, "declare a list with CHAINS_LIST(%s, %ss)", name, name);
         const char *hint =
-            use->parameter && !constant
+            use->item ? many
+            : use->parameter && !constant
                 ? CHAINSI_TEXT(reader,
                                "%s, or make it an output by placing a non-const pointer last", many)
                 : CHAINSI_TEXT(reader,
                                "%s, or write CHAINS_OPTIONAL behind it for one that may be "
                                "absent",
                                many);
-        CHAINSI_ERROR(reader, use->position, hint,
-                      "'%s' is '%s': nothing tells how many %ss it points to", use->what,
-                      chainsi_types_spell(reader, type), name);
+        refuse(reader, use, type, hint,
+               strpbrk(name, "_ ")
+                   ? CHAINSI_TEXT(reader, "nothing tells how many items of '%s' it points to", name)
+                   : CHAINSI_TEXT(reader, "nothing tells how many %ss it points to", name));
         return NULL;
     }
     for (size_t i = 0; i < reader->type_count; i++)
@@ -549,12 +616,13 @@ static const chainsi_model_type *get_integer(chainsi_reader *reader, CXType type
     return get_plain(reader, fixed[size].kind[is_signed], name);
 }
 
-static const chainsi_model_type *get_record(chainsi_reader *reader, CXType type,
+static const chainsi_model_type *get_record(chainsi_reader *reader, CXType written,
                                             const chainsi_type_use *use, int depth)
 {
+    CXType type = clang_getCanonicalType(written);
     CXCursor declaration = clang_getTypeDeclaration(type);
     if (clang_getCursorKind(declaration) == CXCursor_UnionDecl) {
-        refuse(reader, use, type,
+        refuse(reader, use, written,
                "use a struct with an optional pointer for each case, and an enum that says which",
                "of a union nothing tells which member is meant");
         return NULL;
@@ -577,19 +645,19 @@ static const chainsi_model_type *get_record(chainsi_reader *reader, CXType type,
     if (chainsi_types_is(reader, type, "map"))
         return get_shape(reader, type, CHAINSI_MAP, use, depth);
     if (chainsi_types_is(reader, type, "stream")) {
-        refuse(reader, use, type,
+        refuse(reader, use, written,
                CHAINSI_TEXT(reader, "make it the method's last parameter: '%s *%s'",
-                            chainsi_types_spell(reader, type), use->what),
+                            chainsi_types_spell(reader, written), use->what),
                "a stream is no value");
         return NULL;
     }
     if (chainsi_types_chainlet(reader, type)) {
-        refuse(reader, use, type, "make it a dependency: a parameter of _new",
+        refuse(reader, use, written, "make it a dependency: a parameter of _new",
                "a Chainlet is not data");
         return NULL;
     }
-    if (clang_Type_getSizeOf(type) < 0 && !find_declared(reader, declaration)) {
-        refuse(reader, use, type, "declare its fields in a header of the chain",
+    if (is_incomplete(type)) {
+        refuse(reader, use, written, "declare its fields in a header of the chain",
                "its contents aren't declared, so it can't travel");
         return NULL;
     }
@@ -626,9 +694,9 @@ static const chainsi_model_type *get(chainsi_reader *reader, CXType type,
     case CXType_Enum:
         return get_enum(reader, canonical, use);
     case CXType_Record:
-        return get_record(reader, canonical, use, depth);
+        return get_record(reader, type, use, depth);
     case CXType_Pointer:
-        return get_pointer(reader, canonical, use, depth);
+        return get_pointer(reader, type, use, depth);
     case CXType_Char_S:
     case CXType_Char_U:
         refuse(reader, use, type,
@@ -652,8 +720,6 @@ static const chainsi_model_type *get(chainsi_reader *reader, CXType type,
     case CXType_VariableArray: {
         CXType item = clang_getCanonicalType(clang_getArrayElementType(canonical));
         bool text = item.kind == CXType_Char_S || item.kind == CXType_Char_U;
-        chainsi_type_use quiet = *use;
-        (void)quiet;
         refuse(
             reader, use, type,
             text ? "write 'const char *', with CHAINS_LENGTH for a limit"

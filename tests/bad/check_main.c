@@ -1,5 +1,5 @@
-/* check_main FOLDER INCLUDE_DIR [--entrypoint-needed]: prints the diagnostics of a chain as `chains
- * check` does; exit status 0, or 2 if the chain is invalid. */
+/* bad_check FOLDER INCLUDE_DIR [--needs-entrypoint] [--entrypoint NAME]: prints the diagnostics of a
+ * chain as `chains check` does. Exit status 0, or 2 if the chain is invalid. */
 #include <stdio.h>
 #include <string.h>
 
@@ -8,11 +8,17 @@
 int main(int argc, char **argv)
 {
     if (argc < 3) {
-        fprintf(stderr, "usage: check_main FOLDER INCLUDE_DIR [--needs-entrypoint]\n");
-        return 2;
+        fprintf(stderr, "usage: bad_check FOLDER INCLUDE_DIR [--needs-entrypoint] "
+                        "[--entrypoint NAME]\n");
+        return 64;
     }
     chainsi_model_options options = { .include_dir = argv[2] };
-    options.needs_entrypoint = argc > 3 && !strcmp(argv[3], "--needs-entrypoint");
+    for (int i = 3; i < argc; i++) {
+        if (!strcmp(argv[i], "--needs-entrypoint"))
+            options.needs_entrypoint = true;
+        else if (!strcmp(argv[i], "--entrypoint") && i + 1 < argc)
+            options.entrypoint = argv[++i];
+    }
     chainsi_diagnostics diagnostics;
     chainsi_diagnostics_init(&diagnostics, argv[1]);
     chainsi_model *model = chainsi_model_read(argv[1], &options, &diagnostics);

@@ -1,0 +1,13 @@
+#pragma once
+#include <chains.h>
+
+CHAINS_STREAM(const char *, words);
+
+CHAINLET(speech);
+
+speech *speech_new(chains_ctx *ctx);
+chains_status speech_run_remote(speech *self, chains_ctx *ctx,
+                                const char *text, words *out);
+void speech_free(speech *self);
+chains_status speech_run_batch(speech *self, chains_ctx *const calls[], size_t count,
+                               const char *const text[]);

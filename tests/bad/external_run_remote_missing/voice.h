@@ -1,0 +1,5 @@
+#pragma once
+#include <chains.h>
+
+CHAINLET_EXTERNAL(voice, .url = "https://voice.example");
+

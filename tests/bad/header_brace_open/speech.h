@@ -1,0 +1,7 @@
+#pragma once
+#include <chains.h>
+
+typedef struct {
+    int value;
+
+CHAINLET(speech);

@@ -1,0 +1,4 @@
+#pragma once
+#include <chains.h>
+
+This is no header.

@@ -1,0 +1,9 @@
+#pragma once
+#include <chains.h>
+
+CHAINLET(speech);
+
+speech *speech_new(chains_ctx *ctx);
+chains_status speech_run_remote(speech *self, chains_ctx *ctx,
+                                const char *a CHAINS_LENGTH(5), const char *b CHAINS_LENGTH(-1, 3), chains_bytes c CHAINS_LENGTH(1, 1.5));
+void speech_free(speech *self);

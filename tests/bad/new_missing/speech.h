@@ -1,0 +1,7 @@
+#pragma once
+#include <chains.h>
+
+CHAINLET(speech);
+
+chains_status speech_run_remote(speech *self, chains_ctx *ctx);
+void speech_free(speech *self);

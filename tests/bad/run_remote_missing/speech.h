@@ -1,0 +1,7 @@
+#pragma once
+#include <chains.h>
+
+CHAINLET(speech);
+
+speech *speech_new(chains_ctx *ctx);
+void speech_free(speech *self);

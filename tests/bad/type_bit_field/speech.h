@@ -1,0 +1,14 @@
+#pragma once
+#include <chains.h>
+
+typedef struct {
+    int id;
+    unsigned loud : 1;
+} words;
+
+CHAINLET(speech);
+
+speech *speech_new(chains_ctx *ctx);
+chains_status speech_run_remote(speech *self, chains_ctx *ctx,
+                                const words *said);
+void speech_free(speech *self);

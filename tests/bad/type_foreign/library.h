@@ -1,0 +1,7 @@
+#pragma once
+
+typedef struct {
+    int id;
+    char *name;
+    void *data;
+} device;

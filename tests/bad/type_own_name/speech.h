@@ -1,0 +1,15 @@
+#pragma once
+#include <chains.h>
+
+typedef enum { ROLE_USER, ROLE_MODEL } role;
+typedef struct {
+    int id;
+    role role;
+} words;
+
+CHAINLET(speech);
+
+speech *speech_new(chains_ctx *ctx);
+chains_status speech_run_remote(speech *self, chains_ctx *ctx,
+                                const words *said);
+void speech_free(speech *self);
