@@ -51,7 +51,8 @@ static int run(int argc, char **argv)
     } else {
         chainsi_diagnostics_print(&diagnostics, stderr, isatty(STDERR_FILENO));
         if (!failed)
-            printf("%zu Chainlets, no errors\n", model->chainlet_count);
+            printf("%zu Chainlet%s, no errors\n", model->chainlet_count,
+                   model->chainlet_count == 1 ? "" : "s");
     }
     chainsi_model_free(model);
     chainsi_diagnostics_done(&diagnostics);
