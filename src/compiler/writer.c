@@ -19,6 +19,8 @@ void chainsi_writer_done(chainsi_writer *writer)
 
 static void add_spaces(chainsi_writer *writer, size_t count)
 {
+    if (!count)
+        return;
     memset(chainsi_buffer_reserve(&writer->text, count), ' ', count);
     writer->text.size += count;
 }

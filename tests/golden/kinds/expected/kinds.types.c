@@ -2,7 +2,7 @@
  * Written by chains from kinds.h:60; changes are lost. */
 #include "kinds.call.h"
 
-/* kinds.h:12: kinds_point */
+/* kinds.h:15: kinds_point */
 static const chainsi_limits chains_limits_kinds_point_x = {
     .has_range = true,
     .min = { .f = -1e+300 },
@@ -40,7 +40,7 @@ static const chainsi_type chains_type_kinds_point = {
     .field_count = 2,
 };
 
-/* kinds.h:5: kinds_volume */
+/* kinds.h:9: kinds_volume */
 static const chainsi_enumerator chains_values_kinds_volume[] = {
     { "soft", KINDS_SOFT, "Hardly heard." },
     { "loud", KINDS_LOUD, "Say \"what?\?)\" \\ again." },
