@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "control/handle.h"
 #include "runtime/context.h"
 #include "runtime/error.h"
 #include "runtime/status.h"
@@ -65,33 +66,13 @@ typedef struct pending_write {
 
 static void advance(connection *c);
 
-static void free_handle(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-static void close_handle(void *handle)
-{
-    uv_handle_t *closing = handle;
-    closing->data = NULL;
-    uv_close(closing, free_handle);
-}
-
-static void *make(size_t size)
-{
-    void *memory = calloc(1, size);
-    if (!memory)
-        abort();
-    return memory;
-}
-
 static void tell_finished(chainsi_front *front)
 {
     if (!front->finishing || front->finished || front->connections)
         return;
     front->finished = true;
     if (front->timer)
-        close_handle(front->timer);
+        chainsi_handle_close(front->timer);
     front->timer = NULL;
     front->options.on_finished(front->options.user);
 }
@@ -101,8 +82,8 @@ static void close_connection(connection *c)
     chainsi_front *front = c->front;
     if (c->state == STATE_RUNNING && c->exchange.on_gone)
         c->exchange.on_gone(&c->exchange);
-    close_handle(c->stream);
-    close_handle(c->timer);
+    chainsi_handle_close(c->stream);
+    chainsi_handle_close(c->timer);
     if (c->previous)
         c->previous->next = c->next;
     else
@@ -147,7 +128,7 @@ static void on_shutdown(uv_shutdown_t *request, int status)
 static void linger(connection *c)
 {
     c->state = STATE_LINGERING;
-    uv_shutdown_t *request = make(sizeof *request);
+    uv_shutdown_t *request = chainsi_make(sizeof *request);
     if (uv_shutdown(request, c->stream, on_shutdown) != 0)
         free(request);
     limit_time(c, CHAINSI_LINGER_MS);
@@ -415,13 +396,11 @@ static void advance(connection *c)
 
 static void accept_connection(chainsi_front *front, uv_stream_t *listener, uv_stream_t *stream)
 {
-    connection *c = make(sizeof *c);
+    connection *c = chainsi_make(sizeof *c);
     c->front = front;
     c->stream = stream;
     c->stream->data = c;
-    c->timer = make(sizeof *c->timer);
-    uv_timer_init(front->loop, c->timer);
-    c->timer->data = c;
+    c->timer = chainsi_timer_new(front->loop, c);
     c->exchange.connection = c;
     c->next = front->connections;
     if (c->next)
@@ -443,7 +422,7 @@ static void on_tcp_connection(uv_stream_t *listener, int status)
     chainsi_front *front = listener->data;
     if (status < 0 || !front)
         return;
-    uv_tcp_t *tcp = make(sizeof *tcp);
+    uv_tcp_t *tcp = chainsi_make(sizeof *tcp);
     uv_tcp_init(front->loop, tcp);
     accept_connection(front, listener, (uv_stream_t *)tcp);
 }
@@ -453,14 +432,14 @@ static void on_unix_connection(uv_stream_t *listener, int status)
     chainsi_front *front = listener->data;
     if (status < 0 || !front)
         return;
-    uv_pipe_t *pipe = make(sizeof *pipe);
+    uv_pipe_t *pipe = chainsi_make(sizeof *pipe);
     uv_pipe_init(front->loop, pipe, 0);
     accept_connection(front, listener, (uv_stream_t *)pipe);
 }
 
 chainsi_front *chainsi_front_new(uv_loop_t *loop, const chainsi_front_options *options)
 {
-    chainsi_front *front = make(sizeof *front);
+    chainsi_front *front = chainsi_make(sizeof *front);
     front->loop = loop;
     front->options = *options;
     return front;
@@ -470,7 +449,7 @@ int chainsi_front_listen(chainsi_front *front, int port)
 {
     struct sockaddr_in address;
     uv_ip4_addr("127.0.0.1", port, &address);
-    front->listener = make(sizeof *front->listener);
+    front->listener = chainsi_make(sizeof *front->listener);
     uv_tcp_init(front->loop, front->listener);
     front->listener->data = front;
     int error = uv_tcp_bind(front->listener, (const struct sockaddr *)&address, 0);
@@ -480,7 +459,7 @@ int chainsi_front_listen(chainsi_front *front, int port)
     if (!error)
         error = uv_tcp_getsockname(front->listener, (struct sockaddr *)&address, &size);
     if (error) {
-        close_handle(front->listener);
+        chainsi_handle_close(front->listener);
         front->listener = NULL;
         return error;
     }
@@ -492,28 +471,28 @@ uv_pipe_t *chainsi_front_listen_unix(chainsi_front *front, int fd)
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (copy < 0)
         return NULL;
-    uv_pipe_t *listener = make(sizeof *listener);
+    uv_pipe_t *listener = chainsi_make(sizeof *listener);
     uv_pipe_init(front->loop, listener, 0);
     listener->data = front;
     if (uv_pipe_open(listener, copy) != 0)
         close(copy);
     else if (uv_listen((uv_stream_t *)listener, CHAINSI_BACKLOG, on_unix_connection) == 0)
         return listener;
-    close_handle(listener);
+    chainsi_handle_close(listener);
     return NULL;
 }
 
 void chainsi_front_close_listener(uv_pipe_t *listener)
 {
     if (listener)
-        close_handle(listener);
+        chainsi_handle_close(listener);
 }
 
 void chainsi_front_stop(chainsi_front *front)
 {
     front->stopping = true;
     if (front->listener)
-        close_handle(front->listener);
+        chainsi_handle_close(front->listener);
     front->listener = NULL;
     for (connection *c = front->connections, *next; c; c = next) {
         next = c->next;
@@ -536,9 +515,7 @@ static void on_finish_time(uv_timer_t *timer)
 void chainsi_front_finish(chainsi_front *front)
 {
     front->finishing = true;
-    front->timer = make(sizeof *front->timer);
-    uv_timer_init(front->loop, front->timer);
-    front->timer->data = front;
+    front->timer = chainsi_timer_new(front->loop, front);
     uv_timer_start(front->timer, on_finish_time, 1000, 0);
     for (connection *c = front->connections, *next; c; c = next) {
         next = c->next;
@@ -554,7 +531,7 @@ void chainsi_front_free(chainsi_front *front)
         return;
     assert(!front->connections);
     if (front->listener)
-        close_handle(front->listener);
+        chainsi_handle_close(front->listener);
     free(front);
 }
 

@@ -13,6 +13,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "control/handle.h"
 #include "rpc/address.h"
 
 enum { READ_SIZE = 64 * 1024 };
@@ -64,29 +65,9 @@ typedef struct pending_write {
     char head[];
 } pending_write;
 
-static void free_handle(uv_handle_t *handle)
-{
-    free(handle);
-}
-
-static void close_handle(void *handle)
-{
-    uv_handle_t *closing = handle;
-    closing->data = NULL;
-    uv_close(closing, free_handle);
-}
-
-static void *make(size_t size)
-{
-    void *memory = calloc(1, size);
-    if (!memory)
-        abort();
-    return memory;
-}
-
 static void close_peer(peer *p)
 {
-    close_handle(p->pipe);
+    chainsi_handle_close(p->pipe);
     free(p->buffer);
     free(p);
 }
@@ -101,7 +82,7 @@ static void release(chainsi_upstream *upstream)
 
 chainsi_upstream *chainsi_upstream_new(uv_loop_t *loop, const char *path)
 {
-    chainsi_upstream *upstream = make(sizeof *upstream);
+    chainsi_upstream *upstream = chainsi_make(sizeof *upstream);
     upstream->loop = loop;
     upstream->references = 1;
     upstream->address.kind = CHAINSI_ADDRESS_UNIX;
@@ -129,11 +110,20 @@ static void free_call(chainsi_upstream_call *call)
     if (call->peer)
         close_peer(call->peer);
     if (call->timer)
-        close_handle(call->timer);
+        chainsi_handle_close(call->timer);
     chainsi_buffer_done(&call->head);
     release(call->upstream);
     free(call);
 }
+
+static void allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
+{
+    (void)suggested;
+    peer *p = handle->data;
+    *buffer = uv_buf_init(p->buffer, READ_SIZE);
+}
+
+static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer);
 
 static void end_call(chainsi_upstream_call *call, chainsi_upstream_end end, const char *why)
 {
@@ -144,6 +134,7 @@ static void end_call(chainsi_upstream_call *call, chainsi_upstream_end end, cons
     if (keep) {
         call->peer = NULL;
         p->call = NULL;
+        uv_read_start((uv_stream_t *)p->pipe, allocate, on_read); /* it may have been paused */
         p->next = call->upstream->idle;
         call->upstream->idle = p;
         call->upstream->idle_count++;
@@ -276,13 +267,6 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
         end_call(call, CHAINSI_UPSTREAM_ANSWERED, "");
 }
 
-static void allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
-{
-    (void)suggested;
-    peer *p = handle->data;
-    *buffer = uv_buf_init(p->buffer, READ_SIZE);
-}
-
 static void on_written(uv_write_t *request, int status)
 {
     peer *p = request->handle->data;
@@ -303,9 +287,7 @@ static void on_no_connection(uv_timer_t *timer)
 static void fail_later(chainsi_upstream_call *call, chainsi_upstream_end end)
 {
     call->failure = end;
-    call->timer = make(sizeof *call->timer);
-    uv_timer_init(call->upstream->loop, call->timer);
-    call->timer->data = call;
+    call->timer = chainsi_timer_new(call->upstream->loop, call);
     uv_timer_start(call->timer, on_no_connection, 0, 0);
 }
 
@@ -318,10 +300,10 @@ static peer *connect_peer(chainsi_upstream *upstream, chainsi_upstream_call *cal
                    errno == EAGAIN ? CHAINSI_UPSTREAM_QUEUE_FULL : CHAINSI_UPSTREAM_NOT_STARTED);
         return NULL;
     }
-    peer *p = make(sizeof *p);
+    peer *p = chainsi_make(sizeof *p);
     p->upstream = upstream;
-    p->buffer = make(READ_SIZE);
-    p->pipe = make(sizeof *p->pipe);
+    p->buffer = chainsi_make(READ_SIZE);
+    p->pipe = chainsi_make(sizeof *p->pipe);
     uv_pipe_init(upstream->loop, p->pipe, 0);
     p->pipe->data = p;
     int error = uv_pipe_open(p->pipe, fd);
@@ -343,7 +325,7 @@ chainsi_upstream_call *chainsi_upstream_start(chainsi_upstream *upstream, const 
                                               bool fresh, const chainsi_upstream_events *events,
                                               void *user)
 {
-    chainsi_upstream_call *call = make(sizeof *call);
+    chainsi_upstream_call *call = chainsi_make(sizeof *call);
     call->upstream = upstream;
     upstream->references++;
     call->events = *events;

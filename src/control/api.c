@@ -1,0 +1,255 @@
+/* The tables of the API's types, written by hand. */
+#include "control/api.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_NAME = 128, MAX_CHAIN = 64, MAX_SERVICES = 1000, MAX_REPLICAS = 1000 };
+
+#define STRUCT_TYPE(struct_, list_)                                                                \
+    {                                                                                              \
+        .kind = CHAINSI_STRUCT, .size = sizeof(struct_), .fields = (list_),                        \
+        .field_count = sizeof(list_) / sizeof *(list_)                                             \
+    }
+#define LIST_TYPE(struct_, item_)                                                                  \
+    {                                                                                              \
+        .kind = CHAINSI_LIST, .size = sizeof(struct_), .item = (item_)                             \
+    }
+#define TEXT(struct_, field_)                                                                      \
+    {                                                                                              \
+        CHAINSI_FIELD(struct_, field_, &chainsi_type_string)                                       \
+    }
+#define NULLABLE(struct_, field_)                                                                  \
+    {                                                                                              \
+        CHAINSI_FIELD(struct_, field_, &chainsi_type_string), .optional = true                     \
+    }
+#define INTEGER(struct_, field_)                                                                   \
+    {                                                                                              \
+        CHAINSI_FIELD(struct_, field_, &chainsi_type_int64)                                        \
+    }
+
+static const chainsi_field variable_fields[] = {
+    TEXT(chainsi_api_variable, name),
+    TEXT(chainsi_api_variable, value),
+};
+static const chainsi_type variable_type = STRUCT_TYPE(chainsi_api_variable, variable_fields);
+static const chainsi_type variables_type = LIST_TYPE(chainsi_api_variables, &variable_type);
+static const chainsi_type strings_type = LIST_TYPE(chains_string_list, &chainsi_type_string);
+
+static const chains_string_list no_strings;
+static const chainsi_api_variables no_variables;
+static const int32_t one_replica = 1;
+static const double start_timeout_s = 600, drain_timeout_s = 30;
+static const int64_t max_body = 64 * 1024 * 1024;
+
+static const chainsi_field service_fields[] = {
+    TEXT(chainsi_api_service, name),
+    TEXT(chainsi_api_service, c_name),
+    TEXT(chainsi_api_service, binary),
+    { CHAINSI_FIELD(chainsi_api_service, dependencies, &strings_type),
+      .default_value = &no_strings },
+    { CHAINSI_FIELD(chainsi_api_service, env, &variables_type), .default_value = &no_variables },
+    { CHAINSI_FIELD(chainsi_api_service, replicas, &chainsi_type_int32),
+      .default_value = &one_replica },
+    { CHAINSI_FIELD(chainsi_api_service, start_timeout_s, &chainsi_type_double),
+      .default_value = &start_timeout_s },
+    { CHAINSI_FIELD(chainsi_api_service, drain_timeout_s, &chainsi_type_double),
+      .default_value = &drain_timeout_s },
+    { CHAINSI_FIELD(chainsi_api_service, max_body, &chainsi_type_int64),
+      .default_value = &max_body },
+};
+static const chainsi_type service_type = STRUCT_TYPE(chainsi_api_service, service_fields);
+static const chainsi_type services_type = LIST_TYPE(chainsi_api_services, &service_type);
+
+static const chainsi_field deploy_fields[] = {
+    TEXT(chainsi_api_deploy, chain),
+    TEXT(chainsi_api_deploy, entrypoint),
+    { CHAINSI_FIELD(chainsi_api_deploy, services, &services_type) },
+};
+const chainsi_type chainsi_api_deploy_type = STRUCT_TYPE(chainsi_api_deploy, deploy_fields);
+
+static const chainsi_field saved_fields[] = {
+    INTEGER(chainsi_api_saved, version),
+    TEXT(chainsi_api_saved, deployed_at),
+    { CHAINSI_FIELD(chainsi_api_saved, deploy, &chainsi_api_deploy_type) },
+};
+const chainsi_type chainsi_api_saved_type = STRUCT_TYPE(chainsi_api_saved, saved_fields);
+
+static const chainsi_field accepted_fields[] = {
+    TEXT(chainsi_api_accepted, chain),
+    INTEGER(chainsi_api_accepted, version),
+};
+const chainsi_type chainsi_api_accepted_type = STRUCT_TYPE(chainsi_api_accepted, accepted_fields);
+
+static const chainsi_field replica_fields[] = {
+    TEXT(chainsi_api_replica, state),        INTEGER(chainsi_api_replica, pid),
+    INTEGER(chainsi_api_replica, restarts),  TEXT(chainsi_api_replica, since),
+    NULLABLE(chainsi_api_replica, last_end),
+};
+static const chainsi_type replica_type = STRUCT_TYPE(chainsi_api_replica, replica_fields);
+static const chainsi_type replicas_type = LIST_TYPE(chainsi_api_replicas, &replica_type);
+
+static const chainsi_field chainlet_fields[] = {
+    TEXT(chainsi_api_chainlet, name),
+    { CHAINSI_FIELD(chainsi_api_chainlet, entrypoint, &chainsi_type_bool) },
+    TEXT(chainsi_api_chainlet, state),
+    { CHAINSI_FIELD(chainsi_api_chainlet, replicas, &replicas_type) },
+};
+static const chainsi_type chainlet_type = STRUCT_TYPE(chainsi_api_chainlet, chainlet_fields);
+static const chainsi_type chainlets_type = LIST_TYPE(chainsi_api_chainlets, &chainlet_type);
+
+static const chainsi_field deployment_fields[] = {
+    INTEGER(chainsi_api_deployment, version),
+    TEXT(chainsi_api_deployment, state),
+    NULLABLE(chainsi_api_deployment, chainlet),
+    NULLABLE(chainsi_api_deployment, message),
+    { CHAINSI_FIELD(chainsi_api_deployment, chainlets, &chainlets_type) },
+};
+static const chainsi_type deployment_type = STRUCT_TYPE(chainsi_api_deployment, deployment_fields);
+
+static const chainsi_field chain_fields[] = {
+    TEXT(chainsi_api_chain, name),
+    TEXT(chainsi_api_chain, environment),
+    TEXT(chainsi_api_chain, entrypoint),
+    TEXT(chainsi_api_chain, state),
+    TEXT(chainsi_api_chain, url),
+    INTEGER(chainsi_api_chain, version),
+    NULLABLE(chainsi_api_chain, deployed_at),
+    { CHAINSI_FIELD(chainsi_api_chain, chainlets, &chainlets_type) },
+    { CHAINSI_FIELD(chainsi_api_chain, deployment, &deployment_type) },
+};
+const chainsi_type chainsi_api_chain_type = STRUCT_TYPE(chainsi_api_chain, chain_fields);
+const chainsi_type chainsi_api_chains_type = LIST_TYPE(chainsi_api_chains, &chainsi_api_chain_type);
+
+static const chainsi_field deleted_fields[] = {
+    TEXT(chainsi_api_deleted, chain),
+};
+const chainsi_type chainsi_api_deleted_type = STRUCT_TYPE(chainsi_api_deleted, deleted_fields);
+
+static const chainsi_field health_fields[] = {
+    TEXT(chainsi_api_health, status),
+    TEXT(chainsi_api_health, home),
+    INTEGER(chainsi_api_health, pid),
+};
+const chainsi_type chainsi_api_health_type = STRUCT_TYPE(chainsi_api_health, health_fields);
+
+/* Checks. */
+
+/* Fit for a path, a URL and a file's name. */
+static bool is_name(const char *text, size_t max)
+{
+    if (!isalnum((unsigned char)*text) && *text != '_')
+        return false;
+    size_t size = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+    return !text[size] && size <= max;
+}
+
+static bool is_c_name(const char *text)
+{
+    return is_name(text, MAX_NAME) && !isdigit((unsigned char)*text) && !strpbrk(text, ".-");
+}
+
+static const chainsi_api_service *find_service(const chainsi_api_deploy *deploy, const char *name)
+{
+    for (size_t i = 0; i < deploy->services.count; i++)
+        if (!strcmp(deploy->services.items[i].name, name))
+            return &deploy->services.items[i];
+    return NULL;
+}
+
+static bool check_service(const chainsi_api_deploy *deploy, size_t index, char *why, size_t size)
+{
+    const chainsi_api_service *service = &deploy->services.items[index];
+    if (!is_name(service->name, MAX_NAME)) {
+        snprintf(why, size, "services[%zu].name '%s' is no name", index, service->name);
+        return false;
+    }
+    if (!is_c_name(service->c_name)) {
+        snprintf(why, size, "services[%zu].c_name '%s' is no C name", index, service->c_name);
+        return false;
+    }
+    for (size_t i = 0; i < index; i++) {
+        const chainsi_api_service *other = &deploy->services.items[i];
+        if (!strcmp(other->name, service->name) || !strcmp(other->c_name, service->c_name)) {
+            snprintf(why, size, "services[%zu] and services[%zu] have one name, '%s'", i, index,
+                     service->name);
+            return false;
+        }
+    }
+    if (service->binary[0] != '/') {
+        snprintf(why, size, "services[%zu].binary '%s' is no absolute path", index,
+                 service->binary);
+        return false;
+    }
+    for (size_t i = 0; i < service->dependencies.count; i++) {
+        if (find_service(deploy, service->dependencies.items[i]))
+            continue;
+        snprintf(why, size, "services[%zu].dependencies[%zu]: there is no service '%s'", index, i,
+                 service->dependencies.items[i]);
+        return false;
+    }
+    for (size_t i = 0; i < service->env.count; i++) {
+        const char *name = service->env.items[i].name;
+        if (*name && !strchr(name, '='))
+            continue;
+        snprintf(why, size, "services[%zu].env[%zu].name '%s' is no variable's name", index, i,
+                 name);
+        return false;
+    }
+    if (service->replicas < 1 || service->replicas > MAX_REPLICAS ||
+        !(service->start_timeout_s > 0 && service->start_timeout_s < 1e9) ||
+        !(service->drain_timeout_s >= 0 && service->drain_timeout_s < 1e9) ||
+        service->max_body < 1) {
+        snprintf(why, size, "services[%zu]: replicas, a timeout or max_body is out of range",
+                 index);
+        return false;
+    }
+    return true;
+}
+
+/* Whether following dependencies from the service comes back to one on the way. */
+static bool has_cycle(const chainsi_api_deploy *deploy, const chainsi_api_service *service,
+                      unsigned char *marks)
+{
+    enum { ON_THE_WAY = 1, CLEARED = 2 };
+    size_t index = (size_t)(service - deploy->services.items);
+    if (marks[index])
+        return marks[index] == ON_THE_WAY;
+    marks[index] = ON_THE_WAY;
+    for (size_t i = 0; i < service->dependencies.count; i++)
+        if (has_cycle(deploy, find_service(deploy, service->dependencies.items[i]), marks))
+            return true;
+    marks[index] = CLEARED;
+    return false;
+}
+
+chains_status chainsi_api_check_deploy(const chainsi_api_deploy *deploy, char *why, size_t why_size)
+{
+    if (!is_name(deploy->chain, MAX_CHAIN)) {
+        snprintf(why, why_size,
+                 "chain '%s' is no name: at most %d letters, digits, '.', '_' and '-'",
+                 deploy->chain, MAX_CHAIN);
+        return CHAINS_INVALID_ARGUMENT;
+    }
+    if (!deploy->services.count || deploy->services.count > MAX_SERVICES) {
+        snprintf(why, why_size, "services: there must be between 1 and %d", MAX_SERVICES);
+        return CHAINS_INVALID_ARGUMENT;
+    }
+    for (size_t i = 0; i < deploy->services.count; i++)
+        if (!check_service(deploy, i, why, why_size))
+            return CHAINS_INVALID_ARGUMENT;
+    if (!find_service(deploy, deploy->entrypoint)) {
+        snprintf(why, why_size, "entrypoint: there is no service '%s'", deploy->entrypoint);
+        return CHAINS_INVALID_ARGUMENT;
+    }
+    unsigned char marks[MAX_SERVICES] = { 0 };
+    for (size_t i = 0; i < deploy->services.count; i++) {
+        if (!has_cycle(deploy, &deploy->services.items[i], marks))
+            continue;
+        snprintf(why, why_size, "services: the dependencies of '%s' lead back to it",
+                 deploy->services.items[i].name);
+        return CHAINS_INVALID_ARGUMENT;
+    }
+    return CHAINS_OK;
+}

@@ -1,0 +1,139 @@
+/* What the daemon's API takes and gives under /api/v1, as C structs with the tables that the codecs
+ * walk. The names of the fields are those on the wire.
+ *
+ *   POST   /api/v1/chains                          api_deploy -> api_accepted (202)
+ *   GET    /api/v1/chains                          -> list of api_chain
+ *   GET    /api/v1/chains/CHAIN                    -> api_chain
+ *   DELETE /api/v1/chains/CHAIN                    -> api_deleted, when all its processes have ended
+ *   GET    /api/v1/chains/CHAIN/logs               -> text, a line a message; ?tail=N&follow=1
+ *   GET    /api/v1/chains/CHAIN/chainlets/NAME/logs   likewise, of one Chainlet
+ *   GET    /healthz                                -> api_health
+ *
+ * What changes something needs `Authorization: Bearer TOKEN` with the token of CHAINS_HOME: whoever
+ * deploys has programs run in the daemon's name, and 127.0.0.1 is open to every user of a machine. */
+#ifndef CHAINSI_CONTROL_API_H
+#define CHAINSI_CONTROL_API_H
+
+#include "schema/type.h"
+
+/* One variable of a process. */
+typedef struct chainsi_api_variable {
+    const char *name;
+    const char *value;
+} chainsi_api_variable;
+
+typedef struct chainsi_api_variables {
+    chainsi_api_variable *items;
+    size_t count;
+} chainsi_api_variables;
+
+/* One service of a chain. */
+typedef struct chainsi_api_service {
+    const char *name;                /* the Chainlet's, on the wire */
+    const char *c_name;              /* the Chainlet's, in C */
+    const char *binary;              /* path of its program; absolute */
+    chains_string_list dependencies; /* names on the wire of the Chainlets that it calls */
+    chainsi_api_variables env;
+    int32_t replicas;       /* processes; default 1 */
+    double start_timeout_s; /* default 600 */
+    double drain_timeout_s; /* default 30 */
+    int64_t max_body;       /* bytes of a request; default 64 MiB */
+} chainsi_api_service;
+
+typedef struct chainsi_api_services {
+    chainsi_api_service *items;
+    size_t count;
+} chainsi_api_services;
+
+/* A chain to deploy. */
+typedef struct chainsi_api_deploy {
+    const char *chain;      /* its name: letters, digits, '.', '_', '-' */
+    const char *entrypoint; /* the name on the wire of one of services */
+    chainsi_api_services services;
+} chainsi_api_deploy;
+
+/* What is kept of a deployed chain. */
+typedef struct chainsi_api_saved {
+    int64_t version;
+    const char *deployed_at;
+    chainsi_api_deploy deploy; /* with the binaries as copied */
+} chainsi_api_saved;
+
+/* The deployment has begun. */
+typedef struct chainsi_api_accepted {
+    const char *chain;
+    int64_t version; /* counts the deployments of a chain */
+} chainsi_api_accepted;
+
+/* One process. */
+typedef struct chainsi_api_replica {
+    const char *state;    /* starting, ready, draining, stopped, backing_off, failed */
+    int64_t pid;          /* 0: none */
+    int64_t restarts;     /* starts after the first */
+    const char *since;    /* when it came into its state */
+    const char *last_end; /* how it ended last: "exit status 1"; null: it never did */
+} chainsi_api_replica;
+
+typedef struct chainsi_api_replicas {
+    chainsi_api_replica *items;
+    size_t count;
+} chainsi_api_replicas;
+
+typedef struct chainsi_api_chainlet {
+    const char *name;
+    bool entrypoint;
+    const char *state; /* of the replica that is best off */
+    chainsi_api_replicas replicas;
+} chainsi_api_chainlet;
+
+typedef struct chainsi_api_chainlets {
+    chainsi_api_chainlet *items;
+    size_t count;
+} chainsi_api_chainlets;
+
+/* The latest deployment of a chain, successful or not. */
+typedef struct chainsi_api_deployment {
+    int64_t version;
+    const char *state;    /* starting, ready, failed */
+    const char *chainlet; /* the one that failed; null: none in particular, or none at all */
+    const char *message;  /* why it failed; null: it didn't */
+    chainsi_api_chainlets chainlets; /* of this deployment */
+} chainsi_api_deployment;
+
+typedef struct chainsi_api_chain {
+    const char *name;
+    const char *environment;
+    const char *entrypoint;
+    const char *state;       /* starting, ready, degraded (some Chainlet isn't ready), failed */
+    const char *url;         /* to POST arguments to */
+    int64_t version;         /* that answers calls; 0: none does */
+    const char *deployed_at; /* null: never successfully */
+    chainsi_api_chainlets chainlets;
+    chainsi_api_deployment deployment;
+} chainsi_api_chain;
+
+typedef struct chainsi_api_chains {
+    chainsi_api_chain *items;
+    size_t count;
+} chainsi_api_chains;
+
+typedef struct chainsi_api_deleted {
+    const char *chain;
+} chainsi_api_deleted;
+
+typedef struct chainsi_api_health {
+    const char *status; /* "ok", "stopping" */
+    const char *home;   /* the CHAINS_HOME that is served */
+    int64_t pid;
+} chainsi_api_health;
+
+extern const chainsi_type chainsi_api_deploy_type, chainsi_api_saved_type,
+    chainsi_api_accepted_type, chainsi_api_chain_type, chainsi_api_chains_type,
+    chainsi_api_deleted_type, chainsi_api_health_type;
+
+/* CHAINS_OK, or CHAINS_INVALID_ARGUMENT with a sentence: names, that they are unique, that what is
+ * named exists, that paths are absolute, that numbers make sense. */
+chains_status chainsi_api_check_deploy(const chainsi_api_deploy *deploy, char *why,
+                                       size_t why_size);
+
+#endif

@@ -1,0 +1,470 @@
+/* Versions of chains. Whatever happens to a replica only asks for a review, which the loop calls
+ * later: one place decides, and never in the midst of a change. */
+#include "control/deployment.h"
+
+#include <assert.h>
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "control/handle.h"
+#include "control/home.h"
+#include "rpc/address.h"
+
+static const char *state_name(chainsi_deployment_state state)
+{
+    static const char *const names[] = {
+        [CHAINSI_DEPLOYMENT_COPYING] = "copying", [CHAINSI_DEPLOYMENT_STARTING] = "starting",
+        [CHAINSI_DEPLOYMENT_RUNNING] = "running", [CHAINSI_DEPLOYMENT_STOPPING] = "stopping",
+        [CHAINSI_DEPLOYMENT_STOPPED] = "stopped",
+    };
+    return names[state];
+}
+
+static void set_state(chainsi_deployment *deployment, chainsi_deployment_state state)
+{
+    chainsi_say("%s version %lld: %s -> %s", deployment->options.deploy->chain,
+                (long long)deployment->options.version, state_name(deployment->state),
+                state_name(state));
+    deployment->state = state;
+    deployment->options.on_change(deployment->options.user);
+}
+
+static void review(chainsi_deployment *deployment);
+
+static void on_review(uv_timer_t *timer)
+{
+    if (timer->data)
+        review(timer->data);
+}
+
+static void ask_review(void *user)
+{
+    chainsi_deployment *deployment = user;
+    uv_timer_start(deployment->review, on_review, 0, 0);
+    deployment->options.on_change(deployment->options.user);
+}
+
+/* The first failure is the one that is told. */
+static void fail(chainsi_deployment *deployment, const char *chainlet, const char *what,
+                 const char *why)
+{
+    if (deployment->failure[0])
+        return;
+    deployment->failed_chainlet = chainlet;
+    snprintf(deployment->failure, sizeof deployment->failure, "%s%s%s", what, *why ? ": " : "",
+             why);
+    chainsi_say("%s version %lld failed: %s%s%s", deployment->options.deploy->chain,
+                (long long)deployment->options.version, chainlet ? chainlet : "",
+                chainlet ? ": " : "", deployment->failure);
+    chainsi_deployment_stop(deployment);
+}
+
+/* The copy of what was asked for. */
+
+static void copy_strings(chainsi_arena *arena, chains_string_list *list)
+{
+    const char **items = chainsi_arena_array(arena, list->count, sizeof *items);
+    for (size_t i = 0; i < list->count; i++)
+        items[i] = chainsi_arena_strdup(arena, list->items[i]);
+    list->items = items;
+}
+
+static chainsi_api_deploy *copy_deploy(chainsi_arena *arena, const chainsi_api_deploy *from)
+{
+    chainsi_api_deploy *copy = chainsi_arena_alloc(arena, sizeof *copy);
+    copy->chain = chainsi_arena_strdup(arena, from->chain);
+    copy->entrypoint = chainsi_arena_strdup(arena, from->entrypoint);
+    copy->services.count = from->services.count;
+    copy->services.items =
+        chainsi_arena_array(arena, from->services.count, sizeof *copy->services.items);
+    for (size_t i = 0; i < from->services.count; i++) {
+        chainsi_api_service *service = &copy->services.items[i];
+        *service = from->services.items[i];
+        service->name = chainsi_arena_strdup(arena, service->name);
+        service->c_name = chainsi_arena_strdup(arena, service->c_name);
+        service->binary = chainsi_arena_strdup(arena, service->binary);
+        copy_strings(arena, &service->dependencies);
+        chainsi_api_variable *variables =
+            chainsi_arena_array(arena, service->env.count, sizeof *variables);
+        for (size_t v = 0; v < service->env.count; v++) {
+            variables[v].name = chainsi_arena_strdup(arena, service->env.items[v].name);
+            variables[v].value = chainsi_arena_strdup(arena, service->env.items[v].value);
+        }
+        service->env.items = variables;
+    }
+    return copy;
+}
+
+/* Sockets and processes. */
+
+/* What the processes of a Chainlet find in their environment. */
+static const char **make_environment(chainsi_deployment *deployment,
+                                     const chainsi_api_service *service)
+{
+    chainsi_arena *arena = &deployment->arena;
+    const char **entries = chainsi_arena_array(
+        arena, service->env.count + service->dependencies.count + 3, sizeof *entries);
+    size_t count = 0;
+    for (size_t i = 0; i < service->env.count; i++)
+        entries[count++] = chainsi_arena_printf(arena, "%s=%s", service->env.items[i].name,
+                                                service->env.items[i].value);
+    entries[count++] = "CHAINS_ENVIRONMENT=production";
+    entries[count++] =
+        chainsi_arena_printf(arena, "CHAINS_CHAIN=%s", deployment->options.deploy->chain);
+    for (size_t i = 0; i < service->dependencies.count; i++) {
+        const chainsi_chainlet *callee =
+            chainsi_deployment_find(deployment, service->dependencies.items[i]);
+        char *name = chainsi_arena_strdup(arena, callee->service->c_name);
+        for (char *at = name; *at; at++)
+            *at = (char)toupper((unsigned char)*at);
+        entries[count++] =
+            chainsi_arena_printf(arena, "CHAINS_%s_URL=unix:%s", name, callee->calls_path);
+    }
+    return entries;
+}
+
+static bool make_sockets(chainsi_chainlet *chainlet, char *why, size_t why_size)
+{
+    chainsi_deployment *deployment = chainlet->deployment;
+    const chainsi_api_service *service = chainlet->service;
+    chainsi_address address = { .kind = CHAINSI_ADDRESS_UNIX,
+                                .path = (char *)chainlet->calls_path };
+    chainlet->calls_fd = chainsi_address_listen(&address, CHAINSI_BACKLOG, why, why_size);
+    if (chainlet->calls_fd < 0)
+        return false;
+    chainlet->calls =
+        chainsi_upstream_new(deployment->options.supervisor->loop, chainlet->calls_path);
+    for (int32_t i = 0; i < service->replicas; i++) {
+        chainlet->replicas[i] = chainsi_replica_new(
+            &(chainsi_replica_options){
+                .supervisor = deployment->options.supervisor,
+                .label = chainlet->label,
+                .program = service->binary,
+                .directory = deployment->directory,
+                .environment = chainlet->environment,
+                .calls_fd = chainlet->calls_fd,
+                .probes_path =
+                    chainsi_arena_printf(&deployment->arena, "%s/%s.%d.probes",
+                                         deployment->run_directory, service->c_name, (int)i),
+                .log = chainlet->log,
+                .start_timeout_s = service->start_timeout_s,
+                .drain_timeout_s = service->drain_timeout_s,
+                .policy = deployment->options.restored ? &chainsi_backoff_running
+                                                       : &chainsi_backoff_deploying,
+                .on_state = ask_review,
+                .user = deployment,
+            },
+            why, why_size);
+        if (!chainlet->replicas[i])
+            return false;
+    }
+    return true;
+}
+
+static void start_all(chainsi_deployment *deployment)
+{
+    char why[256];
+    size_t count = deployment->options.deploy->services.count;
+    if (!chainsi_make_folders(deployment->run_directory)) {
+        fail(deployment, NULL, "cannot make the folder of its sockets", strerror(errno));
+        return;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (make_sockets(&deployment->chainlets[i], why, sizeof why))
+            continue;
+        fail(deployment, deployment->chainlets[i].service->name, "cannot listen", why);
+        return;
+    }
+    set_state(deployment, deployment->options.restored ? CHAINSI_DEPLOYMENT_RUNNING
+                                                       : CHAINSI_DEPLOYMENT_STARTING);
+    for (size_t i = 0; i < count; i++)
+        for (int32_t r = 0; r < deployment->chainlets[i].service->replicas; r++)
+            chainsi_replica_start(deployment->chainlets[i].replicas[r]);
+}
+
+/* Binaries. */
+
+typedef struct copy {
+    uv_fs_t request;
+    chainsi_deployment *deployment;
+    chainsi_chainlet *chainlet;
+} copy;
+
+static void on_copied(uv_fs_t *request)
+{
+    copy *done = (copy *)request;
+    chainsi_deployment *deployment = done->deployment;
+    if (request->result < 0 && !deployment->stop_asked)
+        fail(deployment, done->chainlet->service->name, "cannot copy its program",
+             uv_strerror((int)request->result));
+    uv_fs_req_cleanup(request);
+    free(done);
+    deployment->copies--;
+    ask_review(deployment);
+}
+
+static void copy_binaries(chainsi_deployment *deployment)
+{
+    if (!chainsi_make_folders(deployment->directory)) {
+        fail(deployment, NULL, "cannot make the folder of its programs", strerror(errno));
+        return;
+    }
+    for (size_t i = 0; i < deployment->options.deploy->services.count; i++) {
+        chainsi_api_service *service = &deployment->options.deploy->services.items[i];
+        const char *from = service->binary;
+        service->binary = chainsi_arena_printf(&deployment->arena, "%s/%s", deployment->directory,
+                                               service->c_name);
+        copy *started = chainsi_make(sizeof *started);
+        started->deployment = deployment;
+        started->chainlet = &deployment->chainlets[i];
+        deployment->copies++;
+        int error = uv_fs_copyfile(deployment->options.supervisor->loop, &started->request, from,
+                                   service->binary, UV_FS_COPYFILE_FICLONE, on_copied);
+        if (error) {
+            deployment->copies--;
+            free(started);
+            fail(deployment, service->name, "cannot copy its program", uv_strerror(error));
+            return;
+        }
+    }
+}
+
+chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *options)
+{
+    chainsi_deployment *deployment = chainsi_make(sizeof *deployment);
+    chainsi_arena *arena = &deployment->arena;
+    const char *chain = options->deploy->chain;
+    deployment->options = *options;
+    deployment->options.deploy = copy_deploy(arena, options->deploy);
+    deployment->options.home = chainsi_arena_strdup(arena, options->home);
+    deployment->review = chainsi_timer_new(options->supervisor->loop, deployment);
+    deployment->directory = chainsi_arena_printf(arena, "%s/chains/%s/%lld", options->home, chain,
+                                                 (long long)options->version);
+    deployment->run_directory = chainsi_arena_printf(arena, "%s/run/%s/%lld", options->home, chain,
+                                                     (long long)options->version);
+    size_t count = options->deploy->services.count;
+    deployment->chainlets = chainsi_arena_array(arena, count, sizeof *deployment->chainlets);
+    for (size_t i = 0; i < count; i++) {
+        const chainsi_api_service *service = &deployment->options.deploy->services.items[i];
+        deployment->chainlets[i] = (chainsi_chainlet){
+            .deployment = deployment,
+            .service = service,
+            .label = chainsi_arena_printf(arena, "%s/%s", chain, service->name),
+            .calls_path = chainsi_arena_printf(arena, "%s/%s.calls", deployment->run_directory,
+                                               service->c_name),
+            .calls_fd = -1,
+            .replicas =
+                chainsi_arena_array(arena, (size_t)service->replicas, sizeof(chainsi_replica *)),
+            .log = options->find_log(options->user, service->name),
+        };
+        if (!strcmp(service->name, options->deploy->entrypoint))
+            deployment->entrypoint = i;
+    }
+    for (size_t i = 0; i < count; i++)
+        deployment->chainlets[i].environment =
+            make_environment(deployment, deployment->chainlets[i].service);
+    if (options->restored)
+        start_all(deployment);
+    else
+        copy_binaries(deployment);
+    return deployment;
+}
+
+/* Looking. */
+
+chainsi_chainlet *chainsi_deployment_find(chainsi_deployment *deployment, const char *name)
+{
+    if (!name)
+        return &deployment->chainlets[deployment->entrypoint];
+    for (size_t i = 0; i < deployment->options.deploy->services.count; i++)
+        if (!strcmp(deployment->chainlets[i].service->name, name))
+            return &deployment->chainlets[i];
+    return NULL;
+}
+
+chainsi_replica *chainsi_chainlet_ready(const chainsi_chainlet *chainlet)
+{
+    for (int32_t i = 0; i < chainlet->service->replicas; i++)
+        if (chainlet->replicas[i] && chainlet->replicas[i]->state == CHAINSI_REPLICA_READY)
+            return chainlet->replicas[i];
+    return NULL;
+}
+
+chainsi_replica_state chainsi_chainlet_state(const chainsi_chainlet *chainlet)
+{
+    static const chainsi_replica_state order[] = {
+        CHAINSI_REPLICA_READY,    CHAINSI_REPLICA_STARTING, CHAINSI_REPLICA_BACKING_OFF,
+        CHAINSI_REPLICA_DRAINING, CHAINSI_REPLICA_FAILED,
+    };
+    for (size_t o = 0; o < sizeof order / sizeof *order; o++)
+        for (int32_t i = 0; i < chainlet->service->replicas; i++)
+            if (chainlet->replicas[i] && chainlet->replicas[i]->state == order[o])
+                return order[o];
+    return CHAINSI_REPLICA_STOPPED;
+}
+
+/* Whether nothing of it runs, and nothing will. */
+static bool has_ended(const chainsi_chainlet *chainlet)
+{
+    for (int32_t i = 0; i < chainlet->service->replicas; i++) {
+        const chainsi_replica *replica = chainlet->replicas[i];
+        if (replica && replica->state != CHAINSI_REPLICA_STOPPED &&
+            (replica->state != CHAINSI_REPLICA_FAILED || !chainlet->stop_asked))
+            return false;
+    }
+    return true;
+}
+
+/* Stopping. */
+
+/* A call that still waits in the queue of a Chainlet that is being stopped is closed unread, which
+ * tells its caller for certain that it wasn't started: the front door then sends it to the version
+ * that has taken over. */
+static void on_waiting_call(uv_poll_t *poll, int status, int events)
+{
+    (void)events;
+    chainsi_chainlet *chainlet = poll->data;
+    if (!chainlet || status < 0)
+        return;
+    int fd = accept4(chainlet->calls_fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+}
+
+static void sweep(chainsi_chainlet *chainlet)
+{
+    if (chainlet->calls_fd < 0)
+        return;
+    uv_poll_t *poll = chainsi_make(sizeof *poll);
+    if (uv_poll_init(chainlet->deployment->options.supervisor->loop, poll, chainlet->calls_fd)) {
+        free(poll);
+        return;
+    }
+    poll->data = chainlet;
+    chainlet->sweeper = poll;
+    uv_poll_start(poll, UV_READABLE, on_waiting_call);
+}
+
+static bool calls(const chainsi_chainlet *caller, const chainsi_chainlet *callee)
+{
+    for (size_t i = 0; i < caller->service->dependencies.count; i++)
+        if (!strcmp(caller->service->dependencies.items[i], callee->service->name))
+            return true;
+    return false;
+}
+
+static void stop_chainlet(chainsi_chainlet *chainlet)
+{
+    chainlet->stop_asked = true;
+    sweep(chainlet);
+    /* What made a deployment fail keeps its state, to be looked at. */
+    for (int32_t i = 0; i < chainlet->service->replicas; i++)
+        if (chainlet->replicas[i] && (chainlet->replicas[i]->state != CHAINSI_REPLICA_FAILED ||
+                                      !chainlet->deployment->failure[0]))
+            chainsi_replica_stop(chainlet->replicas[i]);
+}
+
+static void review_stop(chainsi_deployment *deployment)
+{
+    size_t count = deployment->options.deploy->services.count, ended = 0;
+    for (size_t i = 0; i < count; i++) {
+        chainsi_chainlet *chainlet = &deployment->chainlets[i];
+        bool called = false;
+        for (size_t k = 0; k < count && !called; k++)
+            called =
+                calls(&deployment->chainlets[k], chainlet) && !has_ended(&deployment->chainlets[k]);
+        if (!called && !chainlet->stop_asked)
+            stop_chainlet(chainlet);
+        ended += chainlet->stop_asked && has_ended(chainlet);
+    }
+    if (ended == count && !deployment->copies)
+        set_state(deployment, CHAINSI_DEPLOYMENT_STOPPED);
+}
+
+static void review_start(chainsi_deployment *deployment)
+{
+    size_t count = deployment->options.deploy->services.count;
+    bool ready = true;
+    for (size_t i = 0; i < count; i++) {
+        chainsi_chainlet *chainlet = &deployment->chainlets[i];
+        for (int32_t r = 0; r < chainlet->service->replicas; r++) {
+            const chainsi_replica *replica = chainlet->replicas[r];
+            if (replica->state == CHAINSI_REPLICA_FAILED) {
+                fail(deployment, chainlet->service->name, "it does not start", replica->last_end);
+                return;
+            }
+            ready = ready && replica->state == CHAINSI_REPLICA_READY;
+        }
+    }
+    if (!ready)
+        return;
+    for (size_t i = 0; i < count; i++)
+        for (int32_t r = 0; r < deployment->chainlets[i].service->replicas; r++)
+            chainsi_replica_set_policy(deployment->chainlets[i].replicas[r],
+                                       &chainsi_backoff_running);
+    set_state(deployment, CHAINSI_DEPLOYMENT_RUNNING);
+}
+
+static void review(chainsi_deployment *deployment)
+{
+    switch (deployment->state) {
+    case CHAINSI_DEPLOYMENT_COPYING:
+        if (!deployment->copies && !deployment->stop_asked)
+            start_all(deployment);
+        break;
+    case CHAINSI_DEPLOYMENT_STARTING:
+        review_start(deployment);
+        break;
+    case CHAINSI_DEPLOYMENT_STOPPING:
+        review_stop(deployment);
+        break;
+    case CHAINSI_DEPLOYMENT_RUNNING:
+    case CHAINSI_DEPLOYMENT_STOPPED:
+        break;
+    }
+}
+
+void chainsi_deployment_stop(chainsi_deployment *deployment)
+{
+    if (deployment->stop_asked)
+        return;
+    deployment->stop_asked = true;
+    set_state(deployment, CHAINSI_DEPLOYMENT_STOPPING);
+    ask_review(deployment);
+}
+
+void chainsi_deployment_kill(chainsi_deployment *deployment)
+{
+    for (size_t i = 0; i < deployment->options.deploy->services.count; i++)
+        for (int32_t r = 0; r < deployment->chainlets[i].service->replicas; r++)
+            if (deployment->chainlets[i].replicas[r])
+                chainsi_replica_kill(deployment->chainlets[i].replicas[r]);
+}
+
+void chainsi_deployment_free(chainsi_deployment *deployment, bool remove)
+{
+    if (!deployment)
+        return;
+    assert(deployment->state == CHAINSI_DEPLOYMENT_STOPPED);
+    for (size_t i = 0; i < deployment->options.deploy->services.count; i++) {
+        chainsi_chainlet *chainlet = &deployment->chainlets[i];
+        for (int32_t r = 0; r < chainlet->service->replicas; r++)
+            chainsi_replica_free(chainlet->replicas[r]);
+        chainsi_handle_close(chainlet->sweeper);
+        chainsi_upstream_free(chainlet->calls);
+        if (chainlet->calls_fd >= 0)
+            close(chainlet->calls_fd);
+    }
+    if (!chainsi_remove_tree(deployment->run_directory))
+        chainsi_say("cannot remove %s: %s", deployment->run_directory, strerror(errno));
+    if (remove && !chainsi_remove_tree(deployment->directory))
+        chainsi_say("cannot remove %s: %s", deployment->directory, strerror(errno));
+    chainsi_handle_close(deployment->review);
+    chainsi_arena_done(&deployment->arena);
+    free(deployment);
+}

@@ -1,0 +1,92 @@
+/* One version of a chain: its binaries, sockets and processes.
+ *
+ *   COPYING ---> STARTING ---> RUNNING ---> STOPPING ---> STOPPED
+ *      \            \ a Chainlet failed, stop()  ^
+ *       \____________\__________________________/
+ *
+ * RUNNING: every Chainlet has been ready once; from then on what dies is started again. (What a
+ * daemon takes up again after its own restart is RUNNING from the beginning: calls wait in the
+ * sockets.) STOPPING goes from the entrypoint inwards: a Chainlet is stopped when those that call it
+ * have ended, so that running calls find what they need. Belongs to the thread of the loop. */
+#ifndef CHAINSI_CONTROL_DEPLOYMENT_H
+#define CHAINSI_CONTROL_DEPLOYMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "control/api.h"
+#include "control/replica.h"
+#include "control/upstream.h"
+
+typedef enum chainsi_deployment_state {
+    CHAINSI_DEPLOYMENT_COPYING,
+    CHAINSI_DEPLOYMENT_STARTING,
+    CHAINSI_DEPLOYMENT_RUNNING,
+    CHAINSI_DEPLOYMENT_STOPPING,
+    CHAINSI_DEPLOYMENT_STOPPED,
+} chainsi_deployment_state;
+
+typedef struct chainsi_deployment chainsi_deployment;
+
+/* A Chainlet of a deployment. Read-only for others. */
+typedef struct chainsi_chainlet {
+    chainsi_deployment *deployment;
+    const chainsi_api_service *service; /* of the deployment's arena; binary is the copy */
+    const char *label, *calls_path;
+    const char **environment;
+    int calls_fd;               /* owned; listening; -1: not made yet */
+    chainsi_upstream *calls;    /* owned; for the front door */
+    chainsi_replica **replicas; /* owned; service->replicas of them, NULL before they are made */
+    chainsi_log *log;           /* not owned */
+    bool stop_asked;
+    uv_poll_t *sweeper; /* owned; sends waiting calls away while it is stopped; else NULL */
+} chainsi_chainlet;
+
+typedef struct chainsi_deployment_options {
+    chainsi_supervisor *supervisor;
+    const char *home;
+    int64_t version;
+    const chainsi_api_deploy *deploy; /* copied */
+    bool restored;                    /* the binaries are where they belong, and it ran before */
+    /* The log of a Chainlet by its name on the wire; it must outlive the deployment. */
+    chainsi_log *(*find_log)(void *user, const char *name);
+    /* Something changed. Called from within changes: must not stop or free anything, but look again
+     * later. */
+    void (*on_change)(void *user);
+    void *user;
+} chainsi_deployment_options;
+
+/* Read-only for others. */
+struct chainsi_deployment {
+    chainsi_deployment_options options; /* deploy: the copy */
+    chainsi_arena arena;
+    chainsi_deployment_state state;
+    const char *directory, *run_directory;
+    chainsi_chainlet *chainlets; /* deploy->services.count of them */
+    size_t entrypoint;           /* its index */
+    const char *failed_chainlet; /* name; NULL: none */
+    char failure[256];           /* why it failed; "" if it didn't */
+    size_t copies;               /* in progress */
+    bool stop_asked;
+    uv_timer_t *review; /* owned */
+};
+
+/* Begins at once. Never NULL: failures are told by state and failure. */
+chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *options);
+/* Leads to STOPPED, now or later. */
+void chainsi_deployment_stop(chainsi_deployment *deployment);
+/* Kills all processes. */
+void chainsi_deployment_kill(chainsi_deployment *deployment);
+/* Frees it; it must be STOPPED. remove: its binaries and sockets go, too. NULL is allowed. */
+void chainsi_deployment_free(chainsi_deployment *deployment, bool remove);
+
+/* The Chainlet of that name on the wire; NULL name: the entrypoint. NULL if there is none. */
+chainsi_chainlet *chainsi_deployment_find(chainsi_deployment *deployment, const char *name);
+/* The state of the replica that is best off: ready, then starting, backing_off, draining, failed,
+ * stopped. */
+chainsi_replica_state chainsi_chainlet_state(const chainsi_chainlet *chainlet);
+/* A replica that is ready; NULL if none is. */
+chainsi_replica *chainsi_chainlet_ready(const chainsi_chainlet *chainlet);
+
+#endif

@@ -1,0 +1,110 @@
+/* One process of a Chainlet: started, watched until it is ready, started again when it dies,
+ * stopped.
+ *
+ *                 start                      /readyz says 200
+ *   STOPPED ---------------> STARTING -----------------------------> READY
+ *      ^                     ^   |  \                               /  |
+ *      |      the delay over |   |   \ dies, or not ready in time  /   | dies
+ *      |                     |   |    v                           /    |
+ *      |<-- stop -- BACKING_OFF <-+---+--------------------------+-----+
+ *      |                     ^   |    | too many deaths in a row |
+ *      |      tried again    |   |    v                          |
+ *      |<-- stop ----------- FAILED <-+                          |
+ *      |                         |stop                           |stop
+ *      |     it has ended        v                               v
+ *      +--------------------- DRAINING <-------------------------+
+ *
+ * *Up* and *ready* are different things: a process that is up but not ready gets no signal that
+ * calls may go there, they wait in the socket's queue. Belongs to the thread of the loop, which must
+ * be the process's first (chainsi_process_run). */
+#ifndef CHAINSI_CONTROL_REPLICA_H
+#define CHAINSI_CONTROL_REPLICA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include <uv.h>
+
+#include "control/backoff.h"
+#include "control/log.h"
+#include "control/upstream.h"
+
+typedef enum chainsi_replica_state {
+    CHAINSI_REPLICA_STOPPED,
+    CHAINSI_REPLICA_STARTING,
+    CHAINSI_REPLICA_READY,
+    CHAINSI_REPLICA_DRAINING,
+    CHAINSI_REPLICA_BACKING_OFF,
+    CHAINSI_REPLICA_FAILED,
+} chainsi_replica_state;
+
+/* "stopped", "starting", ... A constant. */
+const char *chainsi_replica_state_name(chainsi_replica_state state);
+
+/* All replicas of a daemon, so that the one that has died can be found. */
+typedef struct chainsi_supervisor {
+    uv_loop_t *loop; /* not owned */
+    struct chainsi_replica *replicas;
+} chainsi_supervisor;
+
+/* What a replica is made of. Texts must live as long as the replica. */
+typedef struct chainsi_replica_options {
+    chainsi_supervisor *supervisor;
+    const char *label; /* for messages: "chain/chainlet" */
+    const char *program, *directory;
+    const char *const *environment; /* as of chainsi_process_start */
+    int calls_fd;                   /* the Chainlet's listening socket; not owned */
+    const char *probes_path;        /* where its own second socket is made */
+    chainsi_log *log;               /* not owned */
+    double start_timeout_s, drain_timeout_s;
+    const chainsi_backoff_policy *policy;
+    /* It came into another state. Must not free it. */
+    void (*on_state)(void *user);
+    void *user;
+} chainsi_replica_options;
+
+/* Read-only for others. */
+typedef struct chainsi_replica {
+    chainsi_replica_options options;
+    chainsi_replica_state state;
+    char since[CHAINSI_TIME_TEXT]; /* when it came into its state */
+    pid_t pid;                     /* 0: no process */
+    uint64_t starts;
+    chainsi_backoff backoff;
+    char last_end[96];        /* how it ended last, or why it couldn't be started; "" */
+    chainsi_upstream *probes; /* owned */
+
+    int probes_fd;                /* owned; listening */
+    int64_t started_ns, ready_ns; /* of this process; ready_ns -1: not yet */
+    unsigned probe_delay_ms;
+    chainsi_upstream_call *probe; /* in flight; NULL */
+    uv_timer_t *timer;            /* owned; the next probe, the next start, or the kill */
+    uv_pipe_t *output;            /* owned; NULL without a process */
+    chainsi_log_source source;
+    struct chainsi_replica *previous, *next; /* in the supervisor's list */
+} chainsi_replica;
+
+/* A stopped replica. NULL with a reason if its socket can't be made. */
+chainsi_replica *chainsi_replica_new(const chainsi_replica_options *options, char *why,
+                                     size_t why_size);
+/* Frees it; it must have no process (STOPPED, BACKING_OFF or FAILED). NULL is allowed. */
+void chainsi_replica_free(chainsi_replica *replica);
+
+/* From STOPPED. */
+void chainsi_replica_start(chainsi_replica *replica);
+/* Ends the process, if there is one, after its running calls, at the latest after drain_timeout_s;
+ * STOPPED follows now or later. In any state. */
+void chainsi_replica_stop(chainsi_replica *replica);
+/* Kills the process. */
+void chainsi_replica_kill(chainsi_replica *replica);
+/* From now on, deaths are judged so. */
+void chainsi_replica_set_policy(chainsi_replica *replica, const chainsi_backoff_policy *policy);
+
+/* To be called on SIGCHLD. */
+void chainsi_supervisor_reap(chainsi_supervisor *supervisor);
+
+/* A line of the daemon's own, with the time, on stderr. */
+void chainsi_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+#endif
