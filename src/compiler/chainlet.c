@@ -101,10 +101,10 @@ void chainsi_chainlets_collect(chainsi_reader *reader)
         else if (chainsi_annotation_has_own(reader, item->cursor, "external"))
             add_chainlet(reader, item, true);
     }
-    for (size_t i = 0; i < reader->error_count; i++) { /* said above, of the name */
+    for (size_t i = 0; i < reader->error_count; i++) { /* we say it, of the name */
         chainsi_clang_error *error = &reader->errors[i];
         if (!strncmp(error->message, "redefinition of '", 17) &&
-            strstr(error->message, "_config_'"))
+            (strstr(error->message, "_config_'") || strstr(error->message, "_depends_'")))
             error->explained = true;
     }
     for (size_t i = 0; i < reader->depends_count; i++)

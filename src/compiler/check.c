@@ -56,6 +56,10 @@ static void check_names(chainsi_reader *reader)
     for (size_t i = 0; i < reader->reading_count; i++) {
         const chainsi_model_chainlet *chainlet = reader->readings[i].chainlet;
         check_taken(reader, "Chainlet", chainlet->c_name, chainlet->position);
+        if (!strncmp(chainlet->c_name, "chains_", 7) || !strncmp(chainlet->c_name, "chainsi_", 8))
+            CHAINSI_ERROR(reader, chainlet->position, "leave the prefix out",
+                          "the name of the Chainlet '%s' begins as the library's own names do",
+                          chainlet->c_name);
         check_fields(reader, "parameter", chainlet->inputs, chainlet->input_count);
         check_fields(reader, "parameter", chainlet->outputs, chainlet->output_count);
     }
@@ -194,12 +198,42 @@ static void read_depends(chainsi_reader *reader)
                 chainsi_config_depends(reader, caller, own[k].chainlet, &own[k].options);
         caller->dependencies = own;
     }
-    for (size_t i = 0; i < reader->depends_count; i++)
+    for (size_t i = 0; i < reader->depends_count; i++) {
         check_depends(reader, &reader->depends[i]);
+        for (size_t k = 0; k < i; k++) {
+            if (strcmp(reader->depends[k].name, reader->depends[i].name) != 0)
+                continue;
+            chainsi_position first = chainsi_parse_position(reader, reader->depends[k].cursor);
+            chainsi_position again = chainsi_parse_position(reader, reader->depends[i].cursor);
+            again.length = (int)strlen("CHAINS_DEPENDS");
+            CHAINSI_ERROR(reader, again,
+                          CHAINSI_TEXT(reader, "write all options in one; the other is in %s:%d",
+                                       first.file, first.line),
+                          "the options of these calls are given twice");
+        }
+    }
+}
+
+/* --- batches */
+
+static void check_batches(chainsi_reader *reader)
+{
+    for (size_t i = 0; i < reader->reading_count; i++) {
+        const chainsi_model_chainlet *chainlet = reader->readings[i].chainlet;
+        if (!reader->readings[i].duplicate && chainlet->config.batch.max_size > 1 &&
+            !chainlet->batch.position.file && chainlet->run.position.file)
+            CHAINSI_ERROR(reader, chainlet->position,
+                          CHAINSI_TEXT(reader, "declare '%s_run_batch', which runs several calls at "
+                                               "once, or leave .batch out",
+                                       chainlet->c_name),
+                          "'%s' has .batch.max_size %d, but no '%s_run_batch'", chainlet->c_name,
+                          chainlet->config.batch.max_size, chainlet->c_name);
+    }
 }
 
 void chainsi_check_chain(chainsi_reader *reader)
 {
+    check_batches(reader);
     read_depends(reader);
     check_names(reader);
     find_entrypoint(reader);

@@ -424,7 +424,8 @@ void chainsi_check_external(chainsi_reader *reader, chainsi_model_chainlet *chai
     check_number(checker, "." #member, offsetof(chains_depends_config, member),                    \
                  (double)options->member, (least), (minus_one))
 
-void chainsi_check_depends(chainsi_reader *reader, const chains_depends_config *options,
+void chainsi_check_depends(chainsi_reader *reader, const chainsi_model_chainlet *callee,
+                           const chains_depends_config *options,
                            const chainsi_config_options *read)
 {
     config_checker own = { reader, read, (const char *)options };
@@ -438,7 +439,13 @@ void chainsi_check_depends(chainsi_reader *reader, const chains_depends_config *
         fail(checker, PLACE(checker, chains_depends_config, hedge_ms),
              "write .idempotent = true, too, if running the call twice does no harm",
              ".hedge_ms sends a second attempt, which needs .idempotent");
-    if (options->colocate && options->near)
+    if (options->colocate && callee->external)
+        fail(checker, PLACE(checker, chains_depends_config, colocate), "leave .colocate out",
+             ".colocate of a CHAINLET_EXTERNAL: it runs elsewhere");
+    if (options->near && callee->external)
+        fail(checker, PLACE(checker, chains_depends_config, near), "leave .near out",
+             ".near of a CHAINLET_EXTERNAL: it runs elsewhere");
+    if (options->colocate && options->near && !callee->external)
         fail(checker, PLACE(checker, chains_depends_config, near), "leave .near out",
              ".colocate puts it in the caller's own process, so .near says nothing");
 }

@@ -403,7 +403,7 @@ bool chainsi_config_depends(chainsi_reader *reader, const chainsi_model_chainlet
         read.fallback.length = (int)strlen("CHAINS_DEPENDS");
         chainsi_config_evaluate(reader, reader->depends[i].cursor, "CHAINS_DEPENDS", options,
                                 sizeof *options, &read);
-        chainsi_check_depends(reader, options, &read);
+        chainsi_check_depends(reader, callee, options, &read);
         return true;
     }
     return false;

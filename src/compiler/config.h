@@ -30,7 +30,8 @@ void chainsi_check_config(chainsi_reader *reader, chainsi_model_chainlet *chainl
                           const chainsi_config_options *read);
 void chainsi_check_external(chainsi_reader *reader, chainsi_model_chainlet *chainlet,
                             const chainsi_config_options *read);
-void chainsi_check_depends(chainsi_reader *reader, const chains_depends_config *options,
+void chainsi_check_depends(chainsi_reader *reader, const chainsi_model_chainlet *callee,
+                           const chains_depends_config *options,
                            const chainsi_config_options *read);
 
 /* Bytes of a Kubernetes quantity ("512Mi", "4Gi", "2G", "1.5Gi"). False if it is none, or not a

@@ -388,7 +388,7 @@ static void test_options(void **state)
         "\"2\", .name = \"B\" }}, .secrets = { \"key\" }, .image.base = \"debian\", .libs = { "
         "\"-lm\", \"-lz\" }, .assets = {{ .url = \"https://h/f\", .path = \"f\", .sha256 = "
         "\"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef\" }},"
-        ".batch = { 8, 500 }, .max_body = -1, .autoscaling.target_utilization = 0.5, .gpu = "
+        ".autoscaling = { 1, 5 }, .max_body = -1, .autoscaling.target_utilization = 0.5, .gpu = "
         "\"any:2\"",
         "");
     const chainsi_model_chainlet *x = read_folder(fixture, true)->chainlets[0];
@@ -402,8 +402,8 @@ static void test_options(void **state)
     assert_string_equal(x->config.image.base, "debian");
     assert_string_equal(x->config.libs[1], "-lz");
     assert_string_equal(x->config.assets[0].path, "f");
-    assert_int_equal(x->config.batch.max_size, 8);
-    assert_int_equal(x->config.batch.max_wait_us, 500);
+    assert_int_equal(x->config.autoscaling.min_replicas, 1);
+    assert_int_equal(x->config.autoscaling.max_replicas, 5);
     assert_int_equal(x->config.max_body, -1);
     assert_true(x->config.autoscaling.target_utilization == 0.5);
     assert_string_equal(x->gpu_kind, "any");

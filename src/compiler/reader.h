@@ -94,7 +94,7 @@ typedef struct chainsi_reader {
 
     chainsi_reading *readings;
     size_t reading_count, reading_capacity;
-    struct chainsi_known_type *types; /* types.c's */
+    struct chainsi_known_type *types; /* types.h */
     size_t type_count, type_capacity;
     chainsi_pending *pending;
     size_t pending_count, pending_capacity;
