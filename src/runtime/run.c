@@ -1,17 +1,16 @@
 /* main() of a local run: one call of the entrypoint, from JSON to JSON. */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/buffer.h"
 #include "runtime/answer.h"
 #include "runtime/error.h"
 #include "runtime/glue.h"
 #include "runtime/graph.h"
+#include "runtime/input.h"
 #include "runtime/process.h"
 #include "schema/json.h"
 
@@ -50,27 +49,6 @@ static bool read_options(int argc, char **argv, run_options *options)
     return true;
 }
 
-static bool read_input(const char *input, chainsi_buffer *text)
-{
-    if (input[0] != '@' && strcmp(input, "-") != 0) {
-        chainsi_buffer_add_text(text, input);
-        return true;
-    }
-    int fd = input[0] == '@' ? open(input + 1, O_RDONLY | O_CLOEXEC) : STDIN_FILENO;
-    if (fd < 0)
-        return false;
-    ssize_t got;
-    while ((got = read(fd, chainsi_buffer_reserve(text, 65536), 65536)) > 0 ||
-           (got < 0 && errno == EINTR))
-        if (got > 0)
-            text->size += (size_t)got;
-    int failure = errno;
-    if (fd != STDIN_FILENO)
-        close(fd);
-    errno = failure;
-    return got == 0;
-}
-
 static int print_error(const chains_ctx *ctx, bool json)
 {
     const chains_error *error = chains_last_error(ctx);
@@ -81,17 +59,7 @@ static int print_error(const chains_ctx *ctx, bool json)
         chainsi_buffer_done(&text);
         return 1;
     }
-    fprintf(stderr, "error: %s: %s\n", chains_status_name(error->status), error->message);
-    for (size_t i = 0; i < error->trace_count; i++) {
-        const chains_trace_entry *hop = &error->trace[i];
-        fprintf(stderr, "  %s%s%s", hop->chainlet, *hop->chainlet && *hop->function ? ": " : "",
-                hop->function);
-        if (*hop->file)
-            fprintf(stderr, " (%s:%d)", hop->file, hop->line);
-        if (*hop->message && strcmp(hop->message, error->message) != 0)
-            fprintf(stderr, ": %s", hop->message);
-        fputc('\n', stderr);
-    }
+    chainsi_error_print(error, stderr);
     return 1;
 }
 
@@ -133,7 +101,7 @@ int chainsi_run_main(const chainsi_node *entrypoint, int argc, char **argv)
     if (!read_options(argc, argv, &options))
         return say_usage(stderr, 2);
     chainsi_buffer text = { 0 };
-    if (!read_input(options.input, &text)) {
+    if (!chainsi_input_read(options.input, &text)) {
         fprintf(stderr, "%s: %s\n", options.input, strerror(errno));
         chainsi_buffer_done(&text);
         return 2;

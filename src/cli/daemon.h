@@ -1,0 +1,43 @@
+/* Talking to the daemon of CHAINS_HOME: finding it, starting it, asking it. */
+#ifndef CHAINSI_CLI_DAEMON_H
+#define CHAINSI_CLI_DAEMON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/buffer.h"
+
+typedef struct chainsi_daemon {
+    char *home; /* owned; CHAINS_HOME */
+    char address[128];
+    struct chainsi_client *client; /* owned */
+    chainsi_arena arena;           /* of the answers */
+} chainsi_daemon;
+
+/* What it answered; lives as long as the daemon struct. */
+typedef struct chainsi_daemon_answer {
+    int status; /* HTTP's */
+    const char *body; /* with a NUL behind it */
+    size_t size;
+    bool msgpack;
+} chainsi_daemon_answer;
+
+/* Finds the running daemon. False when none runs: `say` tells whether that is said on stderr. chainsi_daemon_close must be called in any case. */
+bool chainsi_daemon_find(chainsi_daemon *daemon, bool say);
+/* The same, but starts one if none runs, in the background, and waits until it answers. port: 0 for any, -1 for the default. False, said on stderr,
+ * when it didn't come up. */
+bool chainsi_daemon_start(chainsi_daemon *daemon, int port);
+void chainsi_daemon_close(chainsi_daemon *daemon);
+
+/* One request. body: JSON; NULL for none. authorize: it changes something. timeout_ms: 0 for none; it travels with the request. False, said on
+ * stderr, when there was no answer. Blocks. */
+bool chainsi_daemon_ask(chainsi_daemon *daemon, const char *method, const char *path,
+                        const chainsi_buffer *body, bool authorize, double timeout_ms,
+                        chainsi_daemon_answer *answer);
+/* Says on stderr what an answer other than 2xx means: readable, or as it came. Returns CHAINSI_EXIT_FAILED. */
+int chainsi_daemon_fail(chainsi_daemon *daemon, const chainsi_daemon_answer *answer, bool json);
+/* Replaces this process by the daemon in the foreground; returns only if that fails, having said why. */
+int chainsi_daemon_become(int port);
+
+#endif
