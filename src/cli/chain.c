@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "schema/json.h"
+
 bool chainsi_chain_open(chainsi_chain *chain, const char *folder, const char *entrypoint,
                         bool needs_entrypoint)
 {
@@ -38,14 +40,5 @@ void chainsi_json_add_text(chainsi_buffer *out, const char *text)
         chainsi_buffer_add_text(out, "null");
         return;
     }
-    chainsi_buffer_add_byte(out, '"');
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            chainsi_buffer_printf(out, "\\%c", *text);
-        else if ((unsigned char)*text < 0x20)
-            chainsi_buffer_printf(out, "\\u%04x", (unsigned)*text);
-        else
-            chainsi_buffer_add_byte(out, (uint8_t)*text);
-    }
-    chainsi_buffer_add_byte(out, '"');
+    chainsi_json_write_string(out, text, strlen(text));
 }

@@ -1,5 +1,6 @@
 /* compile_commands.json beside the chain, so that clangd knows every file of the author's. */
 #include "compiler/build_state.h"
+#include "schema/json.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -8,16 +9,7 @@
 static const char *json_text(chainsi_arena *arena, const char *text)
 {
     chainsi_buffer out = { 0 };
-    chainsi_buffer_add_byte(&out, '"');
-    for (; *text; text++) {
-        if (*text == '"' || *text == '\\')
-            chainsi_buffer_add_byte(&out, '\\');
-        if ((unsigned char)*text < 0x20)
-            chainsi_buffer_printf(&out, "\\u%04x", *text);
-        else
-            chainsi_buffer_add_byte(&out, (uint8_t)*text);
-    }
-    chainsi_buffer_add_byte(&out, '"');
+    chainsi_json_write_string(&out, text, strlen(text));
     const char *copy = chainsi_arena_copy(arena, out.data, out.size);
     chainsi_buffer_done(&out);
     return copy;
