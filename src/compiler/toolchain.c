@@ -238,7 +238,7 @@ static const char *find_archive(const chainsi_libraries *libraries,
             dir = words[i] + 2;
         else
             continue;
-        if (shared && is_file(folder, dir, shared))
+        if (shared && !libraries->prefers_archives && is_file(folder, dir, shared))
             return NULL;
         if (is_file(folder, dir, archive))
             return chainsi_arena_printf(arena, "%s/%s", dir, archive);
@@ -254,7 +254,13 @@ void chainsi_libraries_add(chainsi_libraries *libraries, const chainsi_toolchain
     chainsi_arena arena = { 0 };
     const char *archive = NULL;
     size_t size = strlen(word);
-    if (!strncmp(word, "-l", 2)) {
+    if (!strcmp(word, "-Wl,-Bstatic") || !strcmp(word, "-Wl,-Bdynamic")) {
+        libraries->prefers_archives = word[6] == 's';
+        return;
+    }
+    if (!strcmp(word, "-Wl,--whole-archive") || !strcmp(word, "-Wl,--no-whole-archive")) {
+        archive = word;
+    } else if (!strncmp(word, "-l", 2)) {
         bool own = false;
         for (size_t i = 0; system[i]; i++)
             own = own || !strcmp(word + 2, system[i]);

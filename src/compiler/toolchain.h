@@ -3,6 +3,8 @@
 #ifndef CHAINSI_COMPILER_TOOLCHAIN_H
 #define CHAINSI_COMPILER_TOOLCHAIN_H
 
+#include <stdbool.h>
+
 #include "base/arena.h"
 #include "base/buffer.h"
 
@@ -33,12 +35,14 @@ chainsi_packages chainsi_toolchain_packages(const char *const *names, size_t lim
 
 /* The libraries of an author's linker words, apart. */
 typedef struct chainsi_libraries {
-    chainsi_buffer archives; /* paths of static archives, quoted for a shell, each before a space */
+    chainsi_buffer archives; /* paths of static archives, quoted for a shell, each behind a blank,
+                                and -Wl,--whole-archive where it was written between them */
     chainsi_buffer others;   /* all other words: shared libraries, folders, flags */
+    bool prefers_archives;   /* behind -Wl,-Bstatic */
 } chainsi_libraries;
 
 /* Takes one word (-lfoo, -L…, path, flag) to the side where it belongs: -lfoo is an archive if the
- * linker would find libfoo.a first, no libfoo.so. `-L` words must come before what they help find.
+ * linker would find libfoo.a first, no libfoo.so, or behind -Wl,-Bstatic. `-L` words must come before what they help find.
  * folder: what relative paths are relative to. */
 void chainsi_libraries_add(chainsi_libraries *libraries, const chainsi_toolchain *toolchain,
                            const char *folder, const char *word);

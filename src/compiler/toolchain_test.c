@@ -77,8 +77,21 @@ static void test_archives_are_told_from_shared_libraries(void **state)
     chainsi_toolchain toolchain = { .library_dirs = dirs, .library_dir_count = 1 };
     chainsi_libraries libraries = { 0 };
     const char *search = chainsi_arena_printf(&arena, "-L%s", folder);
-    const char *const words[] = { search,    "-lonly",     "-lboth", "-lshared",    "-lnowhere",
-                                  "own/x.a", "own/lib.so", "-lm",    "-l:libboth.a" };
+    const char *const words[] = { search,
+                                  "-lonly",
+                                  "-lboth",
+                                  "-lshared",
+                                  "-lnowhere",
+                                  "own/x.a",
+                                  "own/lib.so",
+                                  "-lm",
+                                  "-l:libboth.a",
+                                  "-Wl,-Bstatic",
+                                  "-lboth",
+                                  "-Wl,-Bdynamic",
+                                  "-Wl,--whole-archive",
+                                  "own/y.a",
+                                  "-Wl,--no-whole-archive" };
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         chainsi_libraries_add(&libraries, &toolchain, "/nowhere", words[i]);
     chainsi_buffer_add_byte(&libraries.archives, '\0');

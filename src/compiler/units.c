@@ -209,7 +209,12 @@ static void find_flags(chainsi_build *build, chainsi_unit *unit)
             break;
         }
     unit->archives = text_of(arena, &libraries.archives);
-    unit->archive_count = chainsi_shell_split(arena, unit->archives, &unit->archive_paths);
+    count = chainsi_shell_split(arena, unit->archives, &words);
+    const char **paths = chainsi_arena_array(arena, count + 1, sizeof *paths);
+    for (size_t i = 0; i < count; i++)
+        if (words[i][0] != '-')
+            paths[unit->archive_count++] = words[i];
+    unit->archive_paths = paths;
     unit->libs = text_of(arena, &libraries.others);
     chainsi_libraries_done(&libraries);
 }

@@ -2,13 +2,16 @@
  * functions that it calls.
  *
  * The generator writes, for a Chainlet `x`:
+ *   x.call.h    the structs of its inputs and outputs
  *   x.types.c   the type tables of its method, and `const chainsi_interface chains_x_interface`
- *   x.glue.c    thunks from tables to the author's functions (called chains_impl_x_new and so on
- * after linking), and `const chainsi_implementation chains_x_implementation` (x.guard.cc beside it
- * for C++ and CUDA: exceptions) x.stub.c    `x_run_remote` as callers see it: gathers its arguments
- * in the input struct and calls chainsi_call and for a program (a service, a local run, a test) one
- * main.c with its nodes: which implementations are in it, and where each dependency goes. What a
- * Chainlet sees as `phi_llm *` is a chainsi_callee, in every build but by hand.
+ *   x.glue.c    thunks from tables to the author's functions, and `const chainsi_implementation
+ *               chains_x_implementation` (x.guard.cc beside it for C++ and CUDA: exceptions). It is
+ *               linked with the author's objects by themselves; only that symbol stays visible.
+ *   x.stub.c    `x_run_remote` as callers see it: gathers its arguments in the input struct and
+ *               calls chainsi_call
+ * and for a program (a service, a local run, a test) one nodes.c with its nodes: which
+ * implementations are in it, and where each dependency goes. What a Chainlet sees as `phi_llm *` is
+ * a chainsi_callee, in every build but by hand.
  *
  * This header is installed for generated code only; it may change with any version. */
 #ifndef CHAINSI_RUNTIME_GLUE_H

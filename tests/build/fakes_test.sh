@@ -27,19 +27,19 @@ cat >tests/crash_test.c <<'END'
 #include <stdlib.h>
 int main(void) { abort(); }
 END
+cat >tests/unfinished_test.c <<'END'
+int main(void) { return missing; }
+END
+refuse 1 '1 passed, 3 failed' "$chains" test
+for line in 'pass  tests/good_test.c' 'FAIL  tests/bad_test.c: exit status 3' '      what went wrong' \
+    'FAIL  tests/crash_test.c: ended by Aborted' 'FAIL  tests/unfinished_test.c: not built' "tests/unfinished_test.c:1:25: error: 'missing' undeclared"; do
+    sed "s/[‘’]/'/g" "$scratch/output" | grep -q -F -e "$line" || fail "no '$line' in: $(cat "$scratch/output")"
+done
+refuse 0 '1 passed, 0 failed' "$chains" test tests/good_test.c
 cat >tests/endless_test.c <<'END'
 #include <unistd.h>
 int main(void) { for (;;) pause(); }
 END
-cat >tests/unfinished_test.c <<'END'
-int main(void) { return missing; }
-END
-refuse 1 '1 passed, 4 failed' "$chains" test --timeout 1
-for line in 'pass  tests/good_test.c' 'FAIL  tests/bad_test.c: exit status 3' '      what went wrong' \
-    'FAIL  tests/crash_test.c: ended by Aborted' 'FAIL  tests/endless_test.c: not done after 1 s' \
-    'FAIL  tests/unfinished_test.c: not built' "tests/unfinished_test.c:1:25: error: 'missing' undeclared"; do
-    sed "s/[‘’]/'/g" "$scratch/output" | grep -q -F -e "$line" || fail "no '$line' in: $(cat "$scratch/output")"
-done
-refuse 0 '1 passed, 0 failed' "$chains" test tests/good_test.c
+refuse 1 'FAIL  tests/endless_test.c: not done after 0.5 s' "$chains" test --timeout 0.5 tests/endless_test.c
 refuse 2 'takes seconds' "$chains" test --timeout -1
 finish
