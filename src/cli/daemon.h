@@ -17,10 +17,9 @@ typedef struct chainsi_daemon {
 
 /* What it answered; lives as long as the daemon struct. */
 typedef struct chainsi_daemon_answer {
-    int status; /* HTTP's */
+    int status;       /* HTTP's */
     const char *body; /* with a NUL behind it */
     size_t size;
-    bool msgpack;
 } chainsi_daemon_answer;
 
 /* Finds the running daemon. False when none runs: `say` tells whether that is said on stderr. chainsi_daemon_close must be called in any case. */

@@ -1,0 +1,99 @@
+/* `chains call`: one call of a deployed chain. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cli/daemon.h"
+#include "cli/options.h"
+#include "runtime/input.h"
+
+extern const chainsi_verb chainsi_verb_call;
+
+typedef struct request {
+    const char *input, *chainlet;
+    chainsi_words names;
+    double timeout_ms;
+    bool json;
+} request;
+
+/* A name goes into a path: only what needs no escaping there can be one. */
+static bool is_name(const char *text)
+{
+    return *text && !text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                       "0123456789._-")];
+}
+
+static int call_chain(chainsi_daemon *daemon, const request *r, const chainsi_buffer *input)
+{
+    char path[1024];
+    int size =
+        snprintf(path, sizeof path, "/chains/%s/production%s%s/run_remote", r->names.items[0],
+                 r->chainlet ? "/chainlets/" : "", r->chainlet ? r->chainlet : "");
+    if (size < 0 || (size_t)size >= sizeof path)
+        return chainsi_usage_error(&chainsi_verb_call, "that name is too long");
+    chainsi_daemon_answer answer;
+    if (!chainsi_daemon_ask(daemon, "POST", path, input, r->chainlet != NULL, r->timeout_ms,
+                            &answer))
+        return CHAINSI_EXIT_FAILED;
+    if (answer.status != 200)
+        return chainsi_daemon_fail(daemon, &answer, r->json);
+    bool good = fwrite(answer.body, 1, answer.size, stdout) == answer.size &&
+                putchar('\n') != EOF && fflush(stdout) == 0;
+    return good ? CHAINSI_EXIT_OK : CHAINSI_EXIT_FAILED;
+}
+
+static int read_and_call(const request *r)
+{
+    if (r->names.count != 1)
+        return chainsi_usage_error(&chainsi_verb_call, "it takes the name of a chain");
+    if (!is_name(r->names.items[0]) || (r->chainlet && !is_name(r->chainlet)))
+        return chainsi_usage_error(&chainsi_verb_call, "'%s' is no name of a chain or Chainlet",
+                                   is_name(r->names.items[0]) ? r->chainlet : r->names.items[0]);
+    chainsi_buffer input = { 0 };
+    if (!chainsi_input_read(r->input ? r->input : "{}", &input)) {
+        fprintf(stderr, "chains call: %s: %s\n", r->input, strerror(errno));
+        chainsi_buffer_done(&input);
+        return CHAINSI_EXIT_USAGE;
+    }
+    chainsi_daemon daemon;
+    int status = CHAINSI_EXIT_FAILED;
+    if (chainsi_daemon_find(&daemon, true))
+        status = call_chain(&daemon, r, &input);
+    chainsi_daemon_close(&daemon);
+    chainsi_buffer_done(&input);
+    return status;
+}
+
+static int call(int argc, char **argv)
+{
+    request r = { 0 };
+    const chainsi_option options[] = {
+        { "input", CHAINSI_OPTION_TEXT, &r.input },
+        { "chainlet", CHAINSI_OPTION_TEXT, &r.chainlet },
+        { "timeout", CHAINSI_OPTION_NUMBER, &r.timeout_ms },
+        { "json", CHAINSI_OPTION_FLAG, &r.json },
+        { NULL, CHAINSI_OPTION_END, NULL },
+    };
+    int status;
+    if (chainsi_options_read(&chainsi_verb_call, options, argc, argv, 1, &r.names, &status))
+        status = read_and_call(&r);
+    chainsi_words_done(&r.names);
+    return status;
+}
+
+const chainsi_verb chainsi_verb_call = {
+    .name = "call",
+    .usage = "NAME [--input JSON|@FILE|-] [--chainlet NAME] [--timeout MS] [--json]",
+    .summary = "Call a deployed chain.",
+    .help = "Calls the entrypoint of a chain that `chains deploy` has deployed, and prints the\n"
+            "answer's JSON. An error goes to stderr with its trace.\n"
+            "\n"
+            "  --input JSON       the arguments by name; @FILE reads a file, - stdin. Default: {}\n"
+            "  --chainlet NAME    one Chainlet of the chain instead of its entrypoint\n"
+            "  --timeout MS       give up after that many milliseconds, everywhere below, too\n"
+            "  --json             print an error as JSON\n"
+            "\n"
+            "Example:\n"
+            "  chains call hello --input '{\"words\": [\"moon\", \"sun\"]}'\n",
+    .run = call,
+};

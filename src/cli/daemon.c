@@ -1,0 +1,235 @@
+/* Talking to the daemon. Its address and token lie in CHAINS_HOME; its program lies beside this one. */
+#include "cli/daemon.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "cli/verb.h"
+#include "control/home.h"
+#include "rpc/client.h"
+#include "runtime/error.h"
+#include "runtime/input.h"
+
+enum {
+    START_LIMIT_MS = 10000, /* for a daemon to come up */
+    HEALTH_LIMIT_MS = 2000, /* for one to say that it is alive */
+    LOOK_EVERY_MS = 5,
+    MOST_LOG = 64 * 1024, /* of a failed daemon's log that is read */
+};
+
+static bool find_home(chainsi_daemon *daemon)
+{
+    char why[256];
+    *daemon = (chainsi_daemon){ .home = chainsi_home_find(why, sizeof why) };
+    if (!daemon->home)
+        fprintf(stderr, "chains: %s\n", why);
+    return daemon->home != NULL;
+}
+
+/* True if the address in CHAINS_HOME is that of a daemon that answers. */
+static bool connect_daemon(chainsi_daemon *daemon)
+{
+    char why[256];
+    if (!chainsi_home_owner(daemon->home) ||
+        !chainsi_home_read_address(daemon->home, daemon->address, sizeof daemon->address))
+        return false;
+    daemon->client = chainsi_client_new(daemon->address, why, sizeof why);
+    if (!daemon->client)
+        return false;
+    chainsi_client_request request = {
+        .method = "GET",
+        .path = "/healthz",
+        .deadline_ns = chainsi_deadline_after_ms(chainsi_now_ns(), HEALTH_LIMIT_MS),
+    };
+    chainsi_client_response response;
+    if (chainsi_client_exchange(daemon->client, &request, &daemon->arena, &response, why,
+                                sizeof why) == CHAINSI_EXCHANGE_ANSWERED)
+        return true;
+    chainsi_client_free(daemon->client);
+    daemon->client = NULL;
+    return false;
+}
+
+bool chainsi_daemon_find(chainsi_daemon *daemon, bool say)
+{
+    signal(SIGPIPE, SIG_IGN);
+    if (!find_home(daemon))
+        return false;
+    if (connect_daemon(daemon))
+        return true;
+    if (say)
+        fprintf(stderr,
+                "chains: no daemon runs for %s\n"
+                "  hint: `chains deploy` starts one; CHAINS_HOME says which folder is meant\n",
+                daemon->home);
+    return false;
+}
+
+/* The daemon's program: beside this one. The caller frees it. */
+static char *find_program(void)
+{
+    char own[4096];
+    ssize_t size = readlink("/proc/self/exe", own, sizeof own - 1);
+    if (size < 0)
+        return NULL;
+    own[size] = 0;
+    char *slash = strrchr(own, '/');
+    return slash ? chainsi_path("%.*s/chainsd", (int)(slash - own), own) : NULL;
+}
+
+static void exec_daemon(int port)
+{
+    char *program = find_program();
+    char number[16];
+    snprintf(number, sizeof number, "%d", port);
+    if (!program) {
+        errno = ENOENT;
+    } else if (port >= 0) {
+        execl(program, program, "--port", number, (char *)NULL);
+    } else {
+        execl(program, program, (char *)NULL);
+    }
+    fprintf(stderr, "chains: can't start %s: %s\n", program ? program : "chainsd", strerror(errno));
+    free(program);
+}
+
+int chainsi_daemon_become(int port)
+{
+    exec_daemon(port);
+    return CHAINSI_EXIT_FAILED;
+}
+
+/* Shows what a daemon said that ended at once. */
+static void show_log(const char *path, off_t from)
+{
+    size_t size;
+    char *text = chainsi_read_file(path, MOST_LOG, &size);
+    if (text && (size_t)from < size)
+        fwrite(text + from, 1, size - (size_t)from, stderr);
+    else
+        fprintf(stderr, "chains: the daemon ended at once; its log is %s\n", path);
+    free(text);
+}
+
+bool chainsi_daemon_start(chainsi_daemon *daemon, int port)
+{
+    if (chainsi_daemon_find(daemon, false))
+        return true;
+    char why[256];
+    if (!daemon->home || !chainsi_home_make(daemon->home, why, sizeof why)) {
+        if (daemon->home)
+            fprintf(stderr, "chains: %s\n", why);
+        return false;
+    }
+    char *log = chainsi_path("%s/chainsd.log", daemon->home);
+    int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        fprintf(stderr, "chains: %s: %s\n", log, strerror(errno));
+        free(log);
+        return false;
+    }
+    off_t from = lseek(fd, 0, SEEK_END);
+    pid_t child = fork();
+    if (child == 0) {
+        /* Its own session: what ends this terminal's programs doesn't end the daemon. */
+        setsid();
+        int null = open("/dev/null", O_RDONLY);
+        dup2(null, STDIN_FILENO);
+        dup2(fd, STDOUT_FILENO);
+        dup2(fd, STDERR_FILENO);
+        if (chdir("/") == 0)
+            exec_daemon(port);
+        _exit(127);
+    }
+    close(fd);
+    bool up = false;
+    int64_t until = chainsi_deadline_after_ms(chainsi_now_ns(), START_LIMIT_MS);
+    while (child > 0 && !(up = connect_daemon(daemon))) {
+        if (waitpid(child, NULL, WNOHANG) == child) {
+            /* Perhaps because another one was faster. */
+            up = connect_daemon(daemon);
+            break;
+        }
+        if (chainsi_now_ns() > until)
+            break;
+        nanosleep(&(struct timespec){ .tv_nsec = LOOK_EVERY_MS * CHAINSI_NS_PER_MS }, NULL);
+    }
+    if (!up)
+        show_log(log, from);
+    free(log);
+    return up;
+}
+
+void chainsi_daemon_close(chainsi_daemon *daemon)
+{
+    chainsi_client_free(daemon->client);
+    chainsi_arena_done(&daemon->arena);
+    free(daemon->home);
+}
+
+bool chainsi_daemon_ask(chainsi_daemon *daemon, const char *method, const char *path,
+                        const chainsi_buffer *body, bool authorize, double timeout_ms,
+                        chainsi_daemon_answer *answer)
+{
+    enum { GRACE_MS = 500 }; /* for the daemon to say itself that time ran out */
+    char token[CHAINSI_TOKEN_SIZE + 1];
+    chainsi_buffer headers = { 0 };
+    chainsi_buffer_add_text(&headers, "Accept: application/json\r\n");
+    if (body)
+        chainsi_buffer_add_text(&headers, "Content-Type: application/json\r\n");
+    if (authorize && chainsi_home_token(daemon->home, false, token))
+        chainsi_buffer_printf(&headers, "Authorization: Bearer %s\r\n", token);
+    int64_t deadline_ns = CHAINSI_NEVER;
+    if (timeout_ms > 0) {
+        chainsi_buffer_printf(&headers, "X-Chains-Timeout-Ms: %.0f\r\n",
+                              timeout_ms < 1 ? 1 : timeout_ms);
+        deadline_ns = chainsi_deadline_after_ms(chainsi_now_ns(), timeout_ms + GRACE_MS);
+    }
+    chainsi_client_request request = {
+        .method = method,
+        .path = path,
+        .headers = (const char *)headers.data,
+        .headers_size = headers.size,
+        .body = body ? body->data : NULL,
+        .body_size = body ? body->size : 0,
+        .deadline_ns = deadline_ns,
+        .max_body = SIZE_MAX / 4,
+    };
+    chainsi_client_response response;
+    char why[256];
+    chainsi_exchange_end end = chainsi_client_exchange(daemon->client, &request, &daemon->arena,
+                                                       &response, why, sizeof why);
+    chainsi_buffer_done(&headers);
+    if (end != CHAINSI_EXCHANGE_ANSWERED) {
+        fprintf(stderr, "chains: %s: %s\n", daemon->address,
+                end == CHAINSI_EXCHANGE_DEADLINE ? "no answer in time" : why);
+        return false;
+    }
+    *answer = (chainsi_daemon_answer){
+        .status = response.status,
+        .body = response.body,
+        .size = response.body_size,
+    };
+    return true;
+}
+
+int chainsi_daemon_fail(chainsi_daemon *daemon, const chainsi_daemon_answer *answer, bool json)
+{
+    chains_error error;
+    if (json)
+        fprintf(stderr, "%.*s\n", (int)answer->size, answer->body);
+    else if (chainsi_error_decode(answer->body, answer->size, false, &daemon->arena, &error))
+        chainsi_error_print(&error, stderr);
+    else
+        fprintf(stderr, "chains: %s answered HTTP %d: %.*s\n", daemon->address, answer->status,
+                (int)answer->size, answer->body);
+    return CHAINSI_EXIT_FAILED;
+}

@@ -1,0 +1,238 @@
+/* `chains deploy`: builds the services of a chain, hands them to the daemon, and waits until all are ready. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "cli/chain.h"
+#include "cli/daemon.h"
+#include "control/api.h"
+#include "schema/json.h"
+
+extern const chainsi_verb chainsi_verb_deploy;
+
+enum {
+    LOOK_EVERY_MS = 20,
+    LOG_LINES = 20, /* shown of a Chainlet that failed */
+};
+
+typedef struct request {
+    chainsi_words folders, fakes;
+    const char *name, *entrypoint;
+    int64_t port;
+    bool json;
+} request;
+
+/* What is sent to the daemon, in arena. */
+static chainsi_api_deploy describe(const chainsi_model *model, const chainsi_built *built,
+                                   const char *name, chainsi_arena *arena)
+{
+    chainsi_api_deploy deploy = {
+        .chain = name ? name : model->entrypoint->wire_name,
+        .entrypoint = model->entrypoint->wire_name,
+        .services = { .count = built->service_count },
+    };
+    deploy.services.items =
+        chainsi_arena_array(arena, built->service_count, sizeof *deploy.services.items);
+    for (size_t i = 0; i < built->service_count; i++) {
+        const chainsi_service *service = &built->services[i];
+        const chains_config *config = &service->chainlet->config;
+        chainsi_api_service *sent = &deploy.services.items[i];
+        *sent = (chainsi_api_service){
+            .name = service->chainlet->wire_name,
+            .c_name = service->chainlet->c_name,
+            .binary = service->binary,
+            .replicas = 1,
+            .start_timeout_s = config->start_timeout_s > 0 ? config->start_timeout_s : 600,
+            .drain_timeout_s = config->drain_timeout_s > 0 ? config->drain_timeout_s : 30,
+            .max_body = config->max_body > 0 ? config->max_body : 64 * 1024 * 1024,
+        };
+        sent->dependencies.items = chainsi_arena_array(arena, service->dependency_count + 1,
+                                                       sizeof *sent->dependencies.items);
+        for (size_t j = 0; j < service->dependency_count; j++)
+            if (!service->dependencies[j]->external)
+                sent->dependencies.items[sent->dependencies.count++] =
+                    service->dependencies[j]->wire_name;
+        size_t most = sizeof config->env / sizeof *config->env;
+        sent->env.items = chainsi_arena_array(arena, most, sizeof *sent->env.items);
+        for (size_t j = 0; j < most && config->env[j].name; j++)
+            sent->env.items[sent->env.count++] = (chainsi_api_variable){
+                .name = config->env[j].name,
+                .value = config->env[j].value ? config->env[j].value : "",
+            };
+    }
+    return deploy;
+}
+
+static void show_log(chainsi_daemon *daemon, const char *chain, const char *chainlet)
+{
+    chainsi_daemon_answer answer;
+    const char *path = chainsi_arena_printf(
+        &daemon->arena, "/api/v1/chains/%s/chainlets/%s/logs?tail=%d", chain, chainlet, LOG_LINES);
+    if (chainsi_daemon_ask(daemon, "GET", path, NULL, false, 0, &answer) && answer.status == 200 &&
+        answer.size)
+        fprintf(stderr, "the last lines of its log:\n%.*s", (int)answer.size, answer.body);
+}
+
+/* Tells which Chainlets have become ready since the last look; one line each. */
+static void show_progress(const chainsi_api_deployment *deployment, bool *shown)
+{
+    for (size_t i = 0; i < deployment->chainlets.count; i++) {
+        const chainsi_api_chainlet *chainlet = &deployment->chainlets.items[i];
+        if (!shown[i] && !strcmp(chainlet->state, "ready")) {
+            shown[i] = true;
+            fprintf(stderr, "ready  %s\n", chainlet->name);
+        }
+    }
+}
+
+static int report_success(const chainsi_api_chain *chain, const request *r)
+{
+    if (r->json)
+        return CHAINSI_EXIT_OK;
+    printf("%s version %lld is deployed:\n  %s\nTry it:\n  chains call %s --input '{...}'\n",
+           chain->name, (long long)chain->version, chain->url, chain->name);
+    return CHAINSI_EXIT_OK;
+}
+
+static int report_failure(chainsi_daemon *daemon, const chainsi_api_chain *chain)
+{
+    const chainsi_api_deployment *deployment = &chain->deployment;
+    fprintf(stderr, "chains deploy: %s%s%s\n", deployment->chainlet ? deployment->chainlet : "",
+            deployment->chainlet ? ": " : "",
+            deployment->message ? deployment->message : "the deployment failed");
+    if (deployment->chainlet)
+        show_log(daemon, chain->name, deployment->chainlet);
+    if (chain->version && chain->version != deployment->version)
+        fprintf(stderr, "version %lld goes on answering calls\n", (long long)chain->version);
+    return CHAINSI_EXIT_FAILED;
+}
+
+/* Waits until the deployment of `version` has succeeded or failed. */
+static int await(chainsi_daemon *daemon, const chainsi_api_deploy *deploy, int64_t version,
+                 const request *r)
+{
+    bool *shown = calloc(deploy->services.count + 1, sizeof *shown);
+    const char *path = chainsi_arena_printf(&daemon->arena, "/api/v1/chains/%s", deploy->chain);
+    int status = -1;
+    while (status < 0) {
+        chainsi_daemon_answer answer;
+        chainsi_api_chain chain;
+        chainsi_codec_error why;
+        if (!chainsi_daemon_ask(daemon, "GET", path, NULL, false, 0, &answer)) {
+            status = CHAINSI_EXIT_FAILED;
+        } else if (answer.status != 200) {
+            status = chainsi_daemon_fail(daemon, &answer, r->json);
+        } else if (chainsi_json_decode(&chainsi_api_chain_type, answer.body, answer.size,
+                                       &daemon->arena, &chain, &why) != CHAINS_OK) {
+            fprintf(stderr, "chains: the daemon's answer can't be read: %s: %s\n", why.path,
+                    why.message);
+            status = CHAINSI_EXIT_FAILED;
+        } else if (chain.deployment.version != version) {
+            fprintf(stderr, "chains deploy: another deployment of %s has begun meanwhile\n",
+                    deploy->chain);
+            status = CHAINSI_EXIT_FAILED;
+        } else {
+            if (shown && chain.deployment.chainlets.count <= deploy->services.count)
+                show_progress(&chain.deployment, shown);
+            if (!strcmp(chain.deployment.state, "ready"))
+                status = report_success(&chain, r);
+            else if (!strcmp(chain.deployment.state, "failed"))
+                status = report_failure(daemon, &chain);
+            if (status == CHAINSI_EXIT_OK && r->json)
+                printf("%.*s\n", (int)answer.size, answer.body);
+        }
+        if (status < 0)
+            nanosleep(&(struct timespec){ .tv_nsec = LOOK_EVERY_MS * CHAINSI_NS_PER_MS }, NULL);
+    }
+    free(shown);
+    return status;
+}
+
+static int hand_over(chainsi_daemon *daemon, const chainsi_api_deploy *deploy, const request *r)
+{
+    chainsi_buffer body = { 0 };
+    chainsi_codec_error why;
+    chainsi_daemon_answer answer;
+    chainsi_api_accepted accepted;
+    int status = CHAINSI_EXIT_FAILED;
+    if (chainsi_json_encode(&chainsi_api_deploy_type, deploy, &body, &why) != CHAINS_OK)
+        fprintf(stderr, "chains deploy: %s: %s\n", why.path, why.message);
+    else if (chainsi_daemon_ask(daemon, "POST", "/api/v1/chains", &body, true, 0, &answer)) {
+        if (answer.status / 100 != 2)
+            status = chainsi_daemon_fail(daemon, &answer, r->json);
+        else if (chainsi_json_decode(&chainsi_api_accepted_type, answer.body, answer.size,
+                                     &daemon->arena, &accepted, &why) != CHAINS_OK)
+            fprintf(stderr, "chains: the daemon's answer can't be read: %s: %s\n", why.path,
+                    why.message);
+        else
+            status = await(daemon, deploy, accepted.version, r);
+    }
+    chainsi_buffer_done(&body);
+    return status;
+}
+
+static int build_and_deploy(const request *r)
+{
+    chainsi_chain chain;
+    int status = CHAINSI_EXIT_USAGE;
+    if (chainsi_chain_open(&chain, r->folders.count ? r->folders.items[0] : NULL, r->entrypoint,
+                           true)) {
+        chainsi_build_options options = { .fakes = r->fakes.items, .fake_count = r->fakes.count };
+        chainsi_built *built = chainsi_build_services(chain.model, &options, &chain.diagnostics);
+        chainsi_chain_report(&chain);
+        status = CHAINSI_EXIT_FAILED;
+        chainsi_daemon daemon = { 0 };
+        if (built && chainsi_daemon_start(&daemon, (int)r->port)) {
+            chainsi_api_deploy deploy = describe(chain.model, built, r->name, &daemon.arena);
+            status = hand_over(&daemon, &deploy, r);
+        }
+        chainsi_daemon_close(&daemon);
+        chainsi_built_free(built);
+    }
+    chainsi_chain_close(&chain);
+    return status;
+}
+
+static int deploy(int argc, char **argv)
+{
+    request r = { .port = -1 };
+    const chainsi_option options[] = {
+        { "name", CHAINSI_OPTION_TEXT, &r.name },
+        { "entrypoint", CHAINSI_OPTION_TEXT, &r.entrypoint },
+        { "fake", CHAINSI_OPTION_WORDS, &r.fakes },
+        { "port", CHAINSI_OPTION_INTEGER, &r.port },
+        { "json", CHAINSI_OPTION_FLAG, &r.json },
+        { NULL, CHAINSI_OPTION_END, NULL },
+    };
+    int status;
+    if (chainsi_options_read(&chainsi_verb_deploy, options, argc, argv, 1, &r.folders, &status))
+        status = r.port < -1 || r.port > 65535
+                     ? chainsi_usage_error(&chainsi_verb_deploy, "'--port' takes 0 to 65535")
+                     : build_and_deploy(&r);
+    chainsi_words_done(&r.folders);
+    chainsi_words_done(&r.fakes);
+    return status;
+}
+
+const chainsi_verb chainsi_verb_deploy = {
+    .name = "deploy",
+    .usage = "[FOLDER] [--name NAME] [--entrypoint NAME] [--fake FILE.c]... [--port N] [--json]",
+    .summary = "Run a chain's Chainlets as services behind one URL.",
+    .help =
+        "Checks and builds the chain, starts each of its Chainlets as a process of its own, and\n"
+        "returns when all are ready. A daemon is started if none runs. A chain that is deployed\n"
+        "already is replaced once the new one is ready; if that fails, the old one goes on.\n"
+        "\n"
+        "  --name NAME          what the chain is called. Default: its entrypoint's name\n"
+        "  --entrypoint NAME    the Chainlet to call, instead of the marked one\n"
+        "  --fake FILE.c        use the Chainlets that this file defines instead of the real ones\n"
+        "  --port N             the port of a daemon that is started; 0 for any. Default: 8600\n"
+        "  --json               print the deployed chain as JSON\n"
+        "\n"
+        "Example:\n"
+        "  chains deploy hello\n",
+    .run = deploy,
+};

@@ -1,0 +1,117 @@
+/* `chains status`: what is deployed, and how it is. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/daemon.h"
+#include "cli/options.h"
+#include "control/api.h"
+#include "schema/json.h"
+
+extern const chainsi_verb chainsi_verb_status;
+
+static const chainsi_type chains_type = {
+    .kind = CHAINSI_LIST,
+    .size = sizeof(chainsi_api_chains),
+    .item = &chainsi_api_chain_type,
+};
+
+static void print_chainlet(const chainsi_api_chainlet *chainlet)
+{
+    int64_t restarts = 0;
+    char pids[128] = "";
+    size_t used = 0;
+    for (size_t i = 0; i < chainlet->replicas.count; i++) {
+        const chainsi_api_replica *replica = &chainlet->replicas.items[i];
+        restarts += replica->restarts;
+        if (replica->pid && used < sizeof pids) {
+            int added = snprintf(pids + used, sizeof pids - used, "%s%lld", used ? " " : "",
+                                 (long long)replica->pid);
+            used += added > 0 ? (size_t)added : 0;
+        }
+    }
+    const char *since = chainlet->replicas.count ? chainlet->replicas.items[0].since : "";
+    printf("  %-24s %-12s %8zu %8lld  %-20.20s  %s\n", chainlet->name, chainlet->state,
+           chainlet->replicas.count, (long long)restarts, since, pids);
+    for (size_t i = 0; i < chainlet->replicas.count; i++) {
+        const chainsi_api_replica *replica = &chainlet->replicas.items[i];
+        if (replica->last_end && strcmp(replica->state, "ready") != 0)
+            printf("    ended with: %s\n", replica->last_end);
+    }
+}
+
+static void print_chain(const chainsi_api_chain *chain)
+{
+    printf("%s  %s  version %lld  %s\n", chain->name, chain->state, (long long)chain->version,
+           chain->url);
+    if (strcmp(chain->deployment.state, "failed") == 0)
+        printf("  the deployment of version %lld failed: %s\n",
+               (long long)chain->deployment.version,
+               chain->deployment.message ? chain->deployment.message : "");
+    printf("  %-24s %-12s %8s %8s  %-20s  %s\n", "CHAINLET", "STATE", "REPLICAS", "RESTARTS",
+           "SINCE", "PIDS");
+    for (size_t i = 0; i < chain->chainlets.count; i++)
+        print_chainlet(&chain->chainlets.items[i]);
+}
+
+static int print_status(chainsi_daemon *daemon, const chainsi_daemon_answer *answer)
+{
+    chainsi_api_chains chains;
+    chainsi_codec_error why;
+    if (chainsi_json_decode(&chains_type, answer->body, answer->size, &daemon->arena, &chains,
+                            &why) != CHAINS_OK) {
+        fprintf(stderr, "chains: the daemon's answer can't be read: %s: %s\n", why.path,
+                why.message);
+        return CHAINSI_EXIT_FAILED;
+    }
+    printf("daemon at %s, %s\n", daemon->address, daemon->home);
+    if (!chains.count)
+        printf("nothing is deployed\n");
+    for (size_t i = 0; i < chains.count; i++) {
+        putchar('\n');
+        print_chain(&chains.items[i]);
+    }
+    return CHAINSI_EXIT_OK;
+}
+
+static int status(int argc, char **argv)
+{
+    bool json = false;
+    const chainsi_option options[] = {
+        { "json", CHAINSI_OPTION_FLAG, &json },
+        { NULL, CHAINSI_OPTION_END, NULL },
+    };
+    int result;
+    if (!chainsi_options_read(&chainsi_verb_status, options, argc, argv, 0, NULL, &result))
+        return result;
+    chainsi_daemon daemon;
+    chainsi_daemon_answer answer;
+    result = CHAINSI_EXIT_FAILED;
+    if (chainsi_daemon_find(&daemon, true) &&
+        chainsi_daemon_ask(&daemon, "GET", "/api/v1/chains", NULL, false, 0, &answer)) {
+        if (answer.status != 200) {
+            result = chainsi_daemon_fail(&daemon, &answer, json);
+        } else if (json) {
+            printf("%.*s\n", (int)answer.size, answer.body);
+            result = CHAINSI_EXIT_OK;
+        } else {
+            result = print_status(&daemon, &answer);
+        }
+    }
+    chainsi_daemon_close(&daemon);
+    return result;
+}
+
+const chainsi_verb chainsi_verb_status = {
+    .name = "status",
+    .usage = "[--json]",
+    .summary = "Show what is deployed, and how it is.",
+    .help = "Shows the daemon's address, and of each chain its state, URL, Chainlets and their\n"
+            "processes. Ends with 1 when no daemon runs.\n"
+            "\n"
+            "  --json    as the daemon's API gives it: an array, an object a chain\n"
+            "\n"
+            "Example:\n"
+            "  chains status\n",
+    .run = status,
+};
