@@ -64,20 +64,21 @@ uint8_t *chainsi_json_write_escaped(uint8_t *out, const char *text, size_t size)
 void chainsi_json_write_string(chainsi_buffer *out, const char *text, size_t size)
 {
     chainsi_buffer_add_byte(out, '"');
-    while (size) {
-        size_t part = chainsi_utf8_valid(text, size);
-        /* In parts, so that the room for escapes is small. */
-        if (part > 4096)
-            part = 4096;
-        if (part) {
+    for (;;) {
+        size_t valid = chainsi_utf8_valid(text, size);
+        size -= valid;
+        while (valid) { /* in parts, so that the room for escapes is small */
+            size_t part = valid > 4096 ? 4096 : valid;
             uint8_t *start = chainsi_buffer_reserve(out, part * 6);
             out->size += (size_t)(chainsi_json_write_escaped(start, text, part) - start);
-        } else {
-            chainsi_buffer_add(out, "\xef\xbf\xbd", 3);
-            part = 1;
+            text += part;
+            valid -= part;
         }
-        text += part;
-        size -= part;
+        if (!size)
+            break;
+        chainsi_buffer_add(out, "\xef\xbf\xbd", 3);
+        text++;
+        size--;
     }
     chainsi_buffer_add_byte(out, '"');
 }
