@@ -46,8 +46,12 @@ void chainsi_log_free(chainsi_log *log)
 {
     if (!log)
         return;
-    while (log->followers)
-        chainsi_log_unfollow(log->followers);
+    while (log->followers) {
+        chainsi_log_follower *follower = log->followers;
+        chainsi_log_unfollow(follower);
+        if (follower->on_end)
+            follower->on_end(follower);
+    }
     if (log->fd >= 0)
         close(log->fd);
     free(log->path);

@@ -30,13 +30,15 @@ typedef struct chainsi_log_source {
 typedef struct chainsi_log_follower {
     /* A line, with its break; it lives until this returns. Must not unfollow others. */
     void (*on_line)(struct chainsi_log_follower *follower, const char *line, size_t size);
+    /* The log has ended; it isn't followed any more. NULL: nobody wants to know. */
+    void (*on_end)(struct chainsi_log_follower *follower);
     chainsi_log *log; /* NULL: follows none */
     struct chainsi_log_follower *next;
 } chainsi_log_follower;
 
 /* The log kept in the file at path, which is opened at the first line. Never NULL. */
 chainsi_log *chainsi_log_new(const char *path);
-/* Closes the file; followers get nothing more. NULL is allowed. */
+/* Closes the file, and tells followers that it has ended. NULL is allowed. */
 void chainsi_log_free(chainsi_log *log);
 
 /* Takes what a replica wrote: whole lines go to the log, the rest waits in source. */

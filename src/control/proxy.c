@@ -1,0 +1,382 @@
+/* The way of one call through the daemon. The object lives in the exchange's arena: it ends with the
+ * answer or with the client. */
+#include "control/proxy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "control/handle.h"
+#include "runtime/context.h"
+
+enum {
+    MAX_ATTEMPTS = 20,  /* of a call that certainly wasn't started */
+    FIRST_PAUSE_MS = 1, /* before the third attempt; doubles */
+    MAX_PAUSE_MS = 500,
+    DEADLINE_GRACE_MS = 100, /* for the Chainlet's own word on a deadline, which knows more */
+};
+
+typedef struct proxy {
+    chainsi_registry *registry;
+    chainsi_exchange *exchange;
+    const char *chain, *chainlet, *path; /* of the arena; chainlet may be NULL */
+    bool probes;
+    const char *lines; /* headers that go along, without the time */
+    int64_t deadline_ns;
+    unsigned attempts;
+    chainsi_upstream_call *call;  /* in flight; NULL */
+    uv_timer_t *pause, *deadline; /* owned; NULL when not in use */
+    bool began;                   /* the head of the answer went to the client */
+} proxy;
+
+static void attempt(proxy *p);
+
+/* Takes back all that would call later. */
+static void finish(proxy *p)
+{
+    if (p->call)
+        chainsi_upstream_cancel(p->call);
+    p->call = NULL;
+    chainsi_handle_close(p->pause);
+    chainsi_handle_close(p->deadline);
+    p->pause = p->deadline = NULL;
+    p->exchange->on_gone = NULL;
+    p->exchange->on_drained = NULL;
+}
+
+static void on_gone(chainsi_exchange *exchange)
+{
+    finish(exchange->user);
+}
+
+static const char *shown_name(const proxy *p)
+{
+    return p->chainlet ? p->chainlet : p->chain;
+}
+
+/* Headers. */
+
+static bool list_names(const chainsi_slice *list, chainsi_slice name)
+{
+    if (!list)
+        return false;
+    const char *at = list->data, *end = list->data + list->size;
+    while (at < end) {
+        const char *comma = memchr(at, ',', (size_t)(end - at));
+        const char *stop = comma ? comma : end;
+        while (at < stop && (*at == ' ' || *at == '\t'))
+            at++;
+        const char *last = stop;
+        while (last > at && (last[-1] == ' ' || last[-1] == '\t'))
+            last--;
+        if ((size_t)(last - at) == name.size && !strncasecmp(at, name.data, name.size))
+            return true;
+        at = stop + 1;
+    }
+    return false;
+}
+
+/* What belongs to one connection, or is said anew. */
+static bool stays_behind(const chainsi_http_head *head, chainsi_slice name)
+{
+    static const char *const names[] = {
+        "Connection",         "Keep-Alive",  "Proxy-Connection",
+        "Proxy-Authenticate", "TE",          "Proxy-Authorization",
+        "Transfer-Encoding",  "Upgrade",     "Trailer",
+        "Content-Length",     "Host",        "Expect",
+        "X-Request-Id",       "traceparent", "X-Chains-Timeout-Ms",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (chainsi_slice_is_case(name, names[i]))
+            return true;
+    return list_names(chainsi_http_find(head, "Connection"), name);
+}
+
+static void add_header(chainsi_buffer *out, const chainsi_http_header *header)
+{
+    chainsi_buffer_add(out, header->name.data, header->name.size);
+    chainsi_buffer_add_text(out, ": ");
+    chainsi_buffer_add(out, header->value.data, header->value.size);
+    chainsi_buffer_add_text(out, "\r\n");
+}
+
+/* W3C Trace Context, version 00: "00-<32 hex>-<16 hex>-<2 hex>", ids not all zero. */
+static bool is_traceparent(const chainsi_slice *value)
+{
+    static const char form[] = "hh-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
+    if (!value || value->size != sizeof form - 1)
+        return false;
+    bool trace_set = false, span_set = false;
+    for (size_t i = 0; i < value->size; i++) {
+        char c = value->data[i];
+        bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
+        if (form[i] == '-' ? c != '-' : !hex)
+            return false;
+        trace_set = trace_set || (i > 2 && i < 35 && c != '0');
+        span_set = span_set || (i > 35 && i < 52 && c != '0');
+    }
+    return trace_set && span_set && strncmp(value->data, "ff", 2) != 0;
+}
+
+static const char *make_lines(chainsi_exchange *exchange)
+{
+    const chainsi_http_head *head = &exchange->request.head;
+    chainsi_buffer out = { 0 };
+    for (size_t i = 0; i < head->header_count; i++)
+        if (!stays_behind(head, head->headers[i].name))
+            add_header(&out, &head->headers[i]);
+    chainsi_buffer_printf(&out, "Host: localhost\r\nX-Request-Id: %s\r\n", exchange->request_id);
+    const chainsi_slice *trace = chainsi_http_find(head, "traceparent");
+    if (is_traceparent(trace)) {
+        chainsi_buffer_printf(&out, "traceparent: %.*s\r\n", (int)trace->size, trace->data);
+    } else {
+        char trace_id[33], span_id[17];
+        chainsi_random_hex(trace_id, 32);
+        chainsi_random_hex(span_id, 16);
+        chainsi_buffer_printf(&out, "traceparent: 00-%s-%s-01\r\n", trace_id, span_id);
+    }
+    const char *lines = chainsi_arena_copy(&exchange->arena, out.data, out.size);
+    chainsi_buffer_done(&out);
+    return lines;
+}
+
+/* Milliseconds, fractions allowed. False: it is there but no such number. */
+static bool read_deadline(const chainsi_exchange *exchange, int64_t *deadline_ns)
+{
+    *deadline_ns = CHAINSI_NEVER;
+    const chainsi_slice *value = chainsi_http_find(&exchange->request.head, "X-Chains-Timeout-Ms");
+    if (!value)
+        return true;
+    char text[32], *end;
+    if (!value->size || value->size >= sizeof text)
+        return false;
+    memcpy(text, value->data, value->size);
+    text[value->size] = 0;
+    if (text[strspn(text, "0123456789.")])
+        return false;
+    double ms = strtod(text, &end);
+    if (*end)
+        return false;
+    *deadline_ns = chainsi_deadline_after_ms(exchange->received_ns, ms);
+    return true;
+}
+
+/* The answer. */
+
+static void on_head(void *user, const chainsi_http_response *response)
+{
+    proxy *p = user;
+    chainsi_buffer lines = { 0 };
+    for (size_t i = 0; i < response->head.header_count; i++)
+        if (!stays_behind(&response->head, response->head.headers[i].name))
+            add_header(&lines, &response->head.headers[i]);
+    int64_t length = response->head.chunked ? -1 : response->head.content_length;
+    if (response->status == 204 || response->status == 304)
+        length = 0;
+    chainsi_exchange_begin(p->exchange, response->status, &lines, length);
+    chainsi_buffer_done(&lines);
+    p->began = true;
+}
+
+static void on_body(void *user, const char *data, size_t size)
+{
+    proxy *p = user;
+    if (!chainsi_exchange_write(p->exchange, data, size))
+        chainsi_upstream_pause(p->call);
+}
+
+static void on_drained(chainsi_exchange *exchange)
+{
+    proxy *p = exchange->user;
+    if (p->call)
+        chainsi_upstream_resume(p->call);
+}
+
+static void on_pause_over(uv_timer_t *timer)
+{
+    proxy *p = timer->data;
+    if (!p)
+        return;
+    chainsi_handle_close(p->pause);
+    p->pause = NULL;
+    attempt(p);
+}
+
+static void try_again(proxy *p)
+{
+    uint64_t ms = 0;
+    if (p->attempts > 1)
+        ms = (uint64_t)FIRST_PAUSE_MS << (p->attempts - 2 < 10 ? p->attempts - 2 : 10);
+    if (ms > MAX_PAUSE_MS)
+        ms = MAX_PAUSE_MS;
+    p->pause = chainsi_timer_new(p->registry->supervisor->loop, p);
+    uv_timer_start(p->pause, on_pause_over, ms, 0);
+}
+
+static void on_end(void *user, chainsi_upstream_end end, const char *why)
+{
+    proxy *p = user;
+    chainsi_exchange *exchange = p->exchange;
+    p->call = NULL;
+    if (end == CHAINSI_UPSTREAM_NOT_STARTED && p->attempts < MAX_ATTEMPTS) {
+        try_again(p);
+        return;
+    }
+    const char *name = shown_name(p);
+    bool began = p->began;
+    finish(p);
+    if (end == CHAINSI_UPSTREAM_ANSWERED)
+        chainsi_exchange_end(exchange);
+    else if (began)
+        chainsi_exchange_abort(exchange);
+    else if (end == CHAINSI_UPSTREAM_QUEUE_FULL)
+        chainsi_exchange_refuse(exchange, 429, "Retry-After: 1\r\n", CHAINS_RESOURCE_EXHAUSTED,
+                                "the queue of '%s' is full", name);
+    else
+        chainsi_exchange_fail(exchange, CHAINS_UNAVAILABLE, "'%s' did not answer: %s", name, why);
+}
+
+static void on_deadline(uv_timer_t *timer)
+{
+    proxy *p = timer->data;
+    if (!p)
+        return;
+    chainsi_exchange *exchange = p->exchange;
+    bool began = p->began;
+    finish(p);
+    if (began)
+        chainsi_exchange_abort(exchange);
+    else
+        chainsi_exchange_fail(exchange, CHAINS_DEADLINE_EXCEEDED,
+                              "'%s' did not answer within X-Chains-Timeout-Ms", shown_name(p));
+}
+
+/* The way there. */
+
+static const chainsi_upstream_events events = { on_head, on_body, on_end };
+
+static void list_chainlets(const chainsi_deployment *deployment, chainsi_buffer *out)
+{
+    for (size_t i = 0; i < deployment->options.deploy->services.count; i++)
+        chainsi_buffer_printf(out, "%s%s", i ? ", " : "",
+                              deployment->options.deploy->services.items[i].name);
+    chainsi_buffer_add_byte(out, 0);
+}
+
+static void answer_no_chain(const proxy *p)
+{
+    chainsi_buffer names = { 0 };
+    for (const chainsi_chain *chain = p->registry->chains; chain; chain = chain->next)
+        if (!chain->deleting)
+            chainsi_buffer_printf(&names, "%s%s", names.size ? ", " : "", chain->name);
+    if (names.size) {
+        chainsi_buffer_add_byte(&names, 0);
+        chainsi_exchange_fail(p->exchange, CHAINS_NOT_FOUND, "there is no chain '%s'; deployed: %s",
+                              p->chain, names.data);
+    } else {
+        chainsi_exchange_fail(p->exchange, CHAINS_NOT_FOUND,
+                              "there is no chain '%s'; nothing is deployed", p->chain);
+    }
+    chainsi_buffer_done(&names);
+}
+
+/* The socket to call now; NULL: the exchange has been answered. */
+static chainsi_upstream *find_upstream(proxy *p)
+{
+    chainsi_slice name = { p->chain, strlen(p->chain) };
+    chainsi_exchange *exchange = p->exchange;
+    const chainsi_chain *chain = chainsi_registry_find(p->registry, name);
+    if (!chain) {
+        finish(p);
+        answer_no_chain(p);
+        return NULL;
+    }
+    if (!chain->active) {
+        const char *failed = chain->failed ? chain->failed->failed_chainlet : NULL;
+        finish(p);
+        if (chain->failed && !chain->next_one)
+            chainsi_exchange_fail(exchange, CHAINS_UNAVAILABLE,
+                                  "'%s' has failed: %s%s%s; see `chains logs %s`", chain->name,
+                                  failed ? failed : "", failed ? ": " : "", chain->failed->failure,
+                                  chain->name);
+        else
+            chainsi_exchange_fail(exchange, CHAINS_UNAVAILABLE, "'%s' is %s", chain->name,
+                                  p->registry->stopping ? "stopping" : "still starting");
+        return NULL;
+    }
+    chainsi_chainlet *chainlet = chainsi_deployment_find(chain->active, p->chainlet);
+    if (!chainlet) {
+        chainsi_buffer names = { 0 };
+        list_chainlets(chain->active, &names);
+        finish(p);
+        chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND,
+                              "there is no Chainlet '%s' in '%s'; it has: %s", p->chainlet,
+                              chain->name, names.data);
+        chainsi_buffer_done(&names);
+        return NULL;
+    }
+    chainsi_replica *ready = chainsi_chainlet_ready(chainlet);
+    if (chainsi_chainlet_state(chainlet) == CHAINSI_REPLICA_FAILED || (p->probes && !ready)) {
+        finish(p);
+        chainsi_exchange_fail(
+            exchange, CHAINS_UNAVAILABLE, "the Chainlet '%s' %s: %s; see `chains logs %s %s`",
+            chainlet->service->name, p->probes ? "is not ready" : "has failed",
+            chainlet->replicas[0]->last_end[0] ? chainlet->replicas[0]->last_end : "it is starting",
+            chain->name, chainlet->service->name);
+        return NULL;
+    }
+    return p->probes ? ready->probes : chainlet->calls;
+}
+
+static void attempt(proxy *p)
+{
+    chainsi_upstream *upstream = find_upstream(p);
+    if (!upstream)
+        return;
+    chainsi_exchange *exchange = p->exchange;
+    chainsi_buffer head = { 0 };
+    chainsi_buffer_printf(&head, "%.*s %s HTTP/1.1\r\n%s", (int)exchange->request.method_name.size,
+                          exchange->request.method_name.data, p->path, p->lines);
+    if (p->deadline_ns != CHAINSI_NEVER) {
+        int64_t left = p->deadline_ns - chainsi_now_ns();
+        chainsi_buffer_printf(&head, "X-Chains-Timeout-Ms: %lld\r\n",
+                              (long long)(left > 0 ? left / CHAINSI_NS_PER_MS : 0));
+    }
+    if (exchange->request.method == CHAINSI_HTTP_POST || exchange->body_size)
+        chainsi_buffer_printf(&head, "Content-Length: %zu\r\n", exchange->body_size);
+    chainsi_buffer_add_text(&head, "\r\n");
+    p->attempts++;
+    p->call = chainsi_upstream_start(upstream, head.data, head.size, exchange->body,
+                                     exchange->body_size, p->attempts > 1, &events, p);
+    chainsi_buffer_done(&head);
+}
+
+void chainsi_proxy(chainsi_registry *registry, chainsi_exchange *exchange, const char *chain,
+                   const char *chainlet, const char *path, bool probes)
+{
+    proxy *p = chainsi_arena_alloc(&exchange->arena, sizeof *p);
+    p->registry = registry;
+    p->exchange = exchange;
+    p->chain = chainsi_arena_strdup(&exchange->arena, chain);
+    p->chainlet = chainsi_arena_strdup(&exchange->arena, chainlet);
+    p->path = path;
+    p->probes = probes;
+    if (!read_deadline(exchange, &p->deadline_ns)) {
+        chainsi_exchange_fail(exchange, CHAINS_INVALID_ARGUMENT,
+                              "the header X-Chains-Timeout-Ms is no number of milliseconds");
+        return;
+    }
+    p->lines = make_lines(exchange);
+    exchange->user = p;
+    exchange->on_gone = on_gone;
+    exchange->on_drained = on_drained;
+    if (p->deadline_ns != CHAINSI_NEVER) {
+        int64_t left = p->deadline_ns - chainsi_now_ns();
+        uint64_t ms = left > 0 ? (uint64_t)(left / CHAINSI_NS_PER_MS) : 0;
+        p->deadline = chainsi_timer_new(registry->supervisor->loop, p);
+        uv_timer_start(p->deadline, on_deadline, ms + DEADLINE_GRACE_MS, 0);
+    }
+    attempt(p);
+}

@@ -1,0 +1,188 @@
+/* Paths of the front door.
+ *
+ *   POST /chains/CHAIN/production/run_remote                  the entrypoint
+ *   POST /chains/CHAIN/production/chainlets/NAME/run_remote   one Chainlet
+ *   GET  /chains/CHAIN/production/openapi.json, .../chainlets/NAME/openapi.json
+ *   GET  /healthz
+ *   and what api_routes.c has below /api/v1 */
+#include "control/route.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#include "control/proxy.h"
+#include "schema/json.h"
+
+enum {
+    MAX_SEGMENTS = 8,
+    MAX_API_BODY = 4 * 1024 * 1024, /* bytes */
+};
+
+static int hex_value(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* One segment with its %xx decoded; NULL if they are malformed or hide a NUL. */
+static const char *decode_segment(const char *data, size_t size, chainsi_arena *arena)
+{
+    char *text = chainsi_arena_copy(arena, data, size);
+    size_t used = 0;
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] != '%') {
+            text[used++] = text[i];
+            continue;
+        }
+        int high = i + 2 < size ? hex_value(text[i + 1]) : -1;
+        int low = i + 2 < size ? hex_value(text[i + 2]) : -1;
+        if (high < 0 || low < 0 || (!high && !low))
+            return NULL;
+        text[used++] = (char)(high * 16 + low);
+        i += 2;
+    }
+    text[used] = 0;
+    return text;
+}
+
+/* Splits a path that begins with a slash. Returns how many segments; 0 if it is none of ours. */
+static size_t split_path(chainsi_slice path, chainsi_arena *arena,
+                         const char *segments[MAX_SEGMENTS])
+{
+    size_t count = 0;
+    const char *at = path.data, *end = path.data + path.size;
+    while (at < end && *at == '/') {
+        const char *start = ++at;
+        while (at < end && *at != '/')
+            at++;
+        if (count == MAX_SEGMENTS)
+            return 0;
+        segments[count] = decode_segment(start, (size_t)(at - start), arena);
+        if (!segments[count++])
+            return 0;
+    }
+    return at == end ? count : 0;
+}
+
+void chainsi_answer_value(chainsi_exchange *exchange, int status, const chainsi_type *type,
+                          const void *value)
+{
+    chainsi_buffer body = { 0 };
+    chainsi_codec_error error;
+    if (chainsi_json_encode(type, value, &body, &error) == CHAINS_OK)
+        chainsi_exchange_answer(exchange, status, "application/json", NULL, body.data, body.size);
+    else
+        chainsi_exchange_fail(exchange, CHAINS_INTERNAL, "the answer cannot be written: %s %s",
+                              error.path, error.message);
+    chainsi_buffer_done(&body);
+}
+
+void chainsi_answer_other_method(chainsi_exchange *exchange, const char *allowed)
+{
+    char line[64];
+    snprintf(line, sizeof line, "Allow: %s\r\n", allowed);
+    chainsi_exchange_refuse(
+        exchange, 405, line, CHAINS_UNIMPLEMENTED, "the method %.*s is not offered here, only %s",
+        (int)exchange->request.method_name.size, exchange->request.method_name.data, allowed);
+}
+
+static bool is_get(const chainsi_exchange *exchange)
+{
+    return exchange->request.method == CHAINSI_HTTP_GET ||
+           exchange->request.method == CHAINSI_HTTP_HEAD;
+}
+
+static void answer_health(chainsi_routes *routes, chainsi_exchange *exchange)
+{
+    if (!is_get(exchange)) {
+        chainsi_answer_other_method(exchange, "GET, HEAD");
+        return;
+    }
+    chainsi_api_health health = {
+        .status = routes->registry->stopping ? "stopping" : "ok",
+        .home = routes->home,
+        .pid = getpid(),
+    };
+    chainsi_answer_value(exchange, 200, &chainsi_api_health_type, &health);
+}
+
+static void answer_no_path(chainsi_exchange *exchange)
+{
+    chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND,
+                          "there is nothing at %.*s; there are POST "
+                          "/chains/CHAIN/production/run_remote, GET "
+                          "/chains/CHAIN/production/openapi.json, GET /api/v1/chains and GET "
+                          "/healthz",
+                          (int)exchange->request.path.size, exchange->request.path.data);
+}
+
+/* /chains/CHAIN/production/... */
+static void route_call(chainsi_routes *routes, chainsi_exchange *exchange,
+                       const char *const *segments, size_t count)
+{
+    const char *chain = segments[1], *chainlet = NULL;
+    if (count < 4) {
+        answer_no_path(exchange);
+        return;
+    }
+    if (strcmp(segments[2], "production") != 0) {
+        chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND,
+                              "there is no environment '%s'; there is 'production'", segments[2]);
+        return;
+    }
+    if (count == 6 && !strcmp(segments[3], "chainlets"))
+        chainlet = segments[4];
+    else if (count != 4) {
+        answer_no_path(exchange);
+        return;
+    }
+    const char *verb = segments[count - 1];
+    if (!strcmp(verb, "run_remote")) {
+        if (exchange->request.method == CHAINSI_HTTP_POST)
+            chainsi_proxy(routes->registry, exchange, chain, chainlet, "/run_remote", false);
+        else
+            chainsi_answer_other_method(exchange, "POST");
+    } else if (!strcmp(verb, "openapi.json")) {
+        if (exchange->request.method == CHAINSI_HTTP_GET)
+            chainsi_proxy(routes->registry, exchange, chain, chainlet, "/openapi.json", true);
+        else
+            chainsi_answer_other_method(exchange, "GET");
+    } else {
+        answer_no_path(exchange);
+    }
+}
+
+void chainsi_route(chainsi_routes *routes, chainsi_exchange *exchange)
+{
+    const char *segments[MAX_SEGMENTS];
+    size_t count = split_path(exchange->request.path, &exchange->arena, segments);
+    if (count == 1 && !strcmp(segments[0], "healthz"))
+        answer_health(routes, exchange);
+    else if (count >= 2 && !strcmp(segments[0], "chains"))
+        route_call(routes, exchange, segments, count);
+    else if (count >= 2 && !strcmp(segments[0], "api") && !strcmp(segments[1], "v1"))
+        chainsi_route_api(routes, exchange, segments + 2, count - 2);
+    else
+        answer_no_path(exchange);
+}
+
+size_t chainsi_route_max_body(chainsi_routes *routes, const chainsi_http_request *request)
+{
+    chainsi_arena arena = { 0 };
+    const char *segments[MAX_SEGMENTS];
+    size_t count = split_path(request->path, &arena, segments);
+    size_t limit = MAX_API_BODY;
+    if (count >= 4 && !strcmp(segments[0], "chains")) {
+        const chainsi_chain *chain = chainsi_registry_find(
+            routes->registry, (chainsi_slice){ segments[1], strlen(segments[1]) });
+        chainsi_chainlet *chainlet =
+            chain && chain->active
+                ? chainsi_deployment_find(chain->active, count == 6 ? segments[4] : NULL)
+                : NULL;
+        limit = chainlet ? (size_t)chainlet->service->max_body : CHAINSI_MAX_BODY;
+    }
+    chainsi_arena_done(&arena);
+    return limit;
+}

@@ -1,0 +1,31 @@
+/* Which answer belongs to a path: the front door's calls and the API. */
+#ifndef CHAINSI_CONTROL_ROUTE_H
+#define CHAINSI_CONTROL_ROUTE_H
+
+#include "control/chain.h"
+#include "control/exchange.h"
+#include "control/home.h"
+
+/* What answers need. */
+typedef struct chainsi_routes {
+    chainsi_registry *registry; /* not owned */
+    const char *home;           /* not owned */
+    char base_url[64];          /* "http://127.0.0.1:8600" */
+    char token[CHAINSI_TOKEN_SIZE + 1];
+} chainsi_routes;
+
+/* As of chainsi_front_options. */
+size_t chainsi_route_max_body(chainsi_routes *routes, const chainsi_http_request *request);
+void chainsi_route(chainsi_routes *routes, chainsi_exchange *exchange);
+
+/* The requests below /api/v1, path being what follows it ("/chains/x"), decoded segments. */
+void chainsi_route_api(chainsi_routes *routes, chainsi_exchange *exchange,
+                       const char *const *segments, size_t count);
+
+/* Answers with a value in JSON. */
+void chainsi_answer_value(chainsi_exchange *exchange, int status, const chainsi_type *type,
+                          const void *value);
+/* 405 with the methods that there are. */
+void chainsi_answer_other_method(chainsi_exchange *exchange, const char *allowed);
+
+#endif
