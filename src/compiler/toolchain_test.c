@@ -97,7 +97,10 @@ static void test_archives_are_told_from_shared_libraries(void **state)
     chainsi_buffer_add_byte(&libraries.archives, '\0');
     chainsi_buffer_add_byte(&libraries.others, '\0');
     const char *archives =
-        chainsi_arena_printf(&arena, " %s/libonly.a own/x.a %s/libboth.a", folder, folder);
+        chainsi_arena_printf(&arena,
+                             " %s/libonly.a own/x.a %s/libboth.a %s/libboth.a "
+                             "-Wl,--whole-archive own/y.a -Wl,--no-whole-archive",
+                             folder, folder, folder);
     const char *others =
         chainsi_arena_printf(&arena, " -L%s -lboth -lshared -lnowhere own/lib.so -lm", folder);
     assert_string_equal((const char *)libraries.archives.data, archives);
