@@ -38,9 +38,9 @@ char *chainsi_arena_copy(chainsi_arena *arena, const void *data, size_t size);
 char *chainsi_arena_strdup(chainsi_arena *arena, const char *text);
 char *chainsi_arena_printf(chainsi_arena *arena, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-/* Grows the allocation at data from old_size to new_size bytes in place and returns true if it is
- * the newest one and its block has room; the new bytes are not initialized. Else false, and nothing
- * changed. */
+/* Grows or shrinks the allocation at data from old_size to new_size bytes in place and returns true
+ * if it is the newest one and its block has room; new bytes are not initialized. Else false, and
+ * nothing changed. */
 bool chainsi_arena_extend(chainsi_arena *arena, void *data, size_t old_size, size_t new_size);
 /* Gives everything that `from` holds to `to`; `from` is empty afterwards. Pointers stay valid. */
 void chainsi_arena_adopt(chainsi_arena *to, chainsi_arena *from);

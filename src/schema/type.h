@@ -40,7 +40,7 @@ typedef enum chainsi_kind {
 
 /* One enumerator of an enum. */
 typedef struct chainsi_enumerator {
-    const char *name; /* on the wire */
+    const char *name; /* on the wire; UTF-8 */
     int64_t value;
     const char *doc; /* or NULL */
 } chainsi_enumerator;
@@ -66,7 +66,7 @@ typedef struct chainsi_limits {
 
 /* One member of a struct. */
 struct chainsi_field {
-    const char *name;   /* on the wire */
+    const char *name;   /* on the wire: UTF-8 without control characters, quotes and backslashes */
     uint32_t name_size; /* strlen(name) */
     uint32_t offset;    /* in the struct, bytes */
     const chainsi_type *type;
