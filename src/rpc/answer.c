@@ -91,7 +91,7 @@ bool chainsi_answer_send(chainsi_answer *answer, chainsi_connection *connection,
     bool has_body = response->status != 204 && response->status != 304;
     write_head(&answer->head, response, has_body, keep_alive, minor_version);
     size_t size = has_body && method != CHAINSI_HTTP_HEAD ? response->body->size : 0;
-    int64_t allowed_ms = timeout_ms + (int64_t)(size / (CHAINSI_SEND_SLOWEST_RATE / 1000));
+    int64_t allowed_ms = timeout_ms * (int64_t)(1 + size / CHAINSI_SEND_TIMEOUT_BYTES);
     return chainsi_connection_send(connection, &answer->head, response->body->data, size,
                                    chainsi_now_ns() + allowed_ms * CHAINSI_NS_PER_MS);
 }

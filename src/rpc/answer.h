@@ -20,8 +20,8 @@ chainsi_server_response chainsi_answer_begin(chainsi_answer *answer, int status)
 chainsi_server_response chainsi_answer_error(chainsi_answer *answer, int status,
                                              const char *message);
 
-/* Sends an answer to a request of this method and version. Waits for a slow reader, timeout_ms and
- * what its size takes at CHAINSI_SEND_SLOWEST_RATE. False if it couldn't be sent as a whole. */
+/* Sends an answer to a request of this method and version. Waits for a slow reader, timeout_ms for
+ * every CHAINSI_SEND_TIMEOUT_BYTES. False if it couldn't be sent as a whole. */
 bool chainsi_answer_send(chainsi_answer *answer, chainsi_connection *connection,
                          const chainsi_server_response *response, chainsi_http_method method,
                          bool keep_alive, int minor_version, int timeout_ms);

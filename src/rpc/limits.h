@@ -26,10 +26,10 @@ enum {
      * the refusal reaches a caller that is still sending. */
     CHAINSI_LINGER_MS = 2 * 1000,
     CHAINSI_LINGER_BYTES = 16 * 1024 * 1024,
-    /* The time a caller has to read an answer: this, plus the time the answer takes at the slowest
-     * rate that is put up with, bytes a second. */
+    /* The time a caller has to read an answer: so many milliseconds for every so many bytes that
+     * the answer has or begins. Slower readers are cut off. */
     CHAINSI_SEND_TIMEOUT_MS = 30 * 1000,
-    CHAINSI_SEND_SLOWEST_RATE = 64 * 1024,
+    CHAINSI_SEND_TIMEOUT_BYTES = 2 * 1024 * 1024,
     /* Connections that one server holds, busy and idle; beyond, the one that is idle for longest is
      * closed. Lowered to half of what RLIMIT_NOFILE allows. */
     CHAINSI_MAX_CONNECTIONS = 4096,
