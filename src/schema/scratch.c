@@ -33,12 +33,13 @@ void chainsi_scratch_done(chainsi_scratch *scratch)
 
 chainsi_scratch_mark chainsi_scratch_begin(chainsi_scratch *scratch)
 {
+    uint8_t *before = scratch->next;
     size_t aligned = (size_t)(-(uintptr_t)scratch->next & 15);
     if ((size_t)(scratch->end - scratch->next) >= aligned)
         scratch->next += aligned;
     else
         scratch->next = scratch->end;
-    return (chainsi_scratch_mark){ scratch->next, scratch->current };
+    return (chainsi_scratch_mark){ before, scratch->next, scratch->current };
 }
 
 void *chainsi_scratch_push_slow(chainsi_scratch *scratch, size_t size)
@@ -90,7 +91,7 @@ void chainsi_scratch_end(chainsi_scratch *scratch, chainsi_scratch_mark mark, vo
 {
     if (scratch->current == mark.segment) {
         copy_piece(to, mark.next, scratch->next);
-        scratch->next = mark.next;
+        scratch->next = mark.before;
         return;
     }
     uint8_t *out =
@@ -100,7 +101,7 @@ void chainsi_scratch_end(chainsi_scratch *scratch, chainsi_scratch_mark mark, vo
         out = copy_piece(out, segment->data, segment->used);
     copy_piece(out, segment->data, scratch->next);
     scratch->current = mark.segment;
-    scratch->next = mark.next;
+    scratch->next = mark.before;
     scratch->end = mark.segment ? mark.segment->data + mark.segment->size
                                 : scratch->first + sizeof scratch->first;
 }

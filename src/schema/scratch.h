@@ -21,7 +21,8 @@ typedef struct chainsi_scratch {
 
 /* Where a list begins. */
 typedef struct chainsi_scratch_mark {
-    uint8_t *next;
+    uint8_t *before; /* where the items of the list around it go on */
+    uint8_t *next;   /* its own first item: before, aligned */
     chainsi_scratch_segment *segment;
 } chainsi_scratch_mark;
 
