@@ -100,7 +100,7 @@ bool chainsi_home_make(const char *home, char *why, size_t why_size)
 
 int chainsi_home_lock(const char *home, char *why, size_t why_size)
 {
-    char *path = chainsi_path("%s/lock", home);
+    char *path = chainsi_path("%s/pid", home);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
     if (fd >= 0 && fcntl(fd, F_OFD_SETLK, &lock) == 0) {
@@ -124,7 +124,7 @@ int chainsi_home_lock(const char *home, char *why, size_t why_size)
 
 long chainsi_home_owner(const char *home)
 {
-    char *path = chainsi_path("%s/lock", home);
+    char *path = chainsi_path("%s/pid", home);
     int fd = open(path, O_RDWR | O_CLOEXEC);
     free(path);
     if (fd < 0)

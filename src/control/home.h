@@ -1,7 +1,8 @@
 /* CHAINS_HOME: the folder that holds all that a daemon keeps, and how the command line finds the
  * daemon.
  *
- *   lock                      held by the daemon as long as it lives (an open-file lock)
+ *   pid                       the process number of the daemon, which holds a lock on this file as
+ *                             long as it lives (an open-file lock)
  *   address                   http://127.0.0.1:PORT, one line; written when the daemon answers
  *   token                     proves to the daemon that its own user asks for changes; mode 0600
  *   chainsd.log               what a daemon in the background says

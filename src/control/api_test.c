@@ -1,0 +1,154 @@
+/* The API's types: there and back, defaults, and what a deployment may not say. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "control/api.h"
+#include "schema/json.h"
+
+static void check_round_trip(const chainsi_type *type, const char *text)
+{
+    chainsi_arena arena = { 0 };
+    chainsi_buffer out = { 0 };
+    chainsi_codec_error error = { 0 };
+    void *value = chainsi_arena_alloc(&arena, type->size);
+    assert_int_equal(chainsi_json_decode(type, text, strlen(text), &arena, value, &error),
+                     CHAINS_OK);
+    assert_int_equal(chainsi_json_encode(type, value, &out, &error), CHAINS_OK);
+    chainsi_buffer_add_byte(&out, 0);
+    assert_string_equal(out.data, text);
+    chainsi_buffer_done(&out);
+    chainsi_arena_done(&arena);
+}
+
+#define REPLICA                                                                                    \
+    "{\"state\":\"ready\",\"pid\":12,\"restarts\":1,\"since\":\"2026-01-31T12:00:00.123Z\","       \
+    "\"last_end\":\"exit status 1\"}"
+#define CHAINLETS                                                                                  \
+    "[{\"name\":\"a\",\"entrypoint\":false,\"state\":\"ready\",\"replicas\":[" REPLICA "]},"       \
+    "{\"name\":\"b\",\"entrypoint\":true,\"state\":\"ready\",\"replicas\":[" REPLICA "," REPLICA   \
+    "]}]"
+
+static void descriptions_come_back(void **state)
+{
+    (void)state;
+    check_round_trip(&chainsi_api_chains_type, "[]");
+    check_round_trip(
+        &chainsi_api_chains_type,
+        "[{\"name\":\"x\",\"environment\":\"production\",\"entrypoint\":\"b\",\"state\":\"ready\","
+        "\"url\":\"http://127.0.0.1:1/\",\"version\":3,\"deployed_at\":null,"
+        "\"chainlets\":" CHAINLETS ",\"deployment\":{\"version\":4,\"state\":\"failed\","
+        "\"chainlet\":\"a\",\"message\":\"m\",\"chainlets\":" CHAINLETS "}}]");
+    check_round_trip(&chainsi_api_accepted_type, "{\"chain\":\"x\",\"version\":1}");
+    check_round_trip(&chainsi_api_deleted_type, "{\"chain\":\"x\"}");
+    check_round_trip(&chainsi_api_health_type, "{\"status\":\"ok\",\"home\":\"/h\",\"pid\":7}");
+}
+
+#define A_SERVICE                                                                                  \
+    "{\"name\":\"a\",\"c_name\":\"a_\",\"binary\":\"/bin/a\",\"dependencies\":[\"b\"],"            \
+    "\"env\":[{\"name\":\"N\",\"value\":\"v\"}],\"replicas\":2,\"start_timeout_s\":1.0,"           \
+    "\"drain_timeout_s\":2.5,\"max_body\":77}"
+#define B_SERVICE "{\"name\":\"b\",\"c_name\":\"b\",\"binary\":\"/bin/b\"}"
+
+static void saved_state_comes_back(void **state)
+{
+    (void)state;
+    check_round_trip(&chainsi_api_saved_type,
+                     "{\"version\":9,\"deployed_at\":\"2026-01-31T12:00:00.123Z\",\"deploy\":"
+                     "{\"chain\":\"x\",\"entrypoint\":\"a\",\"services\":[" A_SERVICE "]}}");
+}
+
+/* Decodes and checks; why gets what is wrong. */
+static chains_status check_deploy(const char *text, char why[512])
+{
+    chainsi_arena arena = { 0 };
+    chainsi_api_deploy deploy;
+    chainsi_codec_error error;
+    assert_int_equal(
+        chainsi_json_decode(&chainsi_api_deploy_type, text, strlen(text), &arena, &deploy, &error),
+        CHAINS_OK);
+    chains_status status = chainsi_api_check_deploy(&deploy, why, 512);
+    chainsi_arena_done(&arena);
+    return status;
+}
+
+static void deployments_have_defaults(void **state)
+{
+    (void)state;
+    static const char text[] =
+        "{\"chain\":\"x\",\"entrypoint\":\"b\",\"services\":[" B_SERVICE "]}";
+    chainsi_arena arena = { 0 };
+    chainsi_api_deploy deploy;
+    assert_int_equal(
+        chainsi_json_decode(&chainsi_api_deploy_type, text, strlen(text), &arena, &deploy, NULL),
+        CHAINS_OK);
+    const chainsi_api_service *service = &deploy.services.items[0];
+    assert_int_equal(service->replicas, 1);
+    assert_true(service->start_timeout_s == 600);
+    assert_true(service->drain_timeout_s == 30);
+    assert_int_equal(service->max_body, 64 * 1024 * 1024);
+    assert_int_equal(service->dependencies.count, 0);
+    chainsi_arena_done(&arena);
+}
+
+static void bad_deployments_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *why;
+    } cases[] = {
+        { "{\"chain\":\"../x\",\"entrypoint\":\"b\",\"services\":[" B_SERVICE "]}", "no name" },
+        { "{\"chain\":\"\",\"entrypoint\":\"b\",\"services\":[" B_SERVICE "]}", "no name" },
+        { "{\"chain\":\"x\",\"entrypoint\":\"b\",\"services\":[]}", "between 1" },
+        { "{\"chain\":\"x\",\"entrypoint\":\"c\",\"services\":[" B_SERVICE "]}",
+          "there is no service 'c'" },
+        { "{\"chain\":\"x\",\"entrypoint\":\"b\",\"services\":[" B_SERVICE "," B_SERVICE "]}",
+          "one name" },
+        { "{\"chain\":\"x\",\"entrypoint\":\"a\",\"services\":[" A_SERVICE "]}",
+          "dependencies[0]: there is no service 'b'" },
+        { "{\"chain\":\"x\",\"entrypoint\":\"a\",\"services\":[" A_SERVICE
+          ",{\"name\":\"b\",\"c_name\":\"b\",\"binary\":\"/b\",\"dependencies\":[\"a\"]}]}",
+          "lead back" },
+        { "{\"chain\":\"x\",\"entrypoint\":\"b\",\"services\":[{\"name\":\"b\",\"c_name\":\"b\","
+          "\"binary\":\"b\"}]}",
+          "no absolute path" },
+        { "{\"chain\":\"x\",\"entrypoint\":\"b\",\"services\":[{\"name\":\"b\",\"c_name\":\"b-b\","
+          "\"binary\":\"/b\"}]}",
+          "no C name" },
+        { "{\"chain\":\"x\",\"entrypoint\":\"b\",\"services\":[{\"name\":\"b/\",\"c_name\":\"b\","
+          "\"binary\":\"/b\"}]}",
+          "no name" },
+        { "{\"chain\":\"x\",\"entrypoint\":\"b\",\"services\":[{\"name\":\"b\",\"c_name\":\"b\","
+          "\"binary\":\"/b\",\"replicas\":0}]}",
+          "out of range" },
+        { "{\"chain\":\"x\",\"entrypoint\":\"b\",\"services\":[{\"name\":\"b\",\"c_name\":\"b\","
+          "\"binary\":\"/b\",\"env\":[{\"name\":\"A=B\",\"value\":\"\"}]}]}",
+          "no variable" },
+    };
+    char why[512];
+    assert_int_equal(
+        check_deploy("{\"chain\":\"x-1.y_Z\",\"entrypoint\":\"a\",\"services\":[" A_SERVICE
+                     "," B_SERVICE "]}",
+                     why),
+        CHAINS_OK);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(check_deploy(cases[i].text, why), CHAINS_INVALID_ARGUMENT);
+        if (!strstr(why, cases[i].why))
+            fail_msg("case %zu: '%s' does not say '%s'", i, why, cases[i].why);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(descriptions_come_back),
+        cmocka_unit_test(saved_state_comes_back),
+        cmocka_unit_test(deployments_have_defaults),
+        cmocka_unit_test(bad_deployments_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
