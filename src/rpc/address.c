@@ -289,21 +289,24 @@ static int bind_unix(int fd, const char *path)
         name_unix(&name, through);
         failed = bind(fd, (struct sockaddr *)&name, sizeof name);
     } else {
-        /* Even the file's name is too long: it gets that after it was bound. link() refuses to
-         * replace, as bind() would. */
+        /* Even the file's name is too long: it gets that after it was bound. A socket is bound only
+         * once, so what is in the way has to be seen before. */
         struct stat there;
         char temporary[40];
         snprintf(temporary, sizeof temporary, ".bind-%d-%d", (int)getpid(), fd);
         snprintf(through, sizeof through, "/proc/self/fd/%d/%s", handle, temporary);
         name_unix(&name, through);
-        failed = bind(fd, (struct sockaddr *)&name, sizeof name);
+        if (!fstatat(handle, file, &there, AT_SYMLINK_NOFOLLOW)) {
+            errno = EADDRINUSE;
+            failed = -1;
+        } else {
+            failed = bind(fd, (struct sockaddr *)&name, sizeof name);
+        }
         if (!failed) {
             failed = linkat(handle, temporary, handle, file, 0);
             int error = errno == EEXIST ? EADDRINUSE : errno;
             unlinkat(handle, temporary, 0);
             errno = error;
-        } else if (!fstatat(handle, file, &there, 0)) {
-            errno = EADDRINUSE;
         }
     }
     int error = errno;
