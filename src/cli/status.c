@@ -10,12 +10,6 @@
 
 extern const chainsi_verb chainsi_verb_status;
 
-static const chainsi_type chains_type = {
-    .kind = CHAINSI_LIST,
-    .size = sizeof(chainsi_api_chains),
-    .item = &chainsi_api_chain_type,
-};
-
 static void print_chainlet(const chainsi_api_chainlet *chainlet)
 {
     int64_t restarts = 0;
@@ -31,7 +25,7 @@ static void print_chainlet(const chainsi_api_chainlet *chainlet)
         }
     }
     const char *since = chainlet->replicas.count ? chainlet->replicas.items[0].since : "";
-    printf("  %-24s %-12s %8zu %8lld  %-20.20s  %s\n", chainlet->name, chainlet->state,
+    printf("  %-24s %-12s %8zu %8lld  %-20.19s  %s\n", chainlet->name, chainlet->state,
            chainlet->replicas.count, (long long)restarts, since, pids);
     for (size_t i = 0; i < chainlet->replicas.count; i++) {
         const chainsi_api_replica *replica = &chainlet->replicas.items[i];
@@ -58,8 +52,8 @@ static int print_status(chainsi_daemon *daemon, const chainsi_daemon_answer *ans
 {
     chainsi_api_chains chains;
     chainsi_codec_error why;
-    if (chainsi_json_decode(&chains_type, answer->body, answer->size, &daemon->arena, &chains,
-                            &why) != CHAINS_OK) {
+    if (chainsi_json_decode(&chainsi_api_chains_type, answer->body, answer->size, &daemon->arena,
+                            &chains, &why) != CHAINS_OK) {
         fprintf(stderr, "chains: the daemon's answer can't be read: %s: %s\n", why.path,
                 why.message);
         return CHAINSI_EXIT_FAILED;
