@@ -1,0 +1,303 @@
+"""The daemon's life and that of its processes: starting, dying, coming back, ending."""
+import json
+import os
+import signal
+import socket
+import subprocess
+import threading
+import unittest
+
+from chains_testing import is_alive, wait_until
+from daemon_testing import CHAINSD, STAND_IN, Daemon, DaemonTest, service
+
+
+class Life(DaemonTest):
+    def test_what_a_process_is_handed(self):
+        daemon = self.start()
+        daemon.deployed("x", service("entry", "other", MODE="quick", LISTEN_FDS="9"), service("other"))
+        found = daemon.call("x", "report").json()
+        self.assertEqual(found["sockets"], [False, False, False, True, True])
+        self.assertEqual(found["descriptors"], 5)
+        environment = found["environment"]
+        self.assertEqual(environment["LISTEN_FDS"], "2")
+        self.assertEqual(environment["LISTEN_FDNAMES"], "calls:probes")
+        self.assertEqual(environment["LISTEN_PID"], str(found["pid"]))
+        self.assertEqual(environment["CHAINS_ENVIRONMENT"], "production")
+        self.assertEqual(environment["MODE"], "quick")
+        self.assertTrue(environment["CHAINS_OTHER_URL"].startswith("unix:/"))
+        other = daemon.call("x", "call CHAINS_OTHER_URL").json()
+        self.assertNotEqual(other["pid"], found["pid"])
+        self.assertNotIn("CHAINS_OTHER_URL", other["environment"])
+
+    def test_a_killed_replica_comes_back(self):
+        daemon = self.start()
+        daemon.deployed("x", service("entry"))
+        pid = daemon.call("x", "report").json()["pid"]
+        os.kill(pid, signal.SIGKILL)
+        after = daemon.call("x", "report")
+        self.assertEqual(after.status, 200, after.body)
+        self.assertNotEqual(after.json()["pid"], pid)
+        replica = wait_until(lambda: next((r for r in daemon.chain("x")["chainlets"][0]["replicas"]
+                                           if r["state"] == "ready"), None), "the new replica")
+        self.assertEqual(replica["restarts"], 1)
+        self.assertEqual(replica["last_end"], "killed by signal 9 (Killed)")
+
+    def test_a_call_in_a_dying_replica_is_unavailable(self):
+        daemon = self.start()
+        daemon.deployed("x", service("entry"))
+        answer = daemon.call("x", "die")
+        self.assertEqual((answer.status, answer.error()["status"]), (503, "UNAVAILABLE"))
+        self.assertIn("entry", daemon.chain("x")["entrypoint"])
+        self.assertEqual(daemon.call("x").status, 200)
+
+    def test_calls_that_wait_outlive_a_replica(self):
+        daemon = self.start()
+        daemon.deployed("x", service("entry", STAND_IN_SLOTS=1))
+        pid = daemon.pids("x")[0]
+        os.kill(pid, signal.SIGSTOP)
+        answers = []
+        threads = [threading.Thread(target=lambda: answers.append(daemon.call("x").status))
+                   for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        path = self.sockets_of(daemon)
+        wait_until(lambda: self.waiting(path) >= 8, "8 calls in the queue")
+        os.kill(pid, signal.SIGKILL)
+        for thread in threads:
+            thread.join(60)
+        self.assertEqual(answers, [200] * 8)
+
+    def sockets_of(self, daemon):
+        return daemon.home_file("run", "x", "1", "entry.calls")
+
+    @staticmethod
+    def waiting(path):
+        """Connections to a Unix socket that nobody has accepted."""
+        with open("/proc/net/unix", encoding="utf-8") as table:
+            return sum(1 for line in table if line.rstrip().endswith(path) and line.split()[5] == "02")
+
+    def test_stopping_leaves_no_child_and_answers_what_runs(self):
+        daemon = self.start()
+        daemon.deployed("x", service("entry", "other"), service("other"))
+        pids = daemon.pids("x")
+        self.assertEqual(len([pid for pid in pids if is_alive(pid)]), 2)
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(daemon.call("x", "sleep 500").body))
+        thread.start()
+        entry = next(c for c in daemon.chain("x")["chainlets"] if c["name"] == "entry")
+        wait_until(lambda: self.is_busy(entry["replicas"][0]["pid"]), "the call to run")
+        self.assertEqual(daemon.stop(), 0)
+        thread.join(60)
+        self.assertEqual(answers, [b'"slept"'])
+        for pid in pids:
+            self.assertFalse(is_alive(pid))
+        self.assertFalse(os.path.exists(daemon.home_file("address")))
+
+    @staticmethod
+    def is_busy(pid):
+        """Whether one of its threads sleeps in nanosleep."""
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/wchan", encoding="utf-8") as where:
+                if "nanosleep" in where.read():
+                    return True
+            with open(f"/proc/{pid}/task/{task}/syscall", encoding="utf-8") as call:
+                if call.read().split()[0] in ("35", "230"):
+                    return True
+        return False
+
+    def test_a_killed_daemon_leaves_no_child_and_comes_back(self):
+        daemon = self.start()
+        daemon.deployed("x", service("entry", "other"), service("other", replicas=2))
+        pids = daemon.pids("x")
+        self.assertEqual(len(pids), 3)
+        self.assertEqual(daemon.stop(signal.SIGKILL), -signal.SIGKILL)
+        self.assert_ended(pids)
+        again = self.start()
+        answer = again.call("x", "report")
+        self.assertEqual(answer.status, 200, answer.body)
+        self.assertNotIn(answer.json()["pid"], pids)
+        self.assertEqual(again.chain("x")["version"], 1)
+
+    def test_what_was_deployed_survives_a_stop(self):
+        daemon = self.start()
+        daemon.deployed("x", service("entry", STAND_IN_MARK="kept"))
+        deployed_at = daemon.chain("x")["deployed_at"]
+        self.assertEqual(daemon.stop(), 0)
+        again = self.start()
+        self.assertEqual(again.call("x").json()["mark"], "kept")
+        self.assertEqual(again.chain("x")["deployed_at"], deployed_at)
+
+    def test_a_port_in_use_is_named(self):
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = other.getsockname()[1]
+            done = subprocess.run([CHAINSD, "--port", str(port)], env=self.home.env, text=True,
+                                  capture_output=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"port {port} is in use", done.stderr)
+        self.assertIn("--port", done.stderr)
+
+    def test_one_home_has_one_daemon(self):
+        daemon = self.start()
+        done = subprocess.run([CHAINSD, "--port", "0"], env=self.home.env, text=True,
+                              capture_output=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"process {daemon.process.pid}", done.stderr)
+        self.assertEqual(daemon.ask("GET", "/healthz").json()["status"], "ok")
+
+    def test_a_home_with_a_long_path(self):
+        self.home.env["CHAINS_HOME"] = os.path.join(self.home.path, *["long" * 20] * 12)
+        self.assertGreater(len(self.home.env["CHAINS_HOME"]), 900)
+        daemon = self.start()
+        daemon.deployed("x", service("entry", "other"), service("other"))
+        self.assertEqual(daemon.call("x").status, 200)
+        self.assertIn("pid", daemon.call("x", "call CHAINS_OTHER_URL").json())
+
+    def test_usage(self):
+        for words, status in ((["--help"], 0), (["--port"], 2), (["--port", "x"], 2),
+                              (["--port", "65536"], 2), (["--wrong"], 2)):
+            done = subprocess.run([CHAINSD, *words], env=self.home.env, text=True,
+                                  capture_output=True, timeout=60, check=False)
+            self.assertEqual(done.returncode, status, words)
+
+    def test_a_damaged_state_is_left_alone(self):
+        daemon = self.start()
+        daemon.deployed("x", service("entry"))
+        daemon.stop()
+        state = daemon.home_file("chains", "x", "state.json")
+        with open(state, "w", encoding="utf-8") as file:
+            file.write('{"version": 1')
+        again = self.start()
+        self.assertEqual(again.ask("GET", "/api/v1/chains").json(), [])
+        self.assertTrue(os.path.exists(state))
+        with open(self.home.file("said"), encoding="utf-8") as said:
+            self.assertIn("state.json is damaged", said.read())
+
+
+class Deployments(DaemonTest):
+    def failed(self, daemon, chain, version):
+        def look():
+            deployment = daemon.chain(chain)["deployment"]
+            return deployment if deployment["version"] == version and deployment["state"] == "failed" else None
+        return wait_until(look, f"version {version} of {chain} to fail")
+
+    def test_the_first_one_fails(self):
+        daemon = self.start()
+        version = daemon.deploy("x", service("entry", "bad"), service("bad", STAND_IN_FAIL="no model"))
+        deployment = self.failed(daemon, "x", version)
+        self.assertEqual(deployment["chainlet"], "bad")
+        self.assertIn("exit status 3", deployment["message"])
+        self.assertEqual(daemon.chain("x")["state"], "failed")
+        answer = daemon.call("x")
+        self.assertEqual((answer.status, answer.error()["status"]), (503, "UNAVAILABLE"))
+        self.assertIn("exit status 3", answer.error()["message"])
+        logs = daemon.logs("x")
+        self.assertEqual(logs.count("no model"), 3)
+        self.assertRegex(logs, r"(?m)^bad \| \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z no model$")
+        states = {c["name"]: c["state"] for c in deployment["chainlets"]}
+        self.assertEqual(states["bad"], "failed")
+        daemon.deployed("x", service("entry"))
+        self.assertEqual(daemon.call("x").status, 200)
+
+    def test_a_later_one_fails_and_the_first_goes_on(self):
+        daemon = self.start()
+        first = daemon.deployed("x", service("entry", STAND_IN_MARK="first"))
+        second = daemon.deploy("x", service("entry", STAND_IN_FAIL="broken"))
+        self.failed(daemon, "x", second)
+        chain = daemon.chain("x")
+        self.assertEqual((chain["version"], chain["state"]), (first, "ready"))
+        self.assertEqual(daemon.call("x").json()["mark"], "first")
+        wait_until(lambda: len([r for c in daemon.chain("x")["deployment"]["chainlets"]
+                                for r in c["replicas"] if r["pid"]]) == 0, "its processes to end")
+        daemon.stop()
+        again = self.start()
+        self.assertEqual(again.call("x").json()["mark"], "first")
+
+    def test_one_that_is_never_ready_fails(self):
+        daemon = self.start()
+        version = daemon.deploy("x", service("entry", STAND_IN_NEVER_READY=1, start_timeout_s=0.2))
+        self.failed(daemon, "x", version)
+        self.assertIn("not ready after 0.2 s", daemon.logs("x"))
+
+    def test_a_program_that_is_not_there(self):
+        daemon = self.start()
+        deployment = self.failed(daemon, "x", daemon.deploy("x", service("entry", binary="/nowhere/x")))
+        self.assertIn("cannot copy its program", deployment["message"])
+        text = self.home.file("text")
+        with open(text, "w", encoding="utf-8") as file:
+            file.write("no program\n")
+        deployment = self.failed(daemon, "x", daemon.deploy("x", service("entry", binary=text)))
+        self.assertIn("cannot be run: Permission denied", deployment["message"])
+
+    def test_a_new_one_takes_the_place_of_one_that_starts(self):
+        daemon = self.start()
+        daemon.deploy("x", service("entry", STAND_IN_NEVER_READY=1))
+        daemon.deployed("x", service("entry", STAND_IN_MARK="second"))
+        self.assertEqual(daemon.call("x").json()["mark"], "second")
+
+    def test_the_program_may_change_while_it_runs(self):
+        daemon = self.start()
+        program = self.home.file("program")
+        with open(STAND_IN, "rb") as source, open(program, "wb") as target:
+            target.write(source.read())
+        os.chmod(program, 0o755)
+        daemon.deployed("x", service("entry", binary=program))
+        os.unlink(program)
+        os.kill(daemon.pids("x")[0], signal.SIGKILL)
+        self.assertEqual(daemon.call("x").status, 200)
+
+    def test_replacing_under_load_loses_nothing(self):
+        daemon = self.start()
+        daemon.deployed("x", service("entry", STAND_IN_SLOTS=2, STAND_IN_MARK="0"))
+        answers, stop = [], threading.Event()
+
+        def work(text):
+            while not stop.is_set():
+                answer = daemon.call("x", text)
+                answers.append((answer.status, answer.body))
+        threads = [threading.Thread(target=work, args=("sleep 3" if i % 2 else "mark",))
+                   for i in range(8)]
+        for thread in threads:
+            thread.start()
+        try:
+            for mark in range(1, 6):
+                pids = daemon.pids("x")
+                daemon.deployed("x", service("entry", STAND_IN_SLOTS=2, STAND_IN_MARK=mark))
+                seen = len(answers)
+                wait_until(lambda seen=seen: len(answers) > seen + 20, "calls to go on")
+                self.assert_ended(pids)
+        finally:
+            stop.set()
+            for thread in threads:
+                thread.join(60)
+        bad = [answer for answer in answers if answer[0] != 200]
+        self.assertEqual(bad, [])
+        marks = {json.loads(body)["mark"] for _, body in answers if b"mark" in body}
+        self.assertIn("0", marks)
+        self.assertIn("5", marks)
+        wait_until(lambda: os.listdir(daemon.home_file("run", "x")) == ["6"], "old sockets to go")
+
+    def test_one_that_does_not_end_is_killed(self):
+        daemon = self.start()
+        daemon.deployed("x", service("entry", STAND_IN_STUBBORN=1, drain_timeout_s=0.1))
+        pids = daemon.pids("x")
+        self.assertEqual(daemon.change("DELETE", "/api/v1/chains/x").status, 200)
+        for pid in pids:
+            self.assertFalse(is_alive(pid))
+
+    def test_deleting_leaves_nothing(self):
+        daemon = self.start()
+        daemon.deployed("x", service("entry", "other"), service("other"))
+        pids = daemon.pids("x")
+        answer = daemon.change("DELETE", "/api/v1/chains/x")
+        self.assertEqual((answer.status, answer.json()), (200, {"chain": "x"}))
+        for pid in pids:
+            self.assertFalse(is_alive(pid))
+        self.assertEqual(daemon.call("x").status, 404)
+        self.assertEqual(daemon.change("DELETE", "/api/v1/chains/x").status, 404)
+        for kind in ("chains", "run", "logs"):
+            self.assertFalse(os.path.exists(daemon.home_file(kind, "x")))
+        self.assertEqual(daemon.ask("GET", "/api/v1/chains").json(), [])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)

@@ -1,0 +1,195 @@
+/* A service without a Chainlet, that does what a test asks for: it stands where a generated one would,
+ * on the sockets of LISTEN_FDS.
+ *
+ * POST /run_remote with one of these as the body:
+ *   report            what it found: its process, environment, descriptors, and the call's headers
+ *   sleep MS          answers after a while
+ *   wait              answers when its caller has left, or after 60 s; the log tells which
+ *   die               ends the process by SIGKILL before it answers
+ *   big BYTES         answers with that many bytes
+ *   call URL_VARIABLE calls the service whose address is in that variable, with "report"
+ * Environment: STAND_IN_FAIL=TEXT writes it to stderr and exits with 3; STAND_IN_NEVER_READY,
+ * STAND_IN_STUBBORN (ignores SIGTERM), STAND_IN_SLOTS, STAND_IN_MARK (an answer's "mark"). */
+#include <dirent.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "rpc/client.h"
+#include "rpc/server.h"
+#include "schema/json.h"
+
+enum { CALLS_FD = 3, PROBES_FD = 4, WAIT_LIMIT_MS = 60000 };
+
+extern char **environ;
+
+static void add_member(chainsi_buffer *out, const char *name, const char *value, size_t size)
+{
+    chainsi_json_write_string(out, name, strlen(name));
+    chainsi_buffer_add_byte(out, ':');
+    chainsi_json_write_string(out, value, size);
+}
+
+static void add_descriptors(chainsi_buffer *out)
+{
+    static const char *const shown[] = { "0", "1", "2", "3", "4" };
+    chainsi_buffer_add_text(out, "\"sockets\":[");
+    for (size_t i = 0; i < sizeof shown / sizeof *shown; i++) {
+        struct stat info;
+        bool is_socket = fstat(atoi(shown[i]), &info) == 0 && S_ISSOCK(info.st_mode);
+        chainsi_buffer_printf(out, "%s%s", i ? "," : "", is_socket ? "true" : "false");
+    }
+    chainsi_buffer_add_text(out, "]");
+}
+
+static size_t first_descriptors; /* open when main began */
+
+static size_t count_descriptors(void)
+{
+    size_t count = 0;
+    DIR *entries = opendir("/proc/self/fd");
+    for (struct dirent *entry; entries && (entry = readdir(entries));)
+        count += entry->d_name[0] != '.';
+    if (entries)
+        closedir(entries);
+    return count - 1; /* its own */
+}
+
+static void report(const chainsi_server_request *request, chainsi_buffer *out)
+{
+    chainsi_buffer_printf(out, "{\"pid\":%d,\"descriptors\":%zu,", (int)getpid(),
+                          first_descriptors);
+    add_descriptors(out);
+    chainsi_buffer_add_text(out, ",\"headers\":{");
+    for (size_t i = 0; i < request->head.head.header_count; i++) {
+        const chainsi_http_header *header = &request->head.head.headers[i];
+        char name[256];
+        snprintf(name, sizeof name, "%.*s", (int)header->name.size, header->name.data);
+        chainsi_buffer_add_text(out, i ? "," : "");
+        add_member(out, name, header->value.data, header->value.size);
+    }
+    chainsi_buffer_add_text(out, "},\"environment\":{");
+    for (char **entry = environ; *entry; entry++) {
+        size_t size = strcspn(*entry, "=");
+        char name[256];
+        snprintf(name, sizeof name, "%.*s", (int)size, *entry);
+        chainsi_buffer_add_text(out, entry == environ ? "" : ",");
+        add_member(out, name, *entry + size + 1, strlen(*entry + size + 1));
+    }
+    chainsi_buffer_add_text(out, "}}");
+}
+
+static void call_other(const char *variable, chainsi_server_response *response,
+                       chainsi_arena *arena)
+{
+    char why[256] = "";
+    const char *url = getenv(variable);
+    chainsi_client *client = chainsi_client_new(url ? url : "", why, sizeof why);
+    chainsi_client_response answer;
+    chainsi_client_request request = {
+        .method = "POST",
+        .path = "/run_remote",
+        .body = "report",
+        .body_size = 6,
+        .deadline_ns = CHAINSI_NEVER,
+    };
+    if (client && chainsi_client_exchange(client, &request, arena, &answer, why, sizeof why) ==
+                      CHAINSI_EXCHANGE_ANSWERED) {
+        chainsi_buffer_add(response->body, answer.body, answer.body_size);
+    } else {
+        response->status = 500;
+        add_member(response->body, "why", why, strlen(why));
+    }
+    chainsi_client_free(client);
+}
+
+static void handle(void *user, chainsi_server_request *request, chainsi_server_response *response)
+{
+    (void)user;
+    response->content_type = "application/json";
+    const char *mark = getenv("STAND_IN_MARK");
+    char text[64];
+    snprintf(text, sizeof text, "%.*s", (int)(request->body_size < 60 ? request->body_size : 60),
+             request->body);
+    if (chainsi_slice_is(request->head.path, "/openapi.json")) {
+        chainsi_buffer_add_text(response->body, "{\"openapi\":\"3.1.0\"}");
+    } else if (!strcmp(text, "report")) {
+        report(request, response->body);
+    } else if (!strncmp(text, "sleep ", 6)) {
+        long ms = atol(text + 6);
+        nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
+        chainsi_buffer_add_text(response->body, "\"slept\"");
+    } else if (!strcmp(text, "wait")) {
+        fprintf(stderr, "waiting\n");
+        struct pollfd caller = { .fd = request->fd, .events = request->hang_up };
+        bool left = poll(&caller, 1, WAIT_LIMIT_MS) > 0;
+        fprintf(stderr, left ? "the caller has left\n" : "the caller stayed\n");
+        chainsi_buffer_add_text(response->body, "null");
+    } else if (!strcmp(text, "die")) {
+        kill(getpid(), SIGKILL);
+    } else if (!strncmp(text, "big ", 4)) {
+        for (long left = atol(text + 4); left > 0; left--)
+            chainsi_buffer_add_byte(response->body, 'x');
+    } else if (!strncmp(text, "call ", 5)) {
+        call_other(text + 5, response, request->arena);
+    } else {
+        chainsi_buffer_printf(response->body, "{\"mark\":\"%s\",\"size\":%zu}", mark ? mark : "",
+                              request->body_size);
+    }
+}
+
+static void answer_probe(void *user, chainsi_server_request *request,
+                         chainsi_server_response *response)
+{
+    if (chainsi_slice_is(request->head.path, "/readyz")) {
+        response->status = getenv("STAND_IN_NEVER_READY") ? 503 : 200;
+        return;
+    }
+    handle(user, request, response);
+}
+
+int main(void)
+{
+    first_descriptors = count_descriptors();
+    const char *text = getenv("STAND_IN_FAIL");
+    if (text) {
+        fprintf(stderr, "%s\n", text);
+        return 3;
+    }
+    const char *pid = getenv("LISTEN_PID"), *names = getenv("LISTEN_FDNAMES");
+    if (!pid || atoi(pid) != getpid() || !names || strcmp(names, "calls:probes") != 0) {
+        fprintf(stderr, "no sockets were handed over\n");
+        return 4;
+    }
+    sigset_t stop;
+    sigemptyset(&stop);
+    sigaddset(&stop, SIGTERM);
+    sigprocmask(SIG_BLOCK, &stop, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    char why[256];
+    const char *slots = getenv("STAND_IN_SLOTS");
+    chainsi_server_options calls = { .listen_fd = CALLS_FD,
+                                     .slots = slots ? atoi(slots) : 4,
+                                     .handler = handle };
+    chainsi_server_options probes = { .listen_fd = PROBES_FD, .slots = 1, .handler = answer_probe };
+    chainsi_server *calls_server = chainsi_server_start(&calls, why, sizeof why);
+    chainsi_server *probes_server = chainsi_server_start(&probes, why, sizeof why);
+    if (!calls_server || !probes_server) {
+        fprintf(stderr, "%s\n", why);
+        return 5;
+    }
+    printf("ready to serve\n");
+    fflush(stdout);
+    int number;
+    do {
+        sigwait(&stop, &number);
+    } while (getenv("STAND_IN_STUBBORN"));
+    chainsi_server_free(calls_server);
+    chainsi_server_free(probes_server);
+    return 0;
+}
