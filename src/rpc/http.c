@@ -338,9 +338,9 @@ static ptrdiff_t parse_headers(const char *at, const char *end, framing *seen,
     return 1;
 }
 
-/* Looks for the head's end. On success *first is the start line, and the result the head's size;
- * MORE also comes with *first set when the start line has just become complete, else first->data is
- * NULL. */
+/* Looks for the head's end: its size, or MORE. When the start line has just become complete, it comes
+ * back in *first (else first->data is NULL) and the search has to be gone on with; so what is wrong
+ * with that line is told before what is wrong behind it, however the bytes came in. */
 static ptrdiff_t find_end(const char *data, size_t size, chainsi_http_scan *scan,
                           chainsi_slice *first, chainsi_http_refusal *refusal)
 {
@@ -364,11 +364,13 @@ static ptrdiff_t find_end(const char *data, size_t size, chainsi_http_scan *scan
         scan->scanned = end;
         if (line_size == 2) /* not the first: that begins with a token */
             return (ptrdiff_t)end;
-        if (scan->lines == 0)
-            *first = (chainsi_slice){ data, line_size - 2 };
         if (++scan->lines > CHAINSI_MAX_HEADERS + 1)
             return refuse(refusal, 431, "there are too many headers");
         scan->line_start = end;
+        if (scan->lines == 1) {
+            *first = (chainsi_slice){ data, line_size - 2 };
+            return CHAINSI_HTTP_MORE;
+        }
     }
 }
 
@@ -384,17 +386,18 @@ ptrdiff_t chainsi_http_parse_request(const char *data, size_t size, chainsi_http
 {
     chainsi_slice first;
     ptrdiff_t found = find_end(data, size, scan, &first, refusal);
-    if (found < 0)
-        return found;
-    if (!first.data && found > 0)
-        first = start_line(data, size);
     if (first.data) {
         ptrdiff_t good = parse_request_line(first, request, refusal);
         if (good < 0)
             return good;
+        found = find_end(data, size, scan, &(chainsi_slice){ 0 }, refusal);
     }
-    if (found == CHAINSI_HTTP_MORE)
+    if (found <= 0)
         return found;
+    if (!first.data) { /* it was seen in an earlier call, at another place perhaps */
+        first = start_line(data, size);
+        parse_request_line(first, request, refusal);
+    }
     framing seen = { .head = &request->head };
     ptrdiff_t good = parse_headers(first.data + first.size + 2, data + found, &seen, refusal);
     if (good < 0)
@@ -417,17 +420,18 @@ ptrdiff_t chainsi_http_parse_response(const char *data, size_t size, chainsi_htt
 {
     chainsi_slice first;
     ptrdiff_t found = find_end(data, size, scan, &first, refusal);
-    if (found < 0)
-        return found;
-    if (!first.data && found > 0)
-        first = start_line(data, size);
     if (first.data) {
         ptrdiff_t good = parse_status_line(first, response, refusal);
         if (good < 0)
             return good;
+        found = find_end(data, size, scan, &(chainsi_slice){ 0 }, refusal);
     }
-    if (found == CHAINSI_HTTP_MORE)
+    if (found <= 0)
         return found;
+    if (!first.data) { /* it was seen in an earlier call, at another place perhaps */
+        first = start_line(data, size);
+        parse_status_line(first, response, refusal);
+    }
     framing seen = { .head = &response->head };
     ptrdiff_t good = parse_headers(first.data + first.size + 2, data + found, &seen, refusal);
     return good < 0 ? good : found;
