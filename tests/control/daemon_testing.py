@@ -116,6 +116,19 @@ def service(name, *dependencies, binary=STAND_IN, **more):
             "dependencies": list(dependencies), "env": env, **options}
 
 
+def pause(pid):
+    """Stops a process where it is, and returns when it stands still."""
+    os.kill(pid, signal.SIGSTOP)
+
+    def stopped():
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/stat", encoding="utf-8") as file:
+                if file.read().rsplit(")", 1)[1].split()[0] != "T":
+                    return False
+        return True
+    wait_until(stopped, f"process {pid} to stand still")
+
+
 class DaemonTest(unittest.TestCase):
     """Each test has a home, and a daemon that leaves no process behind."""
 

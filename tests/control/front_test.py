@@ -9,7 +9,7 @@ import threading
 import unittest
 
 from chains_testing import wait_until
-from daemon_testing import DaemonTest, service
+from daemon_testing import DaemonTest, pause, service
 
 TRACE = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
@@ -103,7 +103,7 @@ class Calls(DaemonTest):
     def test_time_runs_out(self):
         self.daemon.deployed("x", service("entry"))
         pid = self.daemon.pids("x")[0]
-        os.kill(pid, signal.SIGSTOP)
+        pause(pid)
         try:
             answer = self.daemon.call("x", "", {"X-Chains-Timeout-Ms": "50"})
         finally:

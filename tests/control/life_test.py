@@ -8,7 +8,7 @@ import threading
 import unittest
 
 from chains_testing import is_alive, wait_until
-from daemon_testing import CHAINSD, STAND_IN, Daemon, DaemonTest, service
+from daemon_testing import CHAINSD, STAND_IN, DaemonTest, pause, service
 
 
 class Life(DaemonTest):
@@ -54,7 +54,7 @@ class Life(DaemonTest):
         daemon = self.start()
         daemon.deployed("x", service("entry", STAND_IN_SLOTS=1))
         pid = daemon.pids("x")[0]
-        os.kill(pid, signal.SIGSTOP)
+        pause(pid)
         answers = []
         threads = [threading.Thread(target=lambda: answers.append(daemon.call("x").status))
                    for _ in range(8)]
