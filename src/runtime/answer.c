@@ -5,7 +5,8 @@
 #include "schema/json.h"
 #include "schema/msgpack.h"
 
-/* True if the value of an optional output is absent: a NULL pointer comes first in each kind that may be optional. */
+/* True if the value of an optional output is absent: a NULL pointer comes first in each kind that
+ * may be optional. */
 static bool is_absent(const chainsi_field *field, const void *value)
 {
     const void *pointer;

@@ -1,4 +1,5 @@
-/* The body of an answer: null for a method without outputs, the bare value of a single one, else an object by name. */
+/* The body of an answer: null for a method without outputs, the bare value of a single one, else an
+ * object by name. */
 #ifndef CHAINSI_RUNTIME_ANSWER_H
 #define CHAINSI_RUNTIME_ANSWER_H
 
@@ -9,7 +10,8 @@
 /* Appends the outputs, a struct of interface->output. Failures as of the codec. */
 chains_status chainsi_answer_encode(const chainsi_interface *interface, const void *outputs,
                                     bool msgpack, chainsi_buffer *out, chainsi_codec_error *error);
-/* Reads a body into such a struct, in place: body is written to, and must live as long as what is decoded. */
+/* Reads a body into such a struct, in place: body is written to, and must live as long as what is
+ * decoded. */
 chains_status chainsi_answer_decode(const chainsi_interface *interface, char *body, size_t size,
                                     bool msgpack, chainsi_arena *arena, void *outputs,
                                     chainsi_codec_error *error);

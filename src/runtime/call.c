@@ -1,7 +1,8 @@
-/* A call, whatever its distance: starting or running it, attempts and retries, and handing over what came back.
+/* A call, whatever its distance: starting or running it, attempts and retries, and handing over
+ * what came back.
  *
- * The callee's outputs go to a scratch struct in the ctx's memory, and from there to the caller's places: on success only, and for a started
- * call in chains_wait. */
+ * The callee's outputs go to a scratch struct in the ctx's memory, and from there to the caller's
+ * places: on success only, and for a started call in chains_wait. */
 #include <string.h>
 
 #include "runtime/callee.h"
@@ -108,7 +109,8 @@ static chains_status attempt_call(chainsi_callee *callee, chains_ctx *ctx, const
         if (status == CHAINS_OK)
             return CHAINS_OK;
     }
-    /* Which limit it was is told by the clock, whichever side noticed first: the callee has the same deadline, to the millisecond. */
+    /* Which limit it was is told by the clock, whichever side noticed first: the callee has the
+     * same deadline, to the millisecond. */
     if (status == CHAINS_DEADLINE_EXCEEDED || status == CHAINS_CANCELLED) {
         int64_t now = chainsi_now_ns() + DEADLINE_SLACK_MS * CHAINSI_NS_PER_MS;
         if (deadline_ns < ctx->deadline_ns && now >= deadline_ns)

@@ -1,4 +1,5 @@
-/* The rules of a call, over two distances: in this process, and through a socket. Each test fails when its rule is broken. */
+/* The rules of a call, over two distances: in this process, and through a socket. Each test fails
+ * when its rule is broken. */
 #include "runtime/call_test_support.h"
 
 static void a_call_hands_over_its_outputs(void **state)

@@ -1,4 +1,5 @@
-/* A Chainlet for tests of calls, with hand-written tables, in this process or as a service on a socket. */
+/* A Chainlet for tests of calls, with hand-written tables, in this process or as a service on a
+ * socket. */
 #ifndef CHAINSI_RUNTIME_CALL_TEST_SUPPORT_H
 #define CHAINSI_RUNTIME_CALL_TEST_SUPPORT_H
 
@@ -150,7 +151,8 @@ static const chainsi_implementation worker_implementation = {
 };
 static const chainsi_node worker_node = { .implementation = &worker_implementation };
 
-/* A program that calls the worker: local (the same process) or remote (a service of its own, with threads in this process). */
+/* A program that calls the worker: local (the same process) or remote (a service of its own, with
+ * threads in this process). */
 typedef struct fixture {
     chains_ctx *ctx;
     chainsi_callee *callee;

@@ -1,6 +1,8 @@
-/* What a Chainlet holds for each of its dependencies: where the calls go, and the options of this edge of the graph.
+/* What a Chainlet holds for each of its dependencies: where the calls go, and the options of this
+ * edge of the graph.
  *
- * A local instance is made once and may stand behind several callees; a remote is an address with its connections. */
+ * A local instance is made once and may stand behind several callees; a remote is an address with
+ * its connections. */
 #ifndef CHAINSI_RUNTIME_CALLEE_H
 #define CHAINSI_RUNTIME_CALLEE_H
 
@@ -31,7 +33,8 @@ typedef struct chainsi_callee {
 /* Options with everything unset. */
 extern const chains_depends_config chainsi_depends_unset;
 
-/* One attempt in this process. ctx: the caller's, where a failure is recorded. output: a struct of interface->output, zeroed. */
+/* One attempt in this process. ctx: the caller's, where a failure is recorded. output: a struct of
+ * interface->output, zeroed. */
 chains_status chainsi_local_attempt(chainsi_instance *instance, chains_ctx *ctx, const void *input,
                                     void *output, int64_t deadline_ns);
 
@@ -47,18 +50,21 @@ chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
                                      const chainsi_buffer *body, void *output, int64_t deadline_ns,
                                      bool *not_started);
 
-/* Makes the instance of a node with these dependencies, calling _new; NULL with the failure recorded on ctx. Its memory is ctx's. */
+/* Makes the instance of a node with these dependencies, calling _new; NULL with the failure
+ * recorded on ctx. Its memory is ctx's. */
 chainsi_instance *chainsi_instance_new(const chainsi_node *node, chains_ctx *ctx,
                                        void *const callees[]);
 /* Calls _free, unless it is a fake's own, and ends its ctx. */
 void chainsi_instance_free(chainsi_instance *instance);
-/* Makes what a Chainlet holds for a dependency. Memory is ctx's; end it with chainsi_callee_done. instance or remote. */
+/* Makes what a Chainlet holds for a dependency. Memory is ctx's; end it with chainsi_callee_done.
+ * instance or remote. */
 chainsi_callee *chainsi_callee_new(chains_ctx *ctx, const chainsi_interface *interface,
                                    const chains_depends_config *options, chainsi_instance *instance,
                                    chainsi_remote *remote);
 void chainsi_callee_done(chainsi_callee *callee);
 
-/* The address of a binding that isn't local: $CHAINS_<C_NAME>_URL, else the external's url; NULL: there is none. */
+/* The address of a binding that isn't local: $CHAINS_<C_NAME>_URL, else the external's url; NULL:
+ * there is none. */
 const char *chainsi_binding_address(const chainsi_interface *interface);
 
 #endif

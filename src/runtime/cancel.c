@@ -1,5 +1,6 @@
-/* chains_on_cancel. One thread, started with the first hook, asks every few milliseconds whether the contexts with hooks were cancelled: hooks are rare
- * (calls into libraries that block), and so a call without one pays nothing. The thread ends when no hook is left. */
+/* chains_on_cancel. One thread, started with the first hook, asks every few milliseconds whether
+ * the contexts with hooks were cancelled: hooks are rare (calls into libraries that block), and so
+ * a call without one pays nothing. The thread ends when no hook is left. */
 #include "runtime/cancel.h"
 
 #include <signal.h>

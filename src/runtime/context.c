@@ -1,8 +1,9 @@
 /* Contexts: making, ending, deadlines and cancellation.
  *
- * Cancellation is a flag on one ctx; those below find it by looking up. Threads that wait are woken all at once (waiter.c) and
- * look for themselves: cancelling is rare, and so no ctx needs to know what runs below it. That the caller's connection hung up
- * is found by asking the kernel when somebody asks us. */
+ * Cancellation is a flag on one ctx; those below find it by looking up. Threads that wait are woken
+ * all at once (waiter.c) and look for themselves: cancelling is rare, and so no ctx needs to know
+ * what runs below it. That the caller's connection hung up is found by asking the kernel when
+ * somebody asks us. */
 #include "runtime/context.h"
 
 #include <poll.h>

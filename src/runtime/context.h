@@ -1,10 +1,12 @@
 /* The context of a call, as the library sees it.
  *
- * Contexts form a tree. The root is made by chains_open or for a request; each call makes a child. A child whose call runs on the
- * caller's thread takes its memory from its caller's arena; one that runs elsewhere has an arena of its own, which the
- * waiting thread adopts. Deadline, cancellation and the connection to watch are looked up along the way to the root.
+ * Contexts form a tree. The root is made by chains_open or for a request; each call makes a child.
+ * A child whose call runs on the caller's thread takes its memory from its caller's arena; one that
+ * runs elsewhere has an arena of its own, which the waiting thread adopts. Deadline, cancellation
+ * and the connection to watch are looked up along the way to the root.
  *
- * A context is used by the thread that runs its call. The fields marked "any thread" may be read from others. */
+ * A context is used by the thread that runs its call. The fields marked "any thread" may be read
+ * from others. */
 #ifndef CHAINSI_RUNTIME_CONTEXT_H
 #define CHAINSI_RUNTIME_CONTEXT_H
 
@@ -65,17 +67,21 @@ struct chains_ctx {
     struct chainsi_cancel_hook *hook; /* chains_on_cancel's */
 };
 
-/* Fills in a root with a fresh arena and ids. request_id and the trace come from the caller, or are made. */
+/* Fills in a root with a fresh arena and ids. request_id and the trace come from the caller, or are
+ * made. */
 void chainsi_context_init_root(chains_ctx *ctx, chainsi_process *process);
-/* Fills in a child of parent that runs `chainlet` (the parent's when NULL). own_arena: it runs on another thread, or is kept. */
+/* Fills in a child of parent that runs `chainlet` (the parent's when NULL). own_arena: it runs on
+ * another thread, or is kept. */
 void chainsi_context_init_child(chains_ctx *ctx, chains_ctx *parent, bool own_arena);
-/* Ends a ctx: cancels gathers that nobody waited for and waits until they ended, takes back chains_on_cancel, and frees the memory if it is
- * its own. Blocks as long as what was started goes on after being cancelled. */
+/* Ends a ctx: cancels gathers that nobody waited for and waits until they ended, takes back
+ * chains_on_cancel, and frees the memory if it is its own. Blocks as long as what was started goes
+ * on after being cancelled. */
 void chainsi_context_done(chains_ctx *ctx);
 
 /* Marks ctx and everything below it as cancelled, and wakes the threads that wait. Any thread. */
 void chainsi_context_cancel(chains_ctx *ctx);
-/* Why ctx should stop: CHAINS_OK (it should not), CHAINS_CANCELLED or CHAINS_DEADLINE_EXCEEDED. Any thread. */
+/* Why ctx should stop: CHAINS_OK (it should not), CHAINS_CANCELLED or CHAINS_DEADLINE_EXCEEDED. Any
+ * thread. */
 chains_status chainsi_context_stopped(const chains_ctx *ctx);
 /* The nearest ctx with a connection to watch, or NULL. */
 const chains_ctx *chainsi_context_connected(const chains_ctx *ctx);

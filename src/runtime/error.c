@@ -1,7 +1,8 @@
 /* Errors on contexts.
  *
- * A thread remembers on which ctx a failure was last recorded, so that CHAINS_TRY, which is given a status only, can note its place there.
- * The memory ends with that ctx, or when the thread leaves the call. */
+ * A thread remembers on which ctx a failure was last recorded, so that CHAINS_TRY, which is given a
+ * status only, can note its place there. The memory ends with that ctx, or when the thread leaves
+ * the call. */
 #include "runtime/error.h"
 
 #include <stdarg.h>
@@ -265,7 +266,8 @@ static const chainsi_type body_type = {
     .field_count = 1,
 };
 
-/* The text if it is valid UTF-8, else one with its odd bytes replaced: an error must always be sendable. */
+/* The text if it is valid UTF-8, else one with its odd bytes replaced: an error must always be
+ * sendable. */
 static const char *sendable(const char *text, chainsi_arena *arena)
 {
     chainsi_codec_error ignored;

@@ -5,21 +5,26 @@
 #include "runtime/context.h"
 #include "runtime/glue.h"
 
-/* Records an error that was not raised in the author's code: one hop, that says message. path may be NULL. Returns status. */
+/* Records an error that was not raised in the author's code: one hop, that says message. path may
+ * be NULL. Returns status. */
 chains_status chainsi_error_set(chains_ctx *ctx, chains_status status, const char *chainlet,
                                 const char *function, const char *path, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
-/* Says where the error just recorded by chainsi_error_set belongs: at the declaration of the method, for arguments that were wrong. */
+/* Says where the error just recorded by chainsi_error_set belongs: at the declaration of the
+ * method, for arguments that were wrong. */
 void chainsi_error_place(chains_ctx *ctx, const chainsi_interface *interface);
-/* Records a copy of an error of elsewhere, as the outcome of a call that was made with ctx. Returns its status. */
+/* Records a copy of an error of elsewhere, as the outcome of a call that was made with ctx. Returns
+ * its status. */
 chains_status chainsi_error_pass(chains_ctx *ctx, const chains_error *error);
-/* Settles the error of ctx after the method described by `interface` has returned status with it: makes one if the method recorded
- * none, and puts the method's own hop in front if the error came from a call that it made. */
+/* Settles the error of ctx after the method described by `interface` has returned status with it:
+ * makes one if the method recorded none, and puts the method's own hop in front if the error came
+ * from a call that it made. */
 void chainsi_error_settle(chains_ctx *ctx, chains_status status,
                           const chainsi_interface *interface);
-/* Copies ctx's error to `to` (a gather's parent), keeping whether it was raised there. Memory is copied. */
+/* Copies ctx's error to `to` (a gather's parent), keeping whether it was raised there. Memory is
+ * copied. */
 void chainsi_error_move(chains_ctx *to, const chains_ctx *from);
-/* No error is recorded on ctx any more, and CHAINS_TRY of this thread won't note its place there. */
+/* No error is recorded on ctx any more, and this thread's CHAINS_TRY won't note its place there. */
 void chainsi_error_forget(chains_ctx *ctx);
 /* As above for what CHAINS_TRY notes only: the thread goes on to other work. */
 void chainsi_error_leave_thread(void);

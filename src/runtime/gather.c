@@ -1,7 +1,7 @@
 /* Gathers: chains_gather, chains_wait, chains_each, chains_spawn.
  *
- * Invariants: a job is DONE before its gather ends, and a gather ends before its parent ctx does (chainsi_gathers_end); outputs are written
- * by the waiting thread only. */
+ * Invariants: a job is DONE before its gather ends, and a gather ends before its parent ctx does
+ * (chainsi_gathers_end); outputs are written by the waiting thread only. */
 #include "runtime/gather.h"
 
 #include <assert.h>
@@ -163,7 +163,8 @@ static void adopt_memory(chains_ctx *to, chains_ctx *from)
         pthread_mutex_unlock(to->lock);
 }
 
-/* The job whose failure is the gather's: the first that wasn't merely cancelled because of another. NULL: all succeeded. */
+/* The job whose failure is the gather's: the first that wasn't merely cancelled because of another.
+ * NULL: all succeeded. */
 static chainsi_job *first_failure(const chainsi_gather *gather)
 {
     chainsi_job *cancelled = NULL;
@@ -276,7 +277,8 @@ typedef struct each {
     size_t count;
     atomic_size_t next;
     pthread_mutex_t lock;
-    /* The least step that failed by itself (count: none) and the ctx that has its error. Guarded by lock. */
+    /* The least step that failed by itself (count: none) and the ctx that has its error. Guarded by
+     * lock. */
     size_t failed_at;
     const chains_ctx *failed_on;
 } each;
@@ -298,8 +300,8 @@ static chains_status run_steps(chains_ctx *ctx, void *data)
 {
     each *steps = data;
     for (;;) {
-        /* Asked before a step is taken: all steps before one that failed are run, so that which failure is the first doesn't depend
-         * on luck. */
+        /* Asked before a step is taken: all steps before one that failed are run, so that which
+         * failure is the first doesn't depend on luck. */
         chains_status stopped = chainsi_context_stopped(ctx);
         if (stopped != CHAINS_OK && atomic_load(&steps->next) < steps->count)
             return chainsi_error_set(ctx, stopped, ctx->chainlet, "chains_each", NULL,

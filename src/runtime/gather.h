@@ -1,8 +1,9 @@
 /* Gathers and jobs: calls that are started and waited for later.
  *
- * A job is one started call, spawned function, or runner of chains_each. Jobs wait in one queue for the threads of the pool; a thread
- * that waits for a gather runs that gather's queued jobs itself, so that nested gathers always get on, however few
- * threads there are. A job has a ctx with an arena of its own, which the waiting thread's ctx adopts.
+ * A job is one started call, spawned function, or runner of chains_each. Jobs wait in one queue for
+ * the threads of the pool; a thread that waits for a gather runs that gather's queued jobs itself,
+ * so that nested gathers always get on, however few threads there are. A job has a ctx with an
+ * arena of its own, which the waiting thread's ctx adopts.
  *
  *   QUEUED --> RUNNING --> DONE
  *      '--------------------^      (cancelled before it began: its status says so) */

@@ -29,12 +29,13 @@ typedef struct chainsi_interface {
     int line;
     uint64_t
         fingerprint; /* of names and types of inputs and outputs; equal on both ends of a call */
-    const chainsi_type *input;       /* a STRUCT of all inputs, in order */
-    const chainsi_type *output;      /* a STRUCT of all plain outputs, in order: none is null on the
-                                        wire, one its bare value, several an      object by name */
-    const char *stream_name;         /* on the wire; NULL: the method has no stream */
-    const chainsi_type *stream_item; /* what it emits */
-    const chains_config *config;     /* NULL for an external service */
+    const chainsi_type *input; /* a STRUCT of all inputs, in order */
+    /* A STRUCT of all plain outputs, in order: none is null on the wire, one its bare value,
+     * several an object by name. */
+    const chainsi_type *output;
+    const char *stream_name;                /* on the wire; NULL: the method has no stream */
+    const chainsi_type *stream_item;        /* what it emits */
+    const chains_config *config;            /* NULL for an external service */
     const chains_external_config *external; /* NULL for a Chainlet */
 } chainsi_interface;
 
@@ -75,8 +76,9 @@ struct chainsi_node {
  *   ctx      the caller's; a gather starts the call and returns at once
  *   input    a struct of type interface->input; read before this returns
  *   outputs  one pointer for each field of interface->output: where the caller wants it; NULL drops
- * it. Written on success only. stream   the caller's stream struct { emit, user }, or NULL Blocks
- * until the answer is there, unless ctx is a gather. */
+ *            it. Written on success only
+ *   stream   the caller's stream struct { emit, user }, or NULL
+ * Blocks until the answer is there, unless ctx is a gather. */
 chains_status chainsi_call(void *callee, chains_ctx *ctx, const void *input, void *const outputs[],
                            void *stream);
 

@@ -1,4 +1,5 @@
-/* The Chainlets of one process, made from the nodes of its program: dependencies first, each node once. */
+/* The Chainlets of one process, made from the nodes of its program: dependencies first, each node
+ * once. */
 #ifndef CHAINSI_RUNTIME_GRAPH_H
 #define CHAINSI_RUNTIME_GRAPH_H
 
@@ -8,7 +9,8 @@ typedef struct chainsi_graph chainsi_graph;
 
 /* An empty graph whose Chainlets are made with ctx, which must outlive it. */
 chainsi_graph *chainsi_graph_new(chains_ctx *ctx);
-/* Makes the instance of node and all that it needs here; NULL with the failure recorded on the graph's ctx. Blocks as long as _new of the Chainlets. */
+/* Makes the instance of node and all that it needs here; NULL with the failure recorded on the
+ * graph's ctx. Blocks as long as _new of the Chainlets. */
 chainsi_instance *chainsi_graph_make(chainsi_graph *graph, const chainsi_node *node);
 /* Frees the instances, callers before callees. NULL is ignored. */
 void chainsi_graph_free(chainsi_graph *graph);

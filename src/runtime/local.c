@@ -1,7 +1,8 @@
 /* Chainlets in this process: instances, and a call to one.
  *
- * The shim makes such a call mean what a deployed one does: a ctx of its own, a slot, the deadline, limits, scratch outputs and a hop in the trace. In
- * strict programs it also guards the arguments (strict.c). */
+ * The shim makes such a call mean what a deployed one does: a ctx of its own, a slot, the deadline,
+ * limits, scratch outputs and a hop in the trace. In strict programs it also guards the arguments
+ * (strict.c). */
 #include <assert.h>
 #include <ctype.h>
 #include <stdio.h>
@@ -156,8 +157,9 @@ const char *chainsi_binding_address(const chainsi_interface *interface)
 
 /* x_new and x_free as tests and other programs of one's own see them.
  *
- * What they hand to and fro is a callee, made without options of an edge: the Chainlet that is handed it gets a callee of its own for the edge. For a
- * fake it is the struct of the fake's author, to which an instance is made here. */
+ * What they hand to and fro is a callee, made without options of an edge: the Chainlet that is
+ * handed it gets a callee of its own for the edge. For a fake it is the struct of the fake's
+ * author, to which an instance is made here. */
 
 typedef struct handle {
     chainsi_callee callee; /* first: a handle is a callee */

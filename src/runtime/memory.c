@@ -1,7 +1,8 @@
 /* The authors' allocation functions.
  *
- * Lists that grow: a list is a pointer and a count, with no capacity, and may come from anywhere. So each ctx remembers the arrays that
- * it has grown with their capacities (newest first, few of them); an array that is not among them is taken to be full. */
+ * Lists that grow: a list is a pointer and a count, with no capacity, and may come from anywhere.
+ * So each ctx remembers the arrays that it has grown with their capacities (newest first, few of
+ * them); an array that is not among them is taken to be full. */
 #include "runtime/memory.h"
 
 #include <stdarg.h>
@@ -121,8 +122,8 @@ void *chains_grow_(chains_ctx *ctx, const void *items, size_t count, size_t item
                 grown->next = (grown->next + 1) % REMEMBERED;
                 capacity = &grown->lists[grown->next].capacity;
             }
-            /* The slot of the outgrown array now stands for the new one: a second list that still uses the old array is copied
-             * on its next push, as any foreign one. */
+            /* The slot of the outgrown array now stands for the new one: a second list that still
+             * uses the old array is copied on its next push, as any foreign one. */
             size_t slot =
                 (size_t)((char *)capacity - (char *)grown->lists) / sizeof grown->lists[0];
             grown->lists[slot].items = result;

@@ -20,7 +20,8 @@ typedef struct chainsi_metrics {
     atomic_uint_least64_t run_ns;
 } chainsi_metrics;
 
-/* Counts one call that ended; run_ns: the time in run_remote, nanoseconds; negative: it was not run. */
+/* Counts one call that ended; run_ns: the time in run_remote, nanoseconds; negative: it was not
+ * run. */
 void chainsi_metrics_count(chainsi_metrics *metrics, chains_status status, int64_t run_ns);
 /* Appends all of them as text. */
 void chainsi_metrics_write(chainsi_metrics *metrics, const char *chainlet,

@@ -1,5 +1,5 @@
-/* The pool. Threads are detached; they hold nothing that must be freed at the program's end, and are never waited for: whoever waits for a
- * job waits for the job. */
+/* The pool. Threads are detached; they hold nothing that must be freed at the program's end, and
+ * are never waited for: whoever waits for a job waits for the job. */
 #include "runtime/pool.h"
 
 #include <errno.h>

@@ -1,4 +1,5 @@
-/* The pool of threads that run jobs. It grows when jobs wait and nobody is idle, up to a limit; idle threads end after a while. */
+/* The pool of threads that run jobs. It grows when jobs wait and nobody is idle, up to a limit;
+ * idle threads end after a while. */
 #ifndef CHAINSI_RUNTIME_POOL_H
 #define CHAINSI_RUNTIME_POOL_H
 

@@ -1,5 +1,5 @@
-/* What a program's contexts share. Secrets come through a descriptor, never through the environment or the command line, where others could read them: JSON, an
- * object of texts. */
+/* What a program's contexts share. Secrets come through a descriptor, never through the environment
+ * or the command line, where others could read them: JSON, an object of texts. */
 #include "runtime/process.h"
 
 #include <errno.h>

@@ -1,7 +1,8 @@
 /* Chainlets in other processes, and external services: one attempt of a call over HTTP.
  *
- * Bodies are MessagePack between Chainlets, JSON to external services. The calling thread writes and reads itself; while it waits it watches its own caller's
- * connection, so that a caller that leaves stops the whole tree below it. */
+ * Bodies are MessagePack between Chainlets, JSON to external services. The calling thread writes
+ * and reads itself; while it waits it watches its own caller's connection, so that a caller that
+ * leaves stops the whole tree below it. */
 #include <assert.h>
 #include <inttypes.h>
 #include <poll.h>
@@ -68,7 +69,8 @@ chains_status chainsi_remote_encode(const chainsi_remote *remote, chains_ctx *ct
     return CHAINS_OK;
 }
 
-/* The request's header lines, in text of MOST_HEADERS bytes; how many bytes, or 0 after a failure recorded on ctx. */
+/* The request's header lines, in text of MOST_HEADERS bytes; how many bytes, or 0 after a failure
+ * recorded on ctx. */
 static size_t write_headers(const chainsi_remote *remote, chains_ctx *ctx, int64_t deadline_ns,
                             char *text)
 {
@@ -132,8 +134,8 @@ static bool should_stop(void *user)
     return chainsi_context_stopped(user) != CHAINS_OK;
 }
 
-/* What ends a wait for this ctx early: its thread's waker if it is part of something started, and its caller's connection. False: nothing
- * can, and the wait needs no poll(). */
+/* What ends a wait for this ctx early: its thread's waker if it is part of something started, and
+ * its caller's connection. False: nothing can, and the wait needs no poll(). */
 static bool watch_for_cancellation(chains_ctx *ctx, chainsi_interrupt *interrupt)
 {
     const chains_ctx *started = ctx;

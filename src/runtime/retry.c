@@ -44,7 +44,7 @@ chainsi_retry_decision chainsi_retry_decide(chainsi_retry_state *state, chains_s
 {
     chainsi_retry_decision decision = { .again = false };
     if (not_started && state->resends < CHAINSI_RESENDS) {
-        /* The first at once: the usual cause is one kept-alive connection whose other end has gone. */
+        /* The first at once: the usual cause is a kept-alive connection whose other end is gone. */
         decision.delay_ns =
             state->resends == 0 ? 0 : chainsi_retry_delay_ns(state->resends - 1, random);
         decision.again = decision.delay_ns < left_ns;

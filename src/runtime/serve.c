@@ -1,8 +1,10 @@
 /* main() of a service: its sockets, its life from start to drain.
  *
- *   started --probes answer, _new runs--> loaded --calls are accepted--> ready --SIGTERM--> draining --> ended
+ *   LOADING --_new has returned--> READY --SIGTERM--> DRAINING --calls have ended--> ended
+ *      '--SIGTERM, _new failed------------------------------------------------------^
  *
- * Calls that come before it is ready wait in the listening socket's queue. */
+ * Probes are answered from LOADING on. Calls that come before it is READY wait in the listening
+ * socket's queue. */
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -151,7 +153,8 @@ static int run_service(chainsi_service *service, const sockets *listening)
     const chainsi_node *node = service->node;
     const chains_config *config = node->implementation->interface->config;
     char why[256] = "";
-    /* Whoever starts threads blocks signals for them: only this one hears of SIGTERM, by waiting for it. */
+    /* Whoever starts threads blocks signals for them: only this one hears of SIGTERM, by waiting
+     * for it. */
     sigset_t stop;
     sigemptyset(&stop);
     sigaddset(&stop, SIGTERM);

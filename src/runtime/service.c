@@ -1,7 +1,7 @@
 /* The requests of a service: reading what the headers say, decoding, running, answering.
  *
- * A request's ctx lives in the request's arena, from the handler until `after` has run on the same thread: started work that nobody waited for ends
- * after the answer was sent. */
+ * A request's ctx lives in the request's arena, from the handler until `after` has run on the same
+ * thread: started work that nobody waited for ends after the answer was sent. */
 #include "runtime/service.h"
 
 #include <ctype.h>
@@ -51,7 +51,8 @@ static bool is_hex(const char *text, size_t size)
     return !zero;
 }
 
-/* Takes over a trace (W3C Trace Context: 00-<32 hex>-<16 hex>-<2 hex>), or begins one. The span is this call's own. */
+/* Takes over a trace (W3C Trace Context: 00-<32 hex>-<16 hex>-<2 hex>), or begins one. The span is
+ * this call's own. */
 static void read_trace(chains_ctx *ctx, const chainsi_http_head *head)
 {
     const chainsi_slice *parent = chainsi_http_find(head, "traceparent");
@@ -175,7 +176,8 @@ static chains_status run_method(chainsi_service *service, chains_ctx *ctx,
     *run_ns = chainsi_now_ns() - began;
     if (status != CHAINS_OK) {
         chainsi_error_settle(ctx, status, interface);
-        /* What stopped at the deadline says so, even if the author could only tell that it should stop. */
+        /* What stopped at the deadline says so, even if the author could only tell that it should
+         * stop. */
         if (status == CHAINS_CANCELLED && chainsi_now_ns() >= ctx->deadline_ns)
             status = ctx->error.status = CHAINS_DEADLINE_EXCEEDED;
         return status;

@@ -16,7 +16,8 @@ typedef struct chainsi_service {
     chainsi_metrics metrics;
 } chainsi_service;
 
-/* The handlers for a chainsi_server whose user is the service: calls and probes; what follows an answer; and the requests that take no slot. */
+/* The handlers for a chainsi_server whose user is the service: calls and probes; what follows an
+ * answer; and the requests that take no slot. */
 void chainsi_service_handle(void *service, chainsi_server_request *request,
                             chainsi_server_response *response);
 void chainsi_service_after(void *service, chainsi_server_request *request);

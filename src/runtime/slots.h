@@ -1,5 +1,5 @@
-/* Slots: a counting limit on calls that run at once, for local Chainlets (.concurrency) and for the calls to one dependency
- * (.concurrency_limit). */
+/* Slots: a counting limit on calls that run at once, for local Chainlets (.concurrency) and for the
+ * calls to one dependency (.concurrency_limit). */
 #ifndef CHAINSI_RUNTIME_SLOTS_H
 #define CHAINSI_RUNTIME_SLOTS_H
 
@@ -14,8 +14,8 @@ typedef struct chainsi_slots {
 /* count below 1: no limit. */
 void chainsi_slots_init(chainsi_slots *slots, int count);
 void chainsi_slots_done(chainsi_slots *slots);
-/* Takes a slot, or waits for one until ctx is cancelled or deadline_ns has come: then CANCELLED or DEADLINE_EXCEEDED, nothing taken, and
- * nothing recorded on ctx. */
+/* Takes a slot, or waits for one until ctx is cancelled or deadline_ns has come: then CANCELLED or
+ * DEADLINE_EXCEEDED, nothing taken, and nothing recorded on ctx. */
 chains_status chainsi_slots_take(chainsi_slots *slots, const chains_ctx *ctx, int64_t deadline_ns);
 void chainsi_slots_give(chainsi_slots *slots);
 

@@ -1,4 +1,4 @@
-/* Status codes: their names, and the HTTP statuses that belong to them (google.rpc.Code's mapping). */
+/* Status codes: their names, and the HTTP statuses that belong to them (google.rpc.Code). */
 #ifndef CHAINSI_RUNTIME_STATUS_H
 #define CHAINSI_RUNTIME_STATUS_H
 

@@ -1,7 +1,8 @@
 /* Strict local calls.
  *
- * Inputs are copied into an arena first, to learn their size, and from there into pages of their own, which become read-only: a write to them ends the
- * program at that line, with a word on why from a handler for SIGSEGV. Output structs stand between zones of a known byte. */
+ * Inputs are copied into an arena first, to learn their size, and from there into pages of their
+ * own, which become read-only: a write to them ends the program at that line, with a word on why
+ * from a handler for SIGSEGV. Output structs stand between zones of a known byte. */
 #include "runtime/strict.h"
 
 #include <pthread.h>
@@ -64,7 +65,8 @@ static void install_handler(void)
     sigaction(SIGSEGV, &action, &before);
 }
 
-/* Deep copies input into pages of its own. The arena is given one block, large enough, so that all of it lies in the pages. */
+/* Deep copies input into pages of its own. The arena is given one block, large enough, so that all
+ * of it lies in the pages. */
 static void copy_to_pages(chainsi_guard *guard, const void *input)
 {
     const chainsi_type *type = guard->interface->input;

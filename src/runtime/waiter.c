@@ -1,4 +1,5 @@
-/* Waiters. A list of all, under a lock, for waking everybody; a waiter leaves it when its thread ends. */
+/* Waiters. A list of all, under a lock, for waking everybody; a waiter leaves it when its thread
+ * ends. */
 #include "runtime/waiter.h"
 
 #include <assert.h>
