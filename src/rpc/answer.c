@@ -1,3 +1,4 @@
+/* Heads are put together by hand, not by printf: this is on the way of every call. */
 #include "rpc/answer.h"
 
 #include "base/clock.h"

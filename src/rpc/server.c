@@ -1,20 +1,4 @@
-/* Threads, slots and who owns a connection.
- *
- * Every connection is in one epoll, ONESHOT, and has one owner at a time:
- *
- *            claim, or sweep/drain/recall          close
- *   WAITING ------------------------------> OWNED -------> FREE --accept--> OWNED
- *      ^                                     |  ^
- *      |                             release |  | an event came meanwhile
- *      +------------- ARMING <---------------+  |
- *                       +-------> FIRED --------+
- *
- * WAITING is the only state in which somebody may claim a connection; who fails to claim it drops
- * the event, because its owner arms it again. ARMING covers the moment in which epoll may already
- * tell another thread of a connection that its owner is still letting go: the other one says so
- * (FIRED) and the owner goes on. Only the owner closes, so a descriptor's number is never used after
- * it was given away. Structs of connections are kept until the server ends, so a late event at worst
- * finds another connection with nothing to read.
+/* Threads and slots. Who owns a connection is rpc/table.h's.
  *
  * Slots: in a plain server there are as many threads as slots, so whoever has a request has a slot.
  * An eager server has one thread more: a request that finds all slots busy is queued, and the thread
@@ -38,24 +22,14 @@
 #include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "rpc/answer.h"
 #include "rpc/connection.h"
-
-enum connection_state {
-    FREE,
-    OWNED,
-    WAITING,
-    ARMING,
-    FIRED,
-};
+#include "rpc/table.h"
 
 enum {
-    CHUNK = 32, /* connections that are allocated together */
-    MOST_CHUNKS = 1024,
     STACK_SIZE = 8 * 1024 * 1024,
     SLOWEST_TICK_MS = 1000,
     FASTEST_TICK_MS = 10,
@@ -77,35 +51,22 @@ struct chainsi_server {
     chainsi_server_options options;
     bool local;
     short hang_up;
-    int epoll, timer, stop; /* owned descriptors */
-    int thread_count;       /* that run */
-    worker *workers;        /* owned */
+    chainsi_table table; /* with the epoll and the timer */
+    int stop;            /* owned descriptor */
+    int thread_count;    /* that run */
+    worker *workers;     /* owned */
     atomic_bool draining;
-    atomic_bool timer_armed;
     atomic_bool listener_paused;
     atomic_int active; /* threads that have something to do */
     atomic_int busy;   /* slots */
-    atomic_int idle;   /* connections between requests, about */
     atomic_uint_fast64_t accepted, requests, refused, lost;
-    atomic_int connections;
 
-    pthread_mutex_t lock;                    /* of what follows */
-    pthread_cond_t changed;                  /* told while draining */
-    uint64_t changes;                        /* how often */
-    chainsi_connection *chunks[MOST_CHUNKS]; /* owned */
-    int chunk_count;
-    chainsi_connection *free_ones;
+    pthread_mutex_t lock;                             /* of what follows */
+    pthread_cond_t changed;                           /* told while draining */
+    uint64_t changes;                                 /* how often */
     chainsi_connection *first_waiting, *last_waiting; /* whole requests without a slot (eager) */
     size_t waiting;
 };
-
-/* ------------------------------------------------------------------------------------------------
- * owning connections */
-
-static bool change_state(chainsi_connection *connection, int from, int to)
-{
-    return atomic_compare_exchange_strong(&connection->state, &from, to);
-}
 
 static void tell_drain(chainsi_server *server)
 {
@@ -115,162 +76,6 @@ static void tell_drain(chainsi_server *server)
     server->changes++;
     pthread_cond_broadcast(&server->changed);
     pthread_mutex_unlock(&server->lock);
-}
-
-/* After epoll told of it: true makes the caller its owner. */
-static bool claim(chainsi_connection *connection)
-{
-    if (change_state(connection, WAITING, OWNED))
-        return true;
-    (void)change_state(connection, ARMING, FIRED);
-    return false;
-}
-
-static bool is_idle(const chainsi_connection *connection)
-{
-    return atomic_load_explicit(&connection->idle_since_ns, memory_order_relaxed) != CHAINSI_NEVER;
-}
-
-static void set_idle(chainsi_server *server, chainsi_connection *connection, int64_t since_ns)
-{
-    bool was = is_idle(connection), will_be = since_ns != CHAINSI_NEVER;
-    atomic_store_explicit(&connection->idle_since_ns, since_ns, memory_order_relaxed);
-    if (was != will_be)
-        atomic_fetch_add(&server->idle, will_be ? 1 : -1);
-}
-
-static void close_owned(chainsi_server *server, chainsi_connection *connection)
-{
-    set_idle(server, connection, CHAINSI_NEVER);
-    atomic_store_explicit(&connection->deadline_ns, CHAINSI_NEVER, memory_order_relaxed);
-    chainsi_connection_close(connection);
-    pthread_mutex_lock(&server->lock);
-    atomic_store(&connection->state, FREE);
-    connection->next = server->free_ones;
-    server->free_ones = connection;
-    pthread_mutex_unlock(&server->lock);
-    atomic_fetch_sub(&server->connections, 1);
-}
-
-static void set_timer(chainsi_server *server)
-{
-    if (atomic_exchange(&server->timer_armed, true))
-        return;
-    int64_t tick_ms = server->options.request_timeout_ms / 4;
-    if (tick_ms > SLOWEST_TICK_MS)
-        tick_ms = SLOWEST_TICK_MS;
-    if (tick_ms < FASTEST_TICK_MS)
-        tick_ms = FASTEST_TICK_MS;
-    struct itimerspec in = { .it_value = { .tv_sec = tick_ms / 1000,
-                                           .tv_nsec = tick_ms % 1000 * CHAINSI_NS_PER_MS } };
-    timerfd_settime(server->timer, 0, &in, NULL);
-}
-
-static int arm(chainsi_server *server, int operation, int fd, void *tag)
-{
-    struct epoll_event event = { .events = EPOLLIN | EPOLLONESHOT, .data.ptr = tag };
-    return epoll_ctl(server->epoll, operation, fd, &event);
-}
-
-/* Lets go of a connection until something comes. False: something has, and the caller still owns
- * it. */
-static bool release(chainsi_server *server, chainsi_connection *connection)
-{
-    if (atomic_load_explicit(&connection->deadline_ns, memory_order_relaxed) != CHAINSI_NEVER)
-        set_timer(server);
-    int operation = connection->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-    connection->registered = true;
-    int fd = connection->fd;
-    atomic_store(&connection->state, ARMING);
-    if (arm(server, operation, fd, connection)) {
-        /* No memory or too many watches: it can't be told of any more. */
-        atomic_store(&connection->state, OWNED);
-        close_owned(server, connection);
-        return true;
-    }
-    if (change_state(connection, ARMING, WAITING))
-        return true;
-    atomic_store(&connection->state, OWNED);
-    return false;
-}
-
-static chainsi_connection *take_free(chainsi_server *server)
-{
-    pthread_mutex_lock(&server->lock);
-    chainsi_connection *connection = server->free_ones;
-    if (!connection && server->chunk_count < MOST_CHUNKS) {
-        chainsi_connection *chunk = calloc(CHUNK, sizeof *chunk);
-        if (!chunk)
-            abort();
-        server->chunks[server->chunk_count++] = chunk;
-        for (int i = 0; i < CHUNK; i++) {
-            chunk[i].fd = -1;
-            chunk[i].next = server->free_ones;
-            server->free_ones = &chunk[i];
-        }
-        connection = server->free_ones;
-    }
-    if (connection)
-        server->free_ones = connection->next;
-    pthread_mutex_unlock(&server->lock);
-    return connection;
-}
-
-/* Calls visit for every struct of a connection there is, whatever its state. */
-static void visit_connections(chainsi_server *server,
-                              void (*visit)(chainsi_server *, chainsi_connection *, void *),
-                              void *user)
-{
-    for (int i = 0;; i++) {
-        pthread_mutex_lock(&server->lock);
-        chainsi_connection *chunk = i < server->chunk_count ? server->chunks[i] : NULL;
-        pthread_mutex_unlock(&server->lock);
-        if (!chunk)
-            return;
-        for (int j = 0; j < CHUNK; j++)
-            visit(server, &chunk[j], user);
-    }
-}
-
-/* Lets go of a connection that the caller did not claim because of an event. Arming it once more
- * brings a dropped event back. */
-static void put_back(chainsi_server *server, chainsi_connection *connection)
-{
-    while (!release(server, connection)) {
-    }
-}
-
-static void find_oldest(chainsi_server *server, chainsi_connection *connection, void *user)
-{
-    (void)server;
-    chainsi_connection **oldest = user;
-    if (atomic_load(&connection->state) != WAITING || !is_idle(connection))
-        return;
-    if (!*oldest ||
-        atomic_load(&connection->idle_since_ns) < atomic_load(&(*oldest)->idle_since_ns))
-        *oldest = connection;
-}
-
-static void close_if_idle(chainsi_server *server, chainsi_connection *connection, void *user)
-{
-    (void)user;
-    if (!is_idle(connection) || !change_state(connection, WAITING, OWNED))
-        return;
-    if (is_idle(connection)) /* still */
-        close_owned(server, connection);
-    else
-        put_back(server, connection);
-}
-
-/* Makes room for one more connection. */
-static bool close_oldest(chainsi_server *server)
-{
-    chainsi_connection *oldest = NULL;
-    visit_connections(server, find_oldest, &oldest);
-    if (!oldest)
-        return false;
-    close_if_idle(server, oldest, NULL);
-    return true;
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -363,8 +168,8 @@ static enum admission admit(worker *self, chainsi_connection **connection, bool 
     const chainsi_server_options *options = &server->options;
     if (!options->eager) {
         if (!holding && atomic_fetch_add(&server->busy, 1) + 1 == options->slots &&
-            options->recall_idle && server->local && atomic_load(&server->idle) > 0)
-            visit_connections(server, close_if_idle, NULL);
+            options->recall_idle && server->local && atomic_load(&server->table.idle) > 0)
+            chainsi_table_close_idle(&server->table);
         return ADMITTED;
     }
     enum admission admission = ADMITTED;
@@ -406,7 +211,7 @@ static chainsi_connection *pass_slot(chainsi_server *server)
         pthread_mutex_unlock(&server->lock);
         if (!next || !has_hung_up(server, next))
             return next;
-        close_owned(server, next);
+        chainsi_table_close(&server->table, next);
     }
 }
 
@@ -445,7 +250,7 @@ static chainsi_connection *take_request(worker *self, chainsi_connection *connec
     }
     if (keep)
         return connection;
-    close_owned(server, connection);
+    chainsi_table_close(&server->table, connection);
     return NULL;
 }
 
@@ -457,7 +262,7 @@ static chainsi_connection *pause_reading(worker *self, chainsi_connection *conne
     bool between = connection->phase == CHAINSI_READING_HEAD && !connection->size;
     if (between) {
         chainsi_connection_rest(connection, &self->spare);
-        set_idle(server, connection, chainsi_now_ns());
+        chainsi_table_set_idle(&server->table, connection, chainsi_now_ns());
     } else if (atomic_load_explicit(&connection->deadline_ns, memory_order_relaxed) ==
                CHAINSI_NEVER) {
         atomic_store_explicit(&connection->deadline_ns,
@@ -465,7 +270,7 @@ static chainsi_connection *pause_reading(worker *self, chainsi_connection *conne
                                   server->options.request_timeout_ms * CHAINSI_NS_PER_MS,
                               memory_order_relaxed);
     }
-    return release(server, connection) ? NULL : connection;
+    return chainsi_table_release(&server->table, connection) ? NULL : connection;
 }
 
 /* Answers what was refused and drops what else comes, so that a caller that is still sending gets to
@@ -476,7 +281,7 @@ static chainsi_connection *refuse(worker *self, chainsi_connection *connection,
     chainsi_server *server = self->server;
     bool sent = send_error(self, connection, refusal->status, refusal->reason, false);
     if (!sent || atomic_load(&server->draining) || shutdown(connection->fd, SHUT_WR)) {
-        close_owned(server, connection);
+        chainsi_table_close(&server->table, connection);
         return NULL;
     }
     connection->phase = CHAINSI_LINGERING;
@@ -497,7 +302,7 @@ static void serve(worker *self, chainsi_connection *connection)
     while (connection) {
         chainsi_http_refusal refusal;
         chainsi_read_end end;
-        set_idle(server, connection, CHAINSI_NEVER);
+        chainsi_table_set_idle(&server->table, connection, CHAINSI_NEVER);
         if (atomic_load(&server->draining) && server->local)
             end = CHAINSI_READ_CLOSED; /* unread, so that the caller knows that nothing started */
         else if (connection->phase == CHAINSI_LINGERING)
@@ -520,7 +325,7 @@ static void serve(worker *self, chainsi_connection *connection)
             connection = refuse(self, connection, &refusal);
             break;
         default:
-            close_owned(server, connection);
+            chainsi_table_close(&server->table, connection);
             connection = NULL;
         }
         while (!connection && holding) {
@@ -531,7 +336,7 @@ static void serve(worker *self, chainsi_connection *connection)
             }
             chainsi_connection_parse(connection, &self->request.head);
             if (!run(self, connection, false)) {
-                close_owned(server, connection);
+                chainsi_table_close(&server->table, connection);
                 connection = NULL;
             } else if (!connection->size) {
                 connection = pause_reading(self, connection);
@@ -553,32 +358,30 @@ static void accept_one(worker *self)
     struct pollfd waiting = { .fd = listen_fd, .events = POLLIN };
     int fd = -1;
     if (poll(&waiting, 1, 0) > 0) {
-        if (atomic_load(&server->connections) >= server->options.max_connections)
-            close_oldest(server);
+        if (atomic_load(&server->table.connections) >= server->options.max_connections)
+            chainsi_table_close_oldest(&server->table);
         fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
         bool short_of =
             fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM);
-        if (short_of && !close_oldest(server)) {
+        if (short_of && !chainsi_table_close_oldest(&server->table)) {
             /* Trying again at once would fail again at once. */
             atomic_store(&server->listener_paused, true);
-            set_timer(server);
+            chainsi_table_set_timer(&server->table);
             return;
         }
     }
-    arm(server, EPOLL_CTL_MOD, listen_fd, &listener_tag);
+    chainsi_table_arm(&server->table, EPOLL_CTL_MOD, listen_fd, &listener_tag);
     if (fd < 0)
         return;
     chainsi_connection *connection = NULL;
-    if (atomic_load(&server->connections) < server->options.max_connections)
-        connection = take_free(server);
+    if (atomic_load(&server->table.connections) < server->options.max_connections)
+        connection = chainsi_table_take(&server->table);
     if (!connection) {
         close(fd);
         return;
     }
     chainsi_connection_open(connection, fd);
-    atomic_store(&connection->state, OWNED);
     atomic_fetch_add(&server->accepted, 1);
-    atomic_fetch_add(&server->connections, 1);
     serve(self, connection);
 }
 
@@ -593,41 +396,40 @@ static bool is_late(const chainsi_connection *connection, int64_t now_ns)
     return atomic_load_explicit(&connection->deadline_ns, memory_order_relaxed) <= now_ns;
 }
 
-static void close_if_late(chainsi_server *server, chainsi_connection *connection, void *user)
+static void close_if_late(chainsi_connection *connection, void *user)
 {
     sweep *its = user;
-    int state = atomic_load(&connection->state);
-    if (state == FREE ||
-        atomic_load_explicit(&connection->deadline_ns, memory_order_relaxed) == CHAINSI_NEVER)
+    chainsi_server *server = its->self->server;
+    if (atomic_load_explicit(&connection->deadline_ns, memory_order_relaxed) == CHAINSI_NEVER)
         return;
-    if (!is_late(connection, its->now_ns) || !change_state(connection, WAITING, OWNED)) {
+    if (!is_late(connection, its->now_ns) || !chainsi_table_seize(connection)) {
         its->again = true;
         return;
     }
     if (!is_late(connection, its->now_ns)) {
-        put_back(server, connection);
+        chainsi_table_put_back(&server->table, connection);
         its->again = true;
         return;
     }
     if (connection->phase != CHAINSI_LINGERING)
         send_error(its->self, connection, 408, "the request did not come to its end in time",
                    false);
-    close_owned(server, connection);
+    chainsi_table_close(&server->table, connection);
 }
 
 static void sweep_connections(worker *self)
 {
     chainsi_server *server = self->server;
     uint64_t times;
-    (void)!read(server->timer, &times, sizeof times);
-    arm(server, EPOLL_CTL_MOD, server->timer, &timer_tag);
-    atomic_store(&server->timer_armed, false);
+    (void)!read(server->table.timer, &times, sizeof times);
+    chainsi_table_arm(&server->table, EPOLL_CTL_MOD, server->table.timer, &timer_tag);
+    atomic_store(&server->table.timer_armed, false);
     sweep its = { .self = self, .now_ns = chainsi_now_ns() };
-    visit_connections(server, close_if_late, &its);
+    chainsi_table_visit(&server->table, close_if_late, &its);
     if (atomic_exchange(&server->listener_paused, false) && !atomic_load(&server->draining))
-        arm(server, EPOLL_CTL_MOD, server->options.listen_fd, &listener_tag);
+        chainsi_table_arm(&server->table, EPOLL_CTL_MOD, server->options.listen_fd, &listener_tag);
     if (its.again)
-        set_timer(server);
+        chainsi_table_set_timer(&server->table);
 }
 
 static void *work(void *user)
@@ -636,7 +438,7 @@ static void *work(void *user)
     chainsi_server *server = self->server;
     for (;;) {
         struct epoll_event event;
-        if (epoll_wait(server->epoll, &event, 1, -1) != 1)
+        if (epoll_wait(server->table.epoll, &event, 1, -1) != 1)
             continue; /* a signal */
         void *tag = event.data.ptr;
         if (tag == &stop_tag)
@@ -646,7 +448,7 @@ static void *work(void *user)
             accept_one(self);
         else if (tag == &timer_tag)
             sweep_connections(self);
-        else if (claim(tag))
+        else if (chainsi_table_claim(tag))
             serve(self, tag);
         atomic_fetch_sub(&server->active, 1);
         tell_drain(server);
@@ -663,7 +465,7 @@ static void *work(void *user)
 /* Growing the table of descriptors stalls all threads for milliseconds: once, now. */
 static void grow_descriptor_table(const chainsi_server *server)
 {
-    int high = fcntl(server->epoll, F_DUPFD_CLOEXEC, server->options.max_connections + 64);
+    int high = fcntl(server->table.epoll, F_DUPFD_CLOEXEC, server->options.max_connections + 64);
     if (high >= 0)
         close(high);
 }
@@ -675,8 +477,8 @@ static void set_defaults(chainsi_server_options *options)
         options->max_connections = CHAINSI_MAX_CONNECTIONS;
     if (!getrlimit(RLIMIT_NOFILE, &limit) && (rlim_t)options->max_connections > limit.rlim_cur / 2)
         options->max_connections = (int)(limit.rlim_cur / 2);
-    if (options->max_connections > CHUNK * MOST_CHUNKS)
-        options->max_connections = CHUNK * MOST_CHUNKS;
+    if (options->max_connections > CHAINSI_TABLE_MOST)
+        options->max_connections = CHAINSI_TABLE_MOST;
     if (options->slots < 1)
         options->slots = 1;
     if (!options->max_body)
@@ -704,17 +506,15 @@ static bool open_descriptors(chainsi_server *server)
     int flags = fcntl(listen_fd, F_GETFL);
     if (flags < 0 || fcntl(listen_fd, F_SETFL, flags | O_NONBLOCK))
         return false;
-    server->epoll = epoll_create1(EPOLL_CLOEXEC);
-    server->timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     server->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (server->epoll < 0 || server->timer < 0 || server->stop < 0)
+    if (server->stop < 0)
         return false;
     grow_descriptor_table(server);
     /* Not ONESHOT: it is for every thread. */
     struct epoll_event stop = { .events = EPOLLIN, .data.ptr = &stop_tag };
-    return !epoll_ctl(server->epoll, EPOLL_CTL_ADD, server->stop, &stop) &&
-           !arm(server, EPOLL_CTL_ADD, server->timer, &timer_tag) &&
-           !arm(server, EPOLL_CTL_ADD, listen_fd, &listener_tag);
+    return !epoll_ctl(server->table.epoll, EPOLL_CTL_ADD, server->stop, &stop) &&
+           !chainsi_table_arm(&server->table, EPOLL_CTL_ADD, server->table.timer, &timer_tag) &&
+           !chainsi_table_arm(&server->table, EPOLL_CTL_ADD, listen_fd, &listener_tag);
 }
 
 static bool start_threads(chainsi_server *server)
@@ -746,14 +546,19 @@ chainsi_server *chainsi_server_start(const chainsi_server_options *options, char
         abort();
     server->options = *options;
     set_defaults(&server->options);
-    server->epoll = server->timer = server->stop = -1;
+    server->table.tick_ms = server->options.request_timeout_ms / 4;
+    if (server->table.tick_ms > SLOWEST_TICK_MS)
+        server->table.tick_ms = SLOWEST_TICK_MS;
+    if (server->table.tick_ms < FASTEST_TICK_MS)
+        server->table.tick_ms = FASTEST_TICK_MS;
+    server->stop = -1;
     pthread_mutex_init(&server->lock, NULL);
     pthread_condattr_t monotonic;
     pthread_condattr_init(&monotonic);
     pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_cond_init(&server->changed, &monotonic);
     pthread_condattr_destroy(&monotonic);
-    if (open_descriptors(server) && start_threads(server))
+    if (chainsi_table_init(&server->table) && open_descriptors(server) && start_threads(server))
         return server;
     snprintf(why, why_size, "cannot serve: %s", strerror(errno));
     chainsi_server_free(server);
@@ -762,35 +567,35 @@ chainsi_server *chainsi_server_start(const chainsi_server_options *options, char
 
 /* Closes what nobody waits for. Over TCP a caller can't tell whether a request that it has sent was
  * read, so what it has begun to send is still taken. */
-static void close_for_drain(chainsi_server *server, chainsi_connection *connection, void *user)
+static void close_for_drain(chainsi_connection *connection, void *user)
 {
-    (void)user;
-    if (!change_state(connection, WAITING, OWNED))
+    chainsi_server *server = user;
+    if (!chainsi_table_seize(connection))
         return;
     char byte;
-    bool begun =
-        !server->local && connection->phase != CHAINSI_LINGERING &&
-        (!is_idle(connection) || recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0);
+    bool begun = !server->local && connection->phase != CHAINSI_LINGERING &&
+                 (!chainsi_table_is_idle(connection) ||
+                  recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0);
     if (begun)
-        put_back(server, connection);
+        chainsi_table_put_back(&server->table, connection);
     else
-        close_owned(server, connection);
+        chainsi_table_close(&server->table, connection);
 }
 
 bool chainsi_server_drain(chainsi_server *server, int64_t deadline_ns)
 {
     if (!atomic_exchange(&server->draining, true))
-        epoll_ctl(server->epoll, EPOLL_CTL_DEL, server->options.listen_fd, NULL);
+        epoll_ctl(server->table.epoll, EPOLL_CTL_DEL, server->options.listen_fd, NULL);
     struct timespec until = { .tv_sec = deadline_ns / 1000000000,
                               .tv_nsec = deadline_ns % 1000000000 };
     for (;;) {
         pthread_mutex_lock(&server->lock);
         uint64_t seen = server->changes;
         pthread_mutex_unlock(&server->lock);
-        visit_connections(server, close_for_drain, NULL);
+        chainsi_table_visit(&server->table, close_for_drain, server);
         int failed = 0;
         pthread_mutex_lock(&server->lock);
-        bool done = !atomic_load(&server->active) && !atomic_load(&server->connections);
+        bool done = !atomic_load(&server->active) && !atomic_load(&server->table.connections);
         while (!done && !failed && seen == server->changes)
             failed = deadline_ns == CHAINSI_NEVER
                          ? pthread_cond_wait(&server->changed, &server->lock)
@@ -812,13 +617,9 @@ void chainsi_server_free(chainsi_server *server)
         for (int i = 0; i < server->thread_count; i++)
             pthread_join(server->workers[i].thread, NULL);
     }
-    for (int i = 0; i < server->chunk_count; i++)
-        free(server->chunks[i]);
-    int descriptors[] = { server->epoll, server->timer, server->stop };
-    for (int i = 0; i < 3; i++) {
-        if (descriptors[i] >= 0)
-            close(descriptors[i]);
-    }
+    chainsi_table_done(&server->table);
+    if (server->stop >= 0)
+        close(server->stop);
     pthread_cond_destroy(&server->changed);
     pthread_mutex_destroy(&server->lock);
     free(server->workers);
@@ -835,7 +636,7 @@ void chainsi_server_read_counters(chainsi_server *server, chainsi_server_counter
         .requests = atomic_load(&server->requests),
         .refused = atomic_load(&server->refused),
         .lost = atomic_load(&server->lost),
-        .connections = (uint64_t)atomic_load(&server->connections),
+        .connections = (uint64_t)atomic_load(&server->table.connections),
         .in_flight = (uint64_t)atomic_load(&server->busy),
         .waiting = waiting,
     };
