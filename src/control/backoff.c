@@ -9,8 +9,8 @@ const chainsi_backoff_policy chainsi_backoff_running = {
     .first_delay_ns = 20 * CHAINSI_NS_PER_MS,
     .max_delay_ns = 30 * SECOND,
     .stable_ns = 60 * SECOND,
-    .failed_delay_ns = 300 * SECOND,
-    .max_deaths = 12,
+    .failed_delay_ns = 30 * SECOND,
+    .max_deaths = 8,
 };
 
 /* Whoever deploys waits for the outcome: a service that cannot start should say so soon. */

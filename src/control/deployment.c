@@ -361,6 +361,8 @@ static bool calls(const chainsi_chainlet *caller, const chainsi_chainlet *callee
 static void stop_chainlet(chainsi_chainlet *chainlet)
 {
     chainlet->stop_asked = true;
+    chainsi_refuser_free(chainlet->refuser);
+    chainlet->refuser = NULL;
     sweep(chainlet);
     /* What made a deployment fail keeps its state, to be looked at. */
     for (int32_t i = 0; i < chainlet->service->replicas; i++)
@@ -410,6 +412,29 @@ static void review_start(chainsi_deployment *deployment)
     set_state(deployment, CHAINSI_DEPLOYMENT_RUNNING);
 }
 
+/* Has calls of a Chainlet that has failed answered, and those of one that is tried again wait. */
+static void review_running(chainsi_deployment *deployment)
+{
+    for (size_t i = 0; i < deployment->options.deploy->services.count; i++) {
+        chainsi_chainlet *chainlet = &deployment->chainlets[i];
+        bool failed = chainsi_chainlet_state(chainlet) == CHAINSI_REPLICA_FAILED;
+        if (failed == (chainlet->refuser != NULL))
+            continue;
+        if (failed) {
+            char message[512];
+            snprintf(message, sizeof message,
+                     "the Chainlet '%s' has failed: %s; see `chains logs %s %s`",
+                     chainlet->service->name, chainlet->replicas[0]->last_end,
+                     deployment->options.deploy->chain, chainlet->service->name);
+            chainlet->refuser = chainsi_refuser_new(deployment->options.supervisor->loop,
+                                                    chainlet->calls_fd, message);
+        } else {
+            chainsi_refuser_free(chainlet->refuser);
+            chainlet->refuser = NULL;
+        }
+    }
+}
+
 static void review(chainsi_deployment *deployment)
 {
     switch (deployment->state) {
@@ -424,6 +449,8 @@ static void review(chainsi_deployment *deployment)
         review_stop(deployment);
         break;
     case CHAINSI_DEPLOYMENT_RUNNING:
+        review_running(deployment);
+        break;
     case CHAINSI_DEPLOYMENT_STOPPED:
         break;
     }

@@ -16,6 +16,7 @@
 
 #include "base/arena.h"
 #include "control/api.h"
+#include "control/refuser.h"
 #include "control/replica.h"
 #include "control/upstream.h"
 
@@ -40,7 +41,8 @@ typedef struct chainsi_chainlet {
     chainsi_replica **replicas; /* owned; service->replicas of them, NULL before they are made */
     chainsi_log *log;           /* not owned */
     bool stop_asked;
-    uv_poll_t *sweeper; /* owned; sends waiting calls away while it is stopped; else NULL */
+    chainsi_refuser *refuser; /* owned; while it has failed; else NULL */
+    uv_poll_t *sweeper;       /* owned; sends waiting calls away while it is stopped; else NULL */
 } chainsi_chainlet;
 
 typedef struct chainsi_deployment_options {

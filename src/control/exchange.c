@@ -38,6 +38,7 @@ typedef struct connection {
     chainsi_exchange exchange;
     chainsi_buffer in; /* came in and wasn't used yet */
     chainsi_http_scan scan;
+    chainsi_buffer held; /* the head of an answer, to go out with the body's first bytes */
     chainsi_buffer body; /* of the request, decoded */
     size_t body_left;    /* still to come, where the length is known */
     chainsi_http_chunked chunked;
@@ -93,6 +94,7 @@ static void close_connection(connection *c)
     front->connection_count--;
     chainsi_arena_done(&c->exchange.arena);
     chainsi_buffer_done(&c->in);
+    chainsi_buffer_done(&c->held);
     chainsi_buffer_done(&c->body);
     free(c);
     tell_finished(front);
@@ -544,34 +546,48 @@ static void end_answer(connection *c)
         advance(c);
 }
 
-static void send_head(connection *c, int status, const chainsi_buffer *headers,
-                      int64_t content_length, const void *body, size_t size)
+/* Writes the head of an answer into c->held. */
+static void make_head(connection *c, int status, const chainsi_buffer *headers,
+                      int64_t content_length)
 {
-    chainsi_buffer out = { 0 };
-    chainsi_buffer_printf(&out, "HTTP/1.1 %d %s\r\n", status, chainsi_http_reason(status));
-    chainsi_buffer_printf(&out, "X-Request-Id: %s\r\n", c->exchange.request_id);
+    chainsi_buffer *out = &c->held;
+    out->size = 0;
+    chainsi_buffer_printf(out, "HTTP/1.1 %d %s\r\n", status, chainsi_http_reason(status));
+    chainsi_buffer_printf(out, "X-Request-Id: %s\r\n", c->exchange.request_id);
     if (headers)
-        chainsi_buffer_add(&out, headers->data, headers->size);
+        chainsi_buffer_add(out, headers->data, headers->size);
     if (c->front->stopping)
         c->keep_alive = false;
     c->chunked_answer = false;
     if (content_length >= 0) {
-        chainsi_buffer_printf(&out, "Content-Length: %lld\r\n", (long long)content_length);
+        chainsi_buffer_printf(out, "Content-Length: %lld\r\n", (long long)content_length);
     } else if (c->exchange.request.head.minor_version >= 1) {
         c->chunked_answer = true;
-        chainsi_buffer_add_text(&out, "Transfer-Encoding: chunked\r\n");
+        chainsi_buffer_add_text(out, "Transfer-Encoding: chunked\r\n");
     } else {
         c->keep_alive = false;
     }
     if (!c->keep_alive)
-        chainsi_buffer_add_text(&out, "Connection: close\r\n");
+        chainsi_buffer_add_text(out, "Connection: close\r\n");
     else if (c->exchange.request.head.minor_version == 0)
-        chainsi_buffer_add_text(&out, "Connection: keep-alive\r\n");
-    chainsi_buffer_add_text(&out, "\r\n");
-    if (!c->head_only)
-        chainsi_buffer_add(&out, body, size);
-    send_bytes(c, out.data, out.size);
-    chainsi_buffer_done(&out);
+        chainsi_buffer_add_text(out, "Connection: keep-alive\r\n");
+    chainsi_buffer_add_text(out, "\r\n");
+}
+
+/* Sends what is held, and the bytes behind it. */
+static void send_held(connection *c, const void *data, size_t size)
+{
+    if (!c->held.size) {
+        send_bytes(c, data, size);
+        return;
+    }
+    chainsi_buffer_add(&c->held, data, size);
+    send_bytes(c, c->held.data, c->held.size);
+    if (c->held.capacity > CHAINSI_WRITE_AHEAD) {
+        chainsi_buffer_done(&c->held);
+        c->held = (chainsi_buffer){ 0 };
+    }
+    c->held.size = 0;
 }
 
 void chainsi_exchange_answer(chainsi_exchange *exchange, int status, const char *content_type,
@@ -583,7 +599,8 @@ void chainsi_exchange_answer(chainsi_exchange *exchange, int status, const char 
         chainsi_buffer_printf(&lines, "Content-Type: %s\r\n", content_type);
     if (headers)
         chainsi_buffer_add(&lines, headers->data, headers->size);
-    send_head(c, status, &lines, (int64_t)size, body, size);
+    make_head(c, status, &lines, (int64_t)size);
+    send_held(c, body, c->head_only ? 0 : size);
     chainsi_buffer_done(&lines);
     end_answer(c);
 }
@@ -627,7 +644,11 @@ void chainsi_exchange_refuse(chainsi_exchange *exchange, int http_status, const 
 void chainsi_exchange_begin(chainsi_exchange *exchange, int status, const chainsi_buffer *headers,
                             int64_t content_length)
 {
-    send_head(exchange->connection, status, headers, content_length, NULL, 0);
+    connection *c = exchange->connection;
+    make_head(c, status, headers, content_length);
+    /* What has a length comes at once; what streams may take its time, so its head goes ahead. */
+    if (content_length < 0)
+        send_held(c, NULL, 0);
 }
 
 bool chainsi_exchange_write(chainsi_exchange *exchange, const void *data, size_t size)
@@ -642,7 +663,7 @@ bool chainsi_exchange_write(chainsi_exchange *exchange, const void *data, size_t
             send_bytes(c, out.data, out.size);
             chainsi_buffer_done(&out);
         } else {
-            send_bytes(c, data, size);
+            send_held(c, data, size);
         }
     }
     return c->stream->write_queue_size < CHAINSI_WRITE_AHEAD;
@@ -653,6 +674,8 @@ void chainsi_exchange_end(chainsi_exchange *exchange)
     connection *c = exchange->connection;
     if (c->chunked_answer && !c->head_only)
         send_bytes(c, "0\r\n\r\n", 5);
+    else if (c->held.size)
+        send_held(c, NULL, 0);
     end_answer(c);
 }
 

@@ -67,6 +67,23 @@ class Life(DaemonTest):
             thread.join(60)
         self.assertEqual(answers, [200] * 8)
 
+    def test_callers_of_a_failed_chainlet_are_told(self):
+        daemon = self.start()
+        stone = self.home.file("stone")
+        daemon.deployed("x", service("entry", "other"), service("other", STAND_IN_FAIL_IF=stone))
+        with open(stone, "w", encoding="utf-8"):
+            pass
+        os.kill(next(c["replicas"][0]["pid"] for c in daemon.chain("x")["chainlets"] if c["name"] == "other"),
+                signal.SIGKILL)
+        answer = daemon.call("x", "call CHAINS_OTHER_URL")  # waits in the queue until it has failed
+        self.assertIn("'other' has failed: exit status 3", answer.error()["message"])
+        self.assertEqual(daemon.chain("x")["state"], "failed")
+        direct = daemon.call("x", chainlet="other")
+        self.assertEqual((direct.status, direct.error()["status"]), (503, "UNAVAILABLE"))
+        self.assertEqual(daemon.call("x").status, 200)
+        daemon.deployed("x", service("entry", "other"), service("other"))
+        self.assertIn("pid", daemon.call("x", "call CHAINS_OTHER_URL").json())
+
     def sockets_of(self, daemon):
         return daemon.home_file("run", "x", "1", "entry.calls")
 

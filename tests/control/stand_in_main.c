@@ -8,7 +8,8 @@
  *   die               ends the process by SIGKILL before it answers
  *   big BYTES         answers with that many bytes
  *   call URL_VARIABLE calls the service whose address is in that variable, with "report"
- * Environment: STAND_IN_FAIL=TEXT writes it to stderr and exits with 3; STAND_IN_NEVER_READY,
+ * Environment: STAND_IN_FAIL=TEXT writes it to stderr and exits with 3;
+ * STAND_IN_FAIL_IF=PATH does so while there is a file; STAND_IN_NEVER_READY,
  * STAND_IN_STUBBORN (ignores SIGTERM), STAND_IN_SLOTS, STAND_IN_MARK (an answer's "mark"). */
 #include <dirent.h>
 #include <poll.h>
@@ -159,6 +160,11 @@ int main(void)
     const char *text = getenv("STAND_IN_FAIL");
     if (text) {
         fprintf(stderr, "%s\n", text);
+        return 3;
+    }
+    const char *path = getenv("STAND_IN_FAIL_IF");
+    if (path && access(path, F_OK) == 0) {
+        fprintf(stderr, "not while there is %s\n", path);
         return 3;
     }
     const char *pid = getenv("LISTEN_PID"), *names = getenv("LISTEN_FDNAMES");
