@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "cli/chain.h"
+#include "schema/json.h"
 
 static int run(int argc, char **argv);
 
@@ -33,14 +34,14 @@ static void print_json(const chainsi_built *built)
     for (size_t i = 0; i < built->service_count; i++) {
         const chainsi_service *service = &built->services[i];
         chainsi_buffer_add_text(&out, i ? ", {\"name\": " : "{\"name\": ");
-        chainsi_json_add_text(&out, service->chainlet->wire_name);
+        chainsi_json_write_text(&out, service->chainlet->wire_name);
         chainsi_buffer_add_text(&out, ", \"binary\": ");
-        chainsi_json_add_text(&out, service->binary);
+        chainsi_json_write_text(&out, service->binary);
         chainsi_buffer_printf(&out, ", \"fake\": %s, \"dependencies\": [",
                               service->fake ? "true" : "false");
         for (size_t j = 0; j < service->dependency_count; j++) {
             chainsi_buffer_add_text(&out, j ? ", " : "");
-            chainsi_json_add_text(&out, service->dependencies[j]->wire_name);
+            chainsi_json_write_text(&out, service->dependencies[j]->wire_name);
         }
         chainsi_buffer_add_text(&out, "]}");
     }

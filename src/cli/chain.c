@@ -33,12 +33,3 @@ void chainsi_chain_close(chainsi_chain *chain)
     chainsi_model_free(chain->model);
     chainsi_diagnostics_done(&chain->diagnostics);
 }
-
-void chainsi_json_add_text(chainsi_buffer *out, const char *text)
-{
-    if (!text) {
-        chainsi_buffer_add_text(out, "null");
-        return;
-    }
-    chainsi_json_write_string(out, text, strlen(text));
-}

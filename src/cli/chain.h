@@ -19,7 +19,4 @@ bool chainsi_chain_open(chainsi_chain *chain, const char *folder, const char *en
 void chainsi_chain_report(chainsi_chain *chain);
 void chainsi_chain_close(chainsi_chain *chain);
 
-/* Appends text as a JSON string; NULL gives null. */
-void chainsi_json_add_text(chainsi_buffer *out, const char *text);
-
 #endif

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cli/chain.h"
+#include "schema/json.h"
 
 static int run(int argc, char **argv);
 
@@ -65,9 +66,9 @@ static bool pass_secrets(const chainsi_words *secrets)
         const char *equals = strchr(secrets->items[i], '=');
         char *name = strndup(secrets->items[i], (size_t)(equals - secrets->items[i]));
         chainsi_buffer_add_text(&out, i ? ", " : "{");
-        chainsi_json_add_text(&out, name);
+        chainsi_json_write_text(&out, name);
         chainsi_buffer_add_text(&out, ": ");
-        chainsi_json_add_text(&out, equals + 1);
+        chainsi_json_write_text(&out, equals + 1);
         free(name);
     }
     chainsi_buffer_add_byte(&out, '}');

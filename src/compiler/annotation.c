@@ -99,7 +99,7 @@ const char *chainsi_annotation_name(chainsi_reader *reader, const char *text,
     size_t size = strlen(text);
     char *name = chainsi_arena_alloc(reader->arena, size + 1);
     size_t count = 0;
-    bool good = size > 2 && text[0] == '"' && text[size - 1] == '"';
+    bool good = size > 2 && text[0] == '"' && text[size - 1] == '"', writable = true;
     for (size_t i = 1; good && i < size - 1; i++) {
         unsigned value = (unsigned char)text[i];
         if (text[i] == '\\') {
@@ -109,10 +109,17 @@ const char *chainsi_annotation_name(chainsi_reader *reader, const char *text,
         } else if (text[i] == '"') {
             good = false;
         }
+        /* The codecs write names as they are. */
+        writable = writable && value >= 0x20 && value != 0x7f && value != '"' && value != '\\';
         name[count++] = (char)value;
     }
-    if (good)
+    if (good && writable)
         return name;
+    if (good) {
+        CHAINSI_ERROR(reader, position, "use other characters",
+                      "the name %s has a quote, a backslash or a control character", text);
+        return NULL;
+    }
     CHAINSI_ERROR(reader, position, "write one plain text, such as CHAINS_NAME(\"topK\")",
                   "the name %s is not a plain text", size ? text : "\"\"");
     return NULL;

@@ -2,6 +2,8 @@
  * they outlive what they talk about. */
 #include "compiler/diagnostic.h"
 
+#include "schema/json.h"
+
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -181,37 +183,19 @@ void chainsi_diagnostics_print(const chainsi_diagnostics *diagnostics, FILE *out
     }
 }
 
-static void add_json_text(chainsi_buffer *out, const char *text)
-{
-    if (!text) {
-        chainsi_buffer_add_text(out, "null");
-        return;
-    }
-    chainsi_buffer_add_byte(out, '"');
-    for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
-        if (*at == '"' || *at == '\\')
-            chainsi_buffer_printf(out, "\\%c", *at);
-        else if (*at < 0x20)
-            chainsi_buffer_printf(out, "\\u%04x", *at);
-        else
-            chainsi_buffer_add_byte(out, *at);
-    }
-    chainsi_buffer_add_byte(out, '"');
-}
-
 void chainsi_diagnostics_json(const chainsi_diagnostics *diagnostics, chainsi_buffer *out)
 {
     chainsi_buffer_add_byte(out, '[');
     for (size_t i = 0; i < diagnostics->count; i++) {
         const chainsi_diagnostic *item = &diagnostics->items[i];
         chainsi_buffer_add_text(out, i ? ",{\"file\":" : "{\"file\":");
-        add_json_text(out, item->position.file);
+        chainsi_json_write_text(out, item->position.file);
         chainsi_buffer_printf(
             out, ",\"line\":%d,\"column\":%d,\"severity\":\"%s\",\"message\":", item->position.line,
             item->position.column, item->severity == CHAINSI_SEVERITY_ERROR ? "error" : "warning");
-        add_json_text(out, item->message);
+        chainsi_json_write_text(out, item->message);
         chainsi_buffer_add_text(out, ",\"hint\":");
-        add_json_text(out, item->hint);
+        chainsi_json_write_text(out, item->hint);
         chainsi_buffer_add_byte(out, '}');
     }
     chainsi_buffer_add_byte(out, ']');

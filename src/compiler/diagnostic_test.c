@@ -103,7 +103,7 @@ static void test_json(void **state)
     assert_string_equal(
         (const char *)out.data,
         "[{\"file\":\"a \\\"b\\\".h\",\"line\":3,\"column\":4,\"severity\":\"warning\","
-        "\"message\":\"tab\\u00097\",\"hint\":null},"
+        "\"message\":\"tab\\t7\",\"hint\":null},"
         "{\"file\":null,\"line\":0,\"column\":0,\"severity\":\"error\","
         "\"message\":\"no\\\\thing\",\"hint\":\"a hint\"}]");
     chainsi_buffer_done(&out);

@@ -1,6 +1,8 @@
 /* Shows the graph of a chain. Types are named as in C, but for the noise: text is "text". */
 #include "compiler/graph.h"
 
+#include "schema/json.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -105,28 +107,10 @@ void chainsi_graph_text(const chainsi_model *model, FILE *out)
 
 /* --- JSON */
 
-static void add_text(chainsi_buffer *out, const char *text)
-{
-    if (!text) {
-        chainsi_buffer_add_text(out, "null");
-        return;
-    }
-    chainsi_buffer_add_byte(out, '"');
-    for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
-        if (*at == '"' || *at == '\\')
-            chainsi_buffer_printf(out, "\\%c", *at);
-        else if (*at < 0x20)
-            chainsi_buffer_printf(out, "\\u%04x", *at);
-        else
-            chainsi_buffer_add_byte(out, *at);
-    }
-    chainsi_buffer_add_byte(out, '"');
-}
-
 static void add_key(chainsi_buffer *out, const char *key, const char *text)
 {
     chainsi_buffer_printf(out, "\"%s\":", key);
-    add_text(out, text);
+    chainsi_json_write_text(out, text);
 }
 
 static void add_fields(chainsi_buffer *out, const chainsi_model_field *fields, size_t count,
@@ -178,7 +162,10 @@ static void add_chainlet(chainsi_buffer *out, const chainsi_model_chainlet *chai
         add_key(out, "name", chainlet->dependencies[i].chainlet->wire_name);
         chainsi_buffer_add_byte(out, ',');
         add_key(out, "parameter", chainlet->dependencies[i].parameter);
-        chainsi_buffer_add_byte(out, '}');
+        const chains_depends_config *options = &chainlet->dependencies[i].options;
+        chainsi_buffer_printf(out, ",\"retries\":%d,\"timeout_ms\":", options->retries);
+        chainsi_json_write_double(out, options->timeout_ms);
+        chainsi_buffer_printf(out, ",\"colocate\":%s}", options->colocate ? "true" : "false");
     }
     chainsi_buffer_add_text(out, "]}");
 }

@@ -12,8 +12,8 @@
 void chainsi_graph_text(const chainsi_model *model, FILE *out);
 /* Appends one object: {"entrypoint": name or null, "chainlets": [{"name", "c_name", "file", "line",
  * "external", "description", "inputs": [{"name", "type", "optional", "default"}], "outputs": [{"name",
- * "type"}], "stream": {"name", "type"} or null, "dependencies": [{"name", "parameter"}]}]}, callees
- * first. Defaults are as the header has them, in C. */
+ * "type"}], "stream": {"name", "type"} or null, "dependencies": [{"name", "parameter",
+ * "retries", "timeout_ms", "colocate"}]}]}, callees first. Defaults are as the header has them, in C. */
 void chainsi_graph_json(const chainsi_model *model, chainsi_buffer *out);
 
 #endif

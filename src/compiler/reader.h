@@ -12,6 +12,7 @@
 
 #include "compiler/find.h"
 #include "compiler/model.h"
+#include "compiler/names.h"
 
 /* An error of clang's, kept until it is known whether it concerns the interface. */
 typedef struct chainsi_clang_error {
@@ -234,15 +235,6 @@ void chainsi_limits_evaluate(chainsi_reader *reader);
 
 uint64_t chainsi_fingerprint(const chainsi_model_chainlet *chainlet);
 
-/* --- names.c */
-
-/* What already declares the name in C's or C++'s headers, or the languages themselves: "C's
- * <strings.h>", "a keyword of C++"; NULL. */
-const char *chainsi_names_taken(const char *name);
-/* Is it a keyword of C++ that C lets pass? Then not even a field may have the name. */
-bool chainsi_names_keyword(const char *name);
-/* The candidate nearest to a misspelt name, or NULL if none is near. */
-const char *chainsi_names_nearest(const char *name, const char *const *candidates, size_t count);
 
 /* --- check.c: what concerns several Chainlets; order.c: cycles and order; check_source.c */
 

@@ -50,6 +50,8 @@ chains_status chainsi_json_check(const char *text, size_t size, chainsi_codec_er
 /* Appends text as a JSON string with its quotes, for JSON that is put together by hand. What isn't
  * valid UTF-8 becomes U+FFFD. text may be NULL if size is 0. */
 void chainsi_json_write_string(chainsi_buffer *out, const char *text, size_t size);
+/* The same for a NUL-terminated text; NULL is null. */
+void chainsi_json_write_text(chainsi_buffer *out, const char *text);
 /* Appends the number in the form that chainsi_json_encode gives it; NaN and infinities as null. */
 void chainsi_json_write_double(chainsi_buffer *out, double number);
 

@@ -61,6 +61,14 @@ uint8_t *chainsi_json_write_escaped(uint8_t *out, const char *text, size_t size)
     return out;
 }
 
+void chainsi_json_write_text(chainsi_buffer *out, const char *text)
+{
+    if (text)
+        chainsi_json_write_string(out, text, strlen(text));
+    else
+        chainsi_buffer_add_text(out, "null");
+}
+
 void chainsi_json_write_string(chainsi_buffer *out, const char *text, size_t size)
 {
     chainsi_buffer_add_byte(out, '"');

@@ -9,8 +9,8 @@ rm -r .chains menu.c cook.c
 document = json.load(sys.stdin)
 assert document["openapi"].startswith("3.1"), document["openapi"]
 assert "/run_remote" in document["paths"]' || fail 'openapi'
-expect 'menu
-└─ cook' "$chains" graph
+expect 'menu (entrypoint)
+└─ cook' sh -c '"$1" graph | grep -v -e "->"' sh "$chains"
 expect '["cook"]' sh -c '"$1" graph --json | python3 -c "import json, sys
 graph = json.load(sys.stdin)
 assert graph[\"entrypoint\"] == \"menu\"
@@ -22,10 +22,16 @@ refuse 2 'cook.h:8' "$chains" check
 refuse 2 '"severity"' "$chains" check --json
 
 cd "$scratch"
-expect 'hello' sh -c '"$1" init hello >/dev/null && echo hello' sh "$chains"
-expect '["Hello, moon!"]' "$chains" run hello --input '{"words": ["moon"]}'
-refuse 0 '1 passed, 0 failed' "$chains" test hello
-refuse 1 'File exists' "$chains" init hello
+for name in hello my/greet_all; do
+    expect "$name" sh -c '"$1" init "$2" >/dev/null && echo "$2"' sh "$chains" "$name"
+    expect '["Hello, moon!"]' "$chains" run "$name" --input '{"words": ["moon"]}'
+    refuse 0 '1 passed, 0 failed' "$chains" test "$name"
+    refuse 1 'File exists' "$chains" init "$name"
+done
+expect 'greet_all (entrypoint)
+└─ greet_all_writer, retries 2, timeout 5000 ms' sh -c '"$1" graph my/greet_all | grep -v -e "->"' sh "$chains"
+refuse 2 'no name' "$chains" init 9lives
+refuse 2 'no name' "$chains" init class
 for verb in init check graph build run test openapi; do
     refuse 0 'Example:' "$chains" "$verb" --help
 done
