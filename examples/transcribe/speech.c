@@ -2,8 +2,9 @@
  *
  * An utterance is handed over in one piece (full_utt): the decoder then normalises the loudness of
  * each band over all of it. Fed bit by bit it starts from an average and adapts, so that what the
- * first calls of a fresh replica hear would be worse than what later ones do. This way an answer
- * depends on the samples alone, whichever replica gives it. */
+ * first calls of a fresh replica hear would be worse than what later ones do. Each utterance is also a
+ * stream of its own: within one the decoder keeps its notion of the noise, and of the silence that it
+ * dropped, which would shift the times of the next. So an answer depends on the samples alone. */
 #include "speech.h"
 
 #include <pocketsphinx.h>
@@ -89,7 +90,7 @@ chains_status speech_run_remote(speech *self, chains_ctx *ctx, chains_bytes samp
     if (chains_cancelled(ctx))
         return chains_fail(ctx, CHAINS_CANCELLED, "nobody waits for this utterance any more");
 
-    if (ps_start_utt(self->decoder) < 0)
+    if (ps_start_stream(self->decoder) < 0 || ps_start_utt(self->decoder) < 0)
         return chains_fail(ctx, CHAINS_INTERNAL, "the decoder doesn't begin an utterance");
     int frames = ps_process_raw(self->decoder, read_samples(ctx, samples), count, FALSE, TRUE);
     if (ps_end_utt(self->decoder) < 0 || frames < 0)

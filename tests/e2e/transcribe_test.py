@@ -69,6 +69,8 @@ class Transcribe(HomeTest):
         self.assertLess(0, segment["start_s"])
         self.assertLess(segment["start_s"], segment["end_s"])
         self.assertLess(segment["end_s"], answer["input_duration_s"])
+        again = json.loads(self.call("goforward.wav").stdout)
+        self.assertEqual(again["segments"], answer["segments"])
 
     def test_parts(self):
         done = self.call("five.wav", chunk_s=5, utterance_s=3, search_s=2)
@@ -99,7 +101,7 @@ class Transcribe(HomeTest):
         self.assertEqual(error["path"], "chunk_s")
 
     def test_deadline(self):
-        done = self.home.chains("call", "transcribe", "--timeout", "0.1", "--json", "--input",
+        done = self.home.chains("call", "transcribe", "--timeout", "100", "--json", "--input",
                                 json.dumps({"media_url": f"{self.media}/five.wav"}))
         self.assertEqual((done.returncode, done.stdout), (1, ""))
         self.assertEqual(json.loads(done.stderr)["error"]["status"], "DEADLINE_EXCEEDED")
