@@ -2,9 +2,10 @@
  *
  * An utterance is handed over in one piece (full_utt): the decoder then normalises the loudness of
  * each band over all of it. Fed bit by bit it starts from an average and adapts, so that what the
- * first calls of a fresh replica hear would be worse than what later ones do. Each utterance is also a
- * stream of its own: within one the decoder keeps its notion of the noise, and of the silence that it
- * dropped, which would shift the times of the next. So an answer depends on the samples alone. */
+ * first calls of a fresh replica hear would be worse than what later ones do. Each utterance is
+ * also a stream of its own: within one the decoder keeps its notion of the noise, and of the
+ * silence that it dropped, which would shift the times of the next. So an answer depends on the
+ * samples alone. */
 #include "speech.h"
 
 #include <pocketsphinx.h>
