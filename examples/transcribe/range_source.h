@@ -26,8 +26,8 @@ int64_t range_source_size(const range_source *source);
 chains_status range_source_status(const range_source *source);
 
 /* Says what will be read next, so that it can be asked for in one request: about `ahead` bytes from
- * the next miss on, and nothing at or past `end` that isn't read itself. Without a plan, and when it
- * is used up, requests grow from small to large. */
+ * the next miss on, and nothing at or past `end` that isn't read itself. Without a plan, and when
+ * it is used up, requests grow from small to large. */
 void range_source_plan(range_source *source, int64_t ahead, int64_t end);
 
 /* Reads up to size bytes at offset into buffer, at least one unless offset is at or past the end.
