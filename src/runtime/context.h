@@ -39,6 +39,15 @@ typedef struct chainsi_site {
     int line;
 } chainsi_site;
 
+/* A failure that a later one on the same ctx took the place of. */
+typedef struct chainsi_past_error chainsi_past_error;
+struct chainsi_past_error {
+    chains_error error;
+    bool raised_here;
+    chainsi_site site;
+    chainsi_past_error *older;
+};
+
 struct chains_ctx {
     chains_ctx *parent; /* NULL for a root; outlives this. Any thread. */
     chainsi_process *process;
@@ -57,9 +66,10 @@ struct chains_ctx {
     char trace_id[CHAINSI_TRACE_ID + 1]; /* "" when there is none */
     char span_id[CHAINSI_SPAN_ID + 1];   /* of this call */
     bool failed;                         /* error is set */
-    bool raised_here;   /* by chains_fail with this ctx, not by a call made with it */
-    chains_error error; /* its memory is of arena */
-    chainsi_site site;  /* of the call whose error it is */
+    bool raised_here;                /* by chains_fail with this ctx, not by a call made with it */
+    chains_error error;              /* its memory is of arena */
+    chainsi_site site;               /* of the call whose error it is */
+    chainsi_past_error *past_errors; /* newest first */
     chainsi_gather
         *gather; /* not NULL: this is the ctx of a gather, and calls made with it are started */
     chainsi_gather *gathers;          /* made with this ctx, newest first */

@@ -36,21 +36,55 @@ static char *format_text(chains_ctx *ctx, const char *format, va_list arguments)
     return result;
 }
 
+/* Makes an error, in memory of ctx already, the one of ctx. */
+static void set_error(chains_ctx *ctx, const chains_error *error, bool raised_here,
+                      const chainsi_site *site)
+{
+    bool keep = ctx->lock || ctx->failed; /* of a shared ctx it is known under its lock only */
+    chainsi_past_error *past = keep ? chains_alloc(ctx, sizeof *past) : NULL;
+    if (ctx->lock)
+        pthread_mutex_lock(ctx->lock);
+    if (past && ctx->failed) {
+        *past = (chainsi_past_error){
+            .error = ctx->error,
+            .raised_here = ctx->raised_here,
+            .site = ctx->site,
+            .older = ctx->past_errors,
+        };
+        ctx->past_errors = past;
+    }
+    ctx->failed = true;
+    ctx->error = *error;
+    ctx->raised_here = raised_here;
+    ctx->site = *site;
+    if (ctx->lock)
+        pthread_mutex_unlock(ctx->lock);
+    last_failed = ctx;
+}
+
+/* As above. What fails on the ctx of a gather itself, such as a call that can't be started, is its
+ * parent's failure, too: that ctx is the one whose method will return. */
+static void set_error_of_call(chains_ctx *ctx, const chains_error *error, bool raised_here)
+{
+    static const chainsi_site unknown;
+    for (; ctx->gather; ctx = ctx->parent)
+        set_error(ctx, error, raised_here, &unknown);
+    set_error(ctx, error, raised_here, &unknown);
+}
+
 static void record(chains_ctx *ctx, chains_status status, const char *message, const char *path,
-                   const chains_trace_entry *hop)
+                   const chains_trace_entry *hop, bool raised_here)
 {
     chains_trace_entry *trace = chains_alloc(ctx, sizeof *trace);
     *trace = *hop;
-    ctx->failed = true;
-    ctx->error = (chains_error){
+    chains_error error = {
         .status = status,
         .message = message,
         .path = path,
         .trace = trace,
         .trace_count = 1,
     };
-    ctx->site = (chainsi_site){ 0 };
-    last_failed = ctx;
+    set_error_of_call(ctx, &error, raised_here);
 }
 
 chains_status chains_fail_(chains_ctx *ctx, chains_status status, const char *file, int line,
@@ -69,22 +103,36 @@ chains_status chains_fail_(chains_ctx *ctx, chains_status status, const char *fi
                .file = file,
                .line = line,
                .message = message,
-           });
-    ctx->raised_here = true;
+           },
+           true);
     return status;
 }
 
 chains_status chains_passed_(chains_status status, const char *file, int line, const char *function)
 {
     chains_ctx *ctx = last_failed;
-    if (ctx && ctx->failed && ctx->error.status == status && !ctx->site.file)
+    if (!ctx)
+        return status;
+    if (ctx->lock)
+        pthread_mutex_lock(ctx->lock);
+    if (ctx->failed && ctx->error.status == status && !ctx->site.file)
         ctx->site = (chainsi_site){ .file = file, .function = function, .line = line };
+    if (ctx->lock)
+        pthread_mutex_unlock(ctx->lock);
     return status;
 }
 
 const chains_error *chains_last_error(const chains_ctx *ctx)
 {
-    return ctx->failed ? &ctx->error : NULL;
+    if (!ctx->lock)
+        return ctx->failed ? &ctx->error : NULL;
+    /* Other threads may fail with this ctx, too: a copy stays as it is. */
+    chains_error *copy = chains_alloc((chains_ctx *)ctx, sizeof *copy);
+    pthread_mutex_lock(ctx->lock);
+    bool failed = ctx->failed;
+    *copy = ctx->error;
+    pthread_mutex_unlock(ctx->lock);
+    return failed ? copy : NULL;
 }
 
 chains_status chainsi_error_set(chains_ctx *ctx, chains_status status, const char *chainlet,
@@ -100,9 +148,42 @@ chains_status chainsi_error_set(chains_ctx *ctx, chains_status status, const cha
                .function = function,
                .file = "",
                .message = message,
-           });
-    ctx->raised_here = false;
+           },
+           false);
     return status;
+}
+
+static chains_status fail_value(chains_ctx *ctx, chains_status status,
+                                const chainsi_interface *interface, const char *what,
+                                const chainsi_codec_error *why)
+{
+    return chainsi_error_set(ctx, status, interface->name, "run_remote",
+                             status == CHAINS_INVALID_ARGUMENT && *why->path ? why->path : NULL,
+                             "%s%s%s%s", what, why->path, *why->path ? ": " : "", why->message);
+}
+
+chains_status chainsi_error_argument(chains_ctx *ctx, const chainsi_interface *interface,
+                                     const chainsi_codec_error *why)
+{
+    fail_value(ctx, CHAINS_INVALID_ARGUMENT, interface, "", why);
+    chainsi_error_place(ctx, interface);
+    return CHAINS_INVALID_ARGUMENT;
+}
+
+chains_status chainsi_error_body(chains_ctx *ctx, const chainsi_interface *interface,
+                                 const chainsi_codec_error *why)
+{
+    chainsi_error_set(ctx, CHAINS_INVALID_ARGUMENT, interface->name, "run_remote",
+                      *why->path ? why->path : NULL, "%s%s%s (byte %zu)", why->path,
+                      *why->path ? ": " : "", why->message, why->offset);
+    chainsi_error_place(ctx, interface);
+    return CHAINS_INVALID_ARGUMENT;
+}
+
+chains_status chainsi_error_answer(chains_ctx *ctx, const chainsi_interface *interface,
+                                   const chainsi_codec_error *why)
+{
+    return fail_value(ctx, CHAINS_INTERNAL, interface, "its answer can't be sent: ", why);
 }
 
 void chainsi_error_place(chains_ctx *ctx, const chainsi_interface *interface)
@@ -117,8 +198,8 @@ static const char *copy_text(chains_ctx *ctx, const char *text)
     return text ? chains_strdup(ctx, text) : NULL;
 }
 
-/* Copies the error, with room for one more hop in front. */
-static void copy_error(chains_ctx *to, const chains_error *error)
+/* A copy of the error in memory of `to`, with room for one more hop in front. */
+static chains_error copy_error(chains_ctx *to, const chains_error *error)
 {
     chains_trace_entry *trace = chainsi_memory_array(to, error->trace_count + 1, sizeof *trace);
     for (size_t i = 0; i < error->trace_count; i++)
@@ -129,38 +210,49 @@ static void copy_error(chains_ctx *to, const chains_error *error)
             .line = error->trace[i].line,
             .message = copy_text(to, error->trace[i].message),
         };
-    to->error = (chains_error){
+    return (chains_error){
         .status = error->status,
         .message = copy_text(to, error->message),
         .path = copy_text(to, error->path),
         .trace = trace + 1,
         .trace_count = error->trace_count,
     };
-    to->failed = true;
 }
 
 chains_status chainsi_error_pass(chains_ctx *ctx, const chains_error *error)
 {
-    copy_error(ctx, error);
-    ctx->raised_here = false;
-    ctx->site = (chainsi_site){ 0 };
-    last_failed = ctx;
+    chains_error copy = copy_error(ctx, error);
+    set_error_of_call(ctx, &copy, false);
     return error->status;
 }
 
 void chainsi_error_move(chains_ctx *to, const chains_ctx *from)
 {
-    copy_error(to, &from->error);
-    to->raised_here = from->raised_here;
-    to->site = from->site;
-    last_failed = to;
+    chains_error copy = copy_error(to, &from->error);
+    set_error(to, &copy, from->raised_here, &from->site);
 }
 
-void chainsi_error_settle(chains_ctx *ctx, chains_status status, const chainsi_interface *interface)
+bool chainsi_error_recall(chains_ctx *ctx, chains_status status)
+{
+    if (!ctx->failed || ctx->error.status == status)
+        return ctx->failed;
+    for (const chainsi_past_error *past = ctx->past_errors; past; past = past->older) {
+        if (past->error.status == status) {
+            set_error(ctx, &past->error, past->raised_here, &past->site);
+            return true;
+        }
+    }
+    return false;
+}
+
+chains_status chainsi_error_settle(chains_ctx *ctx, chains_status status,
+                                   const chainsi_interface *interface)
 {
     char method[256];
     snprintf(method, sizeof method, "%s_run_remote", interface->c_name);
-    if (!ctx->failed || ctx->error.status != status) {
+    if (!chainsi_error_recall(ctx, status)) {
+        if ((unsigned)status > CHAINS_UNAUTHENTICATED)
+            status = CHAINS_UNKNOWN;
         const char *message = chains_printf(ctx, "%s returned %s without chains_fail", method,
                                             chains_status_name(status));
         record(ctx, status, message, NULL,
@@ -170,10 +262,10 @@ void chainsi_error_settle(chains_ctx *ctx, chains_status status, const chainsi_i
                    .file = interface->file,
                    .line = interface->line,
                    .message = message,
-               });
+               },
+               true);
     } else if (!ctx->raised_here) {
-        chains_error error = ctx->error;
-        copy_error(ctx, &error);
+        ctx->error = copy_error(ctx, &ctx->error);
         chains_trace_entry *hop = (chains_trace_entry *)ctx->error.trace - 1;
         bool noted = ctx->site.file != NULL;
         *hop = (chains_trace_entry){
@@ -187,11 +279,15 @@ void chainsi_error_settle(chains_ctx *ctx, chains_status status, const chainsi_i
         ctx->error.trace_count++;
     }
     ctx->raised_here = true; /* its hop is there */
+    if (status == CHAINS_CANCELLED && chainsi_now_ns() >= ctx->deadline_ns)
+        status = ctx->error.status = CHAINS_DEADLINE_EXCEEDED;
+    return status;
 }
 
 void chainsi_error_forget(chains_ctx *ctx)
 {
     ctx->failed = false;
+    ctx->past_errors = NULL;
     if (last_failed == ctx)
         last_failed = NULL;
 }

@@ -17,15 +17,6 @@
 #include "runtime/strict.h"
 #include "schema/value.h"
 
-static chains_status fail_value(chains_ctx *ctx, const chainsi_interface *interface,
-                                chains_status status, const char *what,
-                                const chainsi_codec_error *why)
-{
-    return chainsi_error_set(ctx, status, interface->name, "run_remote",
-                             status == CHAINS_INVALID_ARGUMENT ? why->path : NULL, "%s%s%s%s", what,
-                             why->path, *why->path ? ": " : "", why->message);
-}
-
 /* Runs the method with a ctx of its own, and records its failure on ctx. */
 static chains_status run_method(chainsi_instance *instance, chains_ctx *ctx, const void *input,
                                 void *output, int64_t deadline_ns)
@@ -57,7 +48,7 @@ static chains_status run_method(chainsi_instance *instance, chains_ctx *ctx, con
         status = chainsi_error_set(ctx, CHAINS_DEADLINE_EXCEEDED, interface->name, "run_remote",
                                    NULL, "%s answered after its deadline", interface->name);
     else if (status != CHAINS_OK) {
-        chainsi_error_settle(&child, status, interface);
+        status = chainsi_error_settle(&child, status, interface);
         chainsi_error_pass(ctx, &child.error);
     }
     chainsi_context_done(&child);
@@ -70,7 +61,7 @@ chains_status chainsi_local_attempt(chainsi_instance *instance, chains_ctx *ctx,
     const chainsi_interface *interface = instance->node->implementation->interface;
     chainsi_codec_error why;
     if (chainsi_value_check(interface->input, input, &why) != CHAINS_OK)
-        return fail_value(ctx, interface, CHAINS_INVALID_ARGUMENT, "", &why);
+        return chainsi_error_argument(ctx, interface, &why);
     chains_status status = chainsi_slots_take(&instance->slots, ctx, deadline_ns);
     if (status != CHAINS_OK)
         return chainsi_error_set(ctx, status, interface->name, "run_remote", NULL,
@@ -78,7 +69,7 @@ chains_status chainsi_local_attempt(chainsi_instance *instance, chains_ctx *ctx,
     status = run_method(instance, ctx, input, output, deadline_ns);
     chainsi_slots_give(&instance->slots);
     if (status == CHAINS_OK && chainsi_value_check(interface->output, output, &why) != CHAINS_OK)
-        return fail_value(ctx, interface, CHAINS_INTERNAL, "its answer can't be sent: ", &why);
+        return chainsi_error_answer(ctx, interface, &why);
     return status;
 }
 

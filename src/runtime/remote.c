@@ -4,6 +4,7 @@
  * and reads itself; while it waits it watches its own caller's connection, so that a caller that
  * leaves stops the whole tree below it. */
 #include <assert.h>
+#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
@@ -63,10 +64,7 @@ chains_status chainsi_remote_encode(const chainsi_remote *remote, chains_ctx *ct
     chains_status status = interface->external
                                ? chainsi_json_encode(interface->input, input, body, &why)
                                : chainsi_msgpack_encode(interface->input, input, body, &why);
-    if (status != CHAINS_OK)
-        return chainsi_error_set(ctx, CHAINS_INVALID_ARGUMENT, interface->name, "run_remote",
-                                 why.path, "%s%s%s", why.path, *why.path ? ": " : "", why.message);
-    return CHAINS_OK;
+    return status == CHAINS_OK ? CHAINS_OK : chainsi_error_argument(ctx, interface, &why);
 }
 
 /* The request's header lines, in text of MOST_HEADERS bytes; how many bytes, or 0 after a failure
@@ -230,6 +228,9 @@ chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
         return read_answer(remote, ctx, &response, output);
     case CHAINSI_EXCHANGE_NOT_STARTED:
         *not_started = true;
+        if (response.error == EAGAIN)
+            return chainsi_error_set(ctx, CHAINS_RESOURCE_EXHAUSTED, name, "run_remote", NULL,
+                                     "the queue of %s at %s is full", name, remote->address);
         return chainsi_error_set(ctx, CHAINS_UNAVAILABLE, name, "run_remote", NULL,
                                  "%s can't be reached at %s: %s", name, remote->address, why);
     case CHAINSI_EXCHANGE_MAYBE_STARTED:

@@ -54,7 +54,7 @@ static int print_error(const chains_ctx *ctx, bool json)
     const chains_error *error = chains_last_error(ctx);
     if (json) {
         chainsi_buffer text = { 0 };
-        chainsi_error_encode(error, "", false, &text);
+        chainsi_error_encode(error, ctx->request_id, false, &text);
         fprintf(stderr, "%.*s\n", (int)text.size, (const char *)text.data);
         chainsi_buffer_done(&text);
         return 1;
@@ -72,18 +72,14 @@ static int call_entrypoint(chains_ctx *ctx, const chainsi_node *entrypoint,
     void *output = chains_alloc(ctx, interface->output->size);
     if (chainsi_json_decode(interface->input, (const char *)text->data, text->size, ctx->arena,
                             input, &why) != CHAINS_OK) {
-        chainsi_error_set(ctx, CHAINS_INVALID_ARGUMENT, interface->name, "run_remote",
-                          *why.path ? why.path : NULL, "%s%s%s (byte %zu)", why.path,
-                          *why.path ? ": " : "", why.message, why.offset);
-        chainsi_error_place(ctx, interface);
+        chainsi_error_body(ctx, interface, &why);
         return print_error(ctx, json);
     }
     if (chainsi_local_attempt(instance, ctx, input, output, ctx->deadline_ns) != CHAINS_OK)
         return print_error(ctx, json);
     chainsi_buffer answer = { 0 };
     if (chainsi_answer_encode(interface, output, false, &answer, &why) != CHAINS_OK) {
-        chainsi_error_set(ctx, CHAINS_INTERNAL, interface->name, "run_remote", NULL,
-                          "its answer can't be sent: %s: %s", why.path, why.message);
+        chainsi_error_answer(ctx, interface, &why);
         chainsi_buffer_done(&answer);
         return print_error(ctx, json);
     }

@@ -148,11 +148,7 @@ static chains_status decode_input(chains_ctx *ctx, const chainsi_interface *inte
             : chainsi_json_decode_in_place(interface->input, body, size, ctx->arena, input, &why);
     if (status == CHAINS_OK)
         return CHAINS_OK;
-    chainsi_error_set(ctx, CHAINS_INVALID_ARGUMENT, interface->name, "run_remote",
-                      *why.path ? why.path : NULL, "%s%s%s (byte %zu)", why.path,
-                      *why.path ? ": " : "", why.message, why.offset);
-    chainsi_error_place(ctx, interface);
-    return CHAINS_INVALID_ARGUMENT;
+    return chainsi_error_body(ctx, interface, &why);
 }
 
 static chains_status run_method(chainsi_service *service, chains_ctx *ctx,
@@ -174,21 +170,11 @@ static chains_status run_method(chainsi_service *service, chains_ctx *ctx,
     int64_t began = chainsi_now_ns();
     status = implementation->run(atomic_load(&service->instance)->self, ctx, input, output);
     *run_ns = chainsi_now_ns() - began;
-    if (status != CHAINS_OK) {
-        chainsi_error_settle(ctx, status, interface);
-        /* What stopped at the deadline says so, even if the author could only tell that it should
-         * stop. */
-        if (status == CHAINS_CANCELLED && chainsi_now_ns() >= ctx->deadline_ns)
-            status = ctx->error.status = CHAINS_DEADLINE_EXCEEDED;
-        return status;
-    }
+    if (status != CHAINS_OK)
+        return chainsi_error_settle(ctx, status, interface);
     chainsi_codec_error why;
     status = chainsi_answer_encode(interface, output, msgpack_out, body, &why);
-    if (status != CHAINS_OK)
-        return chainsi_error_set(ctx, CHAINS_INTERNAL, interface->name, "run_remote", NULL,
-                                 "its answer can't be sent: %s%s%s", why.path,
-                                 *why.path ? ": " : "", why.message);
-    return CHAINS_OK;
+    return status == CHAINS_OK ? CHAINS_OK : chainsi_error_answer(ctx, interface, &why);
 }
 
 static void answer_error(chains_ctx *ctx, bool msgpack, int http, chainsi_server_response *response)

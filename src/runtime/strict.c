@@ -141,8 +141,7 @@ chains_status chainsi_guard_end(chainsi_guard *guard, chains_ctx *ctx, chainsi_a
                                    "%s_run_remote wrote outside its outputs", interface->c_name);
     else if (output &&
              chainsi_value_check(interface->output, chainsi_guard_output(guard), &why) != CHAINS_OK)
-        status = chainsi_error_set(ctx, CHAINS_INTERNAL, interface->name, "run_remote", NULL,
-                                   "its answer can't be sent: %s: %s", why.path, why.message);
+        status = chainsi_error_answer(ctx, interface, &why);
     else if (output)
         chainsi_value_copy(interface->output, chainsi_guard_output(guard), output, arena);
     for (int i = 0; i < MOST_GUARDED; i++) {
