@@ -194,8 +194,7 @@ static chains_status start_call(chainsi_callee *callee, chains_ctx *ctx, const v
         chainsi_codec_error why;
         chains_status status = chainsi_value_check(interface->input, input, &why);
         if (status != CHAINS_OK) {
-            status = chainsi_error_set(ctx->parent, CHAINS_INVALID_ARGUMENT, interface->name,
-                                       "run_remote", why.path, "%s: %s", why.path, why.message);
+            status = chainsi_error_argument(ctx->parent, interface, &why);
             chainsi_context_done(&job->ctx);
             return status;
         }
@@ -204,6 +203,7 @@ static chains_status start_call(chainsi_callee *callee, chains_ctx *ctx, const v
         chains_status status =
             chainsi_remote_encode(callee->remote, ctx->parent, input, &call->body);
         if (status != CHAINS_OK) {
+            chainsi_buffer_done(&call->body); /* what was encoded before it failed */
             chainsi_context_done(&job->ctx);
             return status;
         }
@@ -216,16 +216,9 @@ static chains_status start_call(chainsi_callee *callee, chains_ctx *ctx, const v
     return CHAINS_OK;
 }
 
-chains_status chainsi_call(void *self, chains_ctx *ctx, const void *input, void *const outputs[],
-                           void *stream)
+static chains_status run_call(chainsi_callee *callee, chains_ctx *ctx, const void *input,
+                              void *const outputs[])
 {
-    chainsi_callee *callee = self;
-    if (stream || callee->interface->stream_name)
-        return chainsi_error_set(ctx, CHAINS_UNIMPLEMENTED, callee->interface->name, "run_remote",
-                                 NULL, "%s has a stream, which this version can't carry",
-                                 callee->interface->name);
-    if (ctx->gather)
-        return start_call(callee, ctx, input, outputs);
     void *scratch = chains_alloc(ctx, callee->interface->output->size);
     chains_status status;
     if (callee->instance) {
@@ -240,4 +233,33 @@ chains_status chainsi_call(void *self, chains_ctx *ctx, const void *input, void 
     if (status == CHAINS_OK)
         hand_over(callee->interface, scratch, outputs);
     return status;
+}
+
+/* A call with the ctx of _new, which other threads may be using: it runs with a ctx of this thread,
+ * whose memory is handed over at the end. */
+static chains_status run_call_apart(chainsi_callee *callee, chains_ctx *shared, const void *input,
+                                    void *const outputs[])
+{
+    chains_ctx ctx;
+    chainsi_context_init_child(&ctx, shared, true);
+    chains_status status = run_call(callee, &ctx, input, outputs);
+    if (status != CHAINS_OK)
+        chainsi_error_move(shared, &ctx);
+    chainsi_memory_adopt(shared, &ctx);
+    chainsi_context_done(&ctx);
+    return status;
+}
+
+chains_status chainsi_call(void *self, chains_ctx *ctx, const void *input, void *const outputs[],
+                           void *stream)
+{
+    chainsi_callee *callee = self;
+    if (stream || callee->interface->stream_name)
+        return chainsi_error_set(ctx, CHAINS_UNIMPLEMENTED, callee->interface->name, "run_remote",
+                                 NULL, "%s has a stream, which this version can't carry",
+                                 callee->interface->name);
+    if (ctx->gather)
+        return start_call(callee, ctx, input, outputs);
+    return ctx->lock ? run_call_apart(callee, ctx, input, outputs)
+                     : run_call(callee, ctx, input, outputs);
 }

@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "runtime/cancel.h"
 #include "runtime/error.h"
 #include "runtime/memory.h"
 #include "runtime/pool.h"
@@ -36,8 +37,12 @@ static chains_ctx *make_gather(chains_ctx *ctx, bool all)
     gather->ctx.gather = gather;
     gather->parent = ctx;
     gather->all = all;
+    if (ctx->lock)
+        pthread_mutex_lock(ctx->lock);
     gather->next = ctx->gathers;
     ctx->gathers = gather;
+    if (ctx->lock)
+        pthread_mutex_unlock(ctx->lock);
     return &gather->ctx;
 }
 
@@ -89,7 +94,8 @@ void chainsi_job_run(chainsi_job *job)
                           status == CHAINS_CANCELLED ? "cancelled before it began"
                                                      : "the deadline passed before it began");
     chainsi_gathers_end(&job->ctx);
-    if (status != CHAINS_OK && (!job->ctx.failed || job->ctx.error.status != status))
+    chainsi_cancel_hook_end(&job->ctx);
+    if (status != CHAINS_OK && !chainsi_error_recall(&job->ctx, status))
         chainsi_error_set(&job->ctx, status, job->ctx.chainlet, "", NULL,
                           "returned %s without chains_fail", chains_status_name(status));
     chainsi_error_leave_thread();
@@ -130,6 +136,8 @@ static chainsi_job *take_queued(chainsi_gather *gather)
 static void wait_for_jobs(chainsi_gather *gather)
 {
     bool cancelled = false;
+    /* Made before any job runs here: what is cancelled from then on wakes it. */
+    chainsi_waiter *waiter = chainsi_waiter_self();
     chainsi_pool_lock();
     while (gather->unfinished) {
         chainsi_job *job = take_queued(gather);
@@ -139,28 +147,19 @@ static void wait_for_jobs(chainsi_gather *gather)
             chainsi_pool_lock();
             continue;
         }
-        gather->waiter = chainsi_waiter_self();
+        gather->waiter = waiter;
         chainsi_pool_unlock();
         if (!cancelled && chainsi_context_stopped(&gather->ctx) != CHAINS_OK) {
             cancelled = true;
             chainsi_context_cancel(&gather->ctx);
         }
         /* Once cancelled there is nothing to watch for but the jobs. */
-        chainsi_waiter_wait(gather->waiter, cancelled ? NULL : &gather->ctx,
+        chainsi_waiter_wait(waiter, cancelled ? NULL : &gather->ctx,
                             cancelled ? CHAINSI_NEVER : gather->ctx.deadline_ns);
         chainsi_pool_lock();
     }
     gather->waiter = NULL;
     chainsi_pool_unlock();
-}
-
-static void adopt_memory(chains_ctx *to, chains_ctx *from)
-{
-    if (to->lock)
-        pthread_mutex_lock(to->lock);
-    chainsi_arena_adopt(to->arena, &from->own);
-    if (to->lock)
-        pthread_mutex_unlock(to->lock);
 }
 
 /* The job whose failure is the gather's: the first that wasn't merely cancelled because of another.
@@ -204,7 +203,7 @@ chains_status chains_wait(chains_ctx *all)
                            &failure->ctx); /* last: CHAINS_TRY notes its place there */
     }
     for (size_t i = 0; i < gather->count; i++)
-        adopt_memory(gather->parent, &gather->jobs[i]->ctx);
+        chainsi_memory_adopt(gather->parent, &gather->jobs[i]->ctx);
     gather->ended = true;
     return gather->status;
 }
@@ -220,6 +219,8 @@ void chainsi_gathers_end(chains_ctx *ctx)
 {
     for (chainsi_gather *gather = ctx->gathers; gather; gather = gather->next) {
         chainsi_gathers_end(&gather->ctx); /* those nested in it */
+        chainsi_cancel_hook_end(&gather->ctx);
+        chainsi_error_forget(&gather->ctx);
         if (gather->ended || !gather->count)
             continue;
         chainsi_context_cancel(&gather->ctx);
@@ -289,7 +290,7 @@ static chains_status run_step(chains_ctx *ctx, const each *steps, size_t i, chai
     chainsi_context_init_child(*child, ctx, false);
     chains_status status = steps->step(*child, steps->user, i);
     chainsi_gathers_end(*child);
-    if (status != CHAINS_OK && (!(*child)->failed || (*child)->error.status != status))
+    if (status != CHAINS_OK && !chainsi_error_recall(*child, status))
         chainsi_error_set(*child, status, ctx->chainlet, "", NULL,
                           "step %zu returned %s without chains_fail", i,
                           chains_status_name(status));

@@ -57,6 +57,13 @@ void *chainsi_memory_array(chains_ctx *ctx, size_t count, size_t item_size)
     return data;
 }
 
+void chainsi_memory_adopt(chains_ctx *ctx, chains_ctx *from)
+{
+    lock(ctx);
+    chainsi_arena_adopt(ctx->arena, &from->own);
+    unlock(ctx);
+}
+
 void *chains_array_(chains_ctx *ctx, size_t count, size_t item_size)
 {
     return chainsi_memory_array(ctx, count, item_size);

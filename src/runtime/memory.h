@@ -8,5 +8,7 @@
 void *chainsi_memory_raw(chains_ctx *ctx, size_t size);
 /* count * item_size zeroed bytes; an overflow ends the process. */
 void *chainsi_memory_array(chains_ctx *ctx, size_t count, size_t item_size);
+/* Gives ctx all memory of `from`, which has an arena of its own: pointers stay valid. */
+void chainsi_memory_adopt(chains_ctx *ctx, chains_ctx *from);
 
 #endif

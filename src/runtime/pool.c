@@ -6,6 +6,8 @@
 #include <signal.h>
 #include <time.h>
 
+#include "runtime/waiter.h"
+
 enum {
     MOST_THREADS = 320, /* a dependency's default .concurrency_limit, and some */
     IDLE_SECONDS = 10,
@@ -56,6 +58,7 @@ static bool wait_for_work(void)
 static void *serve_pool(void *unused)
 {
     (void)unused;
+    chainsi_waiter_self(); /* made before any job runs: what is cancelled from then on wakes it */
     pthread_mutex_lock(&lock);
     while (first || wait_for_work()) {
         chainsi_job *job = first;
