@@ -150,15 +150,12 @@ bool chainsi_daemon_start(chainsi_daemon *daemon, int port)
         _exit(127);
     }
     close(fd);
-    bool up = false;
+    bool up = false, ended = child < 0;
     int64_t until = chainsi_deadline_after_ms(chainsi_now_ns(), START_LIMIT_MS);
-    while (child > 0 && !(up = connect_daemon(daemon))) {
-        if (waitpid(child, NULL, WNOHANG) == child) {
-            /* Perhaps because another one was faster. */
-            up = connect_daemon(daemon);
-            break;
-        }
-        if (chainsi_now_ns() > until)
+    while (!(up = connect_daemon(daemon))) {
+        ended = ended || waitpid(child, NULL, WNOHANG) == child;
+        /* It may have ended because another one was faster, which is waited for instead. */
+        if ((ended && !chainsi_home_owner(daemon->home)) || chainsi_now_ns() > until)
             break;
         nanosleep(&(struct timespec){ .tv_nsec = LOOK_EVERY_MS * CHAINSI_NS_PER_MS }, NULL);
     }

@@ -374,15 +374,22 @@ static void stop_chainlet(chainsi_chainlet *chainlet)
 static void review_stop(chainsi_deployment *deployment)
 {
     size_t count = deployment->options.deploy->services.count, ended = 0;
-    for (size_t i = 0; i < count; i++) {
-        chainsi_chainlet *chainlet = &deployment->chainlets[i];
-        bool called = false;
-        for (size_t k = 0; k < count && !called; k++)
-            called =
-                calls(&deployment->chainlets[k], chainlet) && !has_ended(&deployment->chainlets[k]);
-        if (!called && !chainlet->stop_asked)
-            stop_chainlet(chainlet);
-        ended += chainlet->stop_asked && has_ended(chainlet);
+    /* Stopping one may let the next be stopped at once: what had failed has no process to wait for. */
+    for (bool again = true; again;) {
+        again = false;
+        ended = 0;
+        for (size_t i = 0; i < count; i++) {
+            chainsi_chainlet *chainlet = &deployment->chainlets[i];
+            bool called = false;
+            for (size_t k = 0; k < count && !called; k++)
+                called = calls(&deployment->chainlets[k], chainlet) &&
+                         !has_ended(&deployment->chainlets[k]);
+            if (!called && !chainlet->stop_asked) {
+                stop_chainlet(chainlet);
+                again = true;
+            }
+            ended += chainlet->stop_asked && has_ended(chainlet);
+        }
     }
     if (ended == count && !deployment->copies)
         set_state(deployment, CHAINSI_DEPLOYMENT_STOPPED);

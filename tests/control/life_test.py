@@ -215,6 +215,17 @@ class Deployments(DaemonTest):
         daemon.deployed("x", service("entry"))
         self.assertEqual(daemon.call("x").status, 200)
 
+    def test_a_failed_one_can_be_deleted(self):
+        daemon = self.start()
+        for name, services in (("caller", [service("entry", "other", STAND_IN_FAIL="x"), service("other")]),
+                               ("callee", [service("entry", "other"), service("other", STAND_IN_FAIL="x")]),
+                               ("all", [service("entry", "other", STAND_IN_FAIL="x"),
+                                        service("other", STAND_IN_FAIL="x")])):
+            self.failed(daemon, name, daemon.deploy(name, *services))
+            self.assertEqual(daemon.change("DELETE", f"/api/v1/chains/{name}").status, 200)
+        self.failed(daemon, "left", daemon.deploy("left", service("entry", STAND_IN_FAIL="x")))
+        daemon.deploy("starting", service("entry", STAND_IN_NEVER_READY=1))
+
     def test_a_later_one_fails_and_the_first_goes_on(self):
         daemon = self.start()
         first = daemon.deployed("x", service("entry", STAND_IN_MARK="first"))

@@ -1,0 +1,173 @@
+"""The verbs that talk to chainsd, as a user types them, with the hello example."""
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import threading
+import unittest
+
+from chains_testing import CHAINS, HomeTest, is_alive, wait_until
+
+INPUT = '{"words": ["moon"]}'
+
+
+class WithoutDaemon(HomeTest):
+    def test_each_says_that_none_runs(self):
+        for words in (["status"], ["status", "--json"], ["call", "hello", "--input", INPUT],
+                      ["logs", "hello"], ["delete", "hello"]):
+            done = self.home.chains(*words)
+            self.assertEqual((done.returncode, done.stdout), (1, ""), words)
+            self.assertIn("no daemon runs", done.stderr)
+            self.assertIn("chains deploy", done.stderr)
+
+    def test_a_port_in_use(self):
+        chain = self.home.file("hello")
+        self.home.good("init", chain)
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            port = str(other.getsockname()[1])
+            for words in (["deploy", chain, "--port", port], ["serve", "--port", port]):
+                done = self.home.chains(*words)
+                self.assertEqual(done.returncode, 1, done.stderr)
+                self.assertIn(f"port {port} is in use", done.stderr)
+                self.assertIn("--port", done.stderr)
+        self.assertEqual(self.home.chains("status").returncode, 1)
+
+    def test_serving_in_the_foreground(self):
+        with subprocess.Popen([CHAINS, "serve", "--port", "0"], env=self.home.env,
+                              stderr=subprocess.PIPE, text=True) as process:
+            line = process.stderr.readline()
+            self.assertRegex(line, r"chainsd serves .* on http://127\.0\.0\.1:\d+")
+            self.assertEqual(self.home.daemon_pid(), process.pid)
+            self.assertIn("nothing is deployed", self.home.good("status"))
+            self.assertEqual(self.home.good("status", "--json").strip(), "[]")
+            process.send_signal(signal.SIGINT)
+            process.stderr.read()
+            self.assertEqual(process.wait(60), 0)
+        self.assertEqual(self.home.chains("status").returncode, 1)
+
+
+class WithDaemon(HomeTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.chain = cls.home.file("hello")
+        cls.home.good("init", cls.chain)
+        cls.out = cls.home.good("deploy", cls.chain, "--port", "0")
+
+    def replicas(self):
+        return {c["name"]: c["replicas"][0] for c in self.home.status()[0]["chainlets"]}
+
+    def test_deploying_says_where_and_what_next(self):
+        url = f"{self.home.address()}/chains/hello/production/run_remote"
+        self.assertIn(url, self.out)
+        self.assertIn("chains call hello", self.out)
+
+    def test_status(self):
+        out = self.home.good("status")
+        replica = self.replicas()["hello"]
+        self.assertRegex(out, rf"(?m)^  hello +ready +1 +\d+ .* {replica['pid']}$")
+        chain = self.home.status()[0]
+        self.assertEqual((chain["name"], chain["state"]), ("hello", "ready"))
+        self.assertTrue(is_alive(replica["pid"]))
+
+    def test_call(self):
+        done = self.home.chains("call", "hello", "--input", INPUT)
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        json.loads(done.stdout)
+        with open(self.home.file("input"), "w", encoding="utf-8") as file:
+            file.write(INPUT)
+        self.assertEqual(self.home.good("call", "hello", "--input", "@" + self.home.file("input")), done.stdout)
+        piped = subprocess.run([CHAINS, "call", "hello", "--input", "-"], env=self.home.env, input=INPUT,
+                               text=True, capture_output=True, timeout=60, check=True)
+        self.assertEqual(piped.stdout, done.stdout)
+
+    def test_failures_of_calls(self):
+        for words, said in ((["hello", "--input", "{"], "INVALID_ARGUMENT"),
+                            (["other", "--input", INPUT], "deployed: hello")):
+            done = self.home.chains("call", *words)
+            self.assertEqual((done.returncode, done.stdout), (1, ""), words)
+            self.assertIn(said, done.stderr)
+            done = self.home.chains("call", *words, "--json")
+            self.assertEqual((done.returncode, done.stdout), (1, ""), words)
+            self.assertIn("message", json.loads(done.stderr)["error"])
+        for words in ([], ["hello", "again"], ["a/b"]):
+            self.assertEqual(self.home.chains("call", *words).returncode, 2, words)
+
+    def test_a_killed_process_comes_back(self):
+        pid = self.replicas()["hello"]["pid"]
+        os.kill(pid, signal.SIGKILL)
+        self.home.good("call", "hello", "--input", INPUT)
+        self.assertNotEqual(self.replicas()["hello"]["pid"], pid)
+        self.assertIn("killed by signal 9", self.home.good("logs", "hello"))
+        self.assertIn("killed by signal 9", self.home.good("logs", "hello", "hello"))
+
+    def test_following_logs(self):
+        with subprocess.Popen([CHAINS, "logs", "hello", "-f", "--tail", "0"], env=self.home.env,
+                              stdout=subprocess.PIPE, text=True) as process:
+            # It can't be seen from outside when it has begun to follow, so something happens until it tells.
+            def happen():
+                os.kill(self.replicas()["hello"]["pid"], signal.SIGKILL)
+                wait_until(lambda: self.replicas()["hello"]["state"] == "ready", "the new process")
+                return os.path.exists(self.home.file("seen"))
+            lines = []
+
+            def read():
+                lines.append(process.stdout.readline())
+                with open(self.home.file("seen"), "w", encoding="utf-8"):
+                    pass
+            reader = threading.Thread(target=read)
+            reader.start()
+            wait_until(happen, "a line")
+            reader.join()
+            self.assertRegex(lines[0], r"^hello \| .*killed by signal 9")
+            process.terminate()
+
+    def test_what_is_not_there(self):
+        for words in (["logs", "other"], ["logs", "hello", "other"], ["delete", "other"]):
+            done = self.home.chains(*words)
+            self.assertEqual((done.returncode, done.stdout), (1, ""), words)
+            self.assertIn("NOT_FOUND", done.stderr)
+
+    def test_a_deployment_that_fails_shows_the_log(self):
+        broken = self.home.copy("examples/hello", "broken")
+        path = os.path.join(broken, "hello.c")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        text, count = re.subn(r"(hello_new\([^{]*\{)", r'\1 return (chains_fail(ctx, CHAINS_NOT_FOUND, "no model here"), NULL);', text)
+        self.assertEqual(count, 1)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        done = self.home.chains("deploy", broken)
+        self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+        self.assertIn("no model here", done.stderr)
+        self.assertIn("exit status 1", done.stderr)
+        self.assertIn("version 1 goes on answering", done.stderr)
+        self.home.good("call", "hello", "--input", INPUT)
+        done = self.home.chains("deploy", broken, "--name", "broken")
+        self.assertEqual(done.returncode, 1)
+        self.assertNotIn("goes on", done.stderr)
+        self.home.good("delete", "broken")
+
+    def test_two_at_once_start_one_daemon(self):
+        env = {"CHAINS_HOME": self.home.file("second")}
+        both = [subprocess.Popen([CHAINS, "deploy", self.chain, "--port", "0", "--name", name],
+                                 env=dict(self.home.env, **env), text=True,
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+                for name in ("one", "two")]
+        try:
+            for process in both:
+                out = process.communicate(timeout=120)[0]
+                self.assertEqual(process.returncode, 0, out)
+            chains = json.loads(self.home.good("status", "--json", env=env))
+            self.assertEqual([chain["name"] for chain in chains], ["one", "two"])
+        finally:
+            with open(self.home.file("second/pid"), encoding="utf-8") as file:
+                pid = int(file.read())
+            os.kill(pid, signal.SIGTERM)
+            wait_until(lambda: not is_alive(pid), "the second daemon to end")
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
