@@ -25,9 +25,9 @@ demo: ## builds, then transcribes real speech with the three Chainlets of exampl
 	@$(MAKE) --no-print-directory build
 	@examples/transcribe/demo/run
 
-test: ## all tests of the dev preset, then unit tests and bad headers under ASan and UBSan
+test: ## all tests of the dev preset, unit tests and bad headers under ASan and UBSan, each fuzzer for some seconds
 	@cmake/bootstrap
-	@cmake/run_tests dev asan:unit,bad
+	@cmake/run_tests dev asan:unit,bad fuzz:fuzz
 
 test-asan: ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@cmake/bootstrap
