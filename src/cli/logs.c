@@ -48,17 +48,18 @@ static bool read_head(reader *it)
 {
     chainsi_http_scan scan = { 0 };
     chainsi_http_refusal refusal;
-    for (;;) {
+    while (read_more(it)) {
         ptrdiff_t head = chainsi_http_parse_response((const char *)it->buffer.data, it->buffer.size,
                                                      &scan, &it->response, &refusal);
+        if (head == CHAINSI_HTTP_REFUSED)
+            return false;
         if (head > 0) {
             it->buffer.size -= (size_t)head;
             memmove(it->buffer.data, it->buffer.data + head, it->buffer.size);
             return true;
         }
-        if (head == CHAINSI_HTTP_REFUSED || !read_more(it))
-            return false;
     }
+    return false;
 }
 
 /* Copies the body to out until it ends. False when it broke off, or out can't be written. */
