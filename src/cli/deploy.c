@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "cli/chain.h"
 #include "cli/daemon.h"
+#include "compiler/sample.h"
 #include "control/api.h"
 #include "schema/json.h"
 
@@ -23,6 +24,7 @@ typedef struct request {
     const char *name, *entrypoint;
     int64_t port;
     bool json;
+    const char *sample; /* arguments to try it with */
 } request;
 
 /* What is sent to the daemon, in arena. */
@@ -92,8 +94,8 @@ static int report_success(const chainsi_api_chain *chain, const request *r)
 {
     if (r->json)
         return CHAINSI_EXIT_OK;
-    printf("%s version %lld is deployed:\n  %s\nTry it:\n  chains call %s --input '{...}'\n",
-           chain->name, (long long)chain->version, chain->url, chain->name);
+    printf("%s version %lld is deployed:\n  %s\nTry it:\n  chains call %s --input '%s'\n",
+           chain->name, (long long)chain->version, chain->url, chain->name, r->sample);
     return CHAINSI_EXIT_OK;
 }
 
@@ -174,7 +176,7 @@ static int hand_over(chainsi_daemon *daemon, const chainsi_api_deploy *deploy, c
     return status;
 }
 
-static int build_and_deploy(const request *r)
+static int build_and_deploy(request *r)
 {
     chainsi_chain chain;
     int status = CHAINSI_EXIT_USAGE;
@@ -187,6 +189,10 @@ static int build_and_deploy(const request *r)
         chainsi_daemon daemon = { 0 };
         if (built && chainsi_daemon_start(&daemon, (int)r->port)) {
             chainsi_api_deploy deploy = describe(chain.model, built, r->name, &daemon.arena);
+            chainsi_buffer sample = { 0 };
+            chainsi_sample_arguments(chain.model->entrypoint, &sample);
+            r->sample = chainsi_arena_copy(&daemon.arena, sample.data, sample.size);
+            chainsi_buffer_done(&sample);
             status = hand_over(&daemon, &deploy, r);
         }
         chainsi_daemon_close(&daemon);

@@ -1,6 +1,7 @@
 """The poem chain, as a newcomer meets it: checked, run, tested, deployed, called, deleted."""
 import json
 import os
+import shlex
 import subprocess
 import unittest
 import urllib.request
@@ -46,7 +47,10 @@ class Poem(HomeTest):
     def test_deploy_call_delete(self):
         out = self.home.good("deploy", self.chain, "--port", "0")
         self.assertIn("/chains/poem_generator/production/run_remote", out)
-        self.assertIn("chains call poem_generator", out)
+        # What it suggests can be run as it stands.
+        words = shlex.split(out.splitlines()[-1])
+        self.assertEqual(words[:4], ["chains", "call", "poem_generator", "--input"])
+        self.assertEqual(len(json.loads(self.home.good(*words[1:]))), 1)
         done = self.home.chains("call", "poem_generator", "--input", INPUT)
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.check_poems(done.stdout)
