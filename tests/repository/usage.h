@@ -22,7 +22,8 @@ CHAINS_STREAM(const char *, usage_tokens);
 
 /** Only declared. */
 CHAINLET_EXTERNAL(usage_external, .url = "http://127.0.0.1:1", .auth = "Bearer", .secret = "token");
-chains_status usage_external_run_remote(usage_external *self, chains_ctx *ctx, const char *text, const char **answer);
+chains_status usage_external_run_remote(usage_external *self, chains_ctx *ctx, const char *text,
+                                        const char **answer);
 
 /** No options at all. */
 CHAINLET(usage_plain);
@@ -31,17 +32,22 @@ chains_status usage_plain_run_remote(usage_plain *self, chains_ctx *ctx);
 void usage_plain_free(usage_plain *self);
 
 /** Options of every kind. */
-CHAINLET(usage_full, .entrypoint = true, .cpu = 0.5, .memory = "512Mi", .gpu = "any", .concurrency = 4,
-         .sources = { "a.c", "b.c" }, .cflags = { "-O3" }, .libs = { "-lm" },
-         .image = { .pkg_config = { "llama" }, .apt = { "libllama0" }, .base = "debian:12-slim", .files = { "data" } },
+CHAINLET(usage_full, .entrypoint = true, .cpu = 0.5, .memory = "512Mi", .gpu = "any",
+         .concurrency = 4, .sources = { "a.c", "b.c" }, .cflags = { "-O3" }, .libs = { "-lm" },
+         .image = { .pkg_config = { "llama" },
+                    .apt = { "libllama0" },
+                    .base = "debian:12-slim",
+                    .files = { "data" } },
          .env = { { "OMP_NUM_THREADS", "1" } }, .secrets = { "token" },
          .assets = { { .url = "https://host/file", .sha256 = "00", .path = "file" } },
-         .autoscaling = { .min_replicas = 1, .max_replicas = 4 }, .batch = { .max_size = 8, .max_wait_us = 500 });
+         .autoscaling = { .min_replicas = 1, .max_replicas = 4 },
+         .batch = { .max_size = 8, .max_wait_us = 500 });
 CHAINS_DEPENDS(usage_full, usage_plain);
 CHAINS_DEPENDS(usage_full, usage_external, .retries = 3, .timeout_ms = 20000);
 usage_full *usage_full_new(chains_ctx *ctx, usage_plain *plain, usage_external *external);
-chains_status usage_full_run_remote(usage_full *self, chains_ctx *ctx, usage_list list, const usage_node *node CHAINS_OPTIONAL,
-                                    usage_groups groups, chains_string_list *words, usage_weights *weights,
+chains_status usage_full_run_remote(usage_full *self, chains_ctx *ctx, usage_list list,
+                                    const usage_node *node CHAINS_OPTIONAL, usage_groups groups,
+                                    chains_string_list *words, usage_weights *weights,
                                     usage_tokens *tokens);
 chains_status usage_full_healthy(usage_full *self, chains_ctx *ctx);
 void usage_full_free(usage_full *self);
