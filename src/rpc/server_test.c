@@ -612,10 +612,11 @@ static void test_recall(void **state)
     (void)state;
     fixture it;
     start(&it, false, (chainsi_server_options){ .slots = 1, .recall_idle = true });
-    int first = dial(&it), second = dial(&it);
+    int first = dial(&it);
     post(first, "/x", "a");
     expect(first, 200, "a");
     AWAIT(counters_of(&it).in_flight == 0);
+    int second = dial(&it);
     post(second, "/wait", "");
     /* Its next call would have had to wait here. */
     expect_end(first);
