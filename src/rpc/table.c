@@ -48,10 +48,17 @@ bool chainsi_table_seize(chainsi_connection *connection)
 
 bool chainsi_table_claim(chainsi_connection *connection)
 {
-    if (change_state(connection, WAITING, OWNED))
-        return true;
-    (void)change_state(connection, ARMING, FIRED);
-    return false;
+    for (;;) {
+        if (change_state(connection, WAITING, OWNED))
+            return true;
+        if (change_state(connection, ARMING, FIRED))
+            return false;
+        /* Its owner may have let go between the two: then once more. Any other owner arms it
+         * again. */
+        int state = atomic_load(&connection->state);
+        if (state != WAITING && state != ARMING)
+            return false;
+    }
 }
 
 bool chainsi_table_is_idle(const chainsi_connection *connection)
