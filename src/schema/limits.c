@@ -376,3 +376,19 @@ const chainsi_type chainsi_type_msgpack_tensor = {
     .fields = msgpack_fields,
     .field_count = sizeof msgpack_fields / sizeof *msgpack_fields,
 };
+
+bool chainsi_set_absent_fields(chainsi_report *report, size_t offset, const chainsi_type *type,
+                               void *structure, const uint64_t *seen)
+{
+    for (uint32_t i = 0; i < type->field_count; i++) {
+        const chainsi_field *field = &type->fields[i];
+        if ((seen[i / 64] >> (i % 64) & 1) || chainsi_set_absent(field, structure))
+            continue;
+        char expected[CHAINSI_EXPECTED_SIZE];
+        chainsi_report_fail(report, offset, "expected %s, found no such key",
+                            chainsi_expected(expected, field->type));
+        chainsi_report_field(report, field->name);
+        return false;
+    }
+    return true;
+}

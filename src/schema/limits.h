@@ -34,4 +34,9 @@ typedef struct chainsi_msgpack_tensor {
 } chainsi_msgpack_tensor;
 extern const chainsi_type chainsi_type_json_tensor, chainsi_type_msgpack_tensor;
 
+/* What a decoder does with the fields of a struct whose keys didn't come: defaults are set, absence of
+ * optional ones stays NULL. seen: a bit for each field that came. False, with the first that is required reported. */
+bool chainsi_set_absent_fields(chainsi_report *report, size_t offset, const chainsi_type *type,
+                               void *structure, const uint64_t *seen);
+
 #endif

@@ -400,21 +400,6 @@ static const uint8_t *decode_field(struct decoder *decoder, const uint8_t *at,
     return behind;
 }
 
-static bool set_absent_fields(struct decoder *decoder, const uint8_t *at, const chainsi_type *type,
-                              void *structure, const uint64_t *seen)
-{
-    for (uint32_t i = 0; i < type->field_count; i++) {
-        const chainsi_field *field = &type->fields[i];
-        if ((seen[i / 64] >> (i % 64) & 1) || chainsi_set_absent(field, structure))
-            continue;
-        chainsi_report_fail(&decoder->reader.report, offset_of(decoder, at),
-                            "expected the key \"%s\", found the end of the map", field->name);
-        chainsi_report_field(&decoder->reader.report, field->name);
-        return false;
-    }
-    return true;
-}
-
 static const uint8_t *decode_struct(struct decoder *decoder, const uint8_t *at, uint8_t first,
                                     const chainsi_type *type, void *structure, unsigned depth)
 {
@@ -479,7 +464,9 @@ static const uint8_t *decode_struct(struct decoder *decoder, const uint8_t *at, 
             return NULL;
         }
     }
-    if (count < type->field_count && !set_absent_fields(decoder, at, type, structure, seen))
+    if (count < type->field_count &&
+        !chainsi_set_absent_fields(&decoder->reader.report, offset_of(decoder, at), type, structure,
+                                   seen))
         return NULL;
     return at;
 }
