@@ -165,7 +165,7 @@ typedef struct fixture {
 
 static bool fixture_remote, fixture_strict;
 
-static int open_fixture(void **state)
+CHAINS_UNUSED_ static int open_fixture(void **state)
 {
     fixture *made = calloc(1, sizeof *made);
     made->listen_fd = -1;
@@ -211,7 +211,7 @@ static int open_fixture(void **state)
     return 0;
 }
 
-static int close_fixture(void **state)
+CHAINS_UNUSED_ static int close_fixture(void **state)
 {
     fixture *made = *state;
     atomic_store(&worker_released, true);

@@ -8,7 +8,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -29,10 +29,19 @@ enum {
 };
 
 typedef struct sockets {
-    int calls;  /* -1: none */
-    int probes; /* -1: one socket serves both */
-    bool tcp;
+    int calls;   /* -1: none */
+    int probes;  /* -1: one socket serves both */
+    bool shared; /* other replicas may take calls from the same queue */
 } sockets;
+
+/* Posted when it is time to drain. */
+static sem_t stop_asked;
+
+static void ask_to_stop(int number)
+{
+    (void)number;
+    sem_post(&stop_asked);
+}
 
 static int fail_start(const chainsi_node *node, const char *what, const char *why)
 {
@@ -131,30 +140,64 @@ static void log_failure(const chains_ctx *ctx)
                    error->message);
 }
 
-static chainsi_server *start_server(chainsi_service *service, int fd, int slots, bool eager,
-                                    char *why, size_t why_size)
+static chainsi_server *start_probes(chainsi_service *service, int fd, char *why, size_t why_size)
+{
+    chainsi_server_options options = {
+        .listen_fd = fd,
+        .slots = 1,
+        .handler = chainsi_service_handle_probe,
+        .after = chainsi_service_after,
+        .user = service,
+    };
+    return chainsi_server_start(&options, why, why_size);
+}
+
+/* A queue that replicas share is the kernel's, and a call waits there for the first free slot of any
+ * of them: no replica takes more than it can run, and none keeps idle connections while it is busy.
+ * A socket of this process alone is accepted from at once, so that probes don't wait behind calls. */
+static chainsi_server *start_calls(chainsi_service *service, const sockets *listening, char *why,
+                                   size_t why_size)
 {
     const chains_config *config = service->node->implementation->interface->config;
     chainsi_server_options options = {
-        .listen_fd = fd,
-        .slots = slots,
+        .listen_fd = listening->calls,
+        .slots = config && config->concurrency > 0 ? config->concurrency : 1,
         .max_body = config && config->max_body > 0 ? (size_t)config->max_body : 0,
         .handler = chainsi_service_handle,
         .after = chainsi_service_after,
         .user = service,
-        .eager = eager,
-        .probe = eager ? chainsi_service_is_probe : NULL,
+        .recall_idle = listening->shared,
+        .eager = !listening->shared,
+        .probe = listening->shared ? NULL : chainsi_service_is_probe,
     };
     return chainsi_server_start(&options, why, why_size);
+}
+
+/* Waits for SIGTERM, and then for the calls that run. The exit status. */
+static int serve_until_stopped(chainsi_service *service, chainsi_server *server)
+{
+    const chains_config *config = service->node->implementation->interface->config;
+    double drain_s =
+        config && config->drain_timeout_s > 0 ? config->drain_timeout_s : DEFAULT_DRAIN_S;
+    while (sem_wait(&stop_asked) != 0)
+        ; /* EINTR */
+    atomic_store(&service->draining, true);
+    if (!chainsi_server_drain(server,
+                              chainsi_deadline_after_ms(chainsi_now_ns(), drain_s * 1000))) {
+        /* Calls still run in the author's code: nothing that they use may be freed. */
+        chains_log(&service->ctx, CHAINS_WARNING,
+                   "calls were still running after %g s (.drain_timeout_s)", drain_s);
+        _exit(1);
+    }
+    return 0;
 }
 
 static int run_service(chainsi_service *service, const sockets *listening)
 {
     const chainsi_node *node = service->node;
-    const chains_config *config = node->implementation->interface->config;
     char why[256] = "";
-    /* Whoever starts threads blocks signals for them: only this one hears of SIGTERM, by waiting
-     * for it. */
+    /* Threads are started with signals blocked: only this one hears of SIGTERM. Not so the threads
+     * of the author's _new: hence a handler, which may run on any of them. */
     sigset_t stop;
     sigemptyset(&stop);
     sigaddset(&stop, SIGTERM);
@@ -162,7 +205,7 @@ static int run_service(chainsi_service *service, const sockets *listening)
     pthread_sigmask(SIG_BLOCK, &stop, NULL);
     chainsi_server *probes = NULL;
     if (listening->probes >= 0) {
-        probes = start_server(service, listening->probes, 1, false, why, sizeof why);
+        probes = start_probes(service, listening->probes, why, sizeof why);
         if (!probes)
             return fail_start(node, "the probe socket", why);
     }
@@ -171,35 +214,26 @@ static int run_service(chainsi_service *service, const sockets *listening)
     /* While it loads there is nothing to drain: SIGTERM ends it at once. */
     pthread_sigmask(SIG_UNBLOCK, &stop, NULL);
     chainsi_instance *instance = chainsi_graph_make(service->graph, node);
-    pthread_sigmask(SIG_BLOCK, &stop, NULL);
     if (!instance) {
         log_failure(&service->ctx);
     } else {
+        sem_init(&stop_asked, 0, 0);
+        struct sigaction action = { .sa_handler = ask_to_stop, .sa_flags = SA_RESTART };
+        sigaction(SIGTERM, &action, NULL);
+        sigaction(SIGINT, &action, NULL);
+        pthread_sigmask(SIG_BLOCK, &stop, NULL);
         atomic_store(&service->instance, instance);
-        int slots = config && config->concurrency > 0 ? config->concurrency : 1;
-        chainsi_server *server =
-            start_server(service, listening->calls, slots, listening->tcp, why, sizeof why);
+        chainsi_server *server = start_calls(service, listening, why, sizeof why);
+        pthread_sigmask(SIG_UNBLOCK, &stop, NULL);
         if (!server) {
             fail_start(node, "the socket of calls", why);
         } else {
             atomic_store(&service->server, server);
-            int signal_number;
-            sigwait(&stop, &signal_number);
-            double drain_s =
-                config && config->drain_timeout_s > 0 ? config->drain_timeout_s : DEFAULT_DRAIN_S;
-            bool answered = chainsi_server_drain(
-                server, chainsi_deadline_after_ms(chainsi_now_ns(), drain_s * 1000));
-            if (!answered) {
-                /* Calls still run in the author's code: nothing that they use may be freed. */
-                chains_log(&service->ctx, CHAINS_WARNING,
-                           "calls were still running after %g s (.drain_timeout_s)", drain_s);
-                _exit(1);
-            }
+            status = serve_until_stopped(service, server);
             chainsi_server_free(probes);
             probes = NULL;
             atomic_store(&service->server, NULL);
             chainsi_server_free(server);
-            status = 0;
         }
     }
     chainsi_server_free(probes);
@@ -226,9 +260,9 @@ int chainsi_serve_main(const chainsi_node *node, int argc, char **argv)
             return say_usage(node, stderr, 2);
         return fail_start(node, address, why);
     }
-    listening.tcp = is_tcp(listening.calls);
+    listening.shared = !address && !is_tcp(listening.calls);
     signal(SIGPIPE, SIG_IGN);
-    static chainsi_service service;
+    static chainsi_service service = { .health = PTHREAD_MUTEX_INITIALIZER };
     service.node = node;
     chainsi_context_init_root(&service.ctx, &service.process);
     if (!chainsi_process_init(&service.process, "local", service.ctx.arena))

@@ -217,7 +217,8 @@ static void handle_call(chainsi_service *service, chainsi_server_request *reques
         http = 405;
     } else if (type && !msgpack_in && !slice_starts(*type, json_type)) {
         status = fail_request(ctx, interface, CHAINS_INVALID_ARGUMENT, NULL,
-                              "the Content-Type must be application/json or application/msgpack");
+                              "the Content-Type must be application/json or application/msgpack "
+                              "(with curl: -H 'Content-Type: application/json')");
         http = 415;
     } else {
         status =
@@ -266,8 +267,8 @@ static void answer_ready(chainsi_service *service, chainsi_server_request *reque
 {
     const chainsi_implementation *implementation = service->node->implementation;
     chainsi_instance *instance = atomic_load(&service->instance);
-    if (!instance || !atomic_load(&service->server)) {
-        answer_text(response, 503, "starting\n");
+    if (!instance || !atomic_load(&service->server) || atomic_load(&service->draining)) {
+        answer_text(response, 503, atomic_load(&service->draining) ? "draining\n" : "starting\n");
         return;
     }
     if (implementation->healthy) {
@@ -277,7 +278,9 @@ static void answer_ready(chainsi_service *service, chainsi_server_request *reque
         ctx->chainlet = implementation->interface->name;
         ctx->config = implementation->interface->config;
         request_ctx = ctx;
+        pthread_mutex_lock(&service->health);
         chains_status status = implementation->healthy(instance->self, ctx);
+        pthread_mutex_unlock(&service->health);
         if (status != CHAINS_OK) {
             answer_text(response, 503, "unhealthy: ");
             chainsi_buffer_add_text(response->body,
@@ -300,7 +303,7 @@ static void answer_metrics(chainsi_service *service, chainsi_server_response *re
                           &counters, atomic_load(&service->instance) != NULL, response->body);
 }
 
-static void answer_unknown(chainsi_service *service, chainsi_server_request *request,
+static void answer_unknown(chainsi_service *service, chainsi_server_request *request, bool calls,
                            chainsi_server_response *response)
 {
     chains_ctx ctx;
@@ -310,22 +313,17 @@ static void answer_unknown(chainsi_service *service, chainsi_server_request *req
     int shown = request->head.path.size < 200 ? (int)request->head.path.size : 200;
     chainsi_error_set(&ctx, CHAINS_NOT_FOUND, service->node->implementation->interface->name, "",
                       NULL,
-                      "there is no %.*s here: POST /run_remote, GET /healthz, /readyz, "
-                      "/openapi.json, /metrics",
-                      shown, request->head.path.data);
+                      "there is no %.*s here: %sGET /healthz, /readyz, /openapi.json, /metrics",
+                      shown, request->head.path.data, calls ? "POST /run_remote, " : "");
     answer_error(&ctx, false, 404, response);
     chainsi_context_done(&ctx);
 }
 
-void chainsi_service_handle(void *user, chainsi_server_request *request,
-                            chainsi_server_response *response)
+/* calls: they are taken on the same socket. */
+static void handle_probe(chainsi_service *service, chainsi_server_request *request, bool calls,
+                         chainsi_server_response *response)
 {
-    chainsi_service *service = user;
     chainsi_slice path = request->head.path;
-    if (chainsi_slice_is(path, "/run_remote") && atomic_load(&service->instance)) {
-        handle_call(service, request, response);
-        return;
-    }
     static const char *const probes[] = { "/healthz", "/readyz", "/openapi.json", "/metrics" };
     size_t probe = 0;
     while (probe < 4 && !chainsi_slice_is(path, probes[probe]))
@@ -351,8 +349,23 @@ void chainsi_service_handle(void *user, chainsi_server_request *request,
         answer_metrics(service, response);
         break;
     default:
-        answer_unknown(service, request, response);
+        answer_unknown(service, request, calls, response);
     }
+}
+
+void chainsi_service_handle(void *service, chainsi_server_request *request,
+                            chainsi_server_response *response)
+{
+    if (chainsi_slice_is(request->head.path, "/run_remote"))
+        handle_call(service, request, response);
+    else
+        handle_probe(service, request, true, response);
+}
+
+void chainsi_service_handle_probe(void *service, chainsi_server_request *request,
+                                  chainsi_server_response *response)
+{
+    handle_probe(service, request, false, response);
 }
 
 void chainsi_service_after(void *service, chainsi_server_request *request)
