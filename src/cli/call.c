@@ -49,9 +49,12 @@ static int read_and_call(const request *r)
     if (!is_name(r->names.items[0]) || (r->chainlet && !is_name(r->chainlet)))
         return chainsi_usage_error(&chainsi_verb_call, "'%s' is no name of a chain or Chainlet",
                                    is_name(r->names.items[0]) ? r->chainlet : r->names.items[0]);
+    if (r->timeout_ms < 0)
+        return chainsi_usage_error(&chainsi_verb_call,
+                                   "'--timeout' takes milliseconds, or 0 for no limit");
     chainsi_buffer input = { 0 };
     if (!chainsi_input_read(r->input ? r->input : "{}", &input)) {
-        fprintf(stderr, "chains call: %s: %s\n", r->input, strerror(errno));
+        fprintf(stderr, "chains call: can't read the input '%s': %s\n", r->input, strerror(errno));
         chainsi_buffer_done(&input);
         return CHAINSI_EXIT_USAGE;
     }
@@ -90,7 +93,8 @@ const chainsi_verb chainsi_verb_call = {
             "\n"
             "  --input JSON       the arguments by name; @FILE reads a file, - stdin. Default: {}\n"
             "  --chainlet NAME    one Chainlet of the chain instead of its entrypoint\n"
-            "  --timeout MS       give up after that many milliseconds, everywhere below, too\n"
+            "  --timeout MS       give up after that many milliseconds, everywhere below, too.\n"
+            "                     Default: 0, never\n"
             "  --json             print an error as JSON\n"
             "\n"
             "Example:\n"

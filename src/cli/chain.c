@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "schema/json.h"
 
@@ -23,7 +22,7 @@ bool chainsi_chain_open(chainsi_chain *chain, const char *folder, const char *en
 void chainsi_chain_report(chainsi_chain *chain)
 {
     chainsi_diagnostics_sort(&chain->diagnostics);
-    chainsi_diagnostics_print(&chain->diagnostics, stderr, isatty(STDERR_FILENO) == 1);
+    chainsi_diagnostics_print(&chain->diagnostics, stderr, chainsi_diagnostics_color(stderr));
     chainsi_diagnostics_done(&chain->diagnostics);
     chainsi_diagnostics_init(&chain->diagnostics, chain->folder);
 }

@@ -1,6 +1,5 @@
 /* `chains check`: reads the headers and reports everything that is wrong with them. */
 #include <stdio.h>
-#include <unistd.h>
 
 #include "cli/options.h"
 #include "compiler/model.h"
@@ -49,7 +48,7 @@ static int run(int argc, char **argv)
         printf("%.*s\n", (int)out.size, (const char *)out.data);
         chainsi_buffer_done(&out);
     } else {
-        chainsi_diagnostics_print(&diagnostics, stderr, isatty(STDERR_FILENO));
+        chainsi_diagnostics_print(&diagnostics, stderr, chainsi_diagnostics_color(stderr));
         if (!failed)
             printf("%zu Chainlet%s, no errors\n", model->chainlet_count,
                    model->chainlet_count == 1 ? "" : "s");

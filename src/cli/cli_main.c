@@ -1,4 +1,5 @@
 /* The program `chains`: finds the verb and runs it. */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -53,5 +54,10 @@ int main(int argc, char **argv)
         chainsi_verb_print_help(verb);
         return CHAINSI_EXIT_OK;
     }
-    return verb->run(argc - 1, argv + 1);
+    int status = verb->run(argc - 1, argv + 1);
+    if ((fflush(stdout) != 0 || ferror(stdout)) && status == CHAINSI_EXIT_OK) {
+        fprintf(stderr, "chains %s: can't write its output: %s\n", name, strerror(errno));
+        status = CHAINSI_EXIT_FAILED;
+    }
+    return status;
 }

@@ -145,7 +145,8 @@ bool chainsi_daemon_start(chainsi_daemon *daemon, int port)
         dup2(null, STDIN_FILENO);
         dup2(fd, STDOUT_FILENO);
         dup2(fd, STDERR_FILENO);
-        if (chdir("/") == 0)
+        /* A relative CHAINS_HOME means our folder, not the daemon's. */
+        if (setenv("CHAINS_HOME", daemon->home, 1) == 0 && chdir("/") == 0)
             exec_daemon(port);
         _exit(127);
     }

@@ -10,6 +10,7 @@
 #include "cli/daemon.h"
 #include "compiler/sample.h"
 #include "control/api.h"
+#include "control/log.h"
 #include "schema/json.h"
 
 extern const chainsi_verb chainsi_verb_deploy;
@@ -24,7 +25,8 @@ typedef struct request {
     const char *name, *entrypoint;
     int64_t port;
     bool json;
-    const char *sample; /* arguments to try it with */
+    const char *sample;            /* arguments to try it with */
+    char began[CHAINSI_TIME_TEXT]; /* when, as the lines of logs begin */
 } request;
 
 /* What is sent to the daemon, in arena. */
@@ -68,14 +70,21 @@ static chainsi_api_deploy describe(const chainsi_model *model, const chainsi_bui
     return deploy;
 }
 
-static void show_log(chainsi_daemon *daemon, const char *chain, const char *chainlet)
+/* Shows the end of a Chainlet's log, but nothing of earlier deployments. */
+static void show_log(chainsi_daemon *daemon, const char *chain, const char *chainlet,
+                     const char *began)
 {
     chainsi_daemon_answer answer;
     const char *path = chainsi_arena_printf(
         &daemon->arena, "/api/v1/chains/%s/chainlets/%s/logs?tail=%d", chain, chainlet, LOG_LINES);
     if (chainsi_daemon_ask(daemon, "GET", path, NULL, false, 0, &answer) && answer.status == 200 &&
-        answer.size)
-        fprintf(stderr, "the last lines of its log:\n%.*s", (int)answer.size, answer.body);
+        answer.size) {
+        const char *text = chainsi_arena_copy(&daemon->arena, answer.body, answer.size);
+        while (*text && strncmp(text, began, strlen(began)) < 0)
+            text += strcspn(text, "\n") + (text[strcspn(text, "\n")] == '\n');
+        if (*text)
+            fprintf(stderr, "the last lines of its log:\n%s", text);
+    }
 }
 
 /* Tells which Chainlets have become ready since the last look; one line each. */
@@ -99,14 +108,14 @@ static int report_success(const chainsi_api_chain *chain, const request *r)
     return CHAINSI_EXIT_OK;
 }
 
-static int report_failure(chainsi_daemon *daemon, const chainsi_api_chain *chain)
+static int report_failure(chainsi_daemon *daemon, const chainsi_api_chain *chain, const request *r)
 {
     const chainsi_api_deployment *deployment = &chain->deployment;
     fprintf(stderr, "chains deploy: %s%s%s\n", deployment->chainlet ? deployment->chainlet : "",
             deployment->chainlet ? ": " : "",
             deployment->message ? deployment->message : "the deployment failed");
     if (deployment->chainlet)
-        show_log(daemon, chain->name, deployment->chainlet);
+        show_log(daemon, chain->name, deployment->chainlet, r->began);
     if (chain->version && chain->version != deployment->version)
         fprintf(stderr, "version %lld goes on answering calls\n", (long long)chain->version);
     return CHAINSI_EXIT_FAILED;
@@ -142,7 +151,7 @@ static int await(chainsi_daemon *daemon, const chainsi_api_deploy *deploy, int64
             if (!strcmp(chain.deployment.state, "ready"))
                 status = report_success(&chain, r);
             else if (!strcmp(chain.deployment.state, "failed"))
-                status = report_failure(daemon, &chain);
+                status = report_failure(daemon, &chain, r);
             if (status == CHAINSI_EXIT_OK && r->json)
                 printf("%.*s\n", (int)answer.size, answer.body);
         }
@@ -193,6 +202,7 @@ static int build_and_deploy(request *r)
             chainsi_sample_arguments(chain.model->entrypoint, &sample);
             r->sample = chainsi_arena_copy(&daemon.arena, sample.data, sample.size);
             chainsi_buffer_done(&sample);
+            chainsi_time_text(r->began);
             status = hand_over(&daemon, &deploy, r);
         }
         chainsi_daemon_close(&daemon);

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 void chainsi_diagnostics_init(chainsi_diagnostics *diagnostics, const char *folder)
 {
@@ -155,6 +156,13 @@ static void print_line(const chainsi_diagnostics *diagnostics, const chainsi_pos
             fputc('~', out);
     fputs(color ? "\033[0m\n" : "\n", out);
     free(line);
+}
+
+bool chainsi_diagnostics_color(FILE *out)
+{
+    const char *no_color = getenv("NO_COLOR"), *terminal = getenv("TERM");
+    return isatty(fileno(out)) == 1 && (!no_color || !*no_color) &&
+           !(terminal && !strcmp(terminal, "dumb"));
 }
 
 void chainsi_diagnostics_print(const chainsi_diagnostics *diagnostics, FILE *out, bool color)

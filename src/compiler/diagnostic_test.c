@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -110,12 +111,39 @@ static void test_json(void **state)
     chainsi_diagnostics_done(&diagnostics);
 }
 
+static void test_color(void **state)
+{
+    (void)state;
+    char *text = NULL;
+    size_t size = 0;
+    FILE *memory = open_memstream(&text, &size);
+    assert_false(chainsi_diagnostics_color(memory));
+    fclose(memory);
+    free(text);
+    int terminal = posix_openpt(O_RDWR | O_NOCTTY);
+    assert_true(terminal >= 0);
+    FILE *out = fdopen(terminal, "w");
+    assert_non_null(out);
+    setenv("TERM", "xterm", 1);
+    unsetenv("NO_COLOR");
+    assert_true(chainsi_diagnostics_color(out));
+    setenv("NO_COLOR", "", 1);
+    assert_true(chainsi_diagnostics_color(out));
+    setenv("NO_COLOR", "1", 1);
+    assert_false(chainsi_diagnostics_color(out));
+    unsetenv("NO_COLOR");
+    setenv("TERM", "dumb", 1);
+    assert_false(chainsi_diagnostics_color(out));
+    fclose(out);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_sorting),
         cmocka_unit_test(test_source_lines),
         cmocka_unit_test(test_json),
+        cmocka_unit_test(test_color),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

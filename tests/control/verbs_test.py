@@ -92,7 +92,7 @@ class WithDaemon(HomeTest):
             done = self.home.chains("call", *words, "--json")
             self.assertEqual((done.returncode, done.stdout), (1, ""), words)
             self.assertIn("message", json.loads(done.stderr)["error"])
-        for words in ([], ["hello", "again"], ["a/b"]):
+        for words in ([], ["hello", "again"], ["a/b"], ["hello", "--timeout", "-1"], ["hello", "--input", "@none"]):
             self.assertEqual(self.home.chains("call", *words).returncode, 2, words)
 
     def test_a_killed_process_comes_back(self):
@@ -145,10 +145,32 @@ class WithDaemon(HomeTest):
         self.assertIn("exit status 1", done.stderr)
         self.assertIn("version 1 goes on answering", done.stderr)
         self.home.good("call", "hello", "--input", INPUT)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace("no model here", "no weights here"))
+        done = self.home.chains("deploy", broken)
+        self.assertIn("no weights here", done.stderr)
+        self.assertNotIn("no model here", done.stderr)
         done = self.home.chains("deploy", broken, "--name", "broken")
         self.assertEqual(done.returncode, 1)
         self.assertNotIn("goes on", done.stderr)
         self.home.good("delete", "broken")
+
+    def test_output_that_can_not_be_written(self):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            done = subprocess.run([CHAINS, "status"], env=self.home.env, stdout=full,
+                                  stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("can't write its output", done.stderr)
+
+    def test_a_relative_home(self):
+        env = dict(self.home.env, CHAINS_HOME="relative")
+        folder = self.home.file("")
+        subprocess.run([CHAINS, "deploy", self.chain, "--port", "0"], env=env, cwd=folder,
+                       stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=120, check=True)
+        with open(self.home.file("relative/pid"), encoding="utf-8") as file:
+            pid = int(file.read())
+        os.kill(pid, signal.SIGTERM)
+        wait_until(lambda: not is_alive(pid), "its daemon to end")
 
     def test_two_at_once_start_one_daemon(self):
         env = {"CHAINS_HOME": self.home.file("second")}
