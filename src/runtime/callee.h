@@ -18,6 +18,7 @@ typedef struct chainsi_instance {
     chains_ctx ctx;       /* of _new: lives until _free has returned */
     pthread_mutex_t lock; /* of ctx */
     chainsi_slots slots;  /* .concurrency */
+    struct chainsi_instance *next_fake; /* in the process's list, of a fake that a program made */
 } chainsi_instance;
 
 typedef struct chainsi_remote chainsi_remote;

@@ -20,7 +20,8 @@
 
 typedef struct chainsi_gather chainsi_gather;
 
-/* What all contexts of a program share. Constant once its Chainlets are made. */
+/* What all contexts of a program share. Constant once its Chainlets are made, which one thread
+ * does. */
 typedef struct chainsi_process {
     const char *environment;            /* "production", "local", ... */
     const chains_secret_value *secrets; /* up to a NULL name; never NULL */
@@ -28,6 +29,7 @@ typedef struct chainsi_process {
     chains_log_level log_level;
     bool strict;
     bool generated; /* the program was made by `chains`: calls go through chainsi_call */
+    struct chainsi_instance *fakes; /* that the program made itself */
 } chainsi_process;
 
 enum { CHAINSI_TRACE_ID = 32, CHAINSI_SPAN_ID = 16 }; /* hex digits */

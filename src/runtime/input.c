@@ -33,6 +33,8 @@ static void print_plain(const char *text, FILE *out)
         unsigned char c = (unsigned char)*text;
         if (c < 0x20 || c == 0x7f)
             fputc(' ', out);
+        else if (c == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0)
+            fputc(' ', out), text++; /* U+0080 to U+009F */
         else
             fputc(c, out);
     }

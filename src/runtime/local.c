@@ -73,6 +73,14 @@ chains_status chainsi_local_attempt(chainsi_instance *instance, chains_ctx *ctx,
     return status;
 }
 
+static void init_slots(chainsi_instance *instance)
+{
+    const chains_config *config = instance->node->implementation->interface->config;
+    /* A fake of an external service has as many as that: nobody said how many. */
+    int slots = !config ? -1 : config->concurrency > 0 ? config->concurrency : 1;
+    chainsi_slots_init(&instance->slots, slots);
+}
+
 chainsi_instance *chainsi_instance_new(const chainsi_node *node, chains_ctx *ctx,
                                        void *const callees[])
 {
@@ -84,8 +92,7 @@ chainsi_instance *chainsi_instance_new(const chainsi_node *node, chains_ctx *ctx
     instance->ctx.lock = &instance->lock;
     instance->ctx.chainlet = interface->name;
     instance->ctx.config = interface->config;
-    int concurrency = interface->config ? interface->config->concurrency : 0;
-    chainsi_slots_init(&instance->slots, concurrency == 0 ? 1 : concurrency);
+    init_slots(instance);
     instance->self = node->implementation->create(&instance->ctx, callees);
     if (instance->self) {
         chainsi_error_forget(&instance->ctx);
@@ -158,14 +165,30 @@ typedef struct handle {
     size_t edge_count;
 } handle;
 
-/* The instance for a fake's own struct. Each caller makes one: a fake has no slots to share. */
+/* The instance for a fake's own struct: one for all that it is handed to, so that .concurrency
+ * holds for a fake as for what it stands for. It lives as long as the program's ctx. */
 static chainsi_instance *wrap_fake(const chainsi_node *node, chains_ctx *ctx, void *self)
 {
+    while (ctx->parent)
+        ctx = ctx->parent;
+    chainsi_instance **fakes = &ctx->process->fakes;
+    for (chainsi_instance *fake = *fakes; fake; fake = fake->next_fake)
+        if (fake->node == node && fake->self == self)
+            return fake;
     chainsi_instance *instance = chains_alloc(ctx, sizeof *instance);
     instance->node = node;
     instance->self = self;
-    chainsi_slots_init(&instance->slots, -1);
+    instance->next_fake = *fakes;
+    *fakes = instance;
+    init_slots(instance);
     return instance;
+}
+
+static void free_edges(handle *made)
+{
+    for (size_t i = 0; i < made->edge_count; i++)
+        chainsi_callee_done(made->edges[i]);
+    made->edge_count = 0;
 }
 
 void *chainsi_local_new(const chainsi_node *node, chains_ctx *ctx, void *const dependencies[])
@@ -181,8 +204,10 @@ void *chainsi_local_new(const chainsi_node *node, chains_ctx *ctx, void *const d
         /* An external service has no _new: the program has nothing but NULL to hand over for it. */
         if (!binding->local) {
             chainsi_callee *callee = chainsi_graph_remote(ctx, binding);
-            if (!callee)
+            if (!callee) {
+                free_edges(made);
                 return NULL;
+            }
             made->edges[made->edge_count++] = callee;
             continue;
         }
@@ -194,6 +219,7 @@ void *chainsi_local_new(const chainsi_node *node, chains_ctx *ctx, void *const d
                 chainsi_error_set(ctx, CHAINS_INVALID_ARGUMENT, interface->name, "", NULL,
                                   "%s_new was given NULL for '%s'", interface->c_name,
                                   binding->interface->c_name);
+            free_edges(made);
             return NULL;
         }
         chainsi_instance *instance = binding->local->fake
@@ -203,8 +229,10 @@ void *chainsi_local_new(const chainsi_node *node, chains_ctx *ctx, void *const d
             chainsi_callee_new(ctx, binding->interface, binding->options, instance, NULL);
     }
     chainsi_instance *instance = chainsi_instance_new(node, ctx, (void *const *)made->edges);
-    if (!instance)
+    if (!instance) {
+        free_edges(made);
         return NULL;
+    }
     made->callee.interface = interface;
     made->callee.options = &chainsi_depends_unset;
     made->callee.instance = instance;
@@ -222,8 +250,7 @@ void chainsi_local_free(const chainsi_node *node, void *self)
     }
     handle *made = self;
     chainsi_instance_free(made->callee.instance);
-    for (size_t i = 0; i < made->edge_count; i++)
-        chainsi_callee_done(made->edges[i]);
+    free_edges(made);
     chainsi_callee_done(&made->callee);
 }
 

@@ -3,6 +3,7 @@
  *   2026-01-31T12:00:00.123Z INFO  phi_llm [3f2a...] the model is loaded
  *
  * Line breaks and other control characters are escaped, so that no message can look like two. */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,8 @@ static void add_escaped(chainsi_buffer *line, const char *text)
         unsigned char c = (unsigned char)*text;
         if (c == '\n')
             chainsi_buffer_add_text(line, "\\n");
+        else if (c == 0xc2 && (unsigned char)text[1] >= 0x80 && (unsigned char)text[1] < 0xa0)
+            chainsi_buffer_printf(line, "\\x%02x", (unsigned char)*++text); /* U+0080 to U+009F */
         else if (c == '\t' || (c >= 0x20 && c != 0x7f))
             chainsi_buffer_add_byte(line, c);
         else
@@ -52,8 +55,14 @@ void chains_log(const chains_ctx *ctx, chains_log_level level, const char *forma
         chainsi_buffer_printf(&line, "[%s] ", ctx->request_id);
     add_escaped(&line, text);
     chainsi_buffer_add_byte(&line, '\n');
-    ssize_t written = write(STDERR_FILENO, line.data, line.size);
-    (void)written; /* a log that nobody reads any more must not end the program */
+    /* A log that nobody reads any more must not end the program. */
+    for (size_t at = 0; at < line.size;) {
+        ssize_t written = write(STDERR_FILENO, line.data + at, line.size - at);
+        if (written > 0)
+            at += (size_t)written;
+        else if (errno != EINTR)
+            break;
+    }
     chainsi_buffer_done(&line);
     free(text);
 }

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,16 +41,27 @@ static bool read_all(int fd, chainsi_buffer *text)
     }
 }
 
-static bool read_secrets(chainsi_process *process, const char *number, chainsi_arena *arena)
+/* The secrets that came through the descriptor, which can be read once: for every chains_open of
+ * this process, and as long as it lives. Guarded by the lock. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static chainsi_arena arena_of_given;
+static const chains_secret_value *given; /* NULL: none came */
+
+static bool read_given_secrets(const char *number)
 {
     chainsi_buffer text = { 0 };
     secret_map map = { 0 };
     chainsi_codec_error why = { .message = "it can't be read" };
-    int fd = atoi(number);
-    bool good =
-        read_all(fd, &text) && chainsi_json_decode(&secrets_type, (const char *)text.data,
-                                                   text.size, arena, &map, &why) == CHAINS_OK;
-    close(fd);
+    chainsi_arena *arena = &arena_of_given;
+    char *end;
+    long fd = strtol(number, &end, 10);
+    bool good = end != number && *end == 0 && fd >= 0 && fd <= INT_MAX;
+    if (good) {
+        good = read_all((int)fd, &text) &&
+               chainsi_json_decode(&secrets_type, (const char *)text.data, text.size, arena, &map,
+                                   &why) == CHAINS_OK;
+        close((int)fd);
+    }
     if (text.data)
         explicit_bzero(text.data, text.capacity);
     chainsi_buffer_done(&text);
@@ -60,8 +72,20 @@ static bool read_secrets(chainsi_process *process, const char *number, chainsi_a
     chains_secret_value *secrets = chainsi_arena_array(arena, map.count + 1, sizeof *secrets);
     for (size_t i = 0; i < map.count; i++)
         secrets[i] = (chains_secret_value){ map.items[i].key, map.items[i].value };
-    process->secrets = secrets;
+    given = secrets;
+    unsetenv("CHAINS_SECRETS_FD"); /* the descriptor is closed, and no child should look for it */
     return true;
+}
+
+static bool read_secrets(chainsi_process *process)
+{
+    static const chains_secret_value none;
+    pthread_mutex_lock(&lock);
+    const char *number = getenv("CHAINS_SECRETS_FD");
+    bool good = !number || !*number || read_given_secrets(number);
+    process->secrets = given ? given : &none;
+    pthread_mutex_unlock(&lock);
+    return good;
 }
 
 static bool read_log_level(chainsi_process *process, const char *text)
@@ -80,28 +104,19 @@ static bool read_log_level(chainsi_process *process, const char *text)
 
 bool chainsi_process_init(chainsi_process *process, const char *environment, chainsi_arena *arena)
 {
-    static const chains_secret_value none;
     const char *set = getenv("CHAINS_ENVIRONMENT");
     const char *assets = getenv("CHAINS_ASSETS_DIR");
     const char *strict = getenv("CHAINS_STRICT");
     *process = (chainsi_process){
-        .environment = set && *set ? set : environment,
-        .secrets = &none,
-        .assets_dir = assets && *assets ? assets : ".",
+        .environment = chainsi_arena_strdup(arena, set && *set ? set : environment),
+        .assets_dir = chainsi_arena_strdup(arena, assets && *assets ? assets : "."),
         .log_level = CHAINS_INFO,
         .strict = strict && *strict && strcmp(strict, "0") != 0,
     };
     const char *level = getenv("CHAINS_LOG_LEVEL");
     if (level && *level && !read_log_level(process, level))
         return false;
-    const char *secrets = getenv("CHAINS_SECRETS_FD");
-    if (secrets && *secrets) {
-        if (!read_secrets(process, secrets, arena))
-            return false;
-        unsetenv(
-            "CHAINS_SECRETS_FD"); /* the descriptor is closed, and no child should look for it */
-    }
-    return true;
+    return read_secrets(process);
 }
 
 const char *chainsi_secret_find(const chainsi_process *process, const char *name)
@@ -124,14 +139,14 @@ static bool names_secret(const chains_config *config, const char *name)
 const char *chains_secret(chains_ctx *ctx, const char *name)
 {
     if (ctx->config && !names_secret(ctx->config, name)) {
-        chains_fail_(ctx, CHAINS_PERMISSION_DENIED, "", 0, "chains_secret",
-                     "%s doesn't name the secret '%s' in its .secrets", ctx->chainlet, name);
+        chainsi_error_set(ctx, CHAINS_PERMISSION_DENIED, ctx->chainlet, "chains_secret", NULL,
+                          "%s doesn't name the secret '%s' in its .secrets", ctx->chainlet, name);
         return NULL;
     }
     const char *value = chainsi_secret_find(ctx->process, name);
     if (!value)
-        chains_fail_(ctx, CHAINS_FAILED_PRECONDITION, "", 0, "chains_secret",
-                     "the secret '%s' is not set", name);
+        chainsi_error_set(ctx, CHAINS_FAILED_PRECONDITION, ctx->chainlet, "chains_secret", NULL,
+                          "the secret '%s' is not set", name);
     return value;
 }
 
@@ -147,14 +162,14 @@ static bool names_asset(const chains_config *config, const char *path)
 const char *chains_asset(chains_ctx *ctx, const char *path)
 {
     if (ctx->config && !names_asset(ctx->config, path)) {
-        chains_fail_(ctx, CHAINS_PERMISSION_DENIED, "", 0, "chains_asset",
-                     "%s doesn't name the asset '%s' in its .assets", ctx->chainlet, path);
+        chainsi_error_set(ctx, CHAINS_PERMISSION_DENIED, ctx->chainlet, "chains_asset", NULL,
+                          "%s doesn't name the asset '%s' in its .assets", ctx->chainlet, path);
         return NULL;
     }
     char *file = chains_printf(ctx, "%s/%s", ctx->process->assets_dir, path);
     if (access(file, R_OK) != 0) {
-        chains_fail_(ctx, CHAINS_NOT_FOUND, "", 0, "chains_asset", "the asset '%s' is absent: %s",
-                     path, strerror(errno));
+        chainsi_error_set(ctx, CHAINS_NOT_FOUND, ctx->chainlet, "chains_asset", NULL,
+                          "the asset '%s' is absent: %s", path, strerror(errno));
         return NULL;
     }
     return file;

@@ -6,7 +6,8 @@
 
 /* Reads what the environment says: CHAINS_ENVIRONMENT (else `environment`), CHAINS_SECRETS_FD,
  * CHAINS_ASSETS_DIR, CHAINS_LOG_LEVEL (debug, info, warning, error), CHAINS_STRICT. Memory of
- * arena. False with a message on stderr if something there can't be read. */
+ * arena, that of the secrets of the process: their descriptor is read once and closed. False with a
+ * message on stderr if something there can't be read. */
 bool chainsi_process_init(chainsi_process *process, const char *environment, chainsi_arena *arena);
 /* The value of a secret; NULL. Asks for no permission. */
 const char *chainsi_secret_find(const chainsi_process *process, const char *name);

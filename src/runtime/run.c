@@ -106,8 +106,11 @@ int chainsi_run_main(const chainsi_node *entrypoint, int argc, char **argv)
     chainsi_process process;
     chains_ctx ctx;
     chainsi_context_init_root(&ctx, &process);
-    if (!chainsi_process_init(&process, "local", ctx.arena))
+    if (!chainsi_process_init(&process, "local", ctx.arena)) {
+        chainsi_context_done(&ctx);
+        chainsi_buffer_done(&text);
         return 2;
+    }
     process.generated = true;
     process.strict = process.strict || options.strict;
     char request_id[33];
