@@ -72,10 +72,13 @@ static void add_chainlet(chainsi_reader *reader, const chainsi_named_cursor *typ
     const chainsi_reading *earlier = find_earlier(reader, typedef_->name);
     if (earlier) {
         const chainsi_position *first = &earlier->chainlet->position;
-        CHAINSI_ERROR(reader, position,
-                      CHAINSI_TEXT(reader, "give one of them another name; the other is in %s:%d",
-                                   first->file, first->line),
-                      "there are two Chainlets called '%s'", typedef_->name);
+        bool same = first->line == position.line && !strcmp(first->file, position.file);
+        if (!same || !chainsi_mistakes_guard(reader, header))
+            CHAINSI_ERROR(reader, position,
+                          CHAINSI_TEXT(reader,
+                                       "give one of them another name; the other is in %s:%d",
+                                       first->file, first->line),
+                          "there are two Chainlets called '%s'", typedef_->name);
         reading.duplicate = true;
     } else {
         reading.config = find_config(reader, typedef_->name);

@@ -321,6 +321,39 @@ static void check_secrets(const config_checker *checker, const chains_config *co
                           "\"%s\" can't be the name of a secret", config->secrets[i]);
 }
 
+/* Where a second word begins in a text that must be one: a name's, or an option's. NULL: nowhere. */
+static const char *second_word(const char *text, bool option)
+{
+    if (strpbrk(text, "\"'\\"))
+        return NULL;
+    for (const char *at = text; (at = strchr(at, ' ')); at++)
+        if (option ? at[1] == '-' : isalpha((unsigned char)at[1]))
+            return at + 1;
+    return NULL;
+}
+
+/* Each text is handed on as one word, so that it may have spaces in it; several in one are meant
+ * otherwise. */
+static void check_words(const config_checker *checker, const char *path, size_t offset,
+                        const char *const *texts, size_t count, bool option)
+{
+    for (size_t i = 0; i < count && texts[i]; i++) {
+        const char *second = second_word(texts[i], option);
+        if (!second)
+            continue;
+        size_t first = (size_t)(second - texts[i]) - 1, size = strcspn(second, " ");
+        CHAINSI_ERROR(
+            checker->reader, chainsi_config_place(checker->read, offset + i * sizeof *texts),
+            CHAINSI_TEXT(checker->reader, "write each by itself: %s = { \"%.*s\", \"%.*s\"%s }",
+                         path, (int)first, texts[i], (int)size, second,
+                         second[size] ? ", ..." : ""),
+            "\"%s\" in %s is more than one", texts[i], path);
+    }
+}
+
+#define WORDS(member, option)                                                                      \
+    check_words(checker, "." #member, offsetof(chains_config, member), config->member,             \
+                sizeof config->member / sizeof *config->member, (option))
 #define TEXTS(member, unique)                                                                      \
     check_texts(checker, "." #member, offsetof(chains_config, member), config->member,             \
                 sizeof config->member / sizeof *config->member, (unique))
@@ -334,6 +367,10 @@ static void check_lists(const config_checker *checker, const chains_config *conf
     TEXTS(image.apt, true);
     TEXTS(image.files, true);
     TEXTS(secrets, true);
+    WORDS(cflags, true);
+    WORDS(libs, true);
+    WORDS(image.pkg_config, false);
+    WORDS(image.apt, false);
     check_paths(checker, ".sources", offsetof(chains_config, sources), config->sources,
                 sizeof config->sources / sizeof *config->sources);
     check_paths(checker, ".image.files", offsetof(chains_config, image.files), config->image.files,
@@ -425,8 +462,7 @@ void chainsi_check_external(chainsi_reader *reader, chainsi_model_chainlet *chai
                  (double)options->member, (least), (minus_one))
 
 void chainsi_check_depends(chainsi_reader *reader, const chainsi_model_chainlet *callee,
-                           const chains_depends_config *options,
-                           const chainsi_config_options *read)
+                           const chains_depends_config *options, const chainsi_config_options *read)
 {
     config_checker own = { reader, read, (const char *)options };
     const config_checker *checker = &own;

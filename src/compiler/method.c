@@ -209,7 +209,7 @@ static void finish_outputs(chainsi_reader *reader, chainsi_model_chainlet *chain
 
 static void check_documented(chainsi_reader *reader, const chainsi_entry *run)
 {
-    for (size_t i = 0; run->comment; i++) {
+    for (size_t i = 0; run->comment && !run->broken; i++) {
         const char *name = chainsi_comment_parameter_name(reader, run->comment, i);
         if (!name)
             break;

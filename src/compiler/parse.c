@@ -250,18 +250,27 @@ static void concern_functions(chainsi_reader *reader, size_t header, const char 
 /* A word for an error that may follow from a header that isn't here; else NULL. */
 static const char *name_missing(chainsi_reader *reader, const chainsi_clang_error *error)
 {
+    const chainsi_clang_error *first = NULL;
     for (size_t i = 0; i < reader->error_count; i++) {
         const chainsi_clang_error *other = &reader->errors[i];
-        if (other->missing && other->header == error->header)
+        if (!other->missing || other->header == CHAINSI_NO_HEADER)
+            continue;
+        if (other->header == error->header)
             return CHAINSI_TEXT(reader,
                                 "%s (included in line %d): is the name right, and the "
                                 "library that it belongs to installed?",
                                 other->message, other->position.line);
+        first = first ? first : other;
     }
-    return NULL;
+    if (!first || !reader->headers.items[error->header].lacks_library)
+        return NULL;
+    return CHAINSI_TEXT(reader,
+                        "%s (included in %s:%d): is the name right, and the library that it "
+                        "belongs to installed?",
+                        first->message, first->position.file, first->position.line);
 }
 
-/* The type of the chain or of chains.h that a misspelt one may stand for; else NULL. */
+/* What to write for a type that isn't known: what is misspelt, or not included; else NULL. */
 static const char *name_nearest(chainsi_reader *reader, const char *quoted)
 {
     const char *name = chainsi_arena_copy(reader->arena, quoted, strcspn(quoted, "'"));
@@ -271,6 +280,9 @@ static const char *name_nearest(chainsi_reader *reader, const char *quoted)
         size_t header;
         CXSourceLocation location = clang_getCursorLocation(reader->typedefs[i].cursor);
         chainsi_parse_place(reader, location, &header, NULL);
+        if (header != CHAINSI_NO_HEADER && !strcmp(name, reader->typedefs[i].name))
+            return CHAINSI_TEXT(reader, "write '#include \"%s\"' in this header",
+                                reader->headers.items[header].path);
         if (header != CHAINSI_NO_HEADER || !strncmp(reader->typedefs[i].name, "chains_", 7))
             known[count++] = reader->typedefs[i].name;
     }
@@ -292,18 +304,24 @@ void chainsi_parse_report(chainsi_reader *reader)
         const chainsi_clang_error *error = &reader->errors[i];
         if (error->missing || error->explained || error->header == CHAINSI_NO_HEADER)
             continue;
+        /* What isn't of the type is no constant of it, either. */
+        if (i && error[-1].offset == error->offset && error[-1].header == error->header &&
+            !strncmp(error->message, "initializer element is not", 26))
+            continue;
         const chainsi_header *header = &reader->headers.items[error->header];
         bool reported = !error->mild && (!header->lacks_library || header->broken);
         for (size_t k = 0; k < reader->region_count && !reported; k++)
             reported = lies_in(error, &reader->regions[k]);
         if (!reported)
             continue;
+        if (strstr(error->message, "redefinition") && chainsi_mistakes_guard(reader, error->header))
+            continue;
         const char *hint = error->hint;
         bool unknown = !strncmp(error->message, "unknown type name '", 19);
-        if (!hint && unknown)
-            hint = name_nearest(reader, error->message + 19);
         if (!hint && (unknown || strstr(error->message, "undeclared")))
             hint = name_missing(reader, error);
+        if (!hint && unknown)
+            hint = name_nearest(reader, error->message + 19);
         if (!strncmp(error->message, "initializer overrides", 21)) {
             CHAINSI_ERROR(reader, error->position, "leave one out", "this option is given twice");
             continue;

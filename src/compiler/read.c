@@ -59,6 +59,7 @@ static void read_all(chainsi_reader *reader)
     }
     reader->index = clang_createIndex(0, 0);
     if (chainsi_parse(reader)) {
+        chainsi_mistakes_macros(reader);
         read_chainlets(reader);
         chainsi_order_chainlets(reader);
         chainsi_check_chain(reader);

@@ -151,6 +151,13 @@ bool chainsi_parse_has_error(chainsi_reader *reader, chainsi_region region, bool
 /* The place in the middle of a header's text, for offsets found by looking at text. */
 chainsi_position chainsi_parse_at(chainsi_reader *reader, size_t header, size_t offset, int length);
 
+/* --- mistakes.c */
+
+/* Reports macros of ours that are misspelt, in place of what clang makes of them. */
+void chainsi_mistakes_macros(chainsi_reader *reader);
+/* Reports a header that was read twice because it has no include guard. False: it has one. */
+bool chainsi_mistakes_guard(chainsi_reader *reader, size_t header);
+
 /* --- comment.c */
 
 /* The doc comment before offset in a header's text (or after the end of a field or enumerator: its
@@ -234,7 +241,6 @@ void chainsi_limits_evaluate(chainsi_reader *reader);
 /* --- fingerprint.c */
 
 uint64_t chainsi_fingerprint(const chainsi_model_chainlet *chainlet);
-
 
 /* --- check.c: what concerns several Chainlets; order.c: cycles and order; check_source.c */
 

@@ -237,7 +237,8 @@ bool chainsi_build_find_units(chainsi_build *build)
     return true;
 }
 
-/* Words of every compilation, by language. */
+/* Words of every compilation, by language. C has the errors that newer compilers make of what is no C:
+ * a call of an undeclared function would else fail when the program is linked, or when it runs. */
 static void add_common(chainsi_build *build, chainsi_buffer *words, chainsi_language language,
                        bool own_stubs)
 {
@@ -247,7 +248,9 @@ static void add_common(chainsi_build *build, chainsi_buffer *words, chainsi_lang
     switch (language) {
     case CHAINSI_LANGUAGE_C:
         chainsi_buffer_printf(words,
-                              "-std=gnu11 -O2 -g -Wall %s -ffunction-sections "
+                              "-std=gnu11 -O2 -g -Wall -Wno-missing-braces %s "
+                              "-Werror=implicit-function-declaration -Werror=int-conversion "
+                              "-Werror=incompatible-pointer-types -ffunction-sections "
                               "-fdata-sections%s",
                               position, sanitize);
         break;

@@ -1,0 +1,6 @@
+#include <chains.h>
+
+typedef struct rate {
+    int value;
+} rate;
+CHAINS_LIST(rate, rates);

@@ -1,0 +1,7 @@
+#pragma once
+#include <chains.h>
+
+CHAINLET(speech);
+speech *speech_new(chains_ctx *ctx);
+chains_status speech_run_remote(speech *self, chains_ctx *ctx, rate which, double *seconds);
+void speech_free(speech *self);

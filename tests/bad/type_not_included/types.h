@@ -1,0 +1,6 @@
+#pragma once
+#include <chains.h>
+
+typedef struct rate {
+    int value;
+} rate;
