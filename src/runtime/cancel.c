@@ -68,6 +68,29 @@ static void *watch_hooks(void *unused)
     return NULL;
 }
 
+static void lock_hooks(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+static void unlock_hooks(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+/* A child of fork() lacks the thread; the next hook starts another. */
+static void begin_as_child(void)
+{
+    pthread_cond_init(&ran, NULL);
+    watching = false;
+    unlock_hooks();
+}
+
+static void watch_for_fork(void)
+{
+    pthread_atfork(lock_hooks, unlock_hooks, begin_as_child);
+}
+
 static void start_watching(void)
 {
     sigset_t all, before;
@@ -102,6 +125,8 @@ void chains_on_cancel(chains_ctx *ctx, chains_cancel_function function, void *ar
     chainsi_cancel_hook *hook = chains_alloc(ctx, sizeof *hook);
     *hook = (chainsi_cancel_hook){ .ctx = ctx, .function = function, .argument = argument };
     ctx->hook = hook;
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_for_fork);
     pthread_mutex_lock(&lock);
     hook->next = hooks;
     hooks = hook;

@@ -77,6 +77,7 @@ void chainsi_job_start(chainsi_job *job)
     }
     gather->jobs[gather->count++] = job;
     gather->ended = false;
+    chainsi_pool_start();
     chainsi_pool_lock();
     gather->unfinished++;
     chainsi_pool_add(job);

@@ -1,5 +1,7 @@
 /* Gathers, steps and spawned functions: nesting, numbers, hooks, contexts that threads share, and
  * programs built by hand. */
+#include <sys/wait.h>
+
 #include "runtime/call_test_support.h"
 
 enum { MANY = 400 }; /* more than a dependency's .concurrency_limit and the pool's threads */
@@ -266,6 +268,48 @@ static void the_ctx_of_new_is_for_all_threads(void **state)
     }
 }
 
+CHAINS_UNUSED_ static void started_calls_meet(fixture *made)
+{
+    chains_ctx *all = chains_gather(made->ctx);
+    worker_input input = { .text = "x", .wait_for_release = true };
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(call_worker(made, all, &input, NULL, NULL), CHAINS_OK);
+    while (atomic_load(&the_worker.running) < 4)
+        usleep(200);
+    atomic_store(&worker_released, true);
+    assert_int_equal(chains_wait(all), CHAINS_OK);
+}
+
+/* A child of fork() has no threads of the pool, and makes its own. */
+static void a_forked_child_has_a_pool_of_its_own(void **state)
+{
+#if defined(__SANITIZE_THREAD__)
+    (void)state;
+    skip(); /* the thread sanitizer allows no threads in a child of a process that had some */
+#else
+    fixture *made = *state;
+    started_calls_meet(made);
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(60);
+        atomic_store(&worker_released, false);
+        started_calls_meet(made);
+        atomic_int called = 0;
+        chains_ctx cancelled;
+        chainsi_context_init_child(&cancelled, made->ctx, false);
+        chainsi_context_cancel(&cancelled);
+        chains_on_cancel(&cancelled, count, &called);
+        while (!atomic_load(&called))
+            usleep(200);
+        _exit(0);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+#endif
+}
+
 /* Programs built by hand: the callee gets the caller's ctx, and everything runs at once, in order.
  */
 
@@ -350,5 +394,9 @@ static int run_all(const char *name, bool remote)
 
 int main(void)
 {
-    return run_all("local", false) + run_all("remote", true);
+    /* Not with a service of this process, whose threads a child hasn't either. */
+    const struct CMUnitTest forking[] = { TEST(a_forked_child_has_a_pool_of_its_own) };
+    int failed = run_all("local", false);
+    failed += cmocka_run_group_tests_name("local, forked", forking, NULL, NULL);
+    return failed + run_all("remote", true);
 }

@@ -32,7 +32,10 @@ chains_ctx *chains_open(const chains_options *options)
     root *made = calloc(1, sizeof *made);
     if (!made)
         abort();
-    signal(SIGPIPE, SIG_IGN); /* a peer that went away is a status, not the end of the program */
+    /* A peer that went away is a status, not the end of the program, unless it said otherwise. */
+    void (*on_pipe)(int) = signal(SIGPIPE, SIG_IGN);
+    if (on_pipe != SIG_DFL && on_pipe != SIG_ERR)
+        signal(SIGPIPE, on_pipe);
     chainsi_context_init_root(&made->ctx, &made->process);
     if (!chainsi_process_init(&made->process, "local", made->ctx.arena))
         exit(2); /* the program was told something that can't be read, and said so */

@@ -18,6 +18,26 @@ static pthread_cond_t work = PTHREAD_COND_INITIALIZER;
 static chainsi_job *first, *last;
 static int threads, idle, queued;
 
+/* A child of fork() has none of the threads, and nobody in it waits for what is queued. */
+
+static void unlock_after_fork(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+static void begin_as_child(void)
+{
+    pthread_cond_init(&work, NULL);
+    first = last = NULL;
+    threads = idle = queued = 0;
+    pthread_mutex_unlock(&lock);
+}
+
+static void watch_for_fork(void)
+{
+    pthread_atfork(chainsi_pool_lock, unlock_after_fork, begin_as_child);
+}
+
 void chainsi_pool_lock(void)
 {
     pthread_mutex_lock(&lock);
@@ -87,6 +107,12 @@ static void add_thread(void)
         threads++; /* else: the threads there are, or the one that waits, will run it */
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
+}
+
+void chainsi_pool_start(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_for_fork);
 }
 
 void chainsi_pool_add(chainsi_job *job)

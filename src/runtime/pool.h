@@ -5,6 +5,8 @@
 
 #include "runtime/gather.h"
 
+/* Before anything else here; a second time it does nothing. */
+void chainsi_pool_start(void);
 /* Guards the queue and the state of every job. */
 void chainsi_pool_lock(void);
 void chainsi_pool_unlock(void);

@@ -152,9 +152,10 @@ static chainsi_server *start_probes(chainsi_service *service, int fd, char *why,
     return chainsi_server_start(&options, why, why_size);
 }
 
-/* A queue that replicas share is the kernel's, and a call waits there for the first free slot of any
- * of them: no replica takes more than it can run, and none keeps idle connections while it is busy.
- * A socket of this process alone is accepted from at once, so that probes don't wait behind calls. */
+/* A queue that replicas share is the kernel's, and a call waits there for the first free slot of
+ * any of them: no replica takes more than it can run, and none keeps idle connections while it is
+ * busy. A socket of this process alone is accepted from at once, so that probes don't wait behind
+ * calls. */
 static chainsi_server *start_calls(chainsi_service *service, const sockets *listening, char *why,
                                    size_t why_size)
 {

@@ -61,7 +61,8 @@ static void explain_fault(int number, siginfo_t *info, void *context)
 
 static void install_handler(void)
 {
-    struct sigaction action = { .sa_sigaction = explain_fault, .sa_flags = SA_SIGINFO };
+    struct sigaction action = { .sa_sigaction = explain_fault,
+                                .sa_flags = SA_SIGINFO | SA_ONSTACK };
     sigaction(SIGSEGV, &action, &before);
 }
 

@@ -85,6 +85,28 @@ static void outputs_may_point_into_inputs(void **state)
     assert_string_equal(answer, "borrowed");
 }
 
+enum {
+    AT_ONCE = 290
+}; /* more than the guards that a fault can be told of, within the limits of threads */
+
+static void many_strict_calls_at_once(void **state)
+{
+    fixture *made = *state;
+    chainsi_slots_done(&made->instance->slots);
+    chainsi_slots_init(&made->instance->slots, AT_ONCE);
+    static const char *texts[AT_ONCE];
+    chains_ctx *all = chains_gather(made->ctx);
+    worker_input input = { .text = "x", .wait_for_release = true };
+    for (int i = 0; i < AT_ONCE; i++)
+        assert_int_equal(call_worker(made, all, &input, &texts[i], NULL), CHAINS_OK);
+    while (atomic_load(&the_worker.running) < AT_ONCE)
+        usleep(1000);
+    atomic_store(&worker_released, true);
+    assert_int_equal(chains_wait(all), CHAINS_OK);
+    for (int i = 0; i < AT_ONCE; i++)
+        assert_string_equal(texts[i], "<x>");
+}
+
 static const char *stashed;
 
 static chains_status use_memory_of_the_last_call(chains_ctx *ctx, const worker_input *input,
@@ -128,6 +150,7 @@ int main(void)
         TEST(writing_to_inputs_ends_the_program_with_a_word),
         TEST(writing_outside_the_outputs_is_found),
         TEST(outputs_may_point_into_inputs),
+        TEST(many_strict_calls_at_once),
         TEST(memory_of_a_call_ends_with_it),
     };
     fixture_strict = true;

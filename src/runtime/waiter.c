@@ -40,9 +40,41 @@ static void end_waiter(void *data)
     self = NULL;
 }
 
+static int make_descriptor(void)
+{
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0)
+        abort(); /* no descriptor left: nothing that waits could ever be woken */
+    return fd;
+}
+
+static void lock_all(void)
+{
+    pthread_mutex_lock(&all_lock);
+}
+
+static void unlock_all(void)
+{
+    pthread_mutex_unlock(&all_lock);
+}
+
+/* A child of fork() has one thread. Its descriptor would be the parent's, whose wakes it would
+ * take. */
+static void begin_as_child(void)
+{
+    all = self;
+    if (self) {
+        self->next = self->previous = NULL;
+        close(self->fd);
+        self->fd = make_descriptor();
+    }
+    unlock_all();
+}
+
 static void make_key(void)
 {
     pthread_key_create(&key, end_waiter);
+    pthread_atfork(lock_all, unlock_all, begin_as_child);
 }
 
 chainsi_waiter *chainsi_waiter_self(void)
@@ -53,9 +85,7 @@ chainsi_waiter *chainsi_waiter_self(void)
     chainsi_waiter *waiter = calloc(1, sizeof *waiter);
     if (!waiter)
         abort();
-    waiter->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (waiter->fd < 0)
-        abort(); /* no descriptor left: nothing that waits could ever be woken */
+    waiter->fd = make_descriptor();
     pthread_mutex_lock(&all_lock);
     waiter->next = all;
     if (all)
