@@ -210,6 +210,7 @@ static void read_depends(chainsi_reader *reader)
                           CHAINSI_TEXT(reader, "write all options in one; the other is in %s:%d",
                                        first.file, first.line),
                           "the options of these calls are given twice");
+            break;
         }
     }
 }

@@ -9,15 +9,16 @@ typedef struct guard {
     chainsi_arena *arena;
 } guard;
 
-/* The handlers behind a try block. `result` is what follows a failure: "return NULL;"; for a status
- * it is "", as chains_fail_ gives it. */
-static void write_catches(const guard *g, const char *function, bool gives_status)
+/* The handlers behind a try block. The failure's place is where the function is declared: nobody knows
+ * any more where the exception was thrown. */
+static void write_catches(const guard *g, const char *function,
+                          const chainsi_model_function *declared, bool gives_status)
 {
     chainsi_writer *writer = g->writer;
-    const char *file = g->chainlet->source ? g->chainlet->source : g->chainlet->header;
     const char *fail = chainsi_arena_printf(
-        g->arena, "chains_fail_(chains_ctx_, CHAINS_INTERNAL, %s, 0, \"%s_%s\",",
-        chainsi_c_string(g->arena, file), g->chainlet->c_name, function);
+        g->arena, "chains_fail_(chains_ctx_, CHAINS_INTERNAL, %s, %d, \"%s_%s\",",
+        chainsi_c_string(g->arena, declared->position.file), declared->position.line,
+        g->chainlet->c_name, function);
     const char *give = gives_status ? "return " : "";
     chainsi_writer_close(writer, "} PASS_UNWINDING catch (const std::exception &exception) {");
     writer->depth++;
@@ -57,7 +58,7 @@ static void write_new(const guard *g)
     chainsi_writer_list(g->writer,
                         chainsi_arena_printf(g->arena, "return %s_new(", chainlet->c_name),
                         arguments, count, ");");
-    write_catches(g, "new", false);
+    write_catches(g, "new", &chainlet->create, false);
     chainsi_writer_close(g->writer, "}");
 }
 
@@ -87,7 +88,7 @@ static void write_run(const guard *g)
     chainsi_writer_list(
         g->writer, chainsi_arena_printf(g->arena, "return %s_run_remote(", g->chainlet->c_name),
         arguments, count + 2, ");");
-    write_catches(g, "run_remote", true);
+    write_catches(g, "run_remote", &g->chainlet->run, true);
     chainsi_writer_close(g->writer, "}");
 }
 
@@ -102,7 +103,7 @@ static void write_healthy(const guard *g)
     chainsi_writer_open(g->writer, "{");
     chainsi_writer_open(g->writer, "try {");
     chainsi_writer_line(g->writer, "return %s_healthy(chains_self_, chains_ctx_);", name);
-    write_catches(g, "healthy", true);
+    write_catches(g, "healthy", &g->chainlet->healthy, true);
     chainsi_writer_close(g->writer, "}");
 }
 

@@ -44,6 +44,15 @@ refuse_any "menu.c:"
 refuse_any "cook_run_remote"
 refuse_any "hint: take 'cook *cook' as a parameter of 'menu_new'"
 
+# A function that nobody has declared; and without braces, a list of one word.
+take menu
+sed -i 's/CHAINLET(cook,/CHAINLET(cook, .cflags = "-DWORD",/' cook.h
+sed -i '1a static void stir(void)\n{\n    strange_spoon();\n}' cook.c
+refuse_any "cook.c:4:5: error: implicit declaration of function"
+if grep -q -e braces -e "undefined reference" "$scratch/output"; then
+    fail "more was said: $(cat "$scratch/output")"
+fi
+
 # A definition that is missing.
 take menu
 sed -i '/^void cook_free/,$d' cook.c

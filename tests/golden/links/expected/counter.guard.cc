@@ -18,11 +18,11 @@ extern "C" counter *chains_guard_counter_new(chains_ctx *chains_ctx_)
     try {
         return counter_new(chains_ctx_);
     } PASS_UNWINDING catch (const std::exception &exception) {
-        chains_fail_(chains_ctx_, CHAINS_INTERNAL, "counter.cc", 0, "counter_new",
+        chains_fail_(chains_ctx_, CHAINS_INTERNAL, "counter.h", 7, "counter_new",
                      "exception: %s", exception.what());
         return nullptr;
     } catch (...) {
-        chains_fail_(chains_ctx_, CHAINS_INTERNAL, "counter.cc", 0, "counter_new",
+        chains_fail_(chains_ctx_, CHAINS_INTERNAL, "counter.h", 7, "counter_new",
                      "an exception that is no std::exception");
         return nullptr;
     }
@@ -34,10 +34,10 @@ extern "C" chains_status chains_guard_counter_run_remote(counter *chains_self_,
     try {
         return counter_run_remote(chains_self_, chains_ctx_, calls);
     } PASS_UNWINDING catch (const std::exception &exception) {
-        return chains_fail_(chains_ctx_, CHAINS_INTERNAL, "counter.cc", 0, "counter_run_remote",
+        return chains_fail_(chains_ctx_, CHAINS_INTERNAL, "counter.h", 9, "counter_run_remote",
                      "exception: %s", exception.what());
     } catch (...) {
-        return chains_fail_(chains_ctx_, CHAINS_INTERNAL, "counter.cc", 0, "counter_run_remote",
+        return chains_fail_(chains_ctx_, CHAINS_INTERNAL, "counter.h", 9, "counter_run_remote",
                      "an exception that is no std::exception");
     }
 }
@@ -47,10 +47,10 @@ extern "C" chains_status chains_guard_counter_healthy(counter *chains_self_, cha
     try {
         return counter_healthy(chains_self_, chains_ctx_);
     } PASS_UNWINDING catch (const std::exception &exception) {
-        return chains_fail_(chains_ctx_, CHAINS_INTERNAL, "counter.cc", 0, "counter_healthy",
+        return chains_fail_(chains_ctx_, CHAINS_INTERNAL, "counter.h", 11, "counter_healthy",
                      "exception: %s", exception.what());
     } catch (...) {
-        return chains_fail_(chains_ctx_, CHAINS_INTERNAL, "counter.cc", 0, "counter_healthy",
+        return chains_fail_(chains_ctx_, CHAINS_INTERNAL, "counter.h", 11, "counter_healthy",
                      "an exception that is no std::exception");
     }
 }
