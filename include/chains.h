@@ -475,7 +475,7 @@ typedef chains_status (*chains_step)(chains_ctx *child, void *user, size_t i);
 /**
  * Calls step(child, user, i) for every i below count, several at a time on threads of the library,
  * and waits for all. The first failure in the order of i is returned and cancels the rest; steps
- * not begun by then aren't run. Blocks.
+ * not begun by then aren't run. Blocks. By hand the steps run in order, on the calling thread.
  */
 chains_status chains_each(chains_ctx *ctx, size_t count, chains_step step, void *user);
 
@@ -553,8 +553,9 @@ typedef struct chains_options {
 
 /**
  * Begins a program that uses Chainlets: gives the ctx to make them with (`phi_llm_new(ctx)`) and to
- * call them with. options may be NULL: all defaults; it isn't kept. Never NULL. End with
- * chains_close.
+ * call them with. options may be NULL: all defaults; it isn't kept. Never NULL: where an environment
+ * variable (CHAINS_LOG_LEVEL, CHAINS_SECRETS_FD) can't be read, the program ends with status 2 and a
+ * word on stderr. End with chains_close.
  */
 chains_ctx *chains_open(const chains_options *options);
 /** Frees ctx with everything that it handed out, after the Chainlets made with it were freed. NULL

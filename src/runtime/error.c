@@ -153,44 +153,47 @@ chains_status chainsi_error_set(chains_ctx *ctx, chains_status status, const cha
     return status;
 }
 
-static chains_status fail_value(chains_ctx *ctx, chains_status status,
-                                const chainsi_interface *interface, const char *what,
-                                const chainsi_codec_error *why)
+chains_status chainsi_error_at_declaration(chains_ctx *ctx, const chainsi_interface *interface,
+                                           chains_status status, const char *path,
+                                           const char *format, ...)
 {
-    return chainsi_error_set(ctx, status, interface->name, "run_remote",
-                             status == CHAINS_INVALID_ARGUMENT && *why->path ? why->path : NULL,
-                             "%s%s%s%s", what, why->path, *why->path ? ": " : "", why->message);
+    va_list arguments;
+    va_start(arguments, format);
+    char *message = format_text(ctx, format, arguments);
+    va_end(arguments);
+    record(ctx, status, message, path && *path ? chains_strdup(ctx, path) : NULL,
+           &(chains_trace_entry){
+               .chainlet = interface->name,
+               .function = "run_remote",
+               .file = interface->file ? interface->file : "",
+               .line = interface->line,
+               .message = message,
+           },
+           false);
+    return status;
 }
 
 chains_status chainsi_error_argument(chains_ctx *ctx, const chainsi_interface *interface,
                                      const chainsi_codec_error *why)
 {
-    fail_value(ctx, CHAINS_INVALID_ARGUMENT, interface, "", why);
-    chainsi_error_place(ctx, interface);
-    return CHAINS_INVALID_ARGUMENT;
+    return chainsi_error_at_declaration(ctx, interface, CHAINS_INVALID_ARGUMENT, why->path,
+                                        "%s%s%s", why->path, *why->path ? ": " : "", why->message);
 }
 
 chains_status chainsi_error_body(chains_ctx *ctx, const chainsi_interface *interface,
                                  const chainsi_codec_error *why)
 {
-    chainsi_error_set(ctx, CHAINS_INVALID_ARGUMENT, interface->name, "run_remote",
-                      *why->path ? why->path : NULL, "%s%s%s (byte %zu)", why->path,
-                      *why->path ? ": " : "", why->message, why->offset);
-    chainsi_error_place(ctx, interface);
-    return CHAINS_INVALID_ARGUMENT;
+    return chainsi_error_at_declaration(ctx, interface, CHAINS_INVALID_ARGUMENT, why->path,
+                                        "%s%s%s (byte %zu)", why->path, *why->path ? ": " : "",
+                                        why->message, why->offset);
 }
 
 chains_status chainsi_error_answer(chains_ctx *ctx, const chainsi_interface *interface,
                                    const chainsi_codec_error *why)
 {
-    return fail_value(ctx, CHAINS_INTERNAL, interface, "its answer can't be sent: ", why);
-}
-
-void chainsi_error_place(chains_ctx *ctx, const chainsi_interface *interface)
-{
-    chains_trace_entry *hop = (chains_trace_entry *)ctx->error.trace;
-    hop->file = interface->file;
-    hop->line = interface->line;
+    return chainsi_error_set(ctx, CHAINS_INTERNAL, interface->name, "run_remote", NULL,
+                             "its answer can't be sent: %s%s%s", why->path, *why->path ? ": " : "",
+                             why->message);
 }
 
 static const char *copy_text(chains_ctx *ctx, const char *text)

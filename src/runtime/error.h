@@ -11,8 +11,13 @@
 chains_status chainsi_error_set(chains_ctx *ctx, chains_status status, const char *chainlet,
                                 const char *function, const char *path, const char *format, ...)
     __attribute__((format(printf, 6, 7)));
-/* Wrong arguments of a call, as a check or an encoder found them: INVALID_ARGUMENT with their path,
- * placed at the method's declaration. */
+/* As above, placed at the declaration of the method that refuses the call. A path of "" is none. */
+chains_status chainsi_error_at_declaration(chains_ctx *ctx, const chainsi_interface *interface,
+                                           chains_status status, const char *path,
+                                           const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
+/* Wrong arguments of a call, as a check or an encoder found them: INVALID_ARGUMENT with their
+ * path, placed at the method's declaration. */
 chains_status chainsi_error_argument(chains_ctx *ctx, const chainsi_interface *interface,
                                      const chainsi_codec_error *why);
 /* As above, of a body that was decoded: the message names the byte. */
@@ -21,9 +26,6 @@ chains_status chainsi_error_body(chains_ctx *ctx, const chainsi_interface *inter
 /* Outputs that can't be sent: INTERNAL. */
 chains_status chainsi_error_answer(chains_ctx *ctx, const chainsi_interface *interface,
                                    const chainsi_codec_error *why);
-/* Says where the error just recorded by chainsi_error_set belongs: at the declaration of the
- * method, for arguments that were wrong. */
-void chainsi_error_place(chains_ctx *ctx, const chainsi_interface *interface);
 /* Records a copy of an error of elsewhere, as the outcome of a call that was made with ctx. Returns
  * its status. */
 chains_status chainsi_error_pass(chains_ctx *ctx, const chains_error *error);

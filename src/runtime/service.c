@@ -82,14 +82,6 @@ static void read_request_id(chains_ctx *ctx, const chainsi_http_head *head)
     ctx->request_id = made;
 }
 
-static chains_status fail_request(chains_ctx *ctx, const chainsi_interface *interface,
-                                  chains_status status, const char *path, const char *message)
-{
-    chainsi_error_set(ctx, status, interface->name, "run_remote", path, "%s", message);
-    chainsi_error_place(ctx, interface);
-    return status;
-}
-
 /* The deadline that the caller gave, on our clock. */
 static chains_status read_deadline(chains_ctx *ctx, const chainsi_interface *interface,
                                    const chainsi_server_request *request)
@@ -104,12 +96,13 @@ static chains_status read_deadline(chains_ctx *ctx, const chainsi_interface *int
         ms = ms * 10 + (text->data[i] - '0');
     }
     if (!good)
-        return fail_request(ctx, interface, CHAINS_INVALID_ARGUMENT, NULL,
-                            "X-Chains-Timeout-Ms is no whole number of milliseconds");
+        return chainsi_error_at_declaration(
+            ctx, interface, CHAINS_INVALID_ARGUMENT, NULL,
+            "X-Chains-Timeout-Ms is no whole number of milliseconds");
     ctx->deadline_ns = chainsi_deadline_after_ms(request->received_ns, (double)ms);
     if (chainsi_now_ns() >= ctx->deadline_ns)
-        return fail_request(ctx, interface, CHAINS_DEADLINE_EXCEEDED, NULL,
-                            "the deadline had passed before the call began");
+        return chainsi_error_at_declaration(ctx, interface, CHAINS_DEADLINE_EXCEEDED, NULL,
+                                            "the deadline had passed before the call began");
     return CHAINS_OK;
 }
 
@@ -211,14 +204,15 @@ static void handle_call(chainsi_service *service, chainsi_server_request *reques
     int64_t run_ns = -1;
     chains_status status;
     if (request->head.method != CHAINSI_HTTP_POST) {
-        status = fail_request(ctx, interface, CHAINS_UNIMPLEMENTED, NULL,
-                              "/run_remote is called with POST");
+        status = chainsi_error_at_declaration(ctx, interface, CHAINS_UNIMPLEMENTED, NULL,
+                                              "/run_remote is called with POST");
         chainsi_buffer_add_text(response->headers, "Allow: POST\r\n");
         http = 405;
     } else if (type && !msgpack_in && !slice_starts(*type, json_type)) {
-        status = fail_request(ctx, interface, CHAINS_INVALID_ARGUMENT, NULL,
-                              "the Content-Type must be application/json or application/msgpack "
-                              "(with curl: -H 'Content-Type: application/json')");
+        status = chainsi_error_at_declaration(
+            ctx, interface, CHAINS_INVALID_ARGUMENT, NULL,
+            "the Content-Type must be application/json or application/msgpack "
+            "(with curl: -H 'Content-Type: application/json')");
         http = 415;
     } else {
         status =
