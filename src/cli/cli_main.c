@@ -11,7 +11,8 @@ static void print_help(FILE *out)
             "Programs made of typed C services.\n\nUsage: chains VERB [ARGUMENTS]\n\nVerbs:\n");
     for (const chainsi_verb *const *verb = chainsi_verbs; *verb; verb++)
         fprintf(out, "  %-9s %s\n", (*verb)->name, (*verb)->summary);
-    fprintf(out, "\n`chains VERB --help` says more, with an example.\n");
+    fprintf(out, "\n`chains VERB --help` says more, with an example.\n"
+                 "`chains --version` says which this is.\n");
 }
 
 static int report_unknown_verb(const char *name)

@@ -1,8 +1,12 @@
 /* `chains run`: builds the whole chain into one program and makes one call. */
+#include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "cli/chain.h"
@@ -110,6 +114,29 @@ static void set_environment(const chainsi_model *model, const chainsi_words *use
     }
 }
 
+/* Waits for the program, and says how it ended if it didn't end by itself. Ctrl-C is for the program, which tells
+ * by its end what became of it. */
+static int await_program(pid_t child, bool sanitized)
+{
+    signal(SIGINT, SIG_IGN);
+    signal(SIGQUIT, SIG_IGN);
+    int status;
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (WIFEXITED(status))
+        return WEXITSTATUS(status);
+    int number = WTERMSIG(status);
+    if (number == SIGINT || number == SIGQUIT || number == SIGTERM) {
+        signal(number, SIG_DFL);
+        raise(number);
+    }
+    fprintf(stderr, "chains run: the program was ended by signal %d (%s)\n", number,
+            strsignal(number));
+    if (!sanitized)
+        fprintf(stderr, "  hint: `chains run --sanitize` tells where memory was misused\n");
+    return CHAINSI_EXIT_FAILED;
+}
+
 static int run_program(const request *r, const chainsi_model *model, const char *program,
                        chainsi_arena *arena)
 {
@@ -122,9 +149,18 @@ static int run_program(const request *r, const chainsi_model *model, const char 
     if (r->json)
         argv[3] = "--json";
     fflush(NULL);
-    execv(program, (char *const *)argv);
-    perror(program);
-    return CHAINSI_EXIT_FAILED;
+    pid_t child = fork();
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGTERM); /* who ends this command ends the run */
+        execv(program, (char *const *)argv);
+        perror(program);
+        _exit(CHAINSI_EXIT_FAILED);
+    }
+    if (child < 0) {
+        perror("chains run");
+        return CHAINSI_EXIT_FAILED;
+    }
+    return await_program(child, r->sanitize);
 }
 
 static int build_and_run(const request *r)

@@ -25,7 +25,7 @@ static void print_chainlet(const chainsi_api_chainlet *chainlet)
         }
     }
     const char *since = chainlet->replicas.count ? chainlet->replicas.items[0].since : "";
-    printf("  %-24s %-12s %8zu %8lld  %-20.19s  %s\n", chainlet->name, chainlet->state,
+    printf("  %-24s %-12s %8zu %8lld  %.19sZ  %s\n", chainlet->name, chainlet->state,
            chainlet->replicas.count, (long long)restarts, since, pids);
     for (size_t i = 0; i < chainlet->replicas.count; i++) {
         const chainsi_api_replica *replica = &chainlet->replicas.items[i];
@@ -36,8 +36,11 @@ static void print_chainlet(const chainsi_api_chainlet *chainlet)
 
 static void print_chain(const chainsi_api_chain *chain)
 {
-    printf("%s  %s  version %lld  %s\n", chain->name, chain->state, (long long)chain->version,
-           chain->url);
+    if (chain->version)
+        printf("%s  %s  version %lld  %s\n", chain->name, chain->state, (long long)chain->version,
+               chain->url);
+    else
+        printf("%s  %s  no version answers calls yet\n", chain->name, chain->state);
     if (strcmp(chain->deployment.state, "failed") == 0)
         printf("  the deployment of version %lld failed: %s\n",
                (long long)chain->deployment.version,

@@ -245,12 +245,14 @@ static void on_deadline(uv_timer_t *timer)
         return;
     chainsi_exchange *exchange = p->exchange;
     bool began = p->began;
+    double limit_ms = (double)(p->deadline_ns - exchange->received_ns) / (double)CHAINSI_NS_PER_MS;
     finish(p);
     if (began)
         chainsi_exchange_abort(exchange);
     else
         chainsi_exchange_fail(exchange, CHAINS_DEADLINE_EXCEEDED,
-                              "'%s' did not answer within X-Chains-Timeout-Ms", shown_name(p));
+                              "'%s' did not answer within %g ms (X-Chains-Timeout-Ms)",
+                              shown_name(p), limit_ms);
 }
 
 /* The way there. */

@@ -42,6 +42,23 @@ class Poem(HomeTest):
         self.assertEqual((done.returncode, done.stderr), (0, ""))
         self.check_poems(done.stdout)
 
+    def test_a_run_that_crashes_says_so(self):
+        fake = self.home.file("fake.c")
+        with open(fake, "w", encoding="utf-8") as file:
+            file.write("""#include "phi_llm.h"
+#include <stdlib.h>
+chains_status phi_llm_run_remote(phi_llm *self, chains_ctx *ctx, phi_messages messages,
+                                 float temperature, const char **reply)
+{
+    (void)self, (void)ctx, (void)messages, (void)temperature, (void)reply;
+    abort();
+}
+""")
+        done = self.home.chains("run", self.chain, "--input", INPUT, "--fake", fake)
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("signal 6", done.stderr)
+        self.assertIn("--sanitize", done.stderr)
+
     def test_test(self):
         out = self.home.good("test", self.chain)
         self.assertRegex(out.splitlines()[-1], r"^[1-9]\d* passed, 0 failed$")
