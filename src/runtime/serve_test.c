@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -36,9 +37,22 @@ static void wait_for_file(const char *path)
 
 static chainsi_callee *next_service; /* of a relay */
 
+static void post(void *called)
+{
+    sem_post(called);
+}
+
 static chains_status do_as_told(chains_ctx *ctx, const worker_input *input, worker_output *output)
 {
     const char *path;
+    if (next_service && path_in(input->text, "gather")) {
+        chains_ctx *all = chains_gather(ctx);
+        worker_input endure = { .text = "endure it" };
+        void *const nowhere[] = { NULL, NULL };
+        for (int i = 0; i < 3; i++)
+            CHAINS_TRY(chainsi_call(next_service, all, &endure, nowhere, NULL));
+        return chains_wait(all);
+    }
     if (next_service) {
         void *const outputs[] = { &output->text, &output->sum };
         CHAINS_TRY(chainsi_call(next_service, ctx, input, outputs, NULL));
@@ -47,6 +61,14 @@ static chains_status do_as_told(chains_ctx *ctx, const worker_input *input, work
     if ((path = path_in(input->text, "die-once")) && access(path, F_OK) != 0) {
         touch(path);
         raise(SIGKILL);
+    }
+    if (path_in(input->text, "hook")) {
+        sem_t called;
+        sem_init(&called, 0, 0);
+        chains_on_cancel(ctx, post, &called);
+        while (sem_wait(&called) != 0)
+            ;
+        return chains_fail(ctx, CHAINS_CANCELLED, "called back");
     }
     while (path_in(input->text, "endure") && !chains_cancelled(ctx))
         usleep(500);
@@ -413,9 +435,36 @@ static void a_caller_that_hangs_up_cancels(void **state)
     wait_for_answer(at, at->probes, "/metrics", "status=\"CANCELLED\"} 1\n");
 }
 
-static void a_caller_that_hangs_up_cancels_the_whole_tree(void **state)
+static void a_caller_that_hangs_up_calls_the_hook(void **state)
 {
     place *at = *state;
+    start_replica(at, "plain");
+    wait_until_ready(at);
+    int fd = begin_call(at->calls, "{\"text\": \"hook it\"}");
+    wait_for_answer(at, at->probes, "/metrics", "chains_in_flight{chainlet=\"worker\"} 1\n");
+    close(fd);
+    wait_for_answer(at, at->probes, "/metrics", "status=\"CANCELLED\"} 1\n");
+}
+
+static void a_call_whose_caller_left_the_queue_is_not_run(void **state)
+{
+    place *at = *state;
+    start_replica(at, "plain");
+    wait_until_ready(at);
+    char body[256];
+    snprintf(body, sizeof body, "{\"text\": \"wait %s\"}", at->file);
+    int first = begin_call(at->calls, body);
+    wait_for_answer(at, at->probes, "/metrics", "chains_in_flight{chainlet=\"worker\"} 1\n");
+    close(begin_call(at->calls, "{\"text\": \"never\"}"));
+    touch(at->file);
+    wait_for_answer(at, at->probes, "/metrics", "status=\"CANCELLED\"} 1\n");
+    wait_for_answer(at, at->probes, "/metrics",
+                    "chains_run_seconds_count{chainlet=\"worker\"} 1\n");
+    close(first);
+}
+
+static void cancel_a_tree(place *at, const char *body)
+{
     place *below = NULL;
     open_place((void **)&below);
     start_replica(below, "plain");
@@ -424,12 +473,22 @@ static void a_caller_that_hangs_up_cancels_the_whole_tree(void **state)
     unsetenv("CHAINS_WORKER_URL");
     wait_until_ready(below);
     wait_until_ready(at);
-    int fd = begin_call(at->calls, endless);
+    int fd = begin_call(at->calls, body);
     wait_for_answer(at, below->probes, "/metrics", "chains_in_flight{chainlet=\"worker\"} 1\n");
     close(fd);
-    wait_for_answer(at, below->probes, "/metrics", "status=\"CANCELLED\"} 1\n");
+    wait_for_answer(at, below->probes, "/metrics", "status=\"CANCELLED\"}");
     wait_for_answer(at, at->probes, "/metrics", "status=\"CANCELLED\"} 1\n");
     close_place((void **)&below);
+}
+
+static void a_caller_that_hangs_up_cancels_the_whole_tree(void **state)
+{
+    cancel_a_tree(*state, endless);
+}
+
+static void a_caller_that_hangs_up_cancels_what_is_waited_for(void **state)
+{
+    cancel_a_tree(*state, "{\"text\": \"gather them\"}");
 }
 
 static void an_error_shows_its_way_through_processes(void **state)
@@ -576,7 +635,10 @@ int main(int argc, char **argv)
         TEST(what_cannot_load_says_so_and_ends),
         TEST(probes_are_answered_while_all_slots_are_busy),
         TEST(a_caller_that_hangs_up_cancels),
+        TEST(a_caller_that_hangs_up_calls_the_hook),
+        TEST(a_call_whose_caller_left_the_queue_is_not_run),
         TEST(a_caller_that_hangs_up_cancels_the_whole_tree),
+        TEST(a_caller_that_hangs_up_cancels_what_is_waited_for),
         TEST(an_error_shows_its_way_through_processes),
         TEST(a_replica_killed_under_a_call_is_unavailable),
         TEST(retries_get_the_answer_of_another_replica),

@@ -160,6 +160,11 @@ static chains_status run_method(chainsi_service *service, chains_ctx *ctx,
     status = decode_input(ctx, interface, request, msgpack_in, input);
     if (status != CHAINS_OK)
         return status;
+    /* It may have waited in the queue for long, and only a Unix socket tells a caller that has left
+     * from one that has only finished sending. */
+    if (request->local && chainsi_context_stopped(ctx) == CHAINS_CANCELLED)
+        return chainsi_error_at_declaration(ctx, interface, CHAINS_CANCELLED, NULL,
+                                            "the caller had left before the call began");
     int64_t began = chainsi_now_ns();
     status = implementation->run(atomic_load(&service->instance)->self, ctx, input, output);
     *run_ns = chainsi_now_ns() - began;
