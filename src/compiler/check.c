@@ -224,8 +224,9 @@ static void check_batches(chainsi_reader *reader)
         if (!reader->readings[i].duplicate && chainlet->config.batch.max_size > 1 &&
             !chainlet->batch.position.file && chainlet->run.position.file)
             CHAINSI_ERROR(reader, chainlet->position,
-                          CHAINSI_TEXT(reader, "declare '%s_run_batch', which runs several calls at "
-                                               "once, or leave .batch out",
+                          CHAINSI_TEXT(reader,
+                                       "declare '%s_run_batch', which runs several calls at "
+                                       "once, or leave .batch out",
                                        chainlet->c_name),
                           "'%s' has .batch.max_size %d, but no '%s_run_batch'", chainlet->c_name,
                           chainlet->config.batch.max_size, chainlet->c_name);

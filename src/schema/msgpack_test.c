@@ -282,8 +282,7 @@ static const struct {
       BYTES("\x81\xa1"
             "a\xc0"),
       3, "[\"a\"]", "expected a number of a double's range, found nil" },
-    { &specimen_node_type, BYTES("\x80"), 1, "label",
-      "expected a string, found no such key" },
+    { &specimen_node_type, BYTES("\x80"), 1, "label", "expected a string, found no such key" },
     { &specimen_node_type, BYTES("\x81\x01\x01"), 1, "", "expected a key, found the number 1" },
     { &specimen_node_type, BYTES("\x82\xa5label\xa1x\xa5label\xa1y"), 9, "label",
       "expected every key once, found \"label\" again" },
@@ -303,8 +302,7 @@ static const struct {
       "expected a value that JSON has, found an extension" },
     { &chainsi_type_json, BYTES("\xa1\xff"), 1, "",
       "expected a string in valid UTF-8, found the byte 0xff" },
-    { &chainsi_type_tensor, BYTES("\x80"), 1, "nd",
-      "expected true or false, found no such key" },
+    { &chainsi_type_tensor, BYTES("\x80"), 1, "nd", "expected true or false, found no such key" },
     { &chainsi_type_tensor,
       BYTES("\x84\xa2nd\xc3\xa4type\xa3>f4\xa5shape\x91\x01\xa4"
             "data\xc4\x04\0\0\0\0"),

@@ -12,7 +12,8 @@ both *both_new(chains_ctx *ctx, left *l, right *r)
     return self;
 }
 
-chains_status both_run_remote(both *self, chains_ctx *ctx, int32_t count, chains_int32_list *answers)
+chains_status both_run_remote(both *self, chains_ctx *ctx, int32_t count,
+                              chains_int32_list *answers)
 {
     *answers = chains_int32_list_new(ctx, 4);
     int32_t *at = answers->items;

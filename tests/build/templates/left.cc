@@ -13,7 +13,8 @@ left *left_new(chains_ctx *)
     return new left;
 }
 
-chains_status left_run_remote(left *self, chains_ctx *, int32_t count, int32_t *put, int32_t *calls_so_far)
+chains_status left_run_remote(left *self, chains_ctx *, int32_t count, int32_t *put,
+                              int32_t *calls_so_far)
 {
     pile<std::string> things;
     self->seen["left"]++;

@@ -13,7 +13,8 @@ right *right_new(chains_ctx *)
     return new right;
 }
 
-chains_status right_run_remote(right *self, chains_ctx *, int32_t count, int32_t *put, int32_t *calls_so_far)
+chains_status right_run_remote(right *self, chains_ctx *, int32_t count, int32_t *put,
+                               int32_t *calls_so_far)
 {
     pile<std::string> things;
     self->seen["right"]++;

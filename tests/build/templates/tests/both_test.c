@@ -1,7 +1,8 @@
 /* A real C++ Chainlet beside a fake of the other. */
 #include "both.h"
 
-chains_status left_run_remote(left *self, chains_ctx *ctx, int32_t count, int32_t *put, int32_t *calls)
+chains_status left_run_remote(left *self, chains_ctx *ctx, int32_t count, int32_t *put,
+                              int32_t *calls)
 {
     (void)self, (void)ctx;
     *put = *calls = -count;
