@@ -89,7 +89,8 @@ static chains_status fail_timeout(chainsi_callee *callee, chains_ctx *ctx)
 }
 
 static chains_status attempt_call(chainsi_callee *callee, chains_ctx *ctx, const void *input,
-                                  const chainsi_buffer *body, void *output, bool *not_started)
+                                  const chainsi_buffer *body, void *output,
+                                  chainsi_attempt *attempt)
 {
     double timeout_ms = callee->options->timeout_ms;
     int64_t deadline_ns = ctx->deadline_ns;
@@ -98,13 +99,13 @@ static chains_status attempt_call(chainsi_callee *callee, chains_ctx *ctx, const
         if (limit < deadline_ns)
             deadline_ns = limit;
     }
-    *not_started = false;
+    *attempt = CHAINSI_ATTEMPT_ENDED;
     chains_status status = chainsi_slots_take(&callee->in_flight, ctx, deadline_ns);
     if (status == CHAINS_OK) {
-        status = callee->instance
-                     ? chainsi_local_attempt(callee->instance, ctx, input, output, deadline_ns)
-                     : chainsi_remote_attempt(callee->remote, ctx, body, output, deadline_ns,
-                                              not_started);
+        status =
+            callee->instance
+                ? chainsi_local_attempt(callee->instance, ctx, input, output, deadline_ns)
+                : chainsi_remote_attempt(callee->remote, ctx, body, output, deadline_ns, attempt);
         chainsi_slots_give(&callee->in_flight);
         if (status == CHAINS_OK)
             return CHAINS_OK;
@@ -131,18 +132,19 @@ static chains_status run_attempts(chainsi_callee *callee, chains_ctx *ctx, const
         chains_status stopped = chainsi_context_stopped(ctx);
         if (stopped != CHAINS_OK)
             return fail_stopped(callee, ctx, stopped);
-        bool not_started;
+        chainsi_attempt attempt;
         memset(output, 0, callee->interface->output->size);
-        chains_status status = attempt_call(callee, ctx, input, body, output, &not_started);
+        chains_status status = attempt_call(callee, ctx, input, body, output, &attempt);
         if (status == CHAINS_OK)
             return CHAINS_OK;
         int allowed = callee->options->retries;
-        if (callee->options->idempotent && allowed < 1 && status == CHAINS_UNAVAILABLE)
+        if (callee->options->idempotent && allowed < 1 && attempt == CHAINSI_ATTEMPT_LOST)
             allowed = 1; /* one resend after "maybe started" */
         int64_t left =
             ctx->deadline_ns == CHAINSI_NEVER ? CHAINSI_NEVER : ctx->deadline_ns - chainsi_now_ns();
         chainsi_retry_decision decision =
-            chainsi_retry_decide(&state, status, not_started, allowed, left, chainsi_random());
+            chainsi_retry_decide(&state, status, attempt == CHAINSI_ATTEMPT_NOT_STARTED, allowed,
+                                 left, chainsi_random());
         if (!decision.again)
             return status;
         if (decision.delay_ns > 0)

@@ -141,6 +141,15 @@ static void retries_are_counted(void **state)
     assert_int_equal(atomic_load(&the_worker.calls), 1);
 }
 
+static void idempotent_does_not_repeat_an_answer(void **state)
+{
+    fixture *made = *state;
+    worker_input input = { .text = "x", .fail_status = CHAINS_UNAVAILABLE };
+    made->options.idempotent = true;
+    assert_int_equal(call_worker(made, made->ctx, &input, NULL, NULL), CHAINS_UNAVAILABLE);
+    assert_int_equal(atomic_load(&the_worker.calls), 1);
+}
+
 static void a_timeout_names_the_chainlet_and_the_limit(void **state)
 {
     fixture *made = *state;
@@ -454,6 +463,7 @@ static int run_all(const char *name, bool remote, bool strict)
         TEST(limits_hold_on_every_call),
         TEST(an_answer_that_cannot_be_sent_is_internal),
         TEST(retries_are_counted),
+        TEST(idempotent_does_not_repeat_an_answer),
         TEST(a_timeout_names_the_chainlet_and_the_limit),
         TEST(the_callers_deadline_limits_all_attempts),
         TEST(inputs_are_read_before_a_started_call_returns),

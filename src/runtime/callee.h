@@ -46,10 +46,17 @@ void chainsi_remote_free(chainsi_remote *remote);
 /* Encodes a request body; failures are recorded on ctx. */
 chains_status chainsi_remote_encode(const chainsi_remote *remote, chains_ctx *ctx,
                                     const void *input, chainsi_buffer *body);
-/* One attempt over the network. *not_started: it certainly didn't begin to run. */
+/* What is known of an attempt that failed. */
+typedef enum chainsi_attempt {
+    CHAINSI_ATTEMPT_ENDED,       /* the callee, or this side, said how it ended */
+    CHAINSI_ATTEMPT_NOT_STARTED, /* it certainly didn't begin to run */
+    CHAINSI_ATTEMPT_LOST,        /* it may have run; nobody knows how it ended */
+} chainsi_attempt;
+
+/* One attempt over the network. *attempt is set where it isn't ENDED. */
 chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
                                      const chainsi_buffer *body, void *output, int64_t deadline_ns,
-                                     bool *not_started);
+                                     chainsi_attempt *attempt);
 
 /* Makes the instance of a node with these dependencies, calling _new; NULL with the failure
  * recorded on ctx. Its memory is ctx's. */

@@ -199,7 +199,7 @@ static chains_status read_answer(chainsi_remote *remote, chains_ctx *ctx,
 
 chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
                                      const chainsi_buffer *body, void *output, int64_t deadline_ns,
-                                     bool *not_started)
+                                     chainsi_attempt *attempt)
 {
     const chainsi_interface *interface = remote->interface;
     char headers[MOST_HEADERS];
@@ -227,13 +227,14 @@ chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
     case CHAINSI_EXCHANGE_ANSWERED:
         return read_answer(remote, ctx, &response, output);
     case CHAINSI_EXCHANGE_NOT_STARTED:
-        *not_started = true;
+        *attempt = CHAINSI_ATTEMPT_NOT_STARTED;
         if (response.error == EAGAIN)
             return chainsi_error_set(ctx, CHAINS_RESOURCE_EXHAUSTED, name, "run_remote", NULL,
                                      "the queue of %s at %s is full", name, remote->address);
         return chainsi_error_set(ctx, CHAINS_UNAVAILABLE, name, "run_remote", NULL,
                                  "%s can't be reached at %s: %s", name, remote->address, why);
     case CHAINSI_EXCHANGE_MAYBE_STARTED:
+        *attempt = CHAINSI_ATTEMPT_LOST;
         return chainsi_error_set(ctx, CHAINS_UNAVAILABLE, name, "run_remote", NULL,
                                  "%s was lost while it may have been running the call: %s", name,
                                  why);
