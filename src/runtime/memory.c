@@ -152,26 +152,3 @@ size_t chains_find_(const void *entries, size_t count, size_t entry_size, const 
     }
     return count;
 }
-
-size_t chains_dtype_size(chains_dtype dtype)
-{
-    switch (dtype) {
-    case CHAINS_INT8:
-    case CHAINS_UINT8:
-    case CHAINS_BOOL:
-        return 1;
-    case CHAINS_FLOAT16:
-    case CHAINS_INT16:
-    case CHAINS_UINT16:
-        return 2;
-    case CHAINS_FLOAT32:
-    case CHAINS_INT32:
-    case CHAINS_UINT32:
-        return 4;
-    case CHAINS_FLOAT64:
-    case CHAINS_INT64:
-    case CHAINS_UINT64:
-        return 8;
-    }
-    return 0;
-}

@@ -7,45 +7,11 @@
 
 #include <cmocka.h>
 
+#include "schema/codec_test_support.h"
 #include "schema/json.h"
 #include "schema/msgpack.h"
 #include "schema/specimen.h"
 #include "schema/value.h"
-
-static chainsi_arena arena;
-
-static int begin(void **state)
-{
-    (void)state;
-    chainsi_arena_init(&arena);
-    return 0;
-}
-
-static int end(void **state)
-{
-    (void)state;
-    chainsi_arena_done(&arena);
-    return 0;
-}
-
-/* A copy without a NUL and at its exact size, so that asan sees reading beyond it. */
-static char *copy_exactly(const void *data, size_t size)
-{
-    char *copy = malloc(size ? size : 1);
-    assert_non_null(copy);
-    memcpy(copy, data, size);
-    return copy;
-}
-
-static chains_status decode_json(const chainsi_type *type, const char *text, void *value,
-                                 chainsi_codec_error *error)
-{
-    size_t size = strlen(text);
-    char *exact = copy_exactly(text, size);
-    chains_status status = chainsi_json_decode(type, exact, size, &arena, value, error);
-    free(exact);
-    return status;
-}
 
 /* --------------------------------------------------------------------------------------------
  * values through both formats */

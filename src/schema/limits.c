@@ -246,33 +246,10 @@ size_t chainsi_find_repeated_key(const void *entries, size_t count, size_t entry
 /* --------------------------------------------------------------------------------------------
  * tensors */
 
-static size_t element_size(chains_dtype dtype)
-{
-    switch (dtype) {
-    case CHAINS_INT8:
-    case CHAINS_UINT8:
-    case CHAINS_BOOL:
-        return 1;
-    case CHAINS_FLOAT16:
-    case CHAINS_INT16:
-    case CHAINS_UINT16:
-        return 2;
-    case CHAINS_FLOAT32:
-    case CHAINS_INT32:
-    case CHAINS_UINT32:
-        return 4;
-    case CHAINS_FLOAT64:
-    case CHAINS_INT64:
-    case CHAINS_UINT64:
-        return 8;
-    }
-    return 0; /* a number that is no dtype */
-}
-
 bool chainsi_tensor_check(chainsi_report *report, size_t offset, const chains_tensor *tensor,
                           size_t given_size, size_t *data_size)
 {
-    size_t size = element_size(tensor->dtype);
+    size_t size = chains_dtype_size(tensor->dtype);
     if (!size)
         return chainsi_report_fail(report, offset, "expected a tensor's dtype, found %d",
                                    (int)tensor->dtype);

@@ -16,3 +16,26 @@ const chainsi_type chainsi_type_string = { .kind = CHAINSI_STRING, .size = sizeo
 const chainsi_type chainsi_type_bytes = { .kind = CHAINSI_BYTES, .size = sizeof(chains_bytes) };
 const chainsi_type chainsi_type_json = { .kind = CHAINSI_JSON, .size = sizeof(chains_json) };
 const chainsi_type chainsi_type_tensor = { .kind = CHAINSI_TENSOR, .size = sizeof(chains_tensor) };
+
+size_t chains_dtype_size(chains_dtype dtype)
+{
+    switch (dtype) {
+    case CHAINS_INT8:
+    case CHAINS_UINT8:
+    case CHAINS_BOOL:
+        return 1;
+    case CHAINS_FLOAT16:
+    case CHAINS_INT16:
+    case CHAINS_UINT16:
+        return 2;
+    case CHAINS_FLOAT32:
+    case CHAINS_INT32:
+    case CHAINS_UINT32:
+        return 4;
+    case CHAINS_FLOAT64:
+    case CHAINS_INT64:
+    case CHAINS_UINT64:
+        return 8;
+    }
+    return 0;
+}
