@@ -124,7 +124,8 @@ static inline const chainsi_enumerator *chainsi_find_name(const chainsi_type *ty
 {
     for (uint32_t i = 0; i < type->value_count; i++) {
         const char *other = type->values[i].name;
-        if (strncmp(other, name, size) == 0 && other[size] == 0 && !memchr(name, 0, size))
+        /* The length first: a name that was sent may hold a NUL, behind which there is nothing of ours. */
+        if (strlen(other) == size && memcmp(other, name, size) == 0)
             return &type->values[i];
     }
     return NULL;
