@@ -159,11 +159,16 @@ void chainsi_toolchain_find(chainsi_toolchain *toolchain, chainsi_arena *arena)
     find_library_dirs(toolchain, arena);
 }
 
-const char *chainsi_toolchain_cuda_root(const chainsi_toolchain *toolchain, chainsi_arena *arena)
+const char *chainsi_toolchain_cuda_libraries(const chainsi_toolchain *toolchain,
+                                             chainsi_arena *arena)
 {
-    const char *command = chainsi_arena_printf(
-        arena, "dirname \"$(dirname \"$(readlink -f \"$(command -v %s)\")\")\"", toolchain->nvcc);
-    const char *text = chainsi_shell_output(arena, command, NULL);
+    const char *command =
+        chainsi_arena_printf(arena, "%s --dryrun -x cu /dev/null 2>&1", toolchain->nvcc);
+    static const char label[] = "#$ LIBRARIES=";
+    const char *text = strstr(chainsi_shell_output(arena, command, NULL), label);
+    if (!text)
+        return "";
+    text += strlen(label);
     return chainsi_arena_copy(arena, text, strcspn(text, "\n"));
 }
 

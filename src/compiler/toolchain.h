@@ -20,8 +20,10 @@ typedef struct chainsi_toolchain {
 /* Finds them; runs the compilers to learn what they are. All texts live in arena. Blocks. */
 void chainsi_toolchain_find(chainsi_toolchain *toolchain, chainsi_arena *arena);
 
-/* The folder of the CUDA toolkit that nvcc belongs to. nvcc must not be NULL. */
-const char *chainsi_toolchain_cuda_root(const chainsi_toolchain *toolchain, chainsi_arena *arena);
+/* The -L words, for a shell, with which nvcc links (it may be a script that runs another nvcc, so
+ * only nvcc itself knows); "" if it doesn't say. nvcc must not be NULL. Blocks. */
+const char *chainsi_toolchain_cuda_libraries(const chainsi_toolchain *toolchain,
+                                             chainsi_arena *arena);
 
 /* What pkg-config says of a list of packages. */
 typedef struct chainsi_packages {

@@ -200,12 +200,13 @@ static void find_flags(chainsi_build *build, chainsi_unit *unit)
         chainsi_libraries_add(&libraries, &build->toolchain, build->model->folder, words[i]);
     for (size_t i = 0; i < unit->source_count; i++)
         if (unit->sources[i].language == CHAINSI_LANGUAGE_CUDA && build->toolchain.nvcc) {
-            const char *root = chainsi_toolchain_cuda_root(&build->toolchain, arena);
-            const char *dirs = chainsi_arena_printf(arena, "-L%s/lib64", root);
-            const char *const cuda_words[] = { dirs, "-lcudart_static", "-ldl", "-lrt" };
-            for (size_t j = 0; j < WORDS(cuda_words); j++)
+            const char *text =
+                chainsi_arena_printf(arena, "%s -lcudart_static -ldl -lrt",
+                                     chainsi_toolchain_cuda_libraries(&build->toolchain, arena));
+            count = chainsi_shell_split(arena, text, &words);
+            for (size_t j = 0; j < count; j++)
                 chainsi_libraries_add(&libraries, &build->toolchain, build->model->folder,
-                                      cuda_words[j]);
+                                      words[j]);
             break;
         }
     unit->archives = text_of(arena, &libraries.archives);
