@@ -66,7 +66,8 @@ bool chainsi_seat_start(const chainsi_seat *seat, uint32_t slot, uint64_t claim)
 void chainsi_seat_free(const chainsi_seat *seat, uint32_t slot, int64_t run_ns);
 /* Takes back claims that have stood since before claimed_before_ns (CLOCK_MONOTONIC): their callers
  * died or stopped between claiming and sending. Returns how many it took back; *oldest_ns gets the
- * time of the oldest claim left, CHAINSI_NEVER if there is none. */
+ * time of the oldest claim left, CHAINSI_NEVER if there is none. Claims know their time to the
+ * millisecond. */
 int chainsi_seat_revoke(const chainsi_seat *seat, int64_t claimed_before_ns, int64_t *oldest_ns);
 
 /* --- callers --- */
