@@ -14,6 +14,7 @@
 #include "control/handle.h"
 #include "control/home.h"
 #include "rpc/address.h"
+#include "rpc/board.h"
 
 static const char *state_name(chainsi_deployment_state state)
 {
@@ -128,6 +129,31 @@ static const char **make_environment(chainsi_deployment *deployment,
     return entries;
 }
 
+/* What the processes of a Chainlet are handed: its socket and board, and the boards of those that it
+ * calls. *count gets how many. */
+static const chainsi_process_fd *list_descriptors(chainsi_chainlet *chainlet, size_t *count)
+{
+    chainsi_deployment *deployment = chainlet->deployment;
+    const chainsi_api_service *service = chainlet->service;
+    chainsi_arena *arena = &deployment->arena;
+    size_t most = service->dependencies.count + 2;
+    chainsi_process_fd *fds = chainsi_arena_array(arena, most, sizeof *fds);
+    *count = 0;
+    fds[(*count)++] = (chainsi_process_fd){ chainlet->calls_fd, "calls" };
+    if (chainlet->board_fd >= 0)
+        fds[(*count)++] = (chainsi_process_fd){ chainlet->board_fd, "board" };
+    for (size_t i = 0; i < service->dependencies.count; i++) {
+        const chainsi_chainlet *callee =
+            chainsi_deployment_find(deployment, service->dependencies.items[i]);
+        if (callee->board_fd < 0 || *count + 1 == CHAINSI_MOST_PROCESS_FDS)
+            continue; /* calls to it go by the queue */
+        fds[(*count)++] =
+            (chainsi_process_fd){ callee->board_fd, chainsi_arena_printf(arena, "board.%s",
+                                                                         callee->service->c_name) };
+    }
+    return fds;
+}
+
 static bool make_sockets(chainsi_chainlet *chainlet, char *why, size_t why_size)
 {
     chainsi_deployment *deployment = chainlet->deployment;
@@ -139,6 +165,8 @@ static bool make_sockets(chainsi_chainlet *chainlet, char *why, size_t why_size)
         return false;
     chainlet->calls =
         chainsi_upstream_new(deployment->options.supervisor->loop, chainlet->calls_path);
+    size_t fd_count;
+    const chainsi_process_fd *fds = list_descriptors(chainlet, &fd_count);
     for (int32_t i = 0; i < service->replicas; i++) {
         chainlet->replicas[i] = chainsi_replica_new(
             &(chainsi_replica_options){
@@ -147,7 +175,8 @@ static bool make_sockets(chainsi_chainlet *chainlet, char *why, size_t why_size)
                 .program = service->binary,
                 .directory = deployment->directory,
                 .environment = chainlet->environment,
-                .calls_fd = chainlet->calls_fd,
+                .fds = fds,
+                .fd_count = fd_count,
                 .probes_path =
                     chainsi_arena_printf(&deployment->arena, "%s/%s.%d.probes",
                                          deployment->run_directory, service->c_name, (int)i),
@@ -174,6 +203,8 @@ static void start_all(chainsi_deployment *deployment)
         fail(deployment, NULL, "cannot make the folder of its sockets", strerror(errno));
         return;
     }
+    for (size_t i = 0; i < count; i++)
+        deployment->chainlets[i].board_fd = chainsi_board_create(0);
     for (size_t i = 0; i < count; i++) {
         if (make_sockets(&deployment->chainlets[i], why, sizeof why))
             continue;
@@ -258,6 +289,7 @@ chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *opt
             .calls_path = chainsi_arena_printf(arena, "%s/%s.calls", deployment->run_directory,
                                                service->c_name),
             .calls_fd = -1,
+            .board_fd = -1,
             .replicas =
                 chainsi_arena_array(arena, (size_t)service->replicas, sizeof(chainsi_replica *)),
             .log = options->find_log(options->user, service->name),
@@ -493,6 +525,8 @@ void chainsi_deployment_free(chainsi_deployment *deployment, bool remove)
         chainsi_upstream_free(chainlet->calls);
         if (chainlet->calls_fd >= 0)
             close(chainlet->calls_fd);
+        if (chainlet->board_fd >= 0)
+            close(chainlet->board_fd);
     }
     if (!chainsi_remove_tree(deployment->run_directory))
         chainsi_say("cannot remove %s: %s", deployment->run_directory, strerror(errno));

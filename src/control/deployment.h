@@ -37,6 +37,7 @@ typedef struct chainsi_chainlet {
     const char *label, *calls_path;
     const char **environment;
     int calls_fd;               /* owned; listening; -1: not made yet */
+    int board_fd;               /* owned; rpc/board.h; -1: none, calls go by the queue alone */
     chainsi_upstream *calls;    /* owned; for the front door */
     chainsi_replica **replicas; /* owned; service->replicas of them, NULL before they are made */
     chainsi_log *log;           /* not owned */

@@ -6,6 +6,7 @@
  * goes on. */
 #include "control/process.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
@@ -18,9 +19,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/buffer.h"
+
 extern char **environ;
 
-enum { CALLS_FD = 3, PROBES_FD = 4, FIRST_OTHER_FD = 5, MOVED_FD = 16 };
+enum {
+    FIRST_FD = 3,
+    MOVED_FD = FIRST_FD + CHAINSI_MOST_PROCESS_FDS, /* above all that the child is to have */
+};
 
 static size_t name_size(const char *entry)
 {
@@ -34,11 +40,10 @@ static bool same_name(const char *a, const char *b)
 }
 
 /* The child's environment: this process's without what start replaces. The array is to be freed;
- * its texts are start's, environ's and listen_pid. */
-static const char **merge_environment(const chainsi_process_start *start, char *listen_pid)
+ * its texts are start's, environ's and own's. */
+static const char **merge_environment(const chainsi_process_start *start, const char *const own[3])
 {
-    const char *own[] = { "LISTEN_FDS=2", "LISTEN_FDNAMES=calls:probes", listen_pid };
-    size_t count = sizeof own / sizeof *own, given = 0, inherited = 0;
+    size_t count = 3, given = 0, inherited = 0;
     while (start->environment[given])
         given++;
     while (environ[inherited])
@@ -89,16 +94,24 @@ static int become(const chainsi_process_start *start, const char *const *environ
     pid_digits[size] = 0;
 
     /* First out of the way, as any of them may have a number that another is to get. */
-    int calls = fcntl(start->calls_fd, F_DUPFD_CLOEXEC, MOVED_FD);
-    int probes = fcntl(start->probes_fd, F_DUPFD_CLOEXEC, MOVED_FD);
+    int moved[CHAINSI_MOST_PROCESS_FDS];
+    for (size_t i = 0; i < start->fd_count; i++) {
+        moved[i] = fcntl(start->fds[i].fd, F_DUPFD_CLOEXEC, MOVED_FD);
+        if (moved[i] < 0)
+            return errno;
+    }
     int output = fcntl(start->output_fd, F_DUPFD_CLOEXEC, MOVED_FD);
     int input = fcntl(null_fd, F_DUPFD_CLOEXEC, MOVED_FD);
-    if (calls < 0 || probes < 0 || output < 0 || input < 0)
+    if (output < 0 || input < 0)
         return errno;
     if (dup2(input, STDIN_FILENO) < 0 || dup2(output, STDOUT_FILENO) < 0 ||
-        dup2(output, STDERR_FILENO) < 0 || dup2(calls, CALLS_FD) < 0 || dup2(probes, PROBES_FD) < 0)
+        dup2(output, STDERR_FILENO) < 0)
         return errno;
-    if (close_range(FIRST_OTHER_FD, ~0U, CLOSE_RANGE_CLOEXEC) != 0 && errno != ENOSYS)
+    for (size_t i = 0; i < start->fd_count; i++)
+        if (dup2(moved[i], FIRST_FD + (int)i) < 0)
+            return errno;
+    if (close_range(FIRST_FD + (unsigned)start->fd_count, ~0U, CLOSE_RANGE_CLOEXEC) != 0 &&
+        errno != ENOSYS)
         return errno;
     if (start->directory && chdir(start->directory) != 0)
         return errno;
@@ -119,6 +132,7 @@ static int move_up(int fd)
 
 pid_t chainsi_process_run(const chainsi_process_start *start)
 {
+    assert(start->fd_count <= CHAINSI_MOST_PROCESS_FDS);
     static const char prefix[] = "LISTEN_PID=";
     char listen_pid[sizeof prefix + 24] = "LISTEN_PID=";
     int report[2];
@@ -136,7 +150,15 @@ pid_t chainsi_process_run(const chainsi_process_start *start)
         errno = error;
         return -1;
     }
-    const char **environment = merge_environment(start, listen_pid);
+    char listen_fds[48];
+    snprintf(listen_fds, sizeof listen_fds, "LISTEN_FDS=%zu", start->fd_count);
+    chainsi_buffer names = { 0 };
+    chainsi_buffer_add_text(&names, "LISTEN_FDNAMES=");
+    for (size_t i = 0; i < start->fd_count; i++)
+        chainsi_buffer_printf(&names, "%s%s", i ? ":" : "", start->fds[i].name);
+    chainsi_buffer_add_byte(&names, 0);
+    const char *const own[] = { listen_fds, (const char *)names.data, listen_pid };
+    const char **environment = merge_environment(start, own);
     pid_t parent = getpid();
 
     sigset_t all, before;
@@ -154,6 +176,7 @@ pid_t chainsi_process_run(const chainsi_process_start *start)
     close(report[1]);
     close(null_fd);
     free(environment);
+    chainsi_buffer_done(&names);
     if (pid > 0) {
         int reported;
         ssize_t count;

@@ -5,19 +5,28 @@
 #include <stddef.h>
 #include <sys/types.h>
 
+/* A descriptor that the process is to have. */
+typedef struct chainsi_process_fd {
+    int fd;           /* stays the caller's */
+    const char *name; /* of LISTEN_FDNAMES: no colon in it */
+} chainsi_process_fd;
+
+enum { CHAINSI_MOST_PROCESS_FDS = 256 };
+
 /* What to start, and with what. Nothing is kept. */
 typedef struct chainsi_process_start {
     const char *program;   /* path of the executable, also its argv[0] */
     const char *directory; /* to run in */
     const char *const
-        *environment;        /* "NAME=value" up to a NULL, on top of this process's own; later
+        *environment;              /* "NAME=value" up to a NULL, on top of this process's own; later
                                        ones win */
-    int calls_fd, probes_fd; /* listening sockets; the child has them as 3 and 4 */
-    int output_fd;           /* its stdout and stderr */
+    const chainsi_process_fd *fds; /* the child has them as 3, 4, … */
+    size_t fd_count;               /* at most CHAINSI_MOST_PROCESS_FDS */
+    int output_fd;                 /* its stdout and stderr */
 } chainsi_process_start;
 
-/* Starts the process in a session of its own, with LISTEN_PID, LISTEN_FDS=2 and
- * LISTEN_FDNAMES=calls:probes, no other descriptors, default signals, and stdin at /dev/null. The
+/* Starts the process in a session of its own, with LISTEN_PID, LISTEN_FDS and
+ * LISTEN_FDNAMES, no other descriptors, default signals, and stdin at /dev/null. The
  * kernel kills it when the calling thread ends, however that comes about: so always call it from
  * the main thread. Blocks until the program runs (about a millisecond). -1 with errno if it can't
  * be run. */

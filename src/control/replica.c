@@ -15,7 +15,6 @@
 
 #include "base/clock.h"
 #include "control/handle.h"
-#include "control/process.h"
 #include "rpc/address.h"
 
 enum {
@@ -271,12 +270,20 @@ static bool run_process(chainsi_replica *replica)
     int output[2];
     if (pipe2(output, O_CLOEXEC) != 0)
         return false;
+    chainsi_process_fd fds[CHAINSI_MOST_PROCESS_FDS];
+    size_t fd_count = replica->options.fd_count;
+    assert(fd_count > 0 && fd_count < CHAINSI_MOST_PROCESS_FDS);
+    /* The two sockets first: programs that know no names count on that. */
+    fds[0] = replica->options.fds[0];
+    fds[1] = (chainsi_process_fd){ replica->probes_fd, "probes" };
+    memcpy(fds + 2, replica->options.fds + 1, (fd_count - 1) * sizeof *fds);
+    fd_count++;
     replica->pid = chainsi_process_run(&(chainsi_process_start){
         .program = replica->options.program,
         .directory = replica->options.directory,
         .environment = replica->options.environment,
-        .calls_fd = replica->options.calls_fd,
-        .probes_fd = replica->probes_fd,
+        .fds = fds,
+        .fd_count = fd_count,
         .output_fd = output[1],
     });
     int error = errno;

@@ -28,6 +28,7 @@
 
 #include "control/backoff.h"
 #include "control/log.h"
+#include "control/process.h"
 #include "control/upstream.h"
 
 typedef enum chainsi_replica_state {
@@ -54,9 +55,12 @@ typedef struct chainsi_replica_options {
     const char *label; /* for messages: "chain/chainlet" */
     const char *program, *directory;
     const char *const *environment; /* as of chainsi_process_start */
-    int calls_fd;                   /* the Chainlet's listening socket; not owned */
-    const char *probes_path;        /* where its own second socket is made */
-    chainsi_log *log;               /* not owned */
+    /* What the process is handed besides its probes' socket, the socket of its calls first; not
+     * owned, as long as the replica. */
+    const chainsi_process_fd *fds;
+    size_t fd_count;         /* less than CHAINSI_MOST_PROCESS_FDS */
+    const char *probes_path; /* where its own second socket is made */
+    chainsi_log *log;        /* not owned */
     double start_timeout_s, drain_timeout_s;
     const chainsi_backoff_policy *policy;
     /* It came into another state. Must not free it. */

@@ -19,11 +19,11 @@
 #include "rpc/address.h"
 #include "runtime/error.h"
 #include "runtime/glue.h"
+#include "runtime/handed.h"
 #include "runtime/process.h"
 #include "runtime/service.h"
 
 enum {
-    FIRST_LISTEN_FD = 3, /* sd_listen_fds(3) */
     BACKLOG = 4096,
     DEFAULT_DRAIN_S = 30,
 };
@@ -49,31 +49,13 @@ static int fail_start(const chainsi_node *node, const char *what, const char *wh
     return 1;
 }
 
-/* Takes the sockets that were handed over (sd_listen_fds(3)), and sees to it that no child does. */
+/* Takes the sockets that were handed over. */
 static bool take_sockets(sockets *taken)
 {
-    const char *pid = getenv("LISTEN_PID");
-    const char *count_text = getenv("LISTEN_FDS");
-    const char *names = getenv("LISTEN_FDNAMES");
-    if (!count_text || (pid && strtol(pid, NULL, 10) != getpid()))
+    if (!chainsi_handed_take())
         return false;
-    int count = atoi(count_text);
-    for (int i = 0; i < count && i < 16; i++) {
-        int fd = FIRST_LISTEN_FD + i;
-        size_t size = names ? strcspn(names, ":") : 0;
-        bool probes = names ? size == 6 && !strncmp(names, "probes", 6) : i == 1;
-        if (fcntl(fd, F_SETFD, FD_CLOEXEC) != 0)
-            continue;
-        if (probes)
-            taken->probes = fd;
-        else if (taken->calls < 0)
-            taken->calls = fd;
-        if (names)
-            names += size + (names[size] == ':');
-    }
-    unsetenv("LISTEN_PID");
-    unsetenv("LISTEN_FDS");
-    unsetenv("LISTEN_FDNAMES");
+    taken->calls = chainsi_handed_find("calls");
+    taken->probes = chainsi_handed_find("probes");
     return taken->calls >= 0;
 }
 
