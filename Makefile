@@ -5,12 +5,14 @@
 PREFIX       ?= /usr/local
 DESTDIR      ?=
 FUZZ_SECONDS ?= 300
+SOAK_SECONDS ?= 180
+SOAK_SEED    ?= 1
 
 # What `make format` touches. Headers that are wrong on purpose and expected outputs keep their columns.
 FORMATTED = git ls-files -z --cached --others --exclude-standard -- '*.c' '*.h' '*.cc' '*.cpp' \
     ':!:*/bad/*' ':!:*/golden/*'
 
-.PHONY: all build demo test test-asan test-tsan bench fuzz install format format-check clean help
+.PHONY: all build demo test test-asan test-tsan bench soak fuzz install format format-check clean help
 .DEFAULT_GOAL := all
 
 all: build
@@ -42,6 +44,10 @@ bench: ## every program of bench/ in the release preset
 	@cmake --preset release --log-level=WARNING
 	@cmake --build --preset release
 	@bench/run build-release
+
+soak: build ## calls for SOAK_SECONDS (180) while replicas are killed and stopped at random; none may be lost
+	@CHAINS_SOURCE_DIR=$(CURDIR) CHAINS_BUILD_DIR=$(CURDIR)/build PYTHONPATH=tests/support SOAK_SECONDS=$(SOAK_SECONDS) \
+	    SOAK_SEED=$(SOAK_SEED) python3 -B tests/soak/soak.py
 
 fuzz: ## every fuzzer, FUZZ_SECONDS (300) each
 	@cmake/bootstrap build test
