@@ -3,6 +3,17 @@
 
 #include <string.h>
 
+/* A type's text without the const of the value itself. */
+static const char *strip_const(chainsi_reader *reader, const char *spelled)
+{
+    size_t size = strlen(spelled);
+    if (!strchr(spelled, '*'))
+        return strncmp(spelled, "const ", 6) ? spelled : spelled + 6;
+    return size > 6 && !strcmp(spelled + size - 6, "*const")
+               ? CHAINSI_TEXT(reader, "%.*s", (int)size - 5, spelled)
+               : spelled;
+}
+
 /* How run_batch declares parameter i of run_remote: "const T input[]", "U output[]". */
 static const char *spell_batched(chainsi_reader *reader, CXCursor cursor)
 {
@@ -13,7 +24,7 @@ static const char *spell_batched(chainsi_reader *reader, CXCursor cursor)
         return CHAINSI_TEXT(reader, "%s%s%s[]", target,
                             target[strlen(target) - 1] == '*' ? "" : " ", name);
     }
-    const char *spelled = chainsi_types_spell(reader, type);
+    const char *spelled = strip_const(reader, chainsi_types_spell(reader, type));
     if (clang_getCanonicalType(type).kind == CXType_Pointer)
         return CHAINSI_TEXT(reader, "%sconst %s[]", spelled, name);
     return CHAINSI_TEXT(reader, "const %s %s[]", spelled, name);
@@ -30,7 +41,7 @@ static CXType item_of(CXType type)
 }
 
 /* Is a batch parameter an array (or pointer) of what run_remote's parameter is? */
-static bool is_batched(CXType batch, CXCursor single)
+static bool is_batched(chainsi_reader *reader, CXType batch, CXCursor single)
 {
     CXType type = clang_getCanonicalType(clang_getCursorType(single));
     CXType item = clang_getCanonicalType(item_of(batch));
@@ -40,20 +51,9 @@ static bool is_batched(CXType batch, CXCursor single)
     CXType wanted = output ? clang_getCanonicalType(clang_getPointeeType(type)) : type;
     if (output == (clang_isConstQualifiedType(item) != 0))
         return false;
-    CXString a = clang_getTypeSpelling(item), b = clang_getTypeSpelling(wanted);
-    const char *item_text = clang_getCString(a), *wanted_text = clang_getCString(b);
-    bool same;
-    if (output) {
-        same = !strcmp(item_text, wanted_text);
-    } else if (wanted.kind == CXType_Pointer) { /* "const char *const" against "const char *" */
-        size_t size = strlen(wanted_text);
-        same = !strncmp(item_text, wanted_text, size) && !strcmp(item_text + size, "const");
-    } else {
-        same = !strncmp(item_text, "const ", 6) && !strcmp(item_text + 6, wanted_text);
-    }
-    clang_disposeString(a);
-    clang_disposeString(b);
-    return same;
+    const char *item_text = chainsi_parse_take(reader, clang_getTypeSpelling(item));
+    const char *wanted_text = chainsi_parse_take(reader, clang_getTypeSpelling(wanted));
+    return !strcmp(strip_const(reader, item_text), strip_const(reader, wanted_text));
 }
 
 static bool is_contexts(CXType type)
@@ -61,6 +61,70 @@ static bool is_contexts(CXType type)
     CXType item = item_of(type);
     return item.kind != CXType_Invalid && chainsi_entry_points_to(item, "chains_ctx") &&
            clang_isConstQualifiedType(clang_getCanonicalType(item));
+}
+
+/* How a prototype of name_run_batch is written for this run_remote. */
+static const char *spell_prototype(chainsi_reader *reader, const char *name,
+                                   const chainsi_entry *run)
+{
+    chainsi_buffer text = { 0 };
+    chainsi_buffer_printf(&text,
+                          "chains_status %s_run_batch(%s *self, chains_ctx *const calls[], size_t "
+                          "count",
+                          name, name);
+    for (size_t i = 2; i < run->parameter_count; i++)
+        chainsi_buffer_printf(&text, ", %s",
+                              spell_batched(reader, chainsi_entry_parameter(run, i)));
+    chainsi_buffer_add(&text, ");", 3);
+    const char *spelled = CHAINSI_TEXT(reader, "%s", (const char *)text.data);
+    chainsi_buffer_done(&text);
+    return spelled;
+}
+
+static bool is_right(chainsi_reader *reader, const chainsi_entry *batch, const chainsi_entry *run,
+                     const char *name, size_t i)
+{
+    CXType type = clang_getCursorType(chainsi_entry_parameter(batch, i));
+    switch (i) {
+    case 0:
+        return chainsi_entry_points_to(type, name);
+    case 1:
+        return is_contexts(type);
+    case 2: /* size_t */
+        return clang_getCanonicalType(type).kind == CXType_ULong;
+    default:
+        return i - 1 < run->parameter_count &&
+               is_batched(reader, type, chainsi_entry_parameter(run, i - 1));
+    }
+}
+
+/* Reports parameter i, which is not what it has to be. */
+static void report_parameter(chainsi_reader *reader, const chainsi_entry *batch,
+                             const chainsi_entry *run, const char *name, size_t i, const char *hint)
+{
+    CXCursor cursor = chainsi_entry_parameter(batch, i);
+    chainsi_position position = chainsi_parse_position(reader, cursor);
+    const char *spelled = chainsi_types_spell(reader, clang_getCursorType(cursor));
+    if (i < 3) {
+        static const char *const ordinals[] = { "first", "second", "third" };
+        const char *wanted = i == 0   ? CHAINSI_TEXT(reader, "%s *", name)
+                             : i == 1 ? "chains_ctx *const[]"
+                                      : "size_t";
+        CHAINSI_ERROR(reader, position, hint, "the %s parameter of '%s' is '%s' instead of '%s'",
+                      ordinals[i], batch->name, spelled, wanted);
+        return;
+    }
+    if (i - 1 >= run->parameter_count) {
+        CHAINSI_ERROR(reader, position, hint, "'%s' has a parameter that '%s' doesn't have",
+                      batch->name, run->name);
+        return;
+    }
+    const char *single =
+        chainsi_parse_take(reader, clang_getCursorSpelling(chainsi_entry_parameter(run, i - 1)));
+    const char *own = chainsi_parse_take(reader, clang_getCursorSpelling(cursor));
+    CHAINSI_ERROR(reader, position, hint,
+                  "'%s' of '%s' is '%s': here stands '%s' of '%s', as an array",
+                  *own ? own : single, batch->name, spelled, single, run->name);
 }
 
 void chainsi_entry_batch(chainsi_reader *reader, const chainsi_reading *reading,
@@ -80,34 +144,17 @@ void chainsi_entry_batch(chainsi_reader *reader, const chainsi_reading *reading,
     chainsi_entry_check_result(reader, &batch,
                                chainsi_entry_is_status(clang_getCursorResultType(batch.cursor)),
                                "chains_status");
-    chainsi_buffer text = { 0 };
-    chainsi_buffer_printf(&text,
-                          "chains_status %s_run_batch(%s *self, chains_ctx *const calls[], size_t "
-                          "count",
-                          name, name);
-    for (size_t i = 2; i < run->parameter_count; i++)
-        chainsi_buffer_printf(&text, ", %s",
-                              spell_batched(reader, chainsi_entry_parameter(run, i)));
-    chainsi_buffer_add(&text, ");", 3);
-    const char *declared = CHAINSI_TEXT(reader, "write '%s'", (const char *)text.data);
-    chainsi_buffer_done(&text);
-    CXCursor wrong = clang_getNullCursor();
-    for (size_t i = 0; i < batch.parameter_count && clang_Cursor_isNull(wrong); i++) {
-        CXCursor cursor = chainsi_entry_parameter(&batch, i);
-        CXType type = clang_getCursorType(cursor);
-        bool right = i == 0   ? chainsi_entry_points_to(type, name)
-                     : i == 1 ? is_contexts(type)
-                     : i == 2 ? clang_getCanonicalType(type).kind == CXType_ULong
-                              : i - 1 < run->parameter_count &&
-                                    is_batched(type, chainsi_entry_parameter(run, i - 1));
-        if (!right)
-            wrong = cursor;
+    if (run->broken)
+        return; /* what it has to be like isn't known */
+    const char *hint = CHAINSI_TEXT(reader, "write '%s'", spell_prototype(reader, name, run));
+    for (size_t i = 0; i < batch.parameter_count; i++) {
+        if (!is_right(reader, &batch, run, name, i)) {
+            report_parameter(reader, &batch, run, name, i, hint);
+            return;
+        }
     }
-    if (!clang_Cursor_isNull(wrong))
-        CHAINSI_ERROR(reader, chainsi_parse_position(reader, wrong), declared,
-                      "this parameter of '%s' doesn't match '%s'", batch.name, run->name);
-    else if (batch.parameter_count != run->parameter_count + 1)
-        CHAINSI_ERROR(reader, batch.position, declared,
+    if (batch.parameter_count != run->parameter_count + 1)
+        CHAINSI_ERROR(reader, batch.position, hint,
                       "'%s' has %zu parameters; with those of '%s' it would have %zu", batch.name,
                       batch.parameter_count, run->name, run->parameter_count + 1);
 }

@@ -217,20 +217,31 @@ static void read_depends(chainsi_reader *reader)
 
 /* --- batches */
 
+static void check_batch(chainsi_reader *reader, const chainsi_model_chainlet *chainlet)
+{
+    const char *name = chainlet->c_name;
+    int max_size = chainlet->config.batch.max_size;
+    bool declared = chainlet->batch.position.file;
+    if (max_size > 1 && !declared && chainlet->run.position.file)
+        CHAINSI_ERROR(reader, chainlet->position,
+                      CHAINSI_TEXT(reader,
+                                   "declare '%s_run_batch', which runs several calls at "
+                                   "once, or leave .batch out",
+                                   name),
+                      "'%s' has .batch.max_size %d, but no '%s_run_batch'", name, max_size, name);
+    /* A .max_size of 1 is said on purpose: batches are off for now. */
+    if (declared && !max_size && !chainlet->stream)
+        CHAINSI_WARNING(reader, chainlet->batch.position,
+                        "write .batch = { .max_size = 16 }, say, in CHAINLET: how many calls at "
+                        "most run as one",
+                        "'%s_run_batch' is never called: '%s' has no .batch.max_size", name, name);
+}
+
 static void check_batches(chainsi_reader *reader)
 {
-    for (size_t i = 0; i < reader->reading_count; i++) {
-        const chainsi_model_chainlet *chainlet = reader->readings[i].chainlet;
-        if (!reader->readings[i].duplicate && chainlet->config.batch.max_size > 1 &&
-            !chainlet->batch.position.file && chainlet->run.position.file)
-            CHAINSI_ERROR(reader, chainlet->position,
-                          CHAINSI_TEXT(reader,
-                                       "declare '%s_run_batch', which runs several calls at "
-                                       "once, or leave .batch out",
-                                       chainlet->c_name),
-                          "'%s' has .batch.max_size %d, but no '%s_run_batch'", chainlet->c_name,
-                          chainlet->config.batch.max_size, chainlet->c_name);
-    }
+    for (size_t i = 0; i < reader->reading_count; i++)
+        if (!reader->readings[i].duplicate && !reader->readings[i].chainlet->external)
+            check_batch(reader, reader->readings[i].chainlet);
 }
 
 void chainsi_check_chain(chainsi_reader *reader)

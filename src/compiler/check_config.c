@@ -7,7 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_GPUS = 64, SHA256_DIGITS = 64, MAX_WIRE_NAME = 63 };
+enum {
+    MAX_GPUS = 64,
+    SHA256_DIGITS = 64,
+    MAX_WIRE_NAME = 63,
+    MAX_SLOTS = 1024, /* the runtime's CHAINSI_MAX_SLOTS */
+};
 
 bool chainsi_config_memory(const char *text, uint64_t *bytes)
 {
@@ -391,6 +396,21 @@ static void check_batch(const config_checker *checker, const chainsi_model_chain
         fail(checker, PLACE(checker, chains_config, batch.max_wait_us),
              "write .batch.max_size, too",
              ".batch.max_wait_us without batches: .max_size is unset");
+    int max_size = chainlet->config.batch.max_size;
+    int concurrency = chainlet->config.concurrency > 0 ? chainlet->config.concurrency : 1;
+    if (max_size > MAX_SLOTS)
+        CHAINSI_ERROR(checker->reader, PLACE(checker, chains_config, batch.max_size),
+                      CHAINSI_TEXT(checker->reader,
+                                   "write %d at most: every call of a batch holds a thread, which "
+                                   "waits for it",
+                                   MAX_SLOTS),
+                      ".batch.max_size is %d", max_size);
+    else if (max_size > 1 && (int64_t)max_size * concurrency > MAX_SLOTS)
+        CHAINSI_WARNING(checker->reader, PLACE(checker, chains_config, batch.max_size),
+                        "make .concurrency or .batch.max_size smaller",
+                        "a replica takes %d calls at once, not %lld (.concurrency %d times "
+                        ".batch.max_size %d)",
+                        MAX_SLOTS, (long long)max_size * concurrency, concurrency, max_size);
 }
 
 void chainsi_check_config(chainsi_reader *reader, chainsi_model_chainlet *chainlet,

@@ -131,10 +131,10 @@ static void check_calls(check *c, const chainsi_model_chainlet *other)
 {
     chainsi_arena *arena = &c->build->arena;
     const chainsi_model_chainlet *chainlet = c->unit->chainlet;
-    static const char *const functions[] = { "new", "free", "run_remote" };
+    static const char *const functions[] = { "new", "free", "run_batch", "run_remote" };
     for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
         const char *name = chainsi_arena_printf(arena, "%s_%s", other->c_name, functions[i]);
-        bool is_call = i == 2;
+        bool is_call = i == 3;
         if (!chainsi_symbols_want(&c->symbols, name) || (is_call && depends_on(chainlet, other)))
             continue;
         c->good = false;
@@ -143,7 +143,12 @@ static void check_calls(check *c, const chainsi_model_chainlet *other)
             arena,
             "take '%s *%s' as a parameter of '%s_new': a Chainlet is handed its dependencies",
             other->c_name, other->c_name, chainlet->c_name);
-        if (depends_on(chainlet, other))
+        if (i == 2)
+            hint = chainsi_arena_printf(arena,
+                                        "call '%s_run_remote': calls that arrive together run as a "
+                                        "batch by themselves",
+                                        other->c_name);
+        else if (depends_on(chainlet, other))
             hint = chainsi_arena_printf(arena, "use what '%s_new' is handed; who made it frees it",
                                         chainlet->c_name);
         chainsi_diagnostics_add(c->build->diagnostics, CHAINSI_SEVERITY_ERROR, position, hint,
@@ -177,6 +182,8 @@ bool chainsi_build_check_unit(chainsi_build *build, const chainsi_unit *unit)
     check_entry(&c, "free", chainlet->destroy.position);
     if (chainlet->healthy.position.file)
         check_entry(&c, "healthy", chainlet->healthy.position);
+    if (chainlet->batch.position.file)
+        check_entry(&c, "run_batch", chainlet->batch.position);
     for (size_t i = 0; i < build->model->chainlet_count; i++)
         if (build->model->chainlets[i] != chainlet)
             check_calls(&c, build->model->chainlets[i]);

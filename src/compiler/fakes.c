@@ -74,6 +74,7 @@ bool chainsi_build_write_fake(chainsi_build *build, chainsi_writer *manifest,
             .create = defines(file, chainlet, "new"),
             .destroy = defines(file, chainlet, "free"),
             .healthy = defines(file, chainlet, "healthy") && chainlet->healthy.position.file,
+            .batch = defines(file, chainlet, "run_batch") && chainlet->batch.position.file,
         };
         if (chainlet->external) /* its header declares no more than run_remote */
             given = (chainsi_fake_functions){ 0 };

@@ -146,6 +146,7 @@ typedef struct glue {
     const char *prefix; /* of the functions that are called: "" or "chains_guard_" */
     bool fake;
     bool healthy;
+    bool batch;
 } glue;
 
 static bool is_guarded(const chainsi_model_chainlet *chainlet)
@@ -254,6 +255,8 @@ static void write_implementation(const glue *g)
     chainsi_writer_line(writer, ".destroy = chains_destroy,");
     if (g->healthy)
         chainsi_writer_line(writer, ".healthy = chains_healthy,");
+    if (g->batch)
+        chainsi_writer_line(writer, ".run_batch = chains_run_batch,");
     chainsi_writer_close(writer, "};");
 }
 
@@ -295,7 +298,12 @@ void chainsi_generate_glue(chainsi_writer *writer, const chainsi_model_chainlet 
     const char *job = "from tables to the author's functions.";
     chainsi_writer_line(writer, "%s", open_comment(chainlet, ".glue.c", job, &arena));
     chainsi_writer_line(writer, "#include \"%s.call.h\"", name);
-    glue g = { chainlet, writer, &arena, "", false, chainlet->healthy.position.file != NULL };
+    glue g = { .chainlet = chainlet,
+               .writer = writer,
+               .arena = &arena,
+               .prefix = "",
+               .healthy = chainlet->healthy.position.file != NULL,
+               .batch = chainlet->batch.position.file != NULL };
     if (is_guarded(chainlet)) {
         g.prefix = "chains_guard_";
         chainsi_writer_blank(writer);
@@ -307,9 +315,16 @@ void chainsi_generate_glue(chainsi_writer *writer, const chainsi_model_chainlet 
             chainsi_writer_line(writer,
                                 "chains_status chains_guard_%s_healthy(%s *self, chains_ctx *ctx);",
                                 name, name);
+        if (g.batch)
+            chainsi_c_batch_prototype(
+                writer, &arena, chainlet,
+                chainsi_arena_printf(&arena, "chains_status chains_guard_%s_run_batch(", name),
+                ");");
     }
     write_create_thunk(&g);
     write_run_thunk(&g);
+    if (g.batch)
+        chainsi_generate_batch_thunk(writer, &arena, chainlet, g.prefix);
     write_small_thunks(&g);
     write_implementation(&g);
     chainsi_arena_done(&arena);
@@ -346,9 +361,17 @@ void chainsi_generate_fake(chainsi_writer *writer, const chainsi_model_chainlet 
         chainsi_writer_line(writer, "(void)self;");
         chainsi_writer_close(writer, "}");
     }
-    glue g = { chainlet, writer, &arena, "", true, functions.healthy };
+    glue g = { .chainlet = chainlet,
+               .writer = writer,
+               .arena = &arena,
+               .prefix = "",
+               .fake = true,
+               .healthy = functions.healthy,
+               .batch = functions.batch };
     write_create_thunk(&g);
     write_run_thunk(&g);
+    if (g.batch)
+        chainsi_generate_batch_thunk(writer, &arena, chainlet, g.prefix);
     write_small_thunks(&g);
     write_implementation(&g);
     chainsi_arena_done(&arena);

@@ -24,7 +24,7 @@ void chainsi_generate_guard(chainsi_writer *writer, const chainsi_model_chainlet
 
 /* Which functions of a Chainlet a fake defines; its run_remote it defines always. */
 typedef struct chainsi_fake_functions {
-    bool create, destroy, healthy;
+    bool create, destroy, healthy, batch;
 } chainsi_fake_functions;
 
 /* The glue of a fake, with the functions that it doesn't define. Its dependencies aren't there. */
@@ -57,5 +57,17 @@ const char *chainsi_c_declare(chainsi_arena *arena, const char *type, const char
  * with self, ctx and those), inputs, outputs, then the stream. Returns their number. */
 size_t chainsi_c_parameters(chainsi_arena *arena, const chainsi_model_chainlet *chainlet,
                             const char *const **declarations, const char *const **names);
+
+/* The same of run_batch after its count: an array for each, which is read for an input. There is no
+ * stream. */
+size_t chainsi_c_batch_parameters(chainsi_arena *arena, const chainsi_model_chainlet *chainlet,
+                                  const char *const **declarations, const char *const **names);
+/* Writes the prototype of run_batch: head, its parameters, tail. */
+void chainsi_c_batch_prototype(chainsi_writer *writer, chainsi_arena *arena,
+                               const chainsi_model_chainlet *chainlet, const char *head,
+                               const char *tail);
+/* Writes chains_run_batch of x.glue.c. prefix: of the function that it calls. */
+void chainsi_generate_batch_thunk(chainsi_writer *writer, chainsi_arena *arena,
+                                  const chainsi_model_chainlet *chainlet, const char *prefix);
 
 #endif

@@ -11,14 +11,14 @@ typedef struct guard {
 
 /* The handlers behind a try block. The failure's place is where the function is declared: nobody knows
  * any more where the exception was thrown. */
-static void write_catches(const guard *g, const char *function,
+static void write_catches(const guard *g, const char *function, const char *ctx,
                           const chainsi_model_function *declared, bool gives_status)
 {
     chainsi_writer *writer = g->writer;
-    const char *fail = chainsi_arena_printf(
-        g->arena, "chains_fail_(chains_ctx_, CHAINS_INTERNAL, %s, %d, \"%s_%s\",",
-        chainsi_c_string(g->arena, declared->position.file), declared->position.line,
-        g->chainlet->c_name, function);
+    const char *fail =
+        chainsi_arena_printf(g->arena, "chains_fail_(%s, CHAINS_INTERNAL, %s, %d, \"%s_%s\",", ctx,
+                             chainsi_c_string(g->arena, declared->position.file),
+                             declared->position.line, g->chainlet->c_name, function);
     const char *give = gives_status ? "return " : "";
     chainsi_writer_close(writer, "} PASS_UNWINDING catch (const std::exception &exception) {");
     writer->depth++;
@@ -58,7 +58,7 @@ static void write_new(const guard *g)
     chainsi_writer_list(g->writer,
                         chainsi_arena_printf(g->arena, "return %s_new(", chainlet->c_name),
                         arguments, count, ");");
-    write_catches(g, "new", &chainlet->create, false);
+    write_catches(g, "new", "chains_ctx_", &chainlet->create, false);
     chainsi_writer_close(g->writer, "}");
 }
 
@@ -88,7 +88,7 @@ static void write_run(const guard *g)
     chainsi_writer_list(
         g->writer, chainsi_arena_printf(g->arena, "return %s_run_remote(", g->chainlet->c_name),
         arguments, count + 2, ");");
-    write_catches(g, "run_remote", &g->chainlet->run, true);
+    write_catches(g, "run_remote", "chains_ctx_", &g->chainlet->run, true);
     chainsi_writer_close(g->writer, "}");
 }
 
@@ -103,8 +103,47 @@ static void write_healthy(const guard *g)
     chainsi_writer_open(g->writer, "{");
     chainsi_writer_open(g->writer, "try {");
     chainsi_writer_line(g->writer, "return %s_healthy(chains_self_, chains_ctx_);", name);
-    write_catches(g, "healthy", &g->chainlet->healthy, true);
+    write_catches(g, "healthy", "chains_ctx_", &g->chainlet->healthy, true);
     chainsi_writer_close(g->writer, "}");
+}
+
+static void write_batch(const guard *g)
+{
+    chainsi_writer *writer = g->writer;
+    const char *name = g->chainlet->c_name;
+    chainsi_writer_blank(writer);
+    chainsi_writer_line(writer, "/* A call that has not failed by itself: there is said what fails "
+                                "all of them. */");
+    chainsi_writer_line(writer, "static chains_ctx *chains_unfailed(chains_ctx *const calls[], "
+                                "size_t count)");
+    chainsi_writer_open(writer, "{");
+    chainsi_writer_line(writer, "size_t i = 0;");
+    chainsi_writer_open(writer, "while (i + 1 < count && chains_last_error(calls[i]))");
+    chainsi_writer_line(writer, "i++;");
+    writer->depth--;
+    chainsi_writer_line(writer, "return calls[i];");
+    chainsi_writer_close(writer, "}");
+    chainsi_writer_blank(writer);
+    chainsi_c_batch_prototype(
+        writer, g->arena, g->chainlet,
+        chainsi_arena_printf(g->arena, "extern \"C\" chains_status chains_guard_%s_run_batch(",
+                             name),
+        ")");
+    const char *const *declarations, *const *names;
+    size_t count = chainsi_c_batch_parameters(g->arena, g->chainlet, &declarations, &names);
+    const char **arguments = chainsi_arena_array(g->arena, count + 3, sizeof *arguments);
+    arguments[0] = "chains_self_";
+    arguments[1] = "chains_calls_";
+    arguments[2] = "chains_count_";
+    for (size_t i = 0; i < count; i++)
+        arguments[i + 3] = names[i];
+    chainsi_writer_open(writer, "{");
+    chainsi_writer_open(writer, "try {");
+    chainsi_writer_list(writer, chainsi_arena_printf(g->arena, "return %s_run_batch(", name),
+                        arguments, count + 3, ");");
+    write_catches(g, "run_batch", "chains_unfailed(chains_calls_, chains_count_)",
+                  &g->chainlet->batch, true);
+    chainsi_writer_close(writer, "}");
 }
 
 static void write_free(const guard *g)
@@ -147,6 +186,8 @@ void chainsi_generate_guard(chainsi_writer *writer, const chainsi_model_chainlet
     write_run(&g);
     if (chainlet->healthy.position.file)
         write_healthy(&g);
+    if (chainlet->batch.position.file)
+        write_batch(&g);
     write_free(&g);
     chainsi_arena_done(&arena);
 }

@@ -50,6 +50,10 @@ typedef struct chainsi_implementation {
     chains_status (*run)(void *self, chains_ctx *ctx, const void *input, void *output);
     void (*destroy)(void *self);
     chains_status (*healthy)(void *self, chains_ctx *ctx); /* NULL if the Chainlet has none */
+    /* Calls run_batch for count calls, at least 1, with the inputs and outputs of each as of run.
+     * NULL if the Chainlet has none. An exception fails them all. */
+    chains_status (*run_batch)(void *self, chains_ctx *const calls[], size_t count,
+                               const void *const inputs[], void *const outputs[]);
 } chainsi_implementation;
 
 typedef struct chainsi_node chainsi_node;

@@ -58,6 +58,34 @@ take menu
 sed -i '/^void cook_free/,$d' cook.c
 refuse_any "cook.h:9:6: error: 'cook_free' is declared, but not defined"
 
+take menu
+sed -i 's/CHAINLET(cook,/CHAINLET(cook, .batch.max_size = 8,/' cook.h
+cat >>cook.h <<'END'
+chains_status cook_run_batch(cook *self, chains_ctx *const calls[], size_t count,
+                             const char *const dish[], const char *meal[]);
+END
+refuse_any "'cook_run_batch' is declared, but not defined"
+
+# Another Chainlet's batch, which is the runtime's to call.
+take menu
+sed -i 's/CHAINLET(cook,/CHAINLET(cook, .batch.max_size = 8,/' cook.h
+cat >>cook.h <<'END'
+chains_status cook_run_batch(cook *self, chains_ctx *const calls[], size_t count,
+                             const char *const dish[], const char *meal[]);
+END
+cat >>cook.c <<'END'
+chains_status cook_run_batch(cook *self, chains_ctx *const calls[], size_t count,
+                             const char *const dish[], const char *meal[])
+{
+    for (size_t i = 0; i < count; i++)
+        CHAINS_TRY(cook_run_remote(self, calls[i], dish[i], &meal[i]));
+    return CHAINS_OK;
+}
+END
+"$chains" build
+sed -i 's/cook_run_remote(self->kitchen, ctx, /cook_run_batch(self->kitchen, \&ctx, 1, \&/' menu.c
+refuse_any "hint: call 'cook_run_remote': calls that arrive together run as a batch by themselves"
+
 # C++ without extern "C".
 take menu
 mv cook.c cook.cc

@@ -1,7 +1,7 @@
 #pragma once
 #include <chains.h>
 
-CHAINLET(speech);
+CHAINLET(speech, .batch = { .max_size = 8 });
 
 speech *speech_new(chains_ctx *ctx);
 chains_status speech_run_remote(speech *self, chains_ctx *ctx,

@@ -3,7 +3,7 @@
 
 CHAINS_STREAM(const char *, words);
 
-CHAINLET(speech);
+CHAINLET(speech, .batch = { .max_size = 8 });
 
 speech *speech_new(chains_ctx *ctx);
 chains_status speech_run_remote(speech *self, chains_ctx *ctx,
