@@ -19,6 +19,7 @@ const chains_depends_config chainsi_depends_unset;
 enum {
     MOST_KEPT_BUFFER = 1024 * 1024, /* a thread's request buffer that grew larger is freed */
     DEADLINE_SLACK_MS = 2,          /* deadlines travel and are waited for in whole milliseconds */
+    SMALL_OUTPUT = 512,             /* bytes of an output struct that needs no arena */
 };
 
 /* A thread's buffer for encoded requests: calls made on it run one after the other. */
@@ -52,13 +53,21 @@ static void put_buffer(chainsi_buffer *buffer)
         chainsi_buffer_done(buffer);
 }
 
+static inline void copy_output(void *to, const void *from, size_t size)
+{
+    if (size == 8)
+        memcpy(to, from, 8);
+    else
+        memcpy(to, from, size);
+}
+
 static void hand_over(const chainsi_interface *interface, const void *scratch,
                       void *const outputs[])
 {
     for (uint32_t i = 0; i < interface->output->field_count; i++) {
         const chainsi_field *field = &interface->output->fields[i];
         if (outputs[i])
-            memcpy(outputs[i], (const char *)scratch + field->offset, field->type->size);
+            copy_output(outputs[i], (const char *)scratch + field->offset, field->type->size);
     }
 }
 
@@ -129,7 +138,7 @@ static chains_status run_attempts(chainsi_callee *callee, chains_ctx *ctx, const
 {
     chainsi_retry_state state = { 0 };
     for (;;) {
-        chains_status stopped = chainsi_context_stopped(ctx);
+        chains_status stopped = chainsi_context_stopped_lately(ctx);
         if (stopped != CHAINS_OK)
             return fail_stopped(callee, ctx, stopped);
         chainsi_attempt attempt;
@@ -221,7 +230,9 @@ static chains_status start_call(chainsi_callee *callee, chains_ctx *ctx, const v
 static chains_status run_call(chainsi_callee *callee, chains_ctx *ctx, const void *input,
                               void *const outputs[])
 {
-    void *scratch = chains_alloc(ctx, callee->interface->output->size);
+    _Alignas(max_align_t) char small[SMALL_OUTPUT];
+    size_t size = callee->interface->output->size;
+    void *scratch = size <= sizeof small ? small : chainsi_memory_raw(ctx, size);
     chains_status status;
     if (callee->instance) {
         status = run_attempts(callee, ctx, input, NULL, scratch);

@@ -1,5 +1,8 @@
 /* The rules of a call, over two distances: in this process, and through a socket. Each test fails
  * when its rule is broken. */
+#include <poll.h>
+#include <sys/socket.h>
+
 #include "runtime/call_test_support.h"
 
 static void a_call_hands_over_its_outputs(void **state)
@@ -451,6 +454,30 @@ static void on_cancel_is_called_once(void **state)
     assert_int_equal(atomic_load(&cancelled), 0);
 }
 
+static void calls_stop_once_the_caller_has_left(void **state)
+{
+    fixture *made = *state;
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    chains_ctx request;
+    chainsi_context_init_root(&request, made->ctx->process);
+    request.connection = ends[0];
+    request.connection_events = POLLRDHUP;
+    worker_input input = { .text = "x" };
+    const char *text;
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(call_worker(made, &request, &input, &text, NULL), CHAINS_OK);
+    close(ends[1]);
+    int64_t until = chainsi_now_ns() + 10 * INT64_C(1000000000);
+    chains_status status;
+    do
+        status = call_worker(made, &request, &input, &text, NULL);
+    while (status == CHAINS_OK && chainsi_now_ns() < until);
+    assert_int_equal(status, CHAINS_CANCELLED);
+    chainsi_context_done(&request);
+    close(ends[0]);
+}
+
 static int run_all(const char *name, bool remote, bool strict)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, open_fixture, close_fixture)
@@ -479,6 +506,7 @@ static int run_all(const char *name, bool remote, bool strict)
         TEST(spawn_copies_its_argument),
         TEST(what_a_gathered_call_hands_out_lives_as_long_as_its_parent),
         TEST(on_cancel_is_called_once),
+        TEST(calls_stop_once_the_caller_has_left),
     };
     fixture_remote = remote;
     fixture_strict = strict;

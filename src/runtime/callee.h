@@ -14,10 +14,11 @@
 /* A Chainlet that lives in this process. */
 typedef struct chainsi_instance {
     const chainsi_node *node;
-    void *self;           /* what _new returned; owned unless the node is a fake's own */
-    chains_ctx ctx;       /* of _new: lives until _free has returned */
-    pthread_mutex_t lock; /* of ctx */
-    chainsi_slots slots;  /* .concurrency */
+    void *self;                     /* what _new returned; owned unless the node is a fake's own */
+    chains_ctx ctx;                 /* of _new: lives until _free has returned */
+    pthread_mutex_t lock;           /* of ctx */
+    chainsi_slots slots;            /* .concurrency */
+    bool check_input, check_output; /* there are values of these types that can't be sent */
     struct chainsi_instance *next_fake; /* in the process's list, of a fake that a program made */
 } chainsi_instance;
 

@@ -54,25 +54,33 @@ void chainsi_context_init_root(chains_ctx *ctx, chainsi_process *process)
     ctx->arena = &ctx->own;
 }
 
+/* Field by field: every call in this process makes a child, and what has no meaning yet (the error
+ * of a ctx that hasn't failed, an arena of its own that isn't used) is not worth clearing. */
 void chainsi_context_init_child(chains_ctx *ctx, chains_ctx *parent, bool own_arena)
 {
-    *ctx = (chains_ctx){
-        .parent = parent,
-        .process = parent->process,
-        .arena = parent->arena,
-        .lock = parent->lock,
-        .chainlet = parent->chainlet,
-        .config = parent->config,
-        .deadline_ns = parent->deadline_ns,
-        .connection = -1,
-        .request_id = parent->request_id,
-    };
+    ctx->parent = parent;
+    ctx->process = parent->process;
+    ctx->arena = parent->arena;
+    ctx->lock = parent->lock;
+    ctx->chainlet = parent->chainlet;
+    ctx->config = parent->config;
+    ctx->deadline_ns = parent->deadline_ns;
+    atomic_init(&ctx->cancelled, false);
+    ctx->connection = -1;
+    ctx->connection_events = 0;
+    ctx->request_id = parent->request_id;
+    ctx->trace = parent->trace;
+    ctx->failed = false;
+    ctx->past_errors = NULL;
+    ctx->gather = NULL;
+    ctx->gathers = NULL;
+    ctx->grown = NULL;
+    ctx->hook = NULL;
     if (own_arena) {
+        chainsi_arena_init(&ctx->own);
         ctx->arena = &ctx->own;
         ctx->lock = NULL;
     }
-    memcpy(ctx->trace_id, parent->trace_id, sizeof ctx->trace_id);
-    memcpy(ctx->span_id, parent->span_id, sizeof ctx->span_id);
 }
 
 void chainsi_context_done(chains_ctx *ctx)
@@ -104,17 +112,46 @@ static bool caller_has_gone(const chains_ctx *ctx)
            (watched.revents & (ctx->connection_events | POLLHUP | POLLERR));
 }
 
-chains_status chainsi_context_stopped(const chains_ctx *ctx)
+/* Sets *connected to the nearest ctx with a connection to watch, or NULL. */
+static chains_status told_to_stop(const chains_ctx *ctx, const chains_ctx **connected)
 {
     if (ctx->deadline_ns != CHAINSI_NEVER && chainsi_now_ns() >= ctx->deadline_ns)
         return CHAINS_DEADLINE_EXCEEDED;
-    for (const chains_ctx *above = ctx; above; above = above->parent)
+    *connected = NULL;
+    for (const chains_ctx *above = ctx; above; above = above->parent) {
         if (atomic_load_explicit(&above->cancelled, memory_order_acquire))
             return CHAINS_CANCELLED;
-    const chains_ctx *connected = chainsi_context_connected(ctx);
-    if (connected && caller_has_gone(connected))
-        return CHAINS_CANCELLED;
+        if (above->connection >= 0 && !*connected)
+            *connected = above;
+    }
     return CHAINS_OK;
+}
+
+chains_status chainsi_context_stopped(const chains_ctx *ctx)
+{
+    const chains_ctx *connected;
+    chains_status status = told_to_stop(ctx, &connected);
+    if (status == CHAINS_OK && connected && caller_has_gone(connected))
+        return CHAINS_CANCELLED;
+    return status;
+}
+
+chains_status chainsi_context_stopped_lately(const chains_ctx *ctx)
+{
+    static _Thread_local int asked_connection = -1;
+    static _Thread_local struct timespec asked_at;
+    const chains_ctx *connected;
+    chains_status status = told_to_stop(ctx, &connected);
+    if (status != CHAINS_OK || !connected)
+        return status;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    if (connected->connection == asked_connection && now.tv_nsec == asked_at.tv_nsec &&
+        now.tv_sec == asked_at.tv_sec)
+        return CHAINS_OK;
+    asked_connection = connected->connection;
+    asked_at = now;
+    return caller_has_gone(connected) ? CHAINS_CANCELLED : CHAINS_OK;
 }
 
 bool chains_cancelled(const chains_ctx *ctx)

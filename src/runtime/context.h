@@ -17,6 +17,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "runtime/trace.h"
 
 typedef struct chainsi_gather chainsi_gather;
 
@@ -31,8 +32,6 @@ typedef struct chainsi_process {
     bool generated; /* the program was made by `chains`: calls go through chainsi_call */
     struct chainsi_instance *fakes; /* that the program made itself */
 } chainsi_process;
-
-enum { CHAINSI_TRACE_ID = 32, CHAINSI_SPAN_ID = 16 }; /* hex digits */
 
 /* Where in the author's code a call that failed was made; noted by CHAINS_TRY. */
 typedef struct chainsi_site {
@@ -65,12 +64,11 @@ struct chains_ctx {
     int connection;          /* descriptor of the caller's connection, -1: none. Any thread. */
     short connection_events; /* what poll() reports when the caller has gone */
     const char *request_id;  /* "" outside of a request. Any thread. */
-    char trace_id[CHAINSI_TRACE_ID + 1]; /* "" when there is none */
-    char span_id[CHAINSI_SPAN_ID + 1];   /* of this call */
-    bool failed;                         /* error is set */
-    bool raised_here;                /* by chains_fail with this ctx, not by a call made with it */
-    chains_error error;              /* its memory is of arena */
-    chainsi_site site;               /* of the call whose error it is */
+    chainsi_trace trace;     /* with this call's span */
+    bool failed;             /* error and site are set */
+    bool raised_here;        /* by chains_fail with this ctx, not by a call made with it */
+    chains_error error;      /* its memory is of arena */
+    chainsi_site site;       /* of the call whose error it is */
     chainsi_past_error *past_errors; /* newest first */
     chainsi_gather
         *gather; /* not NULL: this is the ctx of a gather, and calls made with it are started */
@@ -95,6 +93,9 @@ void chainsi_context_cancel(chains_ctx *ctx);
 /* Why ctx should stop: CHAINS_OK (it should not), CHAINS_CANCELLED or CHAINS_DEADLINE_EXCEEDED. Any
  * thread. */
 chains_status chainsi_context_stopped(const chains_ctx *ctx);
+/* The same, but the caller's connection is looked at only once in a tick of the coarse clock (some
+ * milliseconds): for what happens before each of many short calls. Any thread. */
+chains_status chainsi_context_stopped_lately(const chains_ctx *ctx);
 /* The nearest ctx with a connection to watch, or NULL. */
 const chains_ctx *chainsi_context_connected(const chains_ctx *ctx);
 

@@ -31,8 +31,8 @@ static chains_status run_method(chainsi_instance *instance, chains_ctx *ctx, con
     child.config = interface->config;
     if (deadline_ns < child.deadline_ns)
         child.deadline_ns = deadline_ns;
-    if (*child.trace_id)
-        chainsi_random_hex(child.span_id, CHAINSI_SPAN_ID);
+    if (chainsi_trace_is_set(&child.trace))
+        child.trace.span = chainsi_trace_span();
     chainsi_guard *guard = strict ? chainsi_guard_new(interface, input, output) : NULL;
     chains_status status =
         implementation->run(instance->self, &child, guard ? chainsi_guard_input(guard) : input,
@@ -60,7 +60,7 @@ chains_status chainsi_local_attempt(chainsi_instance *instance, chains_ctx *ctx,
 {
     const chainsi_interface *interface = instance->node->implementation->interface;
     chainsi_codec_error why;
-    if (chainsi_value_check(interface->input, input, &why) != CHAINS_OK)
+    if (instance->check_input && chainsi_value_check(interface->input, input, &why) != CHAINS_OK)
         return chainsi_error_argument(ctx, interface, &why);
     chains_status status = chainsi_slots_take(&instance->slots, ctx, deadline_ns);
     if (status != CHAINS_OK)
@@ -68,14 +68,20 @@ chains_status chainsi_local_attempt(chainsi_instance *instance, chains_ctx *ctx,
                                  "no slot of %s was free in time", interface->name);
     status = run_method(instance, ctx, input, output, deadline_ns);
     chainsi_slots_give(&instance->slots);
-    if (status == CHAINS_OK && chainsi_value_check(interface->output, output, &why) != CHAINS_OK)
+    if (status == CHAINS_OK && instance->check_output &&
+        chainsi_value_check(interface->output, output, &why) != CHAINS_OK)
         return chainsi_error_answer(ctx, interface, &why);
     return status;
 }
 
-static void init_slots(chainsi_instance *instance)
+/* What follows from the tables alone. */
+static void prepare_instance(chainsi_instance *instance, const chainsi_node *node)
 {
-    const chains_config *config = instance->node->implementation->interface->config;
+    const chainsi_interface *interface = node->implementation->interface;
+    const chains_config *config = interface->config;
+    instance->node = node;
+    instance->check_input = chainsi_value_can_fail(interface->input);
+    instance->check_output = chainsi_value_can_fail(interface->output);
     /* A fake of an external service has as many as that: nobody said how many. */
     int slots = !config ? -1 : config->concurrency > 0 ? config->concurrency : 1;
     chainsi_slots_init(&instance->slots, slots);
@@ -86,13 +92,12 @@ chainsi_instance *chainsi_instance_new(const chainsi_node *node, chains_ctx *ctx
 {
     const chainsi_interface *interface = node->implementation->interface;
     chainsi_instance *instance = chains_alloc(ctx, sizeof *instance);
-    instance->node = node;
+    prepare_instance(instance, node);
     chainsi_context_init_child(&instance->ctx, ctx, true);
     pthread_mutex_init(&instance->lock, NULL);
     instance->ctx.lock = &instance->lock;
     instance->ctx.chainlet = interface->name;
     instance->ctx.config = interface->config;
-    init_slots(instance);
     instance->self = node->implementation->create(&instance->ctx, callees);
     if (instance->self) {
         chainsi_error_forget(&instance->ctx);
@@ -176,11 +181,10 @@ static chainsi_instance *wrap_fake(const chainsi_node *node, chains_ctx *ctx, vo
         if (fake->node == node && fake->self == self)
             return fake;
     chainsi_instance *instance = chains_alloc(ctx, sizeof *instance);
-    instance->node = node;
+    prepare_instance(instance, node);
     instance->self = self;
     instance->next_fake = *fakes;
     *fakes = instance;
-    init_slots(instance);
     return instance;
 }
 

@@ -52,8 +52,7 @@ chains_ctx *chains_open(const chains_options *options)
             made->ctx.deadline_ns =
                 chainsi_deadline_after_ms(chainsi_now_ns(), (double)options->deadline_ms);
     }
-    chainsi_random_hex(made->ctx.trace_id, CHAINSI_TRACE_ID);
-    chainsi_random_hex(made->ctx.span_id, CHAINSI_SPAN_ID);
+    made->ctx.trace = chainsi_trace_new();
     return &made->ctx;
 }
 

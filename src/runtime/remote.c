@@ -109,8 +109,11 @@ static size_t write_headers(const chainsi_remote *remote, chains_ctx *ctx, int64
     }
     if (*ctx->request_id)
         ADD("X-Request-Id: %s\r\n", ctx->request_id);
-    if (*ctx->trace_id)
-        ADD("traceparent: 00-%s-%s-01\r\n", ctx->trace_id, ctx->span_id);
+    if (chainsi_trace_is_set(&ctx->trace)) {
+        char trace[CHAINSI_TRACEPARENT_SIZE];
+        chainsi_trace_write(&ctx->trace, trace);
+        ADD("traceparent: %s\r\n", trace);
+    }
     if (deadline_ns != CHAINSI_NEVER) {
         /* Rounded up: the caller gives up first, and tells which limit it was. */
         int64_t left = deadline_ns - chainsi_now_ns();

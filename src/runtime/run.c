@@ -116,8 +116,7 @@ int chainsi_run_main(const chainsi_node *entrypoint, int argc, char **argv)
     char request_id[33];
     chainsi_random_hex(request_id, 32);
     ctx.request_id = request_id;
-    chainsi_random_hex(ctx.trace_id, CHAINSI_TRACE_ID);
-    chainsi_random_hex(ctx.span_id, CHAINSI_SPAN_ID);
+    ctx.trace = chainsi_trace_new();
     chainsi_graph *graph = chainsi_graph_new(&ctx);
     chainsi_instance *instance = chainsi_graph_make(graph, entrypoint);
     int status;

@@ -40,31 +40,14 @@ static bool accepts_msgpack(const chainsi_http_head *head)
     return accept && memmem(accept->data, accept->size, msgpack_type, sizeof msgpack_type - 1);
 }
 
-static bool is_hex(const char *text, size_t size)
-{
-    bool zero = true;
-    for (size_t i = 0; i < size; i++) {
-        if (!isdigit((unsigned char)text[i]) && (text[i] < 'a' || text[i] > 'f'))
-            return false;
-        zero = zero && text[i] == '0';
-    }
-    return !zero;
-}
-
-/* Takes over a trace (W3C Trace Context: 00-<32 hex>-<16 hex>-<2 hex>), or begins one. The span is
- * this call's own. */
+/* Takes over a trace, or begins one. The span is this call's own. */
 static void read_trace(chains_ctx *ctx, const chainsi_http_head *head)
 {
     const chainsi_slice *parent = chainsi_http_find(head, "traceparent");
-    if (parent && parent->size >= 55 && parent->data[2] == '-' && parent->data[35] == '-' &&
-        parent->data[52] == '-' && is_hex(parent->data + 3, CHAINSI_TRACE_ID) &&
-        is_hex(parent->data + 36, CHAINSI_SPAN_ID)) {
-        memcpy(ctx->trace_id, parent->data + 3, CHAINSI_TRACE_ID);
-        ctx->trace_id[CHAINSI_TRACE_ID] = 0;
-    } else {
-        chainsi_random_hex(ctx->trace_id, CHAINSI_TRACE_ID);
-    }
-    chainsi_random_hex(ctx->span_id, CHAINSI_SPAN_ID);
+    if (parent && chainsi_trace_read(&ctx->trace, parent->data, parent->size))
+        ctx->trace.span = chainsi_trace_span();
+    else
+        ctx->trace = chainsi_trace_new();
 }
 
 static void read_request_id(chains_ctx *ctx, const chainsi_http_head *head)

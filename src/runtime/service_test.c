@@ -186,7 +186,9 @@ static void deadlines_come_as_what_remains(void **state)
 static chains_status tell_trace(chains_ctx *ctx, const worker_input *input, worker_output *output)
 {
     (void)input;
-    output->text = chains_printf(ctx, "%s %s", ctx->trace_id, ctx->span_id);
+    char trace[CHAINSI_TRACEPARENT_SIZE];
+    chainsi_trace_write(&ctx->trace, trace);
+    output->text = chains_printf(ctx, "%s", trace);
     return CHAINS_OK;
 }
 
@@ -198,7 +200,7 @@ static void traces_are_carried_with_a_new_span(void **state)
         ask(it, "POST", "/run_remote",
             "traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n",
             "{\"text\": \"hi\"}");
-    assert_non_null(strstr(response.body, "\"0af7651916cd43dd8448eb211c80319c "));
+    assert_non_null(strstr(response.body, "\"00-0af7651916cd43dd8448eb211c80319c-"));
     assert_null(strstr(response.body, "b7ad6b7169203331"));
     response = ask(it, "POST", "/run_remote", "traceparent: 00-xyz\r\n", "{\"text\": \"hi\"}");
     assert_int_equal(response.status, 200);

@@ -1,3 +1,8 @@
+/* Slots.
+ *
+ * Who is to wait counts itself in `waiting` before it looks at `free` for the last time; who gives
+ * adds to `free` before it looks at `waiting`. One of the two sees the other, and so no slot is
+ * given while somebody sleeps without being woken. */
 #include "runtime/slots.h"
 
 enum { LOOK_EVERY_MS = 5 }; /* a waiting thread asks this often whether its call was cancelled */
@@ -10,7 +15,9 @@ void chainsi_slots_init(chainsi_slots *slots, int count)
     pthread_mutex_init(&slots->lock, NULL);
     pthread_cond_init(&slots->freed, &attributes);
     pthread_condattr_destroy(&attributes);
-    slots->free = count < 1 ? -1 : count;
+    slots->limited = count >= 1;
+    atomic_init(&slots->free, count);
+    atomic_init(&slots->waiting, 0);
 }
 
 void chainsi_slots_done(chainsi_slots *slots)
@@ -19,11 +26,21 @@ void chainsi_slots_done(chainsi_slots *slots)
     pthread_mutex_destroy(&slots->lock);
 }
 
-chains_status chainsi_slots_take(chainsi_slots *slots, const chains_ctx *ctx, int64_t deadline_ns)
+static bool take_free(chainsi_slots *slots)
+{
+    int free = atomic_load(&slots->free);
+    while (free > 0)
+        if (atomic_compare_exchange_weak(&slots->free, &free, free - 1))
+            return true;
+    return false;
+}
+
+static chains_status wait_for_slot(chainsi_slots *slots, const chains_ctx *ctx, int64_t deadline_ns)
 {
     chains_status status = CHAINS_OK;
     pthread_mutex_lock(&slots->lock);
-    while (slots->free == 0) {
+    atomic_fetch_add(&slots->waiting, 1);
+    while (!take_free(slots)) {
         int64_t now = chainsi_now_ns();
         status = now >= deadline_ns ? CHAINS_DEADLINE_EXCEEDED : chainsi_context_stopped(ctx);
         if (status != CHAINS_OK)
@@ -32,18 +49,24 @@ chains_status chainsi_slots_take(chainsi_slots *slots, const chains_ctx *ctx, in
         struct timespec at = { .tv_sec = until / 1000000000, .tv_nsec = until % 1000000000 };
         pthread_cond_timedwait(&slots->freed, &slots->lock, &at);
     }
-    if (status == CHAINS_OK && slots->free > 0)
-        slots->free--;
+    atomic_fetch_sub(&slots->waiting, 1);
     pthread_mutex_unlock(&slots->lock);
     return status;
 }
 
+chains_status chainsi_slots_take(chainsi_slots *slots, const chains_ctx *ctx, int64_t deadline_ns)
+{
+    return !slots->limited || take_free(slots) ? CHAINS_OK : wait_for_slot(slots, ctx, deadline_ns);
+}
+
 void chainsi_slots_give(chainsi_slots *slots)
 {
-    pthread_mutex_lock(&slots->lock);
-    if (slots->free >= 0) {
-        slots->free++;
+    if (!slots->limited)
+        return;
+    atomic_fetch_add(&slots->free, 1);
+    if (atomic_load(&slots->waiting) > 0) {
+        pthread_mutex_lock(&slots->lock);
         pthread_cond_signal(&slots->freed);
+        pthread_mutex_unlock(&slots->lock);
     }
-    pthread_mutex_unlock(&slots->lock);
 }

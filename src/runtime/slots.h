@@ -1,14 +1,18 @@
 /* Slots: a counting limit on calls that run at once, for local Chainlets (.concurrency) and for the
- * calls to one dependency (.concurrency_limit). */
+ * calls to one dependency (.concurrency_limit).
+ *
+ * Taking and giving while a slot is free is one atomic operation each; only who waits locks. */
 #ifndef CHAINSI_RUNTIME_SLOTS_H
 #define CHAINSI_RUNTIME_SLOTS_H
 
 #include "runtime/context.h"
 
 typedef struct chainsi_slots {
+    bool limited;
+    atomic_int free;
+    atomic_int waiting; /* threads that wait, or are about to */
     pthread_mutex_t lock;
     pthread_cond_t freed;
-    int free; /* negative: no limit */
 } chainsi_slots;
 
 /* count below 1: no limit. */

@@ -129,6 +129,18 @@ chains_status chainsi_value_check(const chainsi_type *type, const void *value,
     return CHAINS_OK;
 }
 
+bool chainsi_value_can_fail(const chainsi_type *type)
+{
+    if (type->kind <= CHAINSI_DOUBLE)
+        return false;
+    if (type->kind != CHAINSI_STRUCT)
+        return true;
+    for (uint32_t i = 0; i < type->field_count; i++)
+        if (type->fields[i].limits || chainsi_value_can_fail(type->fields[i].type))
+            return true;
+    return false;
+}
+
 /* --------------------------------------------------------------------------------------------
  * copying */
 

@@ -11,6 +11,10 @@
 chains_status chainsi_value_check(const chainsi_type *type, const void *value,
                                   chainsi_codec_error *error);
 
+/* False if every value of the type passes chainsi_value_check, as plain numbers do. Fast enough to be
+ * asked when a program starts, not before every call. */
+bool chainsi_value_can_fail(const chainsi_type *type);
+
 /* Copies the value at `from` to the type->size bytes at `to`, with all that it points to copied into
  * arena, NULs behind text and chains_json included. The value must have passed chainsi_value_check
  * or come out of a decoder (a deeper one ends the process). from and to may be the same. */

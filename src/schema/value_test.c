@@ -95,12 +95,35 @@ static void test_defaults(void **state)
     chainsi_buffer_done(&json);
 }
 
+static void test_types_that_cannot_fail(void **state)
+{
+    (void)state;
+    static const chainsi_limits range = { .has_range = true, .max = { .f = 1 } };
+    chainsi_field fields[] = {
+        { .name = "a", .type = &chainsi_type_double },
+        { .name = "b", .type = &chainsi_type_bool },
+    };
+    chainsi_type numbers = { .kind = CHAINSI_STRUCT, .fields = fields, .field_count = 2 };
+    chainsi_field inner = { .name = "numbers", .type = &numbers };
+    chainsi_type outer = { .kind = CHAINSI_STRUCT, .fields = &inner, .field_count = 1 };
+    assert_false(chainsi_value_can_fail(&chainsi_type_uint64));
+    assert_false(chainsi_value_can_fail(&outer));
+    fields[0].limits = &range;
+    assert_true(chainsi_value_can_fail(&outer));
+    fields[0].limits = NULL;
+    fields[1].type = &chainsi_type_string;
+    assert_true(chainsi_value_can_fail(&outer));
+    assert_true(chainsi_value_can_fail(&chainsi_type_bytes));
+    assert_true(chainsi_value_can_fail(&specimen_node_type)); /* holds itself */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_copy),
         cmocka_unit_test(test_copy_of_nothing),
         cmocka_unit_test(test_defaults),
+        cmocka_unit_test(test_types_that_cannot_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
