@@ -9,8 +9,9 @@ static void *create(chains_ctx *ctx, void *const dependencies[])
     return &instance;
 }
 
-static chains_status run(void *self, chains_ctx *ctx, const void *input, void *output)
+static chains_status run(void *self, chains_ctx *ctx, const void *input, void *output, void *stream)
 {
+    (void)stream;
     (void)self, (void)ctx;
     ((echo_output *)output)->reply = ((const echo_input *)input)->text;
     return CHAINS_OK;

@@ -96,6 +96,21 @@ void chainsi_generate_call(chainsi_writer *writer, const chainsi_model_chainlet 
     chainsi_arena_done(&arena);
 }
 
+/* What takes the items of a call's stream, on the caller's side. */
+static void write_deliver(chainsi_writer *writer, chainsi_arena *arena,
+                          const chainsi_model_chainlet *chainlet)
+{
+    chainsi_writer_line(writer, "/* Hands an item to the caller's emit. */");
+    chainsi_writer_line(
+        writer, "static chains_status chains_deliver_(chainsi_stream *stream, const void *item)");
+    chainsi_writer_open(writer, "{");
+    chainsi_writer_line(writer, "%s *to = stream->user;", chainlet->stream_c_name);
+    chainsi_writer_line(writer, "return to->emit(to, *(%s)item);",
+                        chainsi_c_declare(arena, chainlet->stream->type->c_name, "const *"));
+    chainsi_writer_close(writer, "}");
+    chainsi_writer_blank(writer);
+}
+
 void chainsi_generate_stub(chainsi_writer *writer, const chainsi_model_chainlet *chainlet)
 {
     chainsi_arena arena = { 0 };
@@ -105,6 +120,8 @@ void chainsi_generate_stub(chainsi_writer *writer, const chainsi_model_chainlet 
         open_comment(chainlet, ".stub.c", "its run_remote as callers see it.", &arena));
     chainsi_writer_line(writer, "#include \"%s.call.h\"", name);
     chainsi_writer_blank(writer);
+    if (chainlet->stream)
+        write_deliver(writer, &arena, chainlet);
     const char *const *declarations, *const *names;
     size_t count = chainsi_c_parameters(&arena, chainlet, &declarations, &names);
     write_with_self(writer, &arena,
@@ -128,10 +145,15 @@ void chainsi_generate_stub(chainsi_writer *writer, const chainsi_model_chainlet 
                             names + chainlet->input_count, chainlet->output_count, " };");
         outputs = "chains_outputs_";
     }
-    if (chainlet->stream)
-        stream = names[count - 1];
-    chainsi_writer_line(writer, "return chainsi_call(chains_self_, chains_ctx_, %s, %s, %s);",
-                        input, outputs, stream);
+    if (chainlet->stream) {
+        chainsi_writer_line(writer,
+                            "const chainsi_stream chains_stream_ = { .deliver = chains_deliver_, "
+                            ".user = %s };",
+                            names[count - 1]);
+        stream = chainsi_arena_printf(&arena, "%s ? &chains_stream_ : NULL", names[count - 1]);
+    }
+    const char *call[] = { "chains_self_", "chains_ctx_", input, outputs, stream };
+    chainsi_writer_list(writer, "return chainsi_call(", call, 5, ");");
     chainsi_writer_close(writer, "}");
     chainsi_arena_done(&arena);
 }
@@ -184,21 +206,22 @@ static void write_run_thunk(const glue *g)
     const char *name = chainlet->c_name;
     if (chainlet->stream) {
         chainsi_writer_blank(writer);
-        chainsi_writer_line(writer, "/* Where nobody listens, items are dropped. */");
+        chainsi_writer_line(writer,
+                            "/* What the author's stream does: items go where the caller wants "
+                            "them. */");
         const char *parameters[] = {
             chainsi_arena_printf(g->arena, "%s *stream", chainlet->stream_c_name),
             chainsi_c_declare(g->arena, chainlet->stream->type->c_name, "item"),
         };
-        chainsi_writer_list(writer, "static chains_status chains_drop(", parameters, 2, ")");
+        chainsi_writer_list(writer, "static chains_status chains_emit(", parameters, 2, ")");
         chainsi_writer_open(writer, "{");
-        chainsi_writer_line(writer, "(void)stream, (void)item;");
-        chainsi_writer_line(writer, "return CHAINS_OK;");
+        chainsi_writer_line(writer, "return chainsi_emit(stream->user, &item);");
         chainsi_writer_close(writer, "}");
     }
     chainsi_writer_blank(writer);
     const char *parameters[] = { "void *self", "chains_ctx *ctx", "const void *input",
-                                 "void *output" };
-    chainsi_writer_list(writer, "static chains_status chains_run(", parameters, 4, ")");
+                                 "void *output", "void *stream" };
+    chainsi_writer_list(writer, "static chains_status chains_run(", parameters, 5, ")");
     chainsi_writer_open(writer, "{");
     if (chainlet->input_count)
         chainsi_writer_line(writer, "const struct chains_%s_input *in = input;", name);
@@ -209,8 +232,10 @@ static void write_run_thunk(const glue *g)
     else
         chainsi_writer_line(writer, "(void)output;");
     if (chainlet->stream)
-        chainsi_writer_line(writer, "%s stream = { .emit = chains_drop };",
+        chainsi_writer_line(writer, "%s items = { .emit = chains_emit, .user = stream };",
                             chainlet->stream_c_name);
+    else
+        chainsi_writer_line(writer, "(void)stream;");
     size_t count = chainlet->input_count + chainlet->output_count;
     const char **arguments = chainsi_arena_array(g->arena, count + 1, sizeof *arguments);
     for (size_t i = 0; i < chainlet->input_count; i++)
@@ -219,7 +244,7 @@ static void write_run_thunk(const glue *g)
         arguments[chainlet->input_count + i] =
             chainsi_arena_printf(g->arena, "&out->%s", chainlet->outputs[i].c_name);
     if (chainlet->stream)
-        arguments[count++] = "&stream";
+        arguments[count++] = "&items";
     write_with_self(writer, g->arena,
                     chainsi_arena_printf(g->arena, "return %s%s_run_remote(", g->prefix, name),
                     "self", "ctx", arguments, count, ");");

@@ -264,7 +264,7 @@ static chains_status run_call_apart(chainsi_callee *callee, chains_ctx *shared, 
 }
 
 chains_status chainsi_call(void *self, chains_ctx *ctx, const void *input, void *const outputs[],
-                           void *stream)
+                           const chainsi_stream *stream)
 {
     chainsi_callee *callee = self;
     if (stream || callee->interface->stream_name)

@@ -126,8 +126,10 @@ static chains_status worker_work(worker *self, chains_ctx *ctx, const worker_inp
     return CHAINS_OK;
 }
 
-static chains_status worker_run(void *self, chains_ctx *ctx, const void *input, void *output)
+static chains_status worker_run(void *self, chains_ctx *ctx, const void *input, void *output,
+                                void *stream)
 {
+    (void)stream;
     worker *the = self;
     int running = atomic_fetch_add(&the->running, 1) + 1;
     int most = atomic_load(&the->most_running);

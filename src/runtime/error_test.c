@@ -24,8 +24,10 @@ static chains_status help_inner(chains_ctx *ctx, const char *text)
     return chains_fail(ctx, CHAINS_DATA_LOSS, "no %s here", text);
 }
 
-static chains_status run_inner(void *self, chains_ctx *ctx, const void *input, void *output)
+static chains_status run_inner(void *self, chains_ctx *ctx, const void *input, void *output,
+                               void *stream)
 {
+    (void)stream;
     (void)self, (void)output;
     CHAINS_TRY(help_inner(ctx, ((const worker_input *)input)->text));
     return CHAINS_OK;
@@ -38,8 +40,10 @@ static chains_status help_middle(chains_ctx *ctx, const worker_input *input)
     return CHAINS_OK;
 }
 
-static chains_status run_middle(void *self, chains_ctx *ctx, const void *input, void *output)
+static chains_status run_middle(void *self, chains_ctx *ctx, const void *input, void *output,
+                                void *stream)
 {
+    (void)stream;
     (void)self, (void)output;
     CHAINS_TRY(help_middle(ctx, input)); /* the helper's place is the nearer one */
     return CHAINS_OK;
@@ -47,8 +51,10 @@ static chains_status run_middle(void *self, chains_ctx *ctx, const void *input, 
 
 static chains_status (*outer)(chains_ctx *ctx, const worker_input *input);
 
-static chains_status run_outer(void *self, chains_ctx *ctx, const void *input, void *output)
+static chains_status run_outer(void *self, chains_ctx *ctx, const void *input, void *output,
+                               void *stream)
 {
+    (void)stream;
     (void)self, (void)output;
     return outer(ctx, input);
 }
@@ -92,7 +98,7 @@ static chains_status call_without_a_place(chains_ctx *ctx, const worker_input *i
 static int open_levels(void **state)
 {
     static const char *const names[] = { "outer", "middle", "inner" };
-    static chains_status (*const runs[])(void *, chains_ctx *, const void *,
+    static chains_status (*const runs[])(void *, chains_ctx *, const void *, void *,
                                          void *) = { run_outer, run_middle, run_inner };
     fixture *made;
     open_fixture((void **)&made);

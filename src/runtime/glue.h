@@ -39,6 +39,18 @@ typedef struct chainsi_interface {
     const chains_external_config *external; /* NULL for a Chainlet */
 } chainsi_interface;
 
+/* Where the items of a stream go, whatever their type. Generated code stands on both sides of it:
+ * the author's `struct name { emit, user }` is made from one in the callee's glue (emit hands the
+ * address of its item to chainsi_emit), and made into one in the caller's stub (deliver calls the
+ * author's emit). */
+typedef struct chainsi_stream chainsi_stream;
+struct chainsi_stream {
+    /* Takes one item of type interface->stream_item, which is read before this returns. One at a
+     * time; a failure ends the callee. */
+    chains_status (*deliver)(chainsi_stream *stream, const void *item);
+    void *user; /* of deliver */
+};
+
 /* The author's functions behind one calling form. */
 typedef struct chainsi_implementation {
     const chainsi_interface *interface;
@@ -46,8 +58,10 @@ typedef struct chainsi_implementation {
      * exception becomes a failure. */
     void *(*create)(chains_ctx *ctx, void *const dependencies[]);
     /* Calls run_remote with values from a struct of type interface->input and pointers into one of
-     * interface->output (zeroed before). An exception becomes INTERNAL with its what(). */
-    chains_status (*run)(void *self, chains_ctx *ctx, const void *input, void *output);
+     * interface->output (zeroed before). An exception becomes INTERNAL with its what().
+     * stream: the chainsi_stream that takes what is emitted; NULL: items are dropped. */
+    chains_status (*run)(void *self, chains_ctx *ctx, const void *input, void *output,
+                         void *stream);
     void (*destroy)(void *self);
     chains_status (*healthy)(void *self, chains_ctx *ctx); /* NULL if the Chainlet has none */
     /* Calls run_batch for count calls, at least 1, with the inputs and outputs of each as of run.
@@ -81,10 +95,15 @@ struct chainsi_node {
  *   input    a struct of type interface->input; read before this returns
  *   outputs  one pointer for each field of interface->output: where the caller wants it; NULL drops
  *            it. Written on success only
- *   stream   the caller's stream struct { emit, user }, or NULL
+ *   stream   takes the items; read before this returns, but what its user points to must live as
+ *            outputs do. NULL drops items
  * Blocks until the answer is there, unless ctx is a gather. */
 chains_status chainsi_call(void *callee, chains_ctx *ctx, const void *input, void *const outputs[],
-                           void *stream);
+                           const chainsi_stream *stream);
+
+/* What the author's emit is in a callee: hands the item on to the chainsi_stream that run was given.
+ * NULL: nobody listens, and the item is dropped. */
+chains_status chainsi_emit(void *stream, const void *item);
 
 /* What x_new, x_free and x_healthy are in local programs. new gives a callee (the author's own
  * struct for a fake), or NULL after chains_fail on ctx. */

@@ -36,7 +36,7 @@ static chains_status run_method(chainsi_instance *instance, chains_ctx *ctx, con
     chainsi_guard *guard = strict ? chainsi_guard_new(interface, input, output) : NULL;
     chains_status status =
         implementation->run(instance->self, &child, guard ? chainsi_guard_input(guard) : input,
-                            guard ? chainsi_guard_output(guard) : output);
+                            guard ? chainsi_guard_output(guard) : output, NULL);
     chainsi_gathers_end(&child);
     if (guard) {
         chains_status broken =

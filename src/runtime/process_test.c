@@ -269,8 +269,10 @@ static void *caller_create(chains_ctx *ctx, void *const dependencies[])
     return self;
 }
 
-static chains_status caller_run(void *self, chains_ctx *ctx, const void *input, void *output)
+static chains_status caller_run(void *self, chains_ctx *ctx, const void *input, void *output,
+                                void *stream)
 {
+    (void)stream;
     worker_output *answer = output;
     void *const outputs[] = { &answer->text, &answer->sum };
     CHAINS_TRY(chainsi_call(((caller *)self)->worker, ctx, input, outputs, NULL));

@@ -149,7 +149,7 @@ static chains_status run_method(chainsi_service *service, chains_ctx *ctx,
         return chainsi_error_at_declaration(ctx, interface, CHAINS_CANCELLED, NULL,
                                             "the caller had left before the call began");
     int64_t began = chainsi_now_ns();
-    status = implementation->run(atomic_load(&service->instance)->self, ctx, input, output);
+    status = implementation->run(atomic_load(&service->instance)->self, ctx, input, output, NULL);
     *run_ns = chainsi_now_ns() - began;
     if (status != CHAINS_OK)
         return chainsi_error_settle(ctx, status, interface);

@@ -8,10 +8,12 @@ static void *chains_create(chains_ctx *ctx, void *const dependencies[])
     return scorer_new(ctx);
 }
 
-static chains_status chains_run(void *self, chains_ctx *ctx, const void *input, void *output)
+static chains_status chains_run(void *self, chains_ctx *ctx, const void *input, void *output,
+                                void *stream)
 {
     const struct chains_scorer_input *in = input;
     struct chains_scorer_output *out = output;
+    (void)stream;
     return scorer_run_remote(self, ctx, in->text, in->hint, in->hints, in->count, &out->label,
                              &out->score);
 }

@@ -8,20 +8,20 @@ static void *chains_create(chains_ctx *ctx, void *const dependencies[])
     return kinds_new(ctx);
 }
 
-/* Where nobody listens, items are dropped. */
-static chains_status chains_drop(kinds_stream *stream, kinds_point item)
+/* What the author's stream does: items go where the caller wants them. */
+static chains_status chains_emit(kinds_stream *stream, kinds_point item)
 {
-    (void)stream, (void)item;
-    return CHAINS_OK;
+    return chainsi_emit(stream->user, &item);
 }
 
-static chains_status chains_run(void *self, chains_ctx *ctx, const void *input, void *output)
+static chains_status chains_run(void *self, chains_ctx *ctx, const void *input, void *output,
+                                void *stream)
 {
     const struct chains_kinds_input *in = input;
     struct chains_kinds_output *out = output;
-    kinds_stream stream = { .emit = chains_drop };
+    kinds_stream items = { .emit = chains_emit, .user = stream };
     return kinds_run_remote(self, ctx, in->all, in->labels, in->count, &out->result, &out->total,
-                            &stream);
+                            &items);
 }
 
 static void chains_destroy(void *self)

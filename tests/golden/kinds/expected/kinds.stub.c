@@ -2,6 +2,13 @@
  * Written by chains from kinds.h:60; changes are lost. */
 #include "kinds.call.h"
 
+/* Hands an item to the caller's emit. */
+static chains_status chains_deliver_(chainsi_stream *stream, const void *item)
+{
+    kinds_stream *to = stream->user;
+    return to->emit(to, *(kinds_point const *)item);
+}
+
 chains_status kinds_run_remote(kinds *chains_self_, chains_ctx *chains_ctx_, const kinds_all *all,
                                kinds_labels labels, long long count, kinds_all *result,
                                unsigned long long *total, kinds_stream *stream)
@@ -12,5 +19,7 @@ chains_status kinds_run_remote(kinds *chains_self_, chains_ctx *chains_ctx_, con
         .count = count,
     };
     void *const chains_outputs_[] = { result, total };
-    return chainsi_call(chains_self_, chains_ctx_, &chains_input_, chains_outputs_, stream);
+    const chainsi_stream chains_stream_ = { .deliver = chains_deliver_, .user = stream };
+    return chainsi_call(chains_self_, chains_ctx_, &chains_input_, chains_outputs_,
+                        stream ? &chains_stream_ : NULL);
 }

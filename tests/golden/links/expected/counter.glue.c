@@ -15,10 +15,12 @@ static void *chains_create(chains_ctx *ctx, void *const dependencies[])
     return chains_guard_counter_new(ctx);
 }
 
-static chains_status chains_run(void *self, chains_ctx *ctx, const void *input, void *output)
+static chains_status chains_run(void *self, chains_ctx *ctx, const void *input, void *output,
+                                void *stream)
 {
     (void)input;
     struct chains_counter_output *out = output;
+    (void)stream;
     return chains_guard_counter_run_remote(self, ctx, &out->calls);
 }
 

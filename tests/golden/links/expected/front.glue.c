@@ -7,10 +7,12 @@ static void *chains_create(chains_ctx *ctx, void *const dependencies[])
     return front_new(ctx, dependencies[0], dependencies[1], dependencies[2]);
 }
 
-static chains_status chains_run(void *self, chains_ctx *ctx, const void *input, void *output)
+static chains_status chains_run(void *self, chains_ctx *ctx, const void *input, void *output,
+                                void *stream)
 {
     const struct chains_front_input *in = input;
     struct chains_front_output *out = output;
+    (void)stream;
     return front_run_remote(self, ctx, in->text, &out->translated, &out->calls);
 }
 

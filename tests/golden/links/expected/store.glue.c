@@ -7,10 +7,12 @@ static void *chains_create(chains_ctx *ctx, void *const dependencies[])
     return store_new(ctx, dependencies[0]);
 }
 
-static chains_status chains_run(void *self, chains_ctx *ctx, const void *input, void *output)
+static chains_status chains_run(void *self, chains_ctx *ctx, const void *input, void *output,
+                                void *stream)
 {
     const struct chains_store_input *in = input;
     (void)output;
+    (void)stream;
     return store_run_remote(self, ctx, in->text);
 }
 

@@ -21,10 +21,12 @@ static void *chains_create(chains_ctx *ctx, void *const dependencies[])
     return sink_new(ctx);
 }
 
-static chains_status chains_run(void *self, chains_ctx *ctx, const void *input, void *output)
+static chains_status chains_run(void *self, chains_ctx *ctx, const void *input, void *output,
+                                void *stream)
 {
     const struct chains_sink_input *in = input;
     (void)output;
+    (void)stream;
     return sink_run_remote(self, ctx, in->text);
 }
 
