@@ -74,8 +74,9 @@ static void *create(chains_ctx *ctx, void *const dependencies[])
     return chains_alloc(ctx, 1);
 }
 
-static chains_status run(void *self, chains_ctx *ctx, const void *input, void *output)
+static chains_status run(void *self, chains_ctx *ctx, const void *input, void *output, void *stream)
 {
+    (void)stream;
     const scale_input *in = input;
     scale_output *out = output;
     return scale(self, ctx, in->value, in->factor, in->steps, &out->scaled, &out->steps);
