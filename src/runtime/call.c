@@ -108,7 +108,6 @@ static chains_status attempt_call(chainsi_callee *callee, chains_ctx *ctx, const
         if (limit < deadline_ns)
             deadline_ns = limit;
     }
-    *attempt = CHAINSI_ATTEMPT_ENDED;
     chains_status status = chainsi_slots_take(&callee->in_flight, ctx, deadline_ns);
     if (status == CHAINS_OK) {
         status =
@@ -136,24 +135,34 @@ static chains_status attempt_call(chainsi_callee *callee, chains_ctx *ctx, const
 static chains_status run_attempts(chainsi_callee *callee, chains_ctx *ctx, const void *input,
                                   const chainsi_buffer *body, void *output)
 {
+    const chains_depends_config *options = callee->options;
+    bool may_resend = callee->remote || options->retries > 0;
+    if (may_resend)
+        chainsi_retry_budget_deposit(&callee->budget);
     chainsi_retry_state state = { 0 };
     for (;;) {
         chains_status stopped = chainsi_context_stopped_lately(ctx);
         if (stopped != CHAINS_OK)
             return fail_stopped(callee, ctx, stopped);
-        chainsi_attempt attempt;
+        chainsi_attempt attempt = { .end = CHAINSI_ATTEMPT_ENDED };
         memset(output, 0, callee->interface->output->size);
         chains_status status = attempt_call(callee, ctx, input, body, output, &attempt);
         if (status == CHAINS_OK)
             return CHAINS_OK;
-        int allowed = callee->options->retries;
-        if (callee->options->idempotent && allowed < 1 && attempt == CHAINSI_ATTEMPT_LOST)
-            allowed = 1; /* one resend after "maybe started" */
-        int64_t left =
-            ctx->deadline_ns == CHAINSI_NEVER ? CHAINSI_NEVER : ctx->deadline_ns - chainsi_now_ns();
+        if (!may_resend)
+            return status;
+        chainsi_retry_failure failure = {
+            .status = status,
+            .not_started = attempt.end == CHAINSI_ATTEMPT_NOT_STARTED,
+            .allowed = options->retries,
+            .retry_after_ns = attempt.retry_after_ns,
+            .left_ns = ctx->deadline_ns == CHAINSI_NEVER ? CHAINSI_NEVER
+                                                         : ctx->deadline_ns - chainsi_now_ns(),
+        };
+        if (options->idempotent && failure.allowed < 1 && attempt.end == CHAINSI_ATTEMPT_LOST)
+            failure.allowed = 1; /* one resend after "maybe started" */
         chainsi_retry_decision decision =
-            chainsi_retry_decide(&state, status, attempt == CHAINSI_ATTEMPT_NOT_STARTED, allowed,
-                                 left, chainsi_random());
+            chainsi_retry_decide(&state, &callee->budget, &failure, chainsi_random());
         if (!decision.again)
             return status;
         if (decision.delay_ns > 0)

@@ -144,6 +144,40 @@ static void retries_are_counted(void **state)
     assert_int_equal(atomic_load(&the_worker.calls), 1);
 }
 
+static void retries_stop_when_their_budget_is_spent(void **state)
+{
+    fixture *made = *state;
+    worker_input input = { .text = "x", .fail_status = CHAINS_UNAVAILABLE };
+    made->options.retries = 1;
+    int calls = 0;
+    for (; calls < 50; calls++)
+        assert_int_equal(call_worker(made, made->ctx, &input, NULL, NULL), CHAINS_UNAVAILABLE);
+    int retries = atomic_load(&the_worker.calls) - calls;
+    int granted = (CHAINSI_BUDGET_START + calls * CHAINSI_BUDGET_DEPOSIT) / CHAINSI_BUDGET_ATTEMPT;
+    assert_int_equal(retries, granted);
+}
+
+static void an_attempt_waits_as_long_as_the_callee_asks(void **state)
+{
+    fixture *made = *state;
+    if (!fixture_remote)
+        return; /* in one process nobody is overloaded by calls */
+    made->options.retries = 2;
+    worker_input input = { .text = "x", .fail_status = CHAINS_RESOURCE_EXHAUSTED, .fail_until = 2 };
+    int64_t began = chainsi_now_ns();
+    assert_int_equal(call_worker(made, made->ctx, &input, NULL, NULL), CHAINS_OK);
+    assert_int_equal(atomic_load(&the_worker.calls), 2);
+    assert_true(chainsi_now_ns() - began >= 1000 * CHAINSI_NS_PER_MS);
+    /* What doesn't fit before the deadline ends at once, with the callee's word. */
+    atomic_store(&the_worker.calls, 0);
+    chains_ctx child;
+    chainsi_context_init_child(&child, made->ctx, false);
+    child.deadline_ns = chainsi_deadline_after_ms(chainsi_now_ns(), 900);
+    assert_int_equal(call_worker(made, &child, &input, NULL, NULL), CHAINS_RESOURCE_EXHAUSTED);
+    assert_int_equal(atomic_load(&the_worker.calls), 1);
+    chainsi_context_done(&child);
+}
+
 static void idempotent_does_not_repeat_an_answer(void **state)
 {
     fixture *made = *state;
@@ -169,6 +203,7 @@ static void the_callers_deadline_limits_all_attempts(void **state)
     fixture *made = *state;
     made->options.timeout_ms = 20;
     made->options.retries = 1000000;
+    atomic_store(&made->callee->budget.balance, CHAINSI_BUDGET_MOST);
     chains_ctx child;
     chainsi_context_init_child(&child, made->ctx, false);
     child.deadline_ns = chainsi_deadline_after_ms(chainsi_now_ns(), 150);
@@ -490,6 +525,8 @@ static int run_all(const char *name, bool remote, bool strict)
         TEST(limits_hold_on_every_call),
         TEST(an_answer_that_cannot_be_sent_is_internal),
         TEST(retries_are_counted),
+        TEST(retries_stop_when_their_budget_is_spent),
+        TEST(an_attempt_waits_as_long_as_the_callee_asks),
         TEST(idempotent_does_not_repeat_an_answer),
         TEST(a_timeout_names_the_chainlet_and_the_limit),
         TEST(the_callers_deadline_limits_all_attempts),

@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "runtime/context.h"
 #include "runtime/glue.h"
+#include "runtime/retry.h"
 #include "runtime/slots.h"
 
 /* A Chainlet that lives in this process. */
@@ -30,6 +31,7 @@ typedef struct chainsi_callee {
     chainsi_instance *instance;           /* not owned; NULL: remote */
     chainsi_remote *remote;               /* owned; NULL: local */
     chainsi_slots in_flight;              /* .concurrency_limit */
+    chainsi_retry_budget budget;
 } chainsi_callee;
 
 /* Options with everything unset. */
@@ -47,14 +49,21 @@ void chainsi_remote_free(chainsi_remote *remote);
 /* Encodes a request body; failures are recorded on ctx. */
 chains_status chainsi_remote_encode(const chainsi_remote *remote, chains_ctx *ctx,
                                     const void *input, chainsi_buffer *body);
-/* What is known of an attempt that failed. */
-typedef enum chainsi_attempt {
+/* How an attempt that failed ended. */
+typedef enum chainsi_attempt_end {
     CHAINSI_ATTEMPT_ENDED,       /* the callee, or this side, said how it ended */
     CHAINSI_ATTEMPT_NOT_STARTED, /* it certainly didn't begin to run */
     CHAINSI_ATTEMPT_LOST,        /* it may have run; nobody knows how it ended */
+} chainsi_attempt_end;
+
+typedef struct chainsi_attempt {
+    bool elsewhere;          /* asked for: not the replica that was called last, if that can be */
+    chainsi_attempt_end end; /* what is known of a failure */
+    int64_t retry_after_ns;  /* the callee wants no attempt sooner; 0: it didn't say */
 } chainsi_attempt;
 
-/* One attempt over the network. *attempt is set where it isn't ENDED. */
+/* One attempt over the network. *attempt is empty but for what is asked for; end and retry_after_ns
+ * are set where there is something to say. */
 chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
                                      const chainsi_buffer *body, void *output, int64_t deadline_ns,
                                      chainsi_attempt *attempt);

@@ -135,6 +135,7 @@ chainsi_callee *chainsi_callee_new(chains_ctx *ctx, const chainsi_interface *int
     callee->options = options ? options : &chainsi_depends_unset;
     callee->instance = instance;
     callee->remote = remote;
+    chainsi_retry_budget_init(&callee->budget);
     int limit = callee->options->concurrency_limit;
     chainsi_slots_init(&callee->in_flight, limit == 0 ? DEFAULT_LIMIT : limit);
     return callee;
@@ -240,6 +241,7 @@ void *chainsi_local_new(const chainsi_node *node, chains_ctx *ctx, void *const d
     made->callee.interface = interface;
     made->callee.options = &chainsi_depends_unset;
     made->callee.instance = instance;
+    chainsi_retry_budget_init(&made->callee.budget);
     chainsi_slots_init(&made->callee.in_flight, -1);
     return made;
 }

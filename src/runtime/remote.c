@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "rpc/client.h"
 #include "runtime/answer.h"
@@ -200,6 +201,14 @@ static chains_status read_answer(chainsi_remote *remote, chains_ctx *ctx,
     return CHAINS_OK;
 }
 
+static int64_t retry_after_ns(const chainsi_client_response *response)
+{
+    if (response->status != 429 && response->status != 503)
+        return 0;
+    const chainsi_slice *text = chainsi_http_find(&response->head, "Retry-After");
+    return text ? chainsi_retry_after_ns(text->data, text->size, (int64_t)time(NULL)) : 0;
+}
+
 chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
                                      const chainsi_buffer *body, void *output, int64_t deadline_ns,
                                      chainsi_attempt *attempt)
@@ -221,6 +230,7 @@ chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
         .body_size = body->size,
         .deadline_ns = deadline_ns,
         .interrupt = interruptible ? &interrupt : NULL,
+        .fresh = attempt->elsewhere,
     };
     chainsi_client_response response;
     char why[256];
@@ -228,16 +238,18 @@ chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
     switch (
         chainsi_client_exchange(remote->client, &request, ctx->arena, &response, why, sizeof why)) {
     case CHAINSI_EXCHANGE_ANSWERED:
+        attempt->retry_after_ns = retry_after_ns(&response);
         return read_answer(remote, ctx, &response, output);
     case CHAINSI_EXCHANGE_NOT_STARTED:
-        *attempt = CHAINSI_ATTEMPT_NOT_STARTED;
+        /* A full queue is an answer: sending again at once is what it must be spared. */
         if (response.error == EAGAIN)
             return chainsi_error_set(ctx, CHAINS_RESOURCE_EXHAUSTED, name, "run_remote", NULL,
                                      "the queue of %s at %s is full", name, remote->address);
+        attempt->end = CHAINSI_ATTEMPT_NOT_STARTED;
         return chainsi_error_set(ctx, CHAINS_UNAVAILABLE, name, "run_remote", NULL,
                                  "%s can't be reached at %s: %s", name, remote->address, why);
     case CHAINSI_EXCHANGE_MAYBE_STARTED:
-        *attempt = CHAINSI_ATTEMPT_LOST;
+        attempt->end = CHAINSI_ATTEMPT_LOST;
         return chainsi_error_set(ctx, CHAINS_UNAVAILABLE, name, "run_remote", NULL,
                                  "%s was lost while it may have been running the call: %s", name,
                                  why);

@@ -163,6 +163,8 @@ static void answer_error(chains_ctx *ctx, bool msgpack, int http, chainsi_server
     response->status = http ? http : chainsi_status_to_http(ctx->error.status);
     response->content_type = msgpack ? msgpack_type : json_type;
     response->body->size = 0;
+    if (response->status == 429)
+        chainsi_buffer_add_text(response->headers, "Retry-After: 1\r\n");
     chainsi_error_encode(&ctx->error, ctx->request_id, msgpack, response->body);
 }
 
