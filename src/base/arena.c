@@ -1,4 +1,5 @@
-/* The arena. Blocks are singly linked, newest first; only the newest has free space. */
+/* The arena. Blocks are singly linked, newest first; only the newest has free space. Shared blocks are
+ * linked by nodes that lie in the arena itself. */
 #include "base/arena.h"
 
 #include <stdarg.h>
@@ -16,6 +17,11 @@ struct chainsi_arena_block {
     chainsi_arena_block *older; /* owned */
     size_t size;                /* bytes of data */
     _Alignas(ALIGNMENT) uint8_t data[];
+};
+
+struct chainsi_arena_share {
+    chainsi_arena_share *older;
+    chainsi_share *share; /* owned */
 };
 
 static _Noreturn void run_out_of_memory(size_t size)
@@ -64,14 +70,23 @@ static void free_blocks(chainsi_arena_block *block)
     }
 }
 
+static void release_shares(chainsi_arena *arena)
+{
+    for (chainsi_arena_share *node = arena->shares; node; node = node->older)
+        chainsi_share_unref(node->share);
+    arena->shares = NULL;
+}
+
 void chainsi_arena_done(chainsi_arena *arena)
 {
+    release_shares(arena);
     free_blocks(arena->blocks);
     *arena = (chainsi_arena){ 0 };
 }
 
 void chainsi_arena_reset(chainsi_arena *arena)
 {
+    release_shares(arena);
     chainsi_arena_block *kept = arena->blocks;
     if (!kept)
         return;
@@ -100,6 +115,38 @@ void *chainsi_arena_alloc(chainsi_arena *arena, size_t size)
     void *data = chainsi_arena_alloc_raw(arena, size);
     memset(data, 0, size);
     return data;
+}
+
+void chainsi_arena_keep(chainsi_arena *arena, chainsi_share *share)
+{
+    chainsi_arena_share *node = chainsi_arena_alloc_raw(arena, sizeof *node);
+    *node = (chainsi_arena_share){ arena->shares, chainsi_share_ref(share) };
+    arena->shares = node;
+}
+
+/* A zeroed block, or NULL: it isn't wanted, or can't be had. */
+static void *alloc_share(chainsi_arena *arena, size_t size)
+{
+    if (__builtin_expect(!chainsi_share_wants(size), 1) || arena->lent)
+        return NULL;
+    chainsi_share *share = chainsi_share_new(size);
+    if (!share)
+        return NULL;
+    chainsi_arena_keep(arena, share);
+    chainsi_share_unref(share);
+    return chainsi_share_data(share);
+}
+
+void *chainsi_arena_alloc_sendable(chainsi_arena *arena, size_t size)
+{
+    void *data = alloc_share(arena, size);
+    return data ? data : chainsi_arena_alloc(arena, size);
+}
+
+void *chainsi_arena_alloc_sendable_raw(chainsi_arena *arena, size_t size)
+{
+    void *data = alloc_share(arena, size);
+    return data ? data : chainsi_arena_alloc_raw(arena, size);
 }
 
 void *chainsi_arena_array(chainsi_arena *arena, size_t count, size_t item_size)
@@ -156,8 +203,16 @@ bool chainsi_arena_extend(chainsi_arena *arena, void *data, size_t old_size, siz
 void chainsi_arena_adopt(chainsi_arena *to, chainsi_arena *from)
 {
     if (!from->blocks)
-        return;
+        return; /* and no shares, whose nodes would lie there */
+    if (from->shares) {
+        chainsi_arena_share *last = from->shares;
+        while (last->older)
+            last = last->older;
+        last->older = to->shares;
+        to->shares = from->shares;
+    }
     if (!to->blocks) {
+        from->shares = to->shares;
         *to = *from;
     } else {
         /* Behind the newest block of `to`, whose free part stays in use. */
@@ -174,6 +229,7 @@ void chainsi_arena_lend(chainsi_arena *arena, void *memory, size_t size)
 {
     arena->next = memory;
     arena->end = arena->next + size;
+    arena->lent = true;
 }
 
 size_t chainsi_arena_footprint(const chainsi_arena *arena)
@@ -181,5 +237,7 @@ size_t chainsi_arena_footprint(const chainsi_arena *arena)
     size_t bytes = 0;
     for (const chainsi_arena_block *block = arena->blocks; block; block = block->older)
         bytes += sizeof *block + block->size;
+    for (const chainsi_arena_share *node = arena->shares; node; node = node->older)
+        bytes += chainsi_share_size(node->share);
     return bytes;
 }

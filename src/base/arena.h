@@ -11,12 +11,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/share.h"
+
 typedef struct chainsi_arena_block chainsi_arena_block;
+typedef struct chainsi_arena_share chainsi_arena_share;
 
 typedef struct chainsi_arena {
     uint8_t *next, *end;         /* the free part of the newest block */
     chainsi_arena_block *blocks; /* owned; newest first */
     size_t block_size;           /* of the next block, bytes; grows up to a limit */
+    chainsi_arena_share *shares; /* owned; newest first */
+    bool lent;                   /* all of its memory is to come from what it was lent */
 } chainsi_arena;
 
 /* Makes an empty arena; allocates nothing. All zero bytes are an empty arena, too. */
@@ -30,6 +35,12 @@ void chainsi_arena_reset(chainsi_arena *arena);
  * nothing. */
 void *chainsi_arena_alloc(chainsi_arena *arena, size_t size);
 void *chainsi_arena_alloc_raw(chainsi_arena *arena, size_t size);
+/* The same for what may be sent to another process: large memory is a shared block of its own, if
+ * shared blocks are enabled (base/share.h). */
+void *chainsi_arena_alloc_sendable(chainsi_arena *arena, size_t size);
+void *chainsi_arena_alloc_sendable_raw(chainsi_arena *arena, size_t size);
+/* Makes the arena one more owner of a shared block, until it is done or reset. */
+void chainsi_arena_keep(chainsi_arena *arena, chainsi_share *share);
 /* count * item_size zeroed bytes; a product that overflows ends the process. */
 void *chainsi_arena_array(chainsi_arena *arena, size_t count, size_t item_size);
 /* A copy of size bytes followed by a NUL. */
@@ -47,7 +58,7 @@ void chainsi_arena_adopt(chainsi_arena *to, chainsi_arena *from);
 /* Gives an empty arena memory of the caller's to begin with, aligned to 16: it is never freed by the
  * arena, and must outlive it. */
 void chainsi_arena_lend(chainsi_arena *arena, void *memory, size_t size);
-/* Bytes in all blocks. */
+/* Bytes in all blocks, shared ones included. */
 size_t chainsi_arena_footprint(const chainsi_arena *arena);
 
 #endif

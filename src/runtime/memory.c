@@ -36,7 +36,7 @@ static void unlock(chains_ctx *ctx)
 void *chainsi_memory_raw(chains_ctx *ctx, size_t size)
 {
     lock(ctx);
-    void *data = chainsi_arena_alloc_raw(ctx->arena, size);
+    void *data = chainsi_arena_alloc_sendable_raw(ctx->arena, size);
     unlock(ctx);
     return data;
 }
@@ -44,7 +44,7 @@ void *chainsi_memory_raw(chains_ctx *ctx, size_t size)
 void *chains_alloc(chains_ctx *ctx, size_t size)
 {
     lock(ctx);
-    void *data = chainsi_arena_alloc(ctx->arena, size);
+    void *data = chainsi_arena_alloc_sendable(ctx->arena, size);
     unlock(ctx);
     return data;
 }

@@ -9,6 +9,8 @@ uint8_t *chainsi_encoder_begin(chainsi_encoder *encoder, chainsi_buffer *out,
 {
     encoder->out = out;
     encoder->size_before = out->size;
+    encoder->largest_plain = UINT32_MAX;
+    encoder->attachments = NULL;
     chainsi_report_init(&encoder->report, error ? error : &encoder->unwanted);
     uint8_t *at = chainsi_buffer_reserve(out, 256);
     encoder->end = out->data + out->capacity;

@@ -5,6 +5,7 @@
 #ifndef CHAINSI_SCHEMA_ENCODER_H
 #define CHAINSI_SCHEMA_ENCODER_H
 
+#include "base/attachments.h"
 #include "schema/access.h"
 #include "schema/report.h"
 
@@ -14,6 +15,8 @@ typedef struct chainsi_encoder {
     chainsi_report report;
     chainsi_codec_error unwanted; /* where errors go that nobody asked for */
     size_t size_before;
+    size_t largest_plain;             /* texts and bytes that are larger need a look: bytes */
+    chainsi_attachments *attachments; /* where they may go; or NULL */
 } chainsi_encoder;
 
 /* Begins behind what the buffer holds. Returns the place to write to. */

@@ -112,7 +112,7 @@ static const char *decode_bytes(struct decoder *decoder, const char *at, chains_
     const char *behind = decode_slice(decoder, at, &text, &size);
     if (!behind)
         return NULL;
-    uint8_t *data = chainsi_arena_alloc_raw(decoder->arena, size / 4 * 3);
+    uint8_t *data = chainsi_arena_alloc_sendable_raw(decoder->arena, size / 4 * 3);
     size_t fault = chainsi_base64_read(data, text, size, &bytes->size);
     if (fault != size) {
         bool unescaped = text == at + 1 && fault < size;

@@ -21,6 +21,7 @@
 #ifndef CHAINSI_SCHEMA_MSGPACK_H
 #define CHAINSI_SCHEMA_MSGPACK_H
 
+#include "base/attachments.h"
 #include "schema/codec.h"
 
 /* Decodes the `size` bytes at data, one whole value, into the type->size bytes at value. What the
@@ -41,5 +42,19 @@ chains_status chainsi_msgpack_decode_in_place(const chainsi_type *type, void *da
  * chains_json that is beyond a double. */
 chains_status chainsi_msgpack_encode(const chainsi_type *type, const void *value,
                                      chainsi_buffer *out, chainsi_codec_error *error);
+
+/* Between processes of one machine: large texts, bytes and tensors' data go into attachments, which are
+ * to be sent beside what is appended, and the value there is a reference to them (an extension of
+ * ours). attachments must be empty before, and is again after a failure. Shared blocks that hold such
+ * values are sealed (base/share.h). Without chainsi_share_enable it is chainsi_msgpack_encode. */
+chains_status chainsi_msgpack_encode_shared(const chainsi_type *type, const void *value,
+                                            chainsi_buffer *out, chainsi_attachments *attachments,
+                                            chainsi_codec_error *error);
+
+/* chainsi_msgpack_decode_in_place of what came with attachments. On success the arena owns them as
+ * well: the value lives no longer than data and the arena. The attachments are the caller's to end. */
+chains_status chainsi_msgpack_decode_shared(const chainsi_type *type, void *data, size_t size,
+                                            chainsi_attachments *attachments, chainsi_arena *arena,
+                                            void *value, chainsi_codec_error *error);
 
 #endif

@@ -28,7 +28,8 @@ struct decoder {
     chainsi_arena *arena;
     chainsi_pool pool; /* in the arena */
     bool in_place;
-    chainsi_buffer json; /* owned: where chains_json is put together */
+    chainsi_attachments *attachments; /* what references may name; NULL: there are none */
+    chainsi_buffer json;              /* owned: where chains_json is put together */
     chainsi_scratch scratch;
 };
 
@@ -89,8 +90,62 @@ static inline bool is_plain(const uint8_t *text, size_t size)
     return true;
 }
 
-/* Text without U+0000, NUL-terminated. */
-static inline const uint8_t *decode_text(struct decoder *decoder, const uint8_t *at,
+/* What the reference at `at` names. If it is none, NULL with nothing reported, and *other is true. */
+static const uint8_t *decode_reference(struct decoder *decoder, const uint8_t *at, uint8_t first,
+                                       bool text, const void **content, size_t *size, bool *other)
+{
+    chainsi_msgpack_reader *reader = &decoder->reader;
+    *other = !decoder->attachments || first != MSGPACK_FIXEXT16 || reader->end - at < 2 ||
+             at[1] != MSGPACK_REFERENCE;
+    if (*other)
+        return NULL;
+    if (reader->end - at < MSGPACK_REFERENCE_SIZE)
+        return chainsi_msgpack_cut_short(reader, "the rest of a reference");
+    chainsi_reference reference = {
+        .attachment = chainsi_load_big32(at + 2),
+        .size = chainsi_load_big32(at + 6),
+        .offset = chainsi_load_big64(at + 10),
+    };
+    const char *why;
+    *content = chainsi_attachments_find(decoder->attachments, &reference, text, &why);
+    *size = reference.size;
+    if (!*content) {
+        chainsi_report_fail(&reader->report, offset_of(decoder, at), "expected %s, found %s",
+                            text ? "a string" : "bytes", why);
+        return NULL;
+    }
+    return at + MSGPACK_REFERENCE_SIZE;
+}
+
+/* Text that is no string: in an attachment, or an error. */
+static const uint8_t *decode_text_elsewhere(struct decoder *decoder, const uint8_t *at,
+                                            uint8_t first, const char **text)
+{
+    chainsi_msgpack_reader *reader = &decoder->reader;
+    const void *content;
+    size_t size;
+    bool other;
+    const uint8_t *behind = decode_reference(decoder, at, first, true, &content, &size, &other);
+    if (other)
+        return chainsi_msgpack_expected_type(reader, at, first, &chainsi_type_string);
+    if (behind && !is_plain(content, size)) {
+        size_t valid = chainsi_utf8_valid(content, size);
+        if (valid < size || memchr(content, 0, size)) {
+            chainsi_report_fail(&reader->report, offset_of(decoder, at),
+                                valid < size ? "expected a string in valid UTF-8, found another "
+                                               "byte at %zu of an attached one"
+                                             : "expected text without U+0000, found it in an "
+                                               "attached one of %zu bytes",
+                                valid);
+            return NULL;
+        }
+    }
+    *text = content;
+    return behind;
+}
+
+/* Text without U+0000, NUL-terminated. A name lies in the data itself. */
+static inline const uint8_t *decode_text(struct decoder *decoder, const uint8_t *at, bool name,
                                          const char **text)
 {
     static const chainsi_type *const type = &chainsi_type_string;
@@ -108,6 +163,8 @@ static inline const uint8_t *decode_text(struct decoder *decoder, const uint8_t 
         size = first & 31;
     } else {
         content = chainsi_msgpack_read_str(reader, at, first, &size, &other);
+        if (!content && other && !name)
+            return decode_text_elsewhere(decoder, at, first, text);
         if (!content)
             return other ? chainsi_msgpack_expected_type(reader, at, first, type) : NULL;
     }
@@ -145,6 +202,12 @@ static const uint8_t *decode_bytes(struct decoder *decoder, const uint8_t *at, u
     size_t size;
     bool other;
     const uint8_t *content = chainsi_msgpack_read_bin(&decoder->reader, at, first, &size, &other);
+    if (!content && other) {
+        const uint8_t *behind =
+            decode_reference(decoder, at, first, false, &bytes->data, &bytes->size, &other);
+        if (!other)
+            return behind;
+    }
     if (!content)
         return other ? chainsi_msgpack_expected(&decoder->reader, at, first, "bytes") : NULL;
     bytes->size = size;
@@ -356,7 +419,7 @@ static const uint8_t *decode_map(struct decoder *decoder, const uint8_t *at, uin
         uint8_t *entry = chainsi_scratch_push(&decoder->scratch, entry_size);
         const char *key;
         reader->reserved--;
-        at = decode_text(decoder, at, &key);
+        at = decode_text(decoder, at, true, &key);
         if (!at)
             return NULL;
         *(chainsi_text *)entry = key;
@@ -478,7 +541,7 @@ static const uint8_t *decode_value(struct decoder *decoder, const uint8_t *at,
     switch (type->kind) { /* those that read their first byte themselves */
     case CHAINSI_STRING: {
         const char *text;
-        at = decode_text(decoder, at, &text);
+        at = decode_text(decoder, at, false, &text);
         if (at)
             *(chainsi_text *)value = text;
         return at;
@@ -542,7 +605,7 @@ static const uint8_t *decode_value(struct decoder *decoder, const uint8_t *at,
 
 static chains_status decode(const chainsi_type *type, const void *data, size_t size,
                             chainsi_arena *arena, void *value, chainsi_codec_error *error,
-                            bool in_place)
+                            bool in_place, chainsi_attachments *attachments)
 {
     chainsi_codec_error unwanted;
     struct decoder decoder;
@@ -551,6 +614,7 @@ static chains_status decode(const chainsi_type *type, const void *data, size_t s
     decoder.arena = arena;
     decoder.pool = (chainsi_pool){ .arena = arena };
     decoder.in_place = in_place;
+    decoder.attachments = attachments;
     decoder.json = (chainsi_buffer){ 0 };
     chainsi_scratch_init(&decoder.scratch);
     void *decoded = chainsi_arena_alloc_raw(arena, type->size);
@@ -573,12 +637,22 @@ static chains_status decode(const chainsi_type *type, const void *data, size_t s
 chains_status chainsi_msgpack_decode(const chainsi_type *type, const void *data, size_t size,
                                      chainsi_arena *arena, void *value, chainsi_codec_error *error)
 {
-    return decode(type, data, size, arena, value, error, false);
+    return decode(type, data, size, arena, value, error, false, NULL);
 }
 
 chains_status chainsi_msgpack_decode_in_place(const chainsi_type *type, void *data, size_t size,
                                               chainsi_arena *arena, void *value,
                                               chainsi_codec_error *error)
 {
-    return decode(type, data, size, arena, value, error, true);
+    return decode(type, data, size, arena, value, error, true, NULL);
+}
+
+chains_status chainsi_msgpack_decode_shared(const chainsi_type *type, void *data, size_t size,
+                                            chainsi_attachments *attachments, chainsi_arena *arena,
+                                            void *value, chainsi_codec_error *error)
+{
+    chains_status status = decode(type, data, size, arena, value, error, true, attachments);
+    if (status == CHAINS_OK)
+        chainsi_attachments_keep(attachments, arena);
+    return status;
 }

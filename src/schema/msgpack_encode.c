@@ -196,11 +196,35 @@ static inline bool copy_ascii(uint8_t *out, const char *text, size_t size)
     return !(seen & 0x80);
 }
 
-static uint8_t *encode_text(chainsi_encoder *encoder, uint8_t *at, const char *text)
+/* Text or bytes as a reference to an attachment; NULL, with nothing reported: they belong in the
+ * body. */
+static uint8_t *encode_reference(chainsi_encoder *encoder, uint8_t *at, const void *data,
+                                 size_t size, bool text)
+{
+    chainsi_reference reference;
+    if (!encoder->attachments ||
+        !chainsi_attachments_add(encoder->attachments, data, size, text, &reference))
+        return NULL;
+    at = chainsi_encoder_room(encoder, at, MSGPACK_REFERENCE_SIZE);
+    at[0] = MSGPACK_FIXEXT16;
+    at[1] = MSGPACK_REFERENCE;
+    at = put_big32(at + 2, reference.attachment);
+    at = put_big32(at, reference.size);
+    return put_big64(at, reference.offset);
+}
+
+/* Text that is larger than `largest` is looked at more closely. */
+static inline uint8_t *encode_text_within(chainsi_encoder *encoder, uint8_t *at, const char *text,
+                                          size_t largest)
 {
     size_t size = strlen(text);
-    if (!check_size(encoder, size))
-        return NULL;
+    if (__builtin_expect(size > largest, 0)) {
+        if (!check_size(encoder, size) || !chainsi_encoder_check_text(encoder, text, size))
+            return NULL;
+        uint8_t *behind = encode_reference(encoder, at, text, size, true);
+        if (behind)
+            return behind;
+    }
     at = chainsi_encoder_room(encoder, at, LARGEST_HEAD + size);
     at = put_str_head(at, size);
     if (__builtin_expect(!copy_ascii(at, text, size), 0) &&
@@ -209,10 +233,26 @@ static uint8_t *encode_text(chainsi_encoder *encoder, uint8_t *at, const char *t
     return at + size;
 }
 
+static uint8_t *encode_text(chainsi_encoder *encoder, uint8_t *at, const char *text)
+{
+    return encode_text_within(encoder, at, text, encoder->largest_plain);
+}
+
+/* A name lies in the body always. */
+static uint8_t *encode_name(chainsi_encoder *encoder, uint8_t *at, const char *name)
+{
+    return encode_text_within(encoder, at, name, UINT32_MAX);
+}
+
 static uint8_t *encode_bytes(chainsi_encoder *encoder, uint8_t *at, const chains_bytes *bytes)
 {
     if (!chainsi_encoder_check_bytes(encoder, bytes) || !check_size(encoder, bytes->size))
         return NULL;
+    if (__builtin_expect(bytes->size > encoder->largest_plain, 0)) {
+        uint8_t *behind = encode_reference(encoder, at, bytes->data, bytes->size, false);
+        if (behind)
+            return behind;
+    }
     at = chainsi_encoder_room(encoder, at, LARGEST_HEAD + bytes->size);
     at = put_bin_head(at, bytes->size);
     return bytes->size ? chainsi_put(at, bytes->data, bytes->size) : at;
@@ -404,7 +444,7 @@ static uint8_t *encode_map(chainsi_encoder *encoder, uint8_t *at, const chainsi_
     at = put_count(at, map->count, MSGPACK_FIXMAP, MSGPACK_MAP16);
     for (size_t i = 0; i < map->count; i++, entry += type->entry_size) {
         const char *key = *(const chainsi_text *)entry;
-        at = encode_text(encoder, at, key);
+        at = encode_name(encoder, at, key);
         if (at)
             at = encode_value(encoder, at, type->item, entry + type->value_offset, depth + 1);
         if (__builtin_expect(!at, 0)) {
@@ -487,7 +527,7 @@ static uint8_t *encode_value(chainsi_encoder *encoder, uint8_t *at, const chains
         return encode_tensor(encoder, at, value, depth);
     case CHAINSI_ENUM: {
         const chainsi_enumerator *found = chainsi_encoder_find_value(encoder, type, value);
-        return found ? encode_text(encoder, at, found->name) : NULL;
+        return found ? encode_name(encoder, at, found->name) : NULL;
     }
     case CHAINSI_STRUCT:
         return encode_struct(encoder, at, type, value, depth);
@@ -513,4 +553,22 @@ chains_status chainsi_msgpack_encode(const chainsi_type *type, const void *value
     chainsi_encoder encoder;
     uint8_t *at = chainsi_encoder_begin(&encoder, out, error);
     return chainsi_encoder_end(&encoder, encode_value(&encoder, at, type, value, 0));
+}
+
+chains_status chainsi_msgpack_encode_shared(const chainsi_type *type, const void *value,
+                                            chainsi_buffer *out, chainsi_attachments *attachments,
+                                            chainsi_codec_error *error)
+{
+    chainsi_encoder encoder;
+    uint8_t *at = chainsi_encoder_begin(&encoder, out, error);
+    if (chainsi_share_wants(UINT32_MAX)) { /* enabled */
+        encoder.attachments = attachments;
+        encoder.largest_plain =
+            atomic_load_explicit(&chainsi_share_least, memory_order_relaxed) - 1;
+    }
+    chains_status status =
+        chainsi_encoder_end(&encoder, encode_value(&encoder, at, type, value, 0));
+    if (status != CHAINS_OK)
+        chainsi_attachments_done(attachments);
+    return status;
 }

@@ -42,6 +42,10 @@ enum {
     MSGPACK_NEGATIVE = 0xe0,
 };
 
+/* Our extension: text or bytes that lie in an attachment. As 16 bytes: its index (32 bits), size (32)
+ * and offset (64), big-endian. */
+enum { MSGPACK_REFERENCE = 0x43, MSGPACK_REFERENCE_SIZE = 18 };
+
 /* Data that is being read. Functions take the place where they start and return the place behind what
  * they read, or NULL after reporting what is wrong. */
 typedef struct chainsi_msgpack_reader {

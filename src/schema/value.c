@@ -155,6 +155,14 @@ static void *copy_block(chainsi_arena *arena, const void *from, size_t size)
     return copy;
 }
 
+static void *copy_sendable(chainsi_arena *arena, const void *from, size_t size)
+{
+    void *copy = chainsi_arena_alloc_sendable_raw(arena, size);
+    if (size)
+        memcpy(copy, from, size);
+    return copy;
+}
+
 static size_t tensor_size(const chains_tensor *tensor)
 {
     chainsi_report report;
@@ -211,7 +219,7 @@ static void copy_value(const chainsi_type *type, const void *from, void *to, cha
     case CHAINSI_BYTES: {
         const chains_bytes *bytes = from;
         *(chains_bytes *)to = (chains_bytes){
-            bytes->data ? copy_block(arena, bytes->data, bytes->size) : NULL,
+            bytes->data ? copy_sendable(arena, bytes->data, bytes->size) : NULL,
             bytes->size,
         };
         break;
@@ -230,7 +238,7 @@ static void copy_value(const chainsi_type *type, const void *from, void *to, cha
             .dtype = tensor->dtype,
             .shape = copy_block(arena, tensor->shape, tensor->rank * sizeof *tensor->shape),
             .rank = tensor->rank,
-            .data = copy_block(arena, tensor->data, tensor_size(tensor)),
+            .data = copy_sendable(arena, tensor->data, tensor_size(tensor)),
         };
         break;
     }
