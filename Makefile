@@ -39,10 +39,10 @@ test-tsan: ## all tests under ThreadSanitizer
 	@cmake/bootstrap
 	@cmake/run_tests tsan
 
-bench: ## every program of bench/ in the release preset
+bench: ## every program of bench/ in the release preset; renews the tables and the plot of the comparison with others in docs/
 	@cmake/bootstrap
 	@cmake --preset release --log-level=WARNING
-	@cmake --build --preset release
+	@cmake --build --preset release --target all peers
 	@bench/run build-release
 
 soak: build ## calls for SOAK_SECONDS (180) while replicas are killed and stopped at random; none may be lost
