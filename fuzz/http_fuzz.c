@@ -148,16 +148,17 @@ static served serve(const char *data, size_t size, size_t piece)
     REQUIRE(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
     chainsi_connection connection = { 0 };
     chainsi_spare spare = { 0 };
-    chainsi_connection_open(&connection, ends[0]);
+    chainsi_connection_open(&connection, ends[0], CHAINSI_ONLY_HTTP);
     bool ended = false;
     for (size_t at = 0; at < size && !ended; at += piece) {
         size_t part = size - at < piece ? size - at : piece;
         REQUIRE(send(ends[1], data + at, part, MSG_NOSIGNAL) == (ssize_t)part);
         for (;;) {
             chainsi_http_request request;
-            chainsi_http_refusal refusal;
+            chainsi_frame frame;
+            chainsi_reading reading = { .request = &request, .frame = &frame };
             chainsi_read_end end =
-                chainsi_connection_read(&connection, MOST_BODY, &spare, &request, &refusal);
+                chainsi_connection_read(&connection, MOST_BODY, &spare, &reading);
             if (end == CHAINSI_READ_INCOMPLETE)
                 break;
             if (end == CHAINSI_READ_REQUEST) {
@@ -173,7 +174,7 @@ static served serve(const char *data, size_t size, size_t piece)
                 continue;
             }
             REQUIRE(end == CHAINSI_READ_REFUSED);
-            its.status = refusal.status;
+            its.status = reading.refusal.status;
             ended = true;
             break;
         }

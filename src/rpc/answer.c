@@ -1,9 +1,14 @@
 /* Heads are put together by hand, not by printf: this is on the way of every call. */
 #include "rpc/answer.h"
 
+#include <unistd.h>
+
 #include "base/clock.h"
 
-enum { KEPT_BUFFER = 1024 * 1024 }; /* larger ones are not kept for the next answer */
+enum {
+    KEPT_BUFFER = 1024 * 1024, /* larger ones are not kept for the next answer */
+    COPIED_BODY = 4 * 1024,    /* smaller ones are put behind the head of their frame */
+};
 
 void chainsi_answer_done(chainsi_answer *answer)
 {
@@ -85,6 +90,14 @@ static void write_head(chainsi_buffer *head, const chainsi_server_response *resp
     chainsi_buffer_add_text(head, "\r\n");
 }
 
+static bool send_parts(chainsi_answer *answer, chainsi_connection *connection, const void *body,
+                       size_t size, const int *fds, int fd_count, int timeout_ms)
+{
+    int64_t allowed_ms = timeout_ms * (int64_t)(1 + size / CHAINSI_SEND_TIMEOUT_BYTES);
+    return chainsi_connection_send(connection, &answer->head, body, size, fds, fd_count,
+                                   chainsi_now_ns() + allowed_ms * CHAINSI_NS_PER_MS);
+}
+
 bool chainsi_answer_send(chainsi_answer *answer, chainsi_connection *connection,
                          const chainsi_server_response *response, chainsi_http_method method,
                          bool keep_alive, int minor_version, int timeout_ms)
@@ -92,7 +105,48 @@ bool chainsi_answer_send(chainsi_answer *answer, chainsi_connection *connection,
     bool has_body = response->status != 204 && response->status != 304;
     write_head(&answer->head, response, has_body, keep_alive, minor_version);
     size_t size = has_body && method != CHAINSI_HTTP_HEAD ? response->body->size : 0;
-    int64_t allowed_ms = timeout_ms * (int64_t)(1 + size / CHAINSI_SEND_TIMEOUT_BYTES);
-    return chainsi_connection_send(connection, &answer->head, response->body->data, size,
-                                   chainsi_now_ns() + allowed_ms * CHAINSI_NS_PER_MS);
+    return send_parts(answer, connection, response->body->data, size, NULL, 0, timeout_ms);
+}
+
+/* Writes what comes before the body of an answer, or of a "not started". */
+static void write_frame_head(chainsi_buffer *head, chainsi_frame_kind kind,
+                             const chainsi_frame *call, uint64_t incarnation,
+                             const chainsi_server_response *response)
+{
+    chainsi_frame frame = { .head = { .kind = (uint8_t)kind, .id = call->head.id },
+                            .answer = { .incarnation = incarnation } };
+    if (response) {
+        frame.head.status = (uint8_t)response->status;
+        frame.head.attachments = (uint8_t)response->fd_count;
+        frame.head.body_size = response->body->size;
+        frame.answer.retry_after_ms = response->retry_after_ms;
+    }
+    head->size = 0;
+    head->size =
+        chainsi_frame_write(&frame, (char *)chainsi_buffer_reserve(head, CHAINSI_FRAME_MAX_HEAD));
+}
+
+bool chainsi_answer_send_frame(chainsi_answer *answer, chainsi_connection *connection,
+                               const chainsi_frame *call, chainsi_server_response *response,
+                               uint64_t incarnation, int timeout_ms)
+{
+    write_frame_head(&answer->head, CHAINSI_FRAME_ANSWER, call, incarnation, response);
+    size_t size = response->body->size;
+    if (size <= COPIED_BODY) { /* cheaper than to have the kernel gather two parts */
+        chainsi_buffer_add(&answer->head, response->body->data, size);
+        size = 0;
+    }
+    bool sent = send_parts(answer, connection, response->body->data, size, response->fds,
+                           response->fd_count, timeout_ms);
+    for (int i = 0; i < response->fd_count; i++)
+        close(response->fds[i]);
+    return sent;
+}
+
+bool chainsi_answer_send_not_started(chainsi_answer *answer, chainsi_connection *connection,
+                                     const chainsi_frame *call, uint64_t incarnation,
+                                     int timeout_ms)
+{
+    write_frame_head(&answer->head, CHAINSI_FRAME_NOT_STARTED, call, incarnation, NULL);
+    return send_parts(answer, connection, NULL, 0, NULL, 0, timeout_ms);
 }

@@ -26,4 +26,13 @@ bool chainsi_answer_send(chainsi_answer *answer, chainsi_connection *connection,
                          const chainsi_server_response *response, chainsi_http_method method,
                          bool keep_alive, int minor_version, int timeout_ms);
 
+/* Sends the answer to a CALL, or that it was not started. Otherwise as above; incarnation: the server's, 0 without
+ * a board. The response's descriptors are closed. */
+bool chainsi_answer_send_frame(chainsi_answer *answer, chainsi_connection *connection,
+                               const chainsi_frame *call, chainsi_server_response *response,
+                               uint64_t incarnation, int timeout_ms);
+bool chainsi_answer_send_not_started(chainsi_answer *answer, chainsi_connection *connection,
+                                     const chainsi_frame *call, uint64_t incarnation,
+                                     int timeout_ms);
+
 #endif

@@ -21,11 +21,15 @@ enum {
     LEAST_ROOM = 2 * 1024,
 };
 
-void chainsi_connection_open(chainsi_connection *connection, int fd)
+void chainsi_connection_open(chainsi_connection *connection, int fd, enum chainsi_protocol protocol)
 {
     connection->fd = fd;
-    connection->registered = false;
-    connection->continued = false;
+    connection->protocol = protocol;
+    connection->registered = connection->drained = connection->continued = false;
+    connection->direct = connection->keeps = connection->recallable = false;
+    atomic_store_explicit(&connection->ended, false, memory_order_relaxed);
+    connection->attachments = NULL;
+    connection->bundle = NULL;
     connection->phase = CHAINSI_READING_HEAD;
     connection->data = NULL;
     connection->capacity = connection->start = connection->size = 0;
@@ -39,6 +43,12 @@ void chainsi_connection_close(chainsi_connection *connection)
 {
     free(connection->data);
     connection->data = NULL;
+    if (connection->attachments) {
+        for (int i = 0; i < connection->attachments->count; i++)
+            close(connection->attachments->fds[i]);
+        free(connection->attachments);
+        connection->attachments = NULL;
+    }
     close(connection->fd);
     connection->fd = -1;
 }
@@ -100,48 +110,47 @@ static void send_continue(chainsi_connection *connection)
     (void)!send(connection->fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-static chainsi_read_end refuse(chainsi_http_refusal *refusal, int status, const char *reason)
+static chainsi_read_end refuse(chainsi_reading *reading, int status, const char *reason)
 {
-    refusal->status = status;
-    refusal->reason = reason;
+    reading->refusal.status = status;
+    reading->refusal.reason = reason;
     return CHAINSI_READ_REFUSED;
 }
 
 /* After a complete head: what is to be read behind it. */
 static chainsi_read_end begin_body(chainsi_connection *connection, size_t max_body,
-                                   const chainsi_http_request *request,
-                                   chainsi_http_refusal *refusal)
+                                   chainsi_reading *reading)
 {
-    int64_t length = request->head.content_length;
+    const chainsi_http_head *head = &reading->request->head;
+    int64_t length = head->content_length;
     connection->body_size = 0;
-    if (request->head.chunked) {
+    if (head->chunked) {
         connection->chunked = (chainsi_http_chunked){ .max_body = max_body };
         connection->phase = CHAINSI_READING_CHUNKS;
     } else {
         if (length > 0 && (uint64_t)length > max_body)
-            return refuse(refusal, 413, "the body is too large");
+            return refuse(reading, 413, "the body is too large");
         connection->length = length > 0 ? (size_t)length : 0;
         connection->phase = CHAINSI_READING_LENGTH;
     }
     return CHAINSI_READ_INCOMPLETE;
 }
 
-/* Uses the `fresh` bytes at the end of those that are there. */
-static chainsi_read_end take_in(chainsi_connection *connection, size_t fresh, size_t max_body,
-                                chainsi_http_request *request, bool *parsed,
-                                chainsi_http_refusal *refusal)
+/* Uses what is there of a request in HTTP, of which the last `fresh` bytes are new. */
+static chainsi_read_end take_in_request(chainsi_connection *connection, size_t fresh,
+                                        size_t max_body, bool *parsed, chainsi_reading *reading)
 {
     char *data = connection->data + connection->start;
     if (connection->phase == CHAINSI_READING_HEAD) {
-        ptrdiff_t head =
-            chainsi_http_parse_request(data, connection->size, &connection->scan, request, refusal);
+        ptrdiff_t head = chainsi_http_parse_request(data, connection->size, &connection->scan,
+                                                    reading->request, &reading->refusal);
         if (head < 0)
             return CHAINSI_READ_REFUSED;
         if (head == CHAINSI_HTTP_MORE)
             return CHAINSI_READ_INCOMPLETE;
         *parsed = true;
         connection->head_size = (size_t)head;
-        if (begin_body(connection, max_body, request, refusal) == CHAINSI_READ_REFUSED)
+        if (begin_body(connection, max_body, reading) == CHAINSI_READ_REFUSED)
             return CHAINSI_READ_REFUSED;
         fresh = connection->size - connection->head_size;
     }
@@ -154,7 +163,7 @@ static chainsi_read_end take_in(chainsi_connection *connection, size_t fresh, si
     } else {
         size_t decoded, consumed, at = connection->size - fresh;
         chainsi_http_progress progress = chainsi_http_decode_chunked(
-            &connection->chunked, data + at, fresh, &decoded, &consumed, refusal);
+            &connection->chunked, data + at, fresh, &decoded, &consumed, &reading->refusal);
         if (progress == CHAINSI_HTTP_BODY_REFUSED)
             return CHAINSI_READ_REFUSED;
         connection->body_size += decoded;
@@ -168,17 +177,150 @@ static chainsi_read_end take_in(chainsi_connection *connection, size_t fresh, si
     return CHAINSI_READ_REQUEST;
 }
 
-void chainsi_connection_parse(chainsi_connection *connection, chainsi_http_request *request)
+/* Uses what is there of a frame. What no peer of ours sends ends the connection. */
+static chainsi_read_end take_in_frame(chainsi_connection *connection, size_t max_body, bool *parsed,
+                                      chainsi_reading *reading)
 {
+    if (connection->phase == CHAINSI_READING_HEAD) {
+        const char *why;
+        ptrdiff_t head = chainsi_frame_parse(connection->data + connection->start, connection->size,
+                                             max_body, reading->frame, &why);
+        if (head == CHAINSI_FRAME_REFUSED)
+            return CHAINSI_READ_CLOSED;
+        if (head == CHAINSI_FRAME_MORE)
+            return CHAINSI_READ_INCOMPLETE;
+        int attached = connection->attachments ? connection->attachments->count : 0;
+        if (reading->frame->head.attachments > attached)
+            return CHAINSI_READ_CLOSED;
+        *parsed = true;
+        connection->head_size = (size_t)head;
+        connection->length = (size_t)reading->frame->head.body_size;
+        connection->phase = CHAINSI_READING_LENGTH;
+    }
+    size_t whole = connection->head_size + connection->length;
+    if (connection->size < whole)
+        return CHAINSI_READ_INCOMPLETE;
+    connection->body_size = connection->length;
+    connection->end = whole;
+    connection->phase = CHAINSI_READ_WHOLE;
+    return CHAINSI_READ_FRAME;
+}
+
+/* Finds out from its first bytes what the connection speaks. False: more are needed. */
+static bool decide_protocol(chainsi_connection *connection)
+{
+    const char *data = connection->data + connection->start;
+    if (data[0] != CHAINSI_FRAME_PREFACE[0]) {
+        connection->protocol = CHAINSI_HTTP;
+        return true;
+    }
+    if (connection->size < CHAINSI_FRAME_PREFACE_SIZE)
+        return false;
+    if (memcmp(data, CHAINSI_FRAME_PREFACE, CHAINSI_FRAME_PREFACE_SIZE) != 0) {
+        connection->protocol = CHAINSI_HTTP; /* which will refuse it */
+        return true;
+    }
+    connection->protocol = CHAINSI_FRAMES;
+    connection->start += CHAINSI_FRAME_PREFACE_SIZE;
+    connection->size -= CHAINSI_FRAME_PREFACE_SIZE;
+    return true;
+}
+
+/* Uses the `fresh` bytes at the end of those that are there. */
+static chainsi_read_end take_in(chainsi_connection *connection, size_t fresh, size_t max_body,
+                                bool *parsed, chainsi_reading *reading)
+{
+    if (connection->protocol == CHAINSI_UNDECIDED && !decide_protocol(connection))
+        return CHAINSI_READ_INCOMPLETE;
+    return connection->protocol == CHAINSI_FRAMES
+               ? take_in_frame(connection, max_body, parsed, reading)
+               : take_in_request(connection, fresh, max_body, parsed, reading);
+}
+
+void chainsi_connection_parse(chainsi_connection *connection, chainsi_reading *reading)
+{
+    char *data = connection->data + connection->start;
+    if (connection->protocol == CHAINSI_FRAMES) {
+        const char *why;
+        chainsi_frame_parse(data, connection->head_size, UINT64_MAX, reading->frame, &why);
+        return;
+    }
     chainsi_http_scan scan = { 0 };
-    chainsi_http_refusal refusal;
-    chainsi_http_parse_request(connection->data + connection->start, connection->head_size, &scan,
-                               request, &refusal);
+    chainsi_http_parse_request(data, connection->head_size, &scan, reading->request,
+                               &reading->refusal);
+}
+
+/* Notes the descriptors that came with a message. False: there are too many. */
+static bool take_in_attachments(chainsi_connection *connection, struct msghdr *message)
+{
+    bool good = !(message->msg_flags & MSG_CTRUNC);
+    for (struct cmsghdr *part = CMSG_FIRSTHDR(message); part; part = CMSG_NXTHDR(message, part)) {
+        if (part->cmsg_level != SOL_SOCKET || part->cmsg_type != SCM_RIGHTS)
+            continue;
+        size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+        if (!connection->attachments)
+            connection->attachments = calloc(1, sizeof *connection->attachments);
+        chainsi_attachments *kept = connection->attachments;
+        for (size_t i = 0; i < count; i++) {
+            int fd;
+            memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
+            if (kept && kept->count < CHAINSI_FRAME_MAX_ATTACHMENTS) {
+                kept->fds[kept->count++] = fd;
+            } else {
+                close(fd);
+                good = false;
+            }
+        }
+    }
+    return good;
+}
+
+void chainsi_connection_take_attachments(chainsi_connection *connection, int *fds, int count)
+{
+    chainsi_attachments *kept = connection->attachments;
+    if (!count)
+        return;
+    memcpy(fds, kept->fds, (size_t)count * sizeof *fds);
+    kept->count -= count;
+    memmove(kept->fds, kept->fds + count, (size_t)kept->count * sizeof *fds);
+}
+
+/* Whether a read has left nothing in the socket: it got less than it had room for, and the end, which
+ * epoll may have told of together with the bytes, is yet to come. */
+static bool is_drained(const chainsi_connection *connection, ssize_t got, size_t room)
+{
+    return got < (ssize_t)room && !atomic_load(&connection->ended);
+}
+
+/* Receives into the room behind the bytes that are there. As recv(). Frames may have descriptors
+ * beside them; whoever speaks HTTP has theirs closed by the kernel. */
+static ssize_t receive(chainsi_connection *connection, size_t room)
+{
+    char *at = connection->data + connection->start + connection->size;
+    ssize_t got;
+    if (connection->protocol <= CHAINSI_HTTP && connection->protocol != CHAINSI_UNDECIDED) {
+        got = recv(connection->fd, at, room, MSG_DONTWAIT);
+        connection->drained = is_drained(connection, got, room);
+        return got;
+    }
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(CHAINSI_FRAME_MAX_ATTACHMENTS * sizeof(int))];
+    struct iovec part = { at, room };
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control
+    };
+    got = recvmsg(connection->fd, &message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
+    /* What has descriptors beside it ends a read early. */
+    connection->drained =
+        is_drained(connection, got, room) && (got <= 0 || !message.msg_controllen);
+    if (got >= 0 && message.msg_controllen && !take_in_attachments(connection, &message)) {
+        errno = EPROTO;
+        return -1;
+    }
+    return got;
 }
 
 chainsi_read_end chainsi_connection_read(chainsi_connection *connection, size_t max_body,
-                                         chainsi_spare *spare, chainsi_http_request *request,
-                                         chainsi_http_refusal *refusal)
+                                         chainsi_spare *spare, chainsi_reading *reading)
 {
     /* Bytes behind the last request. */
     size_t fresh = connection->phase == CHAINSI_READING_HEAD && !connection->scan.scanned
@@ -187,16 +329,17 @@ chainsi_read_end chainsi_connection_read(chainsi_connection *connection, size_t 
     bool parsed = false, may_have_more = true;
     for (;;) {
         if (fresh) {
-            chainsi_read_end end = take_in(connection, fresh, max_body, request, &parsed, refusal);
-            if (end == CHAINSI_READ_REQUEST) {
+            chainsi_read_end end = take_in(connection, fresh, max_body, &parsed, reading);
+            if (end == CHAINSI_READ_REQUEST || end == CHAINSI_READ_FRAME) {
                 if (!parsed)
-                    chainsi_connection_parse(connection, request);
+                    chainsi_connection_parse(connection, reading);
                 connection->received_ns = chainsi_now_ns();
                 return end;
             }
-            if (end == CHAINSI_READ_REFUSED)
+            if (end != CHAINSI_READ_INCOMPLETE)
                 return end;
-            if (parsed && request->expect_continue && !connection->continued &&
+            if (parsed && connection->protocol != CHAINSI_FRAMES &&
+                reading->request->expect_continue && !connection->continued &&
                 connection->size == connection->head_size)
                 send_continue(connection);
         }
@@ -207,8 +350,7 @@ chainsi_read_end chainsi_connection_read(chainsi_connection *connection, size_t 
         size_t room = make_room(connection, spare);
         if (connection->data != before || connection->start != start)
             parsed = false; /* its slices are stale */
-        ssize_t got = recv(connection->fd, connection->data + connection->start + connection->size,
-                           room, MSG_DONTWAIT);
+        ssize_t got = receive(connection, room);
         if (got < 0 && errno == EINTR) {
             fresh = 0;
             continue;
@@ -219,8 +361,7 @@ chainsi_read_end chainsi_connection_read(chainsi_connection *connection, size_t 
             return CHAINSI_READ_CLOSED;
         fresh = (size_t)got;
         connection->size += fresh;
-        /* A short read has emptied the socket; if not, epoll says so. */
-        may_have_more = fresh == room;
+        may_have_more = !connection->drained;
     }
 }
 
@@ -271,11 +412,49 @@ chainsi_read_end chainsi_connection_drop(chainsi_connection *connection)
     return CHAINSI_READ_CLOSED;
 }
 
+void chainsi_connection_skip(chainsi_connection *connection, int attachments)
+{
+    int fds[CHAINSI_FRAME_MAX_ATTACHMENTS];
+    chainsi_connection_take_attachments(connection, fds, attachments);
+    for (int i = 0; i < attachments; i++)
+        close(fds[i]);
+    char replaced;
+    chainsi_connection_body(connection, &replaced);
+    chainsi_connection_next(connection, replaced);
+}
+
+/* Drops what was sent from the parts of a message. */
+static void advance(struct msghdr *message, size_t sent)
+{
+    while (message->msg_iovlen && sent >= message->msg_iov->iov_len) {
+        sent -= message->msg_iov->iov_len;
+        message->msg_iov++;
+        message->msg_iovlen--;
+    }
+    if (message->msg_iovlen) {
+        message->msg_iov->iov_base = (char *)message->msg_iov->iov_base + sent;
+        message->msg_iov->iov_len -= sent;
+    }
+}
+
 bool chainsi_connection_send(chainsi_connection *connection, const chainsi_buffer *head,
-                             const void *body, size_t body_size, int64_t deadline_ns)
+                             const void *body, size_t body_size, const int *fds, int fd_count,
+                             int64_t deadline_ns)
 {
     struct iovec parts[2] = { { head->data, head->size }, { (void *)(uintptr_t)body, body_size } };
     struct msghdr message = { .msg_iov = parts, .msg_iovlen = body_size ? 2 : 1 };
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(CHAINSI_FRAME_MAX_ATTACHMENTS * sizeof(int))];
+    if (fd_count) {
+        size_t bytes = (size_t)fd_count * sizeof *fds;
+        message.msg_control = control;
+        message.msg_controllen = CMSG_SPACE(bytes);
+        memset(control, 0, sizeof control);
+        struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(bytes);
+        memcpy(CMSG_DATA(rights), fds, bytes);
+    }
     while (message.msg_iovlen) {
         ssize_t sent = sendmsg(connection->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent < 0) {
@@ -286,16 +465,9 @@ bool chainsi_connection_send(chainsi_connection *connection, const chainsi_buffe
                 return false;
             continue;
         }
-        size_t left = (size_t)sent;
-        while (message.msg_iovlen && left >= message.msg_iov->iov_len) {
-            left -= message.msg_iov->iov_len;
-            message.msg_iov++;
-            message.msg_iovlen--;
-        }
-        if (message.msg_iovlen) {
-            message.msg_iov->iov_base = (char *)message.msg_iov->iov_base + left;
-            message.msg_iov->iov_len -= left;
-        }
+        message.msg_control = NULL;
+        message.msg_controllen = 0;
+        advance(&message, (size_t)sent);
     }
     return true;
 }

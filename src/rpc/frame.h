@@ -66,8 +66,8 @@ typedef struct chainsi_frame_call {
     uint64_t claim;           /* the word that claims the slot (rpc/board.h); 0 without */
     uint32_t slot;            /* CHAINSI_FRAME_NO_SLOT: it came by the queue, any slot will do */
     uint32_t request_id_size; /* at most CHAINSI_FRAME_MAX_REQUEST_ID; 0: make one */
-    uint8_t trace_id[16];     /* all zero: begin a trace */
-    uint8_t span_id[8];       /* the caller's */
+    uint8_t trace_id[16];     /* its high and its low half, numbers; all zero: begin a trace */
+    uint8_t span_id[8];       /* the caller's, a number */
 } chainsi_frame_call;
 
 /* Behind the head of an ANSWER and a NOT_STARTED; then the body. */

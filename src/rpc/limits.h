@@ -31,10 +31,14 @@ enum {
     CHAINSI_SEND_TIMEOUT_MS = 30 * 1000,
     CHAINSI_SEND_TIMEOUT_BYTES = 2 * 1024 * 1024,
     /* Connections that one server holds, busy and idle; beyond, the one that is idle for longest is
-     * closed. Lowered to half of what RLIMIT_NOFILE allows. */
-    CHAINSI_MAX_CONNECTIONS = 4096,
+     * closed. Lowered to three quarters of what RLIMIT_NOFILE allows. */
+    CHAINSI_MAX_CONNECTIONS = 16384,
     /* Calls that wait inside a server that accepts eagerly; beyond, 429. */
     CHAINSI_MAX_WAITING = 256,
+    /* A claim of a slot whose call hasn't come after this time is taken back when the slot is needed,
+     * which is looked at this often. */
+    CHAINSI_CLAIM_MS = 50,
+    CHAINSI_CLAIM_LOOK_MS = 1,
     /* Connections that the calling side keeps for reuse, for one address. */
     CHAINSI_MAX_IDLE = 64,
     /* The kernel's queue of a listening socket (which lowers it to net.core.somaxconn). */

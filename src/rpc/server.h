@@ -1,19 +1,24 @@
-/* The serving side. Threads, as many as there are slots, share one epoll that holds the listening
- * socket and all connections; the thread that has read a whole request runs it and writes the
- * answer. So:
- *  - a slot is a thread, and the handler's time is the slot's time;
- *  - a connection is accepted only by a free thread: what waits, waits in the kernel's queue of the
- *    listening socket, which other processes may share, and the first free thread takes it;
- *  - idle connections and incomplete requests hold memory, not slots. */
+/* The serving side. Threads share one epoll that holds the listening sockets and all connections; the
+ * thread that has read a whole request takes a slot, runs it and writes the answer. So:
+ *  - a call holds a slot from its last byte until its answer, and a thread with it;
+ *  - a connection is accepted from the shared listening socket only by a thread that has a slot for
+ *    it: what waits, waits in the kernel's queue, which other processes may share, and the first free
+ *    slot takes it;
+ *  - idle connections and incomplete requests hold memory, not slots.
+ * Requests are HTTP, or, where the options say so, also frames (rpc/frame.h), whose calls may bring a
+ * claim to a slot of the server's seat on a board (rpc/board.h). */
 #ifndef CHAINSI_RPC_SERVER_H
 #define CHAINSI_RPC_SERVER_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "rpc/board.h"
+#include "rpc/frame.h"
 #include "rpc/http.h"
 
 typedef struct chainsi_server chainsi_server;
@@ -21,26 +26,36 @@ typedef struct chainsi_server chainsi_server;
 /* A request whose last byte has been read. It and all it points to belong to the thread that runs
  * it, until the handler's `after` has returned. */
 typedef struct chainsi_server_request {
+    const chainsi_frame *frame; /* a CALL; NULL: it came by HTTP, and head says what it is */
     chainsi_http_request head;
     char *body; /* mutable, a NUL behind it; never NULL */
     size_t body_size;
+    int *fds; /* descriptors that came with a frame, the server's: closed afterwards, except
+                 those whose place the handler sets to -1 */
+    int fd_count;
     chainsi_arena *arena; /* for whatever the call needs; reset after the answer was sent */
-    int fd;               /* of the connection, to be watched only */
+    int fd; /* of the connection, to be watched only; -1: the connection carries other calls, and
+               `cancelled` tells */
     short hang_up; /* the poll() events of fd that mean: the caller is gone. A Unix socket tells
                       that apart from a caller that has only finished sending; TCP does not */
-    bool local;    /* it came over a Unix socket */
-    bool probe;    /* options.probe said so: it runs outside the slots */
+    const atomic_bool *cancelled; /* set once the caller wants no answer; NULL: fd tells */
+    bool local;                   /* it came over a Unix socket */
+    bool probe;                   /* options.probe said so: it runs outside the slots */
     int64_t received_ns; /* when its last byte was read; in a server that accepts eagerly it may
                             have waited since */
 } chainsi_server_request;
 
-/* The answer, to be filled by the handler: 200 without a body at first. */
+/* The answer, to be filled by the handler: 200 (in HTTP) or 0 (in a frame) without a body at first. */
 typedef struct chainsi_server_response {
-    int status;
+    int status;               /* of HTTP; in a frame chainsi_frame_head's */
     const char *content_type; /* NULL: no such header. Must live until the answer was sent */
     chainsi_buffer *body;     /* the server's, reused, empty at first; sent as it is */
-    chainsi_buffer *headers;  /* likewise: complete lines "Name: value\r\n" */
+    chainsi_buffer *headers;  /* likewise: complete lines "Name: value\r\n"; not in a frame */
     bool close;               /* close the connection after the answer */
+    bool lingers;             /* `after` may take long: the slot is held until it has returned */
+    uint32_t retry_after_ms;  /* in a frame; 0: it doesn't say */
+    int fds[CHAINSI_FRAME_MAX_ATTACHMENTS]; /* go with a frame; the server closes them */
+    int fd_count;
 } chainsi_server_response;
 
 /* Runs one request, on one of the server's threads; may block. */
@@ -48,15 +63,27 @@ typedef void (*chainsi_server_handler)(void *user, chainsi_server_request *reque
                                        chainsi_server_response *response);
 
 typedef struct chainsi_server_options {
-    int listen_fd;   /* a listening socket; stays the caller's and must outlive the server. Made
+    int listen_fd; /* a listening socket; stays the caller's and must outlive the server. Made
                         non-blocking */
-    int slots;       /* at least 1 */
-    size_t max_body; /* of a request, bytes; 0: CHAINSI_MAX_BODY */
+    /* Take frames as well as HTTP, over Unix sockets. One more thread than slots, so that somebody
+     * listens while calls run. */
+    bool frames;
+    /* The listening socket of the seat's incarnation, for frames alone, from processes of the same
+     * user; the server's from now on, also if it doesn't start. direct is false without one. */
+    bool direct;
+    int direct_fd;
+    const chainsi_seat *seat; /* its slots are the server's; copied, and left when draining begins,
+                                 or if the server doesn't start. NULL: none */
+    int slots;                /* at least 1 */
+    size_t max_body;          /* of a request, bytes; 0: CHAINSI_MAX_BODY */
     chainsi_server_handler handler;
     void *user; /* handed to all functions here */
     /* Called after the answer was sent (or could not be), before the arena is reset; NULL: nothing
      */
     void (*after)(void *user, chainsi_server_request *request);
+    /* Called after a request's `cancelled` was set, for whoever sleeps meanwhile; NULL: nothing. Any
+     * of the server's threads. */
+    void (*wake)(void *user);
     /* One more thread than slots, so that connections are accepted and requests are read while all
      * slots are busy: calls then wait inside the process, max_waiting of them (0:
      * CHAINSI_MAX_WAITING; more get 429). For TCP, whose queue drops silently. */
@@ -69,7 +96,8 @@ typedef struct chainsi_server_options {
     int request_timeout_ms, send_timeout_ms, max_connections;
     /* Close idle Unix connections when the last slot is taken, so that their callers' next call
      * goes to the shared listening socket and finds a free slot of another process, instead of
-     * waiting here. The caller's client notices without loss. */
+     * waiting here. The caller's client notices without loss. Those of callers that come with claims
+     * (CHAINSI_FRAME_KEEPS, and the direct ones) stay. */
     bool recall_idle;
 } chainsi_server_options;
 
@@ -92,7 +120,8 @@ typedef struct chainsi_server_counters {
     uint64_t lost;        /* answers that could not be sent */
     uint64_t connections; /* open now */
     uint64_t in_flight;   /* running now, in slots */
-    uint64_t waiting;     /* whole requests that wait for a slot (eager) now */
+    uint64_t waiting;     /* requests that wait in this process for a slot now */
+    uint64_t not_started; /* calls sent back as CHAINSI_FRAME_NOT_STARTED */
 } chainsi_server_counters;
 /* Any thread; each number is exact, but they are not of one instant. */
 void chainsi_server_read_counters(chainsi_server *server, chainsi_server_counters *counters);

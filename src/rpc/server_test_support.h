@@ -103,7 +103,8 @@ __attribute__((unused)) static void start(fixture *it, bool tcp, chainsi_server_
         assert_true(chainsi_address_of(it->listen_fd, it->address, sizeof it->address));
     assert_int_equal(sem_init(&it->gate, 0, 0), 0);
     options.listen_fd = it->listen_fd;
-    options.handler = handle;
+    if (!options.handler)
+        options.handler = handle;
     options.after = note_after;
     options.user = it;
     it->server = chainsi_server_start(&options, why, sizeof why);

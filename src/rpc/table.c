@@ -12,9 +12,9 @@
 enum connection_state {
     FREE,
     OWNED,
+    TOLD,
     WAITING,
-    ARMING,
-    FIRED,
+    QUEUED,
 };
 
 bool chainsi_table_init(chainsi_table *table)
@@ -51,14 +51,22 @@ bool chainsi_table_claim(chainsi_connection *connection)
     for (;;) {
         if (change_state(connection, WAITING, OWNED))
             return true;
-        if (change_state(connection, ARMING, FIRED))
+        if (change_state(connection, OWNED, TOLD))
             return false;
-        /* Its owner may have let go between the two: then once more. Any other owner arms it
-         * again. */
         int state = atomic_load(&connection->state);
-        if (state != WAITING && state != ARMING)
+        if (state != WAITING && state != OWNED)
             return false;
     }
+}
+
+void chainsi_table_queue(chainsi_connection *connection)
+{
+    atomic_store(&connection->state, QUEUED);
+}
+
+void chainsi_table_unqueue(chainsi_connection *connection)
+{
+    atomic_store(&connection->state, OWNED);
 }
 
 bool chainsi_table_is_idle(const chainsi_connection *connection)
@@ -68,10 +76,12 @@ bool chainsi_table_is_idle(const chainsi_connection *connection)
 
 void chainsi_table_set_idle(chainsi_table *table, chainsi_connection *connection, int64_t since_ns)
 {
-    bool was = chainsi_table_is_idle(connection), will_be = since_ns != CHAINSI_NEVER;
     atomic_store_explicit(&connection->idle_since_ns, since_ns, memory_order_relaxed);
-    if (was != will_be)
-        atomic_fetch_add(&table->idle, will_be ? 1 : -1);
+    bool recallable = since_ns != CHAINSI_NEVER && !connection->keeps;
+    if (connection->recallable == recallable)
+        return;
+    connection->recallable = recallable;
+    atomic_fetch_add(&table->recallable, recallable ? 1 : -1);
 }
 
 void chainsi_table_close(chainsi_table *table, chainsi_connection *connection)
@@ -97,27 +107,25 @@ void chainsi_table_set_timer(chainsi_table *table)
     timerfd_settime(table->timer, 0, &in, NULL);
 }
 
-int chainsi_table_arm(chainsi_table *table, int operation, int fd, void *tag)
+static int watch(chainsi_table *table, int operation, chainsi_connection *connection)
 {
-    struct epoll_event event = { .events = EPOLLIN | EPOLLONESHOT, .data.ptr = tag };
-    return epoll_ctl(table->epoll, operation, fd, &event);
+    struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET, .data.ptr = connection };
+    return epoll_ctl(table->epoll, operation, connection->fd, &event);
 }
 
 bool chainsi_table_release(chainsi_table *table, chainsi_connection *connection)
 {
     if (atomic_load_explicit(&connection->deadline_ns, memory_order_relaxed) != CHAINSI_NEVER)
         chainsi_table_set_timer(table);
-    int operation = connection->registered ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
-    connection->registered = true;
-    int fd = connection->fd;
-    atomic_store(&connection->state, ARMING);
-    if (chainsi_table_arm(table, operation, fd, connection)) {
-        /* No memory or too many watches: it can't be told of any more. */
-        atomic_store(&connection->state, OWNED);
-        chainsi_table_close(table, connection);
-        return true;
+    if (!connection->registered) {
+        connection->registered = true;
+        if (watch(table, EPOLL_CTL_ADD, connection)) {
+            /* No memory or too many watches: it can't be told of any more. */
+            chainsi_table_close(table, connection);
+            return true;
+        }
     }
-    if (change_state(connection, ARMING, WAITING))
+    if (change_state(connection, OWNED, WAITING))
         return true;
     atomic_store(&connection->state, OWNED);
     return false;
@@ -166,8 +174,8 @@ void chainsi_table_visit(chainsi_table *table, void (*visit)(chainsi_connection 
 
 void chainsi_table_put_back(chainsi_table *table, chainsi_connection *connection)
 {
-    while (!chainsi_table_release(table, connection)) {
-    }
+    while (!chainsi_table_release(table, connection))
+        watch(table, EPOLL_CTL_MOD, connection); /* tells of what is there once more */
 }
 
 static void find_oldest(chainsi_connection *connection, void *user)
@@ -191,6 +199,17 @@ static void close_if_idle(chainsi_connection *connection, void *user)
         chainsi_table_put_back(table, connection);
 }
 
+static void close_if_recallable(chainsi_connection *connection, void *user)
+{
+    chainsi_table *table = user;
+    if (!chainsi_table_is_idle(connection) || !change_state(connection, WAITING, OWNED))
+        return;
+    if (connection->recallable)
+        chainsi_table_close(table, connection);
+    else
+        chainsi_table_put_back(table, connection);
+}
+
 bool chainsi_table_close_oldest(chainsi_table *table)
 {
     chainsi_connection *oldest = NULL;
@@ -203,5 +222,5 @@ bool chainsi_table_close_oldest(chainsi_table *table)
 
 void chainsi_table_close_idle(chainsi_table *table)
 {
-    chainsi_table_visit(table, close_if_idle, table);
+    chainsi_table_visit(table, close_if_recallable, table);
 }

@@ -1,22 +1,27 @@
 /* The connections of a server, and who owns each.
  *
- * Every connection is in one epoll, ONESHOT, and has one owner at a time:
+ * Every connection is in one epoll, edge-triggered, so that nothing has to be armed between two
+ * requests, and has one owner at a time:
  *
  *            claim, or sweep/drain/recall          close
  *   WAITING ------------------------------> OWNED -------> FREE --accept--> OWNED
- *      ^                                     |  ^
- *      |                             release |  | an event came meanwhile
- *      +------------- ARMING <---------------+  |
- *                       +-------> FIRED --------+
+ *      ^                                    |  ^ |  ^
+ *      |                            release |  | |  | release, which says so: read on
+ *      '------------------------------------'  | v  |
+ *   QUEUED <----------- queue -----------------' TOLD   an event came while it was owned
+ *      '--------------- unqueue ---------------^
  *
- * WAITING is the only state in which somebody may claim a connection; who fails to claim it drops
- * the event, because its owner arms it again. ARMING covers the moment in which epoll may already
- * tell another thread of a connection that its owner is still letting go: the other one says so
- * (FIRED) and the owner goes on. Only the owner closes, so a descriptor's number is never used after
- * it was given away. Structs of connections are kept until the server ends, so a late event at worst
- * finds another connection with nothing to read.
+ * WAITING is the only state in which somebody may claim a connection. An event that meets another
+ * owner is noted (TOLD), and that owner reads on instead of letting go. So an event is lost only to
+ * an owner who is yet to read, and a connection is let go only when the last read left nothing in
+ * the socket (connection->drained). QUEUED ones stand in a list of the server's (they have
+ * something to be read, and no slot is free); who takes them from there owns them.
  *
- * Used by rpc/server.c only; any thread. */
+ * Only the owner closes, so a descriptor's number is never used after it was given away. Structs of
+ * connections are kept until the server ends, so a late event at worst finds another connection
+ * with nothing to read.
+ *
+ * Used by the files of the server only; any thread. */
 #ifndef CHAINSI_RPC_TABLE_H
 #define CHAINSI_RPC_TABLE_H
 
@@ -35,9 +40,9 @@ typedef struct chainsi_table {
     int epoll, timer; /* owned descriptors; the timer is nobody's until it is armed */
     int tick_ms;      /* how soon after it was set the timer fires */
     atomic_bool timer_armed;
-    atomic_int idle;                                  /* connections between requests */
-    atomic_int connections;                           /* open ones */
-    pthread_mutex_t lock;                             /* of what follows */
+    atomic_int recallable;  /* connections between requests that needn't be kept */
+    atomic_int connections; /* open ones */
+    pthread_mutex_t lock;   /* of what follows */
     chainsi_connection *chunks[CHAINSI_TABLE_CHUNKS]; /* owned */
     int chunk_count;
     chainsi_connection *free_ones;
@@ -59,15 +64,19 @@ bool chainsi_table_claim(chainsi_connection *connection);
 /* Without having been told: true makes the caller its owner. */
 bool chainsi_table_seize(chainsi_connection *connection);
 /* Lets go of a connection until something comes. False: something has, and the caller still owns
- * it. Sets the timer if it has a deadline. */
+ * it. Sets the timer if it has a deadline. The last read must have emptied the socket. */
 bool chainsi_table_release(chainsi_table *table, chainsi_connection *connection);
-/* Lets go of a connection that was seized. Arming it once more brings a dropped event back. */
+/* Lets go of a connection that was seized; what came meanwhile is told to another thread. */
 void chainsi_table_put_back(chainsi_table *table, chainsi_connection *connection);
+/* For an owner who puts it into a list, and one who takes it from there. */
+void chainsi_table_queue(chainsi_connection *connection);
+void chainsi_table_unqueue(chainsi_connection *connection);
 
 /* Notes since when a connection of the caller's is idle; CHAINSI_NEVER: it isn't. */
 void chainsi_table_set_idle(chainsi_table *table, chainsi_connection *connection, int64_t since_ns);
 bool chainsi_table_is_idle(const chainsi_connection *connection);
-/* Closes all idle ones that nobody owns / the one that is idle for longest; false if none is. */
+/* Closes all idle ones that nobody owns and that needn't be kept / the one that is idle for longest;
+ * false if none is. */
 void chainsi_table_close_idle(chainsi_table *table);
 bool chainsi_table_close_oldest(chainsi_table *table);
 
@@ -75,8 +84,6 @@ bool chainsi_table_close_oldest(chainsi_table *table);
 void chainsi_table_visit(chainsi_table *table, void (*visit)(chainsi_connection *, void *),
                          void *user);
 
-/* epoll_ctl for one event of fd, which comes with this tag. */
-int chainsi_table_arm(chainsi_table *table, int operation, int fd, void *tag);
 /* Has the timer fire after a tick, unless it is going to. */
 void chainsi_table_set_timer(chainsi_table *table);
 

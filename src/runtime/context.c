@@ -68,6 +68,7 @@ void chainsi_context_init_child(chains_ctx *ctx, chains_ctx *parent, bool own_ar
     atomic_init(&ctx->cancelled, false);
     ctx->connection = -1;
     ctx->connection_events = 0;
+    ctx->caller_left = NULL;
     ctx->request_id = parent->request_id;
     ctx->trace = parent->trace;
     ctx->failed = false;
@@ -119,7 +120,8 @@ static chains_status told_to_stop(const chains_ctx *ctx, const chains_ctx **conn
         return CHAINS_DEADLINE_EXCEEDED;
     *connected = NULL;
     for (const chains_ctx *above = ctx; above; above = above->parent) {
-        if (atomic_load_explicit(&above->cancelled, memory_order_acquire))
+        if (atomic_load_explicit(&above->cancelled, memory_order_acquire) ||
+            (above->caller_left && atomic_load(above->caller_left)))
             return CHAINS_CANCELLED;
         if (above->connection >= 0 && !*connected)
             *connected = above;

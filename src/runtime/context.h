@@ -63,12 +63,14 @@ struct chains_ctx {
     atomic_bool cancelled;   /* this one was told to stop. Any thread. */
     int connection;          /* descriptor of the caller's connection, -1: none. Any thread. */
     short connection_events; /* what poll() reports when the caller has gone */
-    const char *request_id;  /* "" outside of a request. Any thread. */
-    chainsi_trace trace;     /* with this call's span */
-    bool failed;             /* error and site are set */
-    bool raised_here;        /* by chains_fail with this ctx, not by a call made with it */
-    chains_error error;      /* its memory is of arena */
-    chainsi_site site;       /* of the call whose error it is */
+    const atomic_bool *caller_left;  /* set when the caller wants no answer; its waiters are woken
+                                       then. NULL: nobody says so. Any thread. */
+    const char *request_id;          /* "" outside of a request. Any thread. */
+    chainsi_trace trace;             /* with this call's span */
+    bool failed;                     /* error and site are set */
+    bool raised_here;                /* by chains_fail with this ctx, not by a call made with it */
+    chains_error error;              /* its memory is of arena */
+    chainsi_site site;               /* of the call whose error it is */
     chainsi_past_error *past_errors; /* newest first */
     chainsi_gather
         *gather; /* not NULL: this is the ctx of a gather, and calls made with it are started */

@@ -13,7 +13,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "rpc/address.h"
@@ -31,6 +33,7 @@ enum {
 typedef struct sockets {
     int calls;   /* -1: none */
     int probes;  /* -1: one socket serves both */
+    int board;   /* -1: none */
     bool shared; /* other replicas may take calls from the same queue */
 } sockets;
 
@@ -56,6 +59,7 @@ static bool take_sockets(sockets *taken)
         return false;
     taken->calls = chainsi_handed_find("calls");
     taken->probes = chainsi_handed_find("probes");
+    taken->board = chainsi_handed_find("board");
     return taken->calls >= 0;
 }
 
@@ -134,6 +138,44 @@ static chainsi_server *start_probes(chainsi_service *service, int fd, char *why,
     return chainsi_server_start(&options, why, why_size);
 }
 
+static int count_slots(const chains_config *config)
+{
+    return config && config->concurrency > 0 ? config->concurrency : 1;
+}
+
+/* The listening socket of an incarnation, -1. */
+static int listen_directly(uint64_t incarnation)
+{
+    struct sockaddr_un address;
+    socklen_t size = chainsi_board_address(incarnation, &address);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd < 0)
+        return -1;
+    if (bind(fd, (struct sockaddr *)&address, size) == 0 && listen(fd, BACKLOG) == 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
+/* Opens the slots to claims of callers on this machine. Where that can't be done the service lives by its
+ * queue alone. */
+static void join_board(chainsi_board *board, chainsi_server_options *options, chainsi_seat *seat)
+{
+    uint64_t incarnation = 0;
+    if (getrandom(&incarnation, sizeof incarnation, 0) != sizeof incarnation || !incarnation)
+        return;
+    int fd = listen_directly(incarnation);
+    if (fd < 0)
+        return;
+    if (!chainsi_board_join(board, (uint32_t)options->slots, incarnation, seat)) {
+        close(fd);
+        return;
+    }
+    options->direct = true;
+    options->direct_fd = fd;
+    options->seat = seat;
+}
+
 /* A queue that replicas share is the kernel's, and a call waits there for the first free slot of
  * any of them: no replica takes more than it can run, and none keeps idle connections while it is
  * busy. A socket of this process alone is accepted from at once, so that probes don't wait behind
@@ -144,15 +186,22 @@ static chainsi_server *start_calls(chainsi_service *service, const sockets *list
     const chains_config *config = service->node->implementation->interface->config;
     chainsi_server_options options = {
         .listen_fd = listening->calls,
-        .slots = config && config->concurrency > 0 ? config->concurrency : 1,
+        .slots = count_slots(config),
         .max_body = config && config->max_body > 0 ? (size_t)config->max_body : 0,
         .handler = chainsi_service_handle,
         .after = chainsi_service_after,
+        .wake = chainsi_service_wake,
         .user = service,
+        .frames = !is_tcp(listening->calls),
         .recall_idle = listening->shared,
         .eager = !listening->shared,
         .probe = listening->shared ? NULL : chainsi_service_is_probe,
     };
+    chainsi_seat seat;
+    chainsi_board *board = listening->board >= 0 ? chainsi_board_open(listening->board) : NULL;
+    if (listening->shared && board)
+        join_board(board, &options, &seat);
+    service->board = board;
     return chainsi_server_start(&options, why, why_size);
 }
 
@@ -218,6 +267,7 @@ static int run_service(chainsi_service *service, const sockets *listening)
             atomic_store(&service->server, NULL);
             chainsi_server_free(server);
         }
+        chainsi_board_close(service->board);
     }
     chainsi_server_free(probes);
     chainsi_graph_free(service->graph);
@@ -226,7 +276,7 @@ static int run_service(chainsi_service *service, const sockets *listening)
 
 int chainsi_serve_main(const chainsi_node *node, int argc, char **argv)
 {
-    sockets listening = { .calls = -1, .probes = -1 };
+    sockets listening = { .calls = -1, .probes = -1, .board = -1 };
     const char *address = NULL;
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--openapi"))

@@ -14,6 +14,7 @@
 #include "runtime/error.h"
 #include "runtime/memory.h"
 #include "runtime/status.h"
+#include "runtime/waiter.h"
 #include "schema/json.h"
 #include "schema/json_schema.h"
 #include "schema/msgpack.h"
@@ -50,6 +51,13 @@ static void read_trace(chains_ctx *ctx, const chainsi_http_head *head)
         ctx->trace = chainsi_trace_new();
 }
 
+static void make_request_id(chains_ctx *ctx)
+{
+    char *made = chainsi_memory_raw(ctx, 33);
+    chainsi_random_hex(made, 32);
+    ctx->request_id = made;
+}
+
 static void read_request_id(chains_ctx *ctx, const chainsi_http_head *head)
 {
     const chainsi_slice *id = chainsi_http_find(head, "X-Request-Id");
@@ -60,9 +68,13 @@ static void read_request_id(chains_ctx *ctx, const chainsi_http_head *head)
         ctx->request_id = chainsi_arena_copy(ctx->arena, id->data, id->size);
         return;
     }
-    char *made = chainsi_memory_raw(ctx, 33);
-    chainsi_random_hex(made, 32);
-    ctx->request_id = made;
+    make_request_id(ctx);
+}
+
+static chains_status fail_late(chains_ctx *ctx, const chainsi_interface *interface)
+{
+    return chainsi_error_at_declaration(ctx, interface, CHAINS_DEADLINE_EXCEEDED, NULL,
+                                        "the deadline had passed before the call began");
 }
 
 /* The deadline that the caller gave, on our clock. */
@@ -83,10 +95,17 @@ static chains_status read_deadline(chains_ctx *ctx, const chainsi_interface *int
             ctx, interface, CHAINS_INVALID_ARGUMENT, NULL,
             "X-Chains-Timeout-Ms is no whole number of milliseconds");
     ctx->deadline_ns = chainsi_deadline_after_ms(request->received_ns, (double)ms);
-    if (chainsi_now_ns() >= ctx->deadline_ns)
-        return chainsi_error_at_declaration(ctx, interface, CHAINS_DEADLINE_EXCEEDED, NULL,
-                                            "the deadline had passed before the call began");
-    return CHAINS_OK;
+    return chainsi_now_ns() >= ctx->deadline_ns ? fail_late(ctx, interface) : CHAINS_OK;
+}
+
+static chains_status fail_interface(chains_ctx *ctx, const chainsi_interface *interface,
+                                    chainsi_slice theirs, const char *own)
+{
+    chainsi_error_set(ctx, CHAINS_FAILED_PRECONDITION, interface->name, "run_remote", NULL,
+                      "the caller was built against another interface of %s (%.*s, this is %s): "
+                      "deploy both from the same headers",
+                      interface->name, theirs.size < 32 ? (int)theirs.size : 32, theirs.data, own);
+    return CHAINS_FAILED_PRECONDITION;
 }
 
 static chains_status check_fingerprint(chains_ctx *ctx, const chainsi_interface *interface,
@@ -97,11 +116,38 @@ static chains_status check_fingerprint(chains_ctx *ctx, const chainsi_interface 
     snprintf(own, sizeof own, "%016" PRIx64, interface->fingerprint);
     if (!text || chainsi_slice_is_case(*text, own))
         return CHAINS_OK;
-    chainsi_error_set(ctx, CHAINS_FAILED_PRECONDITION, interface->name, "run_remote", NULL,
-                      "the caller was built against another interface of %s (%.*s, this is %s): "
-                      "deploy both from the same headers",
-                      interface->name, text->size < 32 ? (int)text->size : 32, text->data, own);
-    return CHAINS_FAILED_PRECONDITION;
+    return fail_interface(ctx, interface, *text, own);
+}
+
+/* The same things of a frame. */
+
+static void read_frame_ids(chains_ctx *ctx, const chainsi_frame *frame)
+{
+    const chainsi_frame_call *call = &frame->call;
+    memcpy(&ctx->trace.high, call->trace_id, sizeof ctx->trace.high);
+    memcpy(&ctx->trace.low, call->trace_id + sizeof ctx->trace.high, sizeof ctx->trace.low);
+    if (chainsi_trace_is_set(&ctx->trace))
+        ctx->trace.span = chainsi_trace_span();
+    else
+        ctx->trace = chainsi_trace_new();
+    if (call->request_id_size)
+        ctx->request_id = chainsi_arena_copy(ctx->arena, frame->request_id, call->request_id_size);
+    else
+        make_request_id(ctx);
+}
+
+static chains_status check_frame(chains_ctx *ctx, const chainsi_interface *interface,
+                                 const chainsi_server_request *request)
+{
+    const chainsi_frame_call *call = &request->frame->call;
+    if (call->interface != interface->fingerprint) {
+        char own[17], theirs[17];
+        snprintf(own, sizeof own, "%016" PRIx64, interface->fingerprint);
+        snprintf(theirs, sizeof theirs, "%016" PRIx64, call->interface);
+        return fail_interface(ctx, interface, (chainsi_slice){ theirs, 16 }, own);
+    }
+    ctx->deadline_ns = call->deadline_ns;
+    return request->received_ns >= ctx->deadline_ns ? fail_late(ctx, interface) : CHAINS_OK;
 }
 
 /* Running */
@@ -127,15 +173,27 @@ static chains_status decode_input(chains_ctx *ctx, const chainsi_interface *inte
     return chainsi_error_body(ctx, interface, &why);
 }
 
+/* Whether the caller may be gone before the call begins: one that has claimed a slot has not waited. */
+static bool may_have_left(const chainsi_server_request *request)
+{
+    return request->local &&
+           !(request->frame && request->frame->call.slot != CHAINSI_FRAME_NO_SLOT);
+}
+
 static chains_status run_method(chainsi_service *service, chains_ctx *ctx,
                                 chainsi_server_request *request, bool msgpack_in, bool msgpack_out,
                                 chainsi_buffer *body, int64_t *run_ns)
 {
     const chainsi_implementation *implementation = service->node->implementation;
     const chainsi_interface *interface = implementation->interface;
-    chains_status status = check_fingerprint(ctx, interface, &request->head.head);
-    if (status == CHAINS_OK)
-        status = read_deadline(ctx, interface, request);
+    chains_status status;
+    if (request->frame) {
+        status = check_frame(ctx, interface, request);
+    } else {
+        status = check_fingerprint(ctx, interface, &request->head.head);
+        if (status == CHAINS_OK)
+            status = read_deadline(ctx, interface, request);
+    }
     if (status != CHAINS_OK)
         return status;
     void *input = chainsi_arena_alloc(ctx->arena, interface->input->size);
@@ -145,7 +203,7 @@ static chains_status run_method(chainsi_service *service, chains_ctx *ctx,
         return status;
     /* It may have waited in the queue for long, and only a Unix socket tells a caller that has left
      * from one that has only finished sending. */
-    if (request->local && chainsi_context_stopped(ctx) == CHAINS_CANCELLED)
+    if (may_have_left(request) && chainsi_context_stopped(ctx) == CHAINS_CANCELLED)
         return chainsi_error_at_declaration(ctx, interface, CHAINS_CANCELLED, NULL,
                                             "the caller had left before the call began");
     int64_t began = chainsi_now_ns();
@@ -168,19 +226,44 @@ static void answer_error(chains_ctx *ctx, bool msgpack, int http, chainsi_server
     chainsi_error_encode(&ctx->error, ctx->request_id, msgpack, response->body);
 }
 
-static void handle_call(chainsi_service *service, chainsi_server_request *request,
-                        chainsi_server_response *response)
+/* The ctx of a call, and of this thread's request. */
+static chains_ctx *begin_call(chainsi_service *service, const chainsi_server_request *request)
 {
     const chainsi_interface *interface = service->node->implementation->interface;
-    const chainsi_http_head *head = &request->head.head;
-    chains_ctx *ctx = chainsi_arena_alloc(request->arena, sizeof *ctx);
+    chains_ctx *ctx = chainsi_arena_alloc_raw(request->arena, sizeof *ctx);
     chainsi_context_init_root(ctx, &service->process);
     ctx->arena = request->arena;
     ctx->chainlet = interface->name;
     ctx->config = interface->config;
     ctx->connection = request->fd;
     ctx->connection_events = request->hang_up;
+    ctx->caller_left = request->cancelled;
     request_ctx = ctx;
+    return ctx;
+}
+
+static void handle_frame(chainsi_service *service, chainsi_server_request *request,
+                         chainsi_server_response *response)
+{
+    chains_ctx *ctx = begin_call(service, request);
+    read_frame_ids(ctx, request->frame);
+    int64_t run_ns = -1;
+    chains_status status = run_method(service, ctx, request, true, true, response->body, &run_ns);
+    chainsi_metrics_count(&service->metrics, status, run_ns);
+    response->lingers = ctx->gathers != NULL;
+    if (status == CHAINS_OK)
+        return;
+    response->status = (int)ctx->error.status;
+    response->body->size = 0;
+    chainsi_error_encode(&ctx->error, ctx->request_id, true, response->body);
+}
+
+static void handle_call(chainsi_service *service, chainsi_server_request *request,
+                        chainsi_server_response *response)
+{
+    const chainsi_interface *interface = service->node->implementation->interface;
+    const chainsi_http_head *head = &request->head.head;
+    chains_ctx *ctx = begin_call(service, request);
     read_request_id(ctx, head);
     read_trace(ctx, head);
     chainsi_buffer_printf(response->headers, "X-Request-Id: %s\r\n", ctx->request_id);
@@ -340,7 +423,9 @@ static void handle_probe(chainsi_service *service, chainsi_server_request *reque
 void chainsi_service_handle(void *service, chainsi_server_request *request,
                             chainsi_server_response *response)
 {
-    if (chainsi_slice_is(request->head.path, "/run_remote"))
+    if (request->frame)
+        handle_frame(service, request, response);
+    else if (chainsi_slice_is(request->head.path, "/run_remote"))
         handle_call(service, request, response);
     else
         handle_probe(service, request, true, response);
@@ -350,6 +435,12 @@ void chainsi_service_handle_probe(void *service, chainsi_server_request *request
                                   chainsi_server_response *response)
 {
     handle_probe(service, request, false, response);
+}
+
+void chainsi_service_wake(void *service)
+{
+    (void)service;
+    chainsi_waiters_wake_all();
 }
 
 void chainsi_service_after(void *service, chainsi_server_request *request)

@@ -15,16 +15,18 @@ typedef struct chainsi_service {
     chainsi_server *_Atomic server;     /* of calls; NULL until then */
     atomic_bool draining;               /* not ready any more */
     pthread_mutex_t health;             /* of _healthy: one at a time */
+    chainsi_board *board;               /* owned; NULL without one */
     chainsi_metrics metrics;
 } chainsi_service;
 
 /* The handlers for a chainsi_server whose user is the service: calls and probes; probes alone; what
- * follows an answer; and the requests that take no slot. */
+ * follows an answer; what follows a cancellation; and the requests that take no slot. */
 void chainsi_service_handle(void *service, chainsi_server_request *request,
                             chainsi_server_response *response);
 void chainsi_service_handle_probe(void *service, chainsi_server_request *request,
                                   chainsi_server_response *response);
 void chainsi_service_after(void *service, chainsi_server_request *request);
+void chainsi_service_wake(void *service);
 bool chainsi_service_is_probe(void *service, const chainsi_http_request *request);
 /* Appends the OpenAPI document of a Chainlet. */
 void chainsi_service_openapi(const chainsi_interface *interface, chainsi_buffer *out);

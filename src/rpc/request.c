@@ -1,0 +1,304 @@
+/* Reading a connection and running its requests, one by one. */
+#include <errno.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "rpc/serving.h"
+
+/* Answers that are larger are sent while the slot is still held: their reader may be slow. */
+enum { SMALL_ANSWER = 64 * 1024 };
+
+/* ------------------------------------------------------------------------------------------------
+ * running */
+
+/* Sends the answer in the thread's buffers. */
+static bool send_answer(chainsi_worker *self, chainsi_connection *connection,
+                        const chainsi_server_response *response, chainsi_http_method method,
+                        bool keep, int minor_version)
+{
+    bool sent = chainsi_answer_send(&self->answer, connection, response, method, keep,
+                                    minor_version, self->server->options.send_timeout_ms);
+    if (!sent)
+        atomic_fetch_add(&self->server->lost, 1);
+    return sent;
+}
+
+bool chainsi_request_refuse(chainsi_worker *self, chainsi_connection *connection, int status,
+                            const char *message, bool keep)
+{
+    chainsi_server_response response = chainsi_answer_error(&self->answer, status, message);
+    atomic_fetch_add(&self->server->refused, 1);
+    return send_answer(self, connection, &response, CHAINSI_HTTP_OTHER, keep, 1);
+}
+
+/* What HTTP and frames have in common. *replaced: see chainsi_connection_body. */
+static void fill_request(chainsi_worker *self, chainsi_connection *connection, char *replaced)
+{
+    chainsi_server *server = self->server;
+    chainsi_server_request *request = &self->request;
+    request->frame = NULL;
+    request->body = chainsi_connection_body(connection, replaced);
+    request->body_size = connection->body_size;
+    request->fds = NULL;
+    request->fd_count = 0;
+    request->arena = &self->arena;
+    request->fd = connection->fd;
+    request->hang_up = server->hang_up;
+    request->cancelled = NULL;
+    request->local = server->local;
+    request->probe = false;
+    request->received_ns = connection->received_ns;
+}
+
+static void end_request(chainsi_worker *self)
+{
+    const chainsi_server_options *options = &self->server->options;
+    if (options->after)
+        options->after(options->user, &self->request);
+    chainsi_arena_reset(&self->arena);
+    chainsi_answer_shrink(&self->answer);
+}
+
+/* Runs the whole request whose head is parsed. Whether the connection goes on. */
+static bool run_request(chainsi_worker *self, chainsi_connection *connection, bool probe)
+{
+    chainsi_server *server = self->server;
+    char replaced;
+    fill_request(self, connection, &replaced);
+    self->request.probe = probe;
+    const chainsi_http_request *head = &self->request.head;
+    chainsi_server_response response = chainsi_answer_begin(&self->answer, 200);
+    atomic_fetch_add(&server->requests, 1);
+    server->options.handler(server->options.user, &self->request, &response);
+    self->run_ns = chainsi_now_ns() - connection->received_ns;
+    bool keep = head->head.keep_alive && !response.close && !atomic_load(&server->draining);
+    keep = send_answer(self, connection, &response, head->method, keep, head->head.minor_version) &&
+           keep;
+    end_request(self);
+    chainsi_connection_next(connection, replaced);
+    return keep;
+}
+
+/* Runs the call whose frame was read, in the thread's slot. Whether the connection goes on. */
+static bool run_call(chainsi_worker *self, chainsi_connection *connection)
+{
+    chainsi_server *server = self->server;
+    char replaced;
+    fill_request(self, connection, &replaced);
+    chainsi_server_request *request = &self->request;
+    request->frame = &self->frame;
+    int fds[CHAINSI_FRAME_MAX_ATTACHMENTS];
+    request->fds = fds;
+    request->fd_count = self->frame.head.attachments;
+    chainsi_connection_take_attachments(connection, fds, request->fd_count);
+    chainsi_server_response response = chainsi_answer_begin(&self->answer, 0);
+    atomic_fetch_add(&server->requests, 1);
+    server->options.handler(server->options.user, request, &response);
+    self->run_ns = chainsi_now_ns() - connection->received_ns;
+
+    bool holds =
+        response.lingers || response.body->size > SMALL_ANSWER || chainsi_queue_has_more(self);
+    if (!holds)
+        chainsi_queue_free_place(self);
+    bool sent =
+        chainsi_answer_send_frame(&self->answer, connection, &self->frame, &response,
+                                  server->places.seat.incarnation, server->options.send_timeout_ms);
+    if (!sent)
+        atomic_fetch_add(&server->lost, 1);
+    for (int i = 0; i < request->fd_count; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    end_request(self);
+    chainsi_connection_next(connection, replaced);
+    if (!holds)
+        chainsi_queue_recheck(self);
+    return sent && !response.close;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * reading */
+
+/* Nothing more has come: lets go of the connection until something does. Returns it if that has
+ * happened meanwhile. */
+static chainsi_connection *pause_reading(chainsi_worker *self, chainsi_connection *connection)
+{
+    chainsi_server *server = self->server;
+    bool between = connection->phase == CHAINSI_READING_HEAD && !connection->size;
+    if (between) {
+        chainsi_connection_rest(connection, &self->spare);
+        chainsi_table_set_idle(&server->table, connection, chainsi_now_ns());
+    } else if (atomic_load_explicit(&connection->deadline_ns, memory_order_relaxed) ==
+               CHAINSI_NEVER) {
+        atomic_store_explicit(&connection->deadline_ns,
+                              chainsi_now_ns() +
+                                  server->options.request_timeout_ms * CHAINSI_NS_PER_MS,
+                              memory_order_relaxed);
+    }
+    return chainsi_table_release(&server->table, connection) ? NULL : connection;
+}
+
+/* After an answer: reads on only if something may be there. Nobody sends a next request before
+ * reading the answer, except those who have sent it already. */
+static chainsi_connection *go_on(chainsi_worker *self, chainsi_connection *connection, bool keep)
+{
+    if (!keep) {
+        chainsi_table_close(&self->server->table, connection);
+        return NULL;
+    }
+    return connection->size || !connection->drained ? connection : pause_reading(self, connection);
+}
+
+/* A whole request: runs it, or has it wait. Returns the connection to go on with. *admitted: the thread's slot
+ * is for this connection; what it says of the next comes back. */
+static chainsi_connection *take_request(chainsi_worker *self, chainsi_connection *connection,
+                                        bool *admitted)
+{
+    chainsi_server *server = self->server;
+    const chainsi_server_options *options = &server->options;
+    atomic_store_explicit(&connection->deadline_ns, CHAINSI_NEVER, memory_order_relaxed);
+    if (options->probe && options->probe(options->user, &self->request.head))
+        return go_on(self, connection, run_request(self, connection, true));
+    if (!*admitted && (options->eager || self->place == CHAINSI_NO_PLACE)) {
+        chainsi_connection *first = chainsi_queue_admit(self, connection);
+        *admitted = first != connection;
+        if (*admitted)
+            return first;
+    }
+    *admitted = false;
+    bool keep;
+    if (self->place != CHAINSI_NO_PLACE) {
+        keep = run_request(self, connection, false);
+    } else {
+        char replaced;
+        chainsi_connection_body(connection, &replaced);
+        keep = self->request.head.head.keep_alive && !atomic_load(&server->draining);
+        keep =
+            chainsi_request_refuse(self, connection, 429, "too many calls wait for a slot", keep) &&
+            keep;
+        chainsi_connection_next(connection, replaced);
+    }
+    return go_on(self, connection, keep);
+}
+
+static bool send_not_started(chainsi_worker *self, chainsi_connection *connection)
+{
+    chainsi_server *server = self->server;
+    atomic_fetch_add(&server->not_started, 1);
+    return chainsi_answer_send_not_started(&self->answer, connection, &self->frame,
+                                           server->places.seat.incarnation,
+                                           server->options.send_timeout_ms);
+}
+
+/* A whole frame. Returns the connection to go on with. */
+static chainsi_connection *take_frame(chainsi_worker *self, chainsi_connection *connection)
+{
+    chainsi_frame *frame = &self->frame;
+    atomic_store_explicit(&connection->deadline_ns, CHAINSI_NEVER, memory_order_relaxed);
+    bool keep = true;
+    if (frame->head.kind == CHAINSI_FRAME_CALL) {
+        if (frame->head.flags & CHAINSI_FRAME_KEEPS)
+            connection->keeps = true;
+        if (chainsi_queue_start_claimed(self, frame)) {
+            keep = run_call(self, connection);
+        } else {
+            keep = send_not_started(self, connection);
+            chainsi_connection_skip(connection, frame->head.attachments);
+        }
+    } else {
+        /* A call that was cancelled late; anything else is nothing that a caller sends. */
+        keep = frame->head.kind == CHAINSI_FRAME_CANCEL;
+        chainsi_connection_skip(connection, frame->head.attachments);
+    }
+    return go_on(self, connection, keep);
+}
+
+/* Answers what was refused and drops what else comes, so that a caller that is still sending gets to
+ * read the answer. Returns the connection if it goes on like that. */
+static chainsi_connection *refuse(chainsi_worker *self, chainsi_connection *connection,
+                                  const chainsi_http_refusal *refusal)
+{
+    chainsi_server *server = self->server;
+    bool sent = chainsi_request_refuse(self, connection, refusal->status, refusal->reason, false);
+    if (!sent || atomic_load(&server->draining) || shutdown(connection->fd, SHUT_WR)) {
+        chainsi_table_close(&server->table, connection);
+        return NULL;
+    }
+    connection->phase = CHAINSI_LINGERING;
+    connection->size = connection->start = 0;
+    chainsi_connection_rest(connection, &self->spare);
+    atomic_store_explicit(&connection->deadline_ns,
+                          chainsi_now_ns() + CHAINSI_LINGER_MS * CHAINSI_NS_PER_MS,
+                          memory_order_relaxed);
+    return connection;
+}
+
+/* Whether a slot has to be free before the connection is read. Plain HTTP: what can't run yet had
+ * better stay in the socket, where it is certainly not started if this process dies. */
+static bool needs_place(const chainsi_server *server, const chainsi_connection *connection)
+{
+    return !server->options.eager && connection->protocol != CHAINSI_FRAMES &&
+           !connection->direct && connection->phase != CHAINSI_LINGERING &&
+           connection->phase != CHAINSI_READ_WHOLE;
+}
+
+static chainsi_connection *read_once(chainsi_worker *self, chainsi_connection *connection,
+                                     bool *admitted)
+{
+    chainsi_server *server = self->server;
+    chainsi_reading reading = { .request = &self->request.head, .frame = &self->frame };
+    chainsi_read_end end;
+    chainsi_table_set_idle(&server->table, connection, CHAINSI_NEVER);
+    if (connection->phase == CHAINSI_READ_WHOLE) {
+        chainsi_connection_parse(connection, &reading);
+        end = CHAINSI_READ_REQUEST; /* it has waited */
+    } else if (atomic_load(&server->draining) && server->local) {
+        end = CHAINSI_READ_CLOSED; /* unread, so that the caller knows that nothing started */
+    } else if (connection->phase == CHAINSI_LINGERING) {
+        end = chainsi_connection_drop(connection);
+    } else {
+        end = chainsi_connection_read(connection, server->options.max_body, &self->spare, &reading);
+    }
+    if (end == CHAINSI_READ_REQUEST)
+        return take_request(self, connection, admitted);
+    *admitted = false;
+    switch (end) {
+    case CHAINSI_READ_FRAME:
+        return take_frame(self, connection);
+    case CHAINSI_READ_INCOMPLETE:
+        return pause_reading(self, connection);
+    case CHAINSI_READ_REFUSED:
+        return refuse(self, connection, &reading.refusal);
+    default:
+        chainsi_table_close(&server->table, connection);
+        return NULL;
+    }
+}
+
+void chainsi_request_serve(chainsi_worker *self, chainsi_connection *connection, bool admitted)
+{
+    while (connection) {
+        if (!admitted && needs_place(self->server, connection)) {
+            chainsi_connection *first = chainsi_queue_admit(self, connection);
+            admitted = true;
+            if (first != connection) {
+                connection = first;
+                continue;
+            }
+        }
+        connection = read_once(self, connection, &admitted);
+    }
+}
+
+void chainsi_request_hang_up(chainsi_worker *self, chainsi_connection *connection)
+{
+    chainsi_table_close(&self->server->table, connection);
+}
+
+void chainsi_request_close_late(chainsi_worker *self, chainsi_connection *connection)
+{
+    if (connection->phase != CHAINSI_LINGERING && connection->protocol != CHAINSI_FRAMES)
+        chainsi_request_refuse(self, connection, 408, "the request did not come to its end in time",
+                               false);
+    chainsi_table_close(&self->server->table, connection);
+}

@@ -1,0 +1,113 @@
+/* What the files of the server share: its parts, and who calls whom.
+ *
+ *   server.c   its life: start, drain, end
+ *   worker.c   its threads: events, listening sockets, late connections
+ *   queue.c    its slots: what waits for one, and what a thread does with the one it has
+ *   request.c  reads a connection, runs its requests one by one, answers them
+ *   bundle.c   runs the calls of a connection that carries several at once
+ *   table.c    who owns a connection; connection.c its bytes; places.c the slots' numbers */
+#ifndef CHAINSI_RPC_SERVING_H
+#define CHAINSI_RPC_SERVING_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "rpc/answer.h"
+#include "rpc/connection.h"
+#include "rpc/places.h"
+#include "rpc/server.h"
+#include "rpc/table.h"
+
+typedef struct chainsi_worker {
+    chainsi_server *server;
+    pthread_t thread;
+    chainsi_arena arena;
+    chainsi_answer answer;
+    chainsi_spare spare;
+    chainsi_server_request request; /* the one that was read last */
+    chainsi_frame frame;            /* likewise */
+    int place;                      /* the slot that the thread holds; CHAINSI_NO_PLACE */
+    int64_t run_ns;                 /* what the call in it took; -1: none has run */
+} chainsi_worker;
+
+struct chainsi_server {
+    chainsi_server_options options;
+    bool local;
+    short hang_up;
+    chainsi_table table; /* with the epoll and the timer */
+    chainsi_places places;
+    int stop;         /* owned descriptors */
+    int doorbell;     /* tells a thread that something waits in this process; -1 without frames */
+    int claims_timer; /* -1 without a board */
+    int thread_count; /* that run */
+    chainsi_worker *workers; /* owned */
+    atomic_bool draining;
+    atomic_bool listener_paused; /* no descriptor is left for its next connection */
+    atomic_bool listener_left;   /* disarmed: it had something when no slot was free */
+    atomic_bool claims_watched;  /* the timer runs */
+    atomic_int active;           /* threads that have something to do */
+    atomic_uint_fast64_t accepted, requests, refused, lost, not_started;
+
+    pthread_mutex_t lock;                             /* of what follows */
+    pthread_cond_t changed;                           /* told while draining */
+    uint64_t changes;                                 /* how often */
+    chainsi_connection *first_waiting, *last_waiting; /* with something to run or read, for which
+                                                         no slot was free */
+    atomic_int waiting;                               /* how many; changed under the lock */
+};
+
+/* --- worker.c --- */
+
+/* What a thread does from its start to its end; user is a chainsi_worker. */
+void *chainsi_worker_run(void *user);
+/* Puts what is not a connection into the epoll. False with errno. */
+bool chainsi_worker_watch(chainsi_server *server);
+/* Accepts from the shared socket, if it has something; the caller owns the connection. */
+chainsi_connection *chainsi_worker_accept(chainsi_worker *self);
+/* Has the epoll tell of the shared socket again. */
+void chainsi_worker_arm_listener(chainsi_server *server);
+/* Has a thread look what waits in this process. */
+void chainsi_worker_ring(chainsi_server *server);
+
+/* --- queue.c --- */
+
+/* Whether something may wait for the slot that the caller is about to give back. */
+bool chainsi_queue_has_more(chainsi_worker *self);
+/* A slot for the thread, which holds none. False: none is free. */
+bool chainsi_queue_take_place(chainsi_worker *self);
+/* The slot that the call in self->frame has claimed, or any other; false: it can't be run now. */
+bool chainsi_queue_start_claimed(chainsi_worker *self, const chainsi_frame *frame);
+/* A slot for the connection, whose owner the caller is: returns the connection to go on with, which
+ * may be another that has waited longer; or NULL, and it waits. */
+chainsi_connection *chainsi_queue_admit(chainsi_worker *self, chainsi_connection *connection);
+/* Gives the thread's slot back, without looking who waits. chainsi_queue_recheck has to follow. */
+void chainsi_queue_free_place(chainsi_worker *self);
+/* After a slot came free: sees to what came to wait for one meanwhile. The thread may hold a slot again
+ * afterwards. */
+void chainsi_queue_recheck(chainsi_worker *self);
+/* A slot for what the epoll told of the listening socket, which is disarmed now. False: none is free, and it stays so. */
+bool chainsi_queue_take_for_listener(chainsi_worker *self);
+/* After something was accepted: arms the listening socket, unless no slot is free for more. */
+void chainsi_queue_leave_listener(chainsi_worker *self);
+/* Has the thread's slot run what waits, then gives it back. */
+void chainsi_queue_pass_place(chainsi_worker *self);
+/* The timer of claims has fired. */
+void chainsi_queue_check_claims(chainsi_worker *self);
+/* Takes all out that wait unread and closes them, for draining. */
+void chainsi_queue_drain(chainsi_server *server);
+
+/* --- request.c --- */
+
+/* Reads, and runs what was read, for as long as there is something. The caller owns the connection
+ * and doesn't afterwards. The thread may hold a slot before and afterwards; admitted: that is for this
+ * connection, before others that wait. */
+void chainsi_request_serve(chainsi_worker *self, chainsi_connection *connection, bool admitted);
+/* The other end of an owned connection has gone. */
+void chainsi_request_hang_up(chainsi_worker *self, chainsi_connection *connection);
+/* The deadline of an owned connection has passed. */
+void chainsi_request_close_late(chainsi_worker *self, chainsi_connection *connection);
+/* Answers in the server's own name. False if it couldn't be sent. */
+bool chainsi_request_refuse(chainsi_worker *self, chainsi_connection *connection, int status,
+                            const char *message, bool keep);
+
+#endif

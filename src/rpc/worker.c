@@ -1,0 +1,260 @@
+/* The threads: each waits for an event and sees to it. There are as many as slots, and one more where
+ * somebody has to listen while all slots are busy (frames, eager). A thread that runs a call holds a slot,
+ * so one of them is never in a handler.
+ *
+ * A thread counts as active from the moment epoll gave it something; draining waits for no active
+ * thread and no connection, so "no call runs" includes "every answer has left". */
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "rpc/serving.h"
+
+/* What epoll says for what is no connection. */
+static char listener_tag, direct_tag, timer_tag, claims_tag, doorbell_tag, stop_tag;
+
+static bool watch(chainsi_server *server, int fd, uint32_t events, void *tag)
+{
+    struct epoll_event event = { .events = EPOLLIN | events, .data.ptr = tag };
+    return fd < 0 || !epoll_ctl(server->table.epoll, EPOLL_CTL_ADD, fd, &event);
+}
+
+bool chainsi_worker_watch(chainsi_server *server)
+{
+    /* The stop is for every thread; what is edge-triggered is never read. */
+    return watch(server, server->stop, 0, &stop_tag) &&
+           watch(server, server->doorbell, EPOLLET, &doorbell_tag) &&
+           watch(server, server->claims_timer, EPOLLET, &claims_tag) &&
+           watch(server, server->table.timer, EPOLLET, &timer_tag) &&
+           watch(server, server->options.direct ? server->options.direct_fd : -1, EPOLLONESHOT,
+                 &direct_tag) &&
+           watch(server, server->options.listen_fd, EPOLLONESHOT, &listener_tag);
+}
+
+static void arm(chainsi_server *server, int fd, void *tag)
+{
+    struct epoll_event event = { .events = EPOLLIN | EPOLLONESHOT, .data.ptr = tag };
+    epoll_ctl(server->table.epoll, EPOLL_CTL_MOD, fd, &event);
+}
+
+void chainsi_worker_arm_listener(chainsi_server *server)
+{
+    /* If it is paused, trying again at once would fail again at once: the timer arms it. */
+    if (!atomic_load(&server->listener_paused) && !atomic_load(&server->draining))
+        arm(server, server->options.listen_fd, &listener_tag);
+}
+
+void chainsi_worker_ring(chainsi_server *server)
+{
+    uint64_t one = 1;
+    if (server->doorbell >= 0)
+        (void)!write(server->doorbell, &one, sizeof one);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * accepting */
+
+/* A connection's descriptor from a listening socket, -1. Asks first: accept allocates before it
+ * looks, and another process may have been faster. */
+static int accept_descriptor(chainsi_server *server, int listen_fd)
+{
+    struct pollfd waiting = { .fd = listen_fd, .events = POLLIN };
+    if (atomic_load(&server->draining) || poll(&waiting, 1, 0) <= 0)
+        return -1;
+    if (atomic_load(&server->table.connections) >= server->options.max_connections)
+        chainsi_table_close_oldest(&server->table);
+    int fd = accept4(listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    bool short_of =
+        fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM);
+    if (short_of && !chainsi_table_close_oldest(&server->table)) {
+        atomic_store(&server->listener_paused, true);
+        chainsi_table_set_timer(&server->table);
+    }
+    return fd;
+}
+
+static chainsi_connection *open_connection(chainsi_server *server, int fd,
+                                           enum chainsi_protocol protocol)
+{
+    chainsi_connection *connection = NULL;
+    if (atomic_load(&server->table.connections) < server->options.max_connections)
+        connection = chainsi_table_take(&server->table);
+    if (!connection) {
+        close(fd);
+        return NULL;
+    }
+    chainsi_connection_open(connection, fd, protocol);
+    atomic_fetch_add(&server->accepted, 1);
+    return connection;
+}
+
+chainsi_connection *chainsi_worker_accept(chainsi_worker *self)
+{
+    chainsi_server *server = self->server;
+    int fd = accept_descriptor(server, server->options.listen_fd);
+    if (fd < 0)
+        return NULL;
+    return open_connection(server, fd,
+                           server->options.frames && server->local ? CHAINSI_UNDECIDED
+                                                                   : CHAINSI_ONLY_HTTP);
+}
+
+static void accept_shared(chainsi_worker *self)
+{
+    chainsi_server *server = self->server;
+    if (atomic_load(&server->draining))
+        return;
+    /* A server that accepts eagerly finds out later who needs a slot. */
+    bool eager = server->options.eager;
+    if (!eager && !chainsi_queue_take_for_listener(self))
+        return;
+    chainsi_connection *connection = chainsi_worker_accept(self);
+    if (eager)
+        chainsi_worker_arm_listener(server);
+    else
+        chainsi_queue_leave_listener(self);
+    if (connection)
+        chainsi_request_serve(self, connection, !eager);
+}
+
+/* Whether the other end is a process of the same user, or root's. */
+static bool is_trusted(int fd)
+{
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    return !getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) &&
+           (peer.uid == geteuid() || peer.uid == 0);
+}
+
+static void accept_direct(chainsi_worker *self)
+{
+    chainsi_server *server = self->server;
+    if (atomic_load(&server->draining))
+        return;
+    int fd = accept_descriptor(server, server->options.direct_fd);
+    if (!atomic_load(&server->listener_paused))
+        arm(server, server->options.direct_fd, &direct_tag);
+    if (fd < 0)
+        return;
+    if (!is_trusted(fd)) {
+        close(fd);
+        return;
+    }
+    chainsi_connection *connection = open_connection(server, fd, CHAINSI_UNDECIDED);
+    if (!connection)
+        return;
+    connection->direct = connection->keeps = true;
+    chainsi_request_serve(self, connection, false);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * late connections */
+
+typedef struct sweep {
+    chainsi_worker *self;
+    int64_t now_ns;
+    bool again; /* some connection has a deadline that hasn't passed */
+} sweep;
+
+static bool is_late(const chainsi_connection *connection, int64_t now_ns)
+{
+    return atomic_load_explicit(&connection->deadline_ns, memory_order_relaxed) <= now_ns;
+}
+
+static void close_if_late(chainsi_connection *connection, void *user)
+{
+    sweep *its = user;
+    chainsi_server *server = its->self->server;
+    if (atomic_load_explicit(&connection->deadline_ns, memory_order_relaxed) == CHAINSI_NEVER)
+        return;
+    if (!is_late(connection, its->now_ns) || !chainsi_table_seize(connection)) {
+        its->again = true;
+        return;
+    }
+    if (!is_late(connection, its->now_ns)) {
+        chainsi_table_put_back(&server->table, connection);
+        its->again = true;
+        return;
+    }
+    chainsi_request_close_late(its->self, connection);
+}
+
+static void sweep_connections(chainsi_worker *self)
+{
+    chainsi_server *server = self->server;
+    atomic_store(&server->table.timer_armed, false);
+    sweep its = { .self = self, .now_ns = chainsi_now_ns() };
+    chainsi_table_visit(&server->table, close_if_late, &its);
+    if (atomic_exchange(&server->listener_paused, false) && !atomic_load(&server->draining)) {
+        arm(server, server->options.listen_fd, &listener_tag);
+        if (server->options.direct)
+            arm(server, server->options.direct_fd, &direct_tag);
+    }
+    if (its.again)
+        chainsi_table_set_timer(&server->table);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * events */
+
+static void tell_drain(chainsi_server *server)
+{
+    if (!atomic_load(&server->draining))
+        return;
+    pthread_mutex_lock(&server->lock);
+    server->changes++;
+    pthread_cond_broadcast(&server->changed);
+    pthread_mutex_unlock(&server->lock);
+}
+
+static void handle_connection(chainsi_worker *self, chainsi_connection *connection, uint32_t events)
+{
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        atomic_store(&connection->ended, true);
+    if (!chainsi_table_claim(connection))
+        return;
+    /* Nobody is there any more to be answered, whatever was sent. */
+    if (events & (EPOLLHUP | EPOLLERR))
+        chainsi_request_hang_up(self, connection);
+    else
+        chainsi_request_serve(self, connection, false);
+}
+
+void *chainsi_worker_run(void *user)
+{
+    chainsi_worker *self = user;
+    chainsi_server *server = self->server;
+    for (;;) {
+        struct epoll_event event;
+        if (epoll_wait(server->table.epoll, &event, 1, -1) != 1)
+            continue; /* a signal */
+        void *tag = event.data.ptr;
+        if (tag == &stop_tag)
+            break;
+        atomic_fetch_add(&server->active, 1);
+        if (tag == &listener_tag)
+            accept_shared(self);
+        else if (tag == &direct_tag)
+            accept_direct(self);
+        else if (tag == &timer_tag)
+            sweep_connections(self);
+        else if (tag == &claims_tag)
+            chainsi_queue_check_claims(self);
+        else if (tag == &doorbell_tag)
+            chainsi_queue_recheck(self);
+        else
+            handle_connection(self, tag, event.events);
+        chainsi_queue_pass_place(self);
+        atomic_fetch_sub(&server->active, 1);
+        tell_drain(server);
+    }
+    chainsi_arena_done(&self->arena);
+    chainsi_answer_done(&self->answer);
+    free(self->spare.data);
+    return NULL;
+}
