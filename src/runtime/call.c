@@ -10,6 +10,7 @@
 #include "runtime/gather.h"
 #include "runtime/glue.h"
 #include "runtime/memory.h"
+#include "runtime/progress.h"
 #include "runtime/retry.h"
 #include "runtime/waiter.h"
 #include "schema/value.h"
@@ -97,6 +98,21 @@ static chains_status fail_timeout(chainsi_callee *callee, chains_ctx *ctx)
         callee->options->timeout_ms, *ctx->chainlet ? ctx->chainlet : "this program");
 }
 
+/* While a call is with another service, this one doesn't stand still. */
+static chains_status attempt_away(chainsi_callee *callee, chains_ctx *ctx,
+                                  const chainsi_buffer *body, void *output, int64_t deadline_ns,
+                                  chainsi_attempt *attempt)
+{
+    chainsi_progress *progress = ctx->process->progress;
+    if (progress)
+        chainsi_progress_leave(progress);
+    chains_status status =
+        chainsi_remote_attempt(callee->remote, ctx, body, output, deadline_ns, attempt);
+    if (progress)
+        chainsi_progress_return(progress, chainsi_now_ns());
+    return status;
+}
+
 static chains_status attempt_call(chainsi_callee *callee, chains_ctx *ctx, const void *input,
                                   const chainsi_buffer *body, void *output,
                                   chainsi_attempt *attempt)
@@ -110,10 +126,10 @@ static chains_status attempt_call(chainsi_callee *callee, chains_ctx *ctx, const
     }
     chains_status status = chainsi_slots_take(&callee->in_flight, ctx, deadline_ns);
     if (status == CHAINS_OK) {
-        status =
-            callee->instance
-                ? chainsi_local_attempt(callee->instance, ctx, input, output, deadline_ns)
-                : chainsi_remote_attempt(callee->remote, ctx, body, output, deadline_ns, attempt);
+        if (callee->instance)
+            status = chainsi_local_attempt(callee->instance, ctx, input, output, deadline_ns);
+        else
+            status = attempt_away(callee, ctx, body, output, deadline_ns, attempt);
         chainsi_slots_give(&callee->in_flight);
         if (status == CHAINS_OK)
             return CHAINS_OK;

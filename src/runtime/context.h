@@ -30,7 +30,8 @@ typedef struct chainsi_process {
     chains_log_level log_level;
     bool strict;
     bool generated; /* the program was made by `chains`: calls go through chainsi_call */
-    struct chainsi_instance *fakes; /* that the program made itself */
+    struct chainsi_instance *fakes;    /* that the program made itself */
+    struct chainsi_progress *progress; /* of a service that is watched; NULL */
 } chainsi_process;
 
 /* Where in the author's code a call that failed was made; noted by CHAINS_TRY. */

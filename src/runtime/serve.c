@@ -302,6 +302,9 @@ int chainsi_serve_main(const chainsi_node *node, int argc, char **argv)
         return 2;
     service.process.generated = true;
     service.process.strict = false; /* for local programs */
+    const chains_config *config = node->implementation->interface->config;
+    if (config && config->progress_timeout_s > 0)
+        service.process.progress = &service.progress;
     service.ctx.chainlet = node->implementation->interface->name;
     int status = run_service(&service, &listening);
     chainsi_context_done(&service.ctx);

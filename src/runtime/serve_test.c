@@ -130,6 +130,9 @@ static int serve(int argc, char **argv)
     const char *kind = argv[1];
     worker_hook = do_as_told;
     worker_config.concurrency = 1;
+    const char *progress_s = getenv("TEST_PROGRESS_S");
+    if (progress_s)
+        worker_config.progress_timeout_s = strtod(progress_s, NULL);
     if (!strcmp(kind, "threads"))
         implementation.create = create_with_thread;
     else if (!strcmp(kind, "slow"))
@@ -424,6 +427,30 @@ static void probes_are_answered_while_all_slots_are_busy(void **state)
     close(fd);
 }
 
+static void calls_that_stand_still_make_a_replica_unready(void **state)
+{
+    place *at = *state;
+    place *below = NULL;
+    open_place((void **)&below);
+    setenv("TEST_PROGRESS_S", "0.1", 1);
+    start_replica(below, "plain");
+    setenv("CHAINS_WORKER_URL", below->calls, 1);
+    start_replica(at, "relay");
+    unsetenv("CHAINS_WORKER_URL");
+    unsetenv("TEST_PROGRESS_S");
+    wait_until_ready(below);
+    wait_until_ready(at);
+    int fd = begin_call(at->calls, endless);
+    wait_for_answer(below, below->probes, "/readyz", "stalled: 1 call runs, and nothing has ended");
+    assert_int_equal(ask(below, below->probes, "GET", "/readyz", NULL, NULL), 503);
+    assert_int_equal(ask(below, below->probes, "GET", "/healthz", NULL, NULL), 200);
+    /* Who only waits for it is well. */
+    assert_int_equal(ask(at, at->probes, "GET", "/readyz", NULL, NULL), 200);
+    close(fd);
+    wait_until_ready(below);
+    close_place((void **)&below);
+}
+
 static void a_caller_that_hangs_up_cancels(void **state)
 {
     place *at = *state;
@@ -634,6 +661,7 @@ int main(int argc, char **argv)
         TEST(calls_wait_while_it_loads),
         TEST(what_cannot_load_says_so_and_ends),
         TEST(probes_are_answered_while_all_slots_are_busy),
+        TEST(calls_that_stand_still_make_a_replica_unready),
         TEST(a_caller_that_hangs_up_cancels),
         TEST(a_caller_that_hangs_up_calls_the_hook),
         TEST(a_call_whose_caller_left_the_queue_is_not_run),

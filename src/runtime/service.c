@@ -24,6 +24,7 @@ enum { MOST_REQUEST_ID = 128 }; /* characters of a request id that is taken over
 static _Thread_local chains_ctx *request_ctx; /* of the request that this thread runs */
 
 static const char json_type[] = "application/json";
+static const char text_type[] = "text/plain; charset=utf-8";
 static const char msgpack_type[] = "application/msgpack";
 
 /* Reading headers */
@@ -206,9 +207,15 @@ static chains_status run_method(chainsi_service *service, chains_ctx *ctx,
     if (may_have_left(request) && chainsi_context_stopped(ctx) == CHAINS_CANCELLED)
         return chainsi_error_at_declaration(ctx, interface, CHAINS_CANCELLED, NULL,
                                             "the caller had left before the call began");
+    chainsi_progress *progress = service->process.progress;
     int64_t began = chainsi_now_ns();
+    if (progress)
+        chainsi_progress_begin(progress, began);
     status = implementation->run(atomic_load(&service->instance)->self, ctx, input, output, NULL);
-    *run_ns = chainsi_now_ns() - began;
+    int64_t ended = chainsi_now_ns();
+    *run_ns = ended - began;
+    if (progress)
+        chainsi_progress_end(progress, ended);
     if (status != CHAINS_OK)
         return chainsi_error_settle(ctx, status, interface);
     chainsi_codec_error why;
@@ -325,8 +332,29 @@ void chainsi_service_openapi(const chainsi_interface *interface, chainsi_buffer 
 static void answer_text(chainsi_server_response *response, int status, const char *text)
 {
     response->status = status;
-    response->content_type = "text/plain; charset=utf-8";
+    response->content_type = text_type;
     chainsi_buffer_add_text(response->body, text);
+}
+
+/* Whether its calls have stood still for too long; then the answer says so. */
+static bool answer_stalled(chainsi_service *service, chainsi_server_response *response)
+{
+    const chains_config *config = service->node->implementation->interface->config;
+    const chainsi_progress *progress = service->process.progress;
+    int running;
+    if (!progress)
+        return false;
+    double still_s = (double)chainsi_progress_still_ns(progress, chainsi_now_ns(), &running) / 1e9;
+    if (still_s < config->progress_timeout_s)
+        return false;
+    response->status = 503;
+    response->content_type = text_type;
+    chainsi_buffer_printf(response->body,
+                          "stalled: %d call%s, and nothing has ended for %.1f s "
+                          "(.progress_timeout_s is %g)\n",
+                          running, running == 1 ? " runs" : "s run", still_s,
+                          config->progress_timeout_s);
+    return true;
 }
 
 static void answer_ready(chainsi_service *service, chainsi_server_request *request,
@@ -338,6 +366,8 @@ static void answer_ready(chainsi_service *service, chainsi_server_request *reque
         answer_text(response, 503, atomic_load(&service->draining) ? "draining\n" : "starting\n");
         return;
     }
+    if (answer_stalled(service, response))
+        return;
     if (implementation->healthy) {
         chains_ctx *ctx = chainsi_arena_alloc(request->arena, sizeof *ctx);
         chainsi_context_init_root(ctx, &service->process);

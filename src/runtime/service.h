@@ -5,6 +5,7 @@
 #include "rpc/server.h"
 #include "runtime/graph.h"
 #include "runtime/metrics.h"
+#include "runtime/progress.h"
 
 typedef struct chainsi_service {
     const chainsi_node *node;
@@ -17,6 +18,7 @@ typedef struct chainsi_service {
     pthread_mutex_t health;             /* of _healthy: one at a time */
     chainsi_board *board;               /* owned; NULL without one */
     chainsi_metrics metrics;
+    chainsi_progress progress; /* only kept where process.progress points to it */
 } chainsi_service;
 
 /* The handlers for a chainsi_server whose user is the service: calls and probes; probes alone; what
