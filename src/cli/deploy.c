@@ -51,6 +51,7 @@ static chainsi_api_deploy describe(const chainsi_model *model, const chainsi_bui
             .replicas = config->autoscaling.min_replicas > 1 ? config->autoscaling.min_replicas : 1,
             .start_timeout_s = config->start_timeout_s > 0 ? config->start_timeout_s : 600,
             .drain_timeout_s = config->drain_timeout_s > 0 ? config->drain_timeout_s : 30,
+            .progress_timeout_s = config->progress_timeout_s > 0 ? config->progress_timeout_s : 0,
             .max_body = config->max_body > 0 ? config->max_body : 64 * 1024 * 1024,
         };
         sent->dependencies.items = chainsi_arena_array(arena, service->dependency_count + 1,

@@ -29,8 +29,9 @@ static void print_chainlet(const chainsi_api_chainlet *chainlet)
            chainlet->replicas.count, (long long)restarts, since, pids);
     for (size_t i = 0; i < chainlet->replicas.count; i++) {
         const chainsi_api_replica *replica = &chainlet->replicas.items[i];
-        if (replica->last_end && strcmp(replica->state, "ready") != 0)
-            printf("    ended with: %s\n", replica->last_end);
+        if (replica->last_end)
+            printf("    ended %swith: %s\n", strcmp(replica->state, "ready") ? "" : "before ",
+                   replica->last_end);
     }
 }
 

@@ -7,8 +7,8 @@
     DO(init)                                                                                       \
     DO(check)                                                                                      \
     DO(graph)                                                                                      \
-    DO(build) DO(run) DO(test) DO(openapi) DO(deploy) DO(call) DO(status) DO(logs) DO(delete)      \
-        DO(serve)
+    DO(build)                                                                                      \
+    DO(run) DO(test) DO(openapi) DO(deploy) DO(call) DO(status) DO(logs) DO(delete) DO(serve)
 
 #define DECLARE(name) extern const chainsi_verb chainsi_verb_##name;
 VERBS(DECLARE)

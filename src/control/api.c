@@ -40,7 +40,7 @@ static const chainsi_type strings_type = LIST_TYPE(chains_string_list, &chainsi_
 static const chains_string_list no_strings;
 static const chainsi_api_variables no_variables;
 static const int32_t one_replica = 1;
-static const double start_timeout_s = 600, drain_timeout_s = 30;
+static const double start_timeout_s = 600, drain_timeout_s = 30, progress_timeout_s = 0;
 static const int64_t max_body = 64 * 1024 * 1024;
 
 static const chainsi_field service_fields[] = {
@@ -56,6 +56,8 @@ static const chainsi_field service_fields[] = {
       .default_value = &start_timeout_s },
     { CHAINSI_FIELD(chainsi_api_service, drain_timeout_s, &chainsi_type_double),
       .default_value = &drain_timeout_s },
+    { CHAINSI_FIELD(chainsi_api_service, progress_timeout_s, &chainsi_type_double),
+      .default_value = &progress_timeout_s },
     { CHAINSI_FIELD(chainsi_api_service, max_body, &chainsi_type_int64),
       .default_value = &max_body },
 };
@@ -200,6 +202,7 @@ static bool check_service(const chainsi_api_deploy *deploy, size_t index, char *
     if (service->replicas < 1 || service->replicas > MAX_REPLICAS ||
         !(service->start_timeout_s > 0 && service->start_timeout_s < 1e9) ||
         !(service->drain_timeout_s >= 0 && service->drain_timeout_s < 1e9) ||
+        !(service->progress_timeout_s >= 0 && service->progress_timeout_s < 1e9) ||
         service->max_body < 1) {
         snprintf(why, size, "services[%zu]: replicas, a timeout or max_body is out of range",
                  index);

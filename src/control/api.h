@@ -34,10 +34,11 @@ typedef struct chainsi_api_service {
     const char *binary;              /* path of its program; absolute */
     chains_string_list dependencies; /* names on the wire of the Chainlets that it calls */
     chainsi_api_variables env;
-    int32_t replicas;       /* processes; default 1 */
-    double start_timeout_s; /* default 600 */
-    double drain_timeout_s; /* default 30 */
-    int64_t max_body;       /* bytes of a request; default 64 MiB */
+    int32_t replicas;          /* processes; default 1 */
+    double start_timeout_s;    /* default 600 */
+    double drain_timeout_s;    /* default 30 */
+    double progress_timeout_s; /* default 0: not watched */
+    int64_t max_body;          /* bytes of a request; default 64 MiB */
 } chainsi_api_service;
 
 typedef struct chainsi_api_services {

@@ -183,6 +183,7 @@ static bool make_sockets(chainsi_chainlet *chainlet, char *why, size_t why_size)
                 .log = chainlet->log,
                 .start_timeout_s = service->start_timeout_s,
                 .drain_timeout_s = service->drain_timeout_s,
+                .progress_timeout_s = service->progress_timeout_s,
                 .policy = deployment->options.restored ? &chainsi_backoff_running
                                                        : &chainsi_backoff_deploying,
                 .on_state = ask_review,
@@ -330,8 +331,8 @@ chainsi_replica *chainsi_chainlet_ready(const chainsi_chainlet *chainlet)
 chainsi_replica_state chainsi_chainlet_state(const chainsi_chainlet *chainlet)
 {
     static const chainsi_replica_state order[] = {
-        CHAINSI_REPLICA_READY,    CHAINSI_REPLICA_STARTING, CHAINSI_REPLICA_BACKING_OFF,
-        CHAINSI_REPLICA_DRAINING, CHAINSI_REPLICA_FAILED,
+        CHAINSI_REPLICA_READY,       CHAINSI_REPLICA_STARTING, CHAINSI_REPLICA_STALLED,
+        CHAINSI_REPLICA_BACKING_OFF, CHAINSI_REPLICA_DRAINING, CHAINSI_REPLICA_FAILED,
     };
     for (size_t o = 0; o < sizeof order / sizeof *order; o++)
         for (int32_t i = 0; i < chainlet->service->replicas; i++)

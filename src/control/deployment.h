@@ -86,8 +86,8 @@ void chainsi_deployment_free(chainsi_deployment *deployment, bool remove);
 
 /* The Chainlet of that name on the wire; NULL name: the entrypoint. NULL if there is none. */
 chainsi_chainlet *chainsi_deployment_find(chainsi_deployment *deployment, const char *name);
-/* The state of the replica that is best off: ready, then starting, backing_off, draining, failed,
- * stopped. */
+/* The state of the replica that is best off: ready, then starting, stalled, backing_off, draining,
+ * failed, stopped. */
 chainsi_replica_state chainsi_chainlet_state(const chainsi_chainlet *chainlet);
 /* A replica that is ready; NULL if none is. */
 chainsi_replica *chainsi_chainlet_ready(const chainsi_chainlet *chainlet);

@@ -43,11 +43,9 @@ void chainsi_say(const char *format, ...)
 const char *chainsi_replica_state_name(chainsi_replica_state state)
 {
     static const char *const names[] = {
-        [CHAINSI_REPLICA_STOPPED] = "stopped",
-        [CHAINSI_REPLICA_STARTING] = "starting",
-        [CHAINSI_REPLICA_READY] = "ready",
-        [CHAINSI_REPLICA_DRAINING] = "draining",
-        [CHAINSI_REPLICA_BACKING_OFF] = "backing_off",
+        [CHAINSI_REPLICA_STOPPED] = "stopped",   [CHAINSI_REPLICA_STARTING] = "starting",
+        [CHAINSI_REPLICA_READY] = "ready",       [CHAINSI_REPLICA_STALLED] = "stalled",
+        [CHAINSI_REPLICA_DRAINING] = "draining", [CHAINSI_REPLICA_BACKING_OFF] = "backing_off",
         [CHAINSI_REPLICA_FAILED] = "failed",
     };
     return names[state];
@@ -160,6 +158,12 @@ static void finish_output(chainsi_replica *replica)
 
 static void ask_ready(chainsi_replica *replica);
 
+static void end_watch(chainsi_replica *replica)
+{
+    chainsi_watch_free(replica->watch);
+    replica->watch = NULL;
+}
+
 static void on_probe_time(uv_timer_t *timer)
 {
     chainsi_replica *replica = timer->data;
@@ -167,10 +171,26 @@ static void on_probe_time(uv_timer_t *timer)
         ask_ready(replica);
 }
 
+/* What runs in it can't be saved, and what waits may go to others. Killed before another is started:
+ * a machine, or a GPU, may not have room for both. */
+static void on_stalled(void *user, const char *why)
+{
+    chainsi_replica *replica = user;
+    snprintf(replica->stalled, sizeof replica->stalled, "%s", why);
+    chainsi_log_say(replica->options.log, "ERROR", "%s; replacing it", why);
+    end_watch(replica);
+    set_state(replica, CHAINSI_REPLICA_STALLED);
+    chainsi_replica_kill(replica);
+}
+
 static void become_ready(chainsi_replica *replica)
 {
     replica->ready_ns = chainsi_now_ns();
     uv_timer_stop(replica->timer);
+    if (replica->options.progress_timeout_s > 0)
+        replica->watch =
+            chainsi_watch_new(replica->options.supervisor->loop, replica->probes,
+                              replica->options.progress_timeout_s, on_stalled, replica);
     set_state(replica, CHAINSI_REPLICA_READY);
 }
 
@@ -311,6 +331,7 @@ void chainsi_replica_start(chainsi_replica *replica)
 {
     assert(!replica->pid);
     replica->starts++;
+    replica->stalled[0] = 0;
     replica->started_ns = chainsi_now_ns();
     replica->ready_ns = -1;
     replica->probe_delay_ms = PROBE_FIRST_DELAY_MS;
@@ -367,10 +388,14 @@ void chainsi_replica_stop(chainsi_replica *replica)
         set_state(replica, CHAINSI_REPLICA_DRAINING);
         chainsi_replica_kill(replica);
         return;
+    case CHAINSI_REPLICA_STALLED: /* it has been killed */
+        set_state(replica, CHAINSI_REPLICA_DRAINING);
+        return;
     case CHAINSI_REPLICA_READY:
         break;
     }
     cancel_probe(replica);
+    end_watch(replica);
     set_state(replica, CHAINSI_REPLICA_DRAINING);
     kill(replica->pid, SIGTERM);
     /* The process itself gives up at drain_timeout_s; a little more, so that it can say so. */
@@ -389,8 +414,12 @@ static void reap(chainsi_replica *replica)
     int wait_status = 0;
     waitpid(replica->pid, &wait_status, 0);
     replica->pid = 0;
-    chainsi_process_describe_end(wait_status, replica->last_end, sizeof replica->last_end);
+    if (replica->stalled[0])
+        snprintf(replica->last_end, sizeof replica->last_end, "%s", replica->stalled);
+    else
+        chainsi_process_describe_end(wait_status, replica->last_end, sizeof replica->last_end);
     cancel_probe(replica);
+    end_watch(replica);
     finish_output(replica);
     note_death(replica, wait_status);
 }

@@ -14,6 +14,9 @@
  *      |     it has ended        v                               v
  *      +--------------------- DRAINING <-------------------------+
  *
+ * READY leads to STALLED, too: its calls stand still (.progress_timeout_s). It is killed, and from
+ * its death on all is as after any other.
+ *
  * *Up* and *ready* are different things: a process that is up but not ready gets no signal that
  * calls may go there, they wait in the socket's queue. Belongs to the thread of the loop, which must
  * be the process's first (chainsi_process_run). */
@@ -30,11 +33,13 @@
 #include "control/log.h"
 #include "control/process.h"
 #include "control/upstream.h"
+#include "control/watch.h"
 
 typedef enum chainsi_replica_state {
     CHAINSI_REPLICA_STOPPED,
     CHAINSI_REPLICA_STARTING,
     CHAINSI_REPLICA_READY,
+    CHAINSI_REPLICA_STALLED,
     CHAINSI_REPLICA_DRAINING,
     CHAINSI_REPLICA_BACKING_OFF,
     CHAINSI_REPLICA_FAILED,
@@ -62,6 +67,7 @@ typedef struct chainsi_replica_options {
     const char *probes_path; /* where its own second socket is made */
     chainsi_log *log;        /* not owned */
     double start_timeout_s, drain_timeout_s;
+    double progress_timeout_s; /* 0: whether its calls get on isn't watched */
     const chainsi_backoff_policy *policy;
     /* It came into another state. Must not free it. */
     void (*on_state)(void *user);
@@ -76,13 +82,15 @@ typedef struct chainsi_replica {
     pid_t pid;                     /* 0: no process */
     uint64_t starts;
     chainsi_backoff backoff;
-    char last_end[96];        /* how it ended last, or why it couldn't be started; "" */
+    char last_end[128];       /* how it ended last, or why it couldn't be started; "" */
     chainsi_upstream *probes; /* owned */
 
     int probes_fd;                /* owned; listening */
     int64_t started_ns, ready_ns; /* of this process; ready_ns -1: not yet */
     unsigned probe_delay_ms;
     chainsi_upstream_call *probe; /* in flight; NULL */
+    chainsi_watch *watch;         /* owned; while READY and watched; else NULL */
+    char stalled[128];            /* why this process is STALLED; "" */
     uv_timer_t *timer;            /* owned; the next probe, the next start, or the kill */
     uv_pipe_t *output;            /* owned; NULL without a process */
     chainsi_log_source source;

@@ -42,6 +42,36 @@ class Life(DaemonTest):
         self.assertEqual(replica["restarts"], 1)
         self.assertEqual(replica["last_end"], "killed by signal 9 (Killed)")
 
+    def test_a_replica_that_says_it_is_stalled_is_replaced(self):
+        daemon = self.start()
+        stone = self.home.file("stone")
+        daemon.deployed("x", service("entry", progress_timeout_s=0.2, STAND_IN_STALLED_IF=stone))
+        first = daemon.pids("x")[0]
+        self.assertEqual(daemon.call("x").status, 200)
+        with open(stone, "w", encoding="utf-8"):
+            pass
+        wait_until(lambda: "stalled: as told; replacing it" in daemon.logs("x"), "the daemon to notice")
+        os.unlink(stone)
+
+        def another():
+            replica = daemon.chain("x")["chainlets"][0]["replicas"][0]
+            return replica["state"] == "ready" and replica["pid"] != first and replica
+        self.assertEqual(wait_until(another, "another")["last_end"], "stalled: as told")
+        self.assert_ended([first])
+        self.assertEqual(daemon.call("x").status, 200)
+
+    def test_unready_is_not_stalled_and_not_all_are_watched(self):
+        daemon = self.start()
+        stone = self.home.file("stone")
+        daemon.deployed("x", service("unhealthy", progress_timeout_s=0.1, STAND_IN_UNREADY_IF=stone))
+        daemon.deployed("y", service("unwatched", STAND_IN_STALLED_IF=stone))
+        daemon.deployed("z", service("watched", progress_timeout_s=0.1, STAND_IN_STALLED_IF=stone))
+        before = daemon.pids("x") + daemon.pids("y")
+        with open(stone, "w", encoding="utf-8"):
+            pass
+        wait_until(lambda: "stalled: as told" in daemon.logs("z"), "the third to be replaced")
+        self.assertEqual(daemon.pids("x") + daemon.pids("y"), before)
+
     def test_a_call_in_a_dying_replica_is_unavailable(self):
         daemon = self.start()
         daemon.deployed("x", service("entry"))

@@ -10,6 +10,7 @@
  *   call URL_VARIABLE calls the service whose address is in that variable, with "report"
  * Environment: STAND_IN_FAIL=TEXT writes it to stderr and exits with 3;
  * STAND_IN_FAIL_IF=PATH does so while there is a file; STAND_IN_NEVER_READY,
+ * STAND_IN_STALLED_IF=PATH, STAND_IN_UNREADY_IF=PATH (/readyz says 503 while there is a file),
  * STAND_IN_STUBBORN (ignores SIGTERM), STAND_IN_SLOTS, STAND_IN_MARK (an answer's "mark"). */
 #include <dirent.h>
 #include <poll.h>
@@ -144,11 +145,23 @@ static void handle(void *user, chainsi_server_request *request, chainsi_server_r
     }
 }
 
+/* Whether there is the file that an environment variable names. */
+static bool is_there(const char *variable)
+{
+    const char *path = getenv(variable);
+    return path && access(path, F_OK) == 0;
+}
+
 static void answer_probe(void *user, chainsi_server_request *request,
                          chainsi_server_response *response)
 {
     if (chainsi_slice_is(request->head.path, "/readyz")) {
-        response->status = getenv("STAND_IN_NEVER_READY") ? 503 : 200;
+        response->status =
+            getenv("STAND_IN_NEVER_READY") || is_there("STAND_IN_UNREADY_IF") ? 503 : 200;
+        if (is_there("STAND_IN_STALLED_IF")) {
+            response->status = 503;
+            chainsi_buffer_add_text(response->body, "stalled: as told\n");
+        }
         return;
     }
     handle(user, request, response);
@@ -162,9 +175,8 @@ int main(void)
         fprintf(stderr, "%s\n", text);
         return 3;
     }
-    const char *path = getenv("STAND_IN_FAIL_IF");
-    if (path && access(path, F_OK) == 0) {
-        fprintf(stderr, "not while there is %s\n", path);
+    if (is_there("STAND_IN_FAIL_IF")) {
+        fprintf(stderr, "not while there is %s\n", getenv("STAND_IN_FAIL_IF"));
         return 3;
     }
     const char *pid = getenv("LISTEN_PID"), *names = getenv("LISTEN_FDNAMES");
