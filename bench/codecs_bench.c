@@ -1,10 +1,12 @@
-/* The codecs beside jansson, cJSON and msgpack-c: a document of 1 MiB of objects (text, integers,
- * booleans, doubles of 17 digits), and 1,536 doubles.
+/* The codecs beside simdjson, jansson, cJSON and msgpack-c: a document of 1 MiB of objects (text,
+ * integers, booleans, doubles of 17 digits), 1,536 doubles, and a small message.
  *
  *   codecs_bench [ROUNDS]      default 200
  *
  * Ours decode into typed structs and validate; the others build their trees, and encode from trees,
- * but msgpack-c, which packs straight from the structs. All contenders take turns in every round, so
+ * but msgpack-c, which packs straight from the structs, and simdjson on demand, which fills structs
+ * ("typed") or hands out every value unseen ("on demand"; codecs_simdjson.cpp says how). Parsers, trees to encode from and buffers are kept from one
+ * operation to the next wherever a library lets them be. All contenders take turns in every round, so
  * that a noisy machine disturbs them alike: compare within one run. Decoding in place wants a fresh
  * copy of the input each time, which is made outside of the measured time. */
 #include <math.h>
@@ -22,27 +24,18 @@
 #endif
 
 #include "base/clock.h"
+#include "codecs_document.h"
+#include "codecs_simdjson.h"
 #include "schema/json.h"
 #include "schema/msgpack.h"
 
-enum { DOCUMENT_SIZE = 1024 * 1024, DOUBLES = 1536, SMALL_REPEATS = 30, WARM_UP = 5 };
-
-typedef struct place {
-    int64_t id;
-    const char *name;
-    const char *city;
-    const char *text;
-    int32_t visits;
-    bool open;
-    double latitude;
-    double longitude;
-    double score;
-} place;
-CHAINS_LIST(place, places);
-typedef struct document {
-    const char *title;
-    places items;
-} document;
+enum {
+    DOCUMENT_SIZE = 1024 * 1024,
+    DOUBLES = 1536,
+    DOUBLES_REPEATS = 30,
+    MESSAGE_REPEATS = 1000,
+    WARM_UP = 5,
+};
 
 static const chainsi_field place_fields[] = {
     { CHAINSI_FIELD(place, id, &chainsi_type_int64) },
@@ -83,11 +76,24 @@ static const chainsi_type doubles_type = {
     .size = sizeof(chains_double_list),
     .item = &chainsi_type_double,
 };
+static const chainsi_field message_fields[] = {
+    { CHAINSI_FIELD(message, text, &chainsi_type_string) },
+    { CHAINSI_FIELD(message, number, &chainsi_type_int64) },
+    { CHAINSI_FIELD(message, weight, &chainsi_type_double) },
+};
+static const chainsi_type message_type = {
+    .kind = CHAINSI_STRUCT,
+    .size = sizeof(message),
+    .name = "message",
+    .fields = message_fields,
+    .field_count = sizeof message_fields / sizeof *message_fields,
+};
 
-/* One of the two inputs, in all the forms that contenders start from. */
+/* One of the inputs, in all the forms that contenders start from. */
 struct input {
     const char *name;
     const chainsi_type *type;
+    codecs_shape shape;
     const void *value;
     size_t repeats; /* operations a sample */
     chainsi_buffer json, msgpack;
@@ -97,6 +103,9 @@ struct input {
 #endif
 #ifdef BENCH_CJSON
     cJSON *cjson;
+#endif
+#ifdef BENCH_SIMDJSON
+    codecs_simdjson *simdjson;
 #endif
 };
 
@@ -202,6 +211,33 @@ static void cjson_encode(struct input *input, size_t i)
 }
 #endif
 
+#ifdef BENCH_SIMDJSON
+static void simdjson_dom(struct input *input, size_t i)
+{
+    (void)i;
+    require(codecs_simdjson_dom(input->simdjson), "simdjson doesn't decode");
+}
+
+static void simdjson_visit(struct input *input, size_t i)
+{
+    (void)i;
+    require(codecs_simdjson_visit(input->simdjson), "simdjson doesn't visit");
+}
+
+static void simdjson_typed(struct input *input, size_t i)
+{
+    (void)i;
+    require(codecs_simdjson_typed(input->simdjson), "simdjson doesn't fill structs");
+}
+
+static void simdjson_encode(struct input *input, size_t i)
+{
+    (void)i;
+    require(codecs_simdjson_encode(input->simdjson) >= input->json.size / 2,
+            "simdjson doesn't encode");
+}
+#endif
+
 #ifdef BENCH_MSGPACK
 static void msgpackc_decode(struct input *input, size_t i)
 {
@@ -234,6 +270,17 @@ static void msgpackc_encode(struct input *input, size_t i)
         msgpack_pack_array(&packer, list->count);
         for (size_t j = 0; j < list->count; j++)
             msgpack_pack_double(&packer, list->items[j]);
+        return;
+    }
+    if (input->type == &message_type) {
+        const message *small = input->value;
+        msgpack_pack_map(&packer, 3);
+        pack_text(&packer, "text");
+        pack_text(&packer, small->text);
+        pack_text(&packer, "number");
+        msgpack_pack_int64(&packer, small->number);
+        pack_text(&packer, "weight");
+        msgpack_pack_double(&packer, small->weight);
         return;
     }
     const document *value = input->value;
@@ -285,6 +332,12 @@ struct contender {
 #define jansson_decode NULL
 #define jansson_encode NULL
 #endif
+#ifndef BENCH_SIMDJSON
+#define simdjson_dom    NULL
+#define simdjson_visit  NULL
+#define simdjson_typed  NULL
+#define simdjson_encode NULL
+#endif
 #ifndef BENCH_CJSON
 #define cjson_decode NULL
 #define cjson_encode NULL
@@ -297,10 +350,14 @@ struct contender {
 static const struct contender contenders[] = {
     { "jansson", JSON_DECODE, false, false, jansson_decode },
     { "cJSON", JSON_DECODE, false, false, cjson_decode },
+    { "simdjson DOM", JSON_DECODE, false, false, simdjson_dom },
+    { "simdjson on demand", JSON_DECODE, false, false, simdjson_visit },
+    { "simdjson typed", JSON_DECODE, false, false, simdjson_typed },
     { "chains", JSON_DECODE, true, false, our_json_decode },
     { "chains in place", JSON_DECODE, true, true, our_json_decode_in_place },
     { "jansson", JSON_ENCODE, false, false, jansson_encode },
     { "cJSON", JSON_ENCODE, false, false, cjson_encode },
+    { "simdjson", JSON_ENCODE, false, false, simdjson_encode },
     { "chains", JSON_ENCODE, true, false, our_json_encode },
     { "msgpack-c", MSGPACK_DECODE, false, false, msgpackc_decode },
     { "chains", MSGPACK_DECODE, true, false, our_msgpack_decode },
@@ -389,6 +446,11 @@ static void prepare(struct input *input)
 #ifdef BENCH_JANSSON
     input->jansson = json_loadb((const char *)input->json.data, input->json.size, 0, NULL);
 #endif
+#ifdef BENCH_SIMDJSON
+    input->simdjson =
+        codecs_simdjson_new((const char *)input->json.data, input->json.size, input->shape);
+    require(input->simdjson != NULL, "simdjson doesn't take the input");
+#endif
 #ifdef BENCH_CJSON
     input->cjson = cJSON_ParseWithLength((const char *)input->json.data, input->json.size);
 #endif
@@ -398,6 +460,9 @@ static void release(struct input *input)
 {
 #ifdef BENCH_JANSSON
     json_decref(input->jansson);
+#endif
+#ifdef BENCH_SIMDJSON
+    codecs_simdjson_free(input->simdjson);
 #endif
 #ifdef BENCH_CJSON
     cJSON_Delete(input->cjson);
@@ -452,12 +517,12 @@ static void run(struct input *input, size_t rounds)
         }
     printf("%s: %zu bytes of JSON, %zu of MessagePack, %zu rounds\n", input->name, input->json.size,
            input->msgpack.size, rounds);
-    printf("  %-20s %-16s %10s %10s %8s  %s\n", "", "", "median us", "p99 us", "MB/s",
+    printf("  %-20s %-18s %11s %11s %8s  %s\n", "", "", "median us", "p99 us", "MB/s",
            "times as fast as");
     for (size_t c = 0; c < CONTENDERS; c++) {
         const struct contender *contender = &contenders[c];
         if (!contender->run) {
-            printf("  %-20s %-16s (not on this machine)\n", operation_names[contender->operation],
+            printf("  %-20s %-18s (not on this machine)\n", operation_names[contender->operation],
                    contender->name);
             continue;
         }
@@ -466,7 +531,7 @@ static void run(struct input *input, size_t rounds)
         medians[c] = mine[rounds / 2];
         size_t bytes =
             contender->operation < MSGPACK_DECODE ? input->json.size : input->msgpack.size;
-        printf("  %-20s %-16s %10.1f %10.1f %8.0f ", operation_names[contender->operation],
+        printf("  %-20s %-18s %11.3f %11.3f %8.0f ", operation_names[contender->operation],
                contender->name, medians[c], mine[rounds * 99 / 100], (double)bytes / medians[c]);
         for (size_t other = 0; contender->ours && other < c; other++)
             if (contenders[other].operation == contender->operation && !contenders[other].ours &&
@@ -485,15 +550,27 @@ int main(int argc, char **argv)
 #ifdef BENCH_MSGPACK
     msgpack_sbuffer_init(&packed);
 #endif
+    const message small = {
+        .text = "The quick brown fox jumps over the lazy dog, and over the fence.",
+        .number = 1234567,
+        .weight = 0.12345678901234567,
+    };
     struct input inputs[] = {
         { .name = "objects",
           .type = &document_type,
+          .shape = CODECS_DOCUMENT,
           .value = make_document(&memory),
           .repeats = 1 },
         { .name = "1,536 doubles",
           .type = &doubles_type,
+          .shape = CODECS_DOUBLES,
           .value = make_doubles(&memory),
-          .repeats = SMALL_REPEATS },
+          .repeats = DOUBLES_REPEATS },
+        { .name = "a small message",
+          .type = &message_type,
+          .shape = CODECS_MESSAGE,
+          .value = &small,
+          .repeats = MESSAGE_REPEATS },
     };
     for (size_t i = 0; i < sizeof inputs / sizeof *inputs; i++) {
         prepare(&inputs[i]);
