@@ -1,7 +1,7 @@
 /* The codecs beside simdjson, jansson, cJSON and msgpack-c: a document of 1 MiB of objects (text,
  * integers, booleans, doubles of 17 digits), 1,536 doubles, and a small message.
  *
- *   codecs_bench [ROUNDS]      default 200
+ *   codecs_bench [ROUNDS [OPERATION [CONTENDER]]]      default 200, and all; for profiles
  *
  * Ours decode into typed structs and validate; the others build their trees, and encode from trees,
  * but msgpack-c, which packs straight from the structs, and simdjson on demand, which fills structs
@@ -503,13 +503,23 @@ static int compare(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* NULL: all. */
+static const char *wanted_operation, *wanted_contender;
+
+static bool is_wanted(const struct contender *contender)
+{
+    return (!wanted_operation ||
+            strcmp(operation_names[contender->operation], wanted_operation) == 0) &&
+           (!wanted_contender || strcmp(contender->name, wanted_contender) == 0);
+}
+
 static void run(struct input *input, size_t rounds)
 {
     double *samples = malloc(rounds * CONTENDERS * sizeof *samples), medians[CONTENDERS] = { 0 };
     require(samples != NULL, "out of memory");
     for (size_t round = 0; round < rounds + WARM_UP; round++)
         for (size_t c = 0; c < CONTENDERS; c++) {
-            if (!contenders[c].run)
+            if (!contenders[c].run || !is_wanted(&contenders[c]))
                 continue;
             double sample = measure(&contenders[c], input);
             if (round >= WARM_UP)
@@ -521,6 +531,8 @@ static void run(struct input *input, size_t rounds)
            "times as fast as");
     for (size_t c = 0; c < CONTENDERS; c++) {
         const struct contender *contender = &contenders[c];
+        if (!is_wanted(contender))
+            continue;
         if (!contender->run) {
             printf("  %-20s %-18s (not on this machine)\n", operation_names[contender->operation],
                    contender->name);
@@ -535,7 +547,7 @@ static void run(struct input *input, size_t rounds)
                contender->name, medians[c], mine[rounds * 99 / 100], (double)bytes / medians[c]);
         for (size_t other = 0; contender->ours && other < c; other++)
             if (contenders[other].operation == contender->operation && !contenders[other].ours &&
-                contenders[other].run)
+                contenders[other].run && is_wanted(&contenders[other]))
                 printf(" %s %.2f", contenders[other].name, medians[other] / medians[c]);
         printf("\n");
     }
@@ -545,7 +557,9 @@ static void run(struct input *input, size_t rounds)
 int main(int argc, char **argv)
 {
     size_t rounds = argc > 1 ? strtoul(argv[1], NULL, 10) : 200;
-    require(rounds > 0, "usage: codecs_bench [ROUNDS]");
+    require(rounds > 0, "usage: codecs_bench [ROUNDS [OPERATION [CONTENDER]]]");
+    wanted_operation = argc > 2 ? argv[2] : NULL;
+    wanted_contender = argc > 3 ? argv[3] : NULL;
     chainsi_arena memory = { 0 };
 #ifdef BENCH_MSGPACK
     msgpack_sbuffer_init(&packed);

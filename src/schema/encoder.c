@@ -4,29 +4,6 @@
 #include "schema/limits.h"
 #include "schema/utf8.h"
 
-uint8_t *chainsi_encoder_begin(chainsi_encoder *encoder, chainsi_buffer *out,
-                               chainsi_codec_error *error)
-{
-    encoder->out = out;
-    encoder->size_before = out->size;
-    encoder->largest_plain = UINT32_MAX;
-    encoder->attachments = NULL;
-    chainsi_report_init(&encoder->report, error ? error : &encoder->unwanted);
-    uint8_t *at = chainsi_buffer_reserve(out, 256);
-    encoder->end = out->data + out->capacity;
-    return at;
-}
-
-chains_status chainsi_encoder_end(chainsi_encoder *encoder, uint8_t *at)
-{
-    if (!at) {
-        encoder->out->size = encoder->size_before;
-        return chainsi_report_finish(&encoder->report);
-    }
-    encoder->out->size = (size_t)(at - encoder->out->data);
-    return CHAINS_OK;
-}
-
 uint8_t *chainsi_encoder_grow(chainsi_encoder *encoder, uint8_t *at, size_t size)
 {
     chainsi_buffer *out = encoder->out;

@@ -19,11 +19,32 @@ typedef struct chainsi_encoder {
     chainsi_attachments *attachments; /* where they may go; or NULL */
 } chainsi_encoder;
 
-/* Begins behind what the buffer holds. Returns the place to write to. */
-uint8_t *chainsi_encoder_begin(chainsi_encoder *encoder, chainsi_buffer *out,
-                               chainsi_codec_error *error);
+enum { CHAINSI_ENCODER_ROOM = 256 }; /* bytes that there are at the beginning */
+
+/* Begins behind what the buffer holds. Returns the place to write to, with CHAINSI_ENCODER_ROOM. */
+static inline uint8_t *chainsi_encoder_begin(chainsi_encoder *encoder, chainsi_buffer *out,
+                                             chainsi_codec_error *error)
+{
+    encoder->out = out;
+    encoder->size_before = out->size;
+    encoder->largest_plain = UINT32_MAX;
+    encoder->attachments = NULL;
+    chainsi_report_init(&encoder->report, error ? error : &encoder->unwanted);
+    uint8_t *at = chainsi_buffer_reserve(out, CHAINSI_ENCODER_ROOM);
+    encoder->end = out->data + out->capacity;
+    return at;
+}
+
 /* Ends at `at`, or after a failure if it is NULL: then the buffer is as before. */
-chains_status chainsi_encoder_end(chainsi_encoder *encoder, uint8_t *at);
+static inline chains_status chainsi_encoder_end(chainsi_encoder *encoder, uint8_t *at)
+{
+    if (__builtin_expect(!at, 0)) {
+        encoder->out->size = encoder->size_before;
+        return chainsi_report_finish(&encoder->report);
+    }
+    encoder->out->size = (size_t)(at - encoder->out->data);
+    return CHAINS_OK;
+}
 
 uint8_t *chainsi_encoder_grow(chainsi_encoder *encoder, uint8_t *at, size_t size);
 

@@ -77,7 +77,7 @@ static inline const char *decode_text(struct decoder *decoder, const char *at, c
         *text = start;
     } else {
         char *out = chainsi_pool_alloc(&decoder->pool, *size + 1);
-        memcpy(out, start, *size);
+        chainsi_copy_short(out, start, *size);
         out[*size] = 0;
         *text = out;
     }
@@ -415,7 +415,7 @@ static const char *decode_struct(struct decoder *decoder, const char *at, const 
         return expected_type(decoder, at, type);
     if (depth >= CHAINSI_MAX_DEPTH)
         return chainsi_json_too_deep(&decoder->reader, at);
-    memset(structure, 0, type->size);
+    chainsi_zero_short(structure, type->size);
     uint64_t few_seen = 0, *seen = &few_seen;
     if (type->field_count > 64)
         seen = chainsi_arena_alloc(decoder->arena, (type->field_count / 64 + 1) * sizeof *seen);
@@ -559,7 +559,7 @@ static chains_status decode(const chainsi_type *type, const char *text, size_t s
     chainsi_pool_done(&decoder.pool);
     if (!complete)
         return chainsi_report_finish(&decoder.reader.report);
-    memcpy(value, decoded, type->size);
+    chainsi_copy_short(value, decoded, type->size);
     return CHAINS_OK;
 }
 

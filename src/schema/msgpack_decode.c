@@ -23,6 +23,11 @@ enum {
     TENSOR_ALIGNMENT = 8,
 };
 
+/* A value is told apart where it stands, in the loops over fields and items; what takes longer than the
+ * telling is a function of its own. */
+#define OUT_OF_LINE __attribute__((noinline))
+#define IN_LINE     inline __attribute__((always_inline))
+
 struct decoder {
     chainsi_msgpack_reader reader;
     chainsi_arena *arena;
@@ -176,7 +181,7 @@ static inline const uint8_t *decode_text(struct decoder *decoder, const uint8_t 
         *text = (const char *)content;
     } else {
         char *copy = chainsi_pool_alloc(&decoder->pool, size + 1);
-        memcpy(copy, content, size);
+        chainsi_copy_short(copy, content, size);
         copy[size] = 0;
         *text = copy;
     }
@@ -196,8 +201,8 @@ static const uint8_t *decode_name(struct decoder *decoder, const uint8_t *at, ui
     return *name ? *name + *size : NULL;
 }
 
-static const uint8_t *decode_bytes(struct decoder *decoder, const uint8_t *at, uint8_t first,
-                                   chains_bytes *bytes)
+static OUT_OF_LINE const uint8_t *decode_bytes(struct decoder *decoder, const uint8_t *at,
+                                               uint8_t first, chains_bytes *bytes)
 {
     size_t size;
     bool other;
@@ -220,8 +225,8 @@ static const uint8_t *decode_bytes(struct decoder *decoder, const uint8_t *at, u
     return content + size;
 }
 
-static const uint8_t *decode_json(struct decoder *decoder, const uint8_t *at, chains_json *json,
-                                  unsigned depth)
+static OUT_OF_LINE const uint8_t *decode_json(struct decoder *decoder, const uint8_t *at,
+                                              chains_json *json, unsigned depth)
 {
     decoder->json.size = 0;
     at = chainsi_msgpack_to_json(&decoder->reader, at, &decoder->json, depth);
@@ -238,8 +243,10 @@ static const uint8_t *decode_json(struct decoder *decoder, const uint8_t *at, ch
 /* --------------------------------------------------------------------------------------------
  * scalars */
 
-static const uint8_t *decode_integer(struct decoder *decoder, const uint8_t *at, uint8_t first,
-                                     const chainsi_type *type, void *value)
+/* Floats that are integers, numbers at the very end, and what is none. */
+static OUT_OF_LINE const uint8_t *decode_integer_slow(struct decoder *decoder, const uint8_t *at,
+                                                      uint8_t first, const chainsi_type *type,
+                                                      void *value)
 {
     chainsi_msgpack_value number;
     const uint8_t *behind = chainsi_msgpack_read_number(&decoder->reader, at, first, type, &number);
@@ -257,8 +264,33 @@ static const uint8_t *decode_integer(struct decoder *decoder, const uint8_t *at,
     return behind;
 }
 
-static const uint8_t *decode_float(struct decoder *decoder, const uint8_t *at, uint8_t first,
-                                   const chainsi_type *type, void *value)
+static inline const uint8_t *decode_integer(struct decoder *decoder, const uint8_t *at,
+                                            uint8_t first, const chainsi_type *type, void *value)
+{
+    const uint8_t *behind = at + 1;
+    uint64_t magnitude = first;
+    bool negative = false;
+    if (first >= MSGPACK_UINT8 && first <= MSGPACK_INT64 && decoder->reader.end - at > 8) {
+        /* Any width in one way: they come in no order, and a wrong guess costs more. */
+        const unsigned bytes = 1u << (first & 3), unused = 64 - 8 * bytes;
+        const uint64_t bits = chainsi_load_big64(at + 1);
+        const int64_t number = (int64_t)bits >> unused;
+        negative = first >= MSGPACK_INT8 && number < 0;
+        magnitude = negative ? 0 - (uint64_t)number : bits >> unused;
+        behind += bytes;
+    } else if (first >= MSGPACK_NEGATIVE) {
+        negative = true;
+        magnitude = 256u - first;
+    } else if (first >= MSGPACK_FIXMAP) {
+        return decode_integer_slow(decoder, at, first, type, value);
+    }
+    if (__builtin_expect(!chainsi_store_integer(type->kind, value, negative, magnitude), 0))
+        return chainsi_msgpack_expected_type(&decoder->reader, at, first, type);
+    return behind;
+}
+
+static OUT_OF_LINE const uint8_t *decode_float(struct decoder *decoder, const uint8_t *at,
+                                               uint8_t first, const chainsi_type *type, void *value)
 {
     chainsi_msgpack_value number;
     const uint8_t *behind = chainsi_msgpack_read_number(&decoder->reader, at, first, type, &number);
@@ -278,8 +310,8 @@ static const uint8_t *decode_float(struct decoder *decoder, const uint8_t *at, u
     return behind;
 }
 
-static const uint8_t *decode_enum(struct decoder *decoder, const uint8_t *at, uint8_t first,
-                                  const chainsi_type *type, void *value)
+static OUT_OF_LINE const uint8_t *decode_enum(struct decoder *decoder, const uint8_t *at,
+                                              uint8_t first, const chainsi_type *type, void *value)
 {
     const uint8_t *name;
     size_t size;
@@ -295,8 +327,8 @@ static const uint8_t *decode_enum(struct decoder *decoder, const uint8_t *at, ui
     return behind;
 }
 
-static const uint8_t *decode_tensor(struct decoder *decoder, const uint8_t *at,
-                                    chains_tensor *tensor, unsigned depth)
+static OUT_OF_LINE const uint8_t *decode_tensor(struct decoder *decoder, const uint8_t *at,
+                                                chains_tensor *tensor, unsigned depth)
 {
     chainsi_msgpack_tensor parts;
     size_t size;
@@ -327,10 +359,103 @@ static const uint8_t *decode_tensor(struct decoder *decoder, const uint8_t *at,
 }
 
 /* --------------------------------------------------------------------------------------------
+ * any value */
+
+static const uint8_t *decode_struct(struct decoder *decoder, const uint8_t *at, uint8_t first,
+                                    const chainsi_type *type, void *structure, unsigned depth);
+static const uint8_t *decode_list(struct decoder *decoder, const uint8_t *at, uint8_t first,
+                                  const chainsi_type *type, chainsi_items *list, unsigned depth);
+static const uint8_t *decode_map(struct decoder *decoder, const uint8_t *at, uint8_t first,
+                                 const chainsi_type *type, chainsi_items *map, unsigned depth);
+
+static OUT_OF_LINE const uint8_t *decode_pointer(struct decoder *decoder, const uint8_t *at,
+                                                 const chainsi_type *type, chainsi_pointer *value,
+                                                 unsigned depth)
+{
+    void *target = chainsi_arena_alloc_raw(decoder->arena, type->item->size);
+    at = decode_value(decoder, at, type->item, target, depth);
+    if (at)
+        *value = target;
+    return at;
+}
+
+static IN_LINE const uint8_t *decode_value_here(struct decoder *decoder, const uint8_t *at,
+                                                const chainsi_type *type, void *value,
+                                                unsigned depth)
+{
+    chainsi_msgpack_reader *reader = &decoder->reader;
+    switch (type->kind) { /* those that read their first byte themselves */
+    case CHAINSI_STRING: {
+        const char *text;
+        at = decode_text(decoder, at, false, &text);
+        if (at)
+            *(chainsi_text *)value = text;
+        return at;
+    }
+    case CHAINSI_JSON:
+        return decode_json(decoder, at, value, depth);
+    case CHAINSI_TENSOR:
+        return decode_tensor(decoder, at, value, depth);
+    case CHAINSI_POINTER:
+        return decode_pointer(decoder, at, type, value, depth);
+    default:
+        break;
+    }
+    if (at == reader->end) {
+        char expected[CHAINSI_EXPECTED_SIZE];
+        return chainsi_msgpack_cut_short(reader, chainsi_expected(expected, type));
+    }
+    const uint8_t first = chainsi_msgpack_first(reader, at);
+    switch (type->kind) {
+    case CHAINSI_BOOL:
+        if (first != MSGPACK_FALSE && first != MSGPACK_TRUE)
+            return chainsi_msgpack_expected_type(reader, at, first, type);
+        CHAINSI_STORE(bool, value, first == MSGPACK_TRUE);
+        return at + 1;
+    case CHAINSI_INT8:
+    case CHAINSI_INT16:
+    case CHAINSI_INT32:
+    case CHAINSI_INT64:
+    case CHAINSI_UINT8:
+    case CHAINSI_UINT16:
+    case CHAINSI_UINT32:
+    case CHAINSI_UINT64:
+        return decode_integer(decoder, at, first, type, value);
+    case CHAINSI_DOUBLE:
+        if (__builtin_expect(first == MSGPACK_FLOAT64 && reader->end - at > 8, 1)) {
+            CHAINSI_STORE(uint64_t, value, chainsi_load_big64(at + 1));
+            return at + 9;
+        }
+        return decode_float(decoder, at, first, type, value);
+    case CHAINSI_FLOAT:
+        return decode_float(decoder, at, first, type, value);
+    case CHAINSI_BYTES:
+        return decode_bytes(decoder, at, first, value);
+    case CHAINSI_ENUM:
+        return decode_enum(decoder, at, first, type, value);
+    case CHAINSI_STRUCT:
+        return decode_struct(decoder, at, first, type, value, depth);
+    case CHAINSI_LIST:
+        return decode_list(decoder, at, first, type, value, depth);
+    case CHAINSI_MAP:
+        return decode_map(decoder, at, first, type, value, depth);
+    default:
+        __builtin_unreachable();
+    }
+}
+
+static const uint8_t *decode_value(struct decoder *decoder, const uint8_t *at,
+                                   const chainsi_type *type, void *value, unsigned depth)
+{
+    return decode_value_here(decoder, at, type, value, depth);
+}
+
+/* --------------------------------------------------------------------------------------------
  * arrays and maps */
 
-static const uint8_t *decode_list(struct decoder *decoder, const uint8_t *at, uint8_t first,
-                                  const chainsi_type *type, chainsi_items *list, unsigned depth)
+static OUT_OF_LINE const uint8_t *decode_list(struct decoder *decoder, const uint8_t *at,
+                                              uint8_t first, const chainsi_type *type,
+                                              chainsi_items *list, unsigned depth)
 {
     chainsi_msgpack_reader *reader = &decoder->reader;
     const chainsi_type *item_type = type->item;
@@ -338,7 +463,7 @@ static const uint8_t *decode_list(struct decoder *decoder, const uint8_t *at, ui
     size_t count;
     bool other;
     const uint8_t *start = at;
-    at = chainsi_msgpack_read_array(reader, at, first, &count, &other);
+    at = chainsi_msgpack_enter_array(reader, at, first, &count, &other);
     if (!at)
         return other ? chainsi_msgpack_expected_type(reader, start, first, type) : NULL;
     if (depth >= CHAINSI_MAX_DEPTH)
@@ -358,7 +483,7 @@ static const uint8_t *decode_list(struct decoder *decoder, const uint8_t *at, ui
         void *item = collect ? chainsi_scratch_push(&decoder->scratch, item_size)
                              : list->items + i * item_size;
         reader->reserved--;
-        at = decode_value(decoder, at, item_type, item, depth + 1);
+        at = decode_value_here(decoder, at, item_type, item, depth + 1);
         if (__builtin_expect(!at, 0)) {
             chainsi_report_index(&reader->report, i);
             return NULL;
@@ -396,15 +521,16 @@ static const uint8_t *report_repeated_key(struct decoder *decoder, const uint8_t
     return NULL;
 }
 
-static const uint8_t *decode_map(struct decoder *decoder, const uint8_t *at, uint8_t first,
-                                 const chainsi_type *type, chainsi_items *map, unsigned depth)
+static OUT_OF_LINE const uint8_t *decode_map(struct decoder *decoder, const uint8_t *at,
+                                             uint8_t first, const chainsi_type *type,
+                                             chainsi_items *map, unsigned depth)
 {
     chainsi_msgpack_reader *reader = &decoder->reader;
     const size_t entry_size = type->entry_size;
     size_t count;
     bool other;
     const uint8_t *start = at;
-    at = chainsi_msgpack_read_map(reader, at, first, &count, &other);
+    at = chainsi_msgpack_enter_map(reader, at, first, &count, &other);
     if (!at)
         return other ? chainsi_msgpack_expected_type(reader, start, first, type) : NULL;
     if (depth >= CHAINSI_MAX_DEPTH)
@@ -441,15 +567,16 @@ static const uint8_t *decode_map(struct decoder *decoder, const uint8_t *at, uin
     return at;
 }
 
-static const uint8_t *decode_field(struct decoder *decoder, const uint8_t *at,
-                                   const chainsi_field *field, void *structure, unsigned depth)
+static IN_LINE const uint8_t *decode_field(struct decoder *decoder, const uint8_t *at,
+                                           const chainsi_field *field, void *structure,
+                                           unsigned depth)
 {
     void *value = (uint8_t *)structure + field->offset;
     if (field->optional && at < decoder->reader.end && *at == MSGPACK_NIL) {
         chainsi_msgpack_first(&decoder->reader, at);
         return at + 1; /* the structure was zeroed */
     }
-    const uint8_t *behind = decode_value(decoder, at, field->type, value, depth);
+    const uint8_t *behind = decode_value_here(decoder, at, field->type, value, depth);
     if (__builtin_expect(behind && field->limits, 0)) {
         /* Text that is looked at needs its NUL; the byte there is put back until it was read. */
         uint8_t *pending = decoder->reader.pending, due = *pending;
@@ -463,19 +590,20 @@ static const uint8_t *decode_field(struct decoder *decoder, const uint8_t *at,
     return behind;
 }
 
-static const uint8_t *decode_struct(struct decoder *decoder, const uint8_t *at, uint8_t first,
-                                    const chainsi_type *type, void *structure, unsigned depth)
+static OUT_OF_LINE const uint8_t *decode_struct(struct decoder *decoder, const uint8_t *at,
+                                                uint8_t first, const chainsi_type *type,
+                                                void *structure, unsigned depth)
 {
     chainsi_msgpack_reader *reader = &decoder->reader;
     size_t pairs;
     bool other;
     const uint8_t *start = at;
-    at = chainsi_msgpack_read_map(reader, at, first, &pairs, &other);
+    at = chainsi_msgpack_enter_map(reader, at, first, &pairs, &other);
     if (!at)
         return other ? chainsi_msgpack_expected_type(reader, start, first, type) : NULL;
     if (depth >= CHAINSI_MAX_DEPTH)
         return chainsi_msgpack_too_deep(reader, start);
-    memset(structure, 0, type->size);
+    chainsi_zero_short(structure, type->size);
     uint64_t few_seen = 0, *seen = &few_seen;
     if (type->field_count > 64)
         seen = chainsi_arena_alloc(decoder->arena, (type->field_count / 64 + 1) * sizeof *seen);
@@ -534,75 +662,6 @@ static const uint8_t *decode_struct(struct decoder *decoder, const uint8_t *at, 
     return at;
 }
 
-static const uint8_t *decode_value(struct decoder *decoder, const uint8_t *at,
-                                   const chainsi_type *type, void *value, unsigned depth)
-{
-    chainsi_msgpack_reader *reader = &decoder->reader;
-    switch (type->kind) { /* those that read their first byte themselves */
-    case CHAINSI_STRING: {
-        const char *text;
-        at = decode_text(decoder, at, false, &text);
-        if (at)
-            *(chainsi_text *)value = text;
-        return at;
-    }
-    case CHAINSI_JSON:
-        return decode_json(decoder, at, value, depth);
-    case CHAINSI_TENSOR:
-        return decode_tensor(decoder, at, value, depth);
-    case CHAINSI_POINTER: {
-        void *target = chainsi_arena_alloc_raw(decoder->arena, type->item->size);
-        at = decode_value(decoder, at, type->item, target, depth);
-        if (at)
-            *(chainsi_pointer *)value = target;
-        return at;
-    }
-    default:
-        break;
-    }
-    if (at == reader->end) {
-        char expected[CHAINSI_EXPECTED_SIZE];
-        return chainsi_msgpack_cut_short(reader, chainsi_expected(expected, type));
-    }
-    const uint8_t first = chainsi_msgpack_first(reader, at);
-    switch (type->kind) {
-    case CHAINSI_BOOL:
-        if (first != MSGPACK_FALSE && first != MSGPACK_TRUE)
-            return chainsi_msgpack_expected_type(reader, at, first, type);
-        CHAINSI_STORE(bool, value, first == MSGPACK_TRUE);
-        return at + 1;
-    case CHAINSI_INT8:
-    case CHAINSI_INT16:
-    case CHAINSI_INT32:
-    case CHAINSI_INT64:
-    case CHAINSI_UINT8:
-    case CHAINSI_UINT16:
-    case CHAINSI_UINT32:
-    case CHAINSI_UINT64:
-        return decode_integer(decoder, at, first, type, value);
-    case CHAINSI_DOUBLE:
-        if (__builtin_expect(first == MSGPACK_FLOAT64 && reader->end - at > 8, 1)) {
-            CHAINSI_STORE(uint64_t, value, chainsi_load_big64(at + 1));
-            return at + 9;
-        }
-        return decode_float(decoder, at, first, type, value);
-    case CHAINSI_FLOAT:
-        return decode_float(decoder, at, first, type, value);
-    case CHAINSI_BYTES:
-        return decode_bytes(decoder, at, first, value);
-    case CHAINSI_ENUM:
-        return decode_enum(decoder, at, first, type, value);
-    case CHAINSI_STRUCT:
-        return decode_struct(decoder, at, first, type, value, depth);
-    case CHAINSI_LIST:
-        return decode_list(decoder, at, first, type, value, depth);
-    case CHAINSI_MAP:
-        return decode_map(decoder, at, first, type, value, depth);
-    default:
-        __builtin_unreachable();
-    }
-}
-
 static chains_status decode(const chainsi_type *type, const void *data, size_t size,
                             chainsi_arena *arena, void *value, chainsi_codec_error *error,
                             bool in_place, chainsi_attachments *attachments)
@@ -630,7 +689,7 @@ static chains_status decode(const chainsi_type *type, const void *data, size_t s
     chainsi_pool_done(&decoder.pool);
     if (!at)
         return chainsi_report_finish(&reader->report);
-    memcpy(value, decoded, type->size);
+    chainsi_copy_short(value, decoded, type->size);
     return CHAINS_OK;
 }
 

@@ -1,8 +1,5 @@
 /* C values to MessagePack, in one pass over value and table. */
 #include <math.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
 
 #include "schema/encoder.h"
 #include "schema/json_scan.h"
@@ -13,6 +10,11 @@
 
 enum { LARGEST_HEAD = 9 }; /* bytes before the content of any value, or of any number */
 
+/* As in msgpack_decode.c. */
+#define OUT_OF_LINE __attribute__((noinline))
+#define IN_LINE     inline __attribute__((always_inline))
+
+/* For all that encodes a value there is room for LARGEST_HEAD bytes at `at`. */
 static uint8_t *encode_value(chainsi_encoder *encoder, uint8_t *at, const chainsi_type *type,
                              const void *value, unsigned depth);
 
@@ -155,31 +157,51 @@ static bool check_size(chainsi_encoder *encoder, size_t size)
 /* --------------------------------------------------------------------------------------------
  * texts and bytes */
 
-/* Copies size bytes. False if any is beyond ASCII. */
+typedef struct sixteen {
+    uint64_t low, high;
+} sixteen;
+
+static inline sixteen load16(const char *at)
+{
+    sixteen bytes;
+    memcpy(&bytes, at, 16);
+    return bytes;
+}
+
+static inline uint64_t store16(uint8_t *at, sixteen bytes)
+{
+    memcpy(at, &bytes, 16);
+    return bytes.low | bytes.high;
+}
+
+/* Copies size bytes. False if any is beyond ASCII. As chainsi_copy_short, with few branches. */
 static inline bool copy_ascii(uint8_t *out, const char *text, size_t size)
 {
     const uint64_t tops = 0x8080808080808080u;
-    uint64_t first, last, seen = 0;
-    if (size >= 8) {
+    uint64_t seen = 0;
+    if (size >= 16) {
         size_t at = 0;
-#ifdef __SSE2__
-        __m128i all = _mm_setzero_si128();
-        for (; size - at >= 16; at += 16) {
-            __m128i bytes = _mm_loadu_si128((const __m128i *)(text + at));
-            _mm_storeu_si128((__m128i *)(out + at), bytes);
-            all = _mm_or_si128(all, bytes);
+        for (; size - at > 64; at += 32) {
+            seen |= store16(out + at, load16(text + at));
+            seen |= store16(out + at + 16, load16(text + at + 16));
         }
-        if (_mm_movemask_epi8(all))
-            seen = tops;
-#endif
-        for (; size - at > 8; at += 8) {
-            memcpy(&first, text + at, 8);
-            memcpy(out + at, &first, 8);
-            seen |= first;
+        if (size - at > 32) {
+            seen |= store16(out + at, load16(text + at));
+            seen |= store16(out + at + 16, load16(text + at + 16));
+            seen |= store16(out + size - 32, load16(text + size - 32));
+        } else {
+            seen |= store16(out + at, load16(text + at));
         }
+        seen |= store16(out + size - 16, load16(text + size - 16));
+        return !(seen & tops);
+    }
+    if (size >= 8) {
+        uint64_t first, last;
+        memcpy(&first, text, 8);
         memcpy(&last, text + size - 8, 8);
+        memcpy(out, &first, 8);
         memcpy(out + size - 8, &last, 8);
-        return !((seen | last) & tops);
+        return !((first | last) & tops);
     }
     if (size >= 4) {
         uint32_t low, high;
@@ -244,7 +266,8 @@ static uint8_t *encode_name(chainsi_encoder *encoder, uint8_t *at, const char *n
     return encode_text_within(encoder, at, name, UINT32_MAX);
 }
 
-static uint8_t *encode_bytes(chainsi_encoder *encoder, uint8_t *at, const chains_bytes *bytes)
+static OUT_OF_LINE uint8_t *encode_bytes(chainsi_encoder *encoder, uint8_t *at,
+                                         const chains_bytes *bytes)
 {
     if (!chainsi_encoder_check_bytes(encoder, bytes) || !check_size(encoder, bytes->size))
         return NULL;
@@ -258,8 +281,8 @@ static uint8_t *encode_bytes(chainsi_encoder *encoder, uint8_t *at, const chains
     return bytes->size ? chainsi_put(at, bytes->data, bytes->size) : at;
 }
 
-static uint8_t *encode_tensor(chainsi_encoder *encoder, uint8_t *at, const chains_tensor *tensor,
-                              unsigned depth)
+static OUT_OF_LINE uint8_t *encode_tensor(chainsi_encoder *encoder, uint8_t *at,
+                                          const chains_tensor *tensor, unsigned depth)
 {
     size_t size;
     if (!chainsi_tensor_check(&encoder->report, 0, tensor, SIZE_MAX, &size))
@@ -390,8 +413,8 @@ static uint8_t *transcode(struct transcoder *transcoder, uint8_t *at)
     return at + longer;
 }
 
-static uint8_t *encode_json(chainsi_encoder *encoder, uint8_t *at, const chains_json *json,
-                            unsigned depth)
+static OUT_OF_LINE uint8_t *encode_json(chainsi_encoder *encoder, uint8_t *at,
+                                        const chains_json *json, unsigned depth)
 {
     chains_json trimmed;
     if (!chainsi_encoder_check_json(encoder, json, depth, &trimmed))
@@ -405,110 +428,37 @@ static uint8_t *encode_json(chainsi_encoder *encoder, uint8_t *at, const chains_
 }
 
 /* --------------------------------------------------------------------------------------------
- * arrays and maps */
-
-static uint8_t *encode_list(chainsi_encoder *encoder, uint8_t *at, const chainsi_type *type,
-                            const chainsi_items *list, unsigned depth)
-{
-    if (!chainsi_encoder_enter(encoder, depth) || !chainsi_encoder_check_items(encoder, list))
-        return NULL;
-    const uint8_t *item = list->items;
-    at = chainsi_encoder_room(encoder, at, LARGEST_HEAD);
-    at = put_count(at, list->count, MSGPACK_FIXARRAY, MSGPACK_ARRAY16);
-    if (type->item->kind == CHAINSI_DOUBLE) {
-        at = chainsi_encoder_room(encoder, at, list->count * 9);
-        for (size_t i = 0; i < list->count; i++, at += 9) {
-            *at = MSGPACK_FLOAT64;
-            put_big64(at + 1, CHAINSI_LOAD(uint64_t, item + i * sizeof(double)));
-        }
-        return at;
-    }
-    for (size_t i = 0; i < list->count; i++, item += type->item->size) {
-        at = encode_value(encoder, at, type->item, item, depth + 1);
-        if (__builtin_expect(!at, 0)) {
-            chainsi_report_index(&encoder->report, i);
-            return NULL;
-        }
-    }
-    return at;
-}
-
-static uint8_t *encode_map(chainsi_encoder *encoder, uint8_t *at, const chainsi_type *type,
-                           const chainsi_items *map, unsigned depth)
-{
-    if (!chainsi_encoder_enter(encoder, depth) || !chainsi_encoder_check_items(encoder, map) ||
-        !chainsi_encoder_check_keys(encoder, type, map))
-        return NULL;
-    const uint8_t *entry = map->items;
-    at = chainsi_encoder_room(encoder, at, LARGEST_HEAD);
-    at = put_count(at, map->count, MSGPACK_FIXMAP, MSGPACK_MAP16);
-    for (size_t i = 0; i < map->count; i++, entry += type->entry_size) {
-        const char *key = *(const chainsi_text *)entry;
-        at = encode_name(encoder, at, key);
-        if (at)
-            at = encode_value(encoder, at, type->item, entry + type->value_offset, depth + 1);
-        if (__builtin_expect(!at, 0)) {
-            chainsi_report_key(&encoder->report, key);
-            return NULL;
-        }
-    }
-    return at;
-}
+ * any value */
 
 static uint8_t *encode_struct(chainsi_encoder *encoder, uint8_t *at, const chainsi_type *type,
-                              const void *structure, unsigned depth)
-{
-    if (!chainsi_encoder_enter(encoder, depth))
-        return NULL;
-    const bool bin_keys = type == &chainsi_type_msgpack_tensor; /* as Python's library looks for */
-    at = chainsi_encoder_room(encoder, at, LARGEST_HEAD);
-    at = put_count(at, type->field_count, MSGPACK_FIXMAP, MSGPACK_MAP16);
-    for (uint32_t i = 0; i < type->field_count; i++) {
-        const chainsi_field *field = &type->fields[i];
-        const void *value = (const uint8_t *)structure + field->offset;
-        at = chainsi_encoder_room(encoder, at, LARGEST_HEAD + field->name_size + 1);
-        at = bin_keys ? put_bin_head(at, field->name_size) : put_str_head(at, field->name_size);
-        chainsi_copy_short(at, field->name, field->name_size);
-        at += field->name_size;
-        if (chainsi_is_absent(field, value)) {
-            *at++ = MSGPACK_NIL;
-            continue;
-        }
-        at = encode_value(encoder, at, field->type, value, depth + 1);
-        if (__builtin_expect(!at, 0)) {
-            chainsi_report_field(&encoder->report, field->name);
-            return NULL;
-        }
-    }
-    return at;
-}
+                              const void *structure, unsigned depth);
+static uint8_t *encode_list(chainsi_encoder *encoder, uint8_t *at, const chainsi_type *type,
+                            const chainsi_items *list, unsigned depth);
+static uint8_t *encode_map(chainsi_encoder *encoder, uint8_t *at, const chainsi_type *type,
+                           const chainsi_items *map, unsigned depth);
 
-static uint8_t *encode_value(chainsi_encoder *encoder, uint8_t *at, const chainsi_type *type,
-                             const void *value, unsigned depth)
+static IN_LINE uint8_t *encode_value_here(chainsi_encoder *encoder, uint8_t *at,
+                                          const chainsi_type *type, const void *value,
+                                          unsigned depth)
 {
     switch (type->kind) {
     case CHAINSI_BOOL:
-        at = chainsi_encoder_room(encoder, at, 1);
         *at = CHAINSI_LOAD(uint8_t, value) ? MSGPACK_TRUE : MSGPACK_FALSE;
         return at + 1;
     case CHAINSI_INT8:
     case CHAINSI_INT16:
     case CHAINSI_INT32:
     case CHAINSI_INT64:
-        at = chainsi_encoder_room(encoder, at, LARGEST_HEAD);
         return put_signed(at, chainsi_load_signed(type->kind, value));
     case CHAINSI_UINT8:
     case CHAINSI_UINT16:
     case CHAINSI_UINT32:
     case CHAINSI_UINT64:
-        at = chainsi_encoder_room(encoder, at, LARGEST_HEAD);
         return put_unsigned(at, chainsi_load_unsigned(type->kind, value));
     case CHAINSI_FLOAT:
-        at = chainsi_encoder_room(encoder, at, LARGEST_HEAD);
         *at = MSGPACK_FLOAT32;
         return put_big32(at + 1, CHAINSI_LOAD(uint32_t, value));
     case CHAINSI_DOUBLE:
-        at = chainsi_encoder_room(encoder, at, LARGEST_HEAD);
         *at = MSGPACK_FLOAT64;
         return put_big64(at + 1, CHAINSI_LOAD(uint64_t, value));
     case CHAINSI_STRING: {
@@ -545,6 +495,94 @@ static uint8_t *encode_value(chainsi_encoder *encoder, uint8_t *at, const chains
     }
     }
     __builtin_unreachable();
+}
+
+static uint8_t *encode_value(chainsi_encoder *encoder, uint8_t *at, const chainsi_type *type,
+                             const void *value, unsigned depth)
+{
+    return encode_value_here(encoder, at, type, value, depth);
+}
+
+/* --------------------------------------------------------------------------------------------
+ * arrays and maps */
+
+static OUT_OF_LINE uint8_t *encode_list(chainsi_encoder *encoder, uint8_t *at,
+                                        const chainsi_type *type, const chainsi_items *list,
+                                        unsigned depth)
+{
+    if (!chainsi_encoder_enter(encoder, depth) || !chainsi_encoder_check_items(encoder, list))
+        return NULL;
+    const uint8_t *item = list->items;
+    at = put_count(at, list->count, MSGPACK_FIXARRAY, MSGPACK_ARRAY16);
+    if (type->item->kind == CHAINSI_DOUBLE) {
+        at = chainsi_encoder_room(encoder, at, list->count * 9);
+        for (size_t i = 0; i < list->count; i++, at += 9) {
+            *at = MSGPACK_FLOAT64;
+            put_big64(at + 1, CHAINSI_LOAD(uint64_t, item + i * sizeof(double)));
+        }
+        return at;
+    }
+    for (size_t i = 0; i < list->count; i++, item += type->item->size) {
+        at = chainsi_encoder_room(encoder, at, LARGEST_HEAD);
+        at = encode_value_here(encoder, at, type->item, item, depth + 1);
+        if (__builtin_expect(!at, 0)) {
+            chainsi_report_index(&encoder->report, i);
+            return NULL;
+        }
+    }
+    return at;
+}
+
+static OUT_OF_LINE uint8_t *encode_map(chainsi_encoder *encoder, uint8_t *at,
+                                       const chainsi_type *type, const chainsi_items *map,
+                                       unsigned depth)
+{
+    if (!chainsi_encoder_enter(encoder, depth) || !chainsi_encoder_check_items(encoder, map) ||
+        !chainsi_encoder_check_keys(encoder, type, map))
+        return NULL;
+    const uint8_t *entry = map->items;
+    at = put_count(at, map->count, MSGPACK_FIXMAP, MSGPACK_MAP16);
+    for (size_t i = 0; i < map->count; i++, entry += type->entry_size) {
+        const char *key = *(const chainsi_text *)entry;
+        at = encode_name(encoder, at, key);
+        if (at) {
+            at = chainsi_encoder_room(encoder, at, LARGEST_HEAD);
+            at = encode_value(encoder, at, type->item, entry + type->value_offset, depth + 1);
+        }
+        if (__builtin_expect(!at, 0)) {
+            chainsi_report_key(&encoder->report, key);
+            return NULL;
+        }
+    }
+    return at;
+}
+
+static OUT_OF_LINE uint8_t *encode_struct(chainsi_encoder *encoder, uint8_t *at,
+                                          const chainsi_type *type, const void *structure,
+                                          unsigned depth)
+{
+    if (!chainsi_encoder_enter(encoder, depth))
+        return NULL;
+    const bool bin_keys = type == &chainsi_type_msgpack_tensor; /* as Python's library looks for */
+    at = put_count(at, type->field_count, MSGPACK_FIXMAP, MSGPACK_MAP16);
+    for (uint32_t i = 0; i < type->field_count; i++) {
+        const chainsi_field *field = &type->fields[i];
+        const void *value = (const uint8_t *)structure + field->offset;
+        at = chainsi_encoder_room(encoder, at, LARGEST_HEAD + field->name_size + LARGEST_HEAD);
+        at = bin_keys ? put_bin_head(at, field->name_size) : put_str_head(at, field->name_size);
+        chainsi_copy_short(at, field->name, field->name_size);
+        at += field->name_size;
+        if (chainsi_is_absent(field, value)) {
+            *at++ = MSGPACK_NIL;
+            continue;
+        }
+        at = encode_value_here(encoder, at, field->type, value, depth + 1);
+        if (__builtin_expect(!at, 0)) {
+            chainsi_report_field(&encoder->report, field->name);
+            return NULL;
+        }
+    }
+    return at;
 }
 
 chains_status chainsi_msgpack_encode(const chainsi_type *type, const void *value,

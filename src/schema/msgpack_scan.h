@@ -125,6 +125,33 @@ const uint8_t *chainsi_msgpack_read_array(chainsi_msgpack_reader *reader, const 
 const uint8_t *chainsi_msgpack_read_map(chainsi_msgpack_reader *reader, const uint8_t *at,
                                         uint8_t first, size_t *count, bool *other);
 
+/* The same for arrays and maps, of which most are short. */
+static inline const uint8_t *chainsi_msgpack_enter_array(chainsi_msgpack_reader *reader,
+                                                         const uint8_t *at, uint8_t first,
+                                                         size_t *count, bool *other)
+{
+    const size_t few = first & 15u;
+    if (__builtin_expect((first & 0xf0) != MSGPACK_FIXARRAY ||
+                             (size_t)(reader->end - at) - 1 < reader->reserved + few,
+                         0))
+        return chainsi_msgpack_read_array(reader, at, first, count, other);
+    *count = few;
+    return at + 1;
+}
+
+static inline const uint8_t *chainsi_msgpack_enter_map(chainsi_msgpack_reader *reader,
+                                                       const uint8_t *at, uint8_t first,
+                                                       size_t *count, bool *other)
+{
+    const size_t few = first & 15u;
+    if (__builtin_expect((first & 0xf0) != MSGPACK_FIXMAP ||
+                             (size_t)(reader->end - at) - 1 < reader->reserved + few * 2,
+                         0))
+        return chainsi_msgpack_read_map(reader, at, first, count, other);
+    *count = few;
+    return at + 1;
+}
+
 /* Reads any value at `at` that is nested depth deep; only its form is checked. */
 const uint8_t *chainsi_msgpack_skip(chainsi_msgpack_reader *reader, const uint8_t *at,
                                     unsigned depth);

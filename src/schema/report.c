@@ -7,13 +7,6 @@
 
 #include "schema/utf8.h"
 
-void chainsi_report_init(chainsi_report *report, chainsi_codec_error *error)
-{
-    report->error = error;
-    report->path_start = CHAINSI_CODEC_PATH - 1;
-    report->cut = false;
-}
-
 bool chainsi_report_fail(chainsi_report *report, size_t offset, const char *format, ...)
 {
     chainsi_codec_error *error = report->error;

@@ -14,7 +14,13 @@ typedef struct chainsi_report {
 } chainsi_report;
 
 /* Begins: error is written to only by the functions below. */
-void chainsi_report_init(chainsi_report *report, chainsi_codec_error *error);
+static inline void chainsi_report_init(chainsi_report *report, chainsi_codec_error *error)
+{
+    report->error = error;
+    report->path_start = CHAINSI_CODEC_PATH - 1;
+    report->cut = false;
+}
+
 /* The message, with an empty path. Always false, to be returned. */
 bool chainsi_report_fail(chainsi_report *report, size_t offset, const char *format, ...)
     __attribute__((format(printf, 3, 4), cold));
