@@ -16,6 +16,10 @@
 #include "schema/scratch.h"
 #include "schema/utf8.h"
 
+/* As in msgpack_decode.c. */
+#define OUT_OF_LINE __attribute__((noinline))
+#define IN_LINE     inline __attribute__((always_inline))
+
 struct decoder {
     chainsi_json_reader reader;
     chainsi_arena *arena;
@@ -42,8 +46,8 @@ static const char *expected_type(struct decoder *decoder, const char *at, const 
  * texts */
 
 /* A string with escapes, or one that is wrong. */
-static const char *decode_text_slow(struct decoder *decoder, const char *start, const char **text,
-                                    size_t *size)
+static OUT_OF_LINE const char *decode_text_slow(struct decoder *decoder, const char *start,
+                                                const char **text, size_t *size)
 {
     bool escaped;
     const char *close = chainsi_json_scan_string(&decoder->reader, start, false, &escaped);
@@ -103,7 +107,8 @@ static const char *decode_slice(struct decoder *decoder, const char *at, const c
     return close + 1;
 }
 
-static const char *decode_bytes(struct decoder *decoder, const char *at, chains_bytes *bytes)
+static OUT_OF_LINE const char *decode_bytes(struct decoder *decoder, const char *at,
+                                            chains_bytes *bytes)
 {
     const char *text;
     size_t size;
@@ -129,8 +134,8 @@ static const char *decode_bytes(struct decoder *decoder, const char *at, chains_
     return behind;
 }
 
-static const char *decode_json(struct decoder *decoder, const char *at, chains_json *json,
-                               unsigned depth)
+static OUT_OF_LINE const char *decode_json(struct decoder *decoder, const char *at,
+                                           chains_json *json, unsigned depth)
 {
     const char *behind = chainsi_json_skip(&decoder->reader, at, depth);
     if (!behind)
@@ -146,8 +151,8 @@ static const char *decode_json(struct decoder *decoder, const char *at, chains_j
 /* --------------------------------------------------------------------------------------------
  * numbers */
 
-static const char *decode_integer_slow(struct decoder *decoder, const char *at,
-                                       const chainsi_type *type, void *value)
+static OUT_OF_LINE const char *decode_integer_slow(struct decoder *decoder, const char *at,
+                                                   const chainsi_type *type, void *value)
 {
     chainsi_decimal decimal;
     uint64_t magnitude;
@@ -168,12 +173,15 @@ static inline const char *decode_integer(struct decoder *decoder, const char *at
     bool negative = digit < end && *digit == '-';
     digit += negative;
     const char *first = digit;
-    /* 18 digits fit in any case. A leading zero, a point or an exponent is for the slow way. */
-    if (end - first > 18)
-        end = first + 18;
     uint64_t magnitude = 0;
-    for (; digit < end && (uint8_t)(*digit - '0') < 10; digit++)
-        magnitude = magnitude * 10 + (uint8_t)(*digit - '0');
+    if (__builtin_expect(end - first > 16, 1)) {
+        const unsigned count = chainsi_read_sixteen(first, &magnitude);
+        digit = count < 16 ? first + count : end;
+    } else {
+        for (; digit < end && (uint8_t)(*digit - '0') < 10; digit++)
+            magnitude = magnitude * 10 + (uint8_t)(*digit - '0');
+    }
+    /* Long ones, a leading zero, a point or an exponent are for the slow way. */
     if (__builtin_expect(digit == end || digit == first || *digit == '.' || (*digit | 32) == 'e' ||
                              (*first == '0' && digit - first > 1),
                          0))
@@ -183,8 +191,8 @@ static inline const char *decode_integer(struct decoder *decoder, const char *at
     return digit;
 }
 
-static inline const char *decode_float(struct decoder *decoder, const char *at,
-                                       const chainsi_type *type, void *value)
+static OUT_OF_LINE const char *decode_float(struct decoder *decoder, const char *at,
+                                            const chainsi_type *type, void *value)
 {
     chainsi_decimal decimal;
     if (at == decoder->reader.end || !(*at == '-' || (*at >= '0' && *at <= '9')))
@@ -223,8 +231,8 @@ static const char *decode_bool(struct decoder *decoder, const char *at, const ch
     return at + (is_true ? 4 : 5);
 }
 
-static const char *decode_enum(struct decoder *decoder, const char *at, const chainsi_type *type,
-                               void *value)
+static OUT_OF_LINE const char *decode_enum(struct decoder *decoder, const char *at,
+                                           const chainsi_type *type, void *value)
 {
     const char *name;
     size_t size;
@@ -240,8 +248,8 @@ static const char *decode_enum(struct decoder *decoder, const char *at, const ch
     return behind;
 }
 
-static const char *decode_tensor(struct decoder *decoder, const char *at, chains_tensor *tensor,
-                                 unsigned depth)
+static OUT_OF_LINE const char *decode_tensor(struct decoder *decoder, const char *at,
+                                             chains_tensor *tensor, unsigned depth)
 {
     chainsi_json_tensor parts;
     size_t size;
@@ -264,10 +272,94 @@ static const char *decode_tensor(struct decoder *decoder, const char *at, chains
 }
 
 /* --------------------------------------------------------------------------------------------
+ * any value */
+
+static const char *decode_struct(struct decoder *decoder, const char *at, const chainsi_type *type,
+                                 void *structure, unsigned depth);
+static const char *decode_list(struct decoder *decoder, const char *at, const chainsi_type *type,
+                               chainsi_items *list, unsigned depth);
+static const char *decode_map(struct decoder *decoder, const char *at, const chainsi_type *type,
+                              chainsi_items *map, unsigned depth);
+
+static OUT_OF_LINE const char *decode_pointer(struct decoder *decoder, const char *at,
+                                              const chainsi_type *type, chainsi_pointer *value,
+                                              unsigned depth)
+{
+    void *target = chainsi_arena_alloc_raw(decoder->arena, type->item->size);
+    at = decode_value(decoder, at, type->item, target, depth);
+    if (at)
+        *value = target;
+    return at;
+}
+
+static IN_LINE const char *decode_value_here(struct decoder *decoder, const char *at,
+                                             const chainsi_type *type, void *value, unsigned depth)
+{
+    switch (type->kind) {
+    case CHAINSI_BOOL:
+        return decode_bool(decoder, at, type, value);
+    case CHAINSI_INT8:
+    case CHAINSI_INT16:
+    case CHAINSI_INT32:
+    case CHAINSI_INT64:
+    case CHAINSI_UINT8:
+    case CHAINSI_UINT16:
+    case CHAINSI_UINT32:
+    case CHAINSI_UINT64:
+        return decode_integer(decoder, at, type, value);
+    case CHAINSI_DOUBLE: {
+        double number;
+        const char *behind = chainsi_read_double(at, decoder->reader.end, &number);
+        if (__builtin_expect(behind != NULL, 1)) {
+            CHAINSI_STORE(double, value, number);
+            return behind;
+        }
+        return decode_float(decoder, at, type, value);
+    }
+    case CHAINSI_FLOAT:
+        return decode_float(decoder, at, type, value);
+    case CHAINSI_STRING: {
+        const char *text;
+        size_t size;
+        if (at == decoder->reader.end || *at != '"')
+            return expected_type(decoder, at, type);
+        at = decode_text(decoder, at, &text, &size);
+        if (at)
+            *(chainsi_text *)value = text;
+        return at;
+    }
+    case CHAINSI_BYTES:
+        return decode_bytes(decoder, at, value);
+    case CHAINSI_JSON:
+        return decode_json(decoder, at, value, depth);
+    case CHAINSI_TENSOR:
+        return decode_tensor(decoder, at, value, depth);
+    case CHAINSI_ENUM:
+        return decode_enum(decoder, at, type, value);
+    case CHAINSI_STRUCT:
+        return decode_struct(decoder, at, type, value, depth);
+    case CHAINSI_LIST:
+        return decode_list(decoder, at, type, value, depth);
+    case CHAINSI_MAP:
+        return decode_map(decoder, at, type, value, depth);
+    case CHAINSI_POINTER:
+        return decode_pointer(decoder, at, type, value, depth);
+    }
+    __builtin_unreachable();
+}
+
+static const char *decode_value(struct decoder *decoder, const char *at, const chainsi_type *type,
+                                void *value, unsigned depth)
+{
+    return decode_value_here(decoder, at, type, value, depth);
+}
+
+/* --------------------------------------------------------------------------------------------
  * arrays and objects */
 
-static const char *decode_list(struct decoder *decoder, const char *at, const chainsi_type *type,
-                               chainsi_items *list, unsigned depth)
+static OUT_OF_LINE const char *decode_list(struct decoder *decoder, const char *at,
+                                           const chainsi_type *type, chainsi_items *list,
+                                           unsigned depth)
 {
     const char *end = decoder->reader.end;
     const chainsi_type *item_type = type->item;
@@ -289,7 +381,7 @@ static const char *decode_list(struct decoder *decoder, const char *at, const ch
             return NULL;
         }
         void *item = chainsi_scratch_push(&decoder->scratch, item_size);
-        at = decode_value(decoder, at, item_type, item, depth + 1);
+        at = decode_value_here(decoder, at, item_type, item, depth + 1);
         if (__builtin_expect(!at, 0)) {
             chainsi_report_index(&decoder->reader.report, count);
             return NULL;
@@ -336,8 +428,9 @@ static const char *report_repeated_key(struct decoder *decoder, const char *star
     return NULL;
 }
 
-static const char *decode_map(struct decoder *decoder, const char *at, const chainsi_type *type,
-                              chainsi_items *map, unsigned depth)
+static OUT_OF_LINE const char *decode_map(struct decoder *decoder, const char *at,
+                                          const chainsi_type *type, chainsi_items *map,
+                                          unsigned depth)
 {
     const char *end = decoder->reader.end, *start = at;
     if (at == end || *at != '{')
@@ -393,13 +486,13 @@ static const char *decode_map(struct decoder *decoder, const char *at, const cha
     return at + 1;
 }
 
-static const char *decode_field(struct decoder *decoder, const char *at, const chainsi_field *field,
-                                void *structure, unsigned depth)
+static IN_LINE const char *decode_field(struct decoder *decoder, const char *at,
+                                        const chainsi_field *field, void *structure, unsigned depth)
 {
     void *value = (uint8_t *)structure + field->offset;
     if (field->optional && is_word(decoder, at, "null", 4))
         return at + 4; /* the structure was zeroed */
-    const char *behind = decode_value(decoder, at, field->type, value, depth);
+    const char *behind = decode_value_here(decoder, at, field->type, value, depth);
     if (__builtin_expect(behind && field->limits, 0) &&
         !chainsi_limits_check(&decoder->reader.report, offset_of(decoder, at), field->limits,
                               field->type, value))
@@ -407,8 +500,9 @@ static const char *decode_field(struct decoder *decoder, const char *at, const c
     return behind;
 }
 
-static const char *decode_struct(struct decoder *decoder, const char *at, const chainsi_type *type,
-                                 void *structure, unsigned depth)
+static OUT_OF_LINE const char *decode_struct(struct decoder *decoder, const char *at,
+                                             const chainsi_type *type, void *structure,
+                                             unsigned depth)
 {
     const char *end = decoder->reader.end;
     if (at == end || *at != '{')
@@ -482,59 +576,6 @@ complete:
                                    seen))
         return NULL;
     return at + 1;
-}
-
-static const char *decode_value(struct decoder *decoder, const char *at, const chainsi_type *type,
-                                void *value, unsigned depth)
-{
-    switch (type->kind) {
-    case CHAINSI_BOOL:
-        return decode_bool(decoder, at, type, value);
-    case CHAINSI_INT8:
-    case CHAINSI_INT16:
-    case CHAINSI_INT32:
-    case CHAINSI_INT64:
-    case CHAINSI_UINT8:
-    case CHAINSI_UINT16:
-    case CHAINSI_UINT32:
-    case CHAINSI_UINT64:
-        return decode_integer(decoder, at, type, value);
-    case CHAINSI_FLOAT:
-    case CHAINSI_DOUBLE:
-        return decode_float(decoder, at, type, value);
-    case CHAINSI_STRING: {
-        const char *text;
-        size_t size;
-        if (at == decoder->reader.end || *at != '"')
-            return expected_type(decoder, at, type);
-        at = decode_text(decoder, at, &text, &size);
-        if (at)
-            *(chainsi_text *)value = text;
-        return at;
-    }
-    case CHAINSI_BYTES:
-        return decode_bytes(decoder, at, value);
-    case CHAINSI_JSON:
-        return decode_json(decoder, at, value, depth);
-    case CHAINSI_TENSOR:
-        return decode_tensor(decoder, at, value, depth);
-    case CHAINSI_ENUM:
-        return decode_enum(decoder, at, type, value);
-    case CHAINSI_STRUCT:
-        return decode_struct(decoder, at, type, value, depth);
-    case CHAINSI_LIST:
-        return decode_list(decoder, at, type, value, depth);
-    case CHAINSI_MAP:
-        return decode_map(decoder, at, type, value, depth);
-    case CHAINSI_POINTER: {
-        void *target = chainsi_arena_alloc_raw(decoder->arena, type->item->size);
-        at = decode_value(decoder, at, type->item, target, depth);
-        if (at)
-            *(chainsi_pointer *)value = target;
-        return at;
-    }
-    }
-    __builtin_unreachable();
 }
 
 static chains_status decode(const chainsi_type *type, const char *text, size_t size,

@@ -50,15 +50,9 @@ static inline bool read_eight(const char *text, uint64_t *value)
 {
     uint64_t bytes;
     memcpy(&bytes, text, 8);
-    uint64_t high = bytes & 0xf0f0f0f0f0f0f0f0u;
-    uint64_t carried = (bytes + 0x0606060606060606u) & 0xf0f0f0f0f0f0f0f0u;
-    if ((high | carried >> 4) != 0x3333333333333333u)
+    if (chainsi_find_no_digit(bytes))
         return false;
-    bytes -= 0x3030303030303030u;
-    bytes = bytes * 10 + (bytes >> 8);
-    uint64_t even = (bytes & 0x000000ff000000ffu) * 0x000f424000000064u;
-    uint64_t odd = (bytes >> 16 & 0x000000ff000000ffu) * 0x0000271000000001u;
-    *value = (even + odd) >> 32;
+    *value = chainsi_sum_eight(bytes - 0x3030303030303030u);
     return true;
 }
 
@@ -390,6 +384,65 @@ static inline uint64_t convert(const chainsi_decimal *decimal, const binary_form
             return convert_exactly(decimal, format);
     }
     return bits;
+}
+
+const char *chainsi_read_double(const char *text, const char *end, double *number)
+{
+    static const uint64_t tens[] = {
+        UINT64_C(1),         UINT64_C(10),         UINT64_C(100),         UINT64_C(1000),
+        UINT64_C(10000),     UINT64_C(100000),     UINT64_C(1000000),     UINT64_C(10000000),
+        UINT64_C(100000000), UINT64_C(1000000000), UINT64_C(10000000000), UINT64_C(100000000000),
+    };
+    enum {
+        MOST_MORE = sizeof tens / sizeof *tens - 1
+    }; /* digits behind the first eight of a fraction */
+    const uint64_t zeros = 0x3030303030303030u;
+    if (end - text < CHAINSI_DOUBLE_AHEAD)
+        return NULL;
+    const bool negative = *text == '-';
+    const char *at = text + negative;
+    uint64_t bytes, bits = 0;
+    memcpy(&bytes, at, 8);
+    uint64_t no_digit = chainsi_find_no_digit(bytes);
+    if (!no_digit)
+        return NULL;
+    const unsigned whole = (unsigned)__builtin_ctzll(no_digit) / 8;
+    if (!whole || (*at == '0' && whole > 1))
+        return NULL;
+    uint64_t digits = chainsi_sum_eight((bytes - zeros) << (64 - 8 * whole));
+    at += whole;
+    const char *fraction = at;
+    if (*at == '.') {
+        fraction = ++at;
+        memcpy(&bytes, at, 8);
+        no_digit = chainsi_find_no_digit(bytes);
+        if (no_digit) {
+            const unsigned count = (unsigned)__builtin_ctzll(no_digit) / 8;
+            if (!count)
+                return NULL;
+            digits = digits * tens[count] + chainsi_sum_eight((bytes - zeros) << (64 - 8 * count));
+            at += count;
+        } else {
+            digits = digits * 100000000 + chainsi_sum_eight(bytes - zeros);
+            at += 8;
+            uint64_t more = 0;
+            const unsigned count = chainsi_read_sixteen(at, &more);
+            if (count > MOST_MORE || whole + 8 + count > MAX_DIGITS)
+                return NULL;
+            if (count)
+                digits = digits * tens[count] + more;
+            at += count;
+        }
+    }
+    const int64_t exponent = fraction - at;
+    if (exponent > 0 ||
+        exponent < -MAX_DIGITS) /* lets the compiler drop what is for other powers */
+        __builtin_unreachable();
+    if ((*at | 0x20) == 'e' || (digits && !convert_fast(digits, exponent, &double_format, &bits)))
+        return NULL;
+    bits |= (uint64_t)negative << 63;
+    memcpy(number, &bits, sizeof bits);
+    return at;
 }
 
 double chainsi_decimal_to_double(const chainsi_decimal *decimal)
