@@ -108,18 +108,22 @@ def processes(results):
         cold = results.cold.get(stack.name)
         rows.append([stack.title, number(entry), number(worker),
                      number(statistics.median(cold)) if cold else "-"])
-    return table(["", "entry, MiB", "worker, MiB", "exec to first answer, ms"], rows)
+    return table(["", "entry, MiB", "worker, MiB", "exec to first answer, ms"], rows) + \
+        "\n\nTargets: a worker of 2 MiB, which answers after at most 2 times the bare one's time."
 
 
 def versions(results):
-    """What was compared with; Debian's packages, and what a stack says of itself."""
-    names = sorted({name for stack in results.stacks for name in stack.packages})
-    got = subprocess.run(["dpkg-query", "-W", "-f=${Package} ${Version} ${db:Status-Abbrev}\n", *names],
-                         capture_output=True, text=True, check=False)
-    lines = [line.split() for line in got.stdout.splitlines()]
-    found = [f"{words[0]} {words[1]}" for words in lines if words[2:] == ["ii"] and words[0].startswith("lib")]
-    found += [f"{stack.title}: {stack.versions}" for stack in results.stacks if stack.versions]
-    return "; ".join([f"Linux {platform.release().split('-')[0]}"] + found)
+    """What was compared with: Debian's packages, and what a stack says of itself."""
+    found = [f"Linux {platform.release().split('-')[0]}"]
+    for stack in results.stacks:
+        if stack.versions:
+            found.append(f"{stack.title}: {stack.versions}")
+        for name in stack.packages:
+            if name.startswith("lib"):
+                got = subprocess.run(["dpkg-query", "-W", "-f=${Version}", name], capture_output=True, text=True,
+                                     check=False)
+                found.append(f"{name} {got.stdout}" if got.stdout else "")
+    return "; ".join(dict.fromkeys(text for text in found if text))
 
 
 def tables(results):
@@ -127,8 +131,7 @@ def tables(results):
     for stack in results.stacks:
         if stack.missing:
             parts.append(f"{stack.title}: not installed: {stack.missing}.")
-        if stack.name in results.failed:
-            parts.append(f"{stack.title}: FAILED: {results.failed[stack.name]}.")
+    parts += [f"FAILED: {failure}." for failure in results.failures]
     parts += ["### Against the targets", targets(results)]
 
     def latency(where, scenario, stack):

@@ -24,14 +24,18 @@ print(", ".join(names))
 """
 
 
+CALLS, PROBES = "calls", "probes"
+BOARD = "board"  # a service's own; BOARD.NAME is that of the service it calls
+
+
 @dataclass
 class Service:
-    """A process that listens. environment and arguments may hold {NAME}, the path of another service's socket."""
+    """A process that listens. environment and command may hold {NAME}, the path of a service's socket."""
     name: str
     role: str  # "entry" or "worker"
     command: list
     environment: dict = field(default_factory=dict)
-    sockets: tuple = ("calls",)  # which it inherits; none: it binds {its own name} itself
+    handed: tuple = (CALLS,)  # what it inherits; nothing: it binds the path itself
 
 
 @dataclass
@@ -41,7 +45,8 @@ class Stack:
     packages: list   # Debian's, for the row when it isn't there
     services: list
     client: list
-    environment: dict = field(default_factory=dict)
+    environment: dict = field(default_factory=dict)  # the client's
+    handed: tuple = ()                               # to the client
     # The entry and the worker of a scenario's kind, where they aren't always the same two.
     pairs: dict = field(default_factory=dict)
     cold: str = "worker"  # the service that is started cold; None where it can't inherit its socket
@@ -54,21 +59,22 @@ class Stack:
 
 
 def chains_stack(build):
+    """Each Chainlet is a process, with what the daemon would hand to it: sockets, and the boards of slots."""
     programs = os.path.join(build, "chains", ".chains", "bin")
+
+    def chainlet(name, role, *callees):
+        return Service(name, role, [os.path.join(programs, name)],
+                       {f"CHAINS_{callee.upper()}_URL": f"unix:{{{callee}}}" for callee in callees},
+                       (CALLS, PROBES, BOARD, *(f"{BOARD}.{callee}" for callee in callees)))
+
     services = []
-    for name in ("echo", "bytes", "numbers"):
-        services.append(Service(f"{name}_worker", "worker", [os.path.join(programs, f"{name}_worker")],
-                                sockets=("calls", "probes")))
-        services.append(Service(f"{name}_entry", "entry", [os.path.join(programs, f"{name}_entry")],
-                                {f"CHAINS_{name.upper()}_WORKER_URL": f"unix:{{{name}_worker}}"},
-                                sockets=("calls", "probes")))
-    services.append(Service("fan_entry", "entry", [os.path.join(programs, "fan_entry")],
-                            {"CHAINS_ECHO_WORKER_URL": "unix:{echo_worker}"}, sockets=("calls", "probes")))
-    names = ("echo_entry", "echo_worker", "bytes_entry", "numbers_entry", "fan_entry")
+    for kind in ("echo", "bytes", "numbers"):
+        services.append(chainlet(f"{kind}_worker", "worker"))
+        services.append(chainlet(f"{kind}_entry", "entry", f"{kind}_worker"))
+    services.append(chainlet("fan_entry", "entry", "echo_worker"))
+    caller = chainlet("caller", "client", "echo_entry", "echo_worker", "bytes_entry", "numbers_entry", "fan_entry")
     echo = ("echo_entry", "echo_worker")
-    return Stack("chains", "Chains", [], services,
-                 [os.path.join(programs, "caller"), "--listen", "unix:{client}"],
-                 {f"CHAINS_{name.upper()}_URL": f"unix:{{{name}}}" for name in names},
+    return Stack("chains", "Chains", [], services, caller.command, caller.environment, caller.handed,
                  pairs={"hop": echo, "small": echo, "echo": echo, "bytes": ("bytes_entry", "bytes_worker"),
                         "doubles": ("numbers_entry", "numbers_worker"), "fan": ("fan_entry", "echo_worker")},
                  cold="echo_worker")
@@ -113,7 +119,7 @@ def stacks(build):
     found.append(plain("capnproto", "Cap'n Proto", ["capnproto", "libcapnp-dev"], ("capnproto", "service"),
                        [program("capnproto", "client"), "{entry}", "{worker}"]))
     nng = plain("nng", "nng", ["libnng-dev"], ("nng", "service"), [program("nng", "client"), "{entry}", "{worker}"],
-                sockets=())
+                handed=())
     for service in nng.services:
         service.command.insert(1, "{" + service.name + "}")
     nng.cold = None
