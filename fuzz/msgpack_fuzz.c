@@ -6,6 +6,48 @@ static const chainsi_type *const types[] = {
     &chainsi_type_int8, &specimen_double_list_type, &specimen_weights_type, &chainsi_type_tensor,
 };
 
+enum { ATTACHED = 4096, MAY_NAME = 64 * 1024 };
+
+/* What references may name: texts, bytes beyond ASCII, and zeros. */
+static chainsi_share *attached(void)
+{
+    static chainsi_share *share;
+    if (!share) {
+        uint8_t bytes[ATTACHED];
+        for (size_t i = 0; i < ATTACHED; i++)
+            bytes[i] = (uint8_t)(i % 16 == 15 ? 0 : i < ATTACHED / 2 ? 'a' + i % 16 : i / 8);
+        share = chainsi_share_copy(bytes, sizeof bytes);
+        REQUIRE(share);
+    }
+    return chainsi_share_ref(share);
+}
+
+/* The same data as a message with an attachment. */
+static void check_shared(const chainsi_type *type, const uint8_t *data, size_t size, bool decodes)
+{
+    chainsi_codec_error error;
+    chainsi_arena arena = { 0 };
+    chainsi_attachments attachments = {
+        .count = 1,
+        .shares = { attached() },
+        .may_name = MAY_NAME,
+    };
+    _Alignas(16) uint8_t value[LARGEST_VALUE];
+    uint8_t *mutable = malloc(size ? size : 1);
+    REQUIRE(mutable);
+    memcpy(mutable, data, size);
+    chains_status status =
+        chainsi_msgpack_decode_shared(type, mutable, size, &attachments, &arena, value, &error);
+    REQUIRE(status == CHAINS_OK || !decodes);
+    chainsi_attachments_done(&attachments);
+    if (status == CHAINS_OK)
+        check_value(type, value);
+    else
+        REQUIRE(error.offset <= size);
+    free(mutable);
+    chainsi_arena_done(&arena);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -31,6 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
         free(mutable);
         chainsi_arena_done(&arena);
+        check_shared(type, data, size, status == CHAINS_OK);
     }
     return 0;
 }
