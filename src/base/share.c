@@ -108,6 +108,9 @@ static void start(void)
 
 void chainsi_share_enable(void)
 {
+    const char *wish = getenv("CHAINS_SHARE");
+    if (wish && strcmp(wish, "off") == 0)
+        return;
     size_t least = atomic_load(&without_huge_pages) ? (size_t)CHAINSI_SHARE_LEAST_SMALL_PAGES
                                                     : (size_t)CHAINSI_SHARE_LEAST;
     atomic_store(&chainsi_share_least, least);

@@ -40,7 +40,8 @@ typedef struct chainsi_share chainsi_share;
 
 extern atomic_size_t chainsi_share_least;
 
-/* Lets chainsi_share_wants say yes. Called by programs that have somebody to share with. */
+/* Lets chainsi_share_wants say yes, unless the environment says CHAINS_SHARE=off. Called by programs
+ * that have somebody to share with. */
 void chainsi_share_enable(void);
 /* True if so much memory should come from chainsi_share_new. */
 static inline bool chainsi_share_wants(size_t size)

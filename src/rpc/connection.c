@@ -260,7 +260,7 @@ static bool take_in_attachments(chainsi_connection *connection, struct msghdr *m
         size_t count = (part->cmsg_len - CMSG_LEN(0)) / sizeof(int);
         if (!connection->attachments)
             connection->attachments = calloc(1, sizeof *connection->attachments);
-        chainsi_attachments *kept = connection->attachments;
+        chainsi_descriptors *kept = connection->attachments;
         for (size_t i = 0; i < count; i++) {
             int fd;
             memcpy(&fd, CMSG_DATA(part) + i * sizeof fd, sizeof fd);
@@ -277,7 +277,7 @@ static bool take_in_attachments(chainsi_connection *connection, struct msghdr *m
 
 void chainsi_connection_take_attachments(chainsi_connection *connection, int *fds, int count)
 {
-    chainsi_attachments *kept = connection->attachments;
+    chainsi_descriptors *kept = connection->attachments;
     if (!count)
         return;
     memcpy(fds, kept->fds, (size_t)count * sizeof *fds);

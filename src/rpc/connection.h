@@ -36,10 +36,10 @@ enum chainsi_protocol {
 };
 
 /* Descriptors that came with bytes, first come first, and whose frame has not been taken yet. */
-typedef struct chainsi_attachments {
+typedef struct chainsi_descriptors {
     int count;
     int fds[CHAINSI_FRAME_MAX_ATTACHMENTS]; /* owned */
-} chainsi_attachments;
+} chainsi_descriptors;
 
 typedef struct chainsi_connection {
     atomic_int state;                /* who owns it: see rpc/table.h */
@@ -57,7 +57,7 @@ typedef struct chainsi_connection {
     bool continued;  /* "100 Continue" was sent for this request */
     enum chainsi_protocol protocol;
     enum chainsi_connection_phase phase;
-    chainsi_attachments *attachments; /* owned; NULL until some came */
+    chainsi_descriptors *attachments; /* owned; NULL until some came */
     struct chainsi_bundle *bundle;    /* a reference; NULL: its calls come one by one */
     int64_t received_ns;              /* when the request had been read */
 

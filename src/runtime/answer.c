@@ -35,18 +35,24 @@ static bool is_null(const char *body, size_t size, bool msgpack)
     return size == 4 && !memcmp(body, "null", 4);
 }
 
+/* The type and the place of what an answer says of the outputs; NULL: it is null. */
+static const chainsi_type *find_content(const chainsi_interface *interface, const void **value)
+{
+    const chainsi_type *type = interface->output;
+    if (type->field_count == 0)
+        return NULL;
+    if (type->field_count > 1)
+        return type;
+    const chainsi_field *field = type->fields;
+    *value = (const char *)*value + field->offset;
+    return is_absent(field, *value) ? NULL : field->type;
+}
+
 chains_status chainsi_answer_encode(const chainsi_interface *interface, const void *outputs,
                                     bool msgpack, chainsi_buffer *out, chainsi_codec_error *error)
 {
-    const chainsi_type *type = interface->output;
     const void *value = outputs;
-    if (type->field_count == 1) {
-        const chainsi_field *field = type->fields;
-        value = (const char *)outputs + field->offset;
-        type = is_absent(field, value) ? NULL : field->type;
-    } else if (type->field_count == 0) {
-        type = NULL;
-    }
+    const chainsi_type *type = find_content(interface, &value);
     if (!type) {
         add_null(msgpack, out);
         return CHAINS_OK;
@@ -55,21 +61,54 @@ chains_status chainsi_answer_encode(const chainsi_interface *interface, const vo
                    : chainsi_json_encode(type, value, out, error);
 }
 
+chains_status chainsi_answer_encode_shared(const chainsi_interface *interface, const void *outputs,
+                                           chainsi_buffer *out, chainsi_attachments *attachments,
+                                           chainsi_codec_error *error)
+{
+    const void *value = outputs;
+    const chainsi_type *type = find_content(interface, &value);
+    if (type)
+        return chainsi_msgpack_encode_shared(type, value, out, attachments, error);
+    add_null(true, out);
+    return CHAINS_OK;
+}
+
+/* The type and the place of what the body says; NULL: nothing of it is wanted. */
+static const chainsi_type *find_place(const chainsi_interface *interface, const char *body,
+                                      size_t size, bool msgpack, void **value)
+{
+    const chainsi_type *type = interface->output;
+    if (type->field_count == 0)
+        return NULL; /* whatever an older callee may say: nobody asked */
+    if (type->field_count > 1)
+        return type;
+    const chainsi_field *field = type->fields;
+    if (field->optional && is_null(body, size, msgpack))
+        return NULL;
+    *value = (char *)*value + field->offset;
+    return field->type;
+}
+
 chains_status chainsi_answer_decode(const chainsi_interface *interface, char *body, size_t size,
                                     bool msgpack, chainsi_arena *arena, void *outputs,
                                     chainsi_codec_error *error)
 {
-    const chainsi_type *type = interface->output;
     void *value = outputs;
-    if (type->field_count == 0)
-        return CHAINS_OK; /* whatever an older callee may say: nobody asked */
-    if (type->field_count == 1) {
-        const chainsi_field *field = type->fields;
-        if (field->optional && is_null(body, size, msgpack))
-            return CHAINS_OK;
-        value = (char *)outputs + field->offset;
-        type = field->type;
-    }
+    const chainsi_type *type = find_place(interface, body, size, msgpack, &value);
+    if (!type)
+        return CHAINS_OK;
     return msgpack ? chainsi_msgpack_decode_in_place(type, body, size, arena, value, error)
                    : chainsi_json_decode_in_place(type, body, size, arena, value, error);
+}
+
+chains_status chainsi_answer_decode_shared(const chainsi_interface *interface, char *body,
+                                           size_t size, chainsi_attachments *attachments,
+                                           chainsi_arena *arena, void *outputs,
+                                           chainsi_codec_error *error)
+{
+    void *value = outputs;
+    const chainsi_type *type = find_place(interface, body, size, true, &value);
+    if (!type)
+        return CHAINS_OK;
+    return chainsi_msgpack_decode_shared(type, body, size, attachments, arena, value, error);
 }

@@ -3,6 +3,7 @@
 #ifndef CHAINSI_RUNTIME_ANSWER_H
 #define CHAINSI_RUNTIME_ANSWER_H
 
+#include "base/attachments.h"
 #include "base/buffer.h"
 #include "runtime/glue.h"
 #include "schema/codec.h"
@@ -15,5 +16,15 @@ chains_status chainsi_answer_encode(const chainsi_interface *interface, const vo
 chains_status chainsi_answer_decode(const chainsi_interface *interface, char *body, size_t size,
                                     bool msgpack, chainsi_arena *arena, void *outputs,
                                     chainsi_codec_error *error);
+
+/* The same in MessagePack between processes of one machine: large values go beside the body, as in
+ * chainsi_msgpack_encode_shared and chainsi_msgpack_decode_shared. */
+chains_status chainsi_answer_encode_shared(const chainsi_interface *interface, const void *outputs,
+                                           chainsi_buffer *out, chainsi_attachments *attachments,
+                                           chainsi_codec_error *error);
+chains_status chainsi_answer_decode_shared(const chainsi_interface *interface, char *body,
+                                           size_t size, chainsi_attachments *attachments,
+                                           chainsi_arena *arena, void *outputs,
+                                           chainsi_codec_error *error);
 
 #endif

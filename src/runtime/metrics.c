@@ -2,6 +2,8 @@
 
 #include <inttypes.h>
 
+#include "runtime/traffic.h"
+
 /* Upper bounds in nanoseconds: a wide range, as services take microseconds or minutes. */
 static const int64_t bounds[CHAINSI_METRICS_BUCKETS] = {
     10000,    50000,     100000,    500000,    1000000,    5000000,    10000000,    25000000,
@@ -59,6 +61,16 @@ void chainsi_metrics_write(chainsi_metrics *metrics, const char *chainlet,
                           (double)atomic_load_explicit(&metrics->run_ns, memory_order_relaxed) /
                               1e9,
                           chainlet, total);
+    chainsi_traffic traffic = chainsi_traffic_read();
+    chainsi_buffer_printf(out,
+                          "# HELP chains_body_bytes_total Bytes of calls and answers between "
+                          "Chainlets of this machine.\n"
+                          "# TYPE chains_body_bytes_total counter\n"
+                          "chains_body_bytes_total{chainlet=\"%s\",way=\"socket\"} %" PRIu64 "\n"
+                          "chains_body_bytes_total{chainlet=\"%s\",way=\"copied\"} %" PRIu64 "\n"
+                          "chains_body_bytes_total{chainlet=\"%s\",way=\"shared\"} %" PRIu64 "\n",
+                          chainlet, traffic.socket, chainlet, traffic.copied, chainlet,
+                          traffic.shared);
     write_gauge(out, chainlet, "chains_in_flight", "gauge", "Calls that run now.",
                 server->in_flight);
     write_gauge(out, chainlet, "chains_waiting", "gauge",

@@ -18,6 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/share.h"
 #include "rpc/address.h"
 #include "runtime/error.h"
 #include "runtime/glue.h"
@@ -242,6 +243,8 @@ static int run_service(chainsi_service *service, const sockets *listening)
             return fail_start(node, "the probe socket", why);
     }
     int status = 1;
+    if (!is_tcp(listening->calls))
+        chainsi_share_enable(); /* before _new, whose memory may be sent, too */
     service->graph = chainsi_graph_new(&service->ctx);
     /* While it loads there is nothing to drain: SIGTERM ends it at once. */
     pthread_sigmask(SIG_UNBLOCK, &stop, NULL);

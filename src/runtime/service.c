@@ -5,15 +5,19 @@
 #include "runtime/service.h"
 
 #include <ctype.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "rpc/limits.h"
 #include "runtime/answer.h"
 #include "runtime/error.h"
 #include "runtime/memory.h"
 #include "runtime/status.h"
+#include "runtime/traffic.h"
 #include "runtime/waiter.h"
 #include "schema/json.h"
 #include "schema/json_schema.h"
@@ -153,9 +157,39 @@ static chains_status check_frame(chains_ctx *ctx, const chainsi_interface *inter
 
 /* Running */
 
+/* The input of a frame that has attachments, which are taken. */
+static chains_status decode_shared_input(chains_ctx *ctx, const chainsi_interface *interface,
+                                         chainsi_server_request *request, void *input)
+{
+    const chains_config *config = interface->config;
+    const size_t max_body =
+        config && config->max_body > 0 ? (size_t)config->max_body : CHAINSI_MAX_BODY;
+    const uint64_t may_name = max_body > request->body_size ? max_body - request->body_size : 0;
+    chainsi_attachments attachments;
+    const char *refusal;
+    bool taken = chainsi_attachments_receive(&attachments, request->fds,
+                                             (unsigned)request->fd_count, may_name, &refusal);
+    for (int i = 0; i < request->fd_count; i++)
+        request->fds[i] = -1;
+    if (!taken)
+        return chainsi_error_at_declaration(ctx, interface, CHAINS_INVALID_ARGUMENT, NULL, "%s",
+                                            refusal);
+    chainsi_codec_error why;
+    chains_status status = chainsi_msgpack_decode_shared(
+        interface->input, request->body, request->body_size, &attachments, ctx->arena, input, &why);
+    chainsi_traffic_received(request->body_size, may_name - attachments.may_name);
+    chainsi_attachments_done(&attachments);
+    return status == CHAINS_OK ? CHAINS_OK : chainsi_error_body(ctx, interface, &why);
+}
+
 static chains_status decode_input(chains_ctx *ctx, const chainsi_interface *interface,
                                   chainsi_server_request *request, bool msgpack, void *input)
 {
+    if (request->frame) {
+        if (request->fd_count)
+            return decode_shared_input(ctx, interface, request, input);
+        chainsi_traffic_received(request->body_size, 0);
+    }
     chainsi_codec_error why;
     char *body = request->body;
     size_t size = request->body_size;
@@ -181,9 +215,39 @@ static bool may_have_left(const chainsi_server_request *request)
            !(request->frame && request->frame->call.slot != CHAINSI_FRAME_NO_SLOT);
 }
 
+/* The answer to a frame: what is large goes beside it. */
+static chains_status encode_shared_output(const chainsi_interface *interface, const void *output,
+                                          chainsi_server_response *response,
+                                          chainsi_codec_error *why)
+{
+    chainsi_attachments attachments = { .count = 0 };
+    chains_status status =
+        chainsi_answer_encode_shared(interface, output, response->body, &attachments, why);
+    int descriptors[CHAINSI_MAX_ATTACHMENTS];
+    int count = (int)chainsi_attachments_descriptors(&attachments, descriptors), copied = 0;
+    while (copied < count) {
+        int fd = fcntl(descriptors[copied], F_DUPFD_CLOEXEC, 0);
+        if (fd < 0)
+            break;
+        response->fds[copied++] = fd;
+    }
+    if (copied < count) { /* as many as may be are open: all goes through the socket */
+        while (copied)
+            close(response->fds[--copied]);
+        chainsi_attachments_done(&attachments);
+        response->body->size = 0;
+        status = chainsi_answer_encode(interface, output, true, response->body, why);
+    }
+    response->fd_count = copied;
+    if (status == CHAINS_OK)
+        chainsi_traffic_sent(response->body->size, &attachments);
+    chainsi_attachments_done(&attachments);
+    return status;
+}
+
 static chains_status run_method(chainsi_service *service, chains_ctx *ctx,
                                 chainsi_server_request *request, bool msgpack_in, bool msgpack_out,
-                                chainsi_buffer *body, int64_t *run_ns)
+                                chainsi_server_response *response, int64_t *run_ns)
 {
     const chainsi_implementation *implementation = service->node->implementation;
     const chainsi_interface *interface = implementation->interface;
@@ -219,7 +283,9 @@ static chains_status run_method(chainsi_service *service, chains_ctx *ctx,
     if (status != CHAINS_OK)
         return chainsi_error_settle(ctx, status, interface);
     chainsi_codec_error why;
-    status = chainsi_answer_encode(interface, output, msgpack_out, body, &why);
+    status = request->frame
+                 ? encode_shared_output(interface, output, response, &why)
+                 : chainsi_answer_encode(interface, output, msgpack_out, response->body, &why);
     return status == CHAINS_OK ? CHAINS_OK : chainsi_error_answer(ctx, interface, &why);
 }
 
@@ -255,7 +321,7 @@ static void handle_frame(chainsi_service *service, chainsi_server_request *reque
     chains_ctx *ctx = begin_call(service, request);
     read_frame_ids(ctx, request->frame);
     int64_t run_ns = -1;
-    chains_status status = run_method(service, ctx, request, true, true, response->body, &run_ns);
+    chains_status status = run_method(service, ctx, request, true, true, response, &run_ns);
     chainsi_metrics_count(&service->metrics, status, run_ns);
     response->lingers = ctx->gathers != NULL;
     if (status == CHAINS_OK)
@@ -295,8 +361,7 @@ static void handle_call(chainsi_service *service, chainsi_server_request *reques
             "(with curl: -H 'Content-Type: application/json')");
         http = 415;
     } else {
-        status =
-            run_method(service, ctx, request, msgpack_in, msgpack_out, response->body, &run_ns);
+        status = run_method(service, ctx, request, msgpack_in, msgpack_out, response, &run_ns);
     }
     chainsi_metrics_count(&service->metrics, status, run_ns);
     if (status != CHAINS_OK) {
