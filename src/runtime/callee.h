@@ -7,6 +7,7 @@
 #define CHAINSI_RUNTIME_CALLEE_H
 
 #include "base/buffer.h"
+#include "runtime/batch.h"
 #include "runtime/context.h"
 #include "runtime/glue.h"
 #include "runtime/retry.h"
@@ -18,7 +19,8 @@ typedef struct chainsi_instance {
     void *self;                     /* what _new returned; owned unless the node is a fake's own */
     chains_ctx ctx;                 /* of _new: lives until _free has returned */
     pthread_mutex_t lock;           /* of ctx */
-    chainsi_slots slots;            /* .concurrency */
+    chainsi_slots slots;            /* .concurrency, where there is no batch */
+    chainsi_batch *batch;           /* NULL: its calls run one by one */
     bool check_input, check_output; /* there are values of these types that can't be sent */
     struct chainsi_instance *next_fake; /* in the process's list, of a fake that a program made */
 } chainsi_instance;

@@ -72,6 +72,7 @@ void chainsi_context_init_child(chains_ctx *ctx, chains_ctx *parent, bool own_ar
     ctx->request_id = parent->request_id;
     ctx->trace = parent->trace;
     ctx->failed = false;
+    ctx->raised = CHAINS_OK;
     ctx->past_errors = NULL;
     ctx->gather = NULL;
     ctx->gathers = NULL;

@@ -70,6 +70,8 @@ struct chains_ctx {
     chainsi_trace trace;             /* with this call's span */
     bool failed;                     /* error and site are set */
     bool raised_here;                /* by chains_fail with this ctx, not by a call made with it */
+    chains_status raised;            /* what the latest chains_fail with this ctx said, but where
+                                        there is a lock; OK: there was none */
     chains_error error;              /* its memory is of arena */
     chainsi_site site;               /* of the call whose error it is */
     chainsi_past_error *past_errors; /* newest first */

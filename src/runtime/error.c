@@ -105,6 +105,8 @@ chains_status chains_fail_(chains_ctx *ctx, chains_status status, const char *fi
                .message = message,
            },
            true);
+    if (!ctx->lock)
+        ctx->raised = status;
     return status;
 }
 
@@ -251,8 +253,14 @@ bool chainsi_error_recall(chains_ctx *ctx, chains_status status)
 chains_status chainsi_error_settle(chains_ctx *ctx, chains_status status,
                                    const chainsi_interface *interface)
 {
+    return chainsi_error_settle_of(ctx, status, interface, "run_remote");
+}
+
+chains_status chainsi_error_settle_of(chains_ctx *ctx, chains_status status,
+                                      const chainsi_interface *interface, const char *function)
+{
     char method[256];
-    snprintf(method, sizeof method, "%s_run_remote", interface->c_name);
+    snprintf(method, sizeof method, "%s_%s", interface->c_name, function);
     if (!chainsi_error_recall(ctx, status)) {
         if ((unsigned)status > CHAINS_UNAUTHENTICATED)
             status = CHAINS_UNKNOWN;
@@ -291,8 +299,14 @@ void chainsi_error_forget(chains_ctx *ctx)
 {
     ctx->failed = false;
     ctx->past_errors = NULL;
+    ctx->raised = CHAINS_OK;
     if (last_failed == ctx)
         last_failed = NULL;
+}
+
+const chains_ctx *chainsi_error_last_on_thread(void)
+{
+    return last_failed;
 }
 
 void chainsi_error_leave_thread(void)

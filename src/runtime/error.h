@@ -36,6 +36,11 @@ chains_status chainsi_error_pass(chains_ctx *ctx, const chains_error *error);
  * UNKNOWN. */
 chains_status chainsi_error_settle(chains_ctx *ctx, chains_status status,
                                    const chainsi_interface *interface);
+/* As above for another method than run_remote: "run_batch". */
+chains_status chainsi_error_settle_of(chains_ctx *ctx, chains_status status,
+                                      const chainsi_interface *interface, const char *method);
+/* The ctx on which this thread recorded a failure last; NULL: none since it left its last call. */
+const chains_ctx *chainsi_error_last_on_thread(void);
 /* Makes the latest failure with this status the ctx's error again, if a later one (of a call that
  * cleans up, say) took its place. False if there was none. */
 bool chainsi_error_recall(chains_ctx *ctx, chains_status status);

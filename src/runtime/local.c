@@ -17,6 +17,16 @@
 #include "runtime/strict.h"
 #include "schema/value.h"
 
+/* Calls the author's function, alone or in a batch. */
+static chains_status run_function(chainsi_instance *instance, chains_ctx *ctx, const void *input,
+                                  void *output)
+{
+    if (!instance->batch)
+        return instance->node->implementation->run(instance->self, ctx, input, output, NULL);
+    chainsi_batch_call call = { .ctx = ctx, .input = input, .output = output, .droppable = true };
+    return chainsi_batch_run(instance->batch, instance->self, &call);
+}
+
 /* Runs the method with a ctx of its own, and records its failure on ctx. */
 static chains_status run_method(chainsi_instance *instance, chains_ctx *ctx, const void *input,
                                 void *output, int64_t deadline_ns)
@@ -35,8 +45,8 @@ static chains_status run_method(chainsi_instance *instance, chains_ctx *ctx, con
         child.trace.span = chainsi_trace_span();
     chainsi_guard *guard = strict ? chainsi_guard_new(interface, input, output) : NULL;
     chains_status status =
-        implementation->run(instance->self, &child, guard ? chainsi_guard_input(guard) : input,
-                            guard ? chainsi_guard_output(guard) : output, NULL);
+        run_function(instance, &child, guard ? chainsi_guard_input(guard) : input,
+                     guard ? chainsi_guard_output(guard) : output);
     chainsi_gathers_end(&child);
     if (guard) {
         chains_status broken =
@@ -55,6 +65,26 @@ static chains_status run_method(chainsi_instance *instance, chains_ctx *ctx, con
     return status;
 }
 
+/* Runs the method in a slot, or in a batch, which has one. */
+static chains_status run_in_slot(chainsi_instance *instance, chains_ctx *ctx, const void *input,
+                                 void *output, int64_t deadline_ns)
+{
+    const chainsi_interface *interface = instance->node->implementation->interface;
+    if (instance->batch) {
+        chainsi_batch_enter(instance->batch);
+        chains_status status = run_method(instance, ctx, input, output, deadline_ns);
+        chainsi_batch_leave(instance->batch);
+        return status;
+    }
+    chains_status status = chainsi_slots_take(&instance->slots, ctx, deadline_ns);
+    if (status != CHAINS_OK)
+        return chainsi_error_set(ctx, status, interface->name, "run_remote", NULL,
+                                 "no slot of %s was free in time", interface->name);
+    status = run_method(instance, ctx, input, output, deadline_ns);
+    chainsi_slots_give(&instance->slots);
+    return status;
+}
+
 chains_status chainsi_local_attempt(chainsi_instance *instance, chains_ctx *ctx, const void *input,
                                     void *output, int64_t deadline_ns)
 {
@@ -62,20 +92,15 @@ chains_status chainsi_local_attempt(chainsi_instance *instance, chains_ctx *ctx,
     chainsi_codec_error why;
     if (instance->check_input && chainsi_value_check(interface->input, input, &why) != CHAINS_OK)
         return chainsi_error_argument(ctx, interface, &why);
-    chains_status status = chainsi_slots_take(&instance->slots, ctx, deadline_ns);
-    if (status != CHAINS_OK)
-        return chainsi_error_set(ctx, status, interface->name, "run_remote", NULL,
-                                 "no slot of %s was free in time", interface->name);
-    status = run_method(instance, ctx, input, output, deadline_ns);
-    chainsi_slots_give(&instance->slots);
+    chains_status status = run_in_slot(instance, ctx, input, output, deadline_ns);
     if (status == CHAINS_OK && instance->check_output &&
         chainsi_value_check(interface->output, output, &why) != CHAINS_OK)
         return chainsi_error_answer(ctx, interface, &why);
     return status;
 }
 
-/* What follows from the tables alone. */
-static void prepare_instance(chainsi_instance *instance, const chainsi_node *node)
+/* What follows from the tables alone. ctx: what the instance's memory is of. */
+static void prepare_instance(chainsi_instance *instance, const chainsi_node *node, chains_ctx *ctx)
 {
     const chainsi_interface *interface = node->implementation->interface;
     const chains_config *config = interface->config;
@@ -85,6 +110,13 @@ static void prepare_instance(chainsi_instance *instance, const chainsi_node *nod
     /* A fake of an external service has as many as that: nobody said how many. */
     int slots = !config ? -1 : config->concurrency > 0 ? config->concurrency : 1;
     chainsi_slots_init(&instance->slots, slots);
+    instance->batch = chainsi_batch_new(ctx, node->implementation);
+}
+
+static void done_slots(chainsi_instance *instance)
+{
+    chainsi_batch_done(instance->batch);
+    chainsi_slots_done(&instance->slots);
 }
 
 chainsi_instance *chainsi_instance_new(const chainsi_node *node, chains_ctx *ctx,
@@ -92,7 +124,7 @@ chainsi_instance *chainsi_instance_new(const chainsi_node *node, chains_ctx *ctx
 {
     const chainsi_interface *interface = node->implementation->interface;
     chainsi_instance *instance = chains_alloc(ctx, sizeof *instance);
-    prepare_instance(instance, node);
+    prepare_instance(instance, node, ctx);
     chainsi_context_init_child(&instance->ctx, ctx, true);
     pthread_mutex_init(&instance->lock, NULL);
     instance->ctx.lock = &instance->lock;
@@ -110,7 +142,7 @@ chainsi_instance *chainsi_instance_new(const chainsi_node *node, chains_ctx *ctx
                           "%s returned NULL without chains_fail", function);
     chainsi_error_pass(ctx, &instance->ctx.error);
     chainsi_context_done(&instance->ctx);
-    chainsi_slots_done(&instance->slots);
+    done_slots(instance);
     pthread_mutex_destroy(&instance->lock);
     return NULL;
 }
@@ -121,7 +153,7 @@ void chainsi_instance_free(chainsi_instance *instance)
         return;
     instance->node->implementation->destroy(instance->self);
     chainsi_context_done(&instance->ctx);
-    chainsi_slots_done(&instance->slots);
+    done_slots(instance);
     pthread_mutex_destroy(&instance->lock);
 }
 
@@ -182,7 +214,7 @@ static chainsi_instance *wrap_fake(const chainsi_node *node, chains_ctx *ctx, vo
         if (fake->node == node && fake->self == self)
             return fake;
     chainsi_instance *instance = chains_alloc(ctx, sizeof *instance);
-    prepare_instance(instance, node);
+    prepare_instance(instance, node, ctx);
     instance->self = self;
     instance->next_fake = *fakes;
     *fakes = instance;

@@ -139,11 +139,6 @@ static chainsi_server *start_probes(chainsi_service *service, int fd, char *why,
     return chainsi_server_start(&options, why, why_size);
 }
 
-static int count_slots(const chains_config *config)
-{
-    return config && config->concurrency > 0 ? config->concurrency : 1;
-}
-
 /* The listening socket of an incarnation, -1. */
 static int listen_directly(uint64_t incarnation)
 {
@@ -187,7 +182,7 @@ static chainsi_server *start_calls(chainsi_service *service, const sockets *list
     const chains_config *config = service->node->implementation->interface->config;
     chainsi_server_options options = {
         .listen_fd = listening->calls,
-        .slots = count_slots(config),
+        .slots = chainsi_batch_slots(service->node->implementation),
         .max_body = config && config->max_body > 0 ? (size_t)config->max_body : 0,
         .handler = chainsi_service_handle,
         .after = chainsi_service_after,

@@ -25,7 +25,8 @@
 
 enum { MOST_REQUEST_ID = 128 }; /* characters of a request id that is taken over */
 
-static _Thread_local chains_ctx *request_ctx; /* of the request that this thread runs */
+static _Thread_local chains_ctx *request_ctx;      /* of the request that this thread runs */
+static _Thread_local chainsi_batch *request_batch; /* where that request is in flight; NULL */
 
 static const char json_type[] = "application/json";
 static const char text_type[] = "text/plain; charset=utf-8";
@@ -215,6 +216,37 @@ static bool may_have_left(const chainsi_server_request *request)
            !(request->frame && request->frame->call.slot != CHAINSI_FRAME_NO_SLOT);
 }
 
+/* Calls the author's function, alone or in a batch; *run_ns stays where it isn't called. */
+static chains_status run_decoded(chainsi_service *service, chains_ctx *ctx,
+                                 const chainsi_server_request *request, const void *input,
+                                 void *output, int64_t *run_ns)
+{
+    const chainsi_implementation *implementation = service->node->implementation;
+    chainsi_instance *instance = atomic_load(&service->instance);
+    if (instance->batch) {
+        chainsi_batch_call call = {
+            .ctx = ctx,
+            .input = input,
+            .output = output,
+            .droppable = request->local,
+            .progress = service->process.progress,
+        };
+        chains_status status = chainsi_batch_run(instance->batch, instance->self, &call);
+        *run_ns = call.run_ns;
+        return status;
+    }
+    chainsi_progress *progress = service->process.progress;
+    int64_t began = chainsi_now_ns();
+    if (progress)
+        chainsi_progress_begin(progress, began);
+    chains_status status = implementation->run(instance->self, ctx, input, output, NULL);
+    int64_t ended = chainsi_now_ns();
+    *run_ns = ended - began;
+    if (progress)
+        chainsi_progress_end(progress, ended);
+    return status;
+}
+
 /* The answer to a frame: what is large goes beside it. */
 static chains_status encode_shared_output(const chainsi_interface *interface, const void *output,
                                           chainsi_server_response *response,
@@ -271,15 +303,7 @@ static chains_status run_method(chainsi_service *service, chains_ctx *ctx,
     if (may_have_left(request) && chainsi_context_stopped(ctx) == CHAINS_CANCELLED)
         return chainsi_error_at_declaration(ctx, interface, CHAINS_CANCELLED, NULL,
                                             "the caller had left before the call began");
-    chainsi_progress *progress = service->process.progress;
-    int64_t began = chainsi_now_ns();
-    if (progress)
-        chainsi_progress_begin(progress, began);
-    status = implementation->run(atomic_load(&service->instance)->self, ctx, input, output, NULL);
-    int64_t ended = chainsi_now_ns();
-    *run_ns = ended - began;
-    if (progress)
-        chainsi_progress_end(progress, ended);
+    status = run_decoded(service, ctx, request, input, output, run_ns);
     if (status != CHAINS_OK)
         return chainsi_error_settle(ctx, status, interface);
     chainsi_codec_error why;
@@ -312,6 +336,9 @@ static chains_ctx *begin_call(chainsi_service *service, const chainsi_server_req
     ctx->connection_events = request->hang_up;
     ctx->caller_left = request->cancelled;
     request_ctx = ctx;
+    request_batch = atomic_load(&service->instance)->batch;
+    if (request_batch)
+        chainsi_batch_enter(request_batch);
     return ctx;
 }
 
@@ -463,6 +490,10 @@ static void answer_metrics(chainsi_service *service, chainsi_server_response *re
     response->content_type = "text/plain; version=0.0.4; charset=utf-8";
     chainsi_metrics_write(&service->metrics, service->node->implementation->interface->name,
                           &counters, atomic_load(&service->instance) != NULL, response->body);
+    chainsi_instance *instance = atomic_load(&service->instance);
+    if (instance && instance->batch)
+        chainsi_batch_write_metrics(instance->batch, service->node->implementation->interface->name,
+                                    response->body);
 }
 
 static void answer_unknown(chainsi_service *service, chainsi_server_request *request, bool calls,
@@ -545,6 +576,9 @@ void chainsi_service_after(void *service, chainsi_server_request *request)
     if (request_ctx)
         chainsi_context_done(request_ctx);
     request_ctx = NULL;
+    if (request_batch)
+        chainsi_batch_leave(request_batch);
+    request_batch = NULL;
     chainsi_error_leave_thread();
 }
 

@@ -133,7 +133,12 @@ void chainsi_waiter_wait(chainsi_waiter *waiter, const chains_ctx *ctx, int64_t 
     if (connected)
         watched[count++] =
             (struct pollfd){ .fd = connected->connection, .events = connected->connection_events };
-    poll(watched, count, chainsi_poll_timeout(deadline_ns, chainsi_now_ns()));
+    struct timespec rest = { 0 };
+    int64_t now = chainsi_now_ns();
+    if (deadline_ns > now)
+        rest = (struct timespec){ .tv_sec = (deadline_ns - now) / 1000000000,
+                                  .tv_nsec = (deadline_ns - now) % 1000000000 };
+    ppoll(watched, count, deadline_ns == CHAINSI_NEVER ? NULL : &rest, NULL);
     if (watched[0].revents)
         chainsi_waiter_clear(waiter);
 }
