@@ -23,20 +23,20 @@ build: ## builds the library, build/chains and build/chainsd (the default)
 	@cmake --build --preset dev
 
 demo: ## builds, then transcribes real speech with the three Chainlets of examples/transcribe
-	@cmake/bootstrap
+	@cmake/bootstrap build test examples bench
 	@$(MAKE) --no-print-directory build
 	@examples/transcribe/demo/run
 
 test: ## all tests of the dev preset, unit tests and bad headers under ASan and UBSan, each fuzzer for some seconds
-	@cmake/bootstrap
+	@cmake/bootstrap build test examples bench
 	@cmake/run_tests dev asan:unit,bad fuzz:fuzz
 
 test-asan: ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
-	@cmake/bootstrap
+	@cmake/bootstrap build test examples bench
 	@cmake/run_tests asan
 
 test-tsan: ## all tests under ThreadSanitizer
-	@cmake/bootstrap
+	@cmake/bootstrap build test examples bench
 	@cmake/run_tests tsan
 
 bench: ## every program of bench/ in the release preset; renews the tables and the plot of the comparison with others in docs/

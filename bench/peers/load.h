@@ -4,8 +4,9 @@
  * A client program is this and one load_peer. It reads commands from standard input, one a line,
  * and answers each with a line on standard output:
  *   run KIND CALLERS WIDTH MILLISECONDS PID...
- *       "ok CALLS NANOSECONDS MEDIAN P99 CPU CPU..." (nanoseconds; CPU of this process, then of the
- *       PIDs in their order)
+ *       "ok CALLS NANOSECONDS MEDIAN P99 BYTES CPU CPU..." (nanoseconds; BYTES that all processes
+ *       copied in system calls, 0 unless they are counted, see copies.c; CPU of this process, then
+ *       of the PIDs in their order)
  *   once
  *       "calling", and then, when one call of kind hop was answered, "answered CLOCK" (nanoseconds
  *       of CLOCK_MONOTONIC)
