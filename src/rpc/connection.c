@@ -30,6 +30,8 @@ void chainsi_connection_open(chainsi_connection *connection, int fd, enum chains
     atomic_store_explicit(&connection->ended, false, memory_order_relaxed);
     connection->attachments = NULL;
     connection->bundle = NULL;
+    connection->timed = false;
+    atomic_store_explicit(&connection->under_way, 0, memory_order_relaxed);
     connection->phase = CHAINSI_READING_HEAD;
     connection->data = NULL;
     connection->capacity = connection->start = connection->size = 0;
@@ -49,7 +51,8 @@ void chainsi_connection_close(chainsi_connection *connection)
         free(connection->attachments);
         connection->attachments = NULL;
     }
-    close(connection->fd);
+    if (connection->fd >= 0)
+        close(connection->fd);
     connection->fd = -1;
 }
 

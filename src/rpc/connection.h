@@ -54,11 +54,13 @@ typedef struct chainsi_connection {
     bool direct;     /* it came by the server's own socket, not by the shared one */
     bool keeps;      /* it is not to be closed for being idle while calls wait elsewhere */
     bool recallable; /* counted as one that is idle and may be closed for that */
+    bool timed;      /* deadline_ns is that of an incomplete request */
     bool continued;  /* "100 Continue" was sent for this request */
     enum chainsi_protocol protocol;
     enum chainsi_connection_phase phase;
     chainsi_descriptors *attachments; /* owned; NULL until some came */
-    struct chainsi_bundle *bundle;    /* a reference; NULL: its calls come one by one */
+    struct chainsi_bundle *bundle;    /* a reference, which owns fd; NULL: calls come one by one */
+    atomic_int under_way;             /* calls of the bundle that are not answered */
     int64_t received_ns;              /* when the request had been read */
 
     /* The request that is being read begins at data + start; the offsets below count from there. */

@@ -1,180 +1,5 @@
-/* The serving side's frames over real sockets, with a board and without: callers are raw sockets, the handler does what
- * the body says. */
-#include "rpc/server_test_support.h"
-
-#include <sys/un.h>
-
-enum { INCARNATION = 0x1234 };
-
-/* ------------------------------------------------------------------------------------------------
- * the service */
-
-/* "wait" waits for the gate; anything else is echoed. Beside it the first descriptor is read from. */
-static void handle_frames(void *user, chainsi_server_request *request,
-                          chainsi_server_response *response)
-{
-    fixture *it = user;
-    if (!request->frame) {
-        handle(user, request, response);
-        return;
-    }
-    int running = atomic_fetch_add(&it->running, 1) + 1, most = atomic_load(&it->most_running);
-    while (running > most && !atomic_compare_exchange_weak(&it->most_running, &most, running)) {
-    }
-    atomic_fetch_add(&it->handled, 1);
-    assert_int_equal(request->body[request->body_size], 0);
-    if (!strcmp(request->body, "wait")) {
-        while (sem_wait(&it->gate)) {
-        }
-    } else if (!strcmp(request->body, "fail")) {
-        response->status = 5;
-        response->retry_after_ms = 7;
-    } else if (!strcmp(request->body, "descriptors")) {
-        for (int i = 0; i < request->fd_count; i++) {
-            char text[16];
-            ssize_t got = read(request->fds[i], text, sizeof text);
-            chainsi_buffer_add(response->body, text, got > 0 ? (size_t)got : 0);
-        }
-        response->fds[response->fd_count++] = request->fds[0];
-        request->fds[0] = -1;
-    } else if (!strcmp(request->body, "large")) {
-        memset(chainsi_buffer_reserve(response->body, LARGE), 'x', LARGE);
-        response->body->size = LARGE;
-    } else if (!strcmp(request->body, "id")) {
-        chainsi_buffer_add(response->body, request->frame->request_id,
-                           request->frame->call.request_id_size);
-    } else {
-        chainsi_buffer_add(response->body, request->body, request->body_size);
-    }
-    atomic_fetch_sub(&it->running, 1);
-}
-
-typedef struct boarded {
-    fixture it;
-    chainsi_board *board;
-    chainsi_seat seat;
-} boarded;
-
-static void start_boarded(boarded *its, int slots, chainsi_server_options options)
-{
-    int memory = chainsi_board_create(0);
-    its->board = chainsi_board_open(memory);
-    assert_non_null(its->board);
-    close(memory);
-    struct sockaddr_un address;
-    socklen_t size = chainsi_board_address(INCARNATION + (uint64_t)getpid(), &address);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(listen(fd, 64), 0);
-    assert_true(chainsi_board_join(its->board, (uint32_t)slots, INCARNATION + (uint64_t)getpid(),
-                                   &its->seat));
-    options.slots = slots;
-    options.frames = true;
-    options.handler = handle_frames;
-    options.direct = true;
-    options.direct_fd = fd;
-    options.seat = &its->seat;
-    start(&its->it, false, options);
-}
-
-static void stop_boarded(boarded *its)
-{
-    stop(&its->it);
-    chainsi_board_close(its->board);
-}
-
-static int dial_direct(boarded *its)
-{
-    struct sockaddr_un address;
-    socklen_t size = chainsi_board_address(its->seat.incarnation, &address);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(connect(fd, (struct sockaddr *)&address, size), 0);
-    return fd;
-}
-
-/* ------------------------------------------------------------------------------------------------
- * callers */
-
-static chainsi_claim claim_slot(boarded *its)
-{
-    chainsi_claim claim;
-    AWAIT(chainsi_board_claim(its->board, 0, 0, &claim));
-    return claim;
-}
-
-/* A CALL as it stands on the wire. */
-static size_t write_call(char *text, uint32_t id, int flags, const chainsi_claim *claim,
-                         const char *body)
-{
-    chainsi_frame frame = {
-        .head = { .kind = CHAINSI_FRAME_CALL,
-                  .flags = (uint8_t)flags,
-                  .id = id,
-                  .body_size = strlen(body) },
-        .call = { .deadline_ns = CHAINSI_NEVER,
-                  .slot = claim ? claim->slot : CHAINSI_FRAME_NO_SLOT,
-                  .claim = claim ? claim->word : 0,
-                  .request_id_size = 3 },
-        .request_id = "abc",
-    };
-    size_t size = chainsi_frame_write(&frame, text);
-    memcpy(text + size, body, strlen(body));
-    return size + strlen(body);
-}
-
-static void greet(int fd)
-{
-    assert_int_equal(send(fd, CHAINSI_FRAME_PREFACE, CHAINSI_FRAME_PREFACE_SIZE, MSG_NOSIGNAL),
-                     CHAINSI_FRAME_PREFACE_SIZE);
-}
-
-static void call(int fd, uint32_t id, int flags, const chainsi_claim *claim, const char *body)
-{
-    char text[1024];
-    size_t size = write_call(text, id, flags, claim, body);
-    assert_int_equal(send(fd, text, size, MSG_NOSIGNAL), size);
-}
-
-static void read_exactly(int fd, void *data, size_t size)
-{
-    for (size_t have = 0; have < size;) {
-        struct pollfd watched = { .fd = fd, .events = POLLIN };
-        assert_int_equal(poll(&watched, 1, PATIENCE_MS), 1);
-        ssize_t got = recv(fd, (char *)data + have, size - have, 0);
-        assert_true(got > 0);
-        have += (size_t)got;
-    }
-}
-
-/* Reads one frame; body gets a NUL. */
-static chainsi_frame hear_frame(int fd, char *body, size_t body_size)
-{
-    chainsi_frame frame = { 0 };
-    read_exactly(fd, &frame.head, sizeof frame.head);
-    read_exactly(fd, &frame.answer, sizeof frame.answer);
-    assert_true(frame.head.body_size < body_size);
-    read_exactly(fd, body, frame.head.body_size);
-    body[frame.head.body_size] = 0;
-    return frame;
-}
-
-static void expect_answer(int fd, uint32_t id, const char *body)
-{
-    char text[1024];
-    chainsi_frame frame = hear_frame(fd, text, sizeof text);
-    assert_int_equal(frame.head.kind, CHAINSI_FRAME_ANSWER);
-    assert_int_equal(frame.head.id, id);
-    assert_int_equal(frame.head.status, 0);
-    assert_string_equal(text, body);
-}
-
-static void expect_not_started(int fd, uint32_t id)
-{
-    char text[16];
-    chainsi_frame frame = hear_frame(fd, text, sizeof text);
-    assert_int_equal(frame.head.kind, CHAINSI_FRAME_NOT_STARTED);
-    assert_int_equal(frame.head.id, id);
-}
+/* The serving side's frames over real sockets: calls one by one, and what is no call. */
+#include "rpc/frames_test_support.h"
 
 /* ------------------------------------------------------------------------------------------------
  * one at a time */
@@ -315,13 +140,174 @@ static void test_queue_beside_claims(void **state)
     stop_boarded(&its);
 }
 
+static void test_descriptors(void **state)
+{
+    (void)state;
+    fixture it;
+    start(&it, false,
+          (chainsi_server_options){ .slots = 1, .frames = true, .handler = handle_frames });
+    int fd = dial(&it);
+    greet(fd);
+    AWAIT(counters_of(&it).connections == 1);
+    int before = count_descriptors();
+    /* SOLE, and as one of several; the answer brings the first descriptor back. */
+    for (int sole = 1; sole >= 0; sole--) {
+        int pipes[2][2];
+        assert_int_equal(pipe(pipes[0]) | pipe(pipes[1]), 0);
+        assert_int_equal(write(pipes[0][1], "ab", 2) + write(pipes[1][1], "cd", 2), 4);
+        chainsi_frame frame = { .head = { .kind = CHAINSI_FRAME_CALL,
+                                          .flags = sole ? CHAINSI_FRAME_SOLE : 0,
+                                          .id = 1,
+                                          .attachments = 2,
+                                          .body_size = 11 },
+                                .call = { .deadline_ns = CHAINSI_NEVER,
+                                          .slot = CHAINSI_FRAME_NO_SLOT } };
+        char text[256];
+        size_t size = chainsi_frame_write(&frame, text);
+        memcpy(text + size, "descriptors", 11);
+        send_with_descriptors(fd, text, size + 11, (int[]){ pipes[0][0], pipes[1][0] }, 2);
+        int back = -1;
+        expect_with_descriptor(fd, 1, "abcd", &back);
+        assert_int_equal(write(pipes[0][1], "ef", 2), 2);
+        assert_int_equal(read(back, text, sizeof text), 2);
+        close(back);
+        for (int i = 0; i < 2; i++) {
+            close(pipes[i][0]);
+            close(pipes[i][1]);
+        }
+    }
+    AWAIT(count_descriptors() == before);
+    /* A frame that says it has descriptors and has none ends the connection. */
+    chainsi_frame frame = { .head = { .kind = CHAINSI_FRAME_CALL, .attachments = 1 } };
+    char text[256];
+    assert_true(send(fd, text, chainsi_frame_write(&frame, text), 0) > 0);
+    expect_end(fd);
+    close(fd);
+    /* Those that nobody asked for are closed with the connection; more than may be end it. */
+    for (int count = 1; count <= CHAINSI_FRAME_MAX_ATTACHMENTS + 1;
+         count += CHAINSI_FRAME_MAX_ATTACHMENTS) {
+        fd = dial(&it);
+        greet(fd);
+        int many[CHAINSI_FRAME_MAX_ATTACHMENTS + 1];
+        for (int i = 0; i < count; i++)
+            many[i] = 0;
+        size_t size = write_call(text, 1, CHAINSI_FRAME_SOLE, NULL, "x");
+        send_with_descriptors(fd, text, size, many, count);
+        if (count == 1)
+            expect_answer(fd, 1, "x");
+        else
+            expect_end(fd);
+        close(fd);
+    }
+    AWAIT(counters_of(&it).connections == 0);
+    stop(&it);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * what no caller of ours sends */
+
+static void test_nonsense(void **state)
+{
+    (void)state;
+    fixture it;
+    start(&it, false,
+          (chainsi_server_options){
+              .slots = 1, .frames = true, .handler = handle_frames, .max_body = 10 });
+    char text[1024];
+    /* A preface that isn't: it is HTTP's to refuse. */
+    int fd = dial(&it);
+    say(fd, "\1chains2");
+    expect(fd, 400, NULL);
+    close(fd);
+    const struct {
+        chainsi_frame_head head;
+        const char *what;
+    } heads[] = {
+        { { .kind = 9 }, "no such kind" },
+        { { .kind = CHAINSI_FRAME_ANSWER }, "an answer" },
+        { { .kind = CHAINSI_FRAME_NOT_STARTED }, "a refusal" },
+        { { .kind = CHAINSI_FRAME_CANCEL, .body_size = 1 }, "a cancellation with a body" },
+        { { .kind = CHAINSI_FRAME_CALL, .body_size = 11 }, "a body past the limit" },
+        { { .kind = CHAINSI_FRAME_CALL, .attachments = 17 }, "too many descriptors" },
+    };
+    for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
+        for (int after = 0; after < 2; after++) {
+            fd = dial(&it);
+            greet(fd);
+            if (after) { /* as one of several */
+                call(fd, 1, 0, NULL, "x");
+                expect_answer(fd, 1, "x");
+            }
+            memset(text, 0, sizeof text);
+            memcpy(text, &heads[i].head, sizeof heads[i].head);
+            assert_int_equal(send(fd, text, 200, MSG_NOSIGNAL), 200);
+            expect_end(fd);
+            close(fd);
+        }
+    }
+    /* A request id past the limit, and one at it. */
+    for (uint32_t more = 0; more < 2; more++) {
+        fd = dial(&it);
+        greet(fd);
+        chainsi_frame frame = { .head = { .kind = CHAINSI_FRAME_CALL, .body_size = 2 },
+                                .call = { .deadline_ns = CHAINSI_NEVER,
+                                          .slot = CHAINSI_FRAME_NO_SLOT } };
+        frame.call.request_id_size = CHAINSI_FRAME_MAX_REQUEST_ID + more;
+        size_t size = sizeof frame.head + sizeof frame.call;
+        memset(text, 'i', sizeof text);
+        memcpy(text, &frame.head, sizeof frame.head);
+        memcpy(text + sizeof frame.head, &frame.call, sizeof frame.call);
+        memcpy(text + size + frame.call.request_id_size, "id", 2);
+        size += frame.call.request_id_size + 2;
+        assert_int_equal(send(fd, text, size, MSG_NOSIGNAL), size);
+        if (more) {
+            expect_end(fd);
+        } else {
+            char body[256];
+            chainsi_frame answer = hear_frame(fd, body, sizeof body);
+            assert_int_equal(answer.head.body_size, CHAINSI_FRAME_MAX_REQUEST_ID);
+        }
+        close(fd);
+    }
+    /* Callers that end in the middle. */
+    size_t whole = write_call(text, 1, 0, NULL, "truncated!");
+    for (size_t size = 0; size < whole; size += 7) {
+        fd = dial(&it);
+        greet(fd);
+        assert_int_equal(send(fd, text, size, MSG_NOSIGNAL), size);
+        close(fd);
+    }
+    AWAIT(counters_of(&it).connections == 0);
+    /* The body at the limit. */
+    fd = dial(&it);
+    greet(fd);
+    call(fd, 1, 0, NULL, "0123456789");
+    expect_answer(fd, 1, "0123456789");
+    close(fd);
+    stop(&it);
+    /* A frame that doesn't come to its end. */
+    start(&it, false,
+          (chainsi_server_options){
+              .slots = 1, .frames = true, .handler = handle_frames, .request_timeout_ms = 40 });
+    for (int after = 0; after < 2; after++) {
+        fd = dial(&it);
+        greet(fd);
+        if (after) {
+            call(fd, 1, 0, NULL, "x");
+            expect_answer(fd, 1, "x");
+        }
+        assert_int_equal(send(fd, text, whole - 1, MSG_NOSIGNAL), whole - 1);
+        expect_end(fd);
+        close(fd);
+    }
+    stop(&it);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_queued_call),
-        TEST(test_byte_by_byte),
-        TEST(test_claims),
-        TEST(test_queue_beside_claims),
+        TEST(test_queued_call),         TEST(test_byte_by_byte), TEST(test_claims),
+        TEST(test_queue_beside_claims), TEST(test_descriptors),  TEST(test_nonsense),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -39,6 +39,14 @@ enum {
      * which is looked at this often. */
     CHAINSI_CLAIM_MS = 50,
     CHAINSI_CLAIM_LOOK_MS = 1,
+    /* Calls of one framed connection that were read and wait in the process, and their bytes; beyond
+     * either, the rest stays in the socket. */
+    CHAINSI_MAX_BUNDLED = 1024,
+    CHAINSI_MAX_BUNDLED_BYTES = 16 * 1024 * 1024,
+    /* Answers of one framed connection are sent at the latest when they have so many bytes together;
+     * while so many can't be sent, because the other end doesn't read, nothing more of it is read or run. */
+    CHAINSI_OUTBOX_FLUSH = 64 * 1024,
+    CHAINSI_MAX_OUTBOX = 1024 * 1024,
     /* Connections that the calling side keeps for reuse, for one address. */
     CHAINSI_MAX_IDLE = 64,
     /* The kernel's queue of a listening socket (which lowers it to net.core.somaxconn). */

@@ -4,7 +4,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "rpc/serving.h"
+#include "rpc/bundle.h"
 
 /* Answers that are larger are sent while the slot is still held: their reader may be slow. */
 enum { SMALL_ANSWER = 64 * 1024 };
@@ -51,7 +51,7 @@ static void fill_request(chainsi_worker *self, chainsi_connection *connection, c
     request->received_ns = connection->received_ns;
 }
 
-static void end_request(chainsi_worker *self)
+void chainsi_request_end(chainsi_worker *self)
 {
     const chainsi_server_options *options = &self->server->options;
     if (options->after)
@@ -75,7 +75,7 @@ static bool run_request(chainsi_worker *self, chainsi_connection *connection, bo
     bool keep = head->head.keep_alive && !response.close && !atomic_load(&server->draining);
     keep = send_answer(self, connection, &response, head->method, keep, head->head.minor_version) &&
            keep;
-    end_request(self);
+    chainsi_request_end(self);
     chainsi_connection_next(connection, replaced);
     return keep;
 }
@@ -109,7 +109,7 @@ static bool run_call(chainsi_worker *self, chainsi_connection *connection)
     for (int i = 0; i < request->fd_count; i++)
         if (fds[i] >= 0)
             close(fds[i]);
-    end_request(self);
+    chainsi_request_end(self);
     chainsi_connection_next(connection, replaced);
     if (!holds)
         chainsi_queue_recheck(self);
@@ -118,6 +118,20 @@ static bool run_call(chainsi_worker *self, chainsi_connection *connection)
 
 /* ------------------------------------------------------------------------------------------------
  * reading */
+
+static void forget_deadline(chainsi_connection *connection)
+{
+    if (!connection->timed)
+        return;
+    connection->timed = false;
+    atomic_store_explicit(&connection->deadline_ns, CHAINSI_NEVER, memory_order_relaxed);
+}
+
+/* Lets go of a connection until epoll tells of it. Returns it if that has happened meanwhile. */
+static chainsi_connection *let_go(chainsi_worker *self, chainsi_connection *connection)
+{
+    return chainsi_table_release(&self->server->table, connection) ? NULL : connection;
+}
 
 /* Nothing more has come: lets go of the connection until something does. Returns it if that has
  * happened meanwhile. */
@@ -130,12 +144,13 @@ static chainsi_connection *pause_reading(chainsi_worker *self, chainsi_connectio
         chainsi_table_set_idle(&server->table, connection, chainsi_now_ns());
     } else if (atomic_load_explicit(&connection->deadline_ns, memory_order_relaxed) ==
                CHAINSI_NEVER) {
+        connection->timed = true;
         atomic_store_explicit(&connection->deadline_ns,
                               chainsi_now_ns() +
                                   server->options.request_timeout_ms * CHAINSI_NS_PER_MS,
                               memory_order_relaxed);
     }
-    return chainsi_table_release(&server->table, connection) ? NULL : connection;
+    return let_go(self, connection);
 }
 
 /* After an answer: reads on only if something may be there. Nobody sends a next request before
@@ -156,7 +171,7 @@ static chainsi_connection *take_request(chainsi_worker *self, chainsi_connection
 {
     chainsi_server *server = self->server;
     const chainsi_server_options *options = &server->options;
-    atomic_store_explicit(&connection->deadline_ns, CHAINSI_NEVER, memory_order_relaxed);
+    forget_deadline(connection);
     if (options->probe && options->probe(options->user, &self->request.head))
         return go_on(self, connection, run_request(self, connection, true));
     if (!*admitted && (options->eager || self->place == CHAINSI_NO_PLACE)) {
@@ -190,24 +205,31 @@ static bool send_not_started(chainsi_worker *self, chainsi_connection *connectio
                                            server->options.send_timeout_ms);
 }
 
+/* Whether the call comes alone: then it is run and answered here and now. */
+static bool is_sole(const chainsi_connection *connection, const chainsi_frame *frame)
+{
+    return frame->head.kind == CHAINSI_FRAME_CALL && (frame->head.flags & CHAINSI_FRAME_SOLE) &&
+           connection->size == connection->end && !chainsi_bundle_is_busy(connection);
+}
+
 /* A whole frame. Returns the connection to go on with. */
 static chainsi_connection *take_frame(chainsi_worker *self, chainsi_connection *connection)
 {
     chainsi_frame *frame = &self->frame;
-    atomic_store_explicit(&connection->deadline_ns, CHAINSI_NEVER, memory_order_relaxed);
-    bool keep = true;
-    if (frame->head.kind == CHAINSI_FRAME_CALL) {
-        if (frame->head.flags & CHAINSI_FRAME_KEEPS)
-            connection->keeps = true;
-        if (chainsi_queue_start_claimed(self, frame)) {
-            keep = run_call(self, connection);
-        } else {
-            keep = send_not_started(self, connection);
-            chainsi_connection_skip(connection, frame->head.attachments);
-        }
+    forget_deadline(connection);
+    if (frame->head.kind != CHAINSI_FRAME_CALL && frame->head.kind != CHAINSI_FRAME_CANCEL) {
+        chainsi_table_close(&self->server->table, connection); /* no caller sends that */
+        return NULL;
+    }
+    if (frame->head.flags & CHAINSI_FRAME_KEEPS)
+        connection->keeps = true;
+    if (!is_sole(connection, frame))
+        return chainsi_bundle_take(self, connection) ? connection : let_go(self, connection);
+    bool keep;
+    if (chainsi_queue_start_claimed(self, frame)) {
+        keep = run_call(self, connection);
     } else {
-        /* A call that was cancelled late; anything else is nothing that a caller sends. */
-        keep = frame->head.kind == CHAINSI_FRAME_CANCEL;
+        keep = send_not_started(self, connection);
         chainsi_connection_skip(connection, frame->head.attachments);
     }
     return go_on(self, connection, keep);
@@ -249,6 +271,12 @@ static chainsi_connection *read_once(chainsi_worker *self, chainsi_connection *c
     chainsi_reading reading = { .request = &self->request.head, .frame = &self->frame };
     chainsi_read_end end;
     chainsi_table_set_idle(&server->table, connection, CHAINSI_NEVER);
+    if (connection->bundle && !chainsi_bundle_resume(self, connection)) {
+        chainsi_table_close(&server->table, connection);
+        return NULL;
+    }
+    if (atomic_load(&server->draining) && chainsi_bundle_is_busy(connection))
+        return let_go(self, connection); /* draining ends it when its calls are answered */
     if (connection->phase == CHAINSI_READ_WHOLE) {
         chainsi_connection_parse(connection, &reading);
         end = CHAINSI_READ_REQUEST; /* it has waited */
@@ -288,6 +316,8 @@ void chainsi_request_serve(chainsi_worker *self, chainsi_connection *connection,
         }
         connection = read_once(self, connection, &admitted);
     }
+    if (atomic_load(&self->server->bundles.runnable))
+        chainsi_bundle_work(self, false);
 }
 
 void chainsi_request_hang_up(chainsi_worker *self, chainsi_connection *connection)

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "rpc/serving.h"
+#include "rpc/bundle.h"
 
 enum {
     STACK_SIZE = 8 * 1024 * 1024,
@@ -113,6 +113,11 @@ static bool start_threads(chainsi_server *server)
     return !failed;
 }
 
+static void close_bundle(void *user, chainsi_connection *connection)
+{
+    chainsi_bundle_close(user, connection);
+}
+
 chainsi_server *chainsi_server_start(const chainsi_server_options *options, char *why,
                                      size_t why_size)
 {
@@ -127,6 +132,9 @@ chainsi_server *chainsi_server_start(const chainsi_server_options *options, char
     if (server->table.tick_ms < FASTEST_TICK_MS)
         server->table.tick_ms = FASTEST_TICK_MS;
     server->stop = server->doorbell = server->claims_timer = -1;
+    server->table.closing = close_bundle;
+    server->table.user = server;
+    chainsi_bundles_init(&server->bundles);
     chainsi_places_init(&server->places, server->options.slots, options->seat);
     pthread_mutex_init(&server->lock, NULL);
     pthread_condattr_t monotonic;
@@ -148,6 +156,12 @@ static void close_for_drain(chainsi_connection *connection, void *user)
     chainsi_server *server = user;
     if (!chainsi_table_seize(connection))
         return;
+    if (connection->bundle)
+        chainsi_bundle_send_back(server, connection);
+    if (chainsi_bundle_is_busy(connection)) {
+        chainsi_table_put_back(&server->table, connection);
+        return;
+    }
     char byte;
     bool begun = !server->local && connection->phase != CHAINSI_LINGERING &&
                  (!chainsi_table_is_idle(connection) ||
@@ -212,6 +226,7 @@ void chainsi_server_free(chainsi_server *server)
     }
     chainsi_places_close(&server->places);
     chainsi_table_done(&server->table);
+    chainsi_bundles_done(&server->bundles);
     const int owned[] = { server->stop, server->doorbell, server->claims_timer,
                           server->options.direct ? server->options.direct_fd : -1 };
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)

@@ -30,12 +30,24 @@ typedef struct chainsi_worker {
     int64_t run_ns;                 /* what the call in it took; -1: none has run */
 } chainsi_worker;
 
+/* The bundles of a server (rpc/bundle.h). */
+typedef struct chainsi_bundles {
+    pthread_mutex_t lock; /* of all that follows, and of what is in bundles */
+    struct chainsi_bundle *first_runnable, *last_runnable; /* those with calls that wait */
+    struct chainsi_bundle *dirty; /* those with answers that were not sent */
+    struct chainsi_call *spare;   /* owned: calls to be used again */
+    int spare_count;
+    bool rung;           /* a thread was woken that has not looked yet */
+    atomic_int runnable; /* calls that wait; changed under the lock */
+} chainsi_bundles;
+
 struct chainsi_server {
     chainsi_server_options options;
     bool local;
     short hang_up;
     chainsi_table table; /* with the epoll and the timer */
     chainsi_places places;
+    chainsi_bundles bundles;
     int stop;         /* owned descriptors */
     int doorbell;     /* tells a thread that something waits in this process; -1 without frames */
     int claims_timer; /* -1 without a board */
@@ -102,6 +114,8 @@ void chainsi_queue_drain(chainsi_server *server);
  * and doesn't afterwards. The thread may hold a slot before and afterwards; admitted: that is for this
  * connection, before others that wait. */
 void chainsi_request_serve(chainsi_worker *self, chainsi_connection *connection, bool admitted);
+/* After a request was answered: what the handler left is given back. */
+void chainsi_request_end(chainsi_worker *self);
 /* The other end of an owned connection has gone. */
 void chainsi_request_hang_up(chainsi_worker *self, chainsi_connection *connection);
 /* The deadline of an owned connection has passed. */

@@ -71,7 +71,9 @@ void chainsi_table_unqueue(chainsi_connection *connection)
 
 bool chainsi_table_is_idle(const chainsi_connection *connection)
 {
-    return atomic_load_explicit(&connection->idle_since_ns, memory_order_relaxed) != CHAINSI_NEVER;
+    return atomic_load_explicit(&connection->idle_since_ns, memory_order_relaxed) !=
+               CHAINSI_NEVER &&
+           !atomic_load(&connection->under_way);
 }
 
 void chainsi_table_set_idle(chainsi_table *table, chainsi_connection *connection, int64_t since_ns)
@@ -88,6 +90,8 @@ void chainsi_table_close(chainsi_table *table, chainsi_connection *connection)
 {
     chainsi_table_set_idle(table, connection, CHAINSI_NEVER);
     atomic_store_explicit(&connection->deadline_ns, CHAINSI_NEVER, memory_order_relaxed);
+    if (table->closing)
+        table->closing(table->user, connection);
     chainsi_connection_close(connection);
     pthread_mutex_lock(&table->lock);
     atomic_store(&connection->state, FREE);
@@ -113,17 +117,21 @@ static int watch(chainsi_table *table, int operation, chainsi_connection *connec
     return epoll_ctl(table->epoll, operation, connection->fd, &event);
 }
 
+bool chainsi_table_register(chainsi_table *table, chainsi_connection *connection)
+{
+    if (!connection->registered)
+        connection->registered = !watch(table, EPOLL_CTL_ADD, connection);
+    return connection->registered;
+}
+
 bool chainsi_table_release(chainsi_table *table, chainsi_connection *connection)
 {
     if (atomic_load_explicit(&connection->deadline_ns, memory_order_relaxed) != CHAINSI_NEVER)
         chainsi_table_set_timer(table);
-    if (!connection->registered) {
-        connection->registered = true;
-        if (watch(table, EPOLL_CTL_ADD, connection)) {
-            /* No memory or too many watches: it can't be told of any more. */
-            chainsi_table_close(table, connection);
-            return true;
-        }
+    if (!chainsi_table_register(table, connection)) {
+        /* No memory or too many watches: it can't be told of any more. */
+        chainsi_table_close(table, connection);
+        return true;
     }
     if (change_state(connection, OWNED, WAITING))
         return true;
@@ -204,7 +212,7 @@ static void close_if_recallable(chainsi_connection *connection, void *user)
     chainsi_table *table = user;
     if (!chainsi_table_is_idle(connection) || !change_state(connection, WAITING, OWNED))
         return;
-    if (connection->recallable)
+    if (chainsi_table_is_idle(connection) && connection->recallable)
         chainsi_table_close(table, connection);
     else
         chainsi_table_put_back(table, connection);

@@ -39,6 +39,9 @@ enum {
 typedef struct chainsi_table {
     int epoll, timer; /* owned descriptors; the timer is nobody's until it is armed */
     int tick_ms;      /* how soon after it was set the timer fires */
+    /* Called before a connection is closed, whoever closes it. */
+    void (*closing)(void *user, chainsi_connection *connection);
+    void *user;
     atomic_bool timer_armed;
     atomic_int recallable;  /* connections between requests that needn't be kept */
     atomic_int connections; /* open ones */
@@ -48,7 +51,7 @@ typedef struct chainsi_table {
     chainsi_connection *free_ones;
 } chainsi_table;
 
-/* Makes an empty table of zero bytes; false with errno. _done is called in any case. */
+/* Makes an empty table of zero bytes, but for closing; false with errno. _done is called in any case. */
 bool chainsi_table_init(chainsi_table *table);
 /* All connections must be closed and all threads gone. */
 void chainsi_table_done(chainsi_table *table);
@@ -58,6 +61,8 @@ chainsi_connection *chainsi_table_take(chainsi_table *table);
 /* Closes a connection that the caller owns. */
 void chainsi_table_close(chainsi_table *table, chainsi_connection *connection);
 
+/* Has epoll tell of an owned connection, if it doesn't yet. False: it can't. */
+bool chainsi_table_register(chainsi_table *table, chainsi_connection *connection);
 /* After epoll told of it: true makes the caller its owner, false means that it has another, who will
  * see what came. */
 bool chainsi_table_claim(chainsi_connection *connection);

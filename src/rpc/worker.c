@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "rpc/serving.h"
+#include "rpc/bundle.h"
 
 /* What epoll says for what is no connection. */
 static char listener_tag, direct_tag, timer_tag, claims_tag, doorbell_tag, stop_tag;
@@ -212,6 +212,12 @@ static void tell_drain(chainsi_server *server)
     pthread_mutex_unlock(&server->lock);
 }
 
+static void answer_bell(chainsi_worker *self)
+{
+    chainsi_bundle_work(self, true);
+    chainsi_queue_recheck(self);
+}
+
 static void handle_connection(chainsi_worker *self, chainsi_connection *connection, uint32_t events)
 {
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
@@ -246,7 +252,7 @@ void *chainsi_worker_run(void *user)
         else if (tag == &claims_tag)
             chainsi_queue_check_claims(self);
         else if (tag == &doorbell_tag)
-            chainsi_queue_recheck(self);
+            answer_bell(self);
         else
             handle_connection(self, tag, event.events);
         chainsi_queue_pass_place(self);

@@ -1,0 +1,738 @@
+/* Calls that travel together.
+ *
+ *   read (owner)          take (a thread)       answered             flushed (a thread)
+ *   ------------> queued ----------------> running ------> in outbox ------------------> gone
+ *                   '----- CANCEL, no slot, draining: NOT_STARTED ----^
+ *
+ * Who reads appends; who has a thread's time takes. Before a thread runs a call it sees to it that
+ * somebody looks after what is left (look_after_the_rest): if calls wait, one more thread is rung
+ * for (`rung` says that one is on its way and has not looked yet); if answers wait and nobody is on
+ * his way, it sends them itself. Whoever finds no call to take sends all answers. All three are
+ * decided under the one lock, so an answer never sits behind a call that takes long, and a call never
+ * waits though a slot and a thread are there; a run of short calls is answered in one write.
+ *
+ * Sending never blocks: what the socket doesn't take stays in the outbox until epoll says that there
+ * is room. One thread at a time sends for a bundle (`sending`); others only append.
+ *
+ * A bundle lives as long as its connection, the calls that were taken and whoever sends refer to it,
+ * and owns the descriptor, whose number therefore isn't used again while somebody may send on it. */
+#include "rpc/bundle.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+enum {
+    SPARE_CALLS = 64,           /* kept for reuse */
+    SPARE_CAPACITY = 64 * 1024, /* with buffers up to this */
+    STOLEN_SIZE = 16 * 1024,    /* larger frames take the connection's buffer along */
+    KEPT_OUTBOX = 256 * 1024,   /* a larger buffer is not kept */
+};
+
+typedef struct chainsi_call {
+    chainsi_bundle *bundle; /* a reference, once it was taken */
+    chainsi_frame frame;
+    char *data; /* owned: request id and body, a NUL behind it */
+    size_t capacity, body_at;
+    int *fds; /* owned; NULL: none came */
+    atomic_bool cancelled;
+    int64_t received_ns;
+    struct chainsi_call *next; /* in the queue, or of spare ones, or of running ones */
+} chainsi_call;
+
+/* Descriptors that go with the byte at an offset. */
+typedef struct attached {
+    size_t at;
+    int count;
+    int fds[CHAINSI_FRAME_MAX_ATTACHMENTS]; /* owned */
+} attached;
+
+/* Answers on their way out. */
+typedef struct outbox {
+    chainsi_buffer bytes, attached; /* the latter: of struct attached, in order */
+    size_t sent, attached_sent;     /* bytes of each */
+} outbox;
+
+struct chainsi_bundle {
+    int fd; /* owned */
+    int references;
+    chainsi_connection *connection; /* NULL once it is closed */
+    chainsi_call *first, *last;     /* that wait */
+    int queued;
+    size_t queued_bytes;
+    chainsi_call *running;
+    outbox filling; /* appended to */
+    outbox leaving; /* being sent, by who has set `sending`, or when there is room again */
+    bool sending;
+    bool full;         /* the socket was: epoll tells when there is room */
+    bool unread;       /* reading was stopped; it goes on when there is room for more */
+    bool unsent;       /* something is in the outboxes; counted in under_way */
+    bool room_watched; /* epoll tells of room as well */
+    bool is_runnable, is_dirty;
+    chainsi_bundle *next_runnable, *next_dirty;
+};
+
+void chainsi_bundles_init(chainsi_bundles *bundles)
+{
+    pthread_mutex_init(&bundles->lock, NULL);
+}
+
+static void free_call(chainsi_call *call)
+{
+    free(call->data);
+    free(call->fds);
+    free(call);
+}
+
+void chainsi_bundles_done(chainsi_bundles *bundles)
+{
+    while (bundles->spare) {
+        chainsi_call *call = bundles->spare;
+        bundles->spare = call->next;
+        free_call(call);
+    }
+    pthread_mutex_destroy(&bundles->lock);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * parts; all with the lock held */
+
+static void *must(void *memory)
+{
+    if (!memory) {
+        fprintf(stderr, "chains: out of memory\n");
+        abort();
+    }
+    return memory;
+}
+
+static void close_all(const int *fds, int count)
+{
+    for (int i = 0; i < count; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+}
+
+static attached *next_attached(const outbox *box)
+{
+    return box->attached_sent < box->attached.size
+               ? (attached *)(void *)(box->attached.data + box->attached_sent)
+               : NULL;
+}
+
+static void drop_outbox(outbox *box)
+{
+    for (attached *left; (left = next_attached(box)); box->attached_sent += sizeof *left)
+        close_all(left->fds, left->count);
+    box->bytes.size = box->sent = box->attached.size = box->attached_sent = 0;
+    if (box->bytes.capacity > KEPT_OUTBOX)
+        chainsi_buffer_done(&box->bytes);
+}
+
+static void unref(chainsi_bundle *bundle)
+{
+    if (--bundle->references)
+        return;
+    drop_outbox(&bundle->filling);
+    drop_outbox(&bundle->leaving);
+    chainsi_buffer_done(&bundle->filling.bytes);
+    chainsi_buffer_done(&bundle->filling.attached);
+    chainsi_buffer_done(&bundle->leaving.bytes);
+    chainsi_buffer_done(&bundle->leaving.attached);
+    close(bundle->fd);
+    free(bundle);
+}
+
+static chainsi_call *make_call(chainsi_bundles *bundles)
+{
+    chainsi_call *call = bundles->spare;
+    if (!call)
+        return must(calloc(1, sizeof *call));
+    bundles->spare = call->next;
+    bundles->spare_count--;
+    return call;
+}
+
+static void recycle(chainsi_bundles *bundles, chainsi_call *call)
+{
+    if (call->fds) {
+        close_all(call->fds, call->frame.head.attachments);
+        free(call->fds);
+        call->fds = NULL;
+    }
+    if (bundles->spare_count >= SPARE_CALLS || call->capacity > SPARE_CAPACITY) {
+        free_call(call);
+        return;
+    }
+    call->next = bundles->spare;
+    bundles->spare = call;
+    bundles->spare_count++;
+}
+
+/* Counts a call of the bundle as answered, as far as its connection is concerned. */
+static void count_down(chainsi_bundle *bundle)
+{
+    if (bundle->connection)
+        atomic_fetch_sub(&bundle->connection->under_way, 1);
+}
+
+/* What is leaving counts until all of it has left: how far it is, only its sender knows. */
+static bool is_congested(const chainsi_bundle *bundle)
+{
+    return bundle->filling.bytes.size + bundle->leaving.bytes.size > CHAINSI_MAX_OUTBOX;
+}
+
+static bool has_room(const chainsi_bundle *bundle)
+{
+    return bundle->queued < CHAINSI_MAX_BUNDLED &&
+           bundle->queued_bytes < CHAINSI_MAX_BUNDLED_BYTES && !is_congested(bundle);
+}
+
+/* Has epoll tell of what there is to be read, and, if asked for, of room. */
+static void watch(chainsi_server *server, chainsi_bundle *bundle, bool room)
+{
+    bundle->room_watched = room;
+    struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET | (room ? EPOLLOUT : 0),
+                                 .data.ptr = bundle->connection };
+    epoll_ctl(server->table.epoll, EPOLL_CTL_MOD, bundle->fd, &event);
+}
+
+/* Has reading go on if it was stopped and there is room again. Frames that are in the process already
+ * make no event; that the socket can be written to does. */
+static void read_on(chainsi_server *server, chainsi_bundle *bundle)
+{
+    if (!bundle->unread || !bundle->connection || !has_room(bundle))
+        return;
+    bundle->unread = false;
+    watch(server, bundle, true);
+}
+
+/* Notes whether answers are to be sent still. */
+static void set_unsent(chainsi_bundle *bundle, bool unsent)
+{
+    if (bundle->unsent == unsent || !bundle->connection)
+        return;
+    bundle->unsent = unsent;
+    atomic_fetch_add(&bundle->connection->under_way, unsent ? 1 : -1);
+}
+
+static void make_runnable(chainsi_bundles *bundles, chainsi_bundle *bundle)
+{
+    if (bundle->is_runnable || !bundle->first || is_congested(bundle))
+        return;
+    bundle->is_runnable = true;
+    bundle->next_runnable = NULL;
+    if (bundles->last_runnable)
+        bundles->last_runnable->next_runnable = bundle;
+    else
+        bundles->first_runnable = bundle;
+    bundles->last_runnable = bundle;
+}
+
+static void forget_runnable(chainsi_bundles *bundles, chainsi_bundle *bundle)
+{
+    if (!bundle->is_runnable)
+        return;
+    bundle->is_runnable = false;
+    chainsi_bundle *before = NULL;
+    for (chainsi_bundle **at = &bundles->first_runnable; *at != bundle; at = &(*at)->next_runnable)
+        before = *at;
+    if (before)
+        before->next_runnable = bundle->next_runnable;
+    else
+        bundles->first_runnable = bundle->next_runnable;
+    if (bundles->last_runnable == bundle)
+        bundles->last_runnable = before;
+}
+
+static void make_dirty(chainsi_bundles *bundles, chainsi_bundle *bundle)
+{
+    set_unsent(bundle, true);
+    if (bundle->is_dirty || bundle->sending || bundle->full)
+        return; /* whoever sends sends this too */
+    bundle->is_dirty = true;
+    bundle->references++;
+    bundle->next_dirty = bundles->dirty;
+    bundles->dirty = bundle;
+}
+
+/* Takes a call out of the queue of its bundle. */
+static void unqueue(chainsi_bundles *bundles, chainsi_call **at)
+{
+    chainsi_call *call = *at;
+    chainsi_bundle *bundle = call->bundle;
+    *at = call->next;
+    if (bundle->last == call) {
+        bundle->last = NULL;
+        for (chainsi_call *left = bundle->first; left; left = left->next)
+            bundle->last = left;
+    }
+    bundle->queued--;
+    bundle->queued_bytes -= call->frame.head.body_size;
+    atomic_fetch_sub(&bundles->runnable, 1);
+    if (!bundle->first)
+        forget_runnable(bundles, bundle);
+}
+
+static void append_frame(chainsi_buffer *out, const chainsi_frame *frame)
+{
+    out->size +=
+        chainsi_frame_write(frame, (char *)chainsi_buffer_reserve(out, CHAINSI_FRAME_MAX_HEAD));
+}
+
+static void append_not_started(chainsi_server *server, chainsi_bundle *bundle, uint32_t id)
+{
+    atomic_fetch_add(&server->not_started, 1);
+    if (!bundle->connection)
+        return;
+    chainsi_frame frame = { .head = { .kind = CHAINSI_FRAME_NOT_STARTED, .id = id },
+                            .answer = { .incarnation = server->places.seat.incarnation } };
+    append_frame(&bundle->filling.bytes, &frame);
+    make_dirty(&server->bundles, bundle);
+}
+
+/* Sends a call that waits back. */
+static void send_back(chainsi_server *server, chainsi_call **at)
+{
+    chainsi_call *call = *at;
+    chainsi_bundle *bundle = call->bundle;
+    unqueue(&server->bundles, at);
+    chainsi_places_drop(&server->places, call->frame.call.slot, call->frame.call.claim);
+    append_not_started(server, bundle, call->frame.head.id);
+    count_down(bundle);
+    recycle(&server->bundles, call);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * sending */
+
+/* Sends bytes, and with the first of them descriptors; NULL: none. How many the socket took, 0 if it is full, -1 if it has
+ * failed. */
+static ssize_t push(int fd, const void *data, size_t size, const attached *beside)
+{
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof beside->fds)] = { 0 };
+    struct iovec part = { (void *)(uintptr_t)data, size };
+    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
+    if (beside) {
+        size_t bytes = (size_t)beside->count * sizeof beside->fds[0];
+        message.msg_control = control;
+        message.msg_controllen = CMSG_SPACE(bytes);
+        struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(bytes);
+        memcpy(CMSG_DATA(rights), beside->fds, bytes);
+    }
+    ssize_t sent;
+    do
+        sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    while (sent < 0 && errno == EINTR);
+    return sent < 0 && errno == EAGAIN ? 0 : sent;
+}
+
+/* Sends what of the outbox the socket takes. 1: all, 0: it is full, -1: it has failed. */
+static int send_outbox(int fd, outbox *box)
+{
+    while (box->sent < box->bytes.size) {
+        attached *beside = next_attached(box);
+        size_t until = box->bytes.size;
+        if (beside && box->sent < beside->at) {
+            until = beside->at;
+            beside = NULL;
+        }
+        ssize_t sent = push(fd, box->bytes.data + box->sent, until - box->sent, beside);
+        if (sent <= 0)
+            return (int)sent;
+        box->sent += (size_t)sent;
+        if (beside) {
+            close_all(beside->fds, beside->count);
+            box->attached_sent += sizeof *beside;
+        }
+    }
+    return 1;
+}
+
+static void end_stall(chainsi_server *server, chainsi_bundle *bundle)
+{
+    if (!bundle->full || !bundle->connection)
+        return;
+    bundle->full = false;
+    atomic_store_explicit(&bundle->connection->deadline_ns, CHAINSI_NEVER, memory_order_relaxed);
+    watch(server, bundle, false);
+}
+
+static void begin_stall(chainsi_server *server, chainsi_bundle *bundle)
+{
+    if (!bundle->connection)
+        return;
+    if (!bundle->full) {
+        bundle->full = true;
+        atomic_store_explicit(&bundle->connection->deadline_ns,
+                              chainsi_now_ns() +
+                                  server->options.send_timeout_ms * CHAINSI_NS_PER_MS,
+                              memory_order_relaxed);
+        chainsi_table_set_timer(&server->table);
+    }
+    watch(server, bundle, true); /* tells at once if there is room by now */
+}
+
+/* Sends the answers of a bundle, with the lock held, which is released meanwhile. False: the
+ * connection has failed. */
+static bool flush(chainsi_server *server, chainsi_bundle *bundle)
+{
+    chainsi_bundles *bundles = &server->bundles;
+    if (bundle->sending)
+        return true;
+    bundle->sending = true;
+    int end = 1;
+    while (end == 1 && bundle->connection) {
+        if (!bundle->leaving.bytes.size) {
+            if (!bundle->filling.bytes.size)
+                break;
+            outbox empty = bundle->leaving;
+            bundle->leaving = bundle->filling;
+            bundle->filling = empty;
+        }
+        pthread_mutex_unlock(&bundles->lock);
+        end = send_outbox(bundle->fd, &bundle->leaving);
+        pthread_mutex_lock(&bundles->lock);
+        if (end == 1)
+            drop_outbox(&bundle->leaving);
+    }
+    bundle->sending = false;
+    if (end == 1)
+        set_unsent(bundle, false);
+    if (end == 0)
+        begin_stall(server, bundle);
+    else
+        end_stall(server, bundle);
+    if (end < 0)
+        atomic_fetch_add(&server->lost, 1);
+    make_runnable(bundles, bundle);
+    read_on(server, bundle);
+    return end >= 0;
+}
+
+static void flush_all(chainsi_server *server)
+{
+    chainsi_bundles *bundles = &server->bundles;
+    while (bundles->dirty) {
+        chainsi_bundle *bundle = bundles->dirty;
+        bundles->dirty = bundle->next_dirty;
+        bundle->is_dirty = false;
+        /* If it fails the owner finds out: nobody reads at the other end any more. */
+        if (!flush(server, bundle))
+            shutdown(bundle->fd, SHUT_RDWR);
+        unref(bundle);
+    }
+}
+
+bool chainsi_bundle_resume(chainsi_worker *self, chainsi_connection *connection)
+{
+    chainsi_server *server = self->server;
+    chainsi_bundle *bundle = connection->bundle;
+    pthread_mutex_lock(&server->bundles.lock);
+    bool good = !bundle->full || flush(server, bundle);
+    if (bundle->room_watched && !bundle->full)
+        watch(server, bundle, false);
+    pthread_mutex_unlock(&server->bundles.lock);
+    return good;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * reading */
+
+bool chainsi_bundle_is_busy(const chainsi_connection *connection)
+{
+    return connection->bundle && atomic_load(&connection->under_way);
+}
+
+static chainsi_bundle *make_bundle(chainsi_server *server, chainsi_connection *connection)
+{
+    chainsi_table_register(&server->table, connection);
+    chainsi_bundle *bundle = must(calloc(1, sizeof *bundle));
+    bundle->fd = connection->fd;
+    bundle->references = 1;
+    bundle->connection = connection;
+    return bundle;
+}
+
+/* Moves the whole frame that was read into the call. */
+static void fill_call(chainsi_call *call, chainsi_connection *connection,
+                      const chainsi_frame *frame)
+{
+    char *start = connection->data + connection->start;
+    size_t size = connection->head_size + connection->body_size;
+    call->frame = *frame;
+    call->received_ns = connection->received_ns;
+    atomic_store_explicit(&call->cancelled, false, memory_order_relaxed);
+    if (frame->head.attachments) {
+        call->fds = must(calloc(frame->head.attachments, sizeof *call->fds));
+        chainsi_connection_take_attachments(connection, call->fds, frame->head.attachments);
+    }
+    if (size > STOLEN_SIZE && connection->size == connection->end) {
+        free(call->data);
+        call->data = connection->data;
+        call->capacity = connection->capacity;
+        connection->data = NULL;
+        connection->capacity = connection->start = connection->size = 0;
+    } else {
+        if (call->capacity < size + 1) {
+            call->data = must(realloc(call->data, size + 1));
+            call->capacity = size + 1;
+        }
+        memcpy(call->data, start, size);
+        start = call->data;
+        connection->start += connection->end;
+        connection->size -= connection->end;
+    }
+    connection->phase = CHAINSI_READING_HEAD;
+    call->body_at = (size_t)(start - call->data) + connection->head_size;
+    call->data[call->body_at + connection->body_size] = 0;
+    call->frame.request_id = call->data + call->body_at - frame->call.request_id_size;
+}
+
+static void cancel(chainsi_server *server, chainsi_bundle *bundle, uint32_t id)
+{
+    chainsi_bundles *bundles = &server->bundles;
+    bool found = false;
+    pthread_mutex_lock(&bundles->lock);
+    for (chainsi_call **at = &bundle->first; *at; at = &(*at)->next) {
+        if ((*at)->frame.head.id == id) {
+            send_back(server, at);
+            break;
+        }
+    }
+    for (chainsi_call *call = bundle->running; call; call = call->next)
+        if (call->frame.head.id == id)
+            atomic_store(&call->cancelled, found = true);
+    pthread_mutex_unlock(&bundles->lock);
+    if (found && server->options.wake)
+        server->options.wake(server->options.user);
+}
+
+bool chainsi_bundle_take(chainsi_worker *self, chainsi_connection *connection)
+{
+    chainsi_server *server = self->server;
+    chainsi_bundles *bundles = &server->bundles;
+    if (self->frame.head.kind == CHAINSI_FRAME_CANCEL) {
+        uint32_t id = self->frame.head.id;
+        chainsi_connection_skip(connection, 0);
+        if (connection->bundle)
+            cancel(server, connection->bundle, id);
+        return true;
+    }
+    if (!connection->bundle)
+        connection->bundle = make_bundle(server, connection);
+    chainsi_bundle *bundle = connection->bundle;
+    atomic_fetch_add(&connection->under_way, 1);
+    pthread_mutex_lock(&bundles->lock);
+    chainsi_call *call = make_call(bundles);
+    fill_call(call, connection, &self->frame);
+    call->bundle = bundle;
+    call->next = NULL;
+    if (bundle->last)
+        bundle->last->next = call;
+    else
+        bundle->first = call;
+    bundle->last = call;
+    bundle->queued++;
+    bundle->queued_bytes += call->frame.head.body_size;
+    atomic_fetch_add(&bundles->runnable, 1);
+    make_runnable(bundles, bundle);
+    bool room = has_room(bundle);
+    if (!room)
+        bundle->unread = true;
+    pthread_mutex_unlock(&bundles->lock);
+    return room;
+}
+
+void chainsi_bundle_send_back(chainsi_server *server, chainsi_connection *connection)
+{
+    chainsi_bundle *bundle = connection->bundle;
+    pthread_mutex_lock(&server->bundles.lock);
+    while (bundle->first)
+        send_back(server, &bundle->first);
+    flush_all(server);
+    pthread_mutex_unlock(&server->bundles.lock);
+}
+
+void chainsi_bundle_close(chainsi_server *server, chainsi_connection *connection)
+{
+    chainsi_bundles *bundles = &server->bundles;
+    chainsi_bundle *bundle = connection->bundle;
+    if (!bundle)
+        return;
+    if (connection->registered)
+        epoll_ctl(server->table.epoll, EPOLL_CTL_DEL, bundle->fd, NULL);
+    pthread_mutex_lock(&bundles->lock);
+    bundle->connection = NULL;
+    while (bundle->first)
+        send_back(server, &bundle->first);
+    bool runs = bundle->running;
+    for (chainsi_call *call = bundle->running; call; call = call->next)
+        atomic_store(&call->cancelled, true);
+    if (bundle->references > 1)
+        shutdown(bundle->fd, SHUT_RDWR);
+    unref(bundle);
+    pthread_mutex_unlock(&bundles->lock);
+    connection->bundle = NULL;
+    connection->fd = -1;
+    atomic_store(&connection->under_way, 0);
+    if (runs && server->options.wake)
+        server->options.wake(server->options.user);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * running */
+
+static chainsi_call *take_call(chainsi_server *server)
+{
+    chainsi_bundles *bundles = &server->bundles;
+    while (bundles->first_runnable) {
+        chainsi_bundle *bundle = bundles->first_runnable;
+        if (is_congested(bundle)) {
+            forget_runnable(bundles, bundle); /* until its answers have left */
+            continue;
+        }
+        chainsi_call *call = bundle->first;
+        unqueue(bundles, &bundle->first);
+        bundle->references++;
+        call->next = bundle->running;
+        bundle->running = call;
+        read_on(server, bundle);
+        return call;
+    }
+    return NULL;
+}
+
+/* Before something that takes time, with the lock held: sees to it that calls that wait are run and
+ * answers are sent. */
+static void look_after_the_rest(chainsi_server *server)
+{
+    chainsi_bundles *bundles = &server->bundles;
+    if (bundles->rung)
+        return;
+    if (bundles->first_runnable) {
+        bundles->rung = true;
+        chainsi_worker_ring(server);
+    } else if (bundles->dirty) {
+        flush_all(server);
+    }
+}
+
+/* Gives the answer of a call to its bundle, with the lock held. */
+static void append_answer(chainsi_server *server, const chainsi_call *call,
+                          chainsi_server_response *response)
+{
+    chainsi_bundle *bundle = call->bundle;
+    outbox *box = &bundle->filling;
+    if (!bundle->connection) {
+        close_all(response->fds, response->fd_count);
+        return;
+    }
+    chainsi_frame frame = { .head = { .kind = CHAINSI_FRAME_ANSWER,
+                                      .id = call->frame.head.id,
+                                      .status = (uint8_t)response->status,
+                                      .attachments = (uint8_t)response->fd_count,
+                                      .body_size = response->body->size },
+                            .answer = { .incarnation = server->places.seat.incarnation,
+                                        .retry_after_ms = response->retry_after_ms } };
+    if (response->fd_count) {
+        attached beside = { .at = box->bytes.size, .count = response->fd_count };
+        memcpy(beside.fds, response->fds, sizeof beside.fds);
+        chainsi_buffer_add(&box->attached, &beside, sizeof beside);
+    }
+    append_frame(&box->bytes, &frame);
+    chainsi_buffer_add(&box->bytes, response->body->data, response->body->size);
+    make_dirty(&server->bundles, bundle);
+    if (box->bytes.size >= CHAINSI_OUTBOX_FLUSH)
+        flush_all(server);
+}
+
+static void end_call(chainsi_server *server, chainsi_call *call)
+{
+    chainsi_bundle *bundle = call->bundle;
+    chainsi_call **at = &bundle->running;
+    while (*at != call)
+        at = &(*at)->next;
+    *at = call->next;
+    count_down(bundle);
+    recycle(&server->bundles, call);
+    unref(bundle);
+}
+
+/* Runs a call that was taken, in the thread's slot; without the lock before and with it afterwards. */
+static void run(chainsi_worker *self, chainsi_call *call)
+{
+    chainsi_server *server = self->server;
+    chainsi_server_request *request = &self->request;
+    request->frame = &call->frame;
+    request->body = call->data + call->body_at;
+    request->body_size = call->frame.head.body_size;
+    request->fds = call->fds;
+    request->fd_count = call->frame.head.attachments;
+    request->arena = &self->arena;
+    request->fd = -1;
+    request->hang_up = 0;
+    request->cancelled = &call->cancelled;
+    request->local = true;
+    request->probe = false;
+    request->received_ns = call->received_ns;
+    chainsi_server_response response = chainsi_answer_begin(&self->answer, 0);
+    atomic_fetch_add(&server->requests, 1);
+    int64_t began_ns = chainsi_now_ns();
+    server->options.handler(server->options.user, request, &response);
+    self->run_ns = chainsi_now_ns() - began_ns;
+    bool holds = response.lingers || chainsi_queue_has_more(self);
+    if (!holds)
+        chainsi_queue_free_place(self);
+    pthread_mutex_lock(&server->bundles.lock);
+    append_answer(server, call, &response);
+    if (response.lingers) {
+        look_after_the_rest(server);
+        flush_all(server);
+    }
+    pthread_mutex_unlock(&server->bundles.lock);
+    chainsi_request_end(self);
+    if (!holds)
+        chainsi_queue_recheck(self);
+    pthread_mutex_lock(&server->bundles.lock);
+    end_call(server, call);
+}
+
+void chainsi_bundle_work(chainsi_worker *self, bool rung)
+{
+    chainsi_server *server = self->server;
+    chainsi_bundles *bundles = &server->bundles;
+    bool goes_on = true;
+    pthread_mutex_lock(&bundles->lock);
+    if (rung)
+        bundles->rung = false;
+    for (chainsi_call *call; goes_on && (call = take_call(server));) {
+        pthread_mutex_unlock(&bundles->lock);
+        bool started = chainsi_queue_start_claimed(self, &call->frame);
+        pthread_mutex_lock(&bundles->lock);
+        if (!started) {
+            append_not_started(server, call->bundle, call->frame.head.id);
+            end_call(server, call);
+            continue;
+        }
+        look_after_the_rest(server);
+        pthread_mutex_unlock(&bundles->lock);
+        run(self, call);
+        /* A slot that is still held is for something that has waited longer. */
+        goes_on = self->place == CHAINSI_NO_PLACE;
+    }
+    if (!goes_on)
+        look_after_the_rest(server);
+    flush_all(server);
+    pthread_mutex_unlock(&bundles->lock);
+}
