@@ -116,14 +116,14 @@ static void *run_caller(void *user)
     }
     pthread_barrier_wait(&all->ready);
     pthread_barrier_wait(&all->started);
-    for (int64_t start = load_now(); start < all->job.ends_ns;) {
+    int64_t end;
+    do { /* once at least, however crowded the machine is */
         load_stamp(what, all->job.kind);
-        start = load_now();
+        int64_t start = load_now();
         all->peer->call(caller, &all->job, what);
-        int64_t end = load_now();
+        end = load_now();
         load_record(end - start);
-        start = end;
-    }
+    } while (end < all->job.ends_ns);
     pthread_barrier_wait(&all->ready);
     all->peer->close(caller);
     free(what);

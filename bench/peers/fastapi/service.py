@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 PAGE_BYTES = 4096
 LISTENER = 3
+KEEP_ALIVE_S = 3600
 
 # Starlette's router matches in the order of definition; all the same to every scenario, with so few.
 app = fastapi.FastAPI()
@@ -89,4 +90,5 @@ else:
         return sum(values.values)
 
 
-uvicorn.run(app, fd=LISTENER, log_level="warning", access_log=False)
+# A connection that is closed while the next request is on its way is an error to aiohttp: idle ones are kept.
+uvicorn.run(app, fd=LISTENER, log_level="warning", access_log=False, timeout_keep_alive=KEEP_ALIVE_S)
