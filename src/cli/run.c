@@ -19,7 +19,7 @@ const chainsi_verb chainsi_verb_run = {
     .usage =
         "[FOLDER] [--input JSON|@FILE|-] [--entrypoint NAME] [--fake FILE.c]...\n"
         "                  [--use NAME=URL]... [--secret NAME=VALUE]... [--sanitize] [--strict]\n"
-        "                  [--json]",
+        "                  [--stream] [--json]",
     .summary = "Run a chain once, in one process.",
     .help =
         "Builds the entrypoint and all that it calls into one program, calls it, and prints the\n"
@@ -32,6 +32,7 @@ const chainsi_verb chainsi_verb_run = {
         "  --secret NAME=VALUE  a secret that chains_secret gives to Chainlets that name it\n"
         "  --sanitize           with the address and undefined behaviour sanitizers\n"
         "  --strict             copy and guard arguments, as deployment would\n"
+        "  --stream             print the items of a stream as they come, a line of JSON each\n"
         "  --json               print an error as JSON, too\n"
         "\n"
         "Example:\n"
@@ -42,7 +43,7 @@ const chainsi_verb chainsi_verb_run = {
 typedef struct request {
     const char *input, *entrypoint;
     chainsi_words folders, fakes, uses, secrets;
-    bool sanitize, strict, json;
+    bool sanitize, strict, stream, json;
 } request;
 
 /* Splits each `NAME=VALUE` at its first '='. False, with the usage said, if there is none. */
@@ -146,8 +147,11 @@ static int run_program(const request *r, const chainsi_model *model, const char 
     if (r->strict)
         setenv("CHAINS_STRICT", "1", 1);
     const char *argv[6] = { program, "--input", r->input ? r->input : "{}" };
+    int count = 3;
     if (r->json)
-        argv[3] = "--json";
+        argv[count++] = "--json";
+    if (r->stream)
+        argv[count++] = "--stream";
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
@@ -202,6 +206,7 @@ static int run(int argc, char **argv)
         { "secret", CHAINSI_OPTION_WORDS, &r.secrets },
         { "sanitize", CHAINSI_OPTION_FLAG, &r.sanitize },
         { "strict", CHAINSI_OPTION_FLAG, &r.strict },
+        { "stream", CHAINSI_OPTION_FLAG, &r.stream },
         { "json", CHAINSI_OPTION_FLAG, &r.json },
         { NULL, CHAINSI_OPTION_END, NULL },
     };

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "rpc/parts.h"
 
 enum {
     KEPT_BUFFER = 1024 * 1024, /* larger ones are not kept for the next answer */
@@ -102,6 +103,8 @@ bool chainsi_answer_send(chainsi_answer *answer, chainsi_connection *connection,
                          const chainsi_server_response *response, chainsi_http_method method,
                          bool keep_alive, int minor_version, int timeout_ms)
 {
+    if (response->parts)
+        return response->parts->whole;
     bool has_body = response->status != 204 && response->status != 304;
     write_head(&answer->head, response, has_body, keep_alive, minor_version);
     size_t size = has_body && method != CHAINSI_HTTP_HEAD ? response->body->size : 0;

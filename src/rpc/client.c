@@ -281,8 +281,10 @@ typedef struct incoming {
     size_t max_body;
     enum reading reading;
     int interim;
-    bool no_body; /* the request was a HEAD */
-    bool extra;   /* bytes came behind the answer */
+    chainsi_client_sink *sink; /* of the request */
+    bool taken;                /* by the sink: what it was given is dropped from data */
+    bool no_body;              /* the request was a HEAD */
+    bool extra;                /* bytes came behind the answer */
     chainsi_http_scan scan;
     chainsi_http_chunked chunked;
     chainsi_http_response parsed;
@@ -318,7 +320,7 @@ static size_t make_room(incoming *in)
                        : rest > LARGEST_FIRST_READ ? LARGEST_FIRST_READ
                                                    : rest;
         in->data = chainsi_arena_alloc_raw(in->arena, in->capacity);
-    } else if (in->reading == READING_LENGTH) {
+    } else if (in->reading == READING_LENGTH && !in->taken) {
         size_t need = in->body + (size_t)in->length + 1;
         if (need > in->capacity)
             grow(in, need);
@@ -348,14 +350,16 @@ static bool begin_body(incoming *in)
         in->scan = (chainsi_http_scan){ 0 };
         return true;
     }
+    in->taken = in->sink && in->sink->begin(in->sink->user, &in->parsed);
+    size_t max_body = in->taken ? INT64_MAX : in->max_body;
     if (in->no_body || status == 204 || status == 304) {
         in->length = 0;
         in->reading = READING_LENGTH;
     } else if (head->chunked) {
-        in->chunked = (chainsi_http_chunked){ .max_body = in->max_body };
+        in->chunked = (chainsi_http_chunked){ .max_body = max_body };
         in->reading = READING_CHUNKS;
     } else if (head->content_length >= 0) {
-        if ((uint64_t)head->content_length > in->max_body)
+        if ((uint64_t)head->content_length > max_body)
             return refuse_answer(in, "the answer is larger than is allowed");
         in->length = head->content_length;
         in->reading = READING_LENGTH;
@@ -404,10 +408,24 @@ static bool take_in(incoming *in, size_t fresh)
         }
     } else if (in->reading == READING_TO_END) {
         in->body_size = in->size - in->body;
-        if (in->body_size > in->max_body)
+        if (!in->taken && in->body_size > in->max_body)
             return refuse_answer(in, "the answer is larger than is allowed");
     }
     return true;
+}
+
+/* Gives what there is of the body to the sink. False if that wants no more. */
+static bool hand_to_sink(incoming *in)
+{
+    size_t size = in->size - in->body;
+    if (in->reading == READING_DONE)
+        size = in->body_size;
+    if (in->reading == READING_LENGTH)
+        in->length -= (int64_t)size;
+    bool wanted = !size || in->sink->take(in->sink->user, in->data + in->body, size);
+    in->size = in->body;
+    in->body_size = 0;
+    return wanted;
 }
 
 /* Fills the response from what was read, and gives what isn't used back to the arena. */
@@ -472,7 +490,9 @@ static chainsi_exchange_end run_exchange(chainsi_client *client, const connectio
                                          const chainsi_client_request *request, outgoing *out,
                                          incoming *in, int *error, char *why, size_t why_size)
 {
-    bool may_block = request->deadline_ns == CHAINSI_NEVER && !request->interrupt && !it->session;
+    const chainsi_client_sink *sink = request->sink;
+    bool may_block =
+        request->deadline_ns == CHAINSI_NEVER && !request->interrupt && !it->session && !sink;
     bool read_first = it->session != NULL; /* it may hold bytes that poll() knows nothing about */
     while (in->reading != READING_DONE) {
         short send_wait;
@@ -492,8 +512,11 @@ static chainsi_exchange_end run_exchange(chainsi_client *client, const connectio
         if (got < 0 && read_wait) {
             /* While sending, an answer is also waited for: it may come early. */
             short wait_for = (short)(sending ? send_wait | read_wait : read_wait), had = 0;
+            int64_t deadline_ns = request->deadline_ns;
+            if (sink && sink->deadline_ns < deadline_ns)
+                deadline_ns = sink->deadline_ns;
             chainsi_wait_end end =
-                chainsi_wait_for(it->fd, wait_for, &had, request->deadline_ns, request->interrupt);
+                chainsi_wait_for(it->fd, wait_for, &had, deadline_ns, request->interrupt);
             if (end != CHAINSI_WAIT_READY) {
                 snprintf(why, why_size, "%s",
                          end == CHAINSI_WAIT_DEADLINE ? "the deadline passed before an answer came"
@@ -518,6 +541,10 @@ static chainsi_exchange_end run_exchange(chainsi_client *client, const connectio
             snprintf(why, why_size, "%s", in->failure);
             *error = EPROTO;
             return CHAINSI_EXCHANGE_PROTOCOL;
+        }
+        if (in->taken && !hand_to_sink(in)) {
+            snprintf(why, why_size, "the rest of the answer wasn't wanted");
+            return CHAINSI_EXCHANGE_INTERRUPTED;
         }
         read_first = it->session || (size_t)got == room;
     }
@@ -561,11 +588,12 @@ chainsi_exchange_end chainsi_client_exchange(chainsi_client *client,
         in.data = data;
         in.capacity = capacity;
         in.max_body = request->max_body ? request->max_body : CHAINSI_MAX_BODY;
+        in.sink = request->sink;
         in.no_body = !strcmp(request->method, "HEAD");
         chainsi_exchange_end end =
             run_exchange(client, &it, request, &out, &in, &response->error, why, why_size);
         if (end == CHAINSI_EXCHANGE_ANSWERED) {
-            bool keep = in.parsed.head.keep_alive && !out.count && !in.extra &&
+            bool keep = in.parsed.head.keep_alive && !out.count && !in.extra && !request->sink &&
                         (in.no_body || in.parsed.status == 204 || in.parsed.status == 304 ||
                          in.parsed.head.chunked || in.parsed.head.content_length >= 0);
             hand_out(&in, response);

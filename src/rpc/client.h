@@ -22,6 +22,17 @@ void chainsi_client_free(chainsi_client *client);
 /* Closes the idle connections, as before a long pause. */
 void chainsi_client_close_idle(chainsi_client *client);
 
+/* Takes the body of an answer as it comes, on the thread that makes the exchange. */
+typedef struct chainsi_client_sink {
+    /* Whether it takes the body behind this head; else the body is collected as ever. */
+    bool (*begin)(void *user, const chainsi_http_response *head);
+    /* Takes size bytes, which it may write to, until it returns; the callee waits meanwhile. false:
+     * the rest isn't wanted, and the exchange ends as INTERRUPTED. */
+    bool (*take)(void *user, char *data, size_t size);
+    void *user;
+    int64_t deadline_ns; /* beside the request's; begin and take may move it. CHAINSI_NEVER: none */
+} chainsi_client_sink;
+
 typedef struct chainsi_client_request {
     const char *method; /* "POST" */
     const char *path;   /* "/run_remote", behind the address's own path */
@@ -34,6 +45,9 @@ typedef struct chainsi_client_request {
     int64_t deadline_ns;                /* CHAINSI_NEVER: none */
     size_t max_body;                    /* of the response, bytes; 0: CHAINSI_MAX_BODY */
     const chainsi_interrupt *interrupt; /* NULL: none */
+    chainsi_client_sink
+        *sink;  /* NULL: none. With one the connection is not kept, and max_body is not
+                                  for what it takes, which the response then doesn't have */
     bool fresh; /* use no kept connection: after NOT_STARTED of a call that should find another
                    replica */
 } chainsi_client_request;

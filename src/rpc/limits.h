@@ -30,6 +30,13 @@ enum {
      * the answer has or begins. Slower readers are cut off. */
     CHAINSI_SEND_TIMEOUT_MS = 30 * 1000,
     CHAINSI_SEND_TIMEOUT_BYTES = 2 * 1024 * 1024,
+    /* The reader of an answer in parts slows its writer down, but if it takes nothing for this long
+     * it is cut off: an open stream holds a slot. */
+    CHAINSI_READER_STALL_MS = 5 * 60 * 1000,
+    /* One part of a stream (an item, the result, an error), bytes as they are on the wire; and all
+     * items of a stream together where they are gathered into one answer. */
+    CHAINSI_MAX_PART = 64 * 1024 * 1024,
+    CHAINSI_MAX_GATHERED = 64 * 1024 * 1024,
     /* Connections that one server holds, busy and idle; beyond, the one that is idle for longest is
      * closed. Lowered to three quarters of what RLIMIT_NOFILE allows. */
     CHAINSI_MAX_CONNECTIONS = 16384,

@@ -56,6 +56,8 @@ typedef struct chainsi_server_response {
     uint32_t retry_after_ms;  /* in a frame; 0: it doesn't say */
     int fds[CHAINSI_FRAME_MAX_ATTACHMENTS]; /* go with a frame; the server closes them */
     int fd_count;
+    struct chainsi_parts *parts; /* not NULL: the handler has sent all there is by itself, in parts
+                                    (rpc/parts.h); not in a frame */
 } chainsi_server_response;
 
 /* Runs one request, on one of the server's threads; may block. */

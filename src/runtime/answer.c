@@ -61,6 +61,51 @@ chains_status chainsi_answer_encode(const chainsi_interface *interface, const vo
                    : chainsi_json_encode(type, value, out, error);
 }
 
+static void gather_json(const chainsi_interface *interface, const chainsi_buffer *items,
+                        const chainsi_buffer *outputs, chainsi_buffer *out)
+{
+    chainsi_buffer_add_byte(out, '{');
+    chainsi_json_write_text(out, interface->stream_name);
+    chainsi_buffer_add_text(out, ":[");
+    chainsi_buffer_add(out, items->data, items->size);
+    chainsi_buffer_add_text(out, outputs->size > 2 ? "]," : "]");
+    chainsi_buffer_add(out, outputs->data + 1, outputs->size - 1);
+}
+
+static void gather_msgpack(const chainsi_interface *interface, const chainsi_buffer *items,
+                           size_t item_count, const chainsi_buffer *outputs, chainsi_buffer *out)
+{
+    uint32_t count = interface->output->field_count;
+    size_t head = count < 16 ? 1 : 3; /* of the outputs' own map: fixmap or map 16 */
+    count++;
+    size_t name = strlen(interface->stream_name);
+    const uint8_t map[] = { 0xde, (uint8_t)(count >> 8), (uint8_t)count,
+                            0xda, (uint8_t)(name >> 8),  (uint8_t)name };
+    const uint8_t array[] = { 0xdd, (uint8_t)(item_count >> 24), (uint8_t)(item_count >> 16),
+                              (uint8_t)(item_count >> 8), (uint8_t)item_count };
+    chainsi_buffer_add(out, map, sizeof map);
+    chainsi_buffer_add(out, interface->stream_name, name);
+    chainsi_buffer_add(out, array, sizeof array);
+    chainsi_buffer_add(out, items->data, items->size);
+    chainsi_buffer_add(out, outputs->data + head, outputs->size - head);
+}
+
+chains_status chainsi_answer_gather(const chainsi_interface *interface, const chainsi_buffer *items,
+                                    size_t count, const void *outputs, bool msgpack,
+                                    chainsi_buffer *out, chainsi_codec_error *error)
+{
+    chainsi_buffer named = { 0 };
+    chains_status status = msgpack
+                               ? chainsi_msgpack_encode(interface->output, outputs, &named, error)
+                               : chainsi_json_encode(interface->output, outputs, &named, error);
+    if (status == CHAINS_OK && msgpack)
+        gather_msgpack(interface, items, count, &named, out);
+    else if (status == CHAINS_OK)
+        gather_json(interface, items, &named, out);
+    chainsi_buffer_done(&named);
+    return status;
+}
+
 chains_status chainsi_answer_encode_shared(const chainsi_interface *interface, const void *outputs,
                                            chainsi_buffer *out, chainsi_attachments *attachments,
                                            chainsi_codec_error *error)

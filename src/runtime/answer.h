@@ -11,6 +11,11 @@
 /* Appends the outputs, a struct of interface->output. Failures as of the codec. */
 chains_status chainsi_answer_encode(const chainsi_interface *interface, const void *outputs,
                                     bool msgpack, chainsi_buffer *out, chainsi_codec_error *error);
+/* Appends the gathered answer of a method with a stream, `{"<its name>": [items…], outputs…}`. items:
+ * `count` encoded items one behind the other, in JSON with commas between them. */
+chains_status chainsi_answer_gather(const chainsi_interface *interface, const chainsi_buffer *items,
+                                    size_t count, const void *outputs, bool msgpack,
+                                    chainsi_buffer *out, chainsi_codec_error *error);
 /* Reads a body into such a struct, in place: body is written to, and must live as long as what is
  * decoded. */
 chains_status chainsi_answer_decode(const chainsi_interface *interface, char *body, size_t size,

@@ -100,21 +100,21 @@ static chains_status fail_timeout(chainsi_callee *callee, chains_ctx *ctx)
 
 /* While a call is with another service, this one doesn't stand still. */
 static chains_status attempt_away(chainsi_callee *callee, chains_ctx *ctx,
-                                  const chainsi_buffer *body, void *output, int64_t deadline_ns,
-                                  chainsi_attempt *attempt)
+                                  const chainsi_buffer *body, void *output, chainsi_intake *intake,
+                                  int64_t deadline_ns, chainsi_attempt *attempt)
 {
     chainsi_progress *progress = ctx->process->progress;
     if (progress)
         chainsi_progress_leave(progress);
     chains_status status =
-        chainsi_remote_attempt(callee->remote, ctx, body, output, deadline_ns, attempt);
+        chainsi_remote_attempt(callee->remote, ctx, body, output, intake, deadline_ns, attempt);
     if (progress)
         chainsi_progress_return(progress, chainsi_now_ns());
     return status;
 }
 
 static chains_status attempt_call(chainsi_callee *callee, chains_ctx *ctx, const void *input,
-                                  const chainsi_buffer *body, void *output,
+                                  const chainsi_buffer *body, void *output, chainsi_intake *intake,
                                   chainsi_attempt *attempt)
 {
     double timeout_ms = callee->options->timeout_ms;
@@ -127,9 +127,10 @@ static chains_status attempt_call(chainsi_callee *callee, chains_ctx *ctx, const
     chains_status status = chainsi_slots_take(&callee->in_flight, ctx, deadline_ns);
     if (status == CHAINS_OK) {
         if (callee->instance)
-            status = chainsi_local_attempt(callee->instance, ctx, input, output, deadline_ns);
+            status =
+                chainsi_local_attempt(callee->instance, ctx, input, output, intake, deadline_ns);
         else
-            status = attempt_away(callee, ctx, body, output, deadline_ns, attempt);
+            status = attempt_away(callee, ctx, body, output, intake, deadline_ns, attempt);
         chainsi_slots_give(&callee->in_flight);
         if (status == CHAINS_OK)
             return CHAINS_OK;
@@ -149,7 +150,7 @@ static chains_status attempt_call(chainsi_callee *callee, chains_ctx *ctx, const
 }
 
 static chains_status run_attempts(chainsi_callee *callee, chains_ctx *ctx, const void *input,
-                                  const chainsi_buffer *body, void *output)
+                                  const chainsi_buffer *body, void *output, chainsi_intake *intake)
 {
     const chains_depends_config *options = callee->options;
     bool may_resend = callee->remote || options->retries > 0;
@@ -162,10 +163,10 @@ static chains_status run_attempts(chainsi_callee *callee, chains_ctx *ctx, const
             return fail_stopped(callee, ctx, stopped);
         chainsi_attempt attempt = { .end = CHAINSI_ATTEMPT_ENDED };
         memset(output, 0, callee->interface->output->size);
-        chains_status status = attempt_call(callee, ctx, input, body, output, &attempt);
+        chains_status status = attempt_call(callee, ctx, input, body, output, intake, &attempt);
         if (status == CHAINS_OK)
             return CHAINS_OK;
-        if (!may_resend)
+        if (!may_resend || (intake && intake->items))
             return status;
         chainsi_retry_failure failure = {
             .status = status,
@@ -193,12 +194,13 @@ typedef struct started_call {
     chainsi_buffer body; /* encoded, for a remote one; owned */
     void *scratch;
     void **outputs;
+    chainsi_intake *intake; /* of a method with a stream; NULL */
 } started_call;
 
 static chains_status run_started(chains_ctx *ctx, void *data)
 {
     started_call *call = data;
-    return run_attempts(call->callee, ctx, call->input, &call->body, call->scratch);
+    return run_attempts(call->callee, ctx, call->input, &call->body, call->scratch, call->intake);
 }
 
 static void finish_started(void *data)
@@ -214,7 +216,7 @@ static void discard_started(void *data)
 }
 
 static chains_status start_call(chainsi_callee *callee, chains_ctx *ctx, const void *input,
-                                void *const outputs[])
+                                void *const outputs[], const chainsi_stream *stream)
 {
     const chainsi_interface *interface = callee->interface;
     chainsi_job *job = chainsi_job_new(ctx->gather);
@@ -225,6 +227,12 @@ static chains_status start_call(chainsi_callee *callee, chains_ctx *ctx, const v
     call->outputs = chains_alloc(&job->ctx, (count + 1) * sizeof *call->outputs);
     if (count)
         memcpy(call->outputs, outputs, count * sizeof *outputs);
+    if (interface->stream_name) {
+        call->intake = chains_alloc(&job->ctx, sizeof *call->intake);
+        chainsi_intake_init(call->intake, interface, stream, callee->options->stream_gap_ms);
+        call->intake->ctx = &job->ctx;
+        call->intake->job = job;
+    }
     if (callee->instance) {
         call->input = chains_alloc(&job->ctx, interface->input->size);
         chainsi_codec_error why;
@@ -253,34 +261,45 @@ static chains_status start_call(chainsi_callee *callee, chains_ctx *ctx, const v
 }
 
 static chains_status run_call(chainsi_callee *callee, chains_ctx *ctx, const void *input,
-                              void *const outputs[])
+                              void *const outputs[], const chainsi_stream *stream)
 {
+    const chainsi_interface *interface = callee->interface;
     _Alignas(max_align_t) char small[SMALL_OUTPUT];
-    size_t size = callee->interface->output->size;
+    size_t size = interface->output->size;
     void *scratch = size <= sizeof small ? small : chainsi_memory_raw(ctx, size);
+    chainsi_intake streamed, *intake = NULL;
+    if (interface->stream_name) {
+        intake = &streamed;
+        chainsi_intake_init(intake, interface, stream, callee->options->stream_gap_ms);
+        intake->ctx = ctx;
+    }
     chains_status status;
     if (callee->instance) {
-        status = run_attempts(callee, ctx, input, NULL, scratch);
+        status = run_attempts(callee, ctx, input, NULL, scratch, intake);
     } else {
-        chainsi_buffer *body = take_buffer();
+        /* The caller's emit may make calls of its own meanwhile. */
+        chainsi_buffer own = { 0 }, *body = intake ? &own : take_buffer();
         status = chainsi_remote_encode(callee->remote, ctx, input, body);
         if (status == CHAINS_OK)
-            status = run_attempts(callee, ctx, input, body, scratch);
-        put_buffer(body);
+            status = run_attempts(callee, ctx, input, body, scratch, intake);
+        if (intake)
+            chainsi_buffer_done(body);
+        else
+            put_buffer(body);
     }
     if (status == CHAINS_OK)
-        hand_over(callee->interface, scratch, outputs);
+        hand_over(interface, scratch, outputs);
     return status;
 }
 
 /* A call with the ctx of _new, which other threads may be using: it runs with a ctx of this thread,
  * whose memory is handed over at the end. */
 static chains_status run_call_apart(chainsi_callee *callee, chains_ctx *shared, const void *input,
-                                    void *const outputs[])
+                                    void *const outputs[], const chainsi_stream *stream)
 {
     chains_ctx ctx;
     chainsi_context_init_child(&ctx, shared, true);
-    chains_status status = run_call(callee, &ctx, input, outputs);
+    chains_status status = run_call(callee, &ctx, input, outputs, stream);
     if (status != CHAINS_OK)
         chainsi_error_move(shared, &ctx);
     chainsi_memory_adopt(shared, &ctx);
@@ -292,12 +311,8 @@ chains_status chainsi_call(void *self, chains_ctx *ctx, const void *input, void 
                            const chainsi_stream *stream)
 {
     chainsi_callee *callee = self;
-    if (stream || callee->interface->stream_name)
-        return chainsi_error_set(ctx, CHAINS_UNIMPLEMENTED, callee->interface->name, "run_remote",
-                                 NULL, "%s has a stream, which this version can't carry",
-                                 callee->interface->name);
     if (ctx->gather)
-        return start_call(callee, ctx, input, outputs);
-    return ctx->lock ? run_call_apart(callee, ctx, input, outputs)
-                     : run_call(callee, ctx, input, outputs);
+        return start_call(callee, ctx, input, outputs, stream);
+    return ctx->lock ? run_call_apart(callee, ctx, input, outputs, stream)
+                     : run_call(callee, ctx, input, outputs, stream);
 }

@@ -166,9 +166,11 @@ typedef struct fixture {
 } fixture;
 
 static bool fixture_remote, fixture_strict;
+static const chainsi_node *fixture_node = &worker_node;
 
 CHAINS_UNUSED_ static int open_fixture(void **state)
 {
+    const chainsi_interface *interface = fixture_node->implementation->interface;
     fixture *made = calloc(1, sizeof *made);
     made->listen_fd = -1;
     atomic_store(&worker_released, false);
@@ -176,9 +178,9 @@ CHAINS_UNUSED_ static int open_fixture(void **state)
     made->ctx = chains_open(&(chains_options){ .strict = fixture_strict });
     made->ctx->process->generated = true;
     if (!fixture_remote) {
-        made->instance = chainsi_instance_new(&worker_node, made->ctx, NULL);
+        made->instance = chainsi_instance_new(fixture_node, made->ctx, NULL);
         made->callee =
-            chainsi_callee_new(made->ctx, &worker_interface, &made->options, made->instance, NULL);
+            chainsi_callee_new(made->ctx, interface, &made->options, made->instance, NULL);
     } else {
         char why[256];
         strcpy(made->folder, "/tmp/chains-test-XXXXXX");
@@ -190,11 +192,11 @@ CHAINS_UNUSED_ static int open_fixture(void **state)
         chainsi_address_done(&address);
         assert_true(made->listen_fd >= 0);
         chainsi_service *service = &made->service;
-        service->node = &worker_node;
+        service->node = fixture_node;
         service->process = *made->ctx->process;
         chainsi_context_init_root(&service->ctx, &service->process);
         service->graph = chainsi_graph_new(&service->ctx);
-        atomic_store(&service->instance, chainsi_graph_make(service->graph, &worker_node));
+        atomic_store(&service->instance, chainsi_graph_make(service->graph, fixture_node));
         chainsi_server_options options = {
             .listen_fd = made->listen_fd,
             .slots = 8,
@@ -205,9 +207,9 @@ CHAINS_UNUSED_ static int open_fixture(void **state)
         chainsi_server *server = chainsi_server_start(&options, why, sizeof why);
         assert_non_null(server);
         atomic_store(&service->server, server);
-        made->callee = chainsi_callee_new(
-            made->ctx, &worker_interface, &made->options, NULL,
-            chainsi_remote_new(&worker_interface, made->address, why, sizeof why));
+        made->callee =
+            chainsi_callee_new(made->ctx, interface, &made->options, NULL,
+                               chainsi_remote_new(interface, made->address, why, sizeof why));
     }
     *state = made;
     return 0;

@@ -12,6 +12,7 @@
 #include "runtime/glue.h"
 #include "runtime/retry.h"
 #include "runtime/slots.h"
+#include "runtime/stream.h"
 
 /* A Chainlet that lives in this process. */
 typedef struct chainsi_instance {
@@ -40,9 +41,9 @@ typedef struct chainsi_callee {
 extern const chains_depends_config chainsi_depends_unset;
 
 /* One attempt in this process. ctx: the caller's, where a failure is recorded. output: a struct of
- * interface->output, zeroed. */
+ * interface->output, zeroed. intake: of a method with a stream, else NULL. */
 chains_status chainsi_local_attempt(chainsi_instance *instance, chains_ctx *ctx, const void *input,
-                                    void *output, int64_t deadline_ns);
+                                    void *output, chainsi_intake *intake, int64_t deadline_ns);
 
 /* A remote for an address; NULL with a reason. name: of the Chainlet that calls, for messages. */
 chainsi_remote *chainsi_remote_new(const chainsi_interface *interface, const char *address,
@@ -67,7 +68,8 @@ typedef struct chainsi_attempt {
 /* One attempt over the network. *attempt is empty but for what is asked for; end and retry_after_ns
  * are set where there is something to say. */
 chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
-                                     const chainsi_buffer *body, void *output, int64_t deadline_ns,
+                                     const chainsi_buffer *body, void *output,
+                                     chainsi_intake *intake, int64_t deadline_ns,
                                      chainsi_attempt *attempt);
 
 /* Makes the instance of a node with these dependencies, calling _new; NULL with the failure

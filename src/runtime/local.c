@@ -19,17 +19,17 @@
 
 /* Calls the author's function, alone or in a batch. */
 static chains_status run_function(chainsi_instance *instance, chains_ctx *ctx, const void *input,
-                                  void *output)
+                                  void *output, chainsi_stream *stream)
 {
-    if (!instance->batch)
-        return instance->node->implementation->run(instance->self, ctx, input, output, NULL);
+    if (!instance->batch) /* a method with a stream has none */
+        return instance->node->implementation->run(instance->self, ctx, input, output, stream);
     chainsi_batch_call call = { .ctx = ctx, .input = input, .output = output, .droppable = true };
     return chainsi_batch_run(instance->batch, instance->self, &call);
 }
 
 /* Runs the method with a ctx of its own, and records its failure on ctx. */
 static chains_status run_method(chainsi_instance *instance, chains_ctx *ctx, const void *input,
-                                void *output, int64_t deadline_ns)
+                                void *output, chainsi_intake *intake, int64_t deadline_ns)
 {
     const chainsi_implementation *implementation = instance->node->implementation;
     const chainsi_interface *interface = implementation->interface;
@@ -44,9 +44,12 @@ static chains_status run_method(chainsi_instance *instance, chains_ctx *ctx, con
     if (chainsi_trace_is_set(&child.trace))
         child.trace.span = chainsi_trace_span();
     chainsi_guard *guard = strict ? chainsi_guard_new(interface, input, output) : NULL;
+    chainsi_local_stream stream;
+    if (intake)
+        chainsi_local_stream_init(&stream, intake, &child);
     chains_status status =
         run_function(instance, &child, guard ? chainsi_guard_input(guard) : input,
-                     guard ? chainsi_guard_output(guard) : output);
+                     guard ? chainsi_guard_output(guard) : output, intake ? &stream.stream : NULL);
     chainsi_gathers_end(&child);
     if (guard) {
         chains_status broken =
@@ -54,10 +57,13 @@ static chains_status run_method(chainsi_instance *instance, chains_ctx *ctx, con
         if (broken != CHAINS_OK)
             status = broken;
     }
+    bool recorded = false;
+    if (intake)
+        status = chainsi_local_stream_end(&stream, status, &recorded);
     if (status == CHAINS_OK && deadline_ns != CHAINSI_NEVER && chainsi_now_ns() >= deadline_ns)
         status = chainsi_error_set(ctx, CHAINS_DEADLINE_EXCEEDED, interface->name, "run_remote",
                                    NULL, "%s answered after its deadline", interface->name);
-    else if (status != CHAINS_OK) {
+    else if (status != CHAINS_OK && !recorded) {
         status = chainsi_error_settle(&child, status, interface);
         chainsi_error_pass(ctx, &child.error);
     }
@@ -67,12 +73,12 @@ static chains_status run_method(chainsi_instance *instance, chains_ctx *ctx, con
 
 /* Runs the method in a slot, or in a batch, which has one. */
 static chains_status run_in_slot(chainsi_instance *instance, chains_ctx *ctx, const void *input,
-                                 void *output, int64_t deadline_ns)
+                                 void *output, chainsi_intake *intake, int64_t deadline_ns)
 {
     const chainsi_interface *interface = instance->node->implementation->interface;
     if (instance->batch) {
         chainsi_batch_enter(instance->batch);
-        chains_status status = run_method(instance, ctx, input, output, deadline_ns);
+        chains_status status = run_method(instance, ctx, input, output, intake, deadline_ns);
         chainsi_batch_leave(instance->batch);
         return status;
     }
@@ -80,19 +86,19 @@ static chains_status run_in_slot(chainsi_instance *instance, chains_ctx *ctx, co
     if (status != CHAINS_OK)
         return chainsi_error_set(ctx, status, interface->name, "run_remote", NULL,
                                  "no slot of %s was free in time", interface->name);
-    status = run_method(instance, ctx, input, output, deadline_ns);
+    status = run_method(instance, ctx, input, output, intake, deadline_ns);
     chainsi_slots_give(&instance->slots);
     return status;
 }
 
 chains_status chainsi_local_attempt(chainsi_instance *instance, chains_ctx *ctx, const void *input,
-                                    void *output, int64_t deadline_ns)
+                                    void *output, chainsi_intake *intake, int64_t deadline_ns)
 {
     const chainsi_interface *interface = instance->node->implementation->interface;
     chainsi_codec_error why;
     if (instance->check_input && chainsi_value_check(interface->input, input, &why) != CHAINS_OK)
         return chainsi_error_argument(ctx, interface, &why);
-    chains_status status = run_in_slot(instance, ctx, input, output, deadline_ns);
+    chains_status status = run_in_slot(instance, ctx, input, output, intake, deadline_ns);
     if (status == CHAINS_OK && instance->check_output &&
         chainsi_value_check(interface->output, output, &why) != CHAINS_OK)
         return chainsi_error_answer(ctx, interface, &why);

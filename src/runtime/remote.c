@@ -16,6 +16,7 @@
 #include "runtime/answer.h"
 #include "runtime/callee.h"
 #include "runtime/error.h"
+#include "runtime/inlet.h"
 #include "runtime/memory.h"
 #include "runtime/process.h"
 #include "runtime/status.h"
@@ -84,7 +85,9 @@ static size_t write_headers(const chainsi_remote *remote, chains_ctx *ctx, int64
         used += (size_t)added;                                                                     \
     } while (0)
     if (external) {
-        ADD("Content-Type: application/json\r\nAccept: application/json\r\n");
+        ADD("Content-Type: application/json\r\n%s", interface->stream_name
+                                                        ? CHAINSI_ACCEPT_STREAM_EXTERNAL
+                                                        : "Accept: application/json\r\n");
         if (external->secret) {
             const char *secret = chainsi_secret_find(ctx->process, external->secret);
             if (!secret) {
@@ -104,8 +107,8 @@ static size_t write_headers(const chainsi_remote *remote, chains_ctx *ctx, int64
             ADD("Authorization: %s%s%s\r\n", scheme, *scheme ? " " : "", secret);
         }
     } else {
-        ADD("Content-Type: application/msgpack\r\nAccept: application/msgpack\r\n"
-            "X-Chains-Interface: %016" PRIx64 "\r\n",
+        ADD("Content-Type: application/msgpack\r\n%sX-Chains-Interface: %016" PRIx64 "\r\n",
+            interface->stream_name ? CHAINSI_ACCEPT_STREAM : "Accept: application/msgpack\r\n",
             interface->fingerprint);
     }
     if (*ctx->request_id)
@@ -210,7 +213,8 @@ static int64_t retry_after_ns(const chainsi_client_response *response)
 }
 
 chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
-                                     const chainsi_buffer *body, void *output, int64_t deadline_ns,
+                                     const chainsi_buffer *body, void *output,
+                                     chainsi_intake *intake, int64_t deadline_ns,
                                      chainsi_attempt *attempt)
 {
     const chainsi_interface *interface = remote->interface;
@@ -230,14 +234,33 @@ chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
         .body_size = body->size,
         .deadline_ns = deadline_ns,
         .interrupt = interruptible ? &interrupt : NULL,
-        .fresh = attempt->elsewhere,
+        .fresh = attempt->elsewhere || intake, /* a kept connection may lead to a busy replica */
     };
+    chainsi_inlet inlet;
+    if (intake) {
+        chainsi_inlet_init(&inlet, intake, output);
+        request.sink = &inlet.sink;
+    }
     chainsi_client_response response;
     char why[256];
     const char *name = interface->name;
-    switch (
-        chainsi_client_exchange(remote->client, &request, ctx->arena, &response, why, sizeof why)) {
+    chainsi_exchange_end end =
+        chainsi_client_exchange(remote->client, &request, ctx->arena, &response, why, sizeof why);
+    if (intake) {
+        chains_status status;
+        bool lost, settled = chainsi_inlet_settle(&inlet, end, &status, &lost);
+        chainsi_inlet_done(&inlet);
+        if (settled && lost)
+            attempt->end = CHAINSI_ATTEMPT_LOST;
+        if (settled)
+            return status;
+    }
+    switch (end) {
     case CHAINSI_EXCHANGE_ANSWERED:
+        if (intake && response.status < 300)
+            return chainsi_error_set(ctx, CHAINS_INTERNAL, name, "run_remote", NULL,
+                                     "%s answered without a stream (Content-Type '%s')", name,
+                                     response.content_type);
         attempt->retry_after_ns = retry_after_ns(&response);
         return read_answer(remote, ctx, &response, output);
     case CHAINSI_EXCHANGE_NOT_STARTED:

@@ -15,7 +15,9 @@
 #include "rpc/limits.h"
 #include "runtime/answer.h"
 #include "runtime/error.h"
+#include "runtime/gather.h"
 #include "runtime/memory.h"
+#include "runtime/outlet.h"
 #include "runtime/status.h"
 #include "runtime/traffic.h"
 #include "runtime/waiter.h"
@@ -219,7 +221,7 @@ static bool may_have_left(const chainsi_server_request *request)
 /* Calls the author's function, alone or in a batch; *run_ns stays where it isn't called. */
 static chains_status run_decoded(chainsi_service *service, chains_ctx *ctx,
                                  const chainsi_server_request *request, const void *input,
-                                 void *output, int64_t *run_ns)
+                                 void *output, chainsi_stream *stream, int64_t *run_ns)
 {
     const chainsi_implementation *implementation = service->node->implementation;
     chainsi_instance *instance = atomic_load(&service->instance);
@@ -239,7 +241,7 @@ static chains_status run_decoded(chainsi_service *service, chains_ctx *ctx,
     int64_t began = chainsi_now_ns();
     if (progress)
         chainsi_progress_begin(progress, began);
-    chains_status status = implementation->run(instance->self, ctx, input, output, NULL);
+    chains_status status = implementation->run(instance->self, ctx, input, output, stream);
     int64_t ended = chainsi_now_ns();
     *run_ns = ended - began;
     if (progress)
@@ -279,7 +281,8 @@ static chains_status encode_shared_output(const chainsi_interface *interface, co
 
 static chains_status run_method(chainsi_service *service, chains_ctx *ctx,
                                 chainsi_server_request *request, bool msgpack_in, bool msgpack_out,
-                                chainsi_server_response *response, int64_t *run_ns)
+                                chainsi_outlet *outlet, chainsi_server_response *response,
+                                int64_t *run_ns)
 {
     const chainsi_implementation *implementation = service->node->implementation;
     const chainsi_interface *interface = implementation->interface;
@@ -303,7 +306,13 @@ static chains_status run_method(chainsi_service *service, chains_ctx *ctx,
     if (may_have_left(request) && chainsi_context_stopped(ctx) == CHAINS_CANCELLED)
         return chainsi_error_at_declaration(ctx, interface, CHAINS_CANCELLED, NULL,
                                             "the caller had left before the call began");
-    status = run_decoded(service, ctx, request, input, output, run_ns);
+    status =
+        run_decoded(service, ctx, request, input, output, outlet ? &outlet->stream : NULL, run_ns);
+    if (outlet) {
+        chainsi_gathers_end(ctx); /* nothing emits any more */
+        status = chainsi_outlet_settle(outlet, status);
+        return status == CHAINS_OK ? chainsi_outlet_finish(outlet, output) : status;
+    }
     if (status != CHAINS_OK)
         return chainsi_error_settle(ctx, status, interface);
     chainsi_codec_error why;
@@ -348,7 +357,8 @@ static void handle_frame(chainsi_service *service, chainsi_server_request *reque
     chains_ctx *ctx = begin_call(service, request);
     read_frame_ids(ctx, request->frame);
     int64_t run_ns = -1;
-    chains_status status = run_method(service, ctx, request, true, true, response, &run_ns);
+    /* Whoever wants a stream's items asks over HTTP. */
+    chains_status status = run_method(service, ctx, request, true, true, NULL, response, &run_ns);
     chainsi_metrics_count(&service->metrics, status, run_ns);
     response->lingers = ctx->gathers != NULL;
     if (status == CHAINS_OK)
@@ -376,6 +386,12 @@ static void handle_call(chainsi_service *service, chainsi_server_request *reques
     int http = 0;
     int64_t run_ns = -1;
     chains_status status;
+    chainsi_outlet *outlet = NULL;
+    if (interface->stream_name) {
+        outlet = chainsi_arena_alloc_raw(request->arena, sizeof *outlet);
+        chainsi_outlet_init(outlet, ctx, interface, chainsi_outlet_choose(head), msgpack_out,
+                            request, response);
+    }
     if (request->head.method != CHAINSI_HTTP_POST) {
         status = chainsi_error_at_declaration(ctx, interface, CHAINS_UNIMPLEMENTED, NULL,
                                               "/run_remote is called with POST");
@@ -388,9 +404,18 @@ static void handle_call(chainsi_service *service, chainsi_server_request *reques
             "(with curl: -H 'Content-Type: application/json')");
         http = 415;
     } else {
-        status = run_method(service, ctx, request, msgpack_in, msgpack_out, response, &run_ns);
+        status =
+            run_method(service, ctx, request, msgpack_in, msgpack_out, outlet, response, &run_ns);
     }
     chainsi_metrics_count(&service->metrics, status, run_ns);
+    if (outlet) {
+        bool begun = chainsi_outlet_has_begun(outlet);
+        if (begun && status != CHAINS_OK)
+            chainsi_outlet_fail(outlet);
+        chainsi_outlet_done(outlet);
+        if (begun)
+            return;
+    }
     if (status != CHAINS_OK) {
         answer_error(ctx, msgpack_out, http, response);
         return;

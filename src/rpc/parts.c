@@ -1,0 +1,113 @@
+/* Answers in parts. What a part adds to its bytes (the head, a chunk's size) leaves in the same
+ * sendmsg. */
+#include "rpc/parts.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+#include "base/clock.h"
+#include "rpc/address.h"
+
+void chainsi_parts_init(chainsi_parts *parts, const chainsi_server_request *request,
+                        chainsi_server_response *response, int stall_ms)
+{
+    *parts = (chainsi_parts){
+        .request = request,
+        .response = response,
+        .stall_ms = stall_ms > 0 ? stall_ms : CHAINSI_READER_STALL_MS,
+    };
+}
+
+/* Waits until the reader takes more. */
+static chainsi_parts_end wait_for_reader(const chainsi_parts *parts, int64_t deadline_ns)
+{
+    int64_t stalled_ns = chainsi_now_ns() + parts->stall_ms * CHAINSI_NS_PER_MS;
+    int64_t until_ns = stalled_ns < deadline_ns ? stalled_ns : deadline_ns;
+    if (chainsi_wait_for(parts->request->fd, POLLOUT, NULL, until_ns, NULL) == CHAINSI_WAIT_READY)
+        return CHAINSI_PARTS_SENT;
+    return until_ns == deadline_ns ? CHAINSI_PARTS_DEADLINE : CHAINSI_PARTS_STALLED;
+}
+
+static chainsi_parts_end send_all(const chainsi_parts *parts, struct iovec *pieces, size_t count,
+                                  int64_t deadline_ns)
+{
+    struct msghdr message = { .msg_iov = pieces, .msg_iovlen = count };
+    while (message.msg_iovlen) {
+        ssize_t sent = sendmsg(parts->request->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0) {
+            if (errno == EINTR)
+                continue;
+            if (errno != EAGAIN)
+                return CHAINSI_PARTS_GONE;
+            chainsi_parts_end end = wait_for_reader(parts, deadline_ns);
+            if (end != CHAINSI_PARTS_SENT)
+                return end;
+            continue;
+        }
+        size_t left = (size_t)sent;
+        while (message.msg_iovlen && left >= message.msg_iov->iov_len) {
+            left -= message.msg_iov->iov_len;
+            message.msg_iov++;
+            message.msg_iovlen--;
+        }
+        if (message.msg_iovlen) {
+            message.msg_iov->iov_base = (char *)message.msg_iov->iov_base + left;
+            message.msg_iov->iov_len -= left;
+        }
+    }
+    return CHAINSI_PARTS_SENT;
+}
+
+static void write_head(const chainsi_parts *parts, bool chunked, chainsi_buffer *head)
+{
+    chainsi_server_response *response = parts->response;
+    const chainsi_http_head *asked = &parts->request->head.head;
+    bool keep = chunked && asked->keep_alive && !response->close;
+    chainsi_buffer_printf(head, "HTTP/1.1 %d %s\r\n", response->status,
+                          chainsi_http_reason(response->status));
+    if (response->content_type)
+        chainsi_buffer_printf(head, "Content-Type: %s\r\n", response->content_type);
+    if (chunked)
+        chainsi_buffer_add_text(head, "Transfer-Encoding: chunked\r\n");
+    if (!keep)
+        chainsi_buffer_add_text(head, "Connection: close\r\n");
+    chainsi_buffer_add(head, response->headers->data, response->headers->size);
+    chainsi_buffer_add_text(head, "\r\n");
+    response->close = !keep;
+}
+
+chainsi_parts_end chainsi_parts_send(chainsi_parts *parts, const void *data, size_t size, bool last,
+                                     int64_t deadline_ns)
+{
+    assert((size || last) && !parts->whole);
+    if (parts->end != CHAINSI_PARTS_SENT)
+        return parts->end;
+    bool chunked = parts->request->head.head.minor_version > 0;
+    chainsi_buffer head = { 0 };
+    struct iovec pieces[4];
+    size_t count = 0;
+    if (!parts->begun) {
+        write_head(parts, chunked, &head);
+        pieces[count++] = (struct iovec){ head.data, head.size };
+        parts->begun = true;
+    }
+    char length[20];
+    if (chunked && size)
+        pieces[count++] =
+            (struct iovec){ length, (size_t)snprintf(length, sizeof length, "%zx\r\n", size) };
+    if (size)
+        pieces[count++] = (struct iovec){ (void *)(uintptr_t)data, size };
+    static char ends[] = "\r\n0\r\n\r\n";
+    if (chunked && size && last)
+        pieces[count++] = (struct iovec){ ends, 7 };
+    else if (chunked)
+        pieces[count++] = size ? (struct iovec){ ends, 2 } : (struct iovec){ ends + 2, 5 };
+    parts->end = send_all(parts, pieces, count, deadline_ns);
+    parts->whole = last && parts->end == CHAINSI_PARTS_SENT;
+    chainsi_buffer_done(&head);
+    return parts->end;
+}

@@ -1,0 +1,64 @@
+/* The serving side of a stream: items in the form that the client asked for, on their way as they are
+ * emitted.
+ *
+ *   form       Accept                          an item         the end
+ *   FRAMES     application/x-chains-stream     {"item": …}     {"result": {…}} or {"error": {…}};
+ *              MessagePack, each behind its length: four bytes, most significant first
+ *   EVENTS     text/event-stream               event: item     event: result, event: error; the value
+ *                                              data: …         as JSON
+ *   LINES      application/x-ndjson            {"item": …}     {"result": {…}} or {"error": {…}}
+ *   GATHERED   anything else                   one answer when the method has returned:
+ *              {"<the stream's name>": […], plain outputs…}, in JSON or MessagePack
+ *
+ * Nothing is sent before the first item, so that a failure until then is an ordinary error answer. */
+#ifndef CHAINSI_RUNTIME_OUTLET_H
+#define CHAINSI_RUNTIME_OUTLET_H
+
+#include "rpc/parts.h"
+#include "runtime/context.h"
+#include "runtime/glue.h"
+#include "schema/codec.h"
+
+#define CHAINSI_STREAM_TYPE "application/x-chains-stream"
+
+typedef enum chainsi_outlet_form {
+    CHAINSI_OUTLET_GATHERED,
+    CHAINSI_OUTLET_FRAMES,
+    CHAINSI_OUTLET_EVENTS,
+    CHAINSI_OUTLET_LINES,
+} chainsi_outlet_form;
+
+typedef struct chainsi_outlet {
+    chainsi_stream stream; /* what run is given */
+    chains_ctx *ctx;       /* of the request */
+    const chainsi_interface *interface;
+    chainsi_outlet_form form;
+    bool msgpack; /* how values are encoded */
+    chainsi_server_response *response;
+    chainsi_parts parts;
+    pthread_mutex_t lock;      /* a method may emit from its chains_each steps */
+    chainsi_buffer *buffer;    /* one part; of GATHERED, all items */
+    size_t items;              /* emitted */
+    chains_status failed;      /* what emit gives from now on */
+    chainsi_codec_error wrong; /* of the item that couldn't be encoded */
+} chainsi_outlet;
+
+/* The form that a request asks for. */
+chainsi_outlet_form chainsi_outlet_choose(const chainsi_http_head *head);
+/* Prepares the answer of a method with a stream. msgpack is for GATHERED. */
+void chainsi_outlet_init(chainsi_outlet *outlet, chains_ctx *ctx,
+                         const chainsi_interface *interface, chainsi_outlet_form form, bool msgpack,
+                         const chainsi_server_request *request, chainsi_server_response *response);
+/* After the method has returned status: what the call ends with, recorded on ctx if it failed. An
+ * emit that failed makes the call fail, whatever the method said. */
+chains_status chainsi_outlet_settle(chainsi_outlet *outlet, chains_status status);
+/* Ends an answer that succeeded with its plain outputs. A failure is recorded on ctx. */
+chains_status chainsi_outlet_finish(chainsi_outlet *outlet, const void *output);
+/* Whether the head has left: a failure has to be told in the stream. */
+bool chainsi_outlet_has_begun(const chainsi_outlet *outlet);
+/* Ends an answer that has begun with the error of ctx. */
+void chainsi_outlet_fail(chainsi_outlet *outlet);
+/* Frees what it holds; when nothing emits any more. */
+void chainsi_outlet_done(chainsi_outlet *outlet);
+
+#endif

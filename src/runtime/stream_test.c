@@ -1,0 +1,279 @@
+/* Calls of a method with a stream, in this process, strict, and over a socket. */
+#include <pthread.h>
+
+#include "runtime/stream_test_support.h"
+
+/* A listener that notes what it hears. */
+typedef struct listener {
+    words stream;
+    chains_ctx *ctx;
+    int heard;
+    int fail_at; /* below 0: never */
+    bool silent; /* fails without chains_fail */
+    pthread_t thread;
+    bool elsewhere; /* an item came on another thread */
+    char last[64];
+    fixture *nested; /* calls the talker from within emit */
+} listener;
+
+static chains_status hear(words *stream, word item)
+{
+    listener *it = stream->user;
+    it->elsewhere = it->elsewhere || !pthread_equal(it->thread, pthread_self());
+    if (item.index != it->heard)
+        return chains_fail(it->ctx, CHAINS_INTERNAL, "word %d came after %d", item.index,
+                           it->heard);
+    snprintf(it->last, sizeof it->last, "%.60s", item.text);
+    if (it->heard == it->fail_at)
+        return it->silent ? CHAINS_ABORTED
+                          : chains_fail(it->ctx, CHAINS_ABORTED, "heard enough at %d", it->heard);
+    it->heard++;
+    if (it->nested) {
+        int32_t said = 0;
+        CHAINS_TRY(call_talker(it->nested, it->ctx,
+                               &(talker_input){ .count = 2, .fail_at = -1, .pause_at = -1 }, &said,
+                               NULL));
+        if (said != 2)
+            return CHAINS_INTERNAL;
+    }
+    return CHAINS_OK;
+}
+
+static listener *listen_with(listener *it, chains_ctx *ctx, int fail_at)
+{
+    *it = (listener){
+        .stream = { .emit = hear, .user = it },
+        .ctx = ctx,
+        .fail_at = fail_at,
+        .thread = pthread_self(),
+    };
+    return it;
+}
+
+static const talker_input three = { .count = 3, .fail_at = -1, .pause_at = -1 };
+
+static void items_come_in_order_before_the_outputs(void **state)
+{
+    fixture *made = *state;
+    listener it;
+    int32_t said = 0;
+    assert_int_equal(
+        call_talker(made, made->ctx, &three, &said, &listen_with(&it, made->ctx, -1)->stream),
+        CHAINS_OK);
+    assert_int_equal(it.heard, 3);
+    assert_string_equal(it.last, "word 2");
+    assert_false(it.elsewhere);
+    assert_int_equal(said, 3);
+}
+
+static void no_items_are_a_stream_too(void **state)
+{
+    fixture *made = *state;
+    listener it;
+    int32_t said = 7;
+    assert_int_equal(call_talker(made, made->ctx, &(talker_input){ .fail_at = -1, .pause_at = -1 },
+                                 &said, &listen_with(&it, made->ctx, -1)->stream),
+                     CHAINS_OK);
+    assert_int_equal(it.heard, 0);
+    assert_int_equal(said, 0);
+}
+
+static void without_a_stream_items_are_dropped(void **state)
+{
+    fixture *made = *state;
+    int32_t said = 0;
+    assert_int_equal(call_talker(made, made->ctx, &three, &said, NULL), CHAINS_OK);
+    assert_int_equal(said, 3);
+    assert_int_equal(atomic_load(&talker_emitted), 3);
+}
+
+static bool was_refused(void *user)
+{
+    (void)user;
+    return atomic_load(&talker_refused) > 0;
+}
+
+static void a_failing_emit_ends_the_callee_and_is_returned(void **state)
+{
+    fixture *made = *state;
+    for (int silent = 0; silent < 2; silent++) {
+        atomic_store(&talker_refused, 0);
+        listener it;
+        int32_t said = 7;
+        listen_with(&it, made->ctx, 1)->silent = silent;
+        assert_int_equal(
+            call_talker(made, made->ctx,
+                        &(talker_input){ .count = 1 << 30, .fail_at = -1, .pause_at = -1 }, &said,
+                        &it.stream),
+            CHAINS_ABORTED);
+        assert_int_equal(it.heard, 1);
+        assert_int_equal(said, 7);
+        const chains_error *error = chains_last_error(made->ctx);
+        assert_int_equal(error->status, CHAINS_ABORTED);
+        assert_non_null(strstr(error->message, silent ? "" : "heard enough at 1"));
+        assert_true(
+            comes_true(was_refused, NULL)); /* by the time the pipe is full, over a socket */
+        assert_true(atomic_load(&talker_was_cancelled));
+    }
+}
+
+static void a_callee_that_ignores_it_has_failed_all_the_same(void **state)
+{
+    fixture *made = *state;
+    listener it;
+    int32_t said = 7;
+    assert_int_equal(
+        call_talker(made, made->ctx,
+                    &(talker_input){ .count = 5, .fail_at = -1, .pause_at = -1, .deaf = true },
+                    &said, &listen_with(&it, made->ctx, 0)->stream),
+        CHAINS_ABORTED);
+    assert_int_equal(said, 7);
+    assert_int_equal(it.heard, 0);
+}
+
+static void a_failure_in_mid_stream_is_no_short_success(void **state)
+{
+    fixture *made = *state;
+    made->options.retries = 3;
+    listener it;
+    int32_t said = 7;
+    assert_int_equal(call_talker(made, made->ctx,
+                                 &(talker_input){ .count = 5,
+                                                  .fail_at = 2,
+                                                  .fail_status = CHAINS_UNAVAILABLE,
+                                                  .pause_at = -1 },
+                                 &said, &listen_with(&it, made->ctx, -1)->stream),
+                     CHAINS_UNAVAILABLE);
+    assert_int_equal(it.heard, 2);
+    assert_int_equal(said, 7);
+    assert_int_equal(atomic_load(&talker_calls), 1); /* nothing is retried after the first item */
+    const chains_error *error = chains_last_error(made->ctx);
+    assert_string_equal(error->message, "failed at word 2");
+    assert_int_equal(error->trace_count, 1);
+    assert_string_equal(error->trace[0].chainlet, "talker");
+    assert_string_equal(error->trace[0].function, "talk");
+}
+
+static void before_the_first_item_it_is_retried(void **state)
+{
+    fixture *made = *state;
+    made->options.retries = 2;
+    listener it;
+    int32_t said = 7;
+    assert_int_equal(call_talker(made, made->ctx,
+                                 &(talker_input){ .count = 5,
+                                                  .fail_at = 0,
+                                                  .fail_status = CHAINS_UNAVAILABLE,
+                                                  .pause_at = -1 },
+                                 &said, &listen_with(&it, made->ctx, -1)->stream),
+                     CHAINS_UNAVAILABLE);
+    assert_int_equal(atomic_load(&talker_calls), 3);
+}
+
+static void an_item_beyond_its_limits_names_its_path(void **state)
+{
+    fixture *made = *state;
+    listener it;
+    int32_t said;
+    assert_int_equal(
+        call_talker(
+            made, made->ctx,
+            &(talker_input){ .count = 1, .size = (2 << 20) + 1, .fail_at = -1, .pause_at = -1 },
+            &said, &listen_with(&it, made->ctx, -1)->stream),
+        CHAINS_INTERNAL);
+    assert_int_equal(it.heard, 0);
+    assert_non_null(strstr(chains_last_error(made->ctx)->message, "words[0].text"));
+    /* The largest one that is allowed. */
+    listen_with(&it, made->ctx, -1);
+    assert_int_equal(
+        call_talker(made, made->ctx,
+                    &(talker_input){ .count = 2, .size = 2 << 20, .fail_at = -1, .pause_at = -1 },
+                    &said, &it.stream),
+        CHAINS_OK);
+    assert_int_equal(it.heard, 2);
+}
+
+static void pause_beyond_the_gap(chains_ctx *ctx)
+{
+    int64_t until = chainsi_now_ns() + 60 * CHAINSI_NS_PER_MS;
+    while (chainsi_now_ns() < until && !chains_cancelled(ctx))
+        usleep(1000);
+}
+
+static void a_gap_ends_the_stream(void **state)
+{
+    fixture *made = *state;
+    made->options.stream_gap_ms = 30;
+    talker_pause = pause_beyond_the_gap;
+    listener it;
+    int32_t said;
+    /* Before the first item there is no gap. */
+    assert_int_equal(call_talker(made, made->ctx,
+                                 &(talker_input){ .count = 2, .fail_at = -1, .pause_at = 0 }, &said,
+                                 &listen_with(&it, made->ctx, -1)->stream),
+                     CHAINS_OK);
+    assert_int_equal(call_talker(made, made->ctx,
+                                 &(talker_input){ .count = 5, .fail_at = -1, .pause_at = 2 }, &said,
+                                 &listen_with(&it, made->ctx, -1)->stream),
+                     CHAINS_DEADLINE_EXCEEDED);
+    assert_int_equal(it.heard, 2);
+    assert_non_null(strstr(chains_last_error(made->ctx)->message, ".stream_gap_ms"));
+    made->options.stream_gap_ms = -1;
+    assert_int_equal(call_talker(made, made->ctx,
+                                 &(talker_input){ .count = 5, .fail_at = -1, .pause_at = 2 }, &said,
+                                 &listen_with(&it, made->ctx, -1)->stream),
+                     CHAINS_OK);
+}
+
+static void the_time_of_a_slow_emit_is_no_gap(void **state)
+{
+    fixture *made = *state;
+    made->options.stream_gap_ms = 30;
+    listener it;
+    int32_t said;
+    listen_with(&it, made->ctx, -1)->nested = made;
+    assert_int_equal(call_talker(made, made->ctx, &three, &said, &it.stream), CHAINS_OK);
+    assert_int_equal(it.heard, 3);
+    assert_int_equal(atomic_load(&talker_calls), 4); /* emit may call, too */
+}
+
+static void a_deadline_ends_it(void **state)
+{
+    fixture *made = *state;
+    made->options.timeout_ms = 40;
+    talker_pause = pause_beyond_the_gap;
+    listener it;
+    int32_t said;
+    assert_int_equal(call_talker(made, made->ctx,
+                                 &(talker_input){ .count = 5, .fail_at = -1, .pause_at = 2 }, &said,
+                                 &listen_with(&it, made->ctx, -1)->stream),
+                     CHAINS_DEADLINE_EXCEEDED);
+    assert_int_equal(it.heard, 2);
+    assert_non_null(strstr(chains_last_error(made->ctx)->message, ".timeout_ms"));
+}
+
+#define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, open_talker, close_fixture)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_FIXTURE(items_come_in_order_before_the_outputs),
+        WITH_FIXTURE(no_items_are_a_stream_too),
+        WITH_FIXTURE(without_a_stream_items_are_dropped),
+        WITH_FIXTURE(a_failing_emit_ends_the_callee_and_is_returned),
+        WITH_FIXTURE(a_callee_that_ignores_it_has_failed_all_the_same),
+        WITH_FIXTURE(a_failure_in_mid_stream_is_no_short_success),
+        WITH_FIXTURE(before_the_first_item_it_is_retried),
+        WITH_FIXTURE(an_item_beyond_its_limits_names_its_path),
+        WITH_FIXTURE(a_gap_ends_the_stream),
+        WITH_FIXTURE(the_time_of_a_slow_emit_is_no_gap),
+        WITH_FIXTURE(a_deadline_ends_it),
+    };
+    int failed = cmocka_run_group_tests_name("in this process", tests, NULL, NULL);
+    fixture_strict = true;
+    failed += cmocka_run_group_tests_name("strict", tests, NULL, NULL);
+    fixture_strict = false;
+    fixture_remote = true;
+    failed += cmocka_run_group_tests_name("over a socket", tests, NULL, NULL);
+    return failed;
+}
