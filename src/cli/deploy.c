@@ -11,6 +11,7 @@
 #include "compiler/sample.h"
 #include "control/api.h"
 #include "control/log.h"
+#include "runtime/queue.h"
 #include "schema/json.h"
 
 extern const chainsi_verb chainsi_verb_deploy;
@@ -52,6 +53,7 @@ static chainsi_api_deploy describe(const chainsi_model *model, const chainsi_bui
             .start_timeout_s = config->start_timeout_s > 0 ? config->start_timeout_s : 600,
             .drain_timeout_s = config->drain_timeout_s > 0 ? config->drain_timeout_s : 30,
             .progress_timeout_s = config->progress_timeout_s > 0 ? config->progress_timeout_s : 0,
+            .max_queue = chainsi_queue_most(config),
             .max_body = config->max_body > 0 ? config->max_body : 64 * 1024 * 1024,
         };
         sent->dependencies.items = chainsi_arena_array(arena, service->dependency_count + 1,

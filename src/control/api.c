@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/queue.h"
+
 enum { MAX_NAME = 128, MAX_CHAIN = 64, MAX_SERVICES = 1000, MAX_REPLICAS = 1000 };
 
 #define STRUCT_TYPE(struct_, list_)                                                                \
@@ -41,6 +43,7 @@ static const chains_string_list no_strings;
 static const chainsi_api_variables no_variables;
 static const int32_t one_replica = 1;
 static const double start_timeout_s = 600, drain_timeout_s = 30, progress_timeout_s = 0;
+static const int32_t max_queue = CHAINSI_QUEUE_LEAST;
 static const int64_t max_body = 64 * 1024 * 1024;
 
 static const chainsi_field service_fields[] = {
@@ -58,6 +61,8 @@ static const chainsi_field service_fields[] = {
       .default_value = &drain_timeout_s },
     { CHAINSI_FIELD(chainsi_api_service, progress_timeout_s, &chainsi_type_double),
       .default_value = &progress_timeout_s },
+    { CHAINSI_FIELD(chainsi_api_service, max_queue, &chainsi_type_int32),
+      .default_value = &max_queue },
     { CHAINSI_FIELD(chainsi_api_service, max_body, &chainsi_type_int64),
       .default_value = &max_body },
 };
@@ -203,8 +208,10 @@ static bool check_service(const chainsi_api_deploy *deploy, size_t index, char *
         !(service->start_timeout_s > 0 && service->start_timeout_s < 1e9) ||
         !(service->drain_timeout_s >= 0 && service->drain_timeout_s < 1e9) ||
         !(service->progress_timeout_s >= 0 && service->progress_timeout_s < 1e9) ||
+        service->max_queue < 1 || service->max_queue > CHAINSI_QUEUE_MOST ||
         service->max_body < 1) {
-        snprintf(why, size, "services[%zu]: replicas, a timeout or max_body is out of range",
+        snprintf(why, size,
+                 "services[%zu]: replicas, a timeout, max_queue or max_body is out of range",
                  index);
         return false;
     }

@@ -38,6 +38,7 @@ typedef struct chainsi_api_service {
     double start_timeout_s;    /* default 600 */
     double drain_timeout_s;    /* default 30 */
     double progress_timeout_s; /* default 0: not watched */
+    int32_t max_queue;         /* calls that may wait; default 64 */
     int64_t max_body;          /* bytes of a request; default 64 MiB */
 } chainsi_api_service;
 

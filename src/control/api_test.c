@@ -51,7 +51,7 @@ static void descriptions_come_back(void **state)
 #define A_SERVICE                                                                                  \
     "{\"name\":\"a\",\"c_name\":\"a_\",\"binary\":\"/bin/a\",\"dependencies\":[\"b\"],"            \
     "\"env\":[{\"name\":\"N\",\"value\":\"v\"}],\"replicas\":2,\"start_timeout_s\":1.0,"           \
-    "\"drain_timeout_s\":2.5,\"progress_timeout_s\":3.5,\"max_body\":77}"
+    "\"drain_timeout_s\":2.5,\"progress_timeout_s\":3.5,\"max_queue\":9,\"max_body\":77}"
 #define B_SERVICE "{\"name\":\"b\",\"c_name\":\"b\",\"binary\":\"/bin/b\"}"
 
 static void saved_state_comes_back(void **state)
@@ -91,6 +91,7 @@ static void deployments_have_defaults(void **state)
     assert_true(service->start_timeout_s == 600);
     assert_true(service->drain_timeout_s == 30);
     assert_true(service->progress_timeout_s == 0);
+    assert_int_equal(service->max_queue, 64);
     assert_int_equal(service->max_body, 64 * 1024 * 1024);
     assert_int_equal(service->dependencies.count, 0);
     chainsi_arena_done(&arena);
@@ -125,6 +126,12 @@ static void bad_deployments_are_refused(void **state)
           "no name" },
         { "{\"chain\":\"x\",\"entrypoint\":\"b\",\"services\":[{\"name\":\"b\",\"c_name\":\"b\","
           "\"binary\":\"/b\",\"replicas\":0}]}",
+          "out of range" },
+        { "{\"chain\":\"x\",\"entrypoint\":\"b\",\"services\":[{\"name\":\"b\",\"c_name\":\"b\","
+          "\"binary\":\"/b\",\"max_queue\":0}]}",
+          "out of range" },
+        { "{\"chain\":\"x\",\"entrypoint\":\"b\",\"services\":[{\"name\":\"b\",\"c_name\":\"b\","
+          "\"binary\":\"/b\",\"max_queue\":1000001}]}",
           "out of range" },
         { "{\"chain\":\"x\",\"entrypoint\":\"b\",\"services\":[{\"name\":\"b\",\"c_name\":\"b\","
           "\"binary\":\"/b\",\"env\":[{\"name\":\"A=B\",\"value\":\"\"}]}]}",

@@ -15,6 +15,7 @@
 #include "control/home.h"
 #include "rpc/address.h"
 #include "rpc/board.h"
+#include "runtime/queue.h"
 
 static const char *state_name(chainsi_deployment_state state)
 {
@@ -160,7 +161,8 @@ static bool make_sockets(chainsi_chainlet *chainlet, char *why, size_t why_size)
     const chainsi_api_service *service = chainlet->service;
     chainsi_address address = { .kind = CHAINSI_ADDRESS_UNIX,
                                 .path = (char *)chainlet->calls_path };
-    chainlet->calls_fd = chainsi_address_listen(&address, CHAINSI_BACKLOG, why, why_size);
+    chainlet->calls_fd =
+        chainsi_address_listen(&address, chainsi_queue_backlog(service->max_queue), why, why_size);
     if (chainlet->calls_fd < 0)
         return false;
     chainlet->calls =

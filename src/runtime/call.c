@@ -149,6 +149,17 @@ static chains_status attempt_call(chainsi_callee *callee, chains_ctx *ctx, const
     return status;
 }
 
+/* Whether a call met a full queue and is one of many that were started together. Calls of this process
+ * may be what fills it, then: it waits until one of them has ended, instead of failing them all. */
+static bool should_wait_for_others(const chains_ctx *ctx, const chainsi_attempt *attempt)
+{
+    if (attempt->end != CHAINSI_ATTEMPT_QUEUE_FULL)
+        return false;
+    while (ctx && !ctx->gather)
+        ctx = ctx->parent;
+    return ctx != NULL;
+}
+
 static chains_status run_attempts(chainsi_callee *callee, chains_ctx *ctx, const void *input,
                                   const chainsi_buffer *body, void *output, chainsi_intake *intake)
 {
@@ -163,11 +174,18 @@ static chains_status run_attempts(chainsi_callee *callee, chains_ctx *ctx, const
             return fail_stopped(callee, ctx, stopped);
         chainsi_attempt attempt = { .end = CHAINSI_ATTEMPT_ENDED };
         memset(output, 0, callee->interface->output->size);
+        /* Before and after: what filled the queue may have ended meanwhile. */
+        bool others = may_resend && chainsi_slots_taken(&callee->in_flight);
         chains_status status = attempt_call(callee, ctx, input, body, output, intake, &attempt);
         if (status == CHAINS_OK)
             return CHAINS_OK;
         if (!may_resend || (intake && intake->items))
             return status;
+        if ((others || chainsi_slots_taken(&callee->in_flight)) &&
+            should_wait_for_others(ctx, &attempt)) {
+            chainsi_slots_wait_given(&callee->in_flight, ctx);
+            continue;
+        }
         chainsi_retry_failure failure = {
             .status = status,
             .not_started = attempt.end == CHAINSI_ATTEMPT_NOT_STARTED,

@@ -178,6 +178,27 @@ static void an_attempt_waits_as_long_as_the_callee_asks(void **state)
     chainsi_context_done(&child);
 }
 
+static void what_is_started_together_waits_for_room_in_the_queue(void **state)
+{
+    enum { CALLS = 60 };
+    fixture *made = *state;
+    if (!fixture_remote)
+        return; /* what waits in one process waits for a slot */
+    assert_int_equal(listen(made->listen_fd, 0), 0); /* eight run, and one waits */
+    worker_input input = { .text = "x", .wait_for_release = true };
+    const char *texts[CALLS];
+    chains_ctx *all = chains_gather(made->ctx);
+    for (int i = 0; i < CALLS; i++)
+        assert_int_equal(call_worker(made, all, &input, &texts[i], NULL), CHAINS_OK);
+    while (atomic_load(&the_worker.running) < 8)
+        usleep(200);
+    atomic_store(&worker_released, true);
+    assert_int_equal(chains_wait(all), CHAINS_OK);
+    for (int i = 0; i < CALLS; i++)
+        assert_string_equal(texts[i], "<x>");
+    assert_int_equal(atomic_load(&the_worker.calls), CALLS);
+}
+
 static void idempotent_does_not_repeat_an_answer(void **state)
 {
     fixture *made = *state;
@@ -527,6 +548,7 @@ static int run_all(const char *name, bool remote, bool strict)
         TEST(retries_are_counted),
         TEST(retries_stop_when_their_budget_is_spent),
         TEST(an_attempt_waits_as_long_as_the_callee_asks),
+        TEST(what_is_started_together_waits_for_room_in_the_queue),
         TEST(idempotent_does_not_repeat_an_answer),
         TEST(a_timeout_names_the_chainlet_and_the_limit),
         TEST(the_callers_deadline_limits_all_attempts),

@@ -265,9 +265,11 @@ chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
         return read_answer(remote, ctx, &response, output);
     case CHAINSI_EXCHANGE_NOT_STARTED:
         /* A full queue is an answer: sending again at once is what it must be spared. */
-        if (response.error == EAGAIN)
+        if (response.error == EAGAIN) {
+            attempt->end = CHAINSI_ATTEMPT_QUEUE_FULL;
             return chainsi_error_set(ctx, CHAINS_RESOURCE_EXHAUSTED, name, "run_remote", NULL,
                                      "the queue of %s at %s is full", name, remote->address);
+        }
         attempt->end = CHAINSI_ATTEMPT_NOT_STARTED;
         return chainsi_error_set(ctx, CHAINS_UNAVAILABLE, name, "run_remote", NULL,
                                  "%s can't be reached at %s: %s", name, remote->address, why);

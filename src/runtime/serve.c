@@ -24,6 +24,7 @@
 #include "runtime/glue.h"
 #include "runtime/handed.h"
 #include "runtime/process.h"
+#include "runtime/queue.h"
 #include "runtime/service.h"
 
 enum {
@@ -191,6 +192,7 @@ static chainsi_server *start_calls(chainsi_service *service, const sockets *list
         .frames = !is_tcp(listening->calls),
         .recall_idle = listening->shared,
         .eager = !listening->shared,
+        .max_waiting = (size_t)chainsi_queue_most(config),
         .probe = listening->shared ? NULL : chainsi_service_is_probe,
     };
     chainsi_seat seat;

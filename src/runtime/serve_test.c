@@ -133,6 +133,9 @@ static int serve(int argc, char **argv)
     const char *progress_s = getenv("TEST_PROGRESS_S");
     if (progress_s)
         worker_config.progress_timeout_s = strtod(progress_s, NULL);
+    const char *max_queue = getenv("TEST_MAX_QUEUE");
+    if (max_queue)
+        worker_config.max_queue = atoi(max_queue);
     if (!strcmp(kind, "threads"))
         implementation.create = create_with_thread;
     else if (!strcmp(kind, "slow"))
@@ -589,6 +592,56 @@ static void a_full_queue_is_resource_exhausted(void **state)
     close(first);
 }
 
+static int count_waiting(place *at, const char *address)
+{
+    const char *body = "", name[] = "chains_waiting{chainlet=\"worker\"} ";
+    assert_int_equal(ask(at, address, "GET", "/metrics", NULL, &body), 200);
+    const char *found = strstr(body, name);
+    assert_non_null(found);
+    return atoi(found + strlen(name));
+}
+
+/* A call of a process of its own, which ends with 0 if it is answered well. */
+static pid_t fork_call(place *at, const char *address, const char *body)
+{
+    pid_t caller = fork();
+    if (caller == 0)
+        _exit(ask(at, address, "POST", "/run_remote", body, NULL) == 200 ? 0 : 1);
+    return caller;
+}
+
+static void a_service_by_itself_lets_max_queue_calls_wait(void **state)
+{
+    place *at = *state;
+    char address[256], body[256];
+    snprintf(address, sizeof address, "%s.own", at->calls);
+    setenv("TEST_MAX_QUEUE", "2", 1);
+    pid_t service = start(at, "plain", -1, -1, NULL, address, -1);
+    unsetenv("TEST_MAX_QUEUE");
+    wait_for_answer(at, address, "/readyz", "ready\n");
+    snprintf(body, sizeof body, "{\"text\": \"wait %s\"}", at->file);
+    pid_t callers[3];
+    callers[0] = fork_call(at, address, body);
+    wait_for_answer(at, address, "/metrics", "chains_in_flight{chainlet=\"worker\"} 1\n");
+    for (int i = 1; i < 3; i++) {
+        callers[i] = fork_call(at, address, body);
+        while (count_waiting(at, address) < i)
+            usleep(1000);
+    }
+    const char *answer = NULL;
+    assert_int_equal(ask(at, address, "POST", "/run_remote", body, &answer), 429);
+    assert_non_null(strstr(answer, "RESOURCE_EXHAUSTED"));
+    touch(at->file);
+    for (int i = 0; i < 3; i++) {
+        int status;
+        assert_int_equal(waitpid(callers[i], &status, 0), callers[i]);
+        assert_int_equal(status, 0);
+    }
+    kill(service, SIGTERM);
+    assert_int_equal(wait_for_end(at, service), 0);
+    unlink(address + strlen("unix:"));
+}
+
 static void one_socket_serves_both_with(place *at, const char *listen)
 {
     int out[2];
@@ -671,6 +724,7 @@ int main(int argc, char **argv)
         TEST(a_replica_killed_under_a_call_is_unavailable),
         TEST(retries_get_the_answer_of_another_replica),
         TEST(a_full_queue_is_resource_exhausted),
+        TEST(a_service_by_itself_lets_max_queue_calls_wait),
         TEST(over_tcp_one_port_serves_both),
         TEST(a_unix_socket_of_its_own_serves_both),
         TEST(without_a_socket_it_says_how_to_start_it),

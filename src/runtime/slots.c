@@ -15,7 +15,7 @@ void chainsi_slots_init(chainsi_slots *slots, int count)
     pthread_mutex_init(&slots->lock, NULL);
     pthread_cond_init(&slots->freed, &attributes);
     pthread_condattr_destroy(&attributes);
-    slots->limited = count >= 1;
+    slots->limit = count >= 1 ? count : 0;
     atomic_init(&slots->free, count);
     atomic_init(&slots->waiting, 0);
 }
@@ -35,19 +35,40 @@ static bool take_free(chainsi_slots *slots)
     return false;
 }
 
+/* Until one is given, or some milliseconds. Locked. */
+static void wait_a_little(chainsi_slots *slots)
+{
+    int64_t until = chainsi_now_ns() + LOOK_EVERY_MS * CHAINSI_NS_PER_MS;
+    struct timespec at = { .tv_sec = until / 1000000000, .tv_nsec = until % 1000000000 };
+    pthread_cond_timedwait(&slots->freed, &slots->lock, &at);
+}
+
+int chainsi_slots_taken(const chainsi_slots *slots)
+{
+    return slots->limit ? slots->limit - atomic_load(&slots->free) : 0;
+}
+
+void chainsi_slots_wait_given(chainsi_slots *slots, const chains_ctx *ctx)
+{
+    pthread_mutex_lock(&slots->lock);
+    atomic_fetch_add(&slots->waiting, 1);
+    if (chainsi_context_stopped(ctx) == CHAINS_OK)
+        wait_a_little(slots);
+    atomic_fetch_sub(&slots->waiting, 1);
+    pthread_mutex_unlock(&slots->lock);
+}
+
 static chains_status wait_for_slot(chainsi_slots *slots, const chains_ctx *ctx, int64_t deadline_ns)
 {
     chains_status status = CHAINS_OK;
     pthread_mutex_lock(&slots->lock);
     atomic_fetch_add(&slots->waiting, 1);
     while (!take_free(slots)) {
-        int64_t now = chainsi_now_ns();
-        status = now >= deadline_ns ? CHAINS_DEADLINE_EXCEEDED : chainsi_context_stopped(ctx);
+        status = chainsi_now_ns() >= deadline_ns ? CHAINS_DEADLINE_EXCEEDED
+                                                 : chainsi_context_stopped(ctx);
         if (status != CHAINS_OK)
             break;
-        int64_t until = now + LOOK_EVERY_MS * CHAINSI_NS_PER_MS;
-        struct timespec at = { .tv_sec = until / 1000000000, .tv_nsec = until % 1000000000 };
-        pthread_cond_timedwait(&slots->freed, &slots->lock, &at);
+        wait_a_little(slots);
     }
     atomic_fetch_sub(&slots->waiting, 1);
     pthread_mutex_unlock(&slots->lock);
@@ -56,12 +77,12 @@ static chains_status wait_for_slot(chainsi_slots *slots, const chains_ctx *ctx, 
 
 chains_status chainsi_slots_take(chainsi_slots *slots, const chains_ctx *ctx, int64_t deadline_ns)
 {
-    return !slots->limited || take_free(slots) ? CHAINS_OK : wait_for_slot(slots, ctx, deadline_ns);
+    return !slots->limit || take_free(slots) ? CHAINS_OK : wait_for_slot(slots, ctx, deadline_ns);
 }
 
 void chainsi_slots_give(chainsi_slots *slots)
 {
-    if (!slots->limited)
+    if (!slots->limit)
         return;
     atomic_fetch_add(&slots->free, 1);
     if (atomic_load(&slots->waiting) > 0) {

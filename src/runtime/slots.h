@@ -8,7 +8,7 @@
 #include "runtime/context.h"
 
 typedef struct chainsi_slots {
-    bool limited;
+    int limit; /* 0: none */
     atomic_int free;
     atomic_int waiting; /* threads that wait, or are about to */
     pthread_mutex_t lock;
@@ -21,6 +21,10 @@ void chainsi_slots_done(chainsi_slots *slots);
 /* Takes a slot, or waits for one until ctx is cancelled or deadline_ns has come: then CANCELLED or
  * DEADLINE_EXCEEDED, nothing taken, and nothing recorded on ctx. */
 chains_status chainsi_slots_take(chainsi_slots *slots, const chains_ctx *ctx, int64_t deadline_ns);
+/* Slots that are taken now; 0 where there is no limit. */
+int chainsi_slots_taken(const chainsi_slots *slots);
+/* Waits until somebody gives a slot, or for some milliseconds, or until ctx is cancelled. */
+void chainsi_slots_wait_given(chainsi_slots *slots, const chains_ctx *ctx);
 void chainsi_slots_give(chainsi_slots *slots);
 
 #endif

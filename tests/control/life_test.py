@@ -97,6 +97,27 @@ class Life(DaemonTest):
             thread.join(60)
         self.assertEqual(answers, [200] * 8)
 
+    def test_as_many_calls_wait_as_may(self):
+        daemon = self.start()
+        daemon.deployed("x", service("entry", max_queue=3, STAND_IN_SLOTS=1))
+        pid = daemon.pids("x")[0]
+        pause(pid)
+        answers = []
+        threads = [threading.Thread(target=lambda: answers.append(daemon.call("x").status))
+                   for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        path = self.sockets_of(daemon)
+        wait_until(lambda: self.waiting(path) == 3, "3 calls in the queue")
+        refused = daemon.call("x")
+        self.assertEqual((refused.status, refused.error()["status"]), (429, "RESOURCE_EXHAUSTED"))
+        self.assertEqual(refused.headers["Retry-After"], "1")
+        os.kill(pid, signal.SIGCONT)
+        for thread in threads:
+            thread.join(60)
+        self.assertEqual(answers, [200] * 3)
+        self.assertEqual(daemon.call("x").status, 200)
+
     def test_callers_of_a_failed_chainlet_are_told(self):
         daemon = self.start()
         stone = self.home.file("stone")
