@@ -13,7 +13,7 @@ typedef struct request {
     const char *input, *chainlet;
     chainsi_words names;
     double timeout_ms;
-    bool json;
+    bool stream, json;
 } request;
 
 /* A name goes into a path: only what needs no escaping there can be one. */
@@ -32,9 +32,14 @@ static int call_chain(chainsi_daemon *daemon, const request *r, const chainsi_bu
     if (size < 0 || (size_t)size >= sizeof path)
         return chainsi_usage_error(&chainsi_verb_call, "that name is too long");
     chainsi_daemon_answer answer;
-    if (!chainsi_daemon_ask(daemon, "POST", path, input, r->chainlet != NULL, r->timeout_ms,
-                            &answer))
+    bool streamed = false;
+    if (r->stream ? !chainsi_daemon_stream(daemon, path, input, r->chainlet != NULL, r->timeout_ms,
+                                           &answer, &streamed)
+                  : !chainsi_daemon_ask(daemon, "POST", path, input, r->chainlet != NULL,
+                                        r->timeout_ms, &answer))
         return CHAINSI_EXIT_FAILED;
+    if (streamed)
+        return answer.size ? chainsi_daemon_fail(daemon, &answer, r->json) : CHAINSI_EXIT_OK;
     if (answer.status != 200)
         return chainsi_daemon_fail(daemon, &answer, r->json);
     bool good = fwrite(answer.body, 1, answer.size, stdout) == answer.size &&
@@ -74,6 +79,7 @@ static int call(int argc, char **argv)
         { "input", CHAINSI_OPTION_TEXT, &r.input },
         { "chainlet", CHAINSI_OPTION_TEXT, &r.chainlet },
         { "timeout", CHAINSI_OPTION_NUMBER, &r.timeout_ms },
+        { "stream", CHAINSI_OPTION_FLAG, &r.stream },
         { "json", CHAINSI_OPTION_FLAG, &r.json },
         { NULL, CHAINSI_OPTION_END, NULL },
     };
@@ -86,7 +92,7 @@ static int call(int argc, char **argv)
 
 const chainsi_verb chainsi_verb_call = {
     .name = "call",
-    .usage = "NAME [--input JSON|@FILE|-] [--chainlet NAME] [--timeout MS] [--json]",
+    .usage = "NAME [--input JSON|@FILE|-] [--chainlet NAME] [--timeout MS] [--stream] [--json]",
     .summary = "Call a deployed chain.",
     .help = "Calls the entrypoint of a chain that `chains deploy` has deployed, and prints the\n"
             "answer's JSON. An error goes to stderr with its trace.\n"
@@ -95,6 +101,8 @@ const chainsi_verb chainsi_verb_call = {
             "  --chainlet NAME    one Chainlet of the chain instead of its entrypoint\n"
             "  --timeout MS       give up after that many milliseconds, everywhere below, too.\n"
             "                     Default: 0, never\n"
+            "  --stream           print the items of a stream as they come, a line of JSON each,\n"
+            "                     and then its result; without it, all of them in one object\n"
             "  --json             print an error as JSON\n"
             "\n"
             "Example:\n"

@@ -15,6 +15,7 @@
 #include "cli/verb.h"
 #include "control/home.h"
 #include "rpc/client.h"
+#include "rpc/splitter.h"
 #include "runtime/error.h"
 #include "runtime/input.h"
 
@@ -173,14 +174,15 @@ void chainsi_daemon_close(chainsi_daemon *daemon)
     free(daemon->home);
 }
 
-bool chainsi_daemon_ask(chainsi_daemon *daemon, const char *method, const char *path,
-                        const chainsi_buffer *body, bool authorize, double timeout_ms,
-                        chainsi_daemon_answer *answer)
+static bool exchange(chainsi_daemon *daemon, const char *method, const char *path,
+                     const chainsi_buffer *body, bool authorize, double timeout_ms,
+                     chainsi_client_sink *sink, chainsi_daemon_answer *answer)
 {
     enum { GRACE_MS = 500 }; /* for the daemon to say itself that time ran out */
     char token[CHAINSI_TOKEN_SIZE + 1];
     chainsi_buffer headers = { 0 };
-    chainsi_buffer_add_text(&headers, "Accept: application/json\r\n");
+    chainsi_buffer_add_text(&headers, sink ? "Accept: application/x-ndjson, application/json\r\n"
+                                           : "Accept: application/json\r\n");
     if (body)
         chainsi_buffer_add_text(&headers, "Content-Type: application/json\r\n");
     if (authorize && chainsi_home_token(daemon->home, false, token))
@@ -200,6 +202,7 @@ bool chainsi_daemon_ask(chainsi_daemon *daemon, const char *method, const char *
         .body_size = body ? body->size : 0,
         .deadline_ns = deadline_ns,
         .max_body = SIZE_MAX / 4,
+        .sink = sink,
     };
     chainsi_client_response response;
     char why[256];
@@ -207,8 +210,9 @@ bool chainsi_daemon_ask(chainsi_daemon *daemon, const char *method, const char *
                                                        &response, why, sizeof why);
     chainsi_buffer_done(&headers);
     if (end != CHAINSI_EXCHANGE_ANSWERED) {
-        fprintf(stderr, "chains: %s: %s\n", daemon->address,
-                end == CHAINSI_EXCHANGE_DEADLINE ? "no answer in time" : why);
+        if (end != CHAINSI_EXCHANGE_INTERRUPTED) /* else the sink has said why */
+            fprintf(stderr, "chains: %s: %s\n", daemon->address,
+                    end == CHAINSI_EXCHANGE_DEADLINE ? "no answer in time" : why);
         return false;
     }
     *answer = (chainsi_daemon_answer){
@@ -217,6 +221,88 @@ bool chainsi_daemon_ask(chainsi_daemon *daemon, const char *method, const char *
         .size = response.body_size,
     };
     return true;
+}
+
+bool chainsi_daemon_ask(chainsi_daemon *daemon, const char *method, const char *path,
+                        const chainsi_buffer *body, bool authorize, double timeout_ms,
+                        chainsi_daemon_answer *answer)
+{
+    return exchange(daemon, method, path, body, authorize, timeout_ms, NULL, answer);
+}
+
+/* Prints the lines of a stream. */
+typedef struct printer {
+    chainsi_client_sink sink;
+    chainsi_arena *arena;
+    chainsi_splitter lines;
+    bool began, ended;
+    char *error; /* the last line, if it is one */
+    size_t error_size;
+} printer;
+
+static bool begin_lines(void *user, const chainsi_http_response *head)
+{
+    static const char lines[] = "application/x-ndjson";
+    printer *it = user;
+    const chainsi_slice *type = chainsi_http_find(&head->head, "Content-Type");
+    it->began = head->status == 200 && type && type->size >= sizeof lines - 1 &&
+                !memcmp(type->data, lines, sizeof lines - 1);
+    return it->began;
+}
+
+static bool starts_with(const chainsi_split_part *line, const char *text)
+{
+    return line->size >= strlen(text) && !memcmp(line->data, text, strlen(text));
+}
+
+static bool take_lines(void *user, char *data, size_t size)
+{
+    printer *it = user;
+    chainsi_split_part line;
+    chainsi_split_end end;
+    chainsi_splitter_add(&it->lines, data, size);
+    while ((end = chainsi_splitter_next(&it->lines, &line)) == CHAINSI_SPLIT_PART) {
+        if (starts_with(&line, "{\"error\":")) {
+            it->error = chainsi_arena_copy(it->arena, line.data, line.size);
+            it->error_size = line.size;
+            continue;
+        }
+        it->ended = it->ended || starts_with(&line, "{\"result\":");
+        if (fwrite(line.data, 1, line.size, stdout) != line.size || putchar('\n') == EOF ||
+            fflush(stdout) != 0) {
+            fprintf(stderr, "chains: stdout can't be written: %s\n", strerror(errno));
+            return false;
+        }
+    }
+    if (end == CHAINSI_SPLIT_REFUSED)
+        fprintf(stderr, "chains: an item is larger than %d MiB\n",
+                CHAINSI_MAX_PART / (1024 * 1024));
+    return end == CHAINSI_SPLIT_MORE;
+}
+
+bool chainsi_daemon_stream(chainsi_daemon *daemon, const char *path, const chainsi_buffer *body,
+                           bool authorize, double timeout_ms, chainsi_daemon_answer *answer,
+                           bool *streamed)
+{
+    printer it = { .arena = &daemon->arena };
+    it.sink = (chainsi_client_sink){
+        .begin = begin_lines, .take = take_lines, .user = &it, .deadline_ns = CHAINSI_NEVER
+    };
+    chainsi_splitter_init(&it.lines, CHAINSI_SPLIT_LINES, CHAINSI_MAX_PART);
+    bool good = exchange(daemon, "POST", path, body, authorize, timeout_ms, &it.sink, answer);
+    chainsi_splitter_done(&it.lines);
+    *streamed = it.began;
+    if (!it.began)
+        return good;
+    if (it.error) {
+        answer->body = it.error;
+        answer->size = it.error_size;
+        return true;
+    }
+    if (good && !it.ended)
+        fprintf(stderr, "chains: %s: the stream ended without a result\n", daemon->address);
+    answer->size = 0;
+    return good && it.ended;
 }
 
 int chainsi_daemon_fail(chainsi_daemon *daemon, const chainsi_daemon_answer *answer, bool json)

@@ -1,0 +1,133 @@
+"""Streams end to end: the chain of tests/e2e/stream, whose entrypoint hands its stream on."""
+import http.client
+import json
+import os
+import socket
+import unittest
+import urllib.parse
+
+from chains_testing import HomeTest, wait_until
+
+SAID_3 = ('{"item":{"text":"word","index":0}}\n{"item":{"text":"word","index":1}}\n'
+          '{"item":{"text":"word","index":2}}\n{"result":{"said":3}}\n')
+
+
+def resident_kib(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
+
+
+class Stream(HomeTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.folder = cls.home.copy("tests/e2e/stream")
+        cls.home.good("deploy", cls.folder, "--port", "0")
+
+    def chains_input(self, verb, target, arguments, *options):
+        return self.home.chains(verb, target, "--input", json.dumps(arguments), *options)
+
+    def call(self, arguments, *options):
+        return self.chains_input("call", "stream", arguments, *options)
+
+    def ask(self, arguments, accept):
+        """A connection on which the call was made, with its response."""
+        address = urllib.parse.urlsplit(self.home.address())
+        connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
+        self.addCleanup(connection.close)
+        connection.request("POST", "/chains/stream/production/run_remote", json.dumps(arguments),
+                           {"Content-Type": "application/json", "Accept": accept})
+        return connection, connection.getresponse()
+
+    def pid(self, chainlet):
+        return next(one["replicas"][0]["pid"] for one in self.home.status()[0]["chainlets"]
+                    if one["name"] == chainlet)
+
+    def test_deployed_and_local_are_the_same(self):
+        gathered = ('{"words":[{"text":"word","index":0},{"text":"word","index":1},'
+                    '{"text":"word","index":2}],"said":3}\n')
+        for verb, target in (("call", "stream"), ("run", self.folder)):
+            for options in ((), ("--strict",)) if verb == "run" else ((),):
+                done = self.chains_input(verb, target, {"count": 3}, *options)
+                self.assertEqual((done.stdout, done.stderr), (gathered, ""))
+                done = self.chains_input(verb, target, {"count": 3}, "--stream", *options)
+                self.assertEqual((done.stdout, done.stderr), (SAID_3, ""))
+
+    def test_its_own_test_passes(self):
+        self.assertIn("1 passed, 0 failed", self.home.good("test", self.folder))
+
+    def test_events(self):
+        _, response = self.ask({"count": 2, "between": True}, "text/event-stream")
+        self.assertEqual(response.getheader("Content-Type"), "text/event-stream")
+        self.assertEqual(response.read().decode(),
+                         'event: item\ndata: {"text":"word","index":1000}\n\n'
+                         'event: item\ndata: {"text":"word","index":1001}\n\n'
+                         'event: result\ndata: {"said":2}\n\n')
+
+    def test_an_error_in_mid_stream_has_its_whole_way(self):
+        for verb, target in (("call", "stream"), ("run", self.folder)):
+            done = self.chains_input(verb, target, {"count": 3, "fail_at": 1}, "--stream", "--json")
+            self.assertEqual(done.returncode, 1)
+            self.assertEqual(done.stdout, '{"item":{"text":"word","index":0}}\n')
+            error = json.loads(done.stderr)["error"]
+            self.assertEqual((error["status"], error["message"]),
+                             ("DATA_LOSS", "lost the thread at 1"))
+            self.assertEqual([hop["chainlet"] for hop in error["trace"]], ["stream", "talker"])
+        _, response = self.ask({"count": 3, "fail_at": 0}, "text/event-stream")
+        self.assertEqual(response.status, 500)
+        self.assertEqual(json.loads(response.read())["error"]["status"], "DATA_LOSS")
+
+    def test_a_talker_that_dies_is_an_error(self):
+        done = self.call({"count": 3, "die_at": 2}, "--stream", "--json")
+        self.assertEqual(done.returncode, 1)
+        self.assertEqual(done.stdout.count('{"item"'), 2)
+        self.assertNotIn("result", done.stdout)
+        self.assertEqual(json.loads(done.stderr)["error"]["status"], "UNAVAILABLE")
+        # Nothing was retried, so one replica died, and another takes its place.
+        self.assertEqual(self.call({"count": 3}, "--stream").stdout, SAID_3)
+
+    def test_an_emit_that_fails_ends_the_talker(self):
+        for verb, target in (("call", "stream"), ("run", self.folder)):
+            done = self.chains_input(verb, target, {"count": 1000000000, "between": True, "stop_at": 2},
+                                     "--stream", "--json")
+            self.assertEqual(done.returncode, 1)
+            self.assertEqual(done.stdout.count('{"item"'), 2)
+            error = json.loads(done.stderr.splitlines()[-1])["error"]  # behind what the talker logs
+            self.assertEqual((error["status"], error["message"]),
+                             ("OUT_OF_RANGE", "no word 2, please"))
+
+    def test_a_client_that_leaves_ends_the_whole_tree(self):
+        before = self.home.good("logs", "stream", "talker").count("nobody listens any more: CANCELLED")
+        connection, response = self.ask({"count": 1000000000}, "application/x-ndjson")
+        self.assertEqual(response.readline(), b'{"item":{"text":"word","index":0}}\n')
+        connection.sock.shutdown(socket.SHUT_RDWR)
+        response.close()
+        connection.close()
+        wait_until(lambda: self.home.good("logs", "stream", "talker").count(
+            "nobody listens any more: CANCELLED") > before, "the talker to notice")
+        self.assertEqual(self.call({"count": 3}, "--stream").stdout, SAID_3)
+
+    @unittest.skipIf(os.environ.get("CHAINS_TEST_SANITIZE"), "sanitizers keep what was freed")
+    def test_a_slow_reader_holds_memory_down(self):
+        count, size = 1500, 200000  # 300 MB
+        pids = [self.home.daemon_pid(), self.pid("stream"), self.pid("talker")]
+        _, response = self.ask({"count": count, "size": size}, "application/x-ndjson")
+        response.readline()
+        before = None
+
+        def stands_still():
+            nonlocal before
+            last, before = before, [resident_kib(pid) for pid in pids]
+            return last == before
+        wait_until(stands_still, "memory to settle")
+        self.assertLess(max(before), 24 * 1024, before)
+        for index in range(1, count):
+            line = response.readline()
+            if index % 100 == 0:
+                self.assertIn(b'"index":%d}' % index, line[-30:])
+        self.assertEqual(response.readline(), b'{"result":{"said":%d}}\n' % count)
+        self.assertLess(max(resident_kib(pid) for pid in pids), 24 * 1024)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
