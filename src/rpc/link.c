@@ -201,6 +201,11 @@ size_t chainsi_link_claim(chainsi_link *link, uint64_t avoided, chainsi_claim *c
     return claimed;
 }
 
+uint64_t chainsi_link_recent(const chainsi_link *link)
+{
+    return atomic_load_explicit(&link->recent, memory_order_relaxed);
+}
+
 void chainsi_link_avoid(chainsi_link *link, uint64_t incarnation)
 {
     atomic_store(&link->avoided_until_ns,

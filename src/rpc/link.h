@@ -63,7 +63,7 @@ typedef struct chainsi_link_request {
     int64_t deadline_ns;                /* CHAINSI_NEVER: none */
     size_t max_body;                    /* of the answer, bytes; 0: CHAINSI_MAX_BODY */
     const chainsi_interrupt *interrupt; /* NULL: none */
-    uint64_t avoided;                   /* a replica that is not wanted; 0: none */
+    bool elsewhere;                     /* not the replica that was called last, if that can be */
 } chainsi_link_request;
 
 typedef struct chainsi_link_answer {
@@ -73,7 +73,7 @@ typedef struct chainsi_link_answer {
     int attachments[CHAINSI_FRAME_MAX_ATTACHMENTS]; /* the caller's to close */
     int attachment_count;
     uint64_t incarnation;    /* of the replica that answered, or refused; 0: not known */
-    uint32_t retry_after_ms; /* with NOT_STARTED: not sooner; 0: it doesn't say */
+    uint32_t retry_after_ms; /* do not try again sooner; 0: it doesn't say */
     int error; /* errno of what failed where the end is not ANSWERED, else 0. EAGAIN: the queue of the
                   service is full */
 } chainsi_link_answer;
@@ -112,6 +112,8 @@ void chainsi_link_forget(chainsi_link *link, uint64_t incarnation);
  * is free, or there is no board. */
 size_t chainsi_link_claim(chainsi_link *link, uint64_t avoided, chainsi_claim *claims,
                           size_t count);
+/* The replica that was claimed on last; 0: none yet. */
+uint64_t chainsi_link_recent(const chainsi_link *link);
 /* A replica stands still: it is not claimed on for CHAINSI_LINK_AVOID_MS. */
 void chainsi_link_avoid(chainsi_link *link, uint64_t incarnation);
 

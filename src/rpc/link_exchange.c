@@ -44,6 +44,7 @@ typedef struct exchange {
     chainsi_link_answer *answer;
     chainsi_wire wire;
     chainsi_claim claim;
+    uint64_t avoided; /* a replica that is not wanted; 0: none */
     bool claimed, queued;
     bool alone;  /* on a kept connection without a claim: its replica may be busy */
     bool failed; /* nothing more can be sent */
@@ -82,7 +83,7 @@ static bool open_claimed_way(exchange *it)
 {
     for (int i = 0; i < MOST_TRIES; i++) {
         int error = 0;
-        if (!chainsi_link_claim(it->link, it->request->avoided, &it->claim, 1))
+        if (!chainsi_link_claim(it->link, it->avoided, &it->claim, 1))
             return false;
         if (take_or_connect(it, it->claim.incarnation, &error)) {
             it->claimed = true;
@@ -396,10 +397,9 @@ static chainsi_exchange_end hand_out(exchange *it)
         chainsi_wire_close(&it->wire);
     if (answer->attachment_count != in->frame.head.attachments)
         return end_with(it, CHAINSI_EXCHANGE_PROTOCOL, 0, "descriptors are missing");
-    if (in->frame.head.kind == CHAINSI_FRAME_NOT_STARTED) {
-        answer->retry_after_ms = in->frame.answer.retry_after_ms;
+    answer->retry_after_ms = in->frame.answer.retry_after_ms;
+    if (in->frame.head.kind == CHAINSI_FRAME_NOT_STARTED)
         return end_with(it, CHAINSI_EXCHANGE_NOT_STARTED, 0, "it was not taken");
-    }
     answer->status = in->frame.head.status;
     answer->body = in->data + in->head;
     answer->body_size = in->frame.head.body_size;
@@ -438,7 +438,8 @@ chainsi_exchange_end chainsi_link_exchange(chainsi_link *link, const chainsi_lin
     it.why = why;
     it.why_size = why_size;
     it.in.data = NULL;
-    bool fresh = false;
+    it.avoided = request->elsewhere ? chainsi_link_recent(link) : 0;
+    bool fresh = request->elsewhere;
     for (int tries = 0;; tries++) {
         answer->attachment_count = 0;
         answer->incarnation = 0;

@@ -190,6 +190,7 @@ static void open_service(fixture *made)
     chainsi_server_options options = {
         .listen_fd = made->listen_fd,
         .slots = chainsi_batch_slots(&doubler_implementation),
+        .frames = true,
         .handler = chainsi_service_handle,
         .after = chainsi_service_after,
         .user = service,

@@ -5,8 +5,9 @@
  * places: on success only, and for a started call in chains_wait. */
 #include <string.h>
 
-#include "runtime/callee.h"
+#include "runtime/call.h"
 #include "runtime/error.h"
+#include "runtime/fanout.h"
 #include "runtime/gather.h"
 #include "runtime/glue.h"
 #include "runtime/memory.h"
@@ -62,8 +63,8 @@ static inline void copy_output(void *to, const void *from, size_t size)
         memcpy(to, from, size);
 }
 
-static void hand_over(const chainsi_interface *interface, const void *scratch,
-                      void *const outputs[])
+void chainsi_call_hand_over(const chainsi_interface *interface, const void *scratch,
+                            void *const outputs[])
 {
     for (uint32_t i = 0; i < interface->output->field_count; i++) {
         const chainsi_field *field = &interface->output->fields[i];
@@ -81,7 +82,7 @@ static void pause_call(const chains_ctx *ctx, int64_t delay_ns)
         chainsi_waiter_wait(waiter, ctx, until);
 }
 
-static chains_status fail_stopped(chainsi_callee *callee, chains_ctx *ctx, chains_status stopped)
+chains_status chainsi_call_stopped(chainsi_callee *callee, chains_ctx *ctx, chains_status stopped)
 {
     return chainsi_error_set(ctx, stopped, callee->interface->name, "run_remote", NULL,
                              stopped == CHAINS_CANCELLED
@@ -113,6 +114,23 @@ static chains_status attempt_away(chainsi_callee *callee, chains_ctx *ctx,
     return status;
 }
 
+chains_status chainsi_call_explain(chainsi_callee *callee, chains_ctx *ctx, chains_status status,
+                                   int64_t deadline_ns)
+{
+    /* Which limit it was is told by the clock, whichever side noticed first: the callee has the
+     * same deadline, to the millisecond. */
+    if (status == CHAINS_DEADLINE_EXCEEDED || status == CHAINS_CANCELLED) {
+        int64_t now = chainsi_now_ns() + DEADLINE_SLACK_MS * CHAINSI_NS_PER_MS;
+        if (deadline_ns < ctx->deadline_ns && now >= deadline_ns)
+            return fail_timeout(callee, ctx);
+        chains_status stopped =
+            now >= ctx->deadline_ns ? CHAINS_DEADLINE_EXCEEDED : chainsi_context_stopped(ctx);
+        if (stopped != CHAINS_OK)
+            return chainsi_call_stopped(callee, ctx, stopped);
+    }
+    return status;
+}
+
 static chains_status attempt_call(chainsi_callee *callee, chains_ctx *ctx, const void *input,
                                   const chainsi_buffer *body, void *output, chainsi_intake *intake,
                                   chainsi_attempt *attempt)
@@ -135,18 +153,33 @@ static chains_status attempt_call(chainsi_callee *callee, chains_ctx *ctx, const
         if (status == CHAINS_OK)
             return CHAINS_OK;
     }
-    /* Which limit it was is told by the clock, whichever side noticed first: the callee has the
-     * same deadline, to the millisecond. */
-    if (status == CHAINS_DEADLINE_EXCEEDED || status == CHAINS_CANCELLED) {
-        int64_t now = chainsi_now_ns() + DEADLINE_SLACK_MS * CHAINSI_NS_PER_MS;
-        if (deadline_ns < ctx->deadline_ns && now >= deadline_ns)
-            return fail_timeout(callee, ctx);
-        chains_status stopped =
-            now >= ctx->deadline_ns ? CHAINS_DEADLINE_EXCEEDED : chainsi_context_stopped(ctx);
-        if (stopped != CHAINS_OK)
-            return fail_stopped(callee, ctx, stopped);
-    }
-    return status;
+    return chainsi_call_explain(callee, ctx, status, deadline_ns);
+}
+
+bool chainsi_call_begin(chainsi_callee *callee)
+{
+    bool may_resend = callee->remote || callee->options->retries > 0;
+    if (may_resend)
+        chainsi_retry_budget_deposit(&callee->budget);
+    return may_resend;
+}
+
+chainsi_retry_decision chainsi_call_again(chainsi_callee *callee, const chains_ctx *ctx,
+                                          chainsi_retry_state *state, chains_status status,
+                                          const chainsi_attempt *attempt)
+{
+    const chains_depends_config *options = callee->options;
+    chainsi_retry_failure failure = {
+        .status = status,
+        .not_started = attempt->end == CHAINSI_ATTEMPT_NOT_STARTED,
+        .allowed = options->retries,
+        .retry_after_ns = attempt->retry_after_ns,
+        .left_ns =
+            ctx->deadline_ns == CHAINSI_NEVER ? CHAINSI_NEVER : ctx->deadline_ns - chainsi_now_ns(),
+    };
+    if (options->idempotent && failure.allowed < 1 && attempt->end == CHAINSI_ATTEMPT_LOST)
+        failure.allowed = 1; /* one resend after "maybe started" */
+    return chainsi_retry_decide(state, &callee->budget, &failure, chainsi_random());
 }
 
 /* Whether a call met a full queue and is one of many that were started together. Calls of this process
@@ -163,41 +196,25 @@ static bool should_wait_for_others(const chains_ctx *ctx, const chainsi_attempt 
 static chains_status run_attempts(chainsi_callee *callee, chains_ctx *ctx, const void *input,
                                   const chainsi_buffer *body, void *output, chainsi_intake *intake)
 {
-    const chains_depends_config *options = callee->options;
-    bool may_resend = callee->remote || options->retries > 0;
-    if (may_resend)
-        chainsi_retry_budget_deposit(&callee->budget);
+    const bool may_resend = chainsi_call_begin(callee);
     chainsi_retry_state state = { 0 };
     for (;;) {
         chains_status stopped = chainsi_context_stopped_lately(ctx);
         if (stopped != CHAINS_OK)
-            return fail_stopped(callee, ctx, stopped);
+            return chainsi_call_stopped(callee, ctx, stopped);
         chainsi_attempt attempt = { .end = CHAINSI_ATTEMPT_ENDED };
         memset(output, 0, callee->interface->output->size);
         /* Before and after: what filled the queue may have ended meanwhile. */
         bool others = may_resend && chainsi_slots_taken(&callee->in_flight);
         chains_status status = attempt_call(callee, ctx, input, body, output, intake, &attempt);
-        if (status == CHAINS_OK)
-            return CHAINS_OK;
-        if (!may_resend || (intake && intake->items))
+        if (status == CHAINS_OK || !may_resend || (intake && intake->items))
             return status;
         if ((others || chainsi_slots_taken(&callee->in_flight)) &&
             should_wait_for_others(ctx, &attempt)) {
             chainsi_slots_wait_given(&callee->in_flight, ctx);
             continue;
         }
-        chainsi_retry_failure failure = {
-            .status = status,
-            .not_started = attempt.end == CHAINSI_ATTEMPT_NOT_STARTED,
-            .allowed = options->retries,
-            .retry_after_ns = attempt.retry_after_ns,
-            .left_ns = ctx->deadline_ns == CHAINSI_NEVER ? CHAINSI_NEVER
-                                                         : ctx->deadline_ns - chainsi_now_ns(),
-        };
-        if (options->idempotent && failure.allowed < 1 && attempt.end == CHAINSI_ATTEMPT_LOST)
-            failure.allowed = 1; /* one resend after "maybe started" */
-        chainsi_retry_decision decision =
-            chainsi_retry_decide(&state, &callee->budget, &failure, chainsi_random());
+        chainsi_retry_decision decision = chainsi_call_again(callee, ctx, &state, status, &attempt);
         if (!decision.again)
             return status;
         if (decision.delay_ns > 0)
@@ -224,7 +241,7 @@ static chains_status run_started(chains_ctx *ctx, void *data)
 static void finish_started(void *data)
 {
     started_call *call = data;
-    hand_over(call->callee->interface, call->scratch, call->outputs);
+    chainsi_call_hand_over(call->callee->interface, call->scratch, call->outputs);
 }
 
 static void discard_started(void *data)
@@ -237,36 +254,44 @@ static chains_status start_call(chainsi_callee *callee, chains_ctx *ctx, const v
                                 void *const outputs[], const chainsi_stream *stream)
 {
     const chainsi_interface *interface = callee->interface;
+    if (chainsi_fanout_takes(callee) && !interface->stream_name) {
+        chainsi_buffer *body = take_buffer();
+        chains_status status = chainsi_remote_encode(callee->remote, ctx->parent, input, body);
+        if (status == CHAINS_OK)
+            chainsi_fanout_start(ctx->gather, callee, body, outputs);
+        put_buffer(body);
+        return status;
+    }
     chainsi_job *job = chainsi_job_new(ctx->gather);
-    started_call *call = chains_alloc(&job->ctx, sizeof *call);
+    started_call *call = chains_alloc(job->ctx, sizeof *call);
     call->callee = callee;
-    call->scratch = chains_alloc(&job->ctx, interface->output->size);
+    call->scratch = chains_alloc(job->ctx, interface->output->size);
     uint32_t count = interface->output->field_count;
-    call->outputs = chains_alloc(&job->ctx, (count + 1) * sizeof *call->outputs);
+    call->outputs = chains_alloc(job->ctx, (count + 1) * sizeof *call->outputs);
     if (count)
         memcpy(call->outputs, outputs, count * sizeof *outputs);
     if (interface->stream_name) {
-        call->intake = chains_alloc(&job->ctx, sizeof *call->intake);
+        call->intake = chains_alloc(job->ctx, sizeof *call->intake);
         chainsi_intake_init(call->intake, interface, stream, callee->options->stream_gap_ms);
-        call->intake->ctx = &job->ctx;
+        call->intake->ctx = job->ctx;
         call->intake->job = job;
     }
     if (callee->instance) {
-        call->input = chains_alloc(&job->ctx, interface->input->size);
+        call->input = chains_alloc(job->ctx, interface->input->size);
         chainsi_codec_error why;
         chains_status status = chainsi_value_check(interface->input, input, &why);
         if (status != CHAINS_OK) {
             status = chainsi_error_argument(ctx->parent, interface, &why);
-            chainsi_context_done(&job->ctx);
+            chainsi_context_done(job->ctx);
             return status;
         }
-        chainsi_value_copy(interface->input, input, call->input, job->ctx.arena);
+        chainsi_value_copy(interface->input, input, call->input, job->ctx->arena);
     } else {
         chains_status status =
             chainsi_remote_encode(callee->remote, ctx->parent, input, &call->body);
         if (status != CHAINS_OK) {
             chainsi_buffer_done(&call->body); /* what was encoded before it failed */
-            chainsi_context_done(&job->ctx);
+            chainsi_context_done(job->ctx);
             return status;
         }
     }
@@ -306,7 +331,7 @@ static chains_status run_call(chainsi_callee *callee, chains_ctx *ctx, const voi
             put_buffer(body);
     }
     if (status == CHAINS_OK)
-        hand_over(interface, scratch, outputs);
+        chainsi_call_hand_over(interface, scratch, outputs);
     return status;
 }
 

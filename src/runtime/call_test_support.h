@@ -200,6 +200,7 @@ CHAINS_UNUSED_ static int open_fixture(void **state)
         chainsi_server_options options = {
             .listen_fd = made->listen_fd,
             .slots = 8,
+            .frames = true,
             .handler = chainsi_service_handle,
             .after = chainsi_service_after,
             .user = service,

@@ -49,6 +49,9 @@ chains_status chainsi_local_attempt(chainsi_instance *instance, chains_ctx *ctx,
 chainsi_remote *chainsi_remote_new(const chainsi_interface *interface, const char *address,
                                    char *why, size_t why_size);
 void chainsi_remote_free(chainsi_remote *remote);
+/* Uses this board (rpc/board.h) instead of the one that the process was handed; board_fd stays the
+ * caller's, -1: none. Before the first call. */
+void chainsi_remote_use_board(chainsi_remote *remote, int board_fd);
 /* Encodes a request body; failures are recorded on ctx. */
 chains_status chainsi_remote_encode(const chainsi_remote *remote, chains_ctx *ctx,
                                     const void *input, chainsi_buffer *body);

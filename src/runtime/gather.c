@@ -5,30 +5,17 @@
 #include "runtime/gather.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "runtime/cancel.h"
 #include "runtime/error.h"
+#include "runtime/fanout.h"
 #include "runtime/memory.h"
 #include "runtime/pool.h"
 #include "runtime/waiter.h"
 
 enum { MOST_RUNNERS = 64 }; /* threads that one chains_each uses at once */
-
-struct chainsi_gather {
-    chains_ctx ctx; /* what the author holds */
-    chains_ctx *parent;
-    chainsi_gather *next; /* of the same parent */
-    bool all;             /* failures don't cancel */
-    bool ended;           /* waited for */
-    chains_status status; /* once ended */
-    chainsi_job **jobs;   /* in the order of starting */
-    size_t count, capacity;
-    size_t first_queued; /* no job before this one is QUEUED */
-    size_t unfinished;   /* guarded by the pool's lock */
-    bool failed;         /* a job failed and the rest was cancelled; guarded by the pool's lock */
-    chainsi_waiter *waiter; /* the thread that waits; guarded by the pool's lock */
-};
 
 static chains_ctx *make_gather(chains_ctx *ctx, bool all)
 {
@@ -56,17 +43,29 @@ chains_ctx *chains_gather_all(chains_ctx *ctx)
     return make_gather(ctx, true);
 }
 
+static void run_job(chainsi_job *job);
+
+static void run_task(chainsi_task *task)
+{
+    run_job((chainsi_job *)((char *)task - offsetof(chainsi_job, task)));
+}
+
 chainsi_job *chainsi_job_new(chainsi_gather *gather)
 {
-    chainsi_job *job = chains_alloc(gather->parent, sizeof *job);
+    struct job_with_ctx {
+        chainsi_job job;
+        chains_ctx ctx;
+    } *made = chains_alloc(gather->parent, sizeof *made);
+    chainsi_job *job = &made->job;
     job->gather = gather;
-    chainsi_context_init_child(&job->ctx, &gather->ctx, true);
+    job->task.run = run_task;
+    job->ctx = &made->ctx;
+    chainsi_context_init_child(job->ctx, &gather->ctx, true);
     return job;
 }
 
-void chainsi_job_start(chainsi_job *job)
+void chainsi_gather_add(chainsi_gather *gather, chainsi_job *job)
 {
-    chainsi_gather *gather = job->gather;
     if (gather->count == gather->capacity) {
         size_t capacity = gather->capacity ? gather->capacity * 2 : 16;
         chainsi_job **jobs = chainsi_memory_array(gather->parent, capacity, sizeof *jobs);
@@ -77,36 +76,59 @@ void chainsi_job_start(chainsi_job *job)
     }
     gather->jobs[gather->count++] = job;
     gather->ended = false;
+}
+
+void chainsi_job_start(chainsi_job *job)
+{
+    chainsi_gather *gather = job->gather;
+    chainsi_gather_add(gather, job);
     chainsi_pool_start();
     chainsi_pool_lock();
     gather->unfinished++;
-    chainsi_pool_add(job);
+    job->state = CHAINSI_JOB_QUEUED;
+    chainsi_pool_add(&job->task);
     chainsi_pool_unlock();
 }
 
-void chainsi_job_run(chainsi_job *job)
+/* Notes a failure, locked. True: the others are to be cancelled. */
+static bool note_failure(chainsi_gather *gather)
+{
+    if (gather->all || gather->failed)
+        return false;
+    gather->failed = true;
+    return true;
+}
+
+void chainsi_gather_fail(chainsi_gather *gather)
+{
+    chainsi_pool_lock();
+    bool cancel = note_failure(gather);
+    chainsi_pool_unlock();
+    if (cancel)
+        chainsi_context_cancel(&gather->ctx);
+}
+
+/* Runs a job that is not in the queue any more. */
+static void run_job(chainsi_job *job)
 {
     chainsi_gather *gather = job->gather;
-    chains_status status = chainsi_context_stopped(&job->ctx);
+    chains_status status = chainsi_context_stopped(job->ctx);
     if (status == CHAINS_OK)
-        status = job->run(&job->ctx, job->data);
+        status = job->run(job->ctx, job->data);
     else
-        chainsi_error_set(&job->ctx, status, job->ctx.chainlet, "chains_wait", NULL,
+        chainsi_error_set(job->ctx, status, job->ctx->chainlet, "chains_wait", NULL,
                           status == CHAINS_CANCELLED ? "cancelled before it began"
                                                      : "the deadline passed before it began");
-    chainsi_gathers_end(&job->ctx);
-    chainsi_cancel_hook_end(&job->ctx);
-    if (status != CHAINS_OK && !chainsi_error_recall(&job->ctx, status))
-        chainsi_error_set(&job->ctx, status, job->ctx.chainlet, "", NULL,
+    chainsi_gathers_end(job->ctx);
+    chainsi_cancel_hook_end(job->ctx);
+    if (status != CHAINS_OK && !chainsi_error_recall(job->ctx, status))
+        chainsi_error_set(job->ctx, status, job->ctx->chainlet, "", NULL,
                           "returned %s without chains_fail", chains_status_name(status));
     chainsi_error_leave_thread();
-    bool cancel = false;
     chainsi_pool_lock();
     job->status = status;
-    if (status != CHAINS_OK && !gather->all && !gather->failed) {
-        gather->failed = true;
-        cancel = gather->unfinished > 1;
-    }
+    bool cancel =
+        status != CHAINS_OK && note_failure(gather) && (gather->unfinished > 1 || gather->fanout);
     /* Once this job counts as finished the gather may end with its memory: cancel before that. */
     if (cancel) {
         chainsi_pool_unlock();
@@ -124,9 +146,8 @@ static chainsi_job *take_queued(chainsi_gather *gather)
 {
     for (; gather->first_queued < gather->count; gather->first_queued++) {
         chainsi_job *job = gather->jobs[gather->first_queued];
-        if (job->state == CHAINSI_JOB_QUEUED) {
-            chainsi_pool_remove(job);
-            job->state = CHAINSI_JOB_RUNNING;
+        if (job->task.queued) {
+            chainsi_pool_remove(&job->task);
             return job;
         }
     }
@@ -136,6 +157,8 @@ static chainsi_job *take_queued(chainsi_gather *gather)
 /* Waits until every job is DONE, running what is queued meanwhile. */
 static void wait_for_jobs(chainsi_gather *gather)
 {
+    if (gather->fanout)
+        chainsi_fanout_wait(gather->fanout);
     bool cancelled = false;
     /* Made before any job runs here: what is cancelled from then on wakes it. */
     chainsi_waiter *waiter = chainsi_waiter_self();
@@ -144,7 +167,7 @@ static void wait_for_jobs(chainsi_gather *gather)
         chainsi_job *job = take_queued(gather);
         if (job) {
             chainsi_pool_unlock();
-            chainsi_job_run(job);
+            run_job(job);
             chainsi_pool_lock();
             continue;
         }
@@ -199,12 +222,18 @@ chains_status chains_wait(chains_ctx *all)
     chainsi_job *failure = first_failure(gather);
     gather->status = failure ? failure->status : CHAINS_OK;
     if (failure) {
-        chainsi_error_move(&gather->ctx, &failure->ctx);
+        if (failure->explain &&
+            !(failure->ctx && chainsi_error_recall(failure->ctx, failure->status)))
+            failure->explain(failure->data);
+        chainsi_error_move(&gather->ctx, failure->ctx);
         chainsi_error_move(gather->parent,
-                           &failure->ctx); /* last: CHAINS_TRY notes its place there */
+                           failure->ctx); /* last: CHAINS_TRY notes its place there */
     }
     for (size_t i = 0; i < gather->count; i++)
-        chainsi_memory_adopt(gather->parent, &gather->jobs[i]->ctx);
+        if (gather->jobs[i]->run)
+            chainsi_memory_adopt(gather->parent, gather->jobs[i]->ctx);
+    if (gather->fanout)
+        chainsi_fanout_done(gather->fanout, true);
     gather->ended = true;
     return gather->status;
 }
@@ -222,16 +251,22 @@ void chainsi_gathers_end(chains_ctx *ctx)
         chainsi_gathers_end(&gather->ctx); /* those nested in it */
         chainsi_cancel_hook_end(&gather->ctx);
         chainsi_error_forget(&gather->ctx);
-        if (gather->ended || !gather->count)
+        if (gather->ended || !gather->count) {
+            if (gather->fanout)
+                chainsi_fanout_done(gather->fanout, false);
             continue;
+        }
         chainsi_context_cancel(&gather->ctx);
         wait_for_jobs(gather);
         for (size_t i = 0; i < gather->count; i++) {
             chainsi_job *job = gather->jobs[i];
             if (job->discard)
                 job->discard(job->data);
-            chainsi_context_done(&job->ctx);
+            if (job->run)
+                chainsi_context_done(job->ctx);
         }
+        if (gather->fanout)
+            chainsi_fanout_done(gather->fanout, false);
         gather->ended = true;
         gather->status = CHAINS_CANCELLED;
     }
@@ -261,10 +296,10 @@ chains_status chains_spawn(chains_ctx *all, chains_function function, const void
         return function(all, copy);
     }
     chainsi_job *job = chainsi_job_new(gather);
-    spawned *call = chains_alloc(&job->ctx, sizeof *call);
+    spawned *call = chains_alloc(job->ctx, sizeof *call);
     call->function = function;
     if (size)
-        call->argument = memcpy(chainsi_memory_raw(&job->ctx, size), argument, size);
+        call->argument = memcpy(chainsi_memory_raw(job->ctx, size), argument, size);
     job->run = run_spawned;
     job->data = call;
     chainsi_job_start(job);

@@ -1,8 +1,9 @@
 /* The pool. Threads are detached; they hold nothing that must be freed at the program's end, and
- * are never waited for: whoever waits for a job waits for the job. */
+ * are never waited for: whoever waits for a task waits for what it is about. */
 #include "runtime/pool.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
 #include <time.h>
 
@@ -15,7 +16,7 @@ enum {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t work = PTHREAD_COND_INITIALIZER;
-static chainsi_job *first, *last;
+static chainsi_task *first, *last;
 static int threads, idle, queued;
 
 /* A child of fork() has none of the threads, and nobody in it waits for what is queued. */
@@ -48,17 +49,18 @@ void chainsi_pool_unlock(void)
     pthread_mutex_unlock(&lock);
 }
 
-void chainsi_pool_remove(chainsi_job *job)
+void chainsi_pool_remove(chainsi_task *task)
 {
-    if (job->previous)
-        job->previous->next = job->next;
+    if (task->previous)
+        task->previous->next = task->next;
     else
-        first = job->next;
-    if (job->next)
-        job->next->previous = job->previous;
+        first = task->next;
+    if (task->next)
+        task->next->previous = task->previous;
     else
-        last = job->previous;
-    job->next = job->previous = NULL;
+        last = task->previous;
+    task->next = task->previous = NULL;
+    task->queued = false;
     queued--;
 }
 
@@ -78,14 +80,13 @@ static bool wait_for_work(void)
 static void *serve_pool(void *unused)
 {
     (void)unused;
-    chainsi_waiter_self(); /* made before any job runs: what is cancelled from then on wakes it */
+    chainsi_waiter_self(); /* made before any task runs: what is cancelled from then on wakes it */
     pthread_mutex_lock(&lock);
     while (first || wait_for_work()) {
-        chainsi_job *job = first;
-        chainsi_pool_remove(job);
-        job->state = CHAINSI_JOB_RUNNING;
+        chainsi_task *task = first;
+        chainsi_pool_remove(task);
         pthread_mutex_unlock(&lock);
-        chainsi_job_run(job);
+        task->run(task);
         pthread_mutex_lock(&lock);
     }
     threads--;
@@ -115,16 +116,16 @@ void chainsi_pool_start(void)
     pthread_once(&once, watch_for_fork);
 }
 
-void chainsi_pool_add(chainsi_job *job)
+void chainsi_pool_add(chainsi_task *task)
 {
-    job->state = CHAINSI_JOB_QUEUED;
-    job->next = NULL;
-    job->previous = last;
+    task->queued = true;
+    task->next = NULL;
+    task->previous = last;
     if (last)
-        last->next = job;
+        last->next = task;
     else
-        first = job;
-    last = job;
+        first = task;
+    last = task;
     queued++;
     if (idle >= queued)
         pthread_cond_signal(&work);

@@ -1,20 +1,26 @@
-/* The pool of threads that run jobs. It grows when jobs wait and nobody is idle, up to a limit;
+/* The pool of threads that run tasks. It grows when tasks wait and nobody is idle, up to a limit;
  * idle threads end after a while. */
 #ifndef CHAINSI_RUNTIME_POOL_H
 #define CHAINSI_RUNTIME_POOL_H
 
-#include "runtime/gather.h"
+#include <stdbool.h>
+
+/* Something to run, embedded in what it is about. */
+typedef struct chainsi_task chainsi_task;
+struct chainsi_task {
+    chainsi_task *next, *previous;   /* in the queue */
+    bool queued;                     /* guarded by the pool's lock */
+    void (*run)(chainsi_task *task); /* unlocked, on a thread of the pool */
+};
 
 /* Before anything else here; a second time it does nothing. */
 void chainsi_pool_start(void);
-/* Guards the queue and the state of every job. */
+/* Guards the queue, and the state of every job. */
 void chainsi_pool_lock(void);
 void chainsi_pool_unlock(void);
-/* Appends a job, locked, and sees to a thread that takes it. */
-void chainsi_pool_add(chainsi_job *job);
-/* Takes a job out of the queue, locked: somebody else runs it. */
-void chainsi_pool_remove(chainsi_job *job);
-/* Runs a job that is RUNNING already and not in the queue; unlocked. (gather.c's) */
-void chainsi_job_run(chainsi_job *job);
+/* Appends a task, locked, and sees to a thread that takes it. */
+void chainsi_pool_add(chainsi_task *task);
+/* Takes a task out of the queue, locked: somebody else runs it. */
+void chainsi_pool_remove(chainsi_task *task);
 
 #endif

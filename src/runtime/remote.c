@@ -1,8 +1,11 @@
-/* Chainlets in other processes, and external services: one attempt of a call over HTTP.
+/* Chainlets in other processes, and external services: one attempt of a call, in frames to a Chainlet
+ * on this machine (rpc/link.h), else over HTTP.
  *
  * Bodies are MessagePack between Chainlets, JSON to external services. The calling thread writes
  * and reads itself; while it waits it watches its own caller's connection, so that a caller that
  * leaves stops the whole tree below it. */
+#include "runtime/remote.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
@@ -11,15 +14,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
-#include "rpc/client.h"
+#include "rpc/limits.h"
 #include "runtime/answer.h"
-#include "runtime/callee.h"
 #include "runtime/error.h"
+#include "runtime/handed.h"
 #include "runtime/inlet.h"
 #include "runtime/memory.h"
 #include "runtime/process.h"
 #include "runtime/status.h"
+#include "runtime/traffic.h"
 #include "runtime/waiter.h"
 #include "schema/json.h"
 #include "schema/msgpack.h"
@@ -29,11 +34,17 @@ enum {
     MOST_FOREIGN = 500,  /* bytes of a foreign error body that are quoted */
 };
 
-struct chainsi_remote {
-    const chainsi_interface *interface;
-    chainsi_client *client; /* owned */
-    char *address;          /* owned */
-};
+static chainsi_link *make_link(const chainsi_interface *interface, const char *text, int board_fd)
+{
+    chainsi_address address;
+    char why[256];
+    if (interface->external || !chainsi_address_parse(text, &address, why, sizeof why))
+        return NULL;
+    chainsi_link *link =
+        address.kind == CHAINSI_ADDRESS_UNIX ? chainsi_link_new(address.path, board_fd) : NULL;
+    chainsi_address_done(&address);
+    return link;
+}
 
 chainsi_remote *chainsi_remote_new(const chainsi_interface *interface, const char *address,
                                    char *why, size_t why_size)
@@ -45,8 +56,19 @@ chainsi_remote *chainsi_remote_new(const chainsi_interface *interface, const cha
     char *copy = strdup(address);
     if (!remote || !copy)
         abort();
-    *remote = (chainsi_remote){ .interface = interface, .client = client, .address = copy };
+    *remote = (chainsi_remote){
+        .interface = interface,
+        .client = client,
+        .link = make_link(interface, address, chainsi_handed_board(interface->c_name)),
+        .address = copy,
+    };
     return remote;
+}
+
+void chainsi_remote_use_board(chainsi_remote *remote, int board_fd)
+{
+    chainsi_link_free(remote->link);
+    remote->link = make_link(remote->interface, remote->address, board_fd);
 }
 
 void chainsi_remote_free(chainsi_remote *remote)
@@ -54,6 +76,7 @@ void chainsi_remote_free(chainsi_remote *remote)
     if (!remote)
         return;
     chainsi_client_free(remote->client);
+    chainsi_link_free(remote->link);
     free(remote->address);
     free(remote);
 }
@@ -186,86 +209,79 @@ static chains_status pass_answer(chainsi_remote *remote, chains_ctx *ctx,
                              quoted ? ": " : "", (int)quoted, response->body);
 }
 
-static chains_status read_answer(chainsi_remote *remote, chains_ctx *ctx,
-                                 chainsi_client_response *response, void *output)
+static chains_status fail_output(const chainsi_remote *remote, chains_ctx *ctx,
+                                 const chainsi_codec_error *why)
+{
+    const char *name = remote->interface->name;
+    return chainsi_error_set(ctx, CHAINS_INTERNAL, name, "run_remote", NULL,
+                             "the answer of %s can't be read: %s%s%s (byte %zu)", name, why->path,
+                             *why->path ? ": " : "", why->message, why->offset);
+}
+
+/* Decodes an output; what can't be read is the callee's failure. */
+static chains_status read_output(chainsi_remote *remote, chains_ctx *ctx, char *body, size_t size,
+                                 bool msgpack, void *output)
 {
     const chainsi_interface *interface = remote->interface;
-    if (response->status < 200 || response->status > 299)
-        return pass_answer(remote, ctx, response);
     chainsi_codec_error why;
     chains_status status =
-        chainsi_answer_decode(interface, response->body, response->body_size,
-                              is_msgpack(response->content_type), ctx->arena, output, &why);
-    if (status != CHAINS_OK)
-        return chainsi_error_set(ctx, CHAINS_INTERNAL, interface->name, "run_remote", NULL,
-                                 "the answer of %s can't be read: %s%s%s (byte %zu)",
-                                 interface->name, why.path, *why.path ? ": " : "", why.message,
-                                 why.offset);
-    return CHAINS_OK;
+        chainsi_answer_decode(interface, body, size, msgpack, ctx->arena, output, &why);
+    return status == CHAINS_OK ? CHAINS_OK : fail_output(remote, ctx, &why);
 }
 
-static int64_t retry_after_ns(const chainsi_client_response *response)
-{
-    if (response->status != 429 && response->status != 503)
-        return 0;
-    const chainsi_slice *text = chainsi_http_find(&response->head, "Retry-After");
-    return text ? chainsi_retry_after_ns(text->data, text->size, (int64_t)time(NULL)) : 0;
-}
-
-chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
-                                     const chainsi_buffer *body, void *output,
-                                     chainsi_intake *intake, int64_t deadline_ns,
-                                     chainsi_attempt *attempt)
+/* The same of one that has attachments, which are taken. */
+static chains_status read_shared_output(chainsi_remote *remote, chains_ctx *ctx, char *body,
+                                        size_t size, const int *descriptors, int count,
+                                        void *output)
 {
     const chainsi_interface *interface = remote->interface;
-    char headers[MOST_HEADERS];
-    size_t headers_size = write_headers(remote, ctx, deadline_ns, headers);
-    if (!headers_size)
-        return ctx->error.status;
-    chainsi_interrupt interrupt = { .check = should_stop, .user = ctx };
-    bool interruptible = watch_for_cancellation(ctx, &interrupt);
-    const chains_external_config *external = interface->external;
-    chainsi_client_request request = {
-        .method = "POST",
-        .path = external && external->path ? external->path : "/run_remote",
-        .headers = headers,
-        .headers_size = headers_size,
-        .body = body->data,
-        .body_size = body->size,
-        .deadline_ns = deadline_ns,
-        .interrupt = interruptible ? &interrupt : NULL,
-        .fresh = attempt->elsewhere || intake, /* a kept connection may lead to a busy replica */
-    };
-    chainsi_inlet inlet;
-    if (intake) {
-        chainsi_inlet_init(&inlet, intake, output);
-        request.sink = &inlet.sink;
+    const uint64_t may_name = size < CHAINSI_MAX_BODY ? CHAINSI_MAX_BODY - size : 0;
+    chainsi_attachments attachments;
+    const char *refusal;
+    if (!chainsi_attachments_receive(&attachments, descriptors, (unsigned)count, may_name,
+                                     &refusal))
+        return chainsi_error_set(ctx, CHAINS_INTERNAL, interface->name, "run_remote", NULL,
+                                 "the answer of %s can't be read: %s", interface->name, refusal);
+    chainsi_codec_error why;
+    chains_status status =
+        chainsi_answer_decode_shared(interface, body, size, &attachments, ctx->arena, output, &why);
+    chainsi_traffic_received(size, may_name - attachments.may_name);
+    chainsi_attachments_done(&attachments);
+    return status == CHAINS_OK ? CHAINS_OK : fail_output(remote, ctx, &why);
+}
+
+chains_status chainsi_remote_read(chainsi_remote *remote, chains_ctx *ctx, uint8_t status,
+                                  char *body, size_t size, const int *attachments, int count,
+                                  void *output)
+{
+    const chainsi_interface *interface = remote->interface;
+    if (!status && count)
+        return read_shared_output(remote, ctx, body, size, attachments, count, output);
+    for (int i = 0; i < count; i++)
+        close(attachments[i]);
+    if (!status) {
+        chainsi_traffic_received(size, 0);
+        return read_output(remote, ctx, body, size, true, output);
     }
-    chainsi_client_response response;
-    char why[256];
-    const char *name = interface->name;
-    chainsi_exchange_end end =
-        chainsi_client_exchange(remote->client, &request, ctx->arena, &response, why, sizeof why);
-    if (intake) {
-        chains_status status;
-        bool lost, settled = chainsi_inlet_settle(&inlet, end, &status, &lost);
-        chainsi_inlet_done(&inlet);
-        if (settled && lost)
-            attempt->end = CHAINSI_ATTEMPT_LOST;
-        if (settled)
-            return status;
-    }
+    chains_error error;
+    if (chainsi_error_decode(body, size, true, ctx->arena, &error))
+        return chainsi_error_pass(ctx, &error);
+    bool known = status <= CHAINS_UNAUTHENTICATED;
+    return chainsi_error_set(ctx, known ? (chains_status)status : CHAINS_UNKNOWN, interface->name,
+                             "run_remote", NULL, "%s failed with status %d and said nothing more",
+                             interface->name, status);
+}
+
+chains_status chainsi_remote_fail(chainsi_remote *remote, chains_ctx *ctx, chainsi_exchange_end end,
+                                  int error, const char *why, chainsi_attempt *attempt)
+{
+    const char *name = remote->interface->name;
     switch (end) {
     case CHAINSI_EXCHANGE_ANSWERED:
-        if (intake && response.status < 300)
-            return chainsi_error_set(ctx, CHAINS_INTERNAL, name, "run_remote", NULL,
-                                     "%s answered without a stream (Content-Type '%s')", name,
-                                     response.content_type);
-        attempt->retry_after_ns = retry_after_ns(&response);
-        return read_answer(remote, ctx, &response, output);
+        break;
     case CHAINSI_EXCHANGE_NOT_STARTED:
         /* A full queue is an answer: sending again at once is what it must be spared. */
-        if (response.error == EAGAIN) {
+        if (error == EAGAIN) {
             attempt->end = CHAINSI_ATTEMPT_QUEUE_FULL;
             return chainsi_error_set(ctx, CHAINS_RESOURCE_EXHAUSTED, name, "run_remote", NULL,
                                      "the queue of %s at %s is full", name, remote->address);
@@ -288,8 +304,119 @@ chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
     }
     case CHAINSI_EXCHANGE_PROTOCOL:
         return chainsi_error_set(ctx, CHAINS_INTERNAL, name, "run_remote", NULL,
-                                 "%s did not answer in HTTP as it should: %s", name, why);
+                                 "%s did not answer as it should: %s", name, why);
     }
-    assert(!"an exchange has no other end");
+    assert(!"an exchange that failed has no other end");
     return CHAINS_INTERNAL;
+}
+
+static int64_t retry_after_ns(const chainsi_client_response *response)
+{
+    if (response->status != 429 && response->status != 503)
+        return 0;
+    const chainsi_slice *text = chainsi_http_find(&response->head, "Retry-After");
+    return text ? chainsi_retry_after_ns(text->data, text->size, (int64_t)time(NULL)) : 0;
+}
+
+static chains_status attempt_over_http(chainsi_remote *remote, chains_ctx *ctx,
+                                       const chainsi_buffer *body, void *output,
+                                       chainsi_intake *intake, int64_t deadline_ns,
+                                       const chainsi_interrupt *interrupt, chainsi_attempt *attempt)
+{
+    char headers[MOST_HEADERS];
+    size_t headers_size = write_headers(remote, ctx, deadline_ns, headers);
+    if (!headers_size)
+        return ctx->error.status;
+    const chains_external_config *external = remote->interface->external;
+    chainsi_client_request request = {
+        .method = "POST",
+        .path = external && external->path ? external->path : "/run_remote",
+        .headers = headers,
+        .headers_size = headers_size,
+        .body = body->data,
+        .body_size = body->size,
+        .deadline_ns = deadline_ns,
+        .interrupt = interrupt,
+        .fresh = attempt->elsewhere || intake, /* a kept connection may lead to a busy replica */
+    };
+    chainsi_inlet inlet;
+    if (intake) {
+        chainsi_inlet_init(&inlet, intake, output);
+        request.sink = &inlet.sink;
+    }
+    chainsi_client_response response;
+    char why[256];
+    chainsi_exchange_end end =
+        chainsi_client_exchange(remote->client, &request, ctx->arena, &response, why, sizeof why);
+    if (intake) {
+        chains_status status;
+        bool lost, settled = chainsi_inlet_settle(&inlet, end, &status, &lost);
+        chainsi_inlet_done(&inlet);
+        if (settled && lost)
+            attempt->end = CHAINSI_ATTEMPT_LOST;
+        if (settled)
+            return status;
+    }
+    if (end != CHAINSI_EXCHANGE_ANSWERED)
+        return chainsi_remote_fail(remote, ctx, end, response.error, why, attempt);
+    attempt->retry_after_ns = retry_after_ns(&response);
+    if (response.status < 200 || response.status > 299)
+        return pass_answer(remote, ctx, &response);
+    if (intake)
+        return chainsi_error_set(ctx, CHAINS_INTERNAL, remote->interface->name, "run_remote", NULL,
+                                 "%s answered without a stream (Content-Type '%s')",
+                                 remote->interface->name, response.content_type);
+    return read_output(remote, ctx, response.body, response.body_size,
+                       is_msgpack(response.content_type), output);
+}
+
+static chains_status attempt_in_frames(chainsi_remote *remote, chains_ctx *ctx,
+                                       const chainsi_buffer *body, void *output,
+                                       int64_t deadline_ns, const chainsi_interrupt *interrupt,
+                                       chainsi_attempt *attempt)
+{
+    chainsi_link_request request = {
+        .interface = remote->interface->fingerprint,
+        .request_id = chainsi_remote_request_id(ctx),
+        .body = body->data,
+        .body_size = body->size,
+        .deadline_ns = deadline_ns,
+        .interrupt = interrupt,
+        .elsewhere = attempt->elsewhere,
+    };
+    chainsi_remote_trace(ctx, request.trace_id, request.span_id);
+    chainsi_link_answer answer;
+    char why[256];
+    chainsi_exchange_end end =
+        chainsi_link_exchange(remote->link, &request, ctx->arena, &answer, why, sizeof why);
+    attempt->retry_after_ns = answer.retry_after_ms * CHAINSI_NS_PER_MS;
+    if (end != CHAINSI_EXCHANGE_ANSWERED)
+        return chainsi_remote_fail(remote, ctx, end, answer.error, why, attempt);
+    return chainsi_remote_read(remote, ctx, answer.status, answer.body, answer.body_size,
+                               answer.attachments, answer.attachment_count, output);
+}
+
+const char *chainsi_remote_request_id(const chains_ctx *ctx)
+{
+    return strlen(ctx->request_id) <= CHAINSI_FRAME_MAX_REQUEST_ID ? ctx->request_id : "";
+}
+
+void chainsi_remote_trace(const chains_ctx *ctx, uint8_t trace_id[16], uint8_t span_id[8])
+{
+    memcpy(trace_id, &ctx->trace.high, 8);
+    memcpy(trace_id + 8, &ctx->trace.low, 8);
+    memcpy(span_id, &ctx->trace.span, 8);
+}
+
+chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
+                                     const chainsi_buffer *body, void *output,
+                                     chainsi_intake *intake, int64_t deadline_ns,
+                                     chainsi_attempt *attempt)
+{
+    chainsi_interrupt watched = { .check = should_stop, .user = ctx };
+    const chainsi_interrupt *interrupt = watch_for_cancellation(ctx, &watched) ? &watched : NULL;
+    /* Streams go over HTTP at any distance. */
+    if (remote->link && !intake)
+        return attempt_in_frames(remote, ctx, body, output, deadline_ns, interrupt, attempt);
+    return attempt_over_http(remote, ctx, body, output, intake, deadline_ns, interrupt, attempt);
 }

@@ -25,7 +25,10 @@
 #include "schema/json_schema.h"
 #include "schema/msgpack.h"
 
-enum { MOST_REQUEST_ID = 128 }; /* characters of a request id that is taken over */
+enum {
+    MOST_REQUEST_ID = 128, /* characters of a request id that is taken over */
+    RETRY_AFTER_S = 1,     /* that a caller of a full service should wait */
+};
 
 static _Thread_local chains_ctx *request_ctx;      /* of the request that this thread runs */
 static _Thread_local chainsi_batch *request_batch; /* where that request is in flight; NULL */
@@ -328,7 +331,7 @@ static void answer_error(chains_ctx *ctx, bool msgpack, int http, chainsi_server
     response->content_type = msgpack ? msgpack_type : json_type;
     response->body->size = 0;
     if (response->status == 429)
-        chainsi_buffer_add_text(response->headers, "Retry-After: 1\r\n");
+        chainsi_buffer_printf(response->headers, "Retry-After: %d\r\n", RETRY_AFTER_S);
     chainsi_error_encode(&ctx->error, ctx->request_id, msgpack, response->body);
 }
 
@@ -364,6 +367,8 @@ static void handle_frame(chainsi_service *service, chainsi_server_request *reque
     if (status == CHAINS_OK)
         return;
     response->status = (int)ctx->error.status;
+    if (ctx->error.status == CHAINS_RESOURCE_EXHAUSTED)
+        response->retry_after_ms = RETRY_AFTER_S * 1000;
     response->body->size = 0;
     chainsi_error_encode(&ctx->error, ctx->request_id, true, response->body);
 }

@@ -80,6 +80,17 @@ chains_status chainsi_slots_take(chainsi_slots *slots, const chains_ctx *ctx, in
     return !slots->limit || take_free(slots) ? CHAINS_OK : wait_for_slot(slots, ctx, deadline_ns);
 }
 
+size_t chainsi_slots_try(chainsi_slots *slots, size_t count)
+{
+    int free = slots->limit ? atomic_load(&slots->free) : 0;
+    while (free > 0) {
+        int taken = (size_t)free < count ? free : (int)count;
+        if (atomic_compare_exchange_weak(&slots->free, &free, free - taken))
+            return (size_t)taken;
+    }
+    return slots->limit ? 0 : count;
+}
+
 void chainsi_slots_give(chainsi_slots *slots)
 {
     if (!slots->limit)

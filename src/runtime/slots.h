@@ -25,6 +25,8 @@ chains_status chainsi_slots_take(chainsi_slots *slots, const chains_ctx *ctx, in
 int chainsi_slots_taken(const chainsi_slots *slots);
 /* Waits until somebody gives a slot, or for some milliseconds, or until ctx is cancelled. */
 void chainsi_slots_wait_given(chainsi_slots *slots, const chains_ctx *ctx);
+/* Takes as many as are free now, up to count; returns how many. Doesn't block. */
+size_t chainsi_slots_try(chainsi_slots *slots, size_t count);
 void chainsi_slots_give(chainsi_slots *slots);
 
 #endif

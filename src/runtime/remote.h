@@ -1,0 +1,28 @@
+/* What one call (remote.c) and many at once (fanout.h) to a Chainlet elsewhere have in common. */
+#ifndef CHAINSI_RUNTIME_REMOTE_H
+#define CHAINSI_RUNTIME_REMOTE_H
+
+#include "rpc/client.h"
+#include "rpc/link.h"
+#include "runtime/callee.h"
+
+struct chainsi_remote {
+    const chainsi_interface *interface;
+    chainsi_client *client; /* owned */
+    chainsi_link *link;     /* owned; NULL: it isn't a Chainlet on this machine */
+    char *address;          /* owned */
+};
+
+/* What travels of a ctx. */
+const char *chainsi_remote_request_id(const chains_ctx *ctx);
+void chainsi_remote_trace(const chains_ctx *ctx, uint8_t trace_id[16], uint8_t span_id[8]);
+/* Decodes the body of an ANSWER in place, into output and the arena of ctx, or records the failure
+ * that it tells. Takes over the descriptors that came with it. */
+chains_status chainsi_remote_read(chainsi_remote *remote, chains_ctx *ctx, uint8_t status,
+                                  char *body, size_t size, const int *attachments, int count,
+                                  void *output);
+/* Records what an end other than ANSWERED means. error and why are as the exchange left them. */
+chains_status chainsi_remote_fail(chainsi_remote *remote, chains_ctx *ctx, chainsi_exchange_end end,
+                                  int error, const char *why, chainsi_attempt *attempt);
+
+#endif
