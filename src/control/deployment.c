@@ -207,7 +207,8 @@ static void start_all(chainsi_deployment *deployment)
         return;
     }
     for (size_t i = 0; i < count; i++)
-        deployment->chainlets[i].board_fd = chainsi_board_create(0);
+        deployment->chainlets[i].board_fd =
+            chainsi_board_create((uint32_t)deployment->chainlets[i].service->max_queue);
     for (size_t i = 0; i < count; i++) {
         if (make_sockets(&deployment->chainlets[i], why, sizeof why))
             continue;
