@@ -20,7 +20,7 @@ enum {
     MOST_MOVES = 64,   /* of one call, from replicas that are gone */
     MOST_TRIES = 16,   /* replicas that can't be reached, before the queue is tried */
     QUEUE_AFTER_US = 200,
-    LOOK_EVERY_MS = 1, /* for a slot of .concurrency_limit, when others have all of them */
+    LOOK_EVERY_MS = 5, /* for what others have: .concurrency_limit, places in the queue */
 };
 
 /* ------------------------------------------------------------------------------------------------
@@ -445,7 +445,7 @@ static bool send_unclaimed(chainsi_lane *lane, int64_t now_ns)
     /* Calls of this process may be what fills it: the others wait until one of them has ended. */
     const bool others = lane->sent.count || chainsi_slots_taken(&lane->callee->in_flight) > 1;
     if (board && !placed && others) {
-        lane->blocked = !lane->sent.count;
+        lane->blocked = true;
         return false;
     }
     int error = board && !placed ? EAGAIN : 0;
@@ -455,7 +455,7 @@ static bool send_unclaimed(chainsi_lane *lane, int64_t now_ns)
         if (placed)
             chainsi_board_leave_queue(board);
         if (others && error == EAGAIN) {
-            lane->blocked = !lane->sent.count;
+            lane->blocked = true;
             return false;
         }
         chainsi_slots_give(&lane->callee->in_flight);
@@ -588,8 +588,9 @@ int64_t chainsi_lane_wakes(const chainsi_lane *lane, int64_t now_ns)
         if (look_due_ns(lane) < wakes_ns)
             wakes_ns = look_due_ns(lane);
     }
-    if (lane->pending.first && lane->blocked)
-        return now_ns + LOOK_EVERY_MS * CHAINSI_NS_PER_MS;
+    const int64_t again_ns = now_ns + LOOK_EVERY_MS * CHAINSI_NS_PER_MS;
+    if (lane->pending.first && lane->blocked && again_ns < wakes_ns)
+        wakes_ns = again_ns;
     if (lane->pending.first && lane->starved_ns) {
         int64_t queue_ns = lane->starved_ns + QUEUE_AFTER_US * INT64_C(1000);
         /* Later than that it has gone to the queue, or as many have as may. */

@@ -83,7 +83,7 @@ struct chainsi_lane {
     size_t placed;      /* trunks that are */
     int64_t starved_ns; /* since when no slot was found; 0: one was */
     int64_t look_ns;    /* when claims are next looked after */
-    bool blocked;       /* .concurrency_limit is used up, by others */
+    bool blocked;       /* others have all of .concurrency_limit, or of the queue */
 };
 
 void chainsi_branches_add(chainsi_branches *list, chainsi_branch *branch);
