@@ -26,6 +26,8 @@
 
 #include "base/clock.h"
 #include "call_service.h"
+#include "rpc/board.h"
+#include "rpc/frame.h"
 #include "runtime/callee.h"
 
 enum {
@@ -40,6 +42,7 @@ static const char text_of_64[] = "0123456789012345678901234567890123456789012345
 
 static char folder[] = "/tmp/chains-bench-XXXXXX";
 static char service_path[4096];
+static int board_fd; /* of the service */
 static cpu_set_t all_cpus;
 
 static _Noreturn void give_up(const char *what)
@@ -191,14 +194,16 @@ static pid_t start_service(int cpu, int64_t *exec_ns)
     if (cpu >= 0)
         pin(cpu);
     int high_calls = fcntl(calls, F_DUPFD_CLOEXEC, 64),
-        high_probes = fcntl(probes, F_DUPFD_CLOEXEC, 64);
+        high_probes = fcntl(probes, F_DUPFD_CLOEXEC, 64),
+        high_board = fcntl(board_fd, F_DUPFD_CLOEXEC, 64);
     dup2(high_calls, FIRST_LISTEN_FD);
     dup2(high_probes, FIRST_LISTEN_FD + 1);
+    dup2(high_board, FIRST_LISTEN_FD + 2);
     char pid[16];
     snprintf(pid, sizeof pid, "%d", (int)getpid());
     setenv("LISTEN_PID", pid, 1);
-    setenv("LISTEN_FDS", "2", 1);
-    setenv("LISTEN_FDNAMES", "calls:probes", 1);
+    setenv("LISTEN_FDS", "3", 1);
+    setenv("LISTEN_FDNAMES", "calls:probes:board", 1);
     if (exec_ns)
         *exec_ns = chainsi_now_ns();
     execl(service_path, "call_service", (char *)NULL);
@@ -273,6 +278,79 @@ static int64_t call_once(chainsi_callee *callee)
     return took;
 }
 
+/* ------------------------------------------------------------------------------------------------
+ * a caller that does no more than it must
+ *
+ * Claims a slot and sends and reads a frame whose bytes were made beforehand: what a call costs on the
+ * serving side alone. */
+
+typedef struct bare_caller {
+    chainsi_board *board;
+    int fd;
+    char message[256], answer[256];
+    size_t size, answer_size;
+    uint64_t incarnation;
+} bare_caller;
+
+static void bare_connect(bare_caller *self)
+{
+    *self = (bare_caller){ .board = chainsi_board_open(board_fd), .fd = -1 };
+    chainsi_claim claim;
+    while (!chainsi_board_claim(self->board, 0, 0, &claim))
+        poll(NULL, 0, 1);
+    chainsi_board_withdraw(self->board, &claim);
+    self->incarnation = claim.incarnation;
+    struct sockaddr_un address;
+    socklen_t size = chainsi_board_address(claim.incarnation, &address);
+    self->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (self->fd < 0 || connect(self->fd, (struct sockaddr *)&address, size) < 0)
+        give_up("the service's own socket");
+    write_all(self->fd, CHAINSI_FRAME_PREFACE, CHAINSI_FRAME_PREFACE_SIZE);
+    static const char head[] = "\x81\xa4text\xd9\x40";
+    chainsi_frame frame = { .head = { .kind = CHAINSI_FRAME_CALL,
+                                      .flags = CHAINSI_FRAME_SOLE | CHAINSI_FRAME_KEEPS,
+                                      .body_size = sizeof head - 1 + 64 },
+                            .call = { .deadline_ns = CHAINSI_NEVER,
+                                      .interface = echo_interface.fingerprint,
+                                      .request_id_size = 32 },
+                            .request_id = text_of_64 };
+    self->size = chainsi_frame_write(&frame, self->message);
+    memcpy(self->message + self->size, head, sizeof head - 1);
+    self->size += sizeof head - 1;
+    memcpy(self->message + self->size, text_of_64, 64);
+    self->size += 64;
+    self->answer_size = sizeof frame.head + sizeof frame.answer + 66;
+}
+
+static int64_t bare_call(bare_caller *self)
+{
+    int64_t start = chainsi_now_ns();
+    chainsi_claim claim;
+    while (!chainsi_board_claim(self->board, self->incarnation, 0, &claim))
+        sched_yield(); /* after a call by HTTP, which frees its slot behind its answer */
+    chainsi_frame_call *call =
+        (chainsi_frame_call *)(void *)(self->message + sizeof(chainsi_frame_head));
+    call->claim = claim.word;
+    call->slot = claim.slot;
+    write_all(self->fd, self->message, self->size);
+    read_all(self->fd, self->answer, self->answer_size);
+    int64_t took = chainsi_now_ns() - start;
+    chainsi_frame_head head;
+    memcpy(&head, self->answer, sizeof head);
+    if (head.kind != CHAINSI_FRAME_ANSWER || head.status || head.body_size != 66) {
+        fprintf(stderr, "call_bench: the service answered with frame %d, status %d, %zu bytes\n",
+                head.kind, head.status, (size_t)head.body_size);
+        exit(1);
+    }
+    return took;
+}
+
+static void bare_done(bare_caller *self)
+{
+    close(self->fd);
+    chainsi_board_close(self->board);
+}
+
 /* Bytes of one request and one answer on a connection that is in use already. */
 static void count_bytes(size_t *in, size_t *out)
 {
@@ -307,8 +385,11 @@ static void compare_with_floor(const char *title, int service_cpu, int rounds, i
     chainsi_callee *callee = callee_at(ctx, "calls");
     char *data = calloc(1, MOST_BYTES);
     size_t count = (size_t)rounds * (size_t)calls;
-    int64_t *floor_ns = calloc(count, sizeof *floor_ns), *call_ns = calloc(count, sizeof *call_ns);
-    if (!data || !floor_ns || !call_ns)
+    int64_t *floor_ns = calloc(count, sizeof *floor_ns), *call_ns = calloc(count, sizeof *call_ns),
+            *bare_ns = calloc(count, sizeof *bare_ns);
+    bare_caller bare;
+    bare_connect(&bare);
+    if (!data || !floor_ns || !call_ns || !bare_ns)
         give_up("calloc");
 
     for (int round = -1; round < rounds; round++) {
@@ -328,16 +409,26 @@ static void compare_with_floor(const char *title, int service_cpu, int rounds, i
             if (round >= 0)
                 call_ns[at + (size_t)i] = took;
         }
+        for (int i = 0; i < now; i++) {
+            int64_t took = bare_call(&bare);
+            if (round >= 0)
+                bare_ns[at + (size_t)i] = took;
+        }
     }
-    summary floor = summarize(floor_ns, count), call = summarize(call_ns, count);
+    summary floor = summarize(floor_ns, count), call = summarize(call_ns, count),
+            served = summarize(bare_ns, count);
     printf("%-34s median %7.1f us   p99 %7.1f us\n", "bare socket", floor.median, floor.p99);
     printf("%-34s median %7.1f us   p99 %7.1f us   ratio %.2f (at most 2)   %s\n", "one call",
            call.median, call.p99, call.median / floor.median, title);
+    printf("%-34s median %7.1f us   p99 %7.1f us   ratio %.2f\n", "  of that, its serving side",
+           served.median, served.p99, served.median / floor.median);
 
     chainsi_callee_done(callee);
     chains_close(ctx);
+    bare_done(&bare);
     close(floor_fd);
     free(data);
+    free(bare_ns);
     free(floor_ns);
     free(call_ns);
     stop(service);
@@ -419,6 +510,9 @@ int main(int argc, char **argv)
     service_path[size] = '\0';
     strcpy(strrchr(service_path, '/') + 1, "call_service");
 
+    board_fd = chainsi_board_create(0);
+    if (board_fd < 0)
+        give_up("a board");
     size_t in = 0, out = 0;
     count_bytes(&in, &out);
     printf("%d rounds of %d calls, a text of 64 bytes each way; on the wire %zu bytes there, %zu "

@@ -8,7 +8,7 @@
 
 enum {
     KEPT_BUFFER = 1024 * 1024, /* larger ones are not kept for the next answer */
-    COPIED_BODY = 4 * 1024,    /* smaller ones are put behind the head of their frame */
+    COPIED_BODY = 4 * 1024,    /* smaller ones are put behind their head */
 };
 
 void chainsi_answer_done(chainsi_answer *answer)
@@ -91,12 +91,21 @@ static void write_head(chainsi_buffer *head, const chainsi_server_response *resp
     chainsi_buffer_add_text(head, "\r\n");
 }
 
+/* Puts a small body behind its head, which is cheaper than to have the kernel gather the two; returns its size, else 0. */
+static size_t join_small(chainsi_answer *answer, const void *body, size_t size)
+{
+    if (size > COPIED_BODY)
+        return 0;
+    chainsi_buffer_add(&answer->head, body, size);
+    return size;
+}
+
 static bool send_parts(chainsi_answer *answer, chainsi_connection *connection, const void *body,
                        size_t size, const int *fds, int fd_count, int timeout_ms)
 {
     int64_t allowed_ms = timeout_ms * (int64_t)(1 + size / CHAINSI_SEND_TIMEOUT_BYTES);
     return chainsi_connection_send(connection, &answer->head, body, size, fds, fd_count,
-                                   chainsi_now_ns() + allowed_ms * CHAINSI_NS_PER_MS);
+                                   allowed_ms);
 }
 
 bool chainsi_answer_send(chainsi_answer *answer, chainsi_connection *connection,
@@ -108,6 +117,7 @@ bool chainsi_answer_send(chainsi_answer *answer, chainsi_connection *connection,
     bool has_body = response->status != 204 && response->status != 304;
     write_head(&answer->head, response, has_body, keep_alive, minor_version);
     size_t size = has_body && method != CHAINSI_HTTP_HEAD ? response->body->size : 0;
+    size -= join_small(answer, response->body->data, size);
     return send_parts(answer, connection, response->body->data, size, NULL, 0, timeout_ms);
 }
 
@@ -135,10 +145,7 @@ bool chainsi_answer_send_frame(chainsi_answer *answer, chainsi_connection *conne
 {
     write_frame_head(&answer->head, CHAINSI_FRAME_ANSWER, call, incarnation, response);
     size_t size = response->body->size;
-    if (size <= COPIED_BODY) { /* cheaper than to have the kernel gather two parts */
-        chainsi_buffer_add(&answer->head, response->body->data, size);
-        size = 0;
-    }
+    size -= join_small(answer, response->body->data, size);
     bool sent = send_parts(answer, connection, response->body->data, size, response->fds,
                            response->fd_count, timeout_ms);
     for (int i = 0; i < response->fd_count; i++)

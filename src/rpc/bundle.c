@@ -688,9 +688,8 @@ static void run(chainsi_worker *self, chainsi_call *call)
     request->received_ns = call->received_ns;
     chainsi_server_response response = chainsi_answer_begin(&self->answer, 0);
     atomic_fetch_add(&server->requests, 1);
-    int64_t began_ns = chainsi_now_ns();
     server->options.handler(server->options.user, request, &response);
-    self->run_ns = chainsi_now_ns() - began_ns;
+    self->run_ns = response.run_ns ? response.run_ns : chainsi_now_ns() - call->received_ns;
     bool holds = response.lingers || chainsi_queue_has_more(self);
     if (!holds)
         chainsi_queue_free_place(self);

@@ -36,6 +36,7 @@ void chainsi_connection_open(chainsi_connection *connection, int fd, enum chains
     connection->data = NULL;
     connection->capacity = connection->start = connection->size = 0;
     connection->lingered = 0;
+    connection->received_ns = chainsi_now_ns();
     connection->scan = (chainsi_http_scan){ 0 };
     atomic_store_explicit(&connection->deadline_ns, CHAINSI_NEVER, memory_order_relaxed);
     atomic_store_explicit(&connection->idle_since_ns, CHAINSI_NEVER, memory_order_relaxed);
@@ -442,7 +443,7 @@ static void advance(struct msghdr *message, size_t sent)
 
 bool chainsi_connection_send(chainsi_connection *connection, const chainsi_buffer *head,
                              const void *body, size_t body_size, const int *fds, int fd_count,
-                             int64_t deadline_ns)
+                             int64_t timeout_ms)
 {
     struct iovec parts[2] = { { head->data, head->size }, { (void *)(uintptr_t)body, body_size } };
     struct msghdr message = { .msg_iov = parts, .msg_iovlen = body_size ? 2 : 1 };
@@ -458,11 +459,18 @@ bool chainsi_connection_send(chainsi_connection *connection, const chainsi_buffe
         rights->cmsg_len = CMSG_LEN(bytes);
         memcpy(CMSG_DATA(rights), fds, bytes);
     }
+    int64_t deadline_ns = 0;
     while (message.msg_iovlen) {
-        ssize_t sent = sendmsg(connection->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        /* send() where it will do: it is cheaper by a fiftieth of a call. */
+        ssize_t sent = message.msg_iovlen == 1 && !message.msg_control
+                           ? send(connection->fd, message.msg_iov->iov_base,
+                                  message.msg_iov->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
+                           : sendmsg(connection->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent < 0) {
             if (errno == EINTR)
                 continue;
+            if (!deadline_ns)
+                deadline_ns = chainsi_now_ns() + timeout_ms * CHAINSI_NS_PER_MS;
             if (errno != EAGAIN || chainsi_wait_for(connection->fd, POLLOUT, NULL, deadline_ns,
                                                     NULL) != CHAINSI_WAIT_READY)
                 return false;

@@ -61,7 +61,7 @@ typedef struct chainsi_connection {
     chainsi_descriptors *attachments; /* owned; NULL until some came */
     struct chainsi_bundle *bundle;    /* a reference, which owns fd; NULL: calls come one by one */
     atomic_int under_way;             /* calls of the bundle that are not answered */
-    int64_t received_ns;              /* when the request had been read */
+    int64_t received_ns; /* when the last request had been read, or the connection was accepted */
 
     /* The request that is being read begins at data + start; the offsets below count from there. */
     char *data; /* owned; NULL while nothing is kept */
@@ -117,9 +117,9 @@ void chainsi_connection_rest(chainsi_connection *connection, chainsi_spare *spar
 chainsi_read_end chainsi_connection_drop(chainsi_connection *connection);
 
 /* Sends head and body, together where the socket takes them, with descriptors beside the first
- * byte. Waits at most until the deadline for the other end to read. False if it couldn't be sent. */
+ * byte. Waits at most timeout_ms for the other end to read. False if it couldn't be sent. */
 bool chainsi_connection_send(chainsi_connection *connection, const chainsi_buffer *head,
                              const void *body, size_t body_size, const int *fds, int fd_count,
-                             int64_t deadline_ns);
+                             int64_t timeout_ms);
 
 #endif

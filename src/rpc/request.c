@@ -95,7 +95,7 @@ static bool run_call(chainsi_worker *self, chainsi_connection *connection)
     chainsi_server_response response = chainsi_answer_begin(&self->answer, 0);
     atomic_fetch_add(&server->requests, 1);
     server->options.handler(server->options.user, request, &response);
-    self->run_ns = chainsi_now_ns() - connection->received_ns;
+    self->run_ns = response.run_ns ? response.run_ns : chainsi_now_ns() - connection->received_ns;
 
     bool holds =
         response.lingers || response.body->size > SMALL_ANSWER || chainsi_queue_has_more(self);
@@ -141,7 +141,7 @@ static chainsi_connection *pause_reading(chainsi_worker *self, chainsi_connectio
     bool between = connection->phase == CHAINSI_READING_HEAD && !connection->size;
     if (between) {
         chainsi_connection_rest(connection, &self->spare);
-        chainsi_table_set_idle(&server->table, connection, chainsi_now_ns());
+        chainsi_table_set_idle(&server->table, connection, connection->received_ns);
     } else if (atomic_load_explicit(&connection->deadline_ns, memory_order_relaxed) ==
                CHAINSI_NEVER) {
         connection->timed = true;

@@ -54,6 +54,7 @@ typedef struct chainsi_server_response {
     bool close;               /* close the connection after the answer */
     bool lingers;             /* `after` may take long: the slot is held until it has returned */
     uint32_t retry_after_ms;  /* in a frame; 0: it doesn't say */
+    int64_t run_ns; /* what the call took, for the choice among replicas; 0: the server measures */
     int fds[CHAINSI_FRAME_MAX_ATTACHMENTS]; /* go with a frame; the server closes them */
     int fd_count;
     struct chainsi_parts *parts; /* not NULL: the handler has sent all there is by itself, in parts

@@ -363,6 +363,7 @@ static void handle_frame(chainsi_service *service, chainsi_server_request *reque
     /* Whoever wants a stream's items asks over HTTP. */
     chains_status status = run_method(service, ctx, request, true, true, NULL, response, &run_ns);
     chainsi_metrics_count(&service->metrics, status, run_ns);
+    response->run_ns = run_ns > 0 ? run_ns : 0;
     response->lingers = ctx->gathers != NULL;
     if (status == CHAINS_OK)
         return;
