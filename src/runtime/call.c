@@ -10,6 +10,7 @@
 #include "runtime/fanout.h"
 #include "runtime/gather.h"
 #include "runtime/glue.h"
+#include "runtime/hedge.h"
 #include "runtime/memory.h"
 #include "runtime/progress.h"
 #include "runtime/retry.h"
@@ -108,7 +109,10 @@ static chains_status attempt_away(chainsi_callee *callee, chains_ctx *ctx,
     if (progress)
         chainsi_progress_leave(progress);
     chains_status status =
-        chainsi_remote_attempt(callee->remote, ctx, body, output, intake, deadline_ns, attempt);
+        chainsi_hedge_applies(callee)
+            ? chainsi_hedge_attempt(callee, ctx, body, output, deadline_ns, attempt)
+            : chainsi_remote_attempt(callee->remote, ctx, body, output, intake, deadline_ns,
+                                     attempt);
     if (progress)
         chainsi_progress_return(progress, chainsi_now_ns());
     return status;

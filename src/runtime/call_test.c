@@ -534,6 +534,46 @@ static void calls_stop_once_the_caller_has_left(void **state)
     close(ends[0]);
 }
 
+static chains_status answer_in_a_moment(chains_ctx *ctx, const worker_input *input,
+                                        worker_output *output)
+{
+    /* From at once to twice as long as calls may take before they are late. */
+    usleep((useconds_t)(chainsi_random() % 2000));
+    output->text = chains_printf(ctx, "<%s>", input->text);
+    return chainsi_random() % 16 ? CHAINS_OK : chains_fail(ctx, CHAINS_ABORTED, "by chance");
+}
+
+static void hedged_calls_give_one_answer(void **state)
+{
+    enum { ROUNDS = 20, TOGETHER = 12 };
+    fixture *made = *state;
+    made->options.idempotent = true;
+    made->options.hedge_ms = 1;
+    worker_hook = answer_in_a_moment;
+    for (int round = 0; round < ROUNDS; round++) {
+        atomic_store(&made->callee->budget.balance, CHAINSI_BUDGET_MOST);
+        const char *texts[TOGETHER] = { 0 };
+        char said[TOGETHER][16];
+        chains_ctx *all = chains_gather_all(made->ctx);
+        for (int i = 0; i < TOGETHER; i++) {
+            snprintf(said[i], sizeof said[i], "<%d %d>", round, i);
+            char text[16];
+            snprintf(text, sizeof text, "%d %d", round, i);
+            worker_input input = { .text = text };
+            assert_int_equal(call_worker(made, all, &input, &texts[i], NULL), CHAINS_OK);
+        }
+        chains_wait(all);
+        for (size_t i = 0; i < TOGETHER; i++) {
+            if (chains_result(all, i) == CHAINS_OK)
+                assert_string_equal(texts[i], said[i]);
+            else
+                assert_int_equal(chains_result(all, i), CHAINS_ABORTED);
+        }
+    }
+    while (atomic_load(&the_worker.running) > 0)
+        usleep(200);
+}
+
 static int run_all(const char *name, bool remote, bool strict)
 {
 #define TEST(test) cmocka_unit_test_setup_teardown(test, open_fixture, close_fixture)
@@ -566,6 +606,7 @@ static int run_all(const char *name, bool remote, bool strict)
         TEST(what_a_gathered_call_hands_out_lives_as_long_as_its_parent),
         TEST(on_cancel_is_called_once),
         TEST(calls_stop_once_the_caller_has_left),
+        TEST(hedged_calls_give_one_answer),
     };
     fixture_remote = remote;
     fixture_strict = strict;

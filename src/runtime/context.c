@@ -66,6 +66,7 @@ void chainsi_context_init_child(chains_ctx *ctx, chains_ctx *parent, bool own_ar
     ctx->config = parent->config;
     ctx->deadline_ns = parent->deadline_ns;
     atomic_init(&ctx->cancelled, false);
+    ctx->raced = false;
     ctx->connection = -1;
     ctx->connection_events = 0;
     ctx->caller_left = NULL;

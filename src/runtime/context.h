@@ -62,6 +62,7 @@ struct chains_ctx {
         *config; /* of that Chainlet; NULL for a program's own code, which may read everything */
     int64_t deadline_ns;     /* of this and all above it; CHAINSI_NEVER. Any thread. */
     atomic_bool cancelled;   /* this one was told to stop. Any thread. */
+    bool raced;              /* one of two attempts: another thread may cancel it by itself */
     int connection;          /* descriptor of the caller's connection, -1: none. Any thread. */
     short connection_events; /* what poll() reports when the caller has gone */
     const atomic_bool *caller_left;  /* set when the caller wants no answer; its waiters are woken

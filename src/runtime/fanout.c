@@ -12,6 +12,7 @@
 #include "runtime/attend.h"
 #include "runtime/call.h"
 #include "runtime/error.h"
+#include "runtime/hedge.h"
 #include "runtime/lane.h"
 #include "runtime/memory.h"
 #include "runtime/pool.h"
@@ -48,7 +49,8 @@ struct chainsi_fanout {
 
 bool chainsi_fanout_takes(const chainsi_callee *callee)
 {
-    return callee->remote && callee->remote->link;
+    /* A call that may become two is a job. */
+    return callee->remote && callee->remote->link && !chainsi_hedge_applies(callee);
 }
 
 chains_ctx *chainsi_fanout_ctx(chainsi_fanout *fanout)

@@ -162,12 +162,12 @@ static bool should_stop(void *user)
     return chainsi_context_stopped(user) != CHAINS_OK;
 }
 
-/* What ends a wait for this ctx early: its thread's waker if it is part of something started, and
- * its caller's connection. False: nothing can, and the wait needs no poll(). */
+/* What ends a wait for this ctx early: its thread's waker if it is part of something started or one of
+ * two attempts, and its caller's connection. False: nothing can, and the wait needs no poll(). */
 static bool watch_for_cancellation(chains_ctx *ctx, chainsi_interrupt *interrupt)
 {
     const chains_ctx *started = ctx;
-    while (started && !started->gather)
+    while (started && !started->gather && !started->raced)
         started = started->parent;
     if (started) {
         interrupt->watch[interrupt->count].fd = chainsi_waiter_fd(chainsi_waiter_self());

@@ -70,6 +70,13 @@ static chains_status do_as_told(chains_ctx *ctx, const worker_input *input, work
             ;
         return chains_fail(ctx, CHAINS_CANCELLED, "called back");
     }
+    if ((path = path_in(input->text, "slow-once")) && access(path, F_OK) != 0) {
+        touch(path);
+        while (!chains_cancelled(ctx))
+            usleep(500);
+        touch(chains_printf(ctx, "%s.cancelled", path));
+        return chains_fail(ctx, CHAINS_CANCELLED, "enough");
+    }
     while (path_in(input->text, "endure") && !chains_cancelled(ctx))
         usleep(500);
     if (path_in(input->text, "endure"))
@@ -582,6 +589,55 @@ static void retries_get_the_answer_of_another_replica(void **state)
     assert_int_equal(call(at, text, &answer), CHAINS_OK);
 }
 
+static void a_late_call_is_made_again_elsewhere(void **state)
+{
+    place *at = *state;
+    start_replica(at, "plain");
+    start(at, "plain", at->calls_fd, -1, NULL, NULL, -1);
+    char text[256], cancelled[256];
+    snprintf(text, sizeof text, "slow-once %s", at->file);
+    snprintf(cancelled, sizeof cancelled, "%s.cancelled", at->file);
+    at->options.hedge_ms = 20;
+    at->options.idempotent = true;
+    const char *answer = NULL;
+    assert_int_equal(call(at, text, &answer), CHAINS_OK);
+    assert_non_null(strstr(answer, "did slow-once"));
+    wait_for_file(cancelled); /* the late one was told to stop */
+    unlink(at->file);
+    unlink(cancelled);
+    /* Started, as well. */
+    worker_input input = { .text = text };
+    void *const outputs[] = { &answer, NULL };
+    answer = NULL;
+    chains_ctx *all = chains_gather(at->ctx);
+    assert_int_equal(chainsi_call(at->callee, all, &input, outputs, NULL), CHAINS_OK);
+    assert_int_equal(chains_wait(all), CHAINS_OK);
+    assert_non_null(strstr(answer, "did slow-once"));
+    wait_for_file(cancelled);
+    unlink(cancelled);
+}
+
+static void only_what_may_be_is_hedged(void **state)
+{
+    place *at = *state;
+    start_replica(at, "plain");
+    start(at, "plain", at->calls_fd, -1, NULL, NULL, -1);
+    char text[256], cancelled[256];
+    snprintf(text, sizeof text, "slow-once %s", at->file);
+    snprintf(cancelled, sizeof cancelled, "%s.cancelled", at->file);
+    at->options.hedge_ms = 20;
+    at->options.timeout_ms = 200;
+    assert_int_equal(call(at, text, NULL), CHAINS_DEADLINE_EXCEEDED); /* not .idempotent */
+    wait_for_file(cancelled);
+    unlink(at->file);
+    unlink(cancelled);
+    at->options.idempotent = true;
+    atomic_store(&at->callee->budget.balance, 0); /* no budget */
+    assert_int_equal(call(at, text, NULL), CHAINS_DEADLINE_EXCEEDED);
+    wait_for_file(cancelled);
+    unlink(cancelled);
+}
+
 static void a_full_queue_is_resource_exhausted(void **state)
 {
     place *at = *state;
@@ -723,6 +779,8 @@ int main(int argc, char **argv)
         TEST(an_error_shows_its_way_through_processes),
         TEST(a_replica_killed_under_a_call_is_unavailable),
         TEST(retries_get_the_answer_of_another_replica),
+        TEST(a_late_call_is_made_again_elsewhere),
+        TEST(only_what_may_be_is_hedged),
         TEST(a_full_queue_is_resource_exhausted),
         TEST(a_service_by_itself_lets_max_queue_calls_wait),
         TEST(over_tcp_one_port_serves_both),

@@ -21,6 +21,8 @@ void chainsi_slots_done(chainsi_slots *slots);
 /* Takes a slot, or waits for one until ctx is cancelled or deadline_ns has come: then CANCELLED or
  * DEADLINE_EXCEEDED, nothing taken, and nothing recorded on ctx. */
 chains_status chainsi_slots_take(chainsi_slots *slots, const chains_ctx *ctx, int64_t deadline_ns);
+/* Takes as many as are free now, up to count; returns how many. Doesn't block. */
+size_t chainsi_slots_try(chainsi_slots *slots, size_t count);
 /* Slots that are taken now; 0 where there is no limit. */
 int chainsi_slots_taken(const chainsi_slots *slots);
 /* Waits until somebody gives a slot, or for some milliseconds, or until ctx is cancelled. */
