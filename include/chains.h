@@ -368,7 +368,7 @@ typedef struct chains_config {
         double scale_to_zero_delay_s; /**< Seconds from the last call to none. Default 900. */
     } autoscaling;                    /**< When replicas come and go. */
     struct {
-        int max_size;    /**< Calls in a batch. Default 1: no batching. */
+        int max_size;    /**< Calls in a batch, 1024 at most. Default 1: no batching. */
         int max_wait_us; /**< Microseconds that the first waits for more. Default 0. */
     } batch;             /**< Calls that arrive together and run as one; see name_run_batch. */
     int max_queue;    /**< Waiting calls. Default: twice the slots of max_replicas, at least 64. */
@@ -417,7 +417,10 @@ typedef struct chains_external_config {
  *   chains_status phi_llm_healthy(phi_llm *self, chains_ctx *ctx)
  *       may be left out; may run while calls run, on a thread of its own
  *   chains_status phi_llm_run_batch(phi_llm *self, chains_ctx *const calls[], size_t count, ...)
- *       may be left out
+ *       may be left out; runs calls that arrived together. The parameters of run_remote, each as an
+ *       array of count: `const T input[]`, `U output[]`. calls[i] is the ctx of the i-th call:
+ *       chains_fail(calls[i], ...) fails that one alone, a failure that is returned fails every one
+ *       not yet failed, and what output[i] points to comes from calls[i]
  */
 #define CHAINLET(...)          CHAINLET_(__VA_ARGS__, .abi_ = 1)
 /** Sets options of the calls from one Chainlet to another: `CHAINS_DEPENDS(poem_generator, phi_llm,
