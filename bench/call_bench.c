@@ -292,6 +292,16 @@ typedef struct bare_caller {
     uint64_t incarnation;
 } bare_caller;
 
+static void connect_directly(bare_caller *self)
+{
+    struct sockaddr_un address;
+    socklen_t size = chainsi_board_address(self->incarnation, &address);
+    self->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (self->fd < 0 || connect(self->fd, (struct sockaddr *)&address, size) < 0)
+        give_up("the service's own socket");
+    write_all(self->fd, CHAINSI_FRAME_PREFACE, CHAINSI_FRAME_PREFACE_SIZE);
+}
+
 static void bare_connect(bare_caller *self)
 {
     *self = (bare_caller){ .board = chainsi_board_open(board_fd), .fd = -1 };
@@ -300,12 +310,7 @@ static void bare_connect(bare_caller *self)
         poll(NULL, 0, 1);
     chainsi_board_withdraw(self->board, &claim);
     self->incarnation = claim.incarnation;
-    struct sockaddr_un address;
-    socklen_t size = chainsi_board_address(claim.incarnation, &address);
-    self->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (self->fd < 0 || connect(self->fd, (struct sockaddr *)&address, size) < 0)
-        give_up("the service's own socket");
-    write_all(self->fd, CHAINSI_FRAME_PREFACE, CHAINSI_FRAME_PREFACE_SIZE);
+    connect_directly(self);
     static const char head[] = "\x81\xa4text\xd9\x40";
     chainsi_frame frame = { .head = { .kind = CHAINSI_FRAME_CALL,
                                       .flags = CHAINSI_FRAME_SOLE | CHAINSI_FRAME_KEEPS,
@@ -374,6 +379,21 @@ static void count_bytes(size_t *in, size_t *out)
     stop(service);
 }
 
+/* CPU time of this process and another one, nanoseconds. */
+static int64_t cpu_ns(pid_t other)
+{
+    clockid_t clocks[2] = { CLOCK_PROCESS_CPUTIME_ID };
+    int64_t total_ns = 0;
+    if (clock_getcpuclockid(other, &clocks[1]) != 0)
+        give_up("the CPU time of a process");
+    for (int i = 0; i < 2; i++) {
+        struct timespec used;
+        clock_gettime(clocks[i], &used);
+        total_ns += (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
+    }
+    return total_ns;
+}
+
 static void compare_with_floor(const char *title, int service_cpu, int rounds, int calls, size_t in,
                                size_t out)
 {
@@ -392,9 +412,11 @@ static void compare_with_floor(const char *title, int service_cpu, int rounds, i
     if (!data || !floor_ns || !call_ns || !bare_ns)
         give_up("calloc");
 
+    int64_t floor_cpu_ns = 0, call_cpu_ns = 0;
     for (int round = -1; round < rounds; round++) {
         int now = round < 0 ? WARM_UP : calls; /* the first round warms up and is not kept */
         size_t at = round < 0 ? 0 : (size_t)round * (size_t)calls;
+        int64_t floor_began_ns = cpu_ns(floor_process);
         for (int i = 0; i < now; i++) {
             int64_t start = chainsi_now_ns();
             write_all(floor_fd, data, in);
@@ -404,11 +426,16 @@ static void compare_with_floor(const char *title, int service_cpu, int rounds, i
             if (round >= 0)
                 floor_ns[at + (size_t)i] = took;
         }
+        int64_t call_began_ns = cpu_ns(service);
+        if (round >= 0)
+            floor_cpu_ns += cpu_ns(floor_process) - floor_began_ns;
         for (int i = 0; i < now; i++) {
             int64_t took = call_once(callee);
             if (round >= 0)
                 call_ns[at + (size_t)i] = took;
         }
+        if (round >= 0)
+            call_cpu_ns += cpu_ns(service) - call_began_ns;
         for (int i = 0; i < now; i++) {
             int64_t took = bare_call(&bare);
             if (round >= 0)
@@ -418,8 +445,11 @@ static void compare_with_floor(const char *title, int service_cpu, int rounds, i
     summary floor = summarize(floor_ns, count), call = summarize(call_ns, count),
             served = summarize(bare_ns, count);
     printf("%-34s median %7.1f us   p99 %7.1f us\n", "bare socket", floor.median, floor.p99);
-    printf("%-34s median %7.1f us   p99 %7.1f us   ratio %.2f (at most 2)   %s\n", "one call",
+    printf("%-34s median %7.1f us   p99 %7.1f us   ratio %.2f (at most 1.25)   %s\n", "one call",
            call.median, call.p99, call.median / floor.median, title);
+    printf("%-34s        %7.1f us   floor %5.1f us   ratio %.2f (at most 1.3)\n",
+           "  CPU of both processes", (double)call_cpu_ns / 1e3 / (double)count,
+           (double)floor_cpu_ns / 1e3 / (double)count, (double)call_cpu_ns / (double)floor_cpu_ns);
     printf("%-34s median %7.1f us   p99 %7.1f us   ratio %.2f\n", "  of that, its serving side",
            served.median, served.p99, served.median / floor.median);
 
@@ -493,6 +523,58 @@ static void measure_starts(void)
            (double)resident / 1024);
 }
 
+/* What many connections that do nothing cost: each has made one call. */
+static void measure_idle(int rounds, int calls, size_t in, size_t out)
+{
+    enum { IDLE = 10000 };
+    pin(0);
+    pid_t floor_process = start_floor(in, out, 0), service = start_service(0, NULL);
+    int floor_fd = connect_to("floor");
+    bare_caller bare;
+    bare_connect(&bare);
+    bare_call(&bare);
+    char *data = calloc(1, MOST_BYTES);
+    int64_t *floor_ns = calloc((size_t)rounds * (size_t)calls, sizeof *floor_ns),
+            *call_ns = calloc((size_t)rounds * (size_t)calls, sizeof *call_ns);
+    static bare_caller idle[IDLE];
+    double ratios[2];
+    long resident[2];
+    int connected = 0;
+    for (int with_idle = 0; with_idle < 2; with_idle++) {
+        while (with_idle && connected < IDLE) {
+            idle[connected] = bare;
+            connect_directly(&idle[connected]);
+            bare_call(&idle[connected++]);
+        }
+        size_t count = 0;
+        for (int round = 0; round < rounds; round++) {
+            for (int i = 0; i < calls; i++) {
+                int64_t start = chainsi_now_ns();
+                write_all(floor_fd, data, in);
+                read_all(floor_fd, data, out);
+                floor_ns[count + (size_t)i] = chainsi_now_ns() - start;
+            }
+            for (int i = 0; i < calls; i++)
+                call_ns[count++] = bare_call(&bare);
+        }
+        ratios[with_idle] = summarize(call_ns, count).median / summarize(floor_ns, count).median;
+        resident[with_idle] = resident_kib(service);
+    }
+    printf("%d idle connections%*s %.1f MiB resident (at most 100), %.1f without; a call %.2f "
+           "times the floor, %.2f without\n",
+           IDLE, 10, "", (double)resident[1] / 1024, (double)resident[0] / 1024, ratios[1],
+           ratios[0]);
+    for (int i = 0; i < connected; i++)
+        close(idle[i].fd);
+    bare_done(&bare);
+    close(floor_fd);
+    free(data);
+    free(floor_ns);
+    free(call_ns);
+    stop(service);
+    stop(floor_process);
+}
+
 int main(int argc, char **argv)
 {
     int rounds = argc > 1 ? atoi(argv[1]) : 20, calls = argc > 2 ? atoi(argv[2]) : 1000;
@@ -525,6 +607,7 @@ int main(int argc, char **argv)
     compare_with_floor("both on one CPU", 0, rounds, calls, in, out);
     if (CPU_COUNT(&all_cpus) > 1)
         compare_with_floor("on two CPUs", 1, rounds, calls, in, out);
+    measure_idle(rounds, calls, in, out);
     measure_starts();
 
     for (const char *const *name =
