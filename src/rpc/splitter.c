@@ -172,8 +172,8 @@ static chainsi_split_end next_event(chainsi_splitter *splitter, chainsi_split_pa
             if (!take_field(splitter, line, size))
                 return CHAINSI_SPLIT_REFUSED;
         } else if (splitter->has_data) {
-            *part = (chainsi_split_part){ splitter->name, (char *)splitter->text.data,
-                                          splitter->text.size };
+            char *data = (char *)chainsi_buffer_reserve(&splitter->text, 1) - splitter->text.size;
+            *part = (chainsi_split_part){ splitter->name, data, splitter->text.size };
             splitter->used = true;
             return CHAINSI_SPLIT_PART;
         } else {

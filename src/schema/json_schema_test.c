@@ -216,7 +216,10 @@ static void test_openapi(void **state)
         "{\"schema\":{\"type\":\"object\",\"properties\":{\"tokens\":{\"type\":\"array\","
         "\"items\":{\"type\":\"string\"}},\"label\":{\"type\":\"string\"}},"
         "\"required\":[\"tokens\",\"label\"]}},\"text/event-stream\":",
-        "\"application/x-ndjson\":",
+        "\"application/x-ndjson\":{\"schema\":{\"type\":\"string\",\"description\":"
+        "\"Lines {\\\"item\\\": ...}, then {\\\"result\\\": ...} or {\\\"error\\\": ...}.\"},"
+        "\"x-item\":{\"type\":\"string\"},\"x-result\":{\"type\":\"object\",\"properties\":{"
+        "\"label\":{\"type\":\"string\"}},\"required\":[\"label\"]}}",
         "\"400\":{\"$ref\":\"#/components/responses/InvalidArgument\"}",
         "\"4XX\":{\"$ref\":\"#/components/responses/Failure\"}",
         "\"5XX\":{\"$ref\":\"#/components/responses/Failure\"}",

@@ -61,6 +61,26 @@ static void add_answer(const chainsi_components *components,
     add(out, "]}");
 }
 
+/* A form of the answer that comes in parts. What a part holds is no schema of the whole, so it stands
+ * beside it. */
+static void add_stream(const chainsi_components *components,
+                       const chainsi_openapi_operation *operation, const char *media_type,
+                       const char *description, chainsi_buffer *out)
+{
+    add(out, ",");
+    add_string(out, media_type);
+    add(out, ":{\"schema\":{\"type\":\"string\"");
+    add_member(out, "description", description);
+    add(out, "},\"x-item\":");
+    chainsi_schema_write(components, operation->stream_item, out);
+    add(out, ",\"x-result\":");
+    if (operation->output)
+        chainsi_schema_write(components, operation->output, out);
+    else
+        add(out, "{\"type\":\"object\"}");
+    add(out, "}");
+}
+
 static void add_operation(const chainsi_components *components,
                           const chainsi_openapi_operation *operation, chainsi_buffer *out)
 {
@@ -75,12 +95,14 @@ static void add_operation(const chainsi_components *components,
              "\"application/json\":{\"schema\":");
     add_answer(components, operation, out);
     add(out, "}");
-    if (operation->stream_name)
-        add(out,
-            ",\"text/event-stream\":{\"schema\":{\"type\":\"string\",\"description\":"
-            "\"Events item, result or error with JSON data.\"}},"
-            "\"application/x-ndjson\":{\"schema\":{\"type\":\"string\",\"description\":"
-            "\"Lines {\\\"item\\\":...}, then {\\\"result\\\":...} or {\\\"error\\\":...}.\"}}");
+    if (operation->stream_name) {
+        add_stream(components, operation, "text/event-stream",
+                   "Events named item, then one named result or error, each with its value as JSON "
+                   "in data.",
+                   out);
+        add_stream(components, operation, "application/x-ndjson",
+                   "Lines {\"item\": ...}, then {\"result\": ...} or {\"error\": ...}.", out);
+    }
     add(out, "}},"
              "\"400\":{\"$ref\":\"#/components/responses/InvalidArgument\"},"
              "\"4XX\":{\"$ref\":\"#/components/responses/Failure\"},"
