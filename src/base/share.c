@@ -6,7 +6,8 @@
  * Memory of memfds comes in pages of 4 KiB, each of which is faulted in, mapped and unmapped by itself:
  * for a mebibyte that takes longer than copying it through a socket. So blocks are aligned and collapsed
  * into huge pages before they are used, which the kernel does on demand even where it doesn't by itself
- * (MADV_COLLAPSE). */
+ * (MADV_COLLAPSE). That waits until every CPU has emptied its list of new pages; where the system lets
+ * memfds have huge pages from the start, it isn't needed. */
 #include "base/share.h"
 
 #include <errno.h>
@@ -62,6 +63,7 @@ static struct {
     int pagemap;     /* -1: not open */
 } table = { .lock = PTHREAD_MUTEX_INITIALIZER, .once = PTHREAD_ONCE_INIT, .pagemap = -1 };
 static atomic_bool without_huge_pages;
+static bool huge_at_once; /* constant after table.once */
 
 /* --------------------------------------------------------------------------------------------
  * fork */
@@ -95,9 +97,24 @@ static void make_private(void)
     pthread_mutex_unlock(&table.lock);
 }
 
+/* Whether memfds have huge pages where they are asked for. */
+static bool read_huge_at_once(void)
+{
+    char text[128];
+    int fd = open("/sys/kernel/mm/transparent_hugepage/shmem_enabled", O_RDONLY | O_CLOEXEC);
+    ssize_t size = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+    if (fd >= 0)
+        close(fd);
+    if (size <= 0)
+        return false;
+    text[size] = 0;
+    return !strstr(text, "[never]") && !strstr(text, "[deny]");
+}
+
 static void start(void)
 {
     struct rlimit limit;
+    huge_at_once = read_huge_at_once();
     table.most = CHAINSI_SHARE_MAX_OPEN;
     if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur / SHARE_OF_DESCRIPTORS < table.most)
         table.most = limit.rlim_cur / SHARE_OF_DESCRIPTORS;
@@ -218,10 +235,12 @@ static void use_huge_pages(chainsi_share *share)
 {
     if (atomic_load_explicit(&without_huge_pages, memory_order_relaxed))
         return;
+    if (huge_at_once)
+        madvise(share->data, share->size, MADV_HUGEPAGE);
     /* What is empty is not collapsed. */
     for (size_t at = 0; at < share->size; at += HUGE_PAGE)
         ((volatile uint8_t *)share->data)[at] = 0;
-    if (madvise(share->data, share->size, MADV_COLLAPSE) < 0 && errno == EINVAL) {
+    if (!huge_at_once && madvise(share->data, share->size, MADV_COLLAPSE) < 0 && errno == EINVAL) {
         atomic_store(&without_huge_pages, true);
         size_t wanted = CHAINSI_SHARE_LEAST;
         atomic_compare_exchange_strong(&chainsi_share_least, &wanted,
