@@ -26,34 +26,36 @@ enum {
 };
 
 /* A thread's buffer for encoded requests: calls made on it run one after the other. */
-static pthread_key_t buffer_key;
-static pthread_once_t buffer_once = PTHREAD_ONCE_INIT;
-static _Thread_local chainsi_buffer request_buffer;
+static pthread_key_t message_key;
+static pthread_once_t message_once = PTHREAD_ONCE_INIT;
+static _Thread_local chainsi_message request_message;
 
-static void free_buffer(void *buffer)
+static void free_message(void *message)
 {
-    chainsi_buffer_done(buffer);
+    chainsi_message_done(message);
 }
 
-static void make_buffer_key(void)
+static void make_message_key(void)
 {
-    pthread_key_create(&buffer_key, free_buffer);
+    pthread_key_create(&message_key, free_message);
 }
 
-static chainsi_buffer *take_buffer(void)
+static chainsi_message *take_message(void)
 {
-    if (!request_buffer.data) {
-        pthread_once(&buffer_once, make_buffer_key);
-        pthread_setspecific(buffer_key, &request_buffer);
+    if (!request_message.body.data) {
+        pthread_once(&message_once, make_message_key);
+        pthread_setspecific(message_key, &request_message);
     }
-    request_buffer.size = 0;
-    return &request_buffer;
+    request_message.body.size = 0;
+    return &request_message;
 }
 
-static void put_buffer(chainsi_buffer *buffer)
+static void put_message(chainsi_message *message)
 {
-    if (buffer->capacity > MOST_KEPT_BUFFER)
-        chainsi_buffer_done(buffer);
+    if (message->attachments.count)
+        chainsi_attachments_done(&message->attachments);
+    if (message->body.capacity > MOST_KEPT_BUFFER)
+        chainsi_buffer_done(&message->body);
 }
 
 static inline void copy_output(void *to, const void *from, size_t size)
@@ -102,16 +104,17 @@ static chains_status fail_timeout(chainsi_callee *callee, chains_ctx *ctx)
 
 /* While a call is with another service, this one doesn't stand still. */
 static chains_status attempt_away(chainsi_callee *callee, chains_ctx *ctx,
-                                  const chainsi_buffer *body, void *output, chainsi_intake *intake,
-                                  int64_t deadline_ns, chainsi_attempt *attempt)
+                                  const chainsi_message *message, void *output,
+                                  chainsi_intake *intake, int64_t deadline_ns,
+                                  chainsi_attempt *attempt)
 {
     chainsi_progress *progress = ctx->process->progress;
     if (progress)
         chainsi_progress_leave(progress);
     chains_status status =
         chainsi_hedge_applies(callee)
-            ? chainsi_hedge_attempt(callee, ctx, body, output, deadline_ns, attempt)
-            : chainsi_remote_attempt(callee->remote, ctx, body, output, intake, deadline_ns,
+            ? chainsi_hedge_attempt(callee, ctx, message, output, deadline_ns, attempt)
+            : chainsi_remote_attempt(callee->remote, ctx, message, output, intake, deadline_ns,
                                      attempt);
     if (progress)
         chainsi_progress_return(progress, chainsi_now_ns());
@@ -136,8 +139,8 @@ chains_status chainsi_call_explain(chainsi_callee *callee, chains_ctx *ctx, chai
 }
 
 static chains_status attempt_call(chainsi_callee *callee, chains_ctx *ctx, const void *input,
-                                  const chainsi_buffer *body, void *output, chainsi_intake *intake,
-                                  chainsi_attempt *attempt)
+                                  const chainsi_message *message, void *output,
+                                  chainsi_intake *intake, chainsi_attempt *attempt)
 {
     double timeout_ms = callee->options->timeout_ms;
     int64_t deadline_ns = ctx->deadline_ns;
@@ -152,7 +155,7 @@ static chains_status attempt_call(chainsi_callee *callee, chains_ctx *ctx, const
             status =
                 chainsi_local_attempt(callee->instance, ctx, input, output, intake, deadline_ns);
         else
-            status = attempt_away(callee, ctx, body, output, intake, deadline_ns, attempt);
+            status = attempt_away(callee, ctx, message, output, intake, deadline_ns, attempt);
         chainsi_slots_give(&callee->in_flight);
         if (status == CHAINS_OK)
             return CHAINS_OK;
@@ -198,7 +201,8 @@ static bool should_wait_for_others(const chains_ctx *ctx, const chainsi_attempt 
 }
 
 static chains_status run_attempts(chainsi_callee *callee, chains_ctx *ctx, const void *input,
-                                  const chainsi_buffer *body, void *output, chainsi_intake *intake)
+                                  const chainsi_message *message, void *output,
+                                  chainsi_intake *intake)
 {
     const bool may_resend = chainsi_call_begin(callee);
     chainsi_retry_state state = { 0 };
@@ -210,7 +214,7 @@ static chains_status run_attempts(chainsi_callee *callee, chains_ctx *ctx, const
         memset(output, 0, callee->interface->output->size);
         /* Before and after: what filled the queue may have ended meanwhile. */
         bool others = may_resend && chainsi_slots_taken(&callee->in_flight);
-        chains_status status = attempt_call(callee, ctx, input, body, output, intake, &attempt);
+        chains_status status = attempt_call(callee, ctx, input, message, output, intake, &attempt);
         if (status == CHAINS_OK || !may_resend || (intake && intake->items))
             return status;
         if ((others || chainsi_slots_taken(&callee->in_flight)) &&
@@ -229,8 +233,8 @@ static chains_status run_attempts(chainsi_callee *callee, chains_ctx *ctx, const
 /* A started call, in the memory of its job. */
 typedef struct started_call {
     chainsi_callee *callee;
-    void *input;         /* a copy, for a local callee */
-    chainsi_buffer body; /* encoded, for a remote one; owned */
+    void *input;             /* a copy, for a local callee */
+    chainsi_message message; /* encoded, for a remote one; owned */
     void *scratch;
     void **outputs;
     chainsi_intake *intake; /* of a method with a stream; NULL */
@@ -239,7 +243,8 @@ typedef struct started_call {
 static chains_status run_started(chains_ctx *ctx, void *data)
 {
     started_call *call = data;
-    return run_attempts(call->callee, ctx, call->input, &call->body, call->scratch, call->intake);
+    return run_attempts(call->callee, ctx, call->input, &call->message, call->scratch,
+                        call->intake);
 }
 
 static void finish_started(void *data)
@@ -251,7 +256,7 @@ static void finish_started(void *data)
 static void discard_started(void *data)
 {
     started_call *call = data;
-    chainsi_buffer_done(&call->body);
+    chainsi_message_done(&call->message);
 }
 
 static chains_status start_call(chainsi_callee *callee, chains_ctx *ctx, const void *input,
@@ -259,11 +264,11 @@ static chains_status start_call(chainsi_callee *callee, chains_ctx *ctx, const v
 {
     const chainsi_interface *interface = callee->interface;
     if (chainsi_fanout_takes(callee) && !interface->stream_name) {
-        chainsi_buffer *body = take_buffer();
-        chains_status status = chainsi_remote_encode(callee->remote, ctx->parent, input, body);
+        chainsi_message *message = take_message();
+        chains_status status = chainsi_remote_encode(callee->remote, ctx->parent, input, message);
         if (status == CHAINS_OK)
-            chainsi_fanout_start(ctx->gather, callee, body, outputs);
-        put_buffer(body);
+            chainsi_fanout_start(ctx->gather, callee, message, outputs);
+        put_message(message);
         return status;
     }
     chainsi_job *job = chainsi_job_new(ctx->gather);
@@ -292,9 +297,9 @@ static chains_status start_call(chainsi_callee *callee, chains_ctx *ctx, const v
         chainsi_value_copy(interface->input, input, call->input, job->ctx->arena);
     } else {
         chains_status status =
-            chainsi_remote_encode(callee->remote, ctx->parent, input, &call->body);
+            chainsi_remote_encode(callee->remote, ctx->parent, input, &call->message);
         if (status != CHAINS_OK) {
-            chainsi_buffer_done(&call->body); /* what was encoded before it failed */
+            chainsi_message_done(&call->message); /* what was encoded before it failed */
             chainsi_context_done(job->ctx);
             return status;
         }
@@ -325,14 +330,14 @@ static chains_status run_call(chainsi_callee *callee, chains_ctx *ctx, const voi
         status = run_attempts(callee, ctx, input, NULL, scratch, intake);
     } else {
         /* The caller's emit may make calls of its own meanwhile. */
-        chainsi_buffer own = { 0 }, *body = intake ? &own : take_buffer();
-        status = chainsi_remote_encode(callee->remote, ctx, input, body);
+        chainsi_message own = { .body = { 0 } }, *message = intake ? &own : take_message();
+        status = chainsi_remote_encode(callee->remote, ctx, input, message);
         if (status == CHAINS_OK)
-            status = run_attempts(callee, ctx, input, body, scratch, intake);
+            status = run_attempts(callee, ctx, input, message, scratch, intake);
         if (intake)
-            chainsi_buffer_done(body);
+            chainsi_message_done(message);
         else
-            put_buffer(body);
+            put_message(message);
     }
     if (status == CHAINS_OK)
         chainsi_call_hand_over(interface, scratch, outputs);

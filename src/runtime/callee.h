@@ -6,6 +6,7 @@
 #ifndef CHAINSI_RUNTIME_CALLEE_H
 #define CHAINSI_RUNTIME_CALLEE_H
 
+#include "base/attachments.h"
 #include "base/buffer.h"
 #include "runtime/batch.h"
 #include "runtime/context.h"
@@ -52,9 +53,15 @@ void chainsi_remote_free(chainsi_remote *remote);
 /* Uses this board (rpc/board.h) instead of the one that the process was handed; board_fd stays the
  * caller's, -1: none. Before the first call. */
 void chainsi_remote_use_board(chainsi_remote *remote, int board_fd);
-/* Encodes a request body; failures are recorded on ctx. */
+/* The encoded input of a call; all zero bytes are an empty one. */
+typedef struct chainsi_message {
+    chainsi_buffer body;             /* owned */
+    chainsi_attachments attachments; /* owned: what goes beside it, to a Chainlet on this machine */
+} chainsi_message;
+void chainsi_message_done(chainsi_message *message);
+/* Encodes an input into an empty message; failures are recorded on ctx. */
 chains_status chainsi_remote_encode(const chainsi_remote *remote, chains_ctx *ctx,
-                                    const void *input, chainsi_buffer *body);
+                                    const void *input, chainsi_message *message);
 /* How an attempt that failed ended. */
 typedef enum chainsi_attempt_end {
     CHAINSI_ATTEMPT_ENDED,       /* the callee, or this side, said how it ended */
@@ -72,7 +79,7 @@ typedef struct chainsi_attempt {
 /* One attempt over the network. *attempt is empty but for what is asked for; end and retry_after_ns
  * are set where there is something to say. */
 chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
-                                     const chainsi_buffer *body, void *output,
+                                     const chainsi_message *message, void *output,
                                      chainsi_intake *intake, int64_t deadline_ns,
                                      chainsi_attempt *attempt);
 

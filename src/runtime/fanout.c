@@ -92,7 +92,10 @@ static void finish_branch(void *data)
 
 static void discard_branch(void *data)
 {
-    chainsi_buffer_done(&((chainsi_branch *)data)->large_body);
+    chainsi_branch *branch = data;
+    chainsi_buffer_done(&branch->large_body);
+    if (branch->attachments)
+        chainsi_attachments_done(branch->attachments);
 }
 
 void chainsi_branch_error_ctx(chainsi_branch *branch, chains_ctx *from)
@@ -113,8 +116,9 @@ static void explain_branch(void *data)
 }
 
 static chainsi_branch *make_branch(chainsi_gather *gather, chainsi_callee *callee,
-                                   chainsi_buffer *body, void *const outputs[])
+                                   chainsi_message *message, void *const outputs[])
 {
+    chainsi_buffer *body = &message->body;
     const chainsi_type *output = callee->interface->output;
     const size_t outputs_at = align(sizeof(chainsi_branch)),
                  scratch_at = outputs_at + align(output->field_count * sizeof *outputs),
@@ -126,7 +130,7 @@ static chainsi_branch *make_branch(chainsi_gather *gather, chainsi_callee *calle
     chainsi_branch *branch = (chainsi_branch *)memory;
     branch->job.gather = gather;
     branch->job.finish = finish_branch;
-    branch->job.discard = large ? discard_branch : NULL;
+    branch->job.discard = large || message->attachments.count ? discard_branch : NULL;
     branch->job.explain = explain_branch;
     branch->job.data = branch;
     branch->callee = callee;
@@ -144,14 +148,22 @@ static chainsi_branch *make_branch(chainsi_gather *gather, chainsi_callee *calle
             memcpy(memory + body_at, body->data, body->size);
         branch->body = memory + body_at;
     }
+    if (message->attachments.count) {
+        branch->attachments = chainsi_memory_raw(gather->parent, sizeof *branch->attachments);
+        branch->descriptors =
+            chainsi_memory_raw(gather->parent, CHAINSI_MAX_ATTACHMENTS * sizeof(int));
+        *branch->attachments = message->attachments;
+        message->attachments = (chainsi_attachments){ .count = 0 };
+        chainsi_attachments_descriptors(branch->attachments, branch->descriptors);
+    }
     return branch;
 }
 
-void chainsi_fanout_start(chainsi_gather *gather, chainsi_callee *callee, chainsi_buffer *body,
+void chainsi_fanout_start(chainsi_gather *gather, chainsi_callee *callee, chainsi_message *message,
                           void *const outputs[])
 {
     chainsi_fanout *fanout = fanout_of(gather);
-    chainsi_branch *branch = make_branch(gather, callee, body, outputs);
+    chainsi_branch *branch = make_branch(gather, callee, message, outputs);
     chainsi_gather_add(gather, &branch->job);
     pthread_mutex_lock(&fanout->lock);
     chainsi_branches_add(&fanout->started, branch);

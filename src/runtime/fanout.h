@@ -17,9 +17,10 @@
 
 /* Whether calls to it may be started here. */
 bool chainsi_fanout_takes(const chainsi_callee *callee);
-/* Starts a call with an encoded body, which is copied or taken out of the buffer. outputs as of
+/* Starts a call with an encoded input, whose body is copied or taken out of the message, and whose
+ * attachments are taken out of it. outputs as of
  * chainsi_call. Doesn't block. */
-void chainsi_fanout_start(chainsi_gather *gather, chainsi_callee *callee, chainsi_buffer *body,
+void chainsi_fanout_start(chainsi_gather *gather, chainsi_callee *callee, chainsi_message *message,
                           void *const outputs[]);
 /* Drives the calls until all are done, which they soon are once the gather's ctx is cancelled. */
 void chainsi_fanout_wait(chainsi_fanout *fanout);

@@ -65,7 +65,7 @@ int64_t chainsi_hedge_due_ns(const chains_depends_config *options, int64_t began
 typedef struct race race;
 struct race {
     chainsi_callee *callee;
-    const chainsi_buffer *body;
+    const chainsi_message *message;
     chains_ctx *ctx;          /* the caller's */
     chains_ctx first, second; /* of the attempts; the second has an arena of its own */
     chainsi_waiter *waiter;   /* the caller's thread's */
@@ -129,7 +129,7 @@ static chains_status attempt_second(race *it)
     }
     it->output = chains_alloc(&it->second, it->callee->interface->output->size);
     chainsi_attempt attempt = { .elsewhere = true, .end = CHAINSI_ATTEMPT_ENDED };
-    return chainsi_remote_attempt(it->callee->remote, &it->second, it->body, it->output, NULL,
+    return chainsi_remote_attempt(it->callee->remote, &it->second, it->message, it->output, NULL,
                                   deadline_ns, &attempt);
 }
 
@@ -328,19 +328,19 @@ static chainsi_hedge_action end_race(race *it, chains_status status)
 }
 
 chains_status chainsi_hedge_attempt(chainsi_callee *callee, chains_ctx *ctx,
-                                    const chainsi_buffer *body, void *output, int64_t deadline_ns,
-                                    chainsi_attempt *attempt)
+                                    const chainsi_message *message, void *output,
+                                    int64_t deadline_ns, chainsi_attempt *attempt)
 {
     race it = {
         .callee = callee,
-        .body = body,
+        .message = message,
         .ctx = ctx,
         .waiter = chainsi_waiter_self(),
         .state = CHAINSI_HEDGE_FIRST,
         .due_ns = chainsi_hedge_due_ns(callee->options, chainsi_now_ns(), deadline_ns),
     };
     if (it.due_ns == CHAINSI_NEVER)
-        return chainsi_remote_attempt(callee->remote, ctx, body, output, NULL, deadline_ns,
+        return chainsi_remote_attempt(callee->remote, ctx, message, output, NULL, deadline_ns,
                                       attempt);
     chainsi_context_init_child(&it.first, ctx, false);
     chainsi_context_init_child(&it.second, ctx, true);
@@ -348,8 +348,8 @@ chains_status chainsi_hedge_attempt(chainsi_callee *callee, chains_ctx *ctx,
     if (chainsi_trace_is_set(&it.second.trace))
         it.second.trace.span = chainsi_trace_span();
     begin_race(&it);
-    chains_status status =
-        chainsi_remote_attempt(callee->remote, &it.first, body, output, NULL, deadline_ns, attempt);
+    chains_status status = chainsi_remote_attempt(callee->remote, &it.first, message, output, NULL,
+                                                  deadline_ns, attempt);
     switch (end_race(&it, status)) {
     case CHAINSI_HEDGE_TAKE_SECOND:
         memcpy(output, it.output, callee->interface->output->size);

@@ -49,8 +49,8 @@ int64_t chainsi_hedge_due_ns(const chains_depends_config *options, int64_t began
 
 /* An attempt at a remote callee, hedged; else as chainsi_remote_attempt. */
 chains_status chainsi_hedge_attempt(chainsi_callee *callee, chains_ctx *ctx,
-                                    const chainsi_buffer *body, void *output, int64_t deadline_ns,
-                                    chainsi_attempt *attempt);
+                                    const chainsi_message *message, void *output,
+                                    int64_t deadline_ns, chainsi_attempt *attempt);
 
 /* Whether calls to it are hedged. */
 static inline bool chainsi_hedge_applies(const chainsi_callee *callee)

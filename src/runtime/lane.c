@@ -369,6 +369,7 @@ static void send_branch(chainsi_lane *lane, chainsi_trunk *trunk, const chainsi_
     frame->head.flags = (uint8_t)((frame->head.flags & CHAINSI_FRAME_KEEPS) |
                                   (trunk->sole ? CHAINSI_FRAME_SOLE : 0));
     frame->head.body_size = branch->body_size;
+    frame->head.attachments = branch->attachments ? (uint8_t)branch->attachments->count : 0;
     frame->call.deadline_ns = branch->deadline_ns;
     frame->call.slot = CHAINSI_FRAME_NO_SLOT;
     frame->call.claim = 0;
@@ -377,7 +378,7 @@ static void send_branch(chainsi_lane *lane, chainsi_trunk *trunk, const chainsi_
         frame->call.slot = claim->slot;
         frame->call.claim = claim->word;
     }
-    branch->id = chainsi_sheaf_add(&trunk->sheaf, frame, branch->body, NULL, branch);
+    branch->id = chainsi_sheaf_add(&trunk->sheaf, frame, branch->body, branch->descriptors, branch);
     chainsi_branches_add(&lane->sent, branch);
 }
 

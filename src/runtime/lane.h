@@ -53,9 +53,11 @@ struct chainsi_branch {
     chainsi_branch_state state;
     const void *body; /* encoded; in large_body or in the gather's memory */
     size_t body_size;
-    chainsi_buffer large_body; /* owned */
-    void *scratch;             /* the output, decoded */
-    void **outputs;            /* where it goes */
+    chainsi_buffer large_body;        /* owned */
+    chainsi_attachments *attachments; /* what goes beside it, owned; NULL: nothing */
+    int *descriptors;                 /* theirs */
+    void *scratch;                    /* the output, decoded */
+    void **outputs;                   /* where it goes */
     chainsi_retry_state retry;
     int moves; /* from replicas that turned out to be gone */
     /* of the attempt, once SENT */

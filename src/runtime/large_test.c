@@ -19,6 +19,7 @@
 #include "runtime/answer.h"
 #include "runtime/callee.h"
 #include "runtime/error.h"
+#include "runtime/gather.h"
 #include "runtime/service.h"
 #include "runtime/traffic.h"
 #include "schema/msgpack.h"
@@ -60,7 +61,9 @@ static void *create(chains_ctx *ctx, void *const dependencies[])
 }
 
 /* What the mirror does beside giving back. */
-static enum { ONLY_MIRROR, WRITE_TO_INPUT, MAKE_ANEW } mirror_mode;
+static enum { ONLY_MIRROR, WRITE_TO_INPUT, MAKE_ANEW, FAIL_ONCE, WAIT } mirror_mode;
+static atomic_bool released; /* those that WAIT */
+static atomic_int failures;
 
 static chains_status run(void *self, chains_ctx *ctx, const void *input, void *output, void *stream)
 {
@@ -68,6 +71,10 @@ static chains_status run(void *self, chains_ctx *ctx, const void *input, void *o
     const mirror_values *given = input;
     mirror_values *back = output;
     *back = *given;
+    while (mirror_mode == WAIT && !atomic_load(&released))
+        usleep(200);
+    if (mirror_mode == FAIL_ONCE && atomic_fetch_add(&failures, 1) == 0)
+        return chains_fail(ctx, CHAINS_UNAVAILABLE, "not yet");
     if (mirror_mode == WRITE_TO_INPUT)
         ((char *)(uintptr_t)given->data.data)[1] = 'W';
     if (mirror_mode == MAKE_ANEW) {
@@ -96,6 +103,8 @@ typedef struct place {
     chainsi_service service;
     chains_ctx *ctx;
     chainsi_link *link; /* for messages made by hand */
+    chains_depends_config options;
+    chainsi_callee *callee;
 } place;
 
 static int open_place(void **state)
@@ -103,6 +112,8 @@ static int open_place(void **state)
     place *it = calloc(1, sizeof *it);
     char why[256];
     mirror_mode = ONLY_MIRROR;
+    atomic_store(&released, false);
+    atomic_store(&failures, 0);
     chainsi_share_enable();
     strcpy(it->folder, "/tmp/chains-test-XXXXXX");
     assert_non_null(mkdtemp(it->folder));
@@ -134,6 +145,9 @@ static int open_place(void **state)
     assert_non_null(server);
     atomic_store(&service->server, server);
     it->link = chainsi_link_new(it->address + strlen("unix:"), -1);
+    it->callee =
+        chainsi_callee_new(it->ctx, &mirror_interface, &it->options, NULL,
+                           chainsi_remote_new(&mirror_interface, it->address, why, sizeof why));
     *state = it;
     return 0;
 }
@@ -141,6 +155,9 @@ static int open_place(void **state)
 static int close_place(void **state)
 {
     place *it = *state;
+    atomic_store(&released, true);
+    chainsi_gathers_end(it->ctx);
+    chainsi_callee_done(it->callee);
     chainsi_link_free(it->link);
     chains_close(it->ctx);
     chainsi_server_free(atomic_load(&it->service.server));
@@ -253,6 +270,220 @@ static void what_is_attached_counts_as_body(void **state)
     assert_non_null(strstr(message, "more bytes than a message may have"));
 }
 
+/* ------------------------------------------------------------------------------------------------
+ * calls */
+
+static chains_status call(place *it, chains_ctx *ctx, const mirror_values *input,
+                          mirror_values *back)
+{
+    return chainsi_call(it->callee, ctx, input, (void *[]){ &back->data, (void *)&back->text },
+                        NULL);
+}
+
+static chains_bytes bytes_of(chains_ctx *ctx, char byte, size_t size)
+{
+    return (chains_bytes){ memset(chains_alloc(ctx, size), byte, size), size };
+}
+
+static void expect_bytes(chains_bytes bytes, char byte, size_t size)
+{
+    assert_int_equal(bytes.size, size);
+    const char *data = bytes.data;
+    for (size_t i = 0; i < size; i++)
+        assert_int_equal(data[i], byte);
+}
+
+/* What was copied of values since the last time. */
+static uint64_t copied_since(void)
+{
+    static uint64_t before;
+    uint64_t now = chainsi_traffic_read().copied, since = now - before;
+    before = now;
+    return since;
+}
+
+/* What went through sockets, counted at both ends. */
+static uint64_t sent_since(void)
+{
+    static uint64_t before;
+    uint64_t now = chainsi_traffic_read().socket, since = now - before;
+    before = now;
+    return since;
+}
+
+/* The service, in this process, lets go of an answer only once it was sent. */
+static void expect_blocks(size_t count)
+{
+    for (int i = 0; i < 5000 && chainsi_share_count() != count; i++)
+        usleep(1000);
+    assert_int_equal(chainsi_share_count(), count);
+}
+
+static void nothing_is_copied(void **state)
+{
+    place *it = *state;
+    mirror_values back = { { 0 }, NULL };
+    char *text = chains_alloc(it->ctx, LARGE + 1);
+    memset(text, 't', LARGE);
+    mirror_values input = { bytes_of(it->ctx, 'd', COPIED), text };
+    copied_since();
+    sent_since();
+    for (int i = 0; i < 3; i++) {
+        uint64_t shared = chainsi_traffic_read().shared;
+        assert_int_equal(call(it, it->ctx, &input, &back), CHAINS_OK);
+        expect_bytes(back.data, 'd', COPIED);
+        assert_string_equal(back.text, text);
+        assert_int_equal(copied_since(), 0);
+        assert_true(sent_since() < 1000);
+        /* There and back, counted at both ends. */
+        assert_int_equal(chainsi_traffic_read().shared - shared, 4 * (uint64_t)(COPIED + LARGE));
+    }
+}
+
+static void what_comes_back_lives_as_long_as_the_ctx(void **state)
+{
+    place *it = *state;
+    chains_ctx *ctx = chains_open(NULL);
+    mirror_values back = { { 0 }, NULL };
+    mirror_mode = MAKE_ANEW;
+    mirror_values input = { { "", 0 }, NULL };
+    copied_since();
+    assert_int_equal(call(it, ctx, &input, &back), CHAINS_OK);
+    expect_bytes(back.data, 'n', LARGE);
+    assert_int_equal(copied_since(), 0);
+    expect_blocks(1);
+    /* It may be passed on as it is. */
+    mirror_mode = ONLY_MIRROR;
+    mirror_values next = { { 0 }, NULL };
+    assert_int_equal(call(it, ctx, &back, &next), CHAINS_OK);
+    expect_bytes(next.data, 'n', LARGE);
+    assert_int_equal(copied_since(), 0);
+    chains_close(ctx);
+    expect_blocks(0);
+}
+
+static void a_started_call_has_what_was_there_when_it_was_started(void **state)
+{
+    place *it = *state;
+    mirror_values back[3];
+    mirror_mode = WAIT;
+    chains_bytes data = bytes_of(it->ctx, 'a', COPIED);
+    chains_ctx *all = chains_gather(it->ctx);
+    for (int i = 0; i < 3; i++) {
+        mirror_values input = { data, NULL };
+        assert_int_equal(call(it, all, &input, &back[i]), CHAINS_OK);
+        memset((char *)(uintptr_t)data.data, 'b' + i, data.size);
+    }
+    atomic_store(&released, true);
+    assert_int_equal(chains_wait(all), CHAINS_OK);
+    for (int i = 0; i < 3; i++)
+        expect_bytes(back[i].data, (char)('a' + i), COPIED);
+    expect_bytes(data, 'd', COPIED);
+}
+
+static void a_callee_that_writes_to_its_input_harms_nobody(void **state)
+{
+    place *it = *state;
+    mirror_values back;
+    mirror_mode = WRITE_TO_INPUT;
+    mirror_values input = { bytes_of(it->ctx, 'd', COPIED), NULL };
+    assert_int_equal(call(it, it->ctx, &input, &back), CHAINS_OK);
+    expect_bytes(input.data, 'd', COPIED);
+    assert_int_equal(((const char *)back.data.data)[1], 'W');
+    assert_int_equal(((const char *)back.data.data)[2], 'd');
+}
+
+static void memory_of_malloc_is_copied_once(void **state)
+{
+    place *it = *state;
+    mirror_values back;
+    char *data = malloc(COPIED);
+    memset(data, 'm', COPIED);
+    copied_since();
+    sent_since();
+    mirror_values input = { { data, COPIED }, NULL };
+    assert_int_equal(call(it, it->ctx, &input, &back), CHAINS_OK);
+    expect_bytes(back.data, 'm', COPIED);
+    assert_int_equal(copied_since(), COPIED);
+    assert_true(sent_since() < 1000);
+    input.data.size = COPIED - 1; /* less is quicker through the socket */
+    assert_int_equal(call(it, it->ctx, &input, &back), CHAINS_OK);
+    expect_bytes(back.data, 'm', COPIED - 1);
+    assert_int_equal(copied_since(), 0);
+    assert_true(sent_since() > COPIED);
+    free(data);
+}
+
+static void many_at_once_leave_nothing(void **state)
+{
+    enum { CALLS = 40 };
+    place *it = *state;
+    for (int round = 0; round < 2; round++) {
+        chains_ctx *ctx = chains_open(NULL);
+        ctx->process->generated = true;
+        mirror_values back[CALLS];
+        chains_ctx *all = chains_gather(ctx);
+        for (int i = 0; i < CALLS; i++) {
+            size_t size = i % 3 == 0 ? (size_t)100 : i % 3 == 1 ? LARGE : LARGE + (size_t)i * 1000;
+            mirror_values input = { bytes_of(ctx, (char)('0' + i), size), i % 2 ? "text" : NULL };
+            assert_int_equal(call(it, all, &input, &back[i]), CHAINS_OK);
+        }
+        assert_int_equal(chains_wait(all), CHAINS_OK);
+        for (int i = 0; i < CALLS; i++) {
+            size_t size = i % 3 == 0 ? (size_t)100 : i % 3 == 1 ? LARGE : LARGE + (size_t)i * 1000;
+            expect_bytes(back[i].data, (char)('0' + i), size);
+        }
+        chains_close(ctx);
+        expect_blocks(0);
+    }
+}
+
+static void a_second_attempt_carries_the_same(void **state)
+{
+    place *it = *state;
+    mirror_values back;
+    mirror_mode = FAIL_ONCE;
+    it->options.retries = 1;
+    mirror_values input = { bytes_of(it->ctx, 'd', COPIED), NULL };
+    assert_int_equal(call(it, it->ctx, &input, &back), CHAINS_OK);
+    assert_int_equal(atomic_load(&failures), 2);
+    expect_bytes(back.data, 'd', COPIED);
+    atomic_store(&failures, 0);
+    chains_ctx *all = chains_gather(it->ctx);
+    assert_int_equal(call(it, all, &input, &back), CHAINS_OK);
+    assert_int_equal(chains_wait(all), CHAINS_OK);
+    assert_int_equal(atomic_load(&failures), 2);
+    expect_bytes(back.data, 'd', COPIED);
+}
+
+static void too_much_is_refused_as_through_the_socket(void **state)
+{
+    place *it = *state;
+    mirror_values back;
+    mirror_values input = { bytes_of(it->ctx, 'd', MAX_BODY), NULL };
+    assert_int_equal(call(it, it->ctx, &input, &back), CHAINS_INVALID_ARGUMENT);
+    assert_non_null(strstr(chains_last_error(it->ctx)->message, "more bytes than"));
+    input.data.size = MAX_BODY - 100;
+    assert_int_equal(call(it, it->ctx, &input, &back), CHAINS_OK);
+}
+
+static void sharing_can_be_turned_off(void **state)
+{
+    place *it = *state;
+    mirror_values back;
+    mirror_values input = { bytes_of(it->ctx, 'd', COPIED), NULL };
+    atomic_store(&chainsi_share_least, SIZE_MAX);
+    setenv("CHAINS_SHARE", "off", 1);
+    chainsi_share_enable();
+    uint64_t shared = chainsi_traffic_read().shared;
+    copied_since();
+    assert_int_equal(call(it, it->ctx, &input, &back), CHAINS_OK);
+    expect_bytes(back.data, 'd', COPIED);
+    assert_int_equal(chainsi_traffic_read().shared, shared);
+    assert_int_equal(copied_since(), 0);
+    unsetenv("CHAINS_SHARE");
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, open_place, close_place)
 
 int main(void)
@@ -260,6 +491,15 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(a_service_takes_sealed_memfds_only),
         TEST(what_is_attached_counts_as_body),
+        TEST(nothing_is_copied),
+        TEST(what_comes_back_lives_as_long_as_the_ctx),
+        TEST(a_started_call_has_what_was_there_when_it_was_started),
+        TEST(a_callee_that_writes_to_its_input_harms_nobody),
+        TEST(memory_of_malloc_is_copied_once),
+        TEST(many_at_once_leave_nothing),
+        TEST(a_second_attempt_carries_the_same),
+        TEST(too_much_is_refused_as_through_the_socket),
+        TEST(sharing_can_be_turned_off),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

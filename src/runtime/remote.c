@@ -62,7 +62,15 @@ chainsi_remote *chainsi_remote_new(const chainsi_interface *interface, const cha
         .link = make_link(interface, address, chainsi_handed_board(interface->c_name)),
         .address = copy,
     };
+    if (remote->link)
+        chainsi_share_enable();
     return remote;
+}
+
+void chainsi_message_done(chainsi_message *message)
+{
+    chainsi_buffer_done(&message->body);
+    chainsi_attachments_done(&message->attachments);
 }
 
 void chainsi_remote_use_board(chainsi_remote *remote, int board_fd)
@@ -81,15 +89,31 @@ void chainsi_remote_free(chainsi_remote *remote)
     free(remote);
 }
 
+/* Whether calls go in frames: to a Chainlet on this machine, but for streams. */
+static bool goes_in_frames(const chainsi_remote *remote)
+{
+    return remote->link && !remote->interface->stream_name;
+}
+
 chains_status chainsi_remote_encode(const chainsi_remote *remote, chains_ctx *ctx,
-                                    const void *input, chainsi_buffer *body)
+                                    const void *input, chainsi_message *message)
 {
     const chainsi_interface *interface = remote->interface;
+    const chainsi_type *type = interface->input;
     chainsi_codec_error why;
-    chains_status status = interface->external
-                               ? chainsi_json_encode(interface->input, input, body, &why)
-                               : chainsi_msgpack_encode(interface->input, input, body, &why);
-    return status == CHAINS_OK ? CHAINS_OK : chainsi_error_argument(ctx, interface, &why);
+    chains_status status;
+    if (interface->external)
+        status = chainsi_json_encode(type, input, &message->body, &why);
+    else if (remote->link)
+        status =
+            chainsi_msgpack_encode_shared(type, input, &message->body, &message->attachments, &why);
+    else
+        status = chainsi_msgpack_encode(type, input, &message->body, &why);
+    if (status != CHAINS_OK)
+        return chainsi_error_argument(ctx, interface, &why);
+    if (goes_in_frames(remote))
+        chainsi_traffic_sent(message->body.size, &message->attachments);
+    return CHAINS_OK;
 }
 
 /* The request's header lines, in text of MOST_HEADERS bytes; how many bytes, or 0 after a failure
@@ -319,7 +343,7 @@ static int64_t retry_after_ns(const chainsi_client_response *response)
 }
 
 static chains_status attempt_over_http(chainsi_remote *remote, chains_ctx *ctx,
-                                       const chainsi_buffer *body, void *output,
+                                       const chainsi_message *message, void *output,
                                        chainsi_intake *intake, int64_t deadline_ns,
                                        const chainsi_interrupt *interrupt, chainsi_attempt *attempt)
 {
@@ -333,8 +357,8 @@ static chains_status attempt_over_http(chainsi_remote *remote, chains_ctx *ctx,
         .path = external && external->path ? external->path : "/run_remote",
         .headers = headers,
         .headers_size = headers_size,
-        .body = body->data,
-        .body_size = body->size,
+        .body = message->body.data,
+        .body_size = message->body.size,
         .deadline_ns = deadline_ns,
         .interrupt = interrupt,
         .fresh = attempt->elsewhere || intake, /* a kept connection may lead to a busy replica */
@@ -371,20 +395,26 @@ static chains_status attempt_over_http(chainsi_remote *remote, chains_ctx *ctx,
 }
 
 static chains_status attempt_in_frames(chainsi_remote *remote, chains_ctx *ctx,
-                                       const chainsi_buffer *body, void *output,
+                                       const chainsi_message *message, void *output,
                                        int64_t deadline_ns, const chainsi_interrupt *interrupt,
                                        chainsi_attempt *attempt)
 {
     chainsi_link_request request = {
         .interface = remote->interface->fingerprint,
         .request_id = chainsi_remote_request_id(ctx),
-        .body = body->data,
-        .body_size = body->size,
+        .body = message->body.data,
+        .body_size = message->body.size,
         .deadline_ns = deadline_ns,
         .interrupt = interrupt,
         .elsewhere = attempt->elsewhere,
     };
     chainsi_remote_trace(ctx, request.trace_id, request.span_id);
+    int descriptors[CHAINSI_MAX_ATTACHMENTS];
+    if (message->attachments.count) {
+        request.attachments = descriptors;
+        request.attachment_count =
+            (uint8_t)chainsi_attachments_descriptors(&message->attachments, descriptors);
+    }
     chainsi_link_answer answer;
     char why[256];
     chainsi_exchange_end end =
@@ -409,7 +439,7 @@ void chainsi_remote_trace(const chains_ctx *ctx, uint8_t trace_id[16], uint8_t s
 }
 
 chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
-                                     const chainsi_buffer *body, void *output,
+                                     const chainsi_message *message, void *output,
                                      chainsi_intake *intake, int64_t deadline_ns,
                                      chainsi_attempt *attempt)
 {
@@ -417,6 +447,6 @@ chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
     const chainsi_interrupt *interrupt = watch_for_cancellation(ctx, &watched) ? &watched : NULL;
     /* Streams go over HTTP at any distance. */
     if (remote->link && !intake)
-        return attempt_in_frames(remote, ctx, body, output, deadline_ns, interrupt, attempt);
-    return attempt_over_http(remote, ctx, body, output, intake, deadline_ns, interrupt, attempt);
+        return attempt_in_frames(remote, ctx, message, output, deadline_ns, interrupt, attempt);
+    return attempt_over_http(remote, ctx, message, output, intake, deadline_ns, interrupt, attempt);
 }
