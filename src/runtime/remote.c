@@ -186,14 +186,14 @@ static bool should_stop(void *user)
     return chainsi_context_stopped(user) != CHAINS_OK;
 }
 
-/* What ends a wait for this ctx early: its thread's waker if it is part of something started or one of
- * two attempts, and its caller's connection. False: nothing can, and the wait needs no poll(). */
+/* What ends a wait for this ctx early: its thread's waker if it is part of something started, one of
+ * two attempts, or called beside others on one connection, and its caller's connection. False: nothing can, and the wait needs no poll(). */
 static bool watch_for_cancellation(chains_ctx *ctx, chainsi_interrupt *interrupt)
 {
-    const chains_ctx *started = ctx;
-    while (started && !started->gather && !started->raced)
-        started = started->parent;
-    if (started) {
+    const chains_ctx *told = ctx;
+    while (told && !told->gather && !told->raced && !told->caller_left)
+        told = told->parent;
+    if (told) {
         interrupt->watch[interrupt->count].fd = chainsi_waiter_fd(chainsi_waiter_self());
         interrupt->watch[interrupt->count++].events = POLLIN;
     }
@@ -445,6 +445,11 @@ chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
 {
     chainsi_interrupt watched = { .check = should_stop, .user = ctx };
     const chainsi_interrupt *interrupt = watch_for_cancellation(ctx, &watched) ? &watched : NULL;
+    /* Asked once more now that this thread can be woken: what came before woke nobody. */
+    chains_status stopped = interrupt ? chainsi_context_stopped_lately(ctx) : CHAINS_OK;
+    if (stopped != CHAINS_OK)
+        return chainsi_error_set(ctx, stopped, remote->interface->name, "run_remote", NULL,
+                                 "the call to %s was cancelled", remote->interface->name);
     /* Streams go over HTTP at any distance. */
     if (remote->link && !intake)
         return attempt_in_frames(remote, ctx, message, output, deadline_ns, interrupt, attempt);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -14,6 +15,9 @@
 
 struct chainsi_waiter {
     int fd; /* owned */
+    /* It was woken and has not taken that back: its descriptor is readable, or is about to be. Many may
+     * wake all at once (each of hundreds of calls that are cancelled): one write is enough. */
+    atomic_bool awake;
     chainsi_waiter *next, *previous;
 };
 
@@ -67,6 +71,7 @@ static void begin_as_child(void)
         self->next = self->previous = NULL;
         close(self->fd);
         self->fd = make_descriptor();
+        atomic_store(&self->awake, false);
     }
     unlock_all();
 }
@@ -104,6 +109,8 @@ int chainsi_waiter_fd(const chainsi_waiter *waiter)
 
 void chainsi_waiter_wake(chainsi_waiter *waiter)
 {
+    if (atomic_exchange(&waiter->awake, true))
+        return;
     uint64_t one = 1;
     ssize_t written = write(waiter->fd, &one, sizeof one);
     assert(written == sizeof one || errno == EAGAIN); /* EAGAIN: it is as awake as can be */
@@ -123,6 +130,9 @@ void chainsi_waiter_clear(chainsi_waiter *waiter)
     uint64_t count;
     ssize_t got = read(waiter->fd, &count, sizeof count);
     (void)got; /* EAGAIN: nobody woke it */
+    /* After that, and before the thread looks for what it was woken for: who finds it awake until then
+     * has said already what there is to see. */
+    atomic_exchange(&waiter->awake, false);
 }
 
 void chainsi_waiter_wait(chainsi_waiter *waiter, const chains_ctx *ctx, int64_t deadline_ns)
