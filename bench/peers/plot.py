@@ -12,7 +12,7 @@ COLORS = {"floor": "#8a8f98", "chains": "#d1495b", "grpc_sync": "#9cc5e8", "grpc
           "capnproto": "#3d8b5f", "nng": "#b08ad0", "fastapi": "#e0a13a"}
 STYLE = """
   text { font: 11px system-ui, sans-serif; fill: #24292f }
-  .title { font-size: 16px; font-weight: 600 } .column { font-size: 12px; font-weight: 600 }
+  .title { font-size: 16px; font-weight: 600 } .column { font-weight: 600 }
   .scenario { font-size: 12px; text-anchor: end } .value { font-size: 9.5px } .ours { font-weight: 700 }
   .tick { font-size: 9.5px; fill: #6a737d; text-anchor: middle } line { stroke: #d8dee4 }
 """
