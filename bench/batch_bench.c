@@ -18,9 +18,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "rpc/address.h"
 #include "runtime/callee.h"
 
 enum {
+    FIRST_LISTEN_FD = 3,
     FIXED_NS = 1000 * 1000,
     EACH_NS = 10 * 1000,
     MAX_SIZE = 64,
@@ -53,7 +55,7 @@ static const chainsi_field output_fields[] = {
 static const chainsi_type output_type = {
     .kind = CHAINSI_STRUCT, .size = sizeof(model_output), .fields = output_fields, .field_count = 2
 };
-static chains_config config = { .abi_ = 1 };
+static chains_config config = { .max_queue = 1024, .abi_ = 1 };
 static const chainsi_interface interface = {
     .name = "model",
     .c_name = "model",
@@ -134,7 +136,15 @@ static _Noreturn void give_up(const char *what)
 
 static void start_service(service *it, int number)
 {
+    char why[256];
+    chainsi_address address;
     snprintf(it->address, sizeof it->address, "unix:%s/%d", folder, number);
+    if (!chainsi_address_parse(it->address, &address, why, sizeof why))
+        give_up(why);
+    int fd = chainsi_address_listen(&address, 4096, why, sizeof why);
+    chainsi_address_done(&address);
+    if (fd < 0)
+        give_up(why);
     it->process = fork();
     if (it->process < 0)
         give_up("fork");
@@ -142,14 +152,14 @@ static void start_service(service *it, int number)
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         config.batch.max_size = it->max_size;
         config.batch.max_wait_us = it->max_wait_us;
-        if (!freopen("/dev/null", "w", stdout)) /* the address */
+        if (fd != FIRST_LISTEN_FD && dup2(fd, FIRST_LISTEN_FD) < 0)
             _exit(1);
-        char *words[] = { "model", "--listen", it->address, NULL };
-        _exit(chainsi_serve_main(&node, 3, words));
+        setenv("LISTEN_FDS", "1", 1); /* as a supervisor hands it over */
+        setenv("LISTEN_FDNAMES", "calls", 1);
+        char *words[] = { "model", NULL };
+        _exit(chainsi_serve_main(&node, 1, words));
     }
-    while (access(it->address + strlen("unix:"), F_OK) != 0)
-        usleep(1000);
-    char why[256];
+    close(fd);
     it->ctx = chains_open(NULL);
     chainsi_remote *remote = chainsi_remote_new(&interface, it->address, why, sizeof why);
     if (!remote)
@@ -176,7 +186,7 @@ static void *make_calls(void *user)
         void *const outputs[] = { &output.doubled, &output.together };
         if (chainsi_call(self->to->callee, &ctx, &input, outputs, NULL) != CHAINS_OK ||
             output.doubled != 2 * input.number)
-            give_up("a call failed");
+            give_up(ctx.failed ? ctx.error.message : "a wrong answer");
         chainsi_context_done(&ctx);
         self->samples[self->count++] = chainsi_now_ns() - began;
         self->together += (size_t)output.together;
