@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "runtime/call.h"
+#include "runtime/delivery.h"
 #include "runtime/error.h"
 #include "runtime/fanout.h"
 #include "runtime/gather.h"
@@ -284,6 +285,8 @@ static chains_status start_call(chainsi_callee *callee, chains_ctx *ctx, const v
         chainsi_intake_init(call->intake, interface, stream, callee->options->stream_gap_ms);
         call->intake->ctx = job->ctx;
         call->intake->job = job;
+        if (stream)
+            chainsi_delivery_expect(job);
     }
     if (callee->instance) {
         call->input = chains_alloc(job->ctx, interface->input->size);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "runtime/cancel.h"
+#include "runtime/delivery.h"
 #include "runtime/error.h"
 #include "runtime/fanout.h"
 #include "runtime/memory.h"
@@ -154,19 +155,23 @@ static chainsi_job *take_queued(chainsi_gather *gather)
     return NULL;
 }
 
-/* Waits until every job is DONE, running what is queued meanwhile. */
-static void wait_for_jobs(chainsi_gather *gather)
+/* Waits until every job is DONE, running what is queued meanwhile. Where items are to be handed over,
+ * jobs are left to the pool, unless that is short of threads: one that runs here would keep the items
+ * of the others waiting. */
+static void wait_for_jobs(chainsi_gather *gather, bool hand_over)
 {
-    if (gather->fanout)
-        chainsi_fanout_wait(gather->fanout);
     bool cancelled = false;
     /* Made before any job runs here: what is cancelled from then on wakes it. */
     chainsi_waiter *waiter = chainsi_waiter_self();
     chainsi_pool_lock();
     while (gather->unfinished) {
-        chainsi_job *job = take_queued(gather);
+        if (hand_over && !cancelled && chainsi_delivery_take(gather))
+            continue;
+        chainsi_job *job =
+            !gather->delivers || chainsi_pool_is_short() ? take_queued(gather) : NULL;
         if (job) {
             chainsi_pool_unlock();
+            job->helped = true;
             run_job(job);
             chainsi_pool_lock();
             continue;
@@ -184,6 +189,17 @@ static void wait_for_jobs(chainsi_gather *gather)
     }
     gather->waiter = NULL;
     chainsi_pool_unlock();
+}
+
+/* Waits for all that was started. hand_over: somebody waits for it, and wants items. */
+static void wait_for_all(chainsi_gather *gather, bool hand_over)
+{
+    /* Items can't wait until the fan-out is done; a thread of the pool drives that meanwhile. */
+    if (gather->fanout && !gather->delivers)
+        chainsi_fanout_wait(gather->fanout);
+    wait_for_jobs(gather, hand_over);
+    if (gather->fanout && gather->delivers)
+        chainsi_fanout_wait(gather->fanout);
 }
 
 /* The job whose failure is the gather's: the first that wasn't merely cancelled because of another.
@@ -209,7 +225,7 @@ chains_status chains_wait(chains_ctx *all)
     assert(gather && "chains_wait is for what chains_gather gave");
     if (gather->ended)
         return gather->status;
-    wait_for_jobs(gather);
+    wait_for_all(gather, true);
     for (size_t i = 0; i < gather->count; i++) {
         chainsi_job *job = gather->jobs[i];
         if (job->status == CHAINS_OK && job->finish)
@@ -257,7 +273,7 @@ void chainsi_gathers_end(chains_ctx *ctx)
             continue;
         }
         chainsi_context_cancel(&gather->ctx);
-        wait_for_jobs(gather);
+        wait_for_all(gather, false);
         for (size_t i = 0; i < gather->count; i++) {
             chainsi_job *job = gather->jobs[i];
             if (job->discard)

@@ -30,6 +30,7 @@ typedef struct chainsi_job {
     chainsi_job_state state; /* guarded by the pool's lock, or by the fan-out */
     chains_ctx *ctx; /* of the job, with an arena of its own; of a call: for its error, or NULL */
     chains_status status; /* once DONE */
+    bool helped;          /* it runs on the thread that waits for the gather */
     /* Runs on any thread; records failures on ctx. */
     chains_status (*run)(chains_ctx *ctx, void *data);
     /* Writes outputs, on the thread that waits, after success. NULL: nothing to write. */
@@ -54,7 +55,9 @@ struct chainsi_gather {
     size_t unfinished;      /* jobs of the pool; guarded by its lock */
     bool failed;            /* one failed and the rest was cancelled; guarded by the pool's lock */
     chainsi_waiter *waiter; /* the thread that waits; guarded by the pool's lock */
-    chainsi_fanout *fanout; /* NULL: no call was started that needs no thread */
+    bool delivers;          /* items go to the thread that waits (delivery.h) */
+    struct chainsi_delivery *deliveries; /* that wait for it, oldest first; guarded likewise */
+    chainsi_fanout *fanout;              /* NULL: no call was started that needs no thread */
 };
 
 /* A new job of the gather, not started, whose ctx may be allocated from. */

@@ -18,6 +18,7 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t work = PTHREAD_COND_INITIALIZER;
 static chainsi_task *first, *last;
 static int threads, idle, queued;
+static int starting; /* threads that have not looked at the queue yet */
 
 /* A child of fork() has none of the threads, and nobody in it waits for what is queued. */
 
@@ -30,7 +31,7 @@ static void begin_as_child(void)
 {
     pthread_cond_init(&work, NULL);
     first = last = NULL;
-    threads = idle = queued = 0;
+    threads = idle = queued = starting = 0;
     pthread_mutex_unlock(&lock);
 }
 
@@ -82,6 +83,7 @@ static void *serve_pool(void *unused)
     (void)unused;
     chainsi_waiter_self(); /* made before any task runs: what is cancelled from then on wakes it */
     pthread_mutex_lock(&lock);
+    starting--;
     while (first || wait_for_work()) {
         chainsi_task *task = first;
         chainsi_pool_remove(task);
@@ -104,8 +106,10 @@ static void add_thread(void)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_t thread;
-    if (pthread_create(&thread, &attributes, serve_pool, NULL) == 0)
-        threads++; /* else: the threads there are, or the one that waits, will run it */
+    if (pthread_create(&thread, &attributes, serve_pool, NULL) == 0) {
+        threads++;
+        starting++;
+    } /* else: the threads there are, or the one that waits, will run it */
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     pthread_attr_destroy(&attributes);
 }
@@ -131,4 +135,9 @@ void chainsi_pool_add(chainsi_task *task)
         pthread_cond_signal(&work);
     else if (threads < MOST_THREADS)
         add_thread();
+}
+
+bool chainsi_pool_is_short(void)
+{
+    return queued > idle + starting;
 }

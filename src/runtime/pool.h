@@ -20,6 +20,8 @@ void chainsi_pool_lock(void);
 void chainsi_pool_unlock(void);
 /* Appends a task, locked, and sees to a thread that takes it. */
 void chainsi_pool_add(chainsi_task *task);
+/* Whether more tasks wait than there are threads that come for them; locked. */
+bool chainsi_pool_is_short(void);
 /* Takes a task out of the queue, locked: somebody else runs it. */
 void chainsi_pool_remove(chainsi_task *task);
 

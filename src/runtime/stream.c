@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "runtime/delivery.h"
 #include "runtime/error.h"
 #include "schema/value.h"
 
@@ -47,7 +48,8 @@ chains_status chainsi_intake_deliver(chainsi_intake *intake, const void *item)
 {
     intake->items++;
     if (intake->listens && intake->failed == CHAINS_OK)
-        intake->failed = intake->to.deliver(&intake->to, item);
+        intake->failed = intake->job ? chainsi_delivery_make(intake->job, &intake->to, item)
+                                     : intake->to.deliver(&intake->to, item);
     /* The time that emit took is the caller's own. */
     if (intake->gap_ns != CHAINSI_NEVER)
         intake->due_ns = chainsi_now_ns() + intake->gap_ns;

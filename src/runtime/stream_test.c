@@ -252,6 +252,136 @@ static void a_deadline_ends_it(void **state)
     assert_non_null(strstr(chains_last_error(made->ctx)->message, ".timeout_ms"));
 }
 
+/* Started calls. */
+
+enum { MANY = 8 };
+
+static void started_calls_hand_over_in_the_wait(void **state)
+{
+    fixture *made = *state;
+    listener all[MANY];
+    int32_t said[MANY] = { 0 };
+    chains_ctx *gather = chains_gather(made->ctx);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(call_talker(made, gather,
+                                     &(talker_input){ .count = 20, .fail_at = -1, .pause_at = -1 },
+                                     &said[i], &listen_with(&all[i], made->ctx, -1)->stream),
+                         CHAINS_OK);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(all[i].heard, 0);
+    assert_int_equal(chains_wait(gather), CHAINS_OK);
+    for (int i = 0; i < MANY; i++) {
+        assert_int_equal(all[i].heard, 20);
+        assert_false(all[i].elsewhere);
+        assert_int_equal(said[i], 20);
+    }
+}
+
+static atomic_int arrived;
+
+static void wait_for_the_other(chains_ctx *ctx)
+{
+    atomic_fetch_add(&arrived, 1);
+    while (atomic_load(&arrived) < 2 && !chains_cancelled(ctx))
+        usleep(200);
+}
+
+/* Neither gets on before the other has emitted: the thread that waits runs neither of them. */
+static void two_streams_come_side_by_side(void **state)
+{
+    fixture *made = *state;
+    talker_pause = wait_for_the_other;
+    atomic_store(&arrived, 0);
+    made->options.timeout_ms = 20000;
+    listener all[2];
+    int32_t said[2] = { 0 };
+    chains_ctx *gather = chains_gather(made->ctx);
+    for (int i = 0; i < 2; i++)
+        call_talker(made, gather, &(talker_input){ .count = 3, .fail_at = -1, .pause_at = 1 },
+                    &said[i], &listen_with(&all[i], made->ctx, -1)->stream);
+    assert_int_equal(chains_wait(gather), CHAINS_OK);
+    assert_int_equal(all[0].heard, 3);
+    assert_int_equal(all[1].heard, 3);
+}
+
+static void a_failing_emit_cancels_its_siblings(void **state)
+{
+    fixture *made = *state;
+    listener all[3];
+    int32_t said[3] = { 7, 7, 7 };
+    chains_ctx *gather = chains_gather(made->ctx);
+    for (int i = 0; i < 3; i++)
+        call_talker(made, gather,
+                    &(talker_input){ .count = 1 << 30, .fail_at = -1, .pause_at = -1 }, &said[i],
+                    &listen_with(&all[i], made->ctx, i == 1 ? 5 : -1)->stream);
+    assert_int_equal(chains_wait(gather), CHAINS_ABORTED);
+    assert_int_equal(chains_result(gather, 1), CHAINS_ABORTED);
+    assert_int_equal(chains_result(gather, 0), CHAINS_CANCELLED);
+    assert_string_equal(chains_last_error(made->ctx)->message, "heard enough at 5");
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(said[i], 7);
+}
+
+static void a_stream_that_nobody_waits_for_hands_over_nothing(void **state)
+{
+    fixture *made = *state;
+    chains_ctx child;
+    chainsi_context_init_child(&child, made->ctx, true);
+    listener it;
+    int32_t said = 7;
+    call_talker(made, chains_gather(&child),
+                &(talker_input){ .count = 1 << 30, .fail_at = -1, .pause_at = -1 }, &said,
+                &listen_with(&it, &child, -1)->stream);
+    chainsi_context_done(&child);
+    assert_int_equal(it.heard, 0);
+    assert_int_equal(said, 7);
+}
+
+static void started_calls_may_have_no_listener(void **state)
+{
+    fixture *made = *state;
+    int32_t said[MANY] = { 0 };
+    chains_ctx *gather = chains_gather(made->ctx);
+    for (int i = 0; i < MANY; i++)
+        call_talker(made, gather, &three, &said[i], NULL);
+    assert_int_equal(chains_wait(gather), CHAINS_OK);
+    for (int i = 0; i < MANY; i++)
+        assert_int_equal(said[i], 3);
+}
+
+/* An emit that starts more of them. */
+static chains_status hear_more(words *stream, word item)
+{
+    listener *it = stream->user;
+    if (item.index > 1)
+        return CHAINS_OK;
+    listener inner[2];
+    int32_t said[2] = { 0 };
+    chains_ctx *gather = chains_gather(it->ctx);
+    for (int i = 0; i < 2; i++)
+        CHAINS_TRY(call_talker(it->nested, gather, &three, &said[i],
+                               &listen_with(&inner[i], it->ctx, -1)->stream));
+    CHAINS_TRY(chains_wait(gather));
+    it->heard += inner[0].heard + inner[1].heard;
+    return CHAINS_OK;
+}
+
+static void gathers_nest_in_emits(void **state)
+{
+    fixture *made = *state;
+    listener all[2];
+    int32_t said[2] = { 0 };
+    chains_ctx *gather = chains_gather(made->ctx);
+    for (int i = 0; i < 2; i++) {
+        listen_with(&all[i], made->ctx, -1)->nested = made;
+        all[i].stream.emit = hear_more;
+        call_talker(made, gather, &three, &said[i], &all[i].stream);
+    }
+    assert_int_equal(chains_wait(gather), CHAINS_OK);
+    assert_int_equal(all[0].heard, 12);
+    assert_int_equal(all[1].heard, 12);
+}
+
 #define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, open_talker, close_fixture)
 
 int main(void)
@@ -268,6 +398,12 @@ int main(void)
         WITH_FIXTURE(a_gap_ends_the_stream),
         WITH_FIXTURE(the_time_of_a_slow_emit_is_no_gap),
         WITH_FIXTURE(a_deadline_ends_it),
+        WITH_FIXTURE(started_calls_hand_over_in_the_wait),
+        WITH_FIXTURE(two_streams_come_side_by_side),
+        WITH_FIXTURE(a_failing_emit_cancels_its_siblings),
+        WITH_FIXTURE(a_stream_that_nobody_waits_for_hands_over_nothing),
+        WITH_FIXTURE(started_calls_may_have_no_listener),
+        WITH_FIXTURE(gathers_nest_in_emits),
     };
     int failed = cmocka_run_group_tests_name("in this process", tests, NULL, NULL);
     fixture_strict = true;
