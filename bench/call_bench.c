@@ -256,6 +256,8 @@ static chainsi_callee *callee_at(chains_ctx *ctx, const char *name)
         fprintf(stderr, "call_bench: %s\n", why);
         exit(1);
     }
+    if (!strcmp(name, "calls")) /* the board leads past the relay */
+        chainsi_remote_use_board(remote, board_fd);
     return chainsi_callee_new(ctx, &echo_interface, &chainsi_depends_unset, NULL, remote);
 }
 

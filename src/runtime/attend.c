@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "runtime/pool.h"
 
 enum { ATTEND_AFTER_US = 100 };
 
@@ -84,6 +85,7 @@ static void begin_as_child(void)
 
 static void watch_for_fork(void)
 {
+    chainsi_pool_start(); /* what is attended to may lock the pool: so fork() locks it after this */
     pthread_atfork(lock_all, unlock_all, begin_as_child);
 }
 
