@@ -6,11 +6,14 @@
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
 #include "base/clock.h"
 #include "rpc/address.h"
+
+enum { COPIED = 2048 }; /* bytes of a part and what goes with it */
 
 void chainsi_parts_init(chainsi_parts *parts, const chainsi_server_request *request,
                         chainsi_server_response *response, int stall_ms)
@@ -37,7 +40,10 @@ static chainsi_parts_end send_all(const chainsi_parts *parts, struct iovec *piec
 {
     struct msghdr message = { .msg_iov = pieces, .msg_iovlen = count };
     while (message.msg_iovlen) {
-        ssize_t sent = sendmsg(parts->request->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+        ssize_t sent = message.msg_iovlen == 1 ? send(parts->request->fd, message.msg_iov->iov_base,
+                                                      message.msg_iov->iov_len, flags)
+                                               : sendmsg(parts->request->fd, &message, flags);
         if (sent < 0) {
             if (errno == EINTR)
                 continue;
@@ -106,6 +112,18 @@ chainsi_parts_end chainsi_parts_send(chainsi_parts *parts, const void *data, siz
         pieces[count++] = (struct iovec){ ends, 7 };
     else if (chunked)
         pieces[count++] = size ? (struct iovec){ ends, 2 } : (struct iovec){ ends + 2, 5 };
+    /* A small part is cheaper to copy than to have the kernel gather its pieces. */
+    char small[COPIED];
+    size_t whole = 0;
+    for (size_t i = 0; i < count; i++)
+        whole += pieces[i].iov_len;
+    if (whole <= sizeof small && count > 1) {
+        size_t at = 0;
+        for (size_t i = 0; i < count; at += pieces[i++].iov_len)
+            memcpy(small + at, pieces[i].iov_base, pieces[i].iov_len);
+        pieces[0] = (struct iovec){ small, whole };
+        count = 1;
+    }
     parts->end = send_all(parts, pieces, count, deadline_ns);
     parts->whole = last && parts->end == CHAINSI_PARTS_SENT;
     chainsi_buffer_done(&head);
