@@ -96,6 +96,8 @@ chainsi_callee *chainsi_callee_new(chains_ctx *ctx, const chainsi_interface *int
                                    chainsi_remote *remote);
 void chainsi_callee_done(chainsi_callee *callee);
 
+/* Bytes that a call of it may have at most, body and attachments together. */
+size_t chainsi_interface_max_body(const chainsi_interface *interface);
 /* The address of a binding that isn't local: $CHAINS_<C_NAME>_URL, else the external's url; NULL:
  * there is none. */
 const char *chainsi_binding_address(const chainsi_interface *interface);

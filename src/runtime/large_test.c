@@ -54,6 +54,8 @@ static const chainsi_interface mirror_interface = {
     .config = &mirror_config,
 };
 
+static chainsi_interface streamed_interface; /* the mirror, with a stream that has no items */
+
 static void *create(chains_ctx *ctx, void *const dependencies[])
 {
     (void)ctx, (void)dependencies;
@@ -96,6 +98,9 @@ static const chainsi_implementation mirror_implementation = {
     .destroy = destroy,
 };
 static const chainsi_node mirror_node = { .implementation = &mirror_implementation };
+static chainsi_implementation streamed_implementation;
+static const chainsi_node streamed_node = { .implementation = &streamed_implementation };
+static bool streamed; /* the place serves streamed_interface */
 
 typedef struct place {
     char folder[64], address[128];
@@ -125,12 +130,19 @@ static int open_place(void **state)
     assert_true(it->listen_fd >= 0);
     it->ctx = chains_open(NULL);
     it->ctx->process->generated = true;
+    streamed_interface = mirror_interface;
+    streamed_interface.stream_name = "items";
+    streamed_interface.stream_item = &chainsi_type_int32;
+    streamed_implementation = mirror_implementation;
+    streamed_implementation.interface = &streamed_interface;
+    const chainsi_node *node = streamed ? &streamed_node : &mirror_node;
+    const chainsi_interface *interface = node->implementation->interface;
     chainsi_service *service = &it->service;
-    service->node = &mirror_node;
+    service->node = node;
     service->process = *it->ctx->process;
     chainsi_context_init_root(&service->ctx, &service->process);
     service->graph = chainsi_graph_new(&service->ctx);
-    atomic_store(&service->instance, chainsi_graph_make(service->graph, &mirror_node));
+    atomic_store(&service->instance, chainsi_graph_make(service->graph, node));
     chainsi_server_options options = {
         .listen_fd = it->listen_fd,
         .slots = 4,
@@ -145,11 +157,18 @@ static int open_place(void **state)
     assert_non_null(server);
     atomic_store(&service->server, server);
     it->link = chainsi_link_new(it->address + strlen("unix:"), -1);
-    it->callee =
-        chainsi_callee_new(it->ctx, &mirror_interface, &it->options, NULL,
-                           chainsi_remote_new(&mirror_interface, it->address, why, sizeof why));
+    it->callee = chainsi_callee_new(it->ctx, interface, &it->options, NULL,
+                                    chainsi_remote_new(interface, it->address, why, sizeof why));
     *state = it;
     return 0;
+}
+
+static int open_streamed_place(void **state)
+{
+    streamed = true;
+    int result = open_place(state);
+    streamed = false;
+    return result;
 }
 
 static int close_place(void **state)
@@ -461,10 +480,16 @@ static void too_much_is_refused_as_through_the_socket(void **state)
     place *it = *state;
     mirror_values back;
     mirror_values input = { bytes_of(it->ctx, 'd', MAX_BODY), NULL };
-    assert_int_equal(call(it, it->ctx, &input, &back), CHAINS_INVALID_ARGUMENT);
-    assert_non_null(strstr(chains_last_error(it->ctx)->message, "more bytes than"));
-    input.data.size = MAX_BODY - 100;
-    assert_int_equal(call(it, it->ctx, &input, &back), CHAINS_OK);
+    for (int shared = 1; shared >= 0; shared--) {
+        if (!shared)
+            atomic_store(&chainsi_share_least, SIZE_MAX);
+        input.data.size = MAX_BODY;
+        assert_int_equal(call(it, it->ctx, &input, &back), CHAINS_INVALID_ARGUMENT);
+        assert_non_null(strstr(chains_last_error(it->ctx)->message, "takes 4194304 at most"));
+        input.data.size = MAX_BODY - 100;
+        assert_int_equal(call(it, it->ctx, &input, &back), CHAINS_OK);
+        expect_bytes(back.data, 'd', MAX_BODY - 100);
+    }
 }
 
 static void sharing_can_be_turned_off(void **state)
@@ -484,6 +509,20 @@ static void sharing_can_be_turned_off(void **state)
     unsetenv("CHAINS_SHARE");
 }
 
+static void streams_have_all_in_the_body(void **state)
+{
+    place *it = *state;
+    mirror_values back = { { 0 }, NULL };
+    mirror_values input = { bytes_of(it->ctx, 'd', COPIED), NULL };
+    assert_int_equal(call(it, it->ctx, &input, &back), CHAINS_OK);
+    expect_bytes(back.data, 'd', COPIED);
+    chains_ctx *all = chains_gather(it->ctx);
+    back = (mirror_values){ { 0 }, NULL };
+    assert_int_equal(call(it, all, &input, &back), CHAINS_OK);
+    assert_int_equal(chains_wait(all), CHAINS_OK);
+    expect_bytes(back.data, 'd', COPIED);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, open_place, close_place)
 
 int main(void)
@@ -500,6 +539,8 @@ int main(void)
         TEST(a_second_attempt_carries_the_same),
         TEST(too_much_is_refused_as_through_the_socket),
         TEST(sharing_can_be_turned_off),
+        cmocka_unit_test_setup_teardown(streams_have_all_in_the_body, open_streamed_place,
+                                        close_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

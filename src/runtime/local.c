@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "rpc/limits.h"
 #include "runtime/callee.h"
 #include "runtime/error.h"
 #include "runtime/gather.h"
@@ -183,6 +184,12 @@ void chainsi_callee_done(chainsi_callee *callee)
 {
     chainsi_remote_free(callee->remote);
     chainsi_slots_done(&callee->in_flight);
+}
+
+size_t chainsi_interface_max_body(const chainsi_interface *interface)
+{
+    const chains_config *config = interface->config;
+    return config && config->max_body > 0 ? (size_t)config->max_body : CHAINSI_MAX_BODY;
 }
 
 const char *chainsi_binding_address(const chainsi_interface *interface)

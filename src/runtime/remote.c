@@ -29,6 +29,9 @@
 #include "schema/json.h"
 #include "schema/msgpack.h"
 
+_Static_assert((int)CHAINSI_MAX_ATTACHMENTS == (int)CHAINSI_FRAME_MAX_ATTACHMENTS,
+               "a frame has room for a message's attachments");
+
 enum {
     MOST_HEADERS = 4096, /* of a request, bytes */
     MOST_FOREIGN = 500,  /* bytes of a foreign error body that are quoted */
@@ -104,13 +107,21 @@ chains_status chainsi_remote_encode(const chainsi_remote *remote, chains_ctx *ct
     chains_status status;
     if (interface->external)
         status = chainsi_json_encode(type, input, &message->body, &why);
-    else if (remote->link)
+    else if (goes_in_frames(remote))
         status =
             chainsi_msgpack_encode_shared(type, input, &message->body, &message->attachments, &why);
     else
         status = chainsi_msgpack_encode(type, input, &message->body, &why);
     if (status != CHAINS_OK)
         return chainsi_error_argument(ctx, interface, &why);
+    const chainsi_attachments *attachments = &message->attachments;
+    const uint64_t bytes = message->body.size + attachments->shared + attachments->copied;
+    /* The callee would refuse it, after all of it was sent. */
+    if (interface->config && bytes > chainsi_interface_max_body(interface))
+        return chainsi_error_set(ctx, CHAINS_INVALID_ARGUMENT, interface->name, "run_remote", NULL,
+                                 "the arguments have %" PRIu64 " bytes, and %s takes %zu at most "
+                                 "(.max_body)",
+                                 bytes, interface->name, chainsi_interface_max_body(interface));
     if (goes_in_frames(remote))
         chainsi_traffic_sent(message->body.size, &message->attachments);
     return CHAINS_OK;

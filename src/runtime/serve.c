@@ -184,7 +184,7 @@ static chainsi_server *start_calls(chainsi_service *service, const sockets *list
     chainsi_server_options options = {
         .listen_fd = listening->calls,
         .slots = chainsi_batch_slots(service->node->implementation),
-        .max_body = config && config->max_body > 0 ? (size_t)config->max_body : 0,
+        .max_body = chainsi_interface_max_body(service->node->implementation->interface),
         .handler = chainsi_service_handle,
         .after = chainsi_service_after,
         .wake = chainsi_service_wake,

@@ -12,7 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "rpc/limits.h"
 #include "runtime/answer.h"
 #include "runtime/error.h"
 #include "runtime/gather.h"
@@ -167,9 +166,7 @@ static chains_status check_frame(chains_ctx *ctx, const chainsi_interface *inter
 static chains_status decode_shared_input(chains_ctx *ctx, const chainsi_interface *interface,
                                          chainsi_server_request *request, void *input)
 {
-    const chains_config *config = interface->config;
-    const size_t max_body =
-        config && config->max_body > 0 ? (size_t)config->max_body : CHAINSI_MAX_BODY;
+    const size_t max_body = chainsi_interface_max_body(interface);
     const uint64_t may_name = max_body > request->body_size ? max_body - request->body_size : 0;
     chainsi_attachments attachments;
     const char *refusal;
