@@ -10,6 +10,7 @@ typedef struct server {
     int listen_fd;
     char address[64];
     pthread_t thread;
+    pthread_mutex_t lock; /* of what follows */
     char *bytes;
     size_t size;
     char request[4096]; /* the last one */
@@ -23,11 +24,13 @@ static void *answer_all(void *user)
     while ((fd = accept(it->listen_fd, NULL, NULL)) >= 0) {
         size_t size = 0;
         ssize_t got;
+        pthread_mutex_lock(&it->lock);
         while (!memmem(it->request, size, "\r\n\r\n", 4) &&
                (got = recv(fd, it->request + size, sizeof it->request - 1 - size, 0)) > 0)
             size += (size_t)got;
         it->request[size] = 0;
         (void)!send(fd, it->bytes, it->size, MSG_NOSIGNAL);
+        pthread_mutex_unlock(&it->lock);
         shutdown(fd, SHUT_WR);
         while (recv(fd, (char[64]){ 0 }, 64, 0) > 0)
             ;
@@ -48,6 +51,7 @@ static int open_server(void **state)
     int flags = fcntl(it->listen_fd, F_GETFL);
     assert_int_equal(fcntl(it->listen_fd, F_SETFL, flags & ~O_NONBLOCK), 0);
     assert_true(chainsi_address_of(it->listen_fd, it->address, sizeof it->address));
+    pthread_mutex_init(&it->lock, NULL);
     it->ctx = chains_open(NULL);
     it->ctx->process->generated = true;
     assert_int_equal(pthread_create(&it->thread, NULL, answer_all, it), 0);
@@ -62,6 +66,7 @@ static int close_server(void **state)
     pthread_join(it->thread, NULL);
     close(it->listen_fd);
     chains_close(it->ctx);
+    pthread_mutex_destroy(&it->lock);
     free(it);
     return 0;
 }
@@ -118,8 +123,10 @@ static void try_case(server *it, const foreign_case *of, size_t body_size, bool 
     chainsi_buffer_add(&answer, of->body, body_size);
     if (of->framing == CHUNKED)
         chainsi_buffer_add_text(&answer, "\r\n0\r\n\r\n");
+    pthread_mutex_lock(&it->lock);
     it->bytes = (char *)answer.data;
     it->size = answer.size;
+    pthread_mutex_unlock(&it->lock);
 
     char why[256];
     chainsi_remote *remote = chainsi_remote_new(&interface, it->address, why, sizeof why);
@@ -140,6 +147,10 @@ static void try_case(server *it, const foreign_case *of, size_t body_size, bool 
     if (of->message && !strstr(chains_last_error(it->ctx)->message, of->message))
         fail_msg("'%s', not '%s'", chains_last_error(it->ctx)->message, of->message);
     chainsi_callee_done(callee);
+    pthread_mutex_lock(&it->lock);
+    it->bytes = NULL;
+    it->size = 0;
+    pthread_mutex_unlock(&it->lock);
     chainsi_buffer_done(&answer);
 }
 
@@ -184,8 +195,10 @@ static void external_services_stream_in_their_own_ways(void **state)
     server *it = *state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         try_case(it, &cases[i], strlen(cases[i].body), true);
+    pthread_mutex_lock(&it->lock);
     assert_non_null(strstr(it->request, "POST /v1/talk HTTP/1.1\r\n"));
     assert_non_null(strstr(it->request, "Accept: text/event-stream, application/x-ndjson\r\n"));
+    pthread_mutex_unlock(&it->lock);
 }
 
 #define ITEM                                                                                       \
