@@ -157,6 +157,33 @@ static void stop(pid_t child)
 
 /* A process that answers `in` bytes with `out` bytes on one connection: the least that a call can
  * be. cpu: where it runs; -1: anywhere. */
+static pid_t start_floor(size_t in, size_t out, int cpu);
+/* The same, but whatever has come is answered in one write. */
+static pid_t start_batch_floor(size_t in, size_t out, int cpu)
+{
+    int listener = listen_at("batch");
+    pid_t child = fork();
+    if (child < 0)
+        give_up("fork");
+    if (child > 0) {
+        close(listener);
+        return child;
+    }
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (cpu >= 0)
+        pin(cpu);
+    char *data = calloc(1, MOST_BYTES);
+    int fd = accept(listener, NULL, NULL);
+    size_t have = 0;
+    for (ssize_t got; (got = read(fd, data + have, MOST_BYTES - have)) > 0;) {
+        have += (size_t)got;
+        size_t count = have / in;
+        have %= in;
+        write_all(fd, data, count * out);
+    }
+    _exit(0);
+}
+
 static pid_t start_floor(size_t in, size_t out, int cpu)
 {
     int listener = listen_at("floor");
@@ -352,6 +379,36 @@ static int64_t bare_call(bare_caller *self)
     return took;
 }
 
+enum { BATCH = 16 };
+
+/* Several calls in one write, whose answers are read together. */
+static int64_t bare_batch(bare_caller *self)
+{
+    static char messages[BATCH * sizeof self->message], answers[BATCH * sizeof self->answer];
+    int64_t start = chainsi_now_ns();
+    chainsi_claim claims[BATCH];
+    size_t claimed = 0, size = 0;
+    while (claimed < BATCH)
+        claimed += chainsi_board_claim_many(self->board, self->incarnation, 0, claims + claimed,
+                                            BATCH - claimed);
+    for (uint32_t i = 0; i < BATCH; i++) {
+        memcpy(messages + size, self->message, self->size);
+        chainsi_frame_head *head = (chainsi_frame_head *)(void *)(messages + size);
+        head->flags = CHAINSI_FRAME_KEEPS;
+        head->id = i;
+        chainsi_frame_call call;
+        memcpy(&call, head + 1, sizeof call);
+        call.claim = claims[i].word;
+        call.slot = claims[i].slot;
+        memcpy(head + 1, &call, sizeof call);
+        size += self->size;
+    }
+    write_all(self->fd, messages, size);
+    if (!read_all(self->fd, answers, BATCH * self->answer_size))
+        give_up("the service ended");
+    return chainsi_now_ns() - start;
+}
+
 static void bare_done(bare_caller *self)
 {
     close(self->fd);
@@ -525,6 +582,47 @@ static void measure_starts(void)
            (double)resident / 1024);
 }
 
+/* Several small calls at once, beside as many messages that a bare socket takes and answers in one write each way. */
+static void compare_batches(const char *title, int service_cpu, int rounds, int calls, size_t in,
+                            size_t out)
+{
+    pin(0);
+    setenv("BENCH_SLOTS", "16", 1);
+    pid_t floor_process = start_batch_floor(in, out, service_cpu),
+          service = start_service(service_cpu, NULL);
+    unsetenv("BENCH_SLOTS");
+    int floor_fd = connect_to("batch");
+    bare_caller bare;
+    bare_connect(&bare);
+    char *data = calloc(1, MOST_BYTES);
+    size_t count = 0;
+    int64_t *floor_ns = calloc((size_t)rounds * (size_t)calls, sizeof *floor_ns),
+            *call_ns = calloc((size_t)rounds * (size_t)calls, sizeof *call_ns);
+    for (int round = 0; round < rounds; round++) {
+        for (int i = 0; i < calls; i++) {
+            int64_t start = chainsi_now_ns();
+            write_all(floor_fd, data, BATCH * in);
+            read_all(floor_fd, data, BATCH * out);
+            floor_ns[count + (size_t)i] = chainsi_now_ns() - start;
+        }
+        for (int i = 0; i < calls; i++)
+            call_ns[count++] = bare_batch(&bare);
+    }
+    summary floor = summarize(floor_ns, count), served = summarize(call_ns, count);
+    printf("%-34s median %7.1f us   p99 %7.1f us\n", "16 messages in one write", floor.median,
+           floor.p99);
+    printf("%-34s median %7.1f us   p99 %7.1f us   ratio %.2f   %s\n",
+           "16 calls, their serving side", served.median, served.p99, served.median / floor.median,
+           title);
+    bare_done(&bare);
+    close(floor_fd);
+    free(data);
+    free(floor_ns);
+    free(call_ns);
+    stop(service);
+    stop(floor_process);
+}
+
 /* What many connections that do nothing cost: each has made one call. */
 static void measure_idle(int rounds, int calls, size_t in, size_t out)
 {
@@ -606,14 +704,21 @@ int main(int argc, char **argv)
         fprintf(stderr, "call_bench: the relay saw no call\n");
         return 1;
     }
+    if (getenv("BENCH_ONLY_BATCHES")) {
+        compare_batches("both on one CPU", 0, rounds, calls, in, out);
+        return 0;
+    }
     compare_with_floor("both on one CPU", 0, rounds, calls, in, out);
     if (CPU_COUNT(&all_cpus) > 1)
         compare_with_floor("on two CPUs", 1, rounds, calls, in, out);
+    compare_batches("both on one CPU", 0, rounds, calls / 4 + 1, in, out);
+    if (CPU_COUNT(&all_cpus) > 1)
+        compare_batches("on two CPUs", 1, rounds, calls / 4 + 1, in, out);
     measure_idle(rounds, calls, in, out);
     measure_starts();
 
     for (const char *const *name =
-             (const char *const[]){ "calls", "probes", "relay", "floor", NULL };
+             (const char *const[]){ "calls", "probes", "relay", "floor", "batch", NULL };
          *name; name++)
         unlink(address_of(*name).sun_path);
     rmdir(folder);

@@ -31,7 +31,7 @@ static const chainsi_type echo_output_type = {
     .fields = echo_output_fields,
     .field_count = 1,
 };
-static const chains_config echo_config = { .abi_ = 1 };
+static chains_config echo_config = { .abi_ = 1 };
 static const chainsi_interface echo_interface = {
     .name = "echo",
     .c_name = "echo",

@@ -1,4 +1,6 @@
 /* The service of call_bench: a process of its own, like a deployed replica with an empty _new. */
+#include <stdlib.h>
+
 #include "call_service.h"
 
 static char instance;
@@ -24,6 +26,9 @@ static void destroy(void *self)
 
 int main(int argc, char **argv)
 {
+    const char *slots = getenv("BENCH_SLOTS");
+    if (slots)
+        echo_config.concurrency = atoi(slots);
     static const chainsi_implementation implementation = {
         .interface = &echo_interface,
         .create = create,
