@@ -58,6 +58,11 @@ void chainsi_arena_adopt(chainsi_arena *to, chainsi_arena *from);
 /* Gives an empty arena memory of the caller's to begin with, aligned to 16: it is never freed by the
  * arena, and must outlive it. */
 void chainsi_arena_lend(chainsi_arena *arena, void *memory, size_t size);
+/* Bytes that can be had without asking for memory. */
+static inline size_t chainsi_arena_room(const chainsi_arena *arena)
+{
+    return arena->next ? (size_t)(arena->end - arena->next) : 0;
+}
 /* Bytes in all blocks, shared ones included. */
 size_t chainsi_arena_footprint(const chainsi_arena *arena);
 

@@ -11,6 +11,10 @@
  * decided under the one lock, so an answer never sits behind a call that takes long, and a call never
  * waits though a slot and a thread are there; a run of short calls is answered in one write.
  *
+ * Calls that as a rule take microseconds are run one after the other by the thread that read them, as that is
+ * sooner over than another thread is awake. If it turns out otherwise, the timer (`timed`: it is
+ * set) has a thread look after PATIENCE_NS, so that nothing waits longer than that for nothing.
+ *
  * Sending never blocks: what the socket doesn't take stays in the outbox until epoll says that there
  * is room. One thread at a time sends for a bundle (`sending`); others only append.
  *
@@ -25,6 +29,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -34,6 +39,11 @@ enum {
     SPARE_CAPACITY = 64 * 1024, /* with buffers up to this */
     STOLEN_SIZE = 16 * 1024,    /* larger frames take the connection's buffer along */
     KEPT_OUTBOX = 256 * 1024,   /* a larger buffer is not kept */
+    /* Calls that take no longer than this together aren't worth waking another thread. */
+    SHORT_NS = 50 * 1000,
+    LONG_NS = 8 * SHORT_NS,
+    /* If it can't be known beforehand: one is woken after this time. */
+    PATIENCE_NS = 150 * 1000,
 };
 
 typedef struct chainsi_call {
@@ -613,19 +623,43 @@ static chainsi_call *take_call(chainsi_server *server)
     return NULL;
 }
 
-/* Before something that takes time, with the lock held: sees to it that calls that wait are run and
- * answers are sent. */
+/* Has a thread look after a while, unless one is going to. */
+static void ring_later(chainsi_server *server)
+{
+    if (server->bundles.timed)
+        return;
+    server->bundles.timed = true;
+    struct itimerspec in = { .it_value.tv_nsec = PATIENCE_NS };
+    timerfd_settime(server->patience, 0, &in, NULL);
+}
+
+/* Before a call is run, with the lock held: sees to it that others that wait are run and answers are
+ * sent, though this one may take long. */
 static void look_after_the_rest(chainsi_server *server)
 {
     chainsi_bundles *bundles = &server->bundles;
-    if (bundles->rung)
+    if (bundles->rung || (!bundles->first_runnable && !bundles->dirty))
         return;
-    if (bundles->first_runnable) {
+    int64_t work_ns = bundles->usual_ns * (atomic_load(&bundles->runnable) + 1);
+    if (bundles->usual_ns && work_ns < SHORT_NS) {
+        ring_later(server);
+    } else if (bundles->first_runnable) {
         bundles->rung = true;
         chainsi_worker_ring(server);
-    } else if (bundles->dirty) {
+    } else {
         flush_all(server);
     }
+}
+
+/* What a call takes on average lately. One that was interrupted mustn't count for too much. */
+static void note_run(chainsi_bundles *bundles, int64_t run_ns)
+{
+    if (run_ns > LONG_NS)
+        run_ns = LONG_NS;
+    bundles->usual_ns =
+        bundles->usual_ns ? bundles->usual_ns + (run_ns - bundles->usual_ns) / 16 : run_ns;
+    if (bundles->usual_ns < 1)
+        bundles->usual_ns = 1;
 }
 
 /* Gives the answer of a call to its bundle, with the lock held. */
@@ -689,49 +723,68 @@ static void run(chainsi_worker *self, chainsi_call *call)
     chainsi_server_response response = chainsi_answer_begin(&self->answer, 0);
     atomic_fetch_add(&server->requests, 1);
     server->options.handler(server->options.user, request, &response);
-    self->run_ns = response.run_ns ? response.run_ns : chainsi_now_ns() - call->received_ns;
+    int64_t run_ns = response.run_ns ? response.run_ns : chainsi_now_ns() - call->received_ns;
+    self->run_ns = run_ns;
     bool holds = response.lingers || chainsi_queue_has_more(self);
+    if (response.lingers) {
+        pthread_mutex_lock(&server->bundles.lock);
+        append_answer(server, call, &response);
+        flush_all(server);
+        pthread_mutex_unlock(&server->bundles.lock);
+    }
     if (!holds)
         chainsi_queue_free_place(self);
+    if (server->options.after)
+        server->options.after(server->options.user, request);
     pthread_mutex_lock(&server->bundles.lock);
-    append_answer(server, call, &response);
-    if (response.lingers) {
-        look_after_the_rest(server);
-        flush_all(server);
-    }
-    pthread_mutex_unlock(&server->bundles.lock);
-    chainsi_request_end(self);
-    if (!holds)
-        chainsi_queue_recheck(self);
-    pthread_mutex_lock(&server->bundles.lock);
+    note_run(&server->bundles, run_ns);
+    if (!response.lingers)
+        append_answer(server, call, &response);
     end_call(server, call);
 }
 
-void chainsi_bundle_work(chainsi_worker *self, bool rung)
+/* The next call to be run, in the thread's slot; NULL: there is none. With the lock held, which is released
+ * meanwhile, and afterwards if there is one. */
+static chainsi_call *start_next(chainsi_worker *self)
 {
     chainsi_server *server = self->server;
     chainsi_bundles *bundles = &server->bundles;
-    bool goes_on = true;
-    pthread_mutex_lock(&bundles->lock);
-    if (rung)
-        bundles->rung = false;
-    for (chainsi_call *call; goes_on && (call = take_call(server));) {
+    for (chainsi_call *call; (call = take_call(server));) {
+        look_after_the_rest(server);
         pthread_mutex_unlock(&bundles->lock);
-        bool started = chainsi_queue_start_claimed(self, &call->frame);
+        if (chainsi_queue_start_claimed(self, &call->frame))
+            return call;
         pthread_mutex_lock(&bundles->lock);
-        if (!started) {
-            append_not_started(server, call->bundle, call->frame.head.id);
-            end_call(server, call);
-            continue;
-        }
-        look_after_the_rest(server);
-        pthread_mutex_unlock(&bundles->lock);
-        run(self, call);
-        /* A slot that is still held is for something that has waited longer. */
-        goes_on = self->place == CHAINSI_NO_PLACE;
+        append_not_started(server, call->bundle, call->frame.head.id);
+        end_call(server, call);
     }
-    if (!goes_on)
-        look_after_the_rest(server);
+    return NULL;
+}
+
+void chainsi_bundle_work(chainsi_worker *self, enum chainsi_bell bell)
+{
+    chainsi_server *server = self->server;
+    chainsi_bundles *bundles = &server->bundles;
+    pthread_mutex_lock(&bundles->lock);
+    if (bell == CHAINSI_BELL_RUNG)
+        bundles->rung = false;
+    if (bell == CHAINSI_BELL_TIMED)
+        bundles->timed = false;
+    /* A slot that is still held after a call is for something that has waited longer. */
+    for (chainsi_call *call; (call = start_next(self));) {
+        run(self, call);
+        chainsi_answer_shrink(&self->answer);
+        chainsi_arena_reset(&self->arena);
+        if (self->place != CHAINSI_NO_PLACE) {
+            look_after_the_rest(server);
+            break;
+        }
+        if (chainsi_queue_is_waited(server)) {
+            pthread_mutex_unlock(&bundles->lock);
+            chainsi_queue_recheck(self);
+            pthread_mutex_lock(&bundles->lock);
+        }
+    }
     flush_all(server);
     pthread_mutex_unlock(&bundles->lock);
 }

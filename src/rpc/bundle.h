@@ -28,8 +28,15 @@ void chainsi_bundle_send_back(chainsi_server *server, chainsi_connection *connec
 /* The connection is about to be closed: drops what waits, cancels what runs. */
 void chainsi_bundle_close(chainsi_server *server, chainsi_connection *connection);
 
-/* Any thread of the server: runs calls as long as some wait, then sends the answers. rung: it was woken for
- * that. May come back early with a slot that something else waits for. */
-void chainsi_bundle_work(chainsi_worker *self, bool rung);
+/* Why a thread looks for calls. */
+enum chainsi_bell {
+    CHAINSI_BELL_NONE, /* it has just read some */
+    CHAINSI_BELL_RUNG,
+    CHAINSI_BELL_TIMED,
+};
+
+/* Any thread of the server: runs calls as long as some wait, then sends the answers. May come back
+ * early, with a slot that something else waits for. */
+void chainsi_bundle_work(chainsi_worker *self, enum chainsi_bell bell);
 
 #endif

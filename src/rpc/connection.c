@@ -330,14 +330,15 @@ chainsi_read_end chainsi_connection_read(chainsi_connection *connection, size_t 
     size_t fresh = connection->phase == CHAINSI_READING_HEAD && !connection->scan.scanned
                        ? connection->size
                        : 0;
-    bool parsed = false, may_have_more = true;
+    bool parsed = false, may_have_more = true, received = false;
     for (;;) {
         if (fresh) {
             chainsi_read_end end = take_in(connection, fresh, max_body, &parsed, reading);
             if (end == CHAINSI_READ_REQUEST || end == CHAINSI_READ_FRAME) {
                 if (!parsed)
                     chainsi_connection_parse(connection, reading);
-                connection->received_ns = chainsi_now_ns();
+                if (received) /* else it came with the one before */
+                    connection->received_ns = chainsi_now_ns();
                 return end;
             }
             if (end != CHAINSI_READ_INCOMPLETE)
@@ -363,6 +364,7 @@ chainsi_read_end chainsi_connection_read(chainsi_connection *connection, size_t 
             return CHAINSI_READ_INCOMPLETE;
         if (got <= 0)
             return CHAINSI_READ_CLOSED;
+        received = true;
         fresh = (size_t)got;
         connection->size += fresh;
         may_have_more = !connection->drained;

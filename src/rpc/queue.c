@@ -34,7 +34,7 @@ static void watch_claims(chainsi_server *server)
     timerfd_settime(server->claims_timer, 0, &in, NULL);
 }
 
-static bool something_waits(chainsi_server *server)
+bool chainsi_queue_is_waited(chainsi_server *server)
 {
     return atomic_load(&server->waiting) || atomic_load(&server->listener_left);
 }
@@ -64,7 +64,7 @@ bool chainsi_queue_start_claimed(chainsi_worker *self, const chainsi_frame *fram
     if (self->place != CHAINSI_NO_PLACE) {
         /* It has one already; somebody else may need the other. */
         chainsi_places_drop(&server->places, frame->call.slot, frame->call.claim);
-        if (something_waits(server))
+        if (chainsi_queue_is_waited(server))
             chainsi_worker_ring(server);
         return true;
     }
@@ -228,7 +228,7 @@ void chainsi_queue_check_claims(chainsi_worker *self)
     int64_t oldest_ns;
     chainsi_seat_revoke(&server->places.seat,
                         chainsi_now_ns() - CHAINSI_CLAIM_MS * CHAINSI_NS_PER_MS, &oldest_ns);
-    if (!something_waits(server))
+    if (!chainsi_queue_is_waited(server))
         return;
     if (oldest_ns != CHAINSI_NEVER)
         watch_claims(server);

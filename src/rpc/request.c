@@ -224,7 +224,8 @@ static chainsi_connection *take_frame(chainsi_worker *self, chainsi_connection *
     if (frame->head.flags & CHAINSI_FRAME_KEEPS)
         connection->keeps = true;
     if (!is_sole(connection, frame))
-        return chainsi_bundle_take(self, connection) ? connection : let_go(self, connection);
+        return chainsi_bundle_take(self, connection) ? go_on(self, connection, true)
+                                                     : let_go(self, connection);
     bool keep;
     if (chainsi_queue_start_claimed(self, frame)) {
         keep = run_call(self, connection);
@@ -317,7 +318,7 @@ void chainsi_request_serve(chainsi_worker *self, chainsi_connection *connection,
         connection = read_once(self, connection, &admitted);
     }
     if (atomic_load(&self->server->bundles.runnable))
-        chainsi_bundle_work(self, false);
+        chainsi_bundle_work(self, CHAINSI_BELL_NONE);
 }
 
 void chainsi_request_hang_up(chainsi_worker *self, chainsi_connection *connection)

@@ -78,11 +78,13 @@ static bool open_descriptors(chainsi_server *server)
     if (!make_nonblocking(listen_fd) || (options->direct && !make_nonblocking(options->direct_fd)))
         return false;
     server->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (options->frames)
+    if (options->frames) {
         server->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+        server->patience = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    }
     if (server->places.seat.board)
         server->claims_timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (server->stop < 0 || (options->frames && server->doorbell < 0) ||
+    if (server->stop < 0 || (options->frames && (server->doorbell < 0 || server->patience < 0)) ||
         (server->places.seat.board && server->claims_timer < 0))
         return false;
     grow_descriptor_table(server);
@@ -131,7 +133,7 @@ chainsi_server *chainsi_server_start(const chainsi_server_options *options, char
         server->table.tick_ms = SLOWEST_TICK_MS;
     if (server->table.tick_ms < FASTEST_TICK_MS)
         server->table.tick_ms = FASTEST_TICK_MS;
-    server->stop = server->doorbell = server->claims_timer = -1;
+    server->stop = server->doorbell = server->patience = server->claims_timer = -1;
     server->table.closing = close_bundle;
     server->table.user = server;
     chainsi_bundles_init(&server->bundles);
@@ -227,7 +229,7 @@ void chainsi_server_free(chainsi_server *server)
     chainsi_places_close(&server->places);
     chainsi_table_done(&server->table);
     chainsi_bundles_done(&server->bundles);
-    const int owned[] = { server->stop, server->doorbell, server->claims_timer,
+    const int owned[] = { server->stop, server->doorbell, server->patience, server->claims_timer,
                           server->options.direct ? server->options.direct_fd : -1 };
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         if (owned[i] >= 0)

@@ -38,6 +38,8 @@ typedef struct chainsi_bundles {
     struct chainsi_call *spare;   /* owned: calls to be used again */
     int spare_count;
     bool rung;           /* a thread was woken that has not looked yet */
+    bool timed;          /* one will be, soon */
+    int64_t usual_ns;    /* what a call takes; 0: none has run */
     atomic_int runnable; /* calls that wait; changed under the lock */
 } chainsi_bundles;
 
@@ -50,6 +52,7 @@ struct chainsi_server {
     chainsi_bundles bundles;
     int stop;         /* owned descriptors */
     int doorbell;     /* tells a thread that something waits in this process; -1 without frames */
+    int patience;     /* a timer that does so later; -1 without frames */
     int claims_timer; /* -1 without a board */
     int thread_count; /* that run */
     chainsi_worker *workers; /* owned */
@@ -83,6 +86,8 @@ void chainsi_worker_ring(chainsi_server *server);
 
 /* --- queue.c --- */
 
+/* Whether something waits for a slot, as far as this process knows. */
+bool chainsi_queue_is_waited(chainsi_server *server);
 /* Whether something may wait for the slot that the caller is about to give back. */
 bool chainsi_queue_has_more(chainsi_worker *self);
 /* A slot for the thread, which holds none. False: none is free. */

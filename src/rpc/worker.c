@@ -16,7 +16,7 @@
 #include "rpc/bundle.h"
 
 /* What epoll says for what is no connection. */
-static char listener_tag, direct_tag, timer_tag, claims_tag, doorbell_tag, stop_tag;
+static char listener_tag, direct_tag, timer_tag, claims_tag, patience_tag, doorbell_tag, stop_tag;
 
 static bool watch(chainsi_server *server, int fd, uint32_t events, void *tag)
 {
@@ -29,6 +29,7 @@ bool chainsi_worker_watch(chainsi_server *server)
     /* The stop is for every thread; what is edge-triggered is never read. */
     return watch(server, server->stop, 0, &stop_tag) &&
            watch(server, server->doorbell, EPOLLET, &doorbell_tag) &&
+           watch(server, server->patience, EPOLLET, &patience_tag) &&
            watch(server, server->claims_timer, EPOLLET, &claims_tag) &&
            watch(server, server->table.timer, EPOLLET, &timer_tag) &&
            watch(server, server->options.direct ? server->options.direct_fd : -1, EPOLLONESHOT,
@@ -212,9 +213,9 @@ static void tell_drain(chainsi_server *server)
     pthread_mutex_unlock(&server->lock);
 }
 
-static void answer_bell(chainsi_worker *self)
+static void answer_bell(chainsi_worker *self, enum chainsi_bell bell)
 {
-    chainsi_bundle_work(self, true);
+    chainsi_bundle_work(self, bell);
     chainsi_queue_recheck(self);
 }
 
@@ -252,7 +253,9 @@ void *chainsi_worker_run(void *user)
         else if (tag == &claims_tag)
             chainsi_queue_check_claims(self);
         else if (tag == &doorbell_tag)
-            answer_bell(self);
+            answer_bell(self, CHAINSI_BELL_RUNG);
+        else if (tag == &patience_tag)
+            answer_bell(self, CHAINSI_BELL_TIMED);
         else
             handle_connection(self, tag, event.events);
         chainsi_queue_pass_place(self);

@@ -11,17 +11,22 @@ enum {
 
 typedef struct chainsi_pool {
     chainsi_arena *arena;
-    char *next, *end; /* the free part of the newest block; NULL before the first */
+    char *block;      /* the newest; NULL before the first */
+    char *next, *end; /* its free part */
 } chainsi_pool;
 
 static inline char *chainsi_pool_alloc_slow(chainsi_pool *pool, size_t size)
 {
     if (size >= CHAINSI_POOL_LARGE)
         return chainsi_arena_alloc_raw(pool->arena, size);
-    char *text = chainsi_arena_alloc_raw(pool->arena, CHAINSI_POOL_BLOCK);
-    pool->next = text + size;
-    pool->end = text + CHAINSI_POOL_BLOCK;
-    return text;
+    /* Half of what the arena has at hand does for most messages, and asks for no memory. */
+    size_t room = (chainsi_arena_room(pool->arena) / 2) & ~(size_t)15;
+    if (room < size || room > CHAINSI_POOL_BLOCK)
+        room = CHAINSI_POOL_BLOCK;
+    pool->block = chainsi_arena_alloc_raw(pool->arena, room);
+    pool->next = pool->block + size;
+    pool->end = pool->block + room;
+    return pool->block;
 }
 
 /* size bytes, not aligned, not initialized. */
@@ -38,10 +43,9 @@ static inline char *chainsi_pool_alloc(chainsi_pool *pool, size_t size)
  * allocated behind it. */
 static inline void chainsi_pool_done(chainsi_pool *pool)
 {
-    if (!pool->end)
-        return;
-    char *block = pool->end - CHAINSI_POOL_BLOCK;
-    chainsi_arena_extend(pool->arena, block, CHAINSI_POOL_BLOCK, (size_t)(pool->next - block));
+    if (pool->block)
+        chainsi_arena_extend(pool->arena, pool->block, (size_t)(pool->end - pool->block),
+                             (size_t)(pool->next - pool->block));
 }
 
 #endif
