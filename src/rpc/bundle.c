@@ -347,16 +347,24 @@ static ssize_t push(int fd, const void *data, size_t size, const attached *besid
     return sent < 0 && errno == EAGAIN ? 0 : sent;
 }
 
+/* Where a write from here has to end: descriptors go with the first byte of one. beside: those that go
+ * with this one. */
+static size_t end_of_write(const outbox *box, const attached *beside)
+{
+    size_t next = box->attached_sent + (beside ? sizeof *beside : 0);
+    return next < box->attached.size
+               ? ((const attached *)(const void *)(box->attached.data + next))->at
+               : box->bytes.size;
+}
+
 /* Sends what of the outbox the socket takes. 1: all, 0: it is full, -1: it has failed. */
 static int send_outbox(int fd, outbox *box)
 {
     while (box->sent < box->bytes.size) {
         attached *beside = next_attached(box);
-        size_t until = box->bytes.size;
-        if (beside && box->sent < beside->at) {
-            until = beside->at;
+        if (beside && box->sent < beside->at)
             beside = NULL;
-        }
+        size_t until = end_of_write(box, beside);
         ssize_t sent = push(fd, box->bytes.data + box->sent, until - box->sent, beside);
         if (sent <= 0)
             return (int)sent;

@@ -186,6 +186,79 @@ static void test_slow_reader_of_several(void **state)
     stop(&it);
 }
 
+/* Sends a call with one end of a pipe that holds `text`. */
+static void call_with_a_pipe(int fd, uint32_t id, const chainsi_claim *claim, const char *text)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    assert_int_equal(write(ends[1], text, strlen(text)), strlen(text));
+    close(ends[1]);
+    chainsi_frame frame = {
+        .head = { .kind = CHAINSI_FRAME_CALL, .id = id, .attachments = 1, .body_size = 11 },
+        .call = { .deadline_ns = CHAINSI_NEVER, .slot = claim->slot, .claim = claim->word }
+    };
+    char bytes[256];
+    size_t size = chainsi_frame_write(&frame, bytes);
+    memcpy(bytes + size, "descriptors", 11);
+    send_with_descriptors(fd, bytes, size + 11, ends, 1);
+    close(ends[0]);
+}
+
+/* Answers that leave in one write keep their descriptors apart. */
+static void test_descriptors_of_several(void **state)
+{
+    (void)state;
+    enum { CALLS = 5 };
+    boarded its;
+    start_boarded(&its, CALLS + 1, (chainsi_server_options){ 0 });
+    int fd = dial_direct(&its);
+    greet(fd);
+    /* Whoever runs the first call runs the others, too, unless somebody comes to help. */
+    chainsi_claim claims[CALLS + 1];
+    for (int i = 0; i <= CALLS; i++)
+        claims[i] = claim_slot(&its);
+    call(fd, 0, 0, &claims[0], "plain");
+    for (uint32_t id = 1; id <= CALLS; id++)
+        call_with_a_pipe(fd, id, &claims[id], (char[]){ (char)('a' + id), 0 });
+    bool heard[CALLS + 1] = { false };
+    for (int i = 0; i <= CALLS; i++) {
+        _Alignas(struct cmsghdr) char control[CMSG_SPACE(4 * sizeof(int))];
+        struct {
+            chainsi_frame_head head;
+            chainsi_frame_answer answer;
+        } got;
+        struct iovec part = { &got, sizeof got };
+        struct msghdr message = { .msg_iov = &part,
+                                  .msg_iovlen = 1,
+                                  .msg_control = control,
+                                  .msg_controllen = sizeof control };
+        assert_int_equal(poll(&(struct pollfd){ .fd = fd, .events = POLLIN }, 1, PATIENCE_MS), 1);
+        assert_int_equal(recvmsg(fd, &message, MSG_CMSG_CLOEXEC), sizeof got);
+        uint32_t id = got.head.id;
+        assert_true(id <= CALLS && !heard[id]);
+        heard[id] = true;
+        struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+        char text[8] = { 0 };
+        read_exactly(fd, text, got.head.body_size);
+        if (!id) {
+            assert_null(rights);
+            assert_string_equal(text, "plain");
+            continue;
+        }
+        assert_int_equal(got.head.attachments, 1);
+        assert_non_null(rights);
+        assert_int_equal(rights->cmsg_len, CMSG_LEN(sizeof(int)));
+        int back;
+        memcpy(&back, CMSG_DATA(rights), sizeof back);
+        close(back);
+        assert_int_equal(got.head.body_size, 1);
+        assert_int_equal(text[0], 'a' + (int)id);
+    }
+    close(fd);
+    AWAIT(counters_of(&its.it).connections == 0);
+    stop_boarded(&its);
+}
+
 /* More calls than may wait in the process, of a caller that reads only afterwards. */
 static void test_many_of_one_connection(void **state)
 {
@@ -381,6 +454,7 @@ int main(void)
         TEST(test_several),
         TEST(test_several_spread),
         TEST(test_cancel),
+        TEST(test_descriptors_of_several),
         TEST(test_slow_reader_of_several),
         TEST(test_many_of_one_connection),
         TEST(test_drain_of_frames),
