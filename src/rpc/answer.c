@@ -48,7 +48,8 @@ chainsi_server_response chainsi_answer_error(chainsi_answer *answer, int status,
                           "\"trace\":[],\"request_id\":\"\"}}",
                           name, message);
     if (status == 429)
-        chainsi_buffer_add_text(response.headers, "Retry-After: 1\r\n");
+        chainsi_buffer_add_text(response.headers,
+                                "Retry-After: 1\r\n" CHAINSI_HTTP_NOT_STARTED ": 1\r\n");
     return response;
 }
 

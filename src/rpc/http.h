@@ -88,6 +88,10 @@ ptrdiff_t chainsi_http_parse_response(const char *data, size_t size, chainsi_htt
                                       chainsi_http_response *response,
                                       chainsi_http_refusal *refusal);
 
+/* The header of a server's own 429: the call was refused because others wait, and not begun. (A 429
+ * without it is the Chainlet's.) */
+#define CHAINSI_HTTP_NOT_STARTED "X-Chains-Not-Started"
+
 /* The first header of this name, whatever its case; NULL if there is none. */
 const chainsi_slice *chainsi_http_find(const chainsi_http_head *head, const char *name);
 

@@ -502,6 +502,7 @@ static void send_pending(chainsi_lane *lane, int64_t now_ns)
             return;
         }
     }
+    lane->blocked = lane->pending.first != NULL; /* no event may tell when to go on */
 }
 
 /* ------------------------------------------------------------------------------------------------

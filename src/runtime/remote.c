@@ -395,6 +395,8 @@ static chains_status attempt_over_http(chainsi_remote *remote, chains_ctx *ctx,
     if (end != CHAINSI_EXCHANGE_ANSWERED)
         return chainsi_remote_fail(remote, ctx, end, response.error, why, attempt);
     attempt->retry_after_ns = retry_after_ns(&response);
+    if (response.status == 429 && chainsi_http_find(&response.head, CHAINSI_HTTP_NOT_STARTED))
+        attempt->end = CHAINSI_ATTEMPT_QUEUE_FULL;
     if (response.status < 200 || response.status > 299)
         return pass_answer(remote, ctx, &response);
     if (intake)
