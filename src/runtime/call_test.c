@@ -1,5 +1,4 @@
-/* The rules of a call, over two distances: in this process, and through a socket. Each test fails
- * when its rule is broken. */
+/* The rules of a call, at every distance. (What travels with one: distances_test.c.) */
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -160,8 +159,6 @@ static void retries_stop_when_their_budget_is_spent(void **state)
 static void an_attempt_waits_as_long_as_the_callee_asks(void **state)
 {
     fixture *made = *state;
-    if (!fixture_remote)
-        return; /* in one process nobody is overloaded by calls */
     made->options.retries = 2;
     worker_input input = { .text = "x", .fail_status = CHAINS_RESOURCE_EXHAUSTED, .fail_until = 2 };
     int64_t began = chainsi_now_ns();
@@ -182,9 +179,13 @@ static void what_is_started_together_waits_for_room_in_the_queue(void **state)
 {
     enum { CALLS = 60 };
     fixture *made = *state;
-    if (!fixture_remote)
-        return; /* what waits in one process waits for a slot */
-    assert_int_equal(listen(made->listen_fd, 0), 0); /* eight run, and one waits */
+    if (fixture_at == DISTANCE_TCP) {
+        stop_serving(made);
+        fixture_waiting = 1;
+        start_serving(made);
+    } else {
+        assert_int_equal(listen(made->listen_fd, 0), 0); /* eight run, and one waits */
+    }
     worker_input input = { .text = "x", .wait_for_release = true };
     const char *texts[CALLS];
     chains_ctx *all = chains_gather(made->ctx);
@@ -574,49 +575,41 @@ static void hedged_calls_give_one_answer(void **state)
         usleep(200);
 }
 
-static int run_all(const char *name, bool remote, bool strict)
-{
-#define TEST(test) cmocka_unit_test_setup_teardown(test, open_fixture, close_fixture)
-    const struct CMUnitTest tests[] = {
-        TEST(a_call_hands_over_its_outputs),
-        TEST(outputs_may_be_dropped),
-        TEST(outputs_are_written_on_success_only),
-        TEST(an_error_has_its_place_and_way),
-        TEST(a_status_without_chains_fail_still_has_a_message),
-        TEST(limits_hold_on_every_call),
-        TEST(an_answer_that_cannot_be_sent_is_internal),
-        TEST(retries_are_counted),
-        TEST(retries_stop_when_their_budget_is_spent),
-        TEST(an_attempt_waits_as_long_as_the_callee_asks),
-        TEST(what_is_started_together_waits_for_room_in_the_queue),
-        TEST(idempotent_does_not_repeat_an_answer),
-        TEST(a_timeout_names_the_chainlet_and_the_limit),
-        TEST(the_callers_deadline_limits_all_attempts),
-        TEST(inputs_are_read_before_a_started_call_returns),
-        TEST(a_started_call_writes_inside_chains_wait_only),
-        TEST(started_calls_run_at_once),
-        TEST(the_first_failure_cancels_the_rest),
-        TEST(gather_all_lets_all_finish),
-        TEST(returning_early_is_safe),
-        TEST(gathers_nest),
-        TEST(a_deadline_ends_what_was_started),
-        TEST(each_runs_all_steps),
-        TEST(each_returns_the_failure_of_the_least_step),
-        TEST(spawn_copies_its_argument),
-        TEST(what_a_gathered_call_hands_out_lives_as_long_as_its_parent),
-        TEST(on_cancel_is_called_once),
-        TEST(calls_stop_once_the_caller_has_left),
-        TEST(hedged_calls_give_one_answer),
-    };
-    fixture_remote = remote;
-    fixture_strict = strict;
-    printf("# %s\n", name);
-    fflush(stdout);
-    return cmocka_run_group_tests_name(name, tests, NULL, NULL);
-}
-
 int main(void)
 {
-    return run_all("local", false, false) + run_all("local, strict", false, true) +
-           run_all("remote", true, false);
+    static const rule rules[] = {
+        RULE(a_call_hands_over_its_outputs),
+        RULE(outputs_may_be_dropped),
+        RULE(outputs_are_written_on_success_only),
+        RULE(an_error_has_its_place_and_way),
+        RULE(a_status_without_chains_fail_still_has_a_message),
+        RULE(limits_hold_on_every_call),
+        RULE(an_answer_that_cannot_be_sent_is_internal),
+        RULE(retries_are_counted),
+        RULE(retries_stop_when_their_budget_is_spent),
+        RULE_EXCEPT(an_attempt_waits_as_long_as_the_callee_asks, IN_ONE_PROCESS,
+                    "in one process nobody is overloaded by calls"),
+        RULE_ONCE_EXCEPT(
+            what_is_started_together_waits_for_room_in_the_queue, IN_ONE_PROCESS | AT(DISTANCE_TCP),
+            "only a Unix socket's queue says that it is full; elsewhere calls wait for a slot"),
+        RULE(idempotent_does_not_repeat_an_answer),
+        RULE(a_timeout_names_the_chainlet_and_the_limit),
+        RULE(the_callers_deadline_limits_all_attempts),
+        RULE_ONCE(inputs_are_read_before_a_started_call_returns),
+        RULE_ONCE(a_started_call_writes_inside_chains_wait_only),
+        RULE_ONCE(started_calls_run_at_once),
+        RULE_ONCE(the_first_failure_cancels_the_rest),
+        RULE_ONCE(gather_all_lets_all_finish),
+        RULE_ONCE(returning_early_is_safe),
+        RULE_ONCE(gathers_nest),
+        RULE_ONCE(a_deadline_ends_what_was_started),
+        RULE(each_runs_all_steps),
+        RULE(each_returns_the_failure_of_the_least_step),
+        RULE_ONCE(spawn_copies_its_argument),
+        RULE_ONCE(what_a_gathered_call_hands_out_lives_as_long_as_its_parent),
+        RULE(on_cancel_is_called_once),
+        RULE(calls_stop_once_the_caller_has_left),
+        RULE_ONCE(hedged_calls_give_one_answer),
+    };
+    return check_rules(rules, sizeof rules / sizeof *rules, open_fixture, close_fixture);
 }

@@ -1,5 +1,5 @@
-/* A Chainlet for tests of calls, with hand-written tables, in this process or as a service on a
- * socket. */
+/* A Chainlet for tests of calls, with hand-written tables, at any distance: in this process, or as a
+ * service on a socket. And how rules of calls are checked at all of them. */
 #ifndef CHAINSI_RUNTIME_CALL_TEST_SUPPORT_H
 #define CHAINSI_RUNTIME_CALL_TEST_SUPPORT_H
 
@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -153,64 +155,152 @@ static const chainsi_implementation worker_implementation = {
 };
 static const chainsi_node worker_node = { .implementation = &worker_implementation };
 
-/* A program that calls the worker: local (the same process) or remote (a service of its own, with
- * threads in this process). */
+/* Where the callee is: every rule of a call holds at every distance. */
+typedef enum fixture_distance {
+    DISTANCE_LOCAL,  /* in this process, as with .colocate */
+    DISTANCE_STRICT, /* the same, guarded */
+    DISTANCE_QUEUE,  /* a service behind a Unix socket, found by its queue alone */
+    DISTANCE_BOARD,  /* the same with a board */
+    DISTANCE_TCP,    /* a service behind a port */
+    DISTANCES,
+} fixture_distance;
+
+static fixture_distance fixture_at = DISTANCE_LOCAL;
+/* Calls that would be made at once are started, and waited for. */
+static bool fixture_gathered;
+static const chainsi_node *fixture_node = &worker_node;
+
+/* Calls that may wait in a service behind a port; 0: its default. */
+static size_t fixture_waiting;
+
+enum { FIXTURE_SLOTS = 8 };
+
+/* A program that calls a Chainlet: in the same process, or a service with threads in this one. */
 typedef struct fixture {
     chains_ctx *ctx;
     chainsi_callee *callee;
     chains_depends_config options;
     chainsi_instance *instance; /* local */
-    chainsi_service service;    /* remote */
-    int listen_fd;
+    chainsi_service service;    /* else */
+    int listen_fd, board_fd;
     char folder[64], address[128];
 } fixture;
 
-static bool fixture_remote, fixture_strict;
-static const chainsi_node *fixture_node = &worker_node;
+static inline bool fixture_is_remote(void)
+{
+    return fixture_at >= DISTANCE_QUEUE;
+}
+
+/* A socket of the incarnation's own, for calls that come with claims. */
+static int listen_directly(uint64_t incarnation)
+{
+    struct sockaddr_un address;
+    socklen_t size = chainsi_board_address(incarnation, &address);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(listen(fd, 256), 0);
+    return fd;
+}
+
+/* As a service's main() does it. */
+CHAINS_UNUSED_ static void start_serving(fixture *made)
+{
+    chainsi_service *service = &made->service;
+    const chains_config *config = fixture_node->implementation->interface->config;
+    const bool tcp = fixture_at == DISTANCE_TCP;
+    char why[256];
+    chainsi_seat seat;
+    chainsi_server_options options = {
+        .listen_fd = made->listen_fd,
+        .slots = FIXTURE_SLOTS,
+        .max_body = config->max_body > 0 ? (size_t)config->max_body : 0,
+        .frames = !tcp,
+        .recall_idle = !tcp,
+        .eager = tcp,
+        .max_waiting = fixture_waiting,
+        .probe = tcp ? chainsi_service_is_probe : NULL,
+        .handler = chainsi_service_handle,
+        .after = chainsi_service_after,
+        .wake = chainsi_service_wake,
+        .user = service,
+    };
+    if (made->board_fd >= 0) {
+        if (!service->board)
+            service->board = chainsi_board_open(made->board_fd);
+        uint64_t incarnation = chainsi_random() | 1;
+        options.direct = true;
+        options.direct_fd = listen_directly(incarnation);
+        options.seat = &seat;
+        assert_true(chainsi_board_join(service->board, FIXTURE_SLOTS, incarnation, &seat));
+    }
+    chainsi_server *server = chainsi_server_start(&options, why, sizeof why);
+    if (!server)
+        fail_msg("%s", why);
+    atomic_store(&service->server, server);
+}
+
+/* Answers what runs, and takes nothing more; what waits goes on waiting. */
+CHAINS_UNUSED_ static void stop_serving(fixture *made)
+{
+    chainsi_server_free(atomic_exchange(&made->service.server, NULL));
+}
+
+static void open_service(fixture *made)
+{
+    char why[256];
+    chainsi_address address;
+    strcpy(made->folder, "/tmp/chains-test-XXXXXX");
+    assert_non_null(mkdtemp(made->folder));
+    if (fixture_at == DISTANCE_TCP)
+        strcpy(made->address, "http://127.0.0.1:0");
+    else
+        snprintf(made->address, sizeof made->address, "unix:%s/calls", made->folder);
+    assert_true(chainsi_address_parse(made->address, &address, why, sizeof why));
+    made->listen_fd = chainsi_address_listen(&address, 4096, why, sizeof why);
+    chainsi_address_done(&address);
+    assert_true(made->listen_fd >= 0);
+    if (fixture_at == DISTANCE_TCP) /* only now is the port known */
+        assert_true(chainsi_address_of(made->listen_fd, made->address, sizeof made->address));
+    if (fixture_at == DISTANCE_BOARD)
+        made->board_fd = chainsi_board_create(0);
+    chainsi_service *service = &made->service;
+    service->node = fixture_node;
+    service->process = *made->ctx->process;
+    chainsi_context_init_root(&service->ctx, &service->process);
+    service->graph = chainsi_graph_new(&service->ctx);
+    atomic_store(&service->instance, chainsi_graph_make(service->graph, fixture_node));
+    start_serving(made);
+}
+
+/* What a caller that was built against this interface holds. */
+static chainsi_callee *new_remote_callee(fixture *made, const chainsi_interface *interface)
+{
+    char why[256];
+    chainsi_remote *remote = chainsi_remote_new(interface, made->address, why, sizeof why);
+    assert_non_null(remote);
+    if (made->board_fd >= 0)
+        chainsi_remote_use_board(remote, made->board_fd);
+    return chainsi_callee_new(made->ctx, interface, &made->options, NULL, remote);
+}
 
 CHAINS_UNUSED_ static int open_fixture(void **state)
 {
     const chainsi_interface *interface = fixture_node->implementation->interface;
     fixture *made = calloc(1, sizeof *made);
-    made->listen_fd = -1;
+    made->listen_fd = made->board_fd = -1;
+    made->options.colocate = !fixture_is_remote();
+    fixture_waiting = 0;
     atomic_store(&worker_released, false);
     worker_hook = NULL;
-    made->ctx = chains_open(&(chains_options){ .strict = fixture_strict });
+    made->ctx = chains_open(&(chains_options){ .strict = fixture_at == DISTANCE_STRICT });
     made->ctx->process->generated = true;
-    if (!fixture_remote) {
+    if (fixture_is_remote()) {
+        open_service(made);
+        made->callee = new_remote_callee(made, interface);
+    } else {
         made->instance = chainsi_instance_new(fixture_node, made->ctx, NULL);
         made->callee =
             chainsi_callee_new(made->ctx, interface, &made->options, made->instance, NULL);
-    } else {
-        char why[256];
-        strcpy(made->folder, "/tmp/chains-test-XXXXXX");
-        assert_non_null(mkdtemp(made->folder));
-        snprintf(made->address, sizeof made->address, "unix:%s/calls", made->folder);
-        chainsi_address address;
-        assert_true(chainsi_address_parse(made->address, &address, why, sizeof why));
-        made->listen_fd = chainsi_address_listen(&address, 4096, why, sizeof why);
-        chainsi_address_done(&address);
-        assert_true(made->listen_fd >= 0);
-        chainsi_service *service = &made->service;
-        service->node = fixture_node;
-        service->process = *made->ctx->process;
-        chainsi_context_init_root(&service->ctx, &service->process);
-        service->graph = chainsi_graph_new(&service->ctx);
-        atomic_store(&service->instance, chainsi_graph_make(service->graph, fixture_node));
-        chainsi_server_options options = {
-            .listen_fd = made->listen_fd,
-            .slots = 8,
-            .frames = true,
-            .handler = chainsi_service_handle,
-            .after = chainsi_service_after,
-            .user = service,
-        };
-        chainsi_server *server = chainsi_server_start(&options, why, sizeof why);
-        assert_non_null(server);
-        atomic_store(&service->server, server);
-        made->callee =
-            chainsi_callee_new(made->ctx, interface, &made->options, NULL,
-                               chainsi_remote_new(interface, made->address, why, sizeof why));
     }
     *state = made;
     return 0;
@@ -227,16 +317,31 @@ CHAINS_UNUSED_ static int close_fixture(void **state)
         chainsi_instance_free(made->instance);
     chains_close(made->ctx);
     if (made->listen_fd >= 0) {
-        chainsi_server *server = atomic_load(&made->service.server);
-        chainsi_server_free(server);
+        stop_serving(made);
         chainsi_graph_free(made->service.graph);
         chainsi_context_done(&made->service.ctx);
+        chainsi_board_close(made->service.board);
+        if (made->board_fd >= 0)
+            close(made->board_fd);
         close(made->listen_fd);
-        unlink(made->address + strlen("unix:"));
+        if (fixture_at != DISTANCE_TCP)
+            unlink(made->address + strlen("unix:"));
         rmdir(made->folder);
     }
     free(made);
     return 0;
+}
+
+/* A call as a generated stub makes it; gathered, one that is started and waited for. */
+CHAINS_UNUSED_ static chains_status make_call(chainsi_callee *callee, chains_ctx *ctx,
+                                              const void *input, void *const outputs[],
+                                              const chainsi_stream *stream)
+{
+    if (!fixture_gathered || ctx->gather)
+        return chainsi_call(callee, ctx, input, outputs, stream);
+    chains_ctx *all = chains_gather(ctx);
+    CHAINS_TRY(chainsi_call(callee, all, input, outputs, stream));
+    return chains_wait(all);
 }
 
 CHAINS_UNUSED_ static chains_status call_worker(fixture *made, chains_ctx *ctx,
@@ -244,7 +349,76 @@ CHAINS_UNUSED_ static chains_status call_worker(fixture *made, chains_ctx *ctx,
                                                 int64_t *sum)
 {
     void *const outputs[] = { (void *)text, sum };
-    return chainsi_call(made->callee, ctx, input, outputs, NULL);
+    return make_call(made->callee, ctx, input, outputs, NULL);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * rules */
+
+/* A rule of calls, checked with a fixture of its own. */
+typedef struct rule {
+    const char *name;
+    CMUnitTestFunction check;
+    bool once; /* it is about started calls, or something else: it isn't checked again gathered */
+    unsigned except; /* a bit for each distance that can't have it */
+    const char *why; /* it can't */
+} rule;
+
+#define AT(distance) (1U << (distance))
+enum {
+    IN_ONE_PROCESS = AT(DISTANCE_LOCAL) | AT(DISTANCE_STRICT),
+    OVER_UNIX = AT(DISTANCE_QUEUE) | AT(DISTANCE_BOARD),
+};
+#define RULE(function)                                                                             \
+    {                                                                                              \
+#function, (function), false, 0, NULL                                                      \
+    }
+#define RULE_ONCE(function)                                                                        \
+    {                                                                                              \
+#function, (function), true, 0, NULL                                                       \
+    }
+#define RULE_EXCEPT(function, distances, why)                                                      \
+    {                                                                                              \
+#function, (function), false, (distances), (why)                                           \
+    }
+#define RULE_ONCE_EXCEPT(function, distances, why)                                                 \
+    {                                                                                              \
+#function, (function), true, (distances), (why)                                            \
+    }
+
+/* Checks the rules at every distance, and again with every call gathered. How many failed. */
+CHAINS_UNUSED_ static int check_rules(const rule *rules, size_t count, CMFixtureFunction open,
+                                      CMFixtureFunction close)
+{
+    static const char *const names[DISTANCES] = { "in this process", "in this process, strict",
+                                                  "over a Unix socket",
+                                                  "over a Unix socket with a board", "over TCP" };
+    struct CMUnitTest *tests = calloc(count, sizeof *tests);
+    int failed = 0;
+    for (int i = 0; i < DISTANCES * 2; i++) {
+        char name[64];
+        size_t taken = 0;
+        fixture_at = (fixture_distance)(i / 2);
+        fixture_gathered = i % 2;
+        snprintf(name, sizeof name, "%s%s", names[fixture_at],
+                 fixture_gathered ? ", gathered" : "");
+        printf("# %s\n", name);
+        for (const rule *each = rules; each < rules + count; each++) {
+            if (each->once && fixture_gathered)
+                continue;
+            if (each->except & AT(fixture_at))
+                printf("# without %s: %s\n", each->name, each->why);
+            else
+                tests[taken++] = (struct CMUnitTest){ .name = each->name,
+                                                      .test_func = each->check,
+                                                      .setup_func = open,
+                                                      .teardown_func = close };
+        }
+        fflush(stdout);
+        failed += _cmocka_run_group_tests(name, tests, taken, NULL, NULL);
+    }
+    free(tests);
+    return failed;
 }
 
 #endif

@@ -370,33 +370,28 @@ static void by_hand_calls_run_at_once_and_in_order(void **state)
     chains_close(ctx);
 }
 
-static int run_all(const char *name, bool remote)
-{
 #define TEST(test) cmocka_unit_test_setup_teardown(test, open_fixture, close_fixture)
-    const struct CMUnitTest tests[] = {
-        TEST(many_started_calls),
-        TEST(an_empty_gather_is_done),
-        TEST(nested_steps_and_gathers_get_on),
-        TEST(spawned_functions_gather),
-        TEST(each_of_none_one_and_many),
-        TEST(a_call_that_cannot_be_started_fails_on_the_parent),
-        TEST(a_failure_is_forgotten_with_its_ctx),
-        TEST(a_hook_ends_with_its_function),
-        TEST(hooks_of_many_are_called_once_each),
-        TEST(the_ctx_of_new_is_for_all_threads),
-        cmocka_unit_test(by_hand_calls_run_at_once_and_in_order),
-    };
-    fixture_remote = remote;
-    printf("# %s\n", name);
-    fflush(stdout);
-    return cmocka_run_group_tests_name(name, tests, NULL, NULL);
-}
 
 int main(void)
 {
+    static const rule rules[] = {
+        RULE_ONCE(many_started_calls),
+        RULE_ONCE(an_empty_gather_is_done),
+        RULE_ONCE(nested_steps_and_gathers_get_on),
+        RULE_ONCE(spawned_functions_gather),
+        RULE_ONCE(each_of_none_one_and_many),
+        RULE_ONCE(a_call_that_cannot_be_started_fails_on_the_parent),
+        RULE_ONCE(a_failure_is_forgotten_with_its_ctx),
+        RULE_ONCE(a_hook_ends_with_its_function),
+        RULE_ONCE(hooks_of_many_are_called_once_each),
+        RULE_ONCE(the_ctx_of_new_is_for_all_threads),
+    };
     /* Not with a service of this process, whose threads a child hasn't either. */
     const struct CMUnitTest forking[] = { TEST(a_forked_child_has_a_pool_of_its_own) };
-    int failed = run_all("local", false);
-    failed += cmocka_run_group_tests_name("local, forked", forking, NULL, NULL);
-    return failed + run_all("remote", true);
+    const struct CMUnitTest by_hand[] = {
+        cmocka_unit_test(by_hand_calls_run_at_once_and_in_order),
+    };
+    int failed = cmocka_run_group_tests_name("local, forked", forking, NULL, NULL);
+    failed += cmocka_run_group_tests(by_hand, NULL, NULL);
+    return failed + check_rules(rules, sizeof rules / sizeof *rules, open_fixture, close_fixture);
 }

@@ -258,6 +258,6 @@ int main(void)
         WITH_FIXTURE(a_reader_that_leaves_cancels_the_method),
         WITH_FIXTURE(items_leave_one_by_one_as_they_come),
     };
-    fixture_remote = true;
+    fixture_at = DISTANCE_QUEUE;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

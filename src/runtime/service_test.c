@@ -14,7 +14,7 @@ static int open_web(void **state)
 {
     web *it = calloc(1, sizeof *it);
     void *made;
-    fixture_remote = true;
+    fixture_at = DISTANCE_QUEUE;
     open_fixture(&made);
     it->made = made;
     char why[256];

@@ -1,4 +1,4 @@
-/* Calls of a method with a stream, in this process, strict, and over a socket. */
+/* The rules of calls of a method with a stream, at every distance. */
 #include <pthread.h>
 
 #include "runtime/stream_test_support.h"
@@ -382,34 +382,26 @@ static void gathers_nest_in_emits(void **state)
     assert_int_equal(all[1].heard, 12);
 }
 
-#define WITH_FIXTURE(test) cmocka_unit_test_setup_teardown(test, open_talker, close_fixture)
-
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        WITH_FIXTURE(items_come_in_order_before_the_outputs),
-        WITH_FIXTURE(no_items_are_a_stream_too),
-        WITH_FIXTURE(without_a_stream_items_are_dropped),
-        WITH_FIXTURE(a_failing_emit_ends_the_callee_and_is_returned),
-        WITH_FIXTURE(a_callee_that_ignores_it_has_failed_all_the_same),
-        WITH_FIXTURE(a_failure_in_mid_stream_is_no_short_success),
-        WITH_FIXTURE(before_the_first_item_it_is_retried),
-        WITH_FIXTURE(an_item_beyond_its_limits_names_its_path),
-        WITH_FIXTURE(a_gap_ends_the_stream),
-        WITH_FIXTURE(the_time_of_a_slow_emit_is_no_gap),
-        WITH_FIXTURE(a_deadline_ends_it),
-        WITH_FIXTURE(started_calls_hand_over_in_the_wait),
-        WITH_FIXTURE(two_streams_come_side_by_side),
-        WITH_FIXTURE(a_failing_emit_cancels_its_siblings),
-        WITH_FIXTURE(a_stream_that_nobody_waits_for_hands_over_nothing),
-        WITH_FIXTURE(started_calls_may_have_no_listener),
-        WITH_FIXTURE(gathers_nest_in_emits),
+    static const rule rules[] = {
+        RULE(items_come_in_order_before_the_outputs),
+        RULE(no_items_are_a_stream_too),
+        RULE(without_a_stream_items_are_dropped),
+        RULE(a_failing_emit_ends_the_callee_and_is_returned),
+        RULE(a_callee_that_ignores_it_has_failed_all_the_same),
+        RULE(a_failure_in_mid_stream_is_no_short_success),
+        RULE(before_the_first_item_it_is_retried),
+        RULE(an_item_beyond_its_limits_names_its_path),
+        RULE(a_gap_ends_the_stream),
+        RULE(the_time_of_a_slow_emit_is_no_gap),
+        RULE(a_deadline_ends_it),
+        RULE_ONCE(started_calls_hand_over_in_the_wait),
+        RULE_ONCE(two_streams_come_side_by_side),
+        RULE_ONCE(a_failing_emit_cancels_its_siblings),
+        RULE_ONCE(a_stream_that_nobody_waits_for_hands_over_nothing),
+        RULE_ONCE(started_calls_may_have_no_listener),
+        RULE_ONCE(gathers_nest_in_emits),
     };
-    int failed = cmocka_run_group_tests_name("in this process", tests, NULL, NULL);
-    fixture_strict = true;
-    failed += cmocka_run_group_tests_name("strict", tests, NULL, NULL);
-    fixture_strict = false;
-    fixture_remote = true;
-    failed += cmocka_run_group_tests_name("over a socket", tests, NULL, NULL);
-    return failed;
+    return check_rules(rules, sizeof rules / sizeof *rules, open_talker, close_fixture);
 }

@@ -174,7 +174,7 @@ CHAINS_UNUSED_ static chains_status call_talker(fixture *made, chains_ctx *ctx,
 {
     void *const outputs[] = { said };
     const chainsi_stream stream = { .deliver = deliver_word, .user = to };
-    return chainsi_call(made->callee, ctx, input, outputs, to ? &stream : NULL);
+    return make_call(made->callee, ctx, input, outputs, to ? &stream : NULL);
 }
 
 /* Polls until condition(user), 10 s at most. */

@@ -153,6 +153,6 @@ int main(void)
         TEST(many_strict_calls_at_once),
         TEST(memory_of_a_call_ends_with_it),
     };
-    fixture_strict = true;
+    fixture_at = DISTANCE_STRICT;
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
