@@ -1,30 +1,28 @@
-/* A list in the order of their times, and a timer for the first of them. Where the timer or the
- * thread can't be had, nothing is attended to: it is done when somebody waits for it. */
+/* A list in the order of their times, and a thread that looks at it. The thread sleeps for good when
+ * nothing was added for some time. Where it can't be had, nothing is attended to: it is done when
+ * somebody waits for it. */
 #include "runtime/attend.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
-#include <sys/timerfd.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "runtime/pool.h"
 
-enum { ATTEND_AFTER_US = 100 };
+enum {
+    ATTEND_AFTER_US = 100,
+    LOOK_EVERY_US = 1000,
+    QUIET_LOOKS = 10, /* without anything new, before the thread sleeps for good */
+};
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t added = PTHREAD_COND_INITIALIZER;
 static chainsi_attended *first, *last;
-static int timer = -1;
 static bool watching; /* there is a thread */
-
-static void set_timer(int64_t at_ns)
-{
-    struct itimerspec when = {
-        .it_value = { .tv_sec = at_ns / 1000000000, .tv_nsec = at_ns % 1000000000 },
-    };
-    timerfd_settime(timer, TFD_TIMER_ABSTIME, &when, NULL);
-}
+static bool asleep;   /* for good, until something is added */
+static int quiet;     /* looks since something was added */
 
 static void leave_list(chainsi_attended *attended)
 {
@@ -40,23 +38,26 @@ static void leave_list(chainsi_attended *attended)
     attended->listed = false;
 }
 
-static void *watch_timer(void *unused)
+static void *look(void *unused)
 {
     (void)unused;
+    pthread_mutex_lock(&lock);
     for (;;) {
-        uint64_t count;
-        if (read(timer, &count, sizeof count) != sizeof count)
-            continue;
+        while (!first && quiet >= QUIET_LOOKS) {
+            asleep = true;
+            pthread_cond_wait(&added, &lock);
+        }
+        asleep = false;
+        quiet++;
+        pthread_mutex_unlock(&lock);
+        nanosleep(&(struct timespec){ .tv_nsec = LOOK_EVERY_US * 1000 }, NULL);
         pthread_mutex_lock(&lock);
-        const int64_t now_ns = chainsi_now_ns();
+        const int64_t now_ns = first ? chainsi_now_ns() : 0;
         while (first && first->due_ns <= now_ns) {
             chainsi_attended *due = first;
             leave_list(due);
             due->attend(due);
         }
-        if (first)
-            set_timer(first->due_ns);
-        pthread_mutex_unlock(&lock);
     }
     return NULL;
 }
@@ -76,10 +77,8 @@ static void begin_as_child(void)
 {
     while (first)
         leave_list(first);
-    if (timer >= 0)
-        close(timer);
-    timer = -1;
-    watching = false;
+    pthread_cond_init(&added, NULL);
+    watching = asleep = false;
     unlock_all();
 }
 
@@ -91,15 +90,11 @@ static void watch_for_fork(void)
 
 static void start_watching(void)
 {
-    if (timer < 0)
-        timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC);
-    if (timer < 0)
-        return;
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     pthread_t thread;
-    if (pthread_create(&thread, NULL, watch_timer, NULL) == 0) {
+    if (pthread_create(&thread, NULL, look, NULL) == 0) {
         pthread_detach(thread);
         watching = true;
     }
@@ -113,29 +108,25 @@ void chainsi_attend_later(chainsi_attended *attended)
     pthread_mutex_lock(&lock);
     if (!watching)
         start_watching();
-    if (watching) {
-        attended->due_ns = chainsi_now_ns() + ATTEND_AFTER_US * INT64_C(1000);
-        attended->listed = true;
-        attended->next = NULL;
-        attended->previous = last;
-        if (last) {
-            last->next = attended;
-        } else {
-            first = attended;
-            set_timer(attended->due_ns);
-        }
-        last = attended;
-    }
+    attended->due_ns = chainsi_now_ns() + ATTEND_AFTER_US * INT64_C(1000);
+    attended->listed = true;
+    attended->next = NULL;
+    attended->previous = last;
+    if (last)
+        last->next = attended;
+    else
+        first = attended;
+    last = attended;
+    quiet = 0;
+    if (asleep)
+        pthread_cond_signal(&added);
     pthread_mutex_unlock(&lock);
 }
 
 void chainsi_attend_not(chainsi_attended *attended)
 {
     pthread_mutex_lock(&lock);
-    if (attended->listed) {
+    if (attended->listed)
         leave_list(attended);
-        if (!first)
-            set_timer(0); /* off: waking the thread would cost more */
-    }
     pthread_mutex_unlock(&lock);
 }

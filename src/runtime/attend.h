@@ -1,5 +1,8 @@
-/* What has to be done if nobody else has begun to after a moment: one sleeping thread for the whole
- * process, started with the first of it. */
+/* What has to be done if nobody else has begun to after a moment: one thread for the whole process,
+ * started with the first of it, which looks every millisecond for as long as such things come.
+ *
+ * There is no timer for each: setting one and taking it back costs more than a whole call where the
+ * clock is a virtual machine's. */
 #ifndef CHAINSI_RUNTIME_ATTEND_H
 #define CHAINSI_RUNTIME_ATTEND_H
 
@@ -15,7 +18,7 @@ struct chainsi_attended {
     void (*attend)(chainsi_attended *attended);
 };
 
-/* Calls attended->attend after a moment (100 us), unless it is forgotten before. Any thread. */
+/* Calls attended->attend after a moment (0.1 to 1.2 ms), unless it is forgotten before. Any thread. */
 void chainsi_attend_later(chainsi_attended *attended);
 /* Not any more; when this returns, attend isn't running either. Any thread. */
 void chainsi_attend_not(chainsi_attended *attended);

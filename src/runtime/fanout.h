@@ -2,7 +2,7 @@
  * thread that waits for the gather; if nobody waits soon after the first call was started, a thread
  * of the pool drives it until somebody does. (Other started work is jobs: gather.h.)
  *
- *            ATTEND_AFTER_US after the first start      chains_wait
+ *          nobody waits for a moment (attend.h)           chains_wait
  *   IDLE ------------------------------------> POOL ----------------> WAITER --all are done--> IDLE
  *     ^  \_________________________chains_wait_______________________/^
  *     '-----------------------all are done------'
