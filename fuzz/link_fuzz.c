@@ -1,0 +1,210 @@
+/* The calling side between Chainlets, with a callee that answers with the input: one call, and
+ * several on one connection. The first byte is the size of the pieces, which makes no difference; the
+ * second how many calls are on the connection. */
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "rpc/link.h"
+#include "rpc/sheaf.h"
+
+#define REQUIRE(condition)                                                                         \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition);                \
+            abort();                                                                               \
+        }                                                                                          \
+    } while (0)
+
+enum { MOST_BODY = 20000, MOST_SENT = 64 * 1024, MOST_CALLS = 40 };
+
+static uint64_t digest(uint64_t so_far, const void *data, size_t size)
+{
+    const unsigned char *bytes = data;
+    for (size_t i = 0; i < size; i++)
+        so_far = (so_far ^ bytes[i]) * UINT64_C(1099511628211);
+    return (so_far ^ size) * UINT64_C(1099511628211);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * several calls on a connection */
+
+typedef struct bundled {
+    int answers, refused;
+    uint64_t digest;
+} bundled;
+
+static bundled run_sheaf(const char *data, size_t size, size_t piece, int calls)
+{
+    static int users[MOST_CALLS];
+    int ends[2];
+    bundled its = { 0 };
+    chainsi_arena arena = { 0 };
+    chainsi_sheaf sheaf;
+    REQUIRE(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
+    chainsi_wire wire = { .fd = ends[0] };
+    chainsi_sheaf_init(&sheaf, &wire);
+    for (int i = 0; i < calls; i++) {
+        chainsi_frame frame = { .head = { .kind = CHAINSI_FRAME_CALL, .body_size = 2 } };
+        chainsi_sheaf_add(&sheaf, &frame, "hi", NULL, &users[i]);
+    }
+    REQUIRE(chainsi_sheaf_flush(&sheaf) == 0);
+    if (calls > 2) /* an answer that nobody waits for any more */
+        chainsi_sheaf_abandon(&sheaf, 1, false);
+    for (size_t at = 0; at < size && !its.refused; at += piece) {
+        size_t part = size - at < piece ? size - at : piece;
+        REQUIRE(send(ends[1], data + at, part, MSG_NOSIGNAL) == (ssize_t)part);
+        ptrdiff_t got;
+        while (!its.refused && (got = chainsi_sheaf_read(&sheaf, &arena, false)) > 0) {
+            chainsi_sheaf_answer answer;
+            const char *why = NULL;
+            int taken;
+            while ((taken = chainsi_sheaf_next(&sheaf, MOST_BODY, &answer, &why)) > 0) {
+                REQUIRE((int *)answer.user >= users && (int *)answer.user < users + calls);
+                its.digest = digest(its.digest, answer.body, answer.frame.head.body_size);
+                memset(answer.body, 'x', answer.frame.head.body_size);
+                its.answers++;
+            }
+            if (taken < 0) {
+                REQUIRE(why && *why);
+                its.refused = 1;
+            }
+        }
+    }
+    uint32_t left = sheaf.waiting;
+    bool has_left;
+    while (chainsi_sheaf_take_back(&sheaf, &has_left))
+        left--;
+    REQUIRE(left == 0 && its.answers <= calls);
+    chainsi_sheaf_done(&sheaf);
+    chainsi_arena_done(&arena);
+    close(ends[1]);
+    return its;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * one call */
+
+static char folder[] = "/tmp/chains-fuzz-XXXXXX", path[64];
+static int listening = -1;
+static const char *answer_data; /* of the callee, in pieces; set while it waits for a connection */
+static size_t answer_size, answer_piece;
+static sem_t answered; /* the callee is done with it */
+
+/* Takes a call, answers, closes. */
+static void *answer_always(void *user)
+{
+    (void)user;
+    for (;;) {
+        struct pollfd watched = { .fd = listening, .events = POLLIN };
+        poll(&watched, 1, -1);
+        int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
+        if (fd < 0)
+            continue;
+        char seen[512];
+        size_t have = 0;
+        ssize_t got;
+        while ((have < 2 || memcmp(seen + have - 2, "hi", 2)) &&
+               (got = recv(fd, seen + have, sizeof seen - have, 0)) > 0)
+            have += (size_t)got;
+        for (size_t at = 0; at < answer_size; at += answer_piece) {
+            size_t part = answer_size - at < answer_piece ? answer_size - at : answer_piece;
+            if (send(fd, answer_data + at, part, MSG_NOSIGNAL) < 0)
+                break;
+        }
+        close(fd);
+        sem_post(&answered);
+    }
+    return NULL;
+}
+
+static void clean_up(void)
+{
+    unlink(path);
+    rmdir(folder);
+}
+
+static chainsi_link *make_link(void)
+{
+    char why[256];
+    pthread_t thread;
+    REQUIRE(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/s", folder);
+    atexit(clean_up);
+    chainsi_address address = { .kind = CHAINSI_ADDRESS_UNIX, .path = path };
+    listening = chainsi_address_listen(&address, 16, why, sizeof why);
+    REQUIRE(listening >= 0);
+    REQUIRE(!sem_init(&answered, 0, 0));
+    REQUIRE(!pthread_create(&thread, NULL, answer_always, NULL));
+    pthread_detach(thread);
+    return chainsi_link_new(path, -1);
+}
+
+typedef struct called {
+    chainsi_exchange_end end;
+    uint64_t digest;
+} called;
+
+static called call(const char *data, size_t size, size_t piece)
+{
+    static chainsi_link *link;
+    if (!link)
+        link = make_link();
+    answer_data = data;
+    answer_size = size;
+    answer_piece = piece;
+    chainsi_link_request request = { .request_id = "",
+                                     .body = "hi",
+                                     .body_size = 2,
+                                     .deadline_ns = CHAINSI_NEVER,
+                                     .max_body = MOST_BODY,
+                                     .elsewhere = true };
+    chainsi_arena arena = { 0 };
+    chainsi_link_answer answer;
+    char why[256] = "";
+    called result = {
+        .end = chainsi_link_exchange(link, &request, &arena, &answer, why, sizeof why),
+    };
+    REQUIRE(answer.attachment_count == 0);
+    if (result.end == CHAINSI_EXCHANGE_ANSWERED) {
+        REQUIRE(answer.body_size <= MOST_BODY && answer.body[answer.body_size] == 0);
+        result.digest = digest(answer.status, answer.body, answer.body_size);
+    } else {
+        REQUIRE(why[0]);
+    }
+    chainsi_link_close_idle(link);
+    chainsi_arena_done(&arena);
+    while (sem_wait(&answered)) {
+    }
+    return result;
+}
+
+/* ------------------------------------------------------------------------------------------------ */
+
+int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
+{
+    if (size < 2 || size > MOST_SENT)
+        return 0;
+    size_t piece = (size_t)input[0] + 1;
+    int calls = input[1] % MOST_CALLS + 1;
+    const char *data = (const char *)input + 2;
+    size -= 2;
+    if (size / piece > 2000)
+        piece = size / 2000 + 1;
+    bundled at_once = run_sheaf(data, size, size + 1, calls);
+    bundled by_and_by = run_sheaf(data, size, piece, calls);
+    REQUIRE(at_once.answers == by_and_by.answers && at_once.refused == by_and_by.refused);
+    REQUIRE(at_once.digest == by_and_by.digest);
+    if (calls == 1) {
+        called first = call(data, size, size + 1), second = call(data, size, piece);
+        REQUIRE(first.end == second.end && first.digest == second.digest);
+    }
+    return 0;
+}
