@@ -13,6 +13,7 @@
 enum {
     NO_CALL = 0xffffffff,
     FIRST_CALLS = 32,
+    FIRST_OUT = 4096,  /* bytes that are to be sent */
     SMALL_BODY = 4096, /* a larger body is sent from where it is */
     MOST_PARTS = 64,   /* in one write */
     LEAST_READ = 2048,
@@ -99,6 +100,8 @@ static chainsi_sheaf_part *add_bytes(chainsi_sheaf *sheaf, size_t size, bool apa
 static void add_head(chainsi_sheaf *sheaf, const chainsi_frame *frame, const int *attachments)
 {
     size_t size = 0;
+    if (!sheaf->out.capacity)
+        chainsi_buffer_reserve(&sheaf->out, FIRST_OUT);
     char *at = (char *)chainsi_buffer_reserve(&sheaf->out,
                                               CHAINSI_FRAME_PREFACE_SIZE + CHAINSI_FRAME_MAX_HEAD);
     if (!sheaf->wire.begun) {
