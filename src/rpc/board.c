@@ -330,7 +330,7 @@ int chainsi_seat_revoke(const chainsi_seat *seat, int64_t claimed_before_ns, int
         if (state_of(word) != CLAIMED)
             continue;
         int64_t since = claimed_ns(word, now_ns);
-        if (since >= claimed_before_ns) {
+        if (since >= claimed_before_ns && !is_gone((int32_t)(word >> 2 & OWNER_MASK))) {
             if (since < *oldest_ns)
                 *oldest_ns = since;
         } else if (atomic_compare_exchange_strong(&at->words[i], &word, next_word(word, FREE))) {
@@ -523,6 +523,10 @@ bool chainsi_board_enter_queue(chainsi_board *board)
 {
     memory *shared = board->memory;
     uint32_t limit = shared->max_queue;
+    /* Callers can't tell when a call is taken out of the queue, and count it until it is answered: as
+     * many as there are slots may be running. The kernel's own limit is the exact one. */
+    if (limit)
+        limit += chainsi_board_slots(board, NULL);
     caller *own = own_caller(board);
     if (own)
         atomic_fetch_add(&own->waiting, 1);

@@ -64,10 +64,10 @@ bool chainsi_seat_start(const chainsi_seat *seat, uint32_t slot, uint64_t claim)
 /* RUNNING to FREE, or to ABSENT after leaving. run_ns: what the call took, for the row's moving average;
  * negative: don't count it. */
 void chainsi_seat_free(const chainsi_seat *seat, uint32_t slot, int64_t run_ns);
-/* Takes back claims that have stood since before claimed_before_ns (CLOCK_MONOTONIC): their callers
- * died or stopped between claiming and sending. Returns how many it took back; *oldest_ns gets the
- * time of the oldest claim left, CHAINSI_NEVER if there is none. Claims know their time to the
- * millisecond. */
+/* Takes back claims whose callers died between claiming and sending, and those that have stood since
+ * before claimed_before_ns (CLOCK_MONOTONIC): their callers stand still. Returns how many it took
+ * back; *oldest_ns gets the time of the oldest claim left, CHAINSI_NEVER if there is none. Claims
+ * know their time to the millisecond. */
 int chainsi_seat_revoke(const chainsi_seat *seat, int64_t claimed_before_ns, int64_t *oldest_ns);
 
 /* --- callers --- */
@@ -99,8 +99,8 @@ uint32_t chainsi_board_slots(const chainsi_board *board, uint32_t *replicas);
 /* Free slots now, of all rows. */
 uint32_t chainsi_board_free_slots(const chainsi_board *board);
 
-/* Counts one more call of this process that waits in the queue. False: as many wait as may, and it
- * was not counted. */
+/* Counts one more call of this process that waits in the queue, or was taken from it and runs. False:
+ * as many wait as may (max_queue and the slots together), and it was not counted. */
 bool chainsi_board_enter_queue(chainsi_board *board);
 void chainsi_board_leave_queue(chainsi_board *board);
 /* Calls that wait, of all living processes. */

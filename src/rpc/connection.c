@@ -27,6 +27,7 @@ void chainsi_connection_open(chainsi_connection *connection, int fd, enum chains
     connection->protocol = protocol;
     connection->registered = connection->drained = connection->continued = false;
     connection->direct = connection->keeps = connection->recallable = false;
+    connection->answered = false;
     atomic_store_explicit(&connection->ended, false, memory_order_relaxed);
     connection->attachments = NULL;
     connection->bundle = NULL;

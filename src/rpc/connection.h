@@ -52,6 +52,7 @@ typedef struct chainsi_connection {
     bool registered; /* the epoll knows it */
     bool drained;    /* the last read has left nothing in the socket, an end included */
     bool direct;     /* it came by the server's own socket, not by the shared one */
+    bool answered;   /* a call that came by it */
     bool keeps;      /* it is not to be closed for being idle while calls wait elsewhere */
     bool recallable; /* counted as one that is idle and may be closed for that */
     bool timed;      /* deadline_ns is that of an incomplete request */

@@ -74,15 +74,17 @@ static void test_claims(void **state)
         assert_int_equal(frame.head.kind, CHAINSI_FRAME_ANSWER);
         assert_true(frame.answer.incarnation == its.seat.incarnation);
     }
-    /* A claim that doesn't hold any more: any slot will do, as long as there is one. */
+    /* A claim that doesn't hold any more: its caller may have sent the call elsewhere by now, so it isn't
+     * run though slots are free. */
     chainsi_claim stale = claim_slot(&its);
     assert_true(chainsi_board_withdraw(its.board, &stale));
     call(fd, 100, flags, &stale, "stale");
-    expect_answer(fd, 100, "stale");
+    expect_not_started(fd, 100);
+    assert_int_equal(chainsi_board_free_slots(its.board), 2);
     chainsi_claim first = claim_slot(&its), second = claim_slot(&its);
     call(fd, 101, flags, &stale, "nowhere to run");
     expect_not_started(fd, 101);
-    assert_int_equal(counters_of(&its.it).not_started, 1);
+    assert_int_equal(counters_of(&its.it).not_started, 2);
     /* Nor without a claim. */
     call(fd, 102, flags, NULL, "nowhere to run");
     expect_not_started(fd, 102);
@@ -93,9 +95,52 @@ static void test_claims(void **state)
     /* Out of bounds. */
     first.slot = 5000;
     call(fd, 105, flags, &first, "out of bounds");
-    expect_answer(fd, 105, "out of bounds");
+    expect_not_started(fd, 105);
     AWAIT(chainsi_board_free_slots(its.board) == 2);
     close(fd);
+    stop_boarded(&its);
+}
+
+/* Calls that come by the queue slowly find all slots taken when they are whole: they wait, as they have
+ * nowhere else to go. */
+static void test_slow_calls_from_the_queue(void **state)
+{
+    (void)state;
+    boarded its;
+    start_boarded(&its, 1, (chainsi_server_options){ .recall_idle = true });
+    int direct = dial_direct(&its), slow[3];
+    greet(direct);
+    char text[3][1024];
+    size_t sizes[3];
+    for (uint32_t i = 0; i < 3; i++) {
+        slow[i] = dial(&its.it);
+        memcpy(text[i], CHAINSI_FRAME_PREFACE, 8);
+        sizes[i] =
+            8 + write_call(text[i] + 8, i, CHAINSI_FRAME_SOLE | CHAINSI_FRAME_KEEPS, NULL, "slow");
+        assert_int_equal(send(slow[i], text[i], sizes[i] / 2, MSG_NOSIGNAL), sizes[i] / 2);
+        AWAIT(counters_of(&its.it).connections == i + 2);
+        AWAIT(counters_of(&its.it).in_flight == 0);
+    }
+    chainsi_claim claim = claim_slot(&its);
+    call(direct, 9, CHAINSI_FRAME_SOLE | CHAINSI_FRAME_KEEPS, &claim, "wait");
+    AWAIT(counters_of(&its.it).in_flight == 1);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(
+            send(slow[i], text[i] + sizes[i] / 2, sizes[i] - sizes[i] / 2, MSG_NOSIGNAL),
+            sizes[i] - sizes[i] / 2);
+    AWAIT(counters_of(&its.it).waiting == 3);
+    close(slow[1]); /* its caller leaves: it isn't run */
+    sem_post(&its.it.gate);
+    expect_answer(direct, 9, "");
+    expect_answer(slow[0], 0, "slow");
+    expect_answer(slow[2], 2, "slow");
+    AWAIT(counters_of(&its.it).waiting == 0);
+    AWAIT(chainsi_board_free_slots(its.board) == 1);
+    assert_int_equal(counters_of(&its.it).requests, 3);
+    assert_int_equal(counters_of(&its.it).not_started, 0);
+    close(slow[0]);
+    close(slow[2]);
+    close(direct);
     stop_boarded(&its);
 }
 
@@ -306,8 +351,13 @@ static void test_nonsense(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_queued_call),         TEST(test_byte_by_byte), TEST(test_claims),
-        TEST(test_queue_beside_claims), TEST(test_descriptors),  TEST(test_nonsense),
+        TEST(test_queued_call),
+        TEST(test_byte_by_byte),
+        TEST(test_claims),
+        TEST(test_queue_beside_claims),
+        TEST(test_slow_calls_from_the_queue),
+        TEST(test_descriptors),
+        TEST(test_nonsense),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

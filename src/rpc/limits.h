@@ -42,9 +42,9 @@ enum {
     CHAINSI_MAX_CONNECTIONS = 16384,
     /* Calls that wait inside a server that accepts eagerly; beyond, 429. */
     CHAINSI_MAX_WAITING = 256,
-    /* A claim of a slot whose call hasn't come after this time is taken back when the slot is needed,
-     * which is looked at this often. */
-    CHAINSI_CLAIM_MS = 50,
+    /* A claim of a slot whose call hasn't come after this time is taken back when the slot is needed
+     * (at once if its process is gone), which is looked at this often. */
+    CHAINSI_CLAIM_MS = 1000,
     CHAINSI_CLAIM_LOOK_MS = 1,
     /* Calls of one framed connection that were read and wait in the process, and their bytes; beyond
      * either, the rest stays in the socket. */

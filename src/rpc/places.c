@@ -45,10 +45,12 @@ int chainsi_places_start(chainsi_places *places, uint32_t slot, uint64_t claim)
     return (int)slot;
 }
 
-void chainsi_places_drop(chainsi_places *places, uint32_t slot, uint64_t claim)
+bool chainsi_places_drop(chainsi_places *places, uint32_t slot, uint64_t claim)
 {
-    if (chainsi_seat_start(&places->seat, slot, claim))
-        chainsi_seat_free(&places->seat, slot, -1);
+    if (!chainsi_seat_start(&places->seat, slot, claim))
+        return false;
+    chainsi_seat_free(&places->seat, slot, -1);
+    return true;
 }
 
 void chainsi_places_free(chainsi_places *places, int place, int64_t run_ns)

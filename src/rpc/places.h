@@ -33,8 +33,8 @@ void chainsi_places_close(chainsi_places *places);
 int chainsi_places_take(chainsi_places *places);
 /* The slot that a call claimed, which is given to it if the claim still holds; else CHAINSI_NO_PLACE. */
 int chainsi_places_start(chainsi_places *places, uint32_t slot, uint64_t claim);
-/* Gives back the slot of a claim whose call isn't run on it. */
-void chainsi_places_drop(chainsi_places *places, uint32_t slot, uint64_t claim);
+/* Gives back the slot of a claim whose call isn't run on it. False: the claim didn't hold any more. */
+bool chainsi_places_drop(chainsi_places *places, uint32_t slot, uint64_t claim);
 /* Gives a held slot back. run_ns: what the call took; negative: none ran. */
 void chainsi_places_free(chainsi_places *places, int place, int64_t run_ns);
 /* Whether all slots are held (claimed ones aren't yet). */

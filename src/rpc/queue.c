@@ -1,8 +1,8 @@
 /* What waits for a slot, and what a thread does with the one that it holds.
  *
  * A call waits in one of two places: in the kernel's queue of the shared listening socket, or, as a
- * connection that has something to be read (or, in an eager server, a whole request), in the list
- * here, which comes first. Both hold to one rule: whoever finds no free slot says so first
+ * connection that has something to be read or of which a whole call was read, in the list here,
+ * which comes first. Both hold to one rule: whoever finds no free slot says so first
  * (listener_left, waiting) and looks for a slot once more; whoever frees a slot frees it first and
  * looks at both afterwards (chainsi_queue_recheck). All four are sequentially consistent, so one of
  * the two sees the other:
@@ -14,7 +14,8 @@
  * finder. Then either the claim is started, and its thread is a releaser later on; or it is withdrawn,
  * or never arrives, and nobody here is told. So whoever gives up while there is a board starts the
  * timer of claims (CHAINSI_CLAIM_LOOK_MS), which looks again for as long as claims stand and
- * something waits, and takes back claims older than CHAINSI_CLAIM_MS.
+ * something waits, and takes back claims of processes that are gone, and those older than
+ * CHAINSI_CLAIM_MS.
  *
  * A releaser who is told that something waits keeps its slot, answers, and runs that
  * (chainsi_queue_pass_place); otherwise it frees the slot before the answer leaves, so that the caller
@@ -61,16 +62,19 @@ bool chainsi_queue_start_claimed(chainsi_worker *self, const chainsi_frame *fram
     chainsi_server *server = self->server;
     if (frame->call.slot == CHAINSI_FRAME_NO_SLOT)
         return self->place != CHAINSI_NO_PLACE || chainsi_queue_take_place(self);
+    /* A claim that doesn't hold any more may have been withdrawn by a caller who sends the call
+     * elsewhere: whatever slots are free here, it must not run. */
     if (self->place != CHAINSI_NO_PLACE) {
         /* It has one already; somebody else may need the other. */
-        chainsi_places_drop(&server->places, frame->call.slot, frame->call.claim);
+        if (!chainsi_places_drop(&server->places, frame->call.slot, frame->call.claim))
+            return false;
         if (chainsi_queue_is_waited(server))
             chainsi_worker_ring(server);
         return true;
     }
     self->place = chainsi_places_start(&server->places, frame->call.slot, frame->call.claim);
     if (self->place == CHAINSI_NO_PLACE)
-        return chainsi_queue_take_place(self);
+        return false;
     recall_if_full(server);
     return true;
 }

@@ -212,10 +212,24 @@ static bool is_sole(const chainsi_connection *connection, const chainsi_frame *f
            connection->size == connection->end && !chainsi_bundle_is_busy(connection);
 }
 
-/* A whole frame. Returns the connection to go on with. */
-static chainsi_connection *take_frame(chainsi_worker *self, chainsi_connection *connection)
+/* Whether a call has to wait for a slot like a plain request: it came by the queue, and its caller has
+ * nowhere else to go. A caller that tries a connection that it has kept has: the queue. */
+static bool has_to_wait(const chainsi_worker *self, const chainsi_connection *connection,
+                        const chainsi_frame *frame)
+{
+    if (frame->call.slot != CHAINSI_FRAME_NO_SLOT)
+        return false;
+    return self->server->options.eager ||
+           (self->place == CHAINSI_NO_PLACE && !connection->direct && !connection->answered);
+}
+
+/* A whole frame. Returns the connection to go on with; *admitted as of take_request. */
+static chainsi_connection *take_frame(chainsi_worker *self, chainsi_connection *connection,
+                                      bool *admitted)
 {
     chainsi_frame *frame = &self->frame;
+    const bool was_admitted = *admitted;
+    *admitted = false;
     forget_deadline(connection);
     if (frame->head.kind != CHAINSI_FRAME_CALL && frame->head.kind != CHAINSI_FRAME_CANCEL) {
         chainsi_table_close(&self->server->table, connection); /* no caller sends that */
@@ -226,6 +240,12 @@ static chainsi_connection *take_frame(chainsi_worker *self, chainsi_connection *
     if (!is_sole(connection, frame))
         return chainsi_bundle_take(self, connection) ? go_on(self, connection, true)
                                                      : let_go(self, connection);
+    if (!was_admitted && has_to_wait(self, connection, frame)) {
+        chainsi_connection *first = chainsi_queue_admit(self, connection);
+        *admitted = first != connection;
+        if (*admitted)
+            return first;
+    }
     bool keep;
     if (chainsi_queue_start_claimed(self, frame)) {
         keep = run_call(self, connection);
@@ -233,6 +253,7 @@ static chainsi_connection *take_frame(chainsi_worker *self, chainsi_connection *
         keep = send_not_started(self, connection);
         chainsi_connection_skip(connection, frame->head.attachments);
     }
+    connection->answered = true;
     return go_on(self, connection, keep);
 }
 
@@ -280,7 +301,8 @@ static chainsi_connection *read_once(chainsi_worker *self, chainsi_connection *c
         return let_go(self, connection); /* draining ends it when its calls are answered */
     if (connection->phase == CHAINSI_READ_WHOLE) {
         chainsi_connection_parse(connection, &reading);
-        end = CHAINSI_READ_REQUEST; /* it has waited */
+        /* It has waited. */
+        end = connection->protocol == CHAINSI_FRAMES ? CHAINSI_READ_FRAME : CHAINSI_READ_REQUEST;
     } else if (atomic_load(&server->draining) && server->local) {
         end = CHAINSI_READ_CLOSED; /* unread, so that the caller knows that nothing started */
     } else if (connection->phase == CHAINSI_LINGERING) {
@@ -290,10 +312,10 @@ static chainsi_connection *read_once(chainsi_worker *self, chainsi_connection *c
     }
     if (end == CHAINSI_READ_REQUEST)
         return take_request(self, connection, admitted);
+    if (end == CHAINSI_READ_FRAME)
+        return take_frame(self, connection, admitted);
     *admitted = false;
     switch (end) {
-    case CHAINSI_READ_FRAME:
-        return take_frame(self, connection);
     case CHAINSI_READ_INCOMPLETE:
         return pause_reading(self, connection);
     case CHAINSI_READ_REFUSED:

@@ -92,7 +92,7 @@ bool chainsi_queue_is_waited(chainsi_server *server);
 bool chainsi_queue_has_more(chainsi_worker *self);
 /* A slot for the thread, which holds none. False: none is free. */
 bool chainsi_queue_take_place(chainsi_worker *self);
-/* The slot that the call in self->frame has claimed, or any other; false: it can't be run now. */
+/* The slot that the call has claimed; any, if it came by the queue. False: it must not be run. */
 bool chainsi_queue_start_claimed(chainsi_worker *self, const chainsi_frame *frame);
 /* A slot for the connection, whose owner the caller is: returns the connection to go on with, which
  * may be another that has waited longer; or NULL, and it waits. */
