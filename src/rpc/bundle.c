@@ -431,8 +431,6 @@ static bool flush(chainsi_server *server, chainsi_bundle *bundle)
         begin_stall(server, bundle);
     else
         end_stall(server, bundle);
-    if (end < 0)
-        atomic_fetch_add(&server->lost, 1);
     make_runnable(bundles, bundle);
     read_on(server, bundle);
     return end >= 0;
@@ -591,6 +589,8 @@ void chainsi_bundle_close(chainsi_server *server, chainsi_connection *connection
     if (connection->registered)
         epoll_ctl(server->table.epoll, EPOLL_CTL_DEL, bundle->fd, NULL);
     pthread_mutex_lock(&bundles->lock);
+    if (bundle->unsent)
+        atomic_fetch_add(&server->lost, 1);
     bundle->connection = NULL;
     while (bundle->first)
         send_back(server, &bundle->first);

@@ -348,6 +348,62 @@ static void test_nonsense(void **state)
     stop(&it);
 }
 
+/* A caller that sends one call after another without reading is cut off, and takes no slot along. */
+static void test_sole_calls_unread(void **state)
+{
+    (void)state;
+    boarded its;
+    start_boarded(&its, 1, (chainsi_server_options){ .send_timeout_ms = 20 });
+    int fd = dial_direct(&its), other = dial_direct(&its);
+    greet(fd);
+    greet(other);
+    char body[901] = { 0 };
+    memset(body, 'x', 900);
+    char text[1024];
+    size_t size = write_call(text, 1, CHAINSI_FRAME_SOLE, NULL, body);
+    for (;;) {
+        struct pollfd watched = { .fd = fd, .events = POLLOUT };
+        assert_int_equal(poll(&watched, 1, PATIENCE_MS), 1);
+        if (send(fd, text, size, MSG_NOSIGNAL) < 0)
+            break;
+    }
+    AWAIT(counters_of(&its.it).lost >= 1);
+    call(other, 2, CHAINSI_FRAME_SOLE, NULL, "others");
+    expect_answer(other, 2, "others");
+    close(fd);
+    close(other);
+    stop_boarded(&its);
+}
+
+/* Many callers that do nothing: they stay, also while the last slot is busy, and cost little. */
+static void test_many_idle(void **state)
+{
+    (void)state;
+    enum { IDLE = 400 };
+    boarded its;
+    start_boarded(&its, 1, (chainsi_server_options){ .recall_idle = true });
+    int fds[IDLE];
+    for (int i = 0; i < IDLE; i++) {
+        fds[i] = dial_direct(&its);
+        greet(fds[i]);
+        call(fds[i], 1, CHAINSI_FRAME_SOLE | CHAINSI_FRAME_KEEPS, NULL, "once");
+        expect_answer(fds[i], 1, "once");
+    }
+    chainsi_claim claim = claim_slot(&its);
+    call(fds[0], 2, CHAINSI_FRAME_SOLE | CHAINSI_FRAME_KEEPS, &claim, "wait");
+    AWAIT(atomic_load(&its.it.running) == 1);
+    sem_post(&its.it.gate);
+    expect_answer(fds[0], 2, "");
+    assert_int_equal(counters_of(&its.it).connections, IDLE);
+    for (int i = 0; i < IDLE; i++) {
+        claim = claim_slot(&its);
+        call(fds[i], 3, CHAINSI_FRAME_SOLE | CHAINSI_FRAME_KEEPS, &claim, "again");
+        expect_answer(fds[i], 3, "again");
+        close(fds[i]);
+    }
+    stop_boarded(&its);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -358,6 +414,8 @@ int main(void)
         TEST(test_slow_calls_from_the_queue),
         TEST(test_descriptors),
         TEST(test_nonsense),
+        TEST(test_sole_calls_unread),
+        TEST(test_many_idle),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
