@@ -70,6 +70,12 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(calls_ask_for_no_memory, open_fixture, close_fixture),
     };
-    fixture_remote = true;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = 0;
+    static const fixture_distance distances[] = { DISTANCE_LOCAL, DISTANCE_QUEUE, DISTANCE_BOARD,
+                                                  DISTANCE_TCP };
+    for (size_t i = 0; i < sizeof distances / sizeof distances[0]; i++) {
+        fixture_at = distances[i];
+        failed += cmocka_run_group_tests(tests, NULL, NULL);
+    }
+    return failed;
 }
