@@ -1,0 +1,588 @@
+/* Replicas that are killed, close, stall and lie at every point of a call, in processes of their own: what the
+ * caller sees is a declared status, and what certainly wasn't started runs elsewhere without a word.
+ *
+ * Each fault is met by one call and by a gather, by the queue and by a claim on the board. A second
+ * replica takes what is sent again, once the first is dead. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+
+#include "runtime/call_test_support.h"
+
+#include "rpc/descriptors_test_support.h"
+#include "rpc/limits.h"
+
+enum { MOST_BYTES = 4 << 20, MANY_NUMBERS = 300000, SOON_MS = 60, BOUND_MS = 20000 };
+
+/* A replica with a fault, in its own process. It makes system calls only. */
+typedef struct victim {
+    int connection;
+    const chainsi_seat *seat; /* NULL: no board */
+    chainsi_frame call;
+} victim;
+
+static char bytes[MOST_BYTES];
+
+/* ------------------------------------------------------------------------------------------------
+ * what it does */
+
+static _Noreturn void die(void)
+{
+    kill(getpid(), SIGKILL);
+    _exit(1);
+}
+
+static _Noreturn void stand_still(void)
+{
+    for (;;)
+        poll(NULL, 0, -1);
+}
+
+static void must(bool good)
+{
+    if (!good)
+        _exit(3);
+}
+
+/* Reads a whole call; `start`: and begins it, on the slot that it claims. pause_us after each read. */
+static void read_call(victim *it, bool start, size_t piece, useconds_t pause_us)
+{
+    size_t size = 0;
+    for (;;) {
+        const char *why;
+        ptrdiff_t head = size < CHAINSI_FRAME_PREFACE_SIZE
+                             ? CHAINSI_FRAME_MORE
+                             : chainsi_frame_parse(bytes + CHAINSI_FRAME_PREFACE_SIZE,
+                                                   size - CHAINSI_FRAME_PREFACE_SIZE, MOST_BYTES,
+                                                   &it->call, &why);
+        must(head >= 0);
+        if (head && size == CHAINSI_FRAME_PREFACE_SIZE + (size_t)head + it->call.head.body_size)
+            break;
+        size_t room = sizeof bytes - size;
+        ssize_t got = recv(it->connection, bytes + size, room < piece ? room : piece, 0);
+        must(got > 0);
+        size += (size_t)got;
+        if (pause_us)
+            usleep(pause_us);
+    }
+    if (start && it->seat && it->call.call.slot != CHAINSI_FRAME_NO_SLOT)
+        must(chainsi_seat_start(it->seat, it->call.call.slot, it->call.call.claim));
+}
+
+static void take(victim *it)
+{
+    read_call(it, true, sizeof bytes, 0);
+}
+
+static const char good_body[] = "\x82\xa4text\xa2ok\xa3sum\x07";
+
+/* Writes an answer to the call, its head changed by whoever wants to; how many bytes. */
+static size_t write_answer(const victim *it, const chainsi_frame_head *head, char *out)
+{
+    chainsi_frame frame = { .head = *head };
+    frame.head.id += it->call.head.id;
+    if (!frame.head.kind)
+        frame.head.kind = CHAINSI_FRAME_ANSWER;
+    if (!frame.head.body_size)
+        frame.head.body_size = sizeof good_body - 1;
+    size_t size = chainsi_frame_write(&frame, out);
+    memcpy(out + size, good_body, sizeof good_body - 1);
+    return size + sizeof good_body - 1;
+}
+
+static void free_slot(const victim *it)
+{
+    if (it->seat && it->call.call.slot != CHAINSI_FRAME_NO_SLOT)
+        chainsi_seat_free(it->seat, it->call.call.slot, 1000);
+}
+
+static void send_some(const victim *it, const void *data, size_t size)
+{
+    send(it->connection, data, size, MSG_NOSIGNAL);
+}
+
+static void answer(victim *it, chainsi_frame_head head)
+{
+    char out[256];
+    size_t size = write_answer(it, &head, out);
+    free_slot(it);
+    send_some(it, out, size);
+}
+
+static void answer_with(victim *it, uint8_t announced, int count)
+{
+    char out[256];
+    int fds[32] = { 0 };
+    size_t size = write_answer(it, &(chainsi_frame_head){ .attachments = announced }, out);
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof fds)] = { 0 };
+    struct iovec part = { out, size };
+    struct msghdr message = { .msg_iov = &part,
+                              .msg_iovlen = 1,
+                              .msg_control = control,
+                              .msg_controllen = CMSG_SPACE((size_t)count * sizeof *fds) };
+    struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+    rights->cmsg_level = SOL_SOCKET;
+    rights->cmsg_type = SCM_RIGHTS;
+    rights->cmsg_len = CMSG_LEN((size_t)count * sizeof *fds);
+    memcpy(CMSG_DATA(rights), fds, (size_t)count * sizeof *fds);
+    free_slot(it);
+    must(sendmsg(it->connection, &message, MSG_NOSIGNAL) == (ssize_t)size);
+    stand_still();
+}
+
+static void killed_before_reading(victim *it)
+{
+    (void)it;
+    poll(&(struct pollfd){ .fd = it->connection, .events = POLLIN }, 1, -1);
+    die();
+}
+
+static void killed_while_reading(victim *it)
+{
+    must(recv(it->connection, bytes, 100, MSG_WAITALL) == 100);
+    die();
+}
+
+static void closes_while_it_reads(victim *it)
+{
+    must(recv(it->connection, bytes, 100, MSG_WAITALL) == 100);
+    close(it->connection);
+}
+
+static void killed_after_reading(victim *it)
+{
+    read_call(it, false, sizeof bytes, 0);
+    die();
+}
+
+static void killed_while_it_runs(victim *it)
+{
+    take(it);
+    die();
+}
+
+static void closes_its_half(victim *it)
+{
+    take(it);
+    shutdown(it->connection, SHUT_WR);
+    stand_still();
+}
+
+static void killed_in_the_answers_head(victim *it)
+{
+    char out[256];
+    take(it);
+    write_answer(it, &(chainsi_frame_head){ 0 }, out);
+    send_some(it, out, 7);
+    die();
+}
+
+static void killed_in_the_answers_body(victim *it)
+{
+    char out[256];
+    take(it);
+    size_t size = write_answer(it, &(chainsi_frame_head){ 0 }, out);
+    send_some(it, out, size - 1);
+    die();
+}
+
+static void reads_slowly(victim *it)
+{
+    read_call(it, true, 8192, 50);
+    answer(it, (chainsi_frame_head){ 0 });
+    stand_still();
+}
+
+static void writes_slowly(victim *it)
+{
+    char out[256];
+    take(it);
+    size_t size = write_answer(it, &(chainsi_frame_head){ 0 }, out);
+    free_slot(it);
+    for (size_t i = 0; i < size; i++) {
+        send_some(it, out + i, 1);
+        usleep(200);
+    }
+    stand_still();
+}
+
+static void never_reads(victim *it)
+{
+    (void)it;
+    stand_still();
+}
+
+static void never_answers(victim *it)
+{
+    take(it);
+    stand_still();
+}
+
+static void trickles_for_ever(victim *it)
+{
+    char out[256];
+    take(it);
+    write_answer(it, &(chainsi_frame_head){ .body_size = 1 << 20 }, out);
+    for (int i = 0;; i++) {
+        send_some(it, out + (i < 32 ? i : 31), 1);
+        usleep(2000);
+    }
+}
+
+static void answers_too_much(victim *it)
+{
+    take(it);
+    answer(it, (chainsi_frame_head){ .body_size = (uint64_t)CHAINSI_MAX_BODY + 1 });
+    stand_still();
+}
+
+static void answers_another_call(victim *it)
+{
+    take(it);
+    answer(it, (chainsi_frame_head){ .id = 5 });
+    stand_still();
+}
+
+static void answers_twice(victim *it)
+{
+    take(it);
+    answer(it, (chainsi_frame_head){ 0 });
+    answer(it, (chainsi_frame_head){ 0 });
+    stand_still();
+}
+
+static void answers_with_a_call(victim *it)
+{
+    take(it);
+    answer(it, (chainsi_frame_head){ .kind = CHAINSI_FRAME_CALL });
+    stand_still();
+}
+
+static void answers_with_no_kind(victim *it)
+{
+    take(it);
+    answer(it, (chainsi_frame_head){ .kind = 77 });
+    stand_still();
+}
+
+static void refuses_with_a_body(victim *it)
+{
+    take(it);
+    answer(it, (chainsi_frame_head){ .kind = CHAINSI_FRAME_NOT_STARTED });
+    stand_still();
+}
+
+static void fails_with_nonsense(victim *it)
+{
+    take(it);
+    answer(it, (chainsi_frame_head){ .status = 5 });
+    stand_still();
+}
+
+static void fails_with_no_status(victim *it)
+{
+    take(it);
+    answer(it, (chainsi_frame_head){ .status = 200 });
+    stand_still();
+}
+
+static void announces_descriptors(victim *it)
+{
+    take(it);
+    answer(it, (chainsi_frame_head){ .attachments = 2 });
+    stand_still();
+}
+
+static void announces_too_many(victim *it)
+{
+    take(it);
+    answer(it, (chainsi_frame_head){ .attachments = CHAINSI_FRAME_MAX_ATTACHMENTS + 1 });
+    stand_still();
+}
+
+static void sends_no_memfd(victim *it)
+{
+    take(it);
+    answer_with(it, 1, 1);
+}
+
+static void sends_more_than_announced(victim *it)
+{
+    take(it);
+    answer_with(it, 1, 4);
+}
+
+static void sends_more_than_fit(victim *it)
+{
+    take(it);
+    answer_with(it, 1, 30);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * what comes of it */
+
+typedef struct fault {
+    const char *name;
+    void (*commit)(victim *it);
+    chains_status status; /* of the call */
+    bool large;           /* the call has more bytes than a socket takes at once */
+    bool resent;          /* it is the second replica that answers */
+    bool claim_tells;     /* with a board it is: a claim that wasn't begun can be withdrawn */
+    bool late;            /* the call has a limit of SOON_MS */
+} fault;
+
+#define FAULT(function, ...)                                                                       \
+    {                                                                                              \
+#function, function, __VA_ARGS__                                                           \
+    }
+
+static const fault faults[] = {
+    FAULT(killed_before_reading, .resent = true),
+    FAULT(killed_before_reading, .resent = true, .large = true),
+    FAULT(killed_while_reading, .resent = true),
+    FAULT(killed_while_reading, .resent = true, .large = true),
+    FAULT(closes_while_it_reads, .resent = true),
+    FAULT(closes_while_it_reads, .resent = true, .large = true),
+    FAULT(killed_after_reading, .status = CHAINS_UNAVAILABLE, .claim_tells = true),
+    FAULT(killed_while_it_runs, .status = CHAINS_UNAVAILABLE),
+    FAULT(killed_while_it_runs, .status = CHAINS_UNAVAILABLE, .large = true),
+    FAULT(closes_its_half, .status = CHAINS_UNAVAILABLE),
+    FAULT(killed_in_the_answers_head, .status = CHAINS_UNAVAILABLE),
+    FAULT(killed_in_the_answers_body, .status = CHAINS_UNAVAILABLE),
+    FAULT(reads_slowly, .large = true),
+    FAULT(writes_slowly, .status = CHAINS_OK),
+    FAULT(never_reads, .status = CHAINS_DEADLINE_EXCEEDED, .late = true),
+    FAULT(never_reads, .status = CHAINS_DEADLINE_EXCEEDED, .late = true, .large = true),
+    FAULT(never_answers, .status = CHAINS_DEADLINE_EXCEEDED, .late = true),
+    FAULT(trickles_for_ever, .status = CHAINS_DEADLINE_EXCEEDED, .late = true),
+    FAULT(answers_too_much, .status = CHAINS_INTERNAL),
+    FAULT(answers_another_call, .status = CHAINS_INTERNAL),
+    FAULT(answers_twice, .status = CHAINS_OK),
+    FAULT(answers_with_a_call, .status = CHAINS_INTERNAL),
+    FAULT(answers_with_no_kind, .status = CHAINS_INTERNAL),
+    FAULT(refuses_with_a_body, .status = CHAINS_INTERNAL),
+    FAULT(fails_with_nonsense, .status = CHAINS_NOT_FOUND),
+    FAULT(fails_with_no_status, .status = CHAINS_UNKNOWN),
+    FAULT(announces_descriptors, .status = CHAINS_INTERNAL),
+    FAULT(announces_too_many, .status = CHAINS_INTERNAL),
+    FAULT(sends_no_memfd, .status = CHAINS_INTERNAL),
+    FAULT(sends_more_than_announced, .status = CHAINS_INTERNAL),
+    FAULT(sends_more_than_fit, .status = CHAINS_INTERNAL),
+};
+
+typedef struct scene {
+    char folder[32], address[64];
+    int calls_fd, board_fd;
+    chainsi_board *board; /* NULL: none */
+    chainsi_seat seat;
+    pid_t faulty, good;
+    chains_ctx *ctx;
+    chains_depends_config options;
+    chainsi_callee *callee;
+} scene;
+
+/* 0 in the child. */
+static pid_t begin_process(void)
+{
+    pid_t parent = getpid(), child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (getppid() != parent)
+            _exit(1);
+    }
+    return child;
+}
+
+/* Answers one call on each connection, once the other replica is dead. */
+static _Noreturn void serve_well(const scene *it, int other_lives)
+{
+    char byte;
+    must(read(other_lives, &byte, 1) == 0);
+    for (;;) {
+        victim me = { .connection = accept(it->calls_fd, NULL, NULL) };
+        must(me.connection >= 0);
+        take(&me);
+        answer(&me, (chainsi_frame_head){ 0 });
+        close(me.connection);
+    }
+}
+
+static void start_replicas(scene *it, const fault *its)
+{
+    int lives[2], direct = -1;
+    assert_int_equal(pipe2(lives, O_CLOEXEC), 0);
+    it->good = begin_process();
+    if (it->good == 0) {
+        close(lives[1]);
+        serve_well(it, lives[0]);
+    }
+    if (it->board) {
+        uint64_t incarnation = chainsi_random() | 1;
+        direct = listen_directly(incarnation);
+        fcntl(direct, F_SETFL, 0); /* it waits in accept */
+        assert_true(chainsi_board_join(it->board, 1, incarnation, &it->seat));
+    }
+    it->faulty = begin_process();
+    if (it->faulty == 0) {
+        close(lives[0]);
+        victim me = { .connection = accept(it->board ? direct : it->calls_fd, NULL, NULL),
+                      .seat = it->board ? &it->seat : NULL };
+        must(me.connection >= 0);
+        its->commit(&me);
+        _exit(0);
+    }
+    close(lives[0]);
+    close(lives[1]);
+    if (direct >= 0)
+        close(direct);
+}
+
+static void end_process(pid_t pid)
+{
+    kill(pid, SIGKILL);
+    while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+static void open_scene(scene *it, bool with_board)
+{
+    char why[256];
+    *it = (scene){ .folder = "/tmp/chains-fault-XXXXXX", .board_fd = -1 };
+    assert_non_null(mkdtemp(it->folder));
+    snprintf(it->address, sizeof it->address, "unix:%s/calls", it->folder);
+    chainsi_address address;
+    assert_true(chainsi_address_parse(it->address, &address, why, sizeof why));
+    it->calls_fd = chainsi_address_listen(&address, 64, why, sizeof why);
+    chainsi_address_done(&address);
+    fcntl(it->calls_fd, F_SETFL, 0);
+    if (with_board) {
+        it->board_fd = chainsi_board_create(0);
+        it->board = chainsi_board_open(it->board_fd);
+    }
+    it->ctx = chains_open(NULL);
+    it->ctx->process->generated = true;
+    chainsi_remote *remote = chainsi_remote_new(&worker_interface, it->address, why, sizeof why);
+    chainsi_remote_use_board(remote, it->board_fd);
+    it->callee = chainsi_callee_new(it->ctx, &worker_interface, &it->options, NULL, remote);
+}
+
+static void close_scene(scene *it)
+{
+    chainsi_callee_done(it->callee);
+    chains_close(it->ctx);
+    if (it->board) {
+        assert_int_equal(chainsi_board_waiting(it->board), 0);
+        chainsi_board_close(it->board);
+        close(it->board_fd);
+    }
+    close(it->calls_fd);
+    unlink(it->address + strlen("unix:"));
+    rmdir(it->folder);
+}
+
+static chains_status call(scene *it, bool large, const char **text)
+{
+    int32_t *numbers = calloc(MANY_NUMBERS, sizeof *numbers);
+    for (int i = 0; i < MANY_NUMBERS; i++)
+        numbers[i] = -1 - i * 1000; /* five bytes each */
+    worker_input input = { .text = "x", .numbers = { numbers, large ? MANY_NUMBERS : 1 } };
+    chains_status status =
+        make_call(it->callee, it->ctx, &input, (void *[]){ (void *)text, NULL }, NULL);
+    free(numbers);
+    return status;
+}
+
+static void meet(const fault *its, bool with_board)
+{
+    scene it;
+    const char *text = "before";
+    const bool resent = its->resent || (its->claim_tells && with_board);
+    open_scene(&it, with_board);
+    start_replicas(&it, its);
+    it.options.timeout_ms = its->late ? SOON_MS : BOUND_MS;
+    /* What was not started is sent again once for nothing; there are no retries. */
+    atomic_store(&it.callee->budget.balance, 0);
+    chains_status expected = resent ? CHAINS_OK : its->status;
+    chains_status status = call(&it, its->large, &text);
+    if (status != expected)
+        fail_msg("%s%s%s: %s, not %s: %s", its->name, its->large ? ", large" : "",
+                 with_board ? ", with a board" : "", chains_status_name(status),
+                 chains_status_name(expected),
+                 status ? chains_last_error(it.ctx)->message : "it succeeded");
+    assert_string_equal(text, status == CHAINS_OK ? "ok" : "before");
+    if (expected == CHAINS_UNAVAILABLE)
+        assert_non_null(strstr(chains_last_error(it.ctx)->message, "it may have been running"));
+    /* The caller is none the worse for it. */
+    end_process(it.faulty);
+    it.options.timeout_ms = BOUND_MS;
+    text = "before";
+    status = call(&it, false, &text);
+    if (status != CHAINS_OK)
+        fail_msg("after %s%s: %s", its->name, with_board ? ", with a board" : "",
+                 chains_last_error(it.ctx)->message);
+    assert_string_equal(text, "ok");
+    end_process(it.good);
+    close_scene(&it);
+}
+
+static void meet_all(bool with_board, bool gathered)
+{
+    fixture_gathered = gathered;
+    for (const fault *each = faults; each < faults + sizeof faults / sizeof *faults; each++) {
+        int before = count_descriptors();
+        meet(each, with_board);
+        if (count_descriptors() != before)
+            fail_msg("%s: %d descriptors were left", each->name, count_descriptors() - before);
+    }
+}
+
+static void calls_by_the_queue(void **state)
+{
+    (void)state;
+    meet_all(false, false);
+}
+
+static void calls_with_a_claim(void **state)
+{
+    (void)state;
+    meet_all(true, false);
+}
+
+static void gathers_by_the_queue(void **state)
+{
+    (void)state;
+    meet_all(false, true);
+}
+
+static void gathers_with_claims(void **state)
+{
+    (void)state;
+    meet_all(true, true);
+}
+
+/* What a process opens once is open when descriptors are counted. */
+static int warm_up(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 4; i++) {
+        fixture_gathered = i / 2;
+        meet(&faults[0], i % 2);
+    }
+    return 0;
+}
+
+int main(void)
+{
+    signal(SIGPIPE, SIG_IGN);
+    const struct CMUnitTest tests[] = {
+        TEST(calls_by_the_queue),
+        TEST(calls_with_a_claim),
+        TEST(gathers_by_the_queue),
+        TEST(gathers_with_claims),
+    };
+    return cmocka_run_group_tests(tests, warm_up, NULL);
+}
