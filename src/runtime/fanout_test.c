@@ -435,7 +435,10 @@ static void a_replica_that_stands_still_gives_up_what_it_has_not_begun(void **st
     (void)state;
     enum { COUNT = 40 };
     group *it = open_group(2, 4);
-    kill(it->replicas[0], SIGSTOP);
+    int stopped;
+    kill(it->replicas[0], SIGSTOP); /* which it may take a while to do */
+    assert_int_equal(waitpid(it->replicas[0], &stopped, WUNTRACED), it->replicas[0]);
+    assert_true(WIFSTOPPED(stopped));
     const char *texts[COUNT];
     chains_ctx *all = chains_gather(it->ctx);
     for (int i = 0; i < COUNT; i++)
