@@ -704,10 +704,6 @@ int main(int argc, char **argv)
         fprintf(stderr, "call_bench: the relay saw no call\n");
         return 1;
     }
-    if (getenv("BENCH_ONLY_BATCHES")) {
-        compare_batches("both on one CPU", 0, rounds, calls, in, out);
-        return 0;
-    }
     compare_with_floor("both on one CPU", 0, rounds, calls, in, out);
     if (CPU_COUNT(&all_cpus) > 1)
         compare_with_floor("on two CPUs", 1, rounds, calls, in, out);

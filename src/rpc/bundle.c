@@ -42,8 +42,9 @@ enum {
     /* Calls that take no longer than this together aren't worth waking another thread. */
     SHORT_NS = 50 * 1000,
     LONG_NS = 8 * SHORT_NS,
-    /* If it can't be known beforehand: one is woken after this time. */
-    PATIENCE_NS = 150 * 1000,
+    /* As it can't be known beforehand, one is woken after this time. Setting a timer may cost
+     * microseconds (in virtual machines), so it isn't taken back, and not set while it runs. */
+    PATIENCE_NS = 250 * 1000,
 };
 
 typedef struct chainsi_call {
