@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "control/handle.h"
+#include "rpc/frame.h"
 #include "runtime/context.h"
 #include "runtime/error.h"
 #include "runtime/status.h"
@@ -183,6 +184,24 @@ static void allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
     *buffer = uv_buf_init((char *)chainsi_buffer_reserve(&c->in, 16 * 1024), 16 * 1024);
 }
 
+/* Whether what has come in are frames, which somebody here answers; then everything was done. */
+static bool take_frames(connection *c)
+{
+    const chainsi_front_options *options = &c->front->options;
+    if (!options->on_frames || c->state != STATE_HEAD || !c->in.size ||
+        c->in.data[0] != CHAINSI_FRAME_PREFACE[0])
+        return false;
+    chainsi_buffer answer = { 0 };
+    if (options->on_frames(options->user, (const char *)c->in.data, c->in.size, &answer)) {
+        c->in.size = 0;
+        if (answer.size)
+            send_bytes(c, answer.data, answer.size);
+        linger(c);
+    }
+    chainsi_buffer_done(&answer);
+    return true;
+}
+
 static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
 {
     (void)buffer;
@@ -211,7 +230,8 @@ static void on_read(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
         limit_time(c, CHAINSI_STALL_TIMEOUT_MS);
     else if (c->in.size == (size_t)size)
         limit_time(c, CHAINSI_REQUEST_TIMEOUT_MS);
-    advance(c);
+    if (!take_frames(c))
+        advance(c);
 }
 
 /* An id that a client gave is kept if it can go into headers and logs as it is. */

@@ -57,6 +57,10 @@ typedef struct chainsi_front_options {
     size_t (*max_body)(void *user, const chainsi_http_request *request);
     /* A request is there: to be answered now or later, once. */
     void (*on_request)(void *user, chainsi_exchange *exchange);
+    /* The connection speaks frames (rpc/frame.h) instead of HTTP; data begins with the preface. Returns
+     * false while more has to come, else true with what to answer: it is sent, and the connection is
+     * closed once the caller has had time to read it. NULL: frames are refused as bad HTTP. */
+    bool (*on_frames)(void *user, const char *data, size_t size, chainsi_buffer *answer);
     /* After chainsi_front_finish: the last connection is closed. */
     void (*on_finished)(void *user);
     void *user;

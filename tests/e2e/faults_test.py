@@ -75,5 +75,31 @@ class Faults(HomeTest):
         self.assertTrue(set(killed).isdisjoint(pids))
 
 
+class Failed(HomeTest):
+    """A Chainlet whose processes die again and again is answered for by the daemon, to its callers in the chain as well."""
+
+    def test_callers_of_a_failed_chainlet_are_told(self):
+        home = self.home
+        home.good("deploy", home.copy("tests/e2e/faults"), "--port", "0")
+
+        def has_failed():
+            back = next(c for c in home.status()[0]["chainlets"] if c["name"] == "back")
+            for replica in back["replicas"]:
+                if replica["pid"]:
+                    try:
+                        os.kill(replica["pid"], signal.SIGKILL)
+                    except ProcessLookupError:
+                        pass
+            return all(r["state"] == "failed" for r in back["replicas"])
+
+        wait_until(has_failed, "back to be given up for now", 100)
+        for count in (1, 20):
+            done = home.chains("call", "front", "--json", "--input", json.dumps({"count": count, "work_ms": 0}))
+            self.assertEqual(done.returncode, 1, done.stdout)
+            error = json.loads(done.stderr)["error"]
+            self.assertEqual(error["status"], "UNAVAILABLE")
+            self.assertIn("killed by signal 9", error["message"])
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -106,7 +106,8 @@ class Soak:
 
     def trouble(self, seed):
         rng = random.Random(seed)
-        while not self.stop.wait(rng.uniform(0.2, 1.5)):
+        # Not so often that a Chainlet counts as failed: eight deaths of a process without a stable minute between them.
+        while not self.stop.wait(rng.uniform(0.5, 4)):
             pids = self.replicas()
             if not pids:
                 continue
@@ -186,9 +187,9 @@ def main():
         wait_until(lambda: all_ready(home), "all replicas to be ready again", 90)
         print(f"outcomes: {dict(soak.outcomes)}; slowest {soak.slowest_s:.2f} s")
         failures += soak.wrong
-        if soak.outcomes["HTTP 200"] < 100:
-            failures.append("hardly any call succeeded")
-        if soak.killed < SECONDS / 10:
+        if soak.outcomes["HTTP 200"] < sum(soak.outcomes.values()) / 2:
+            failures.append("too few calls succeeded")
+        if soak.killed < SECONDS / 8:
             failures.append("hardly any replica was killed")
         failures += check_flat(samples)
         pids = soak.replicas() + [home.daemon_pid()]
