@@ -404,6 +404,61 @@ static void test_many_idle(void **state)
     stop_boarded(&its);
 }
 
+/* Callers that don't keep to the protocol, or end in the middle, cost nobody else anything: their slots
+ * come free, and the next caller is answered. */
+static void test_careless_callers(void **state)
+{
+    (void)state;
+    boarded its;
+    start_boarded(&its, 2, (chainsi_server_options){ 0 });
+    for (int round = 0; round < 20; round++) {
+        int fd = dial_direct(&its);
+        greet(fd);
+        chainsi_claim first = claim_slot(&its), second = claim_slot(&its);
+        char text[1024];
+        size_t size = write_call(text, 1, 0, &second, "again");
+        switch (round % 4) {
+        case 0: /* two calls of one id: each is answered, which is whose, it has to know itself */
+            call(fd, 1, 0, &first, "once");
+            assert_int_equal(send(fd, text, size, MSG_NOSIGNAL), size);
+            for (int i = 0; i < 2; i++) {
+                char body[16];
+                chainsi_frame frame = hear_frame(fd, body, sizeof body);
+                assert_int_equal(frame.head.kind, CHAINSI_FRAME_ANSWER);
+                assert_int_equal(frame.head.id, 1);
+                assert_true(!strcmp(body, "once") || !strcmp(body, "again"));
+            }
+            break;
+        case 1: /* half a call behind one that runs, then nothing more is sent */
+            call(fd, 1, 0, &first, "once");
+            assert_int_equal(send(fd, text, size / 2, MSG_NOSIGNAL), size / 2);
+            assert_int_equal(shutdown(fd, SHUT_WR), 0);
+            assert_true(chainsi_board_withdraw(its.board, &second));
+            break;
+        case 2: /* it runs, and the caller reads nothing and goes */
+            call(fd, 1, CHAINSI_FRAME_SOLE, &first, "endure");
+            AWAIT(atomic_load(&its.it.running) == 1);
+            assert_true(chainsi_board_withdraw(its.board, &second));
+            break;
+        default: /* claims whose calls never come */
+            break;
+        }
+        close(fd);
+        /* Those are taken back when somebody waits for a slot. */
+        int next = dial(&its.it);
+        greet(next);
+        call(next, 7, CHAINSI_FRAME_SOLE, NULL, "next");
+        expect_answer(next, 7, "next");
+        close(next);
+        /* What nobody waited for is still claimed. */
+        chainsi_board_withdraw(its.board, &first);
+        chainsi_board_withdraw(its.board, &second);
+        AWAIT(chainsi_board_free_slots(its.board) == 2);
+    }
+    AWAIT(counters_of(&its.it).connections == 0);
+    stop_boarded(&its);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -414,6 +469,7 @@ int main(void)
         TEST(test_slow_calls_from_the_queue),
         TEST(test_descriptors),
         TEST(test_nonsense),
+        TEST(test_careless_callers),
         TEST(test_sole_calls_unread),
         TEST(test_many_idle),
     };
