@@ -45,7 +45,8 @@ class Life(DaemonTest):
     def test_a_replica_that_says_it_is_stalled_is_replaced(self):
         daemon = self.start()
         stone = self.home.file("stone")
-        daemon.deployed("x", service("entry", progress_timeout_s=0.2, STAND_IN_STALLED_IF=stone))
+        # So long that it isn't replaced for its silence: the next one, too, would find the stone, and never begin.
+        daemon.deployed("x", service("entry", progress_timeout_s=60, STAND_IN_STALLED_IF=stone))
         first = daemon.pids("x")[0]
         self.assertEqual(daemon.call("x").status, 200)
         with open(stone, "w", encoding="utf-8"):
@@ -63,13 +64,15 @@ class Life(DaemonTest):
     def test_unready_is_not_stalled_and_not_all_are_watched(self):
         daemon = self.start()
         stone = self.home.file("stone")
-        daemon.deployed("x", service("unhealthy", progress_timeout_s=0.1, STAND_IN_UNREADY_IF=stone))
+        daemon.deployed("x", service("unhealthy", progress_timeout_s=60, STAND_IN_UNREADY_IF=stone))
         daemon.deployed("y", service("unwatched", STAND_IN_STALLED_IF=stone))
-        daemon.deployed("z", service("watched", progress_timeout_s=0.1, STAND_IN_STALLED_IF=stone))
+        daemon.deployed("z", service("watched", progress_timeout_s=60, STAND_IN_STALLED_IF=stone))
         before = daemon.pids("x") + daemon.pids("y")
         with open(stone, "w", encoding="utf-8"):
             pass
         wait_until(lambda: "stalled: as told" in daemon.logs("z"), "the third to be replaced")
+        # Asked again: what the first answer led to is over.
+        wait_until(lambda: daemon.logs("x").count("unready as told") > 1, "the first to be asked twice")
         self.assertEqual(daemon.pids("x") + daemon.pids("y"), before)
 
     def test_a_call_in_a_dying_replica_is_unavailable(self):

@@ -10,7 +10,8 @@
  *   call URL_VARIABLE calls the service whose address is in that variable, with "report"
  * Environment: STAND_IN_FAIL=TEXT writes it to stderr and exits with 3;
  * STAND_IN_FAIL_IF=PATH does so while there is a file; STAND_IN_NEVER_READY,
- * STAND_IN_STALLED_IF=PATH, STAND_IN_UNREADY_IF=PATH (/readyz says 503 while there is a file),
+ * STAND_IN_STALLED_IF=PATH, STAND_IN_UNREADY_IF=PATH (/readyz says 503 while there is a file; for the
+ * latter the log says so, too),
  * STAND_IN_STUBBORN (ignores SIGTERM), STAND_IN_SLOTS, STAND_IN_MARK (an answer's "mark"). */
 #include <dirent.h>
 #include <poll.h>
@@ -156,8 +157,10 @@ static void answer_probe(void *user, chainsi_server_request *request,
                          chainsi_server_response *response)
 {
     if (chainsi_slice_is(request->head.path, "/readyz")) {
-        response->status =
-            getenv("STAND_IN_NEVER_READY") || is_there("STAND_IN_UNREADY_IF") ? 503 : 200;
+        bool unready = is_there("STAND_IN_UNREADY_IF");
+        response->status = getenv("STAND_IN_NEVER_READY") || unready ? 503 : 200;
+        if (unready)
+            fprintf(stderr, "unready as told\n");
         if (is_there("STAND_IN_STALLED_IF")) {
             response->status = 503;
             chainsi_buffer_add_text(response->body, "stalled: as told\n");
