@@ -299,22 +299,30 @@ static void patience_ends_the_wait(void **state)
     close_program(made);
 }
 
-/* A deadline is not spent on waiting for others. */
+/* A deadline is not spent on waiting for others. The short one makes it quick; where the machine stood
+ * still until that had passed, the long one shows the same. */
 static void a_deadline_shortens_the_wait(void **state)
 {
     (void)state;
     fixture *made = open_program(1, 8, 1000 * 1000 * 1000);
-    caller rest[2];
+    caller patient, of_long, of_short;
     chainsi_batch_enter(collector(made));
-    start(made, &rest[0], (doubler_input){ .number = 1 }, 0);
+    start(made, &patient, (doubler_input){ .number = 1 }, 0);
     WAIT_UNTIL(chainsi_batch_waiting(collector(made)) == 1);
-    start(made, &rest[1], (doubler_input){ .number = 2 }, 2000);
-    for (int i = 0; i < 2; i++) {
-        join(&rest[i]);
-        assert_doubled(&rest[i]);
-        assert_int_equal(rest[i].output.together, 2);
-        forget(&rest[i]);
-    }
+    start(made, &of_long, (doubler_input){ .number = 2 }, 60000);
+    WAIT_UNTIL(chainsi_batch_waiting(collector(made)) == 2);
+    start(made, &of_short, (doubler_input){ .number = 3 }, 1000);
+    join(&of_short);
+    if (of_short.status == CHAINS_OK)
+        assert_doubled(&of_short);
+    else
+        assert_int_equal(of_short.status, CHAINS_DEADLINE_EXCEEDED);
+    join(&of_long);
+    assert_doubled(&of_long); /* else nothing ends the patient one's wait */
+    join(&patient);
+    assert_doubled(&patient);
+    assert_int_equal(patient.output.together, of_long.output.together);
+    forget(&patient), forget(&of_long), forget(&of_short);
     chainsi_batch_leave(collector(made));
     close_program(made);
 }
