@@ -231,7 +231,6 @@ static void the_callers_deadline_limits_all_attempts(void **state)
     child.deadline_ns = chainsi_deadline_after_ms(chainsi_now_ns(), 150);
     worker_input input = { .text = "x", .until_cancelled = true };
     assert_int_equal(call_worker(made, &child, &input, NULL, NULL), CHAINS_DEADLINE_EXCEEDED);
-    assert_true(atomic_load(&the_worker.calls) >= 1);
     chainsi_context_done(&child);
 }
 
