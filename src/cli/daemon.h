@@ -36,8 +36,9 @@ bool chainsi_daemon_ask(chainsi_daemon *daemon, const char *method, const char *
                         chainsi_daemon_answer *answer);
 /* The same for a call whose answer may be a stream: prints its items and its result on stdout, a line of JSON each, as they come. *answer is as of
  * chainsi_daemon_ask where it is no stream (streamed false), else its error, or empty after success. */
-bool chainsi_daemon_stream(chainsi_daemon *daemon, const char *path, const chainsi_buffer *body, bool authorize, double timeout_ms,
-                           chainsi_daemon_answer *answer, bool *streamed);
+bool chainsi_daemon_stream(chainsi_daemon *daemon, const char *path, const chainsi_buffer *body,
+                           bool authorize, double timeout_ms, chainsi_daemon_answer *answer,
+                           bool *streamed);
 /* Says on stderr what an answer other than 2xx means: readable, or as it came. Returns CHAINSI_EXIT_FAILED. */
 int chainsi_daemon_fail(chainsi_daemon *daemon, const chainsi_daemon_answer *answer, bool json);
 /* Replaces this process by the daemon in the foreground; returns only if that fails, having said why. */

@@ -14,11 +14,13 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "rpc/joint.h"
 #include "rpc/limits.h"
 
 struct chainsi_link {
     chainsi_address address; /* of the shared socket */
     chainsi_board *board;    /* owned; NULL: none */
+    chainsi_joint *joint;    /* owned; NULL: none */
     _Atomic uint64_t recent; /* the replica that was used last; 0: none yet */
     _Atomic uint64_t avoided;
     _Atomic int64_t avoided_until_ns;
@@ -36,12 +38,15 @@ chainsi_link *chainsi_link_new(const char *path, int board_fd)
     link->address = (chainsi_address){ .kind = CHAINSI_ADDRESS_UNIX, .path = copy };
     link->board = board_fd >= 0 ? chainsi_board_open(board_fd) : NULL;
     pthread_mutex_init(&link->lock, NULL);
+    link->joint = link->board ? chainsi_joint_new(link) : NULL;
     return link;
 }
 
 void chainsi_link_close_idle(chainsi_link *link)
 {
     chainsi_wire wire;
+    if (link->joint)
+        chainsi_joint_close_idle(link->joint);
     while (chainsi_link_take(link, 0, &wire))
         chainsi_wire_close(&wire);
 }
@@ -50,11 +55,18 @@ void chainsi_link_free(chainsi_link *link)
 {
     if (!link)
         return;
+    chainsi_joint_free(link->joint);
+    link->joint = NULL;
     chainsi_link_close_idle(link);
     chainsi_board_close(link->board);
     chainsi_address_done(&link->address);
     pthread_mutex_destroy(&link->lock);
     free(link);
+}
+
+chainsi_joint *chainsi_link_joint(const chainsi_link *link)
+{
+    return link->joint;
 }
 
 chainsi_board *chainsi_link_board(const chainsi_link *link)

@@ -7,7 +7,7 @@
  *   queued    no slot was free, or there is no board: the call goes out on a new connection to the
  *             service's shared socket and waits in the kernel until a slot takes it
  * A connection that was answered on is kept for the replica that answered (CHAINSI_MAX_IDLE of
- * them; the oldest goes first). There are no threads here: who calls writes and reads itself.
+ * them; the oldest goes first). Claimed calls of many threads at once share one (rpc/joint.h). There are no threads here: who calls writes and reads itself.
  *
  * All functions are for any thread, many at once. */
 #ifndef CHAINSI_RPC_LINK_H
@@ -45,6 +45,8 @@ chainsi_link *chainsi_link_new(const char *path, int board_fd);
 void chainsi_link_free(chainsi_link *link);
 /* Closes the kept connections, as before a long pause. */
 void chainsi_link_close_idle(chainsi_link *link);
+/* The connections that calls of many threads share (rpc/joint.h); NULL without a board. */
+struct chainsi_joint *chainsi_link_joint(const chainsi_link *link);
 /* NULL: there is none. Lives as long as the link. */
 chainsi_board *chainsi_link_board(const chainsi_link *link);
 

@@ -20,6 +20,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "rpc/joint.h"
 #include "rpc/limits.h"
 
 enum {
@@ -426,7 +427,8 @@ static chainsi_exchange_end use_way(exchange *it)
     return end;
 }
 
-chainsi_exchange_end chainsi_link_exchange(chainsi_link *link, const chainsi_link_request *request,
+/* On a connection of its own. */
+static chainsi_exchange_end exchange_alone(chainsi_link *link, const chainsi_link_request *request,
                                            chainsi_arena *arena, chainsi_link_answer *answer,
                                            char *why, size_t why_size)
 {
@@ -471,4 +473,21 @@ chainsi_exchange_end chainsi_link_exchange(chainsi_link *link, const chainsi_lin
         if (open && !alone)
             return end; /* refused by a replica that is there: the caller decides, and counts */
     }
+}
+
+chainsi_exchange_end chainsi_link_exchange(chainsi_link *link, const chainsi_link_request *request,
+                                           chainsi_arena *arena, chainsi_link_answer *answer,
+                                           char *why, size_t why_size)
+{
+    chainsi_joint *joint = chainsi_link_joint(link);
+    if (!joint)
+        return exchange_alone(link, request, arena, answer, why, why_size);
+    chainsi_exchange_end end;
+    const bool joined =
+        chainsi_joint_enter(joint) && chainsi_joint_exchange(joint, request, arena, answer, &end,
+                                                             why, why_size) == CHAINSI_JOINT_ENDED;
+    if (!joined)
+        end = exchange_alone(link, request, arena, answer, why, why_size);
+    chainsi_joint_leave(joint, end == CHAINSI_EXCHANGE_ANSWERED ? answer->body_size : 0);
+    return end;
 }

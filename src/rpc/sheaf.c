@@ -13,9 +13,8 @@
 enum {
     NO_CALL = 0xffffffff,
     FIRST_CALLS = 32,
-    FIRST_OUT = 4096,  /* bytes that are to be sent */
-    SMALL_BODY = 4096, /* a larger body is sent from where it is */
-    MOST_PARTS = 64,   /* in one write */
+    FIRST_OUT = 4096, /* bytes that are to be sent */
+    MOST_PARTS = 64,  /* in one write */
     LEAST_READ = 2048,
     LARGEST_READ = 64 * 1024,
     GUESSED_ANSWER = 256, /* bytes */
@@ -126,7 +125,7 @@ uint32_t chainsi_sheaf_add(chainsi_sheaf *sheaf, chainsi_frame *frame, const voi
     frame->head.id = id;
     add_head(sheaf, frame, attachments);
     size_t size = frame->head.body_size;
-    if (size && size <= SMALL_BODY) {
+    if (size && size <= CHAINSI_SHEAF_COPIED) {
         chainsi_buffer_add(&sheaf->out, body, size);
         add_bytes(sheaf, size, false);
     } else if (size) {
@@ -233,7 +232,7 @@ static size_t size_of_next(const chainsi_sheaf *sheaf)
 
 /* Sees to room behind what was read: for the rest of the frame that has begun, or for some answers.
  * What was taken from the buffer stays where it is. */
-static void make_room_to_read(chainsi_sheaf *sheaf, chainsi_arena *arena)
+void chainsi_sheaf_prepare(chainsi_sheaf *sheaf, chainsi_arena *arena)
 {
     size_t have = sheaf->in_size - sheaf->in_start;
     size_t next = have ? size_of_next(sheaf) : 0;
@@ -264,7 +263,7 @@ ptrdiff_t chainsi_sheaf_read(chainsi_sheaf *sheaf, chainsi_arena *arena, bool bl
         struct cmsghdr head;
         char space[CMSG_SPACE(sizeof(int) * CHAINSI_FRAME_MAX_ATTACHMENTS)];
     } control;
-    make_room_to_read(sheaf, arena);
+    chainsi_sheaf_prepare(sheaf, arena);
     struct iovec part = { sheaf->in + sheaf->in_size, sheaf->in_capacity - sheaf->in_size };
     struct msghdr message = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control

@@ -1,13 +1,16 @@
 /* A sheaf: many calls on one framed connection. Calls that are added together leave in one write;
  * answers come in any order, several in one read, and are taken one by one.
  *
- * Used by one thread at a time. Nothing here blocks but chainsi_sheaf_read where it is told to. */
+ * Used by one thread at a time, but for what chainsi_sheaf_prepare says. Nothing here blocks but
+ * chainsi_sheaf_read where it is told to. */
 #ifndef CHAINSI_RPC_SHEAF_H
 #define CHAINSI_RPC_SHEAF_H
 
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "rpc/link.h"
+
+enum { CHAINSI_SHEAF_COPIED = 4096 /* a body up to so many bytes is copied when it is added */ };
 
 /* What is known of one call on it. */
 typedef struct chainsi_sheaf_call {
@@ -48,8 +51,8 @@ void chainsi_sheaf_init(chainsi_sheaf *sheaf, chainsi_wire *wire);
 void chainsi_sheaf_done(chainsi_sheaf *sheaf);
 
 /* Adds a call; nothing is sent before chainsi_sheaf_flush. frame->head.id is set here, and
- * returned. body and frame's attachments stay valid until it has left or the sheaf is done. user:
- * not NULL, comes back with the answer. */
+ * returned. frame's attachments, and a larger body, stay valid until it has left or the
+ * sheaf is done. user: not NULL, comes back with the answer. */
 uint32_t chainsi_sheaf_add(chainsi_sheaf *sheaf, chainsi_frame *frame, const void *body,
                            const int *attachments, void *user);
 /* Sends what can be sent now: 0 (everything has left), EAGAIN, or why no more can be sent. */
@@ -65,6 +68,9 @@ bool chainsi_sheaf_has_left(const chainsi_sheaf *sheaf, uint32_t id);
  * told, with the next flush. */
 void chainsi_sheaf_abandon(chainsi_sheaf *sheaf, uint32_t id, bool cancel);
 
+/* Makes the room that chainsi_sheaf_read needs, which then touches nothing but what was read: so one
+ * thread may read while others add and send under a lock. */
+void chainsi_sheaf_prepare(chainsi_sheaf *sheaf, chainsi_arena *arena);
 /* Reads once, into memory of arena, which answers point into: the bytes, 0 at the end, or -errno
  * (EAGAIN: nothing has come). block: waits CHAINSI_LINK_PATIENCE_MS for something. The arena must be
  * the same, and not be reset, for as long as something is outstanding. */

@@ -1,4 +1,5 @@
 /* chains_open and chains_close: the root of a program of one's own. */
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,15 +28,22 @@ static const chains_secret_value *copy_secrets(chainsi_arena *arena,
     return copy;
 }
 
+static pthread_once_t pipes_once = PTHREAD_ONCE_INIT;
+
+/* A peer that went away is a status, not the end of the program, unless it said otherwise. */
+static void ignore_pipes(void)
+{
+    void (*on_pipe)(int) = signal(SIGPIPE, SIG_IGN);
+    if (on_pipe != SIG_DFL && on_pipe != SIG_ERR)
+        signal(SIGPIPE, on_pipe);
+}
+
 chains_ctx *chains_open(const chains_options *options)
 {
     root *made = calloc(1, sizeof *made);
     if (!made)
         abort();
-    /* A peer that went away is a status, not the end of the program, unless it said otherwise. */
-    void (*on_pipe)(int) = signal(SIGPIPE, SIG_IGN);
-    if (on_pipe != SIG_DFL && on_pipe != SIG_ERR)
-        signal(SIGPIPE, on_pipe);
+    pthread_once(&pipes_once, ignore_pipes);
     chainsi_context_init_root(&made->ctx, &made->process);
     if (!chainsi_process_init(&made->process, "local", made->ctx.arena))
         exit(2); /* the program was told something that can't be read, and said so */

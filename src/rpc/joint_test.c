@@ -1,0 +1,468 @@
+/* Calls of many threads on shared connections, against replicas that follow a script. The threads of a
+ * test need not be many: it counts itself as enough callers. */
+#include "rpc/link_test_support.h"
+
+#include "rpc/joint.h"
+
+enum { MOST_THREADS = 64 };
+
+typedef struct party {
+    stand place;
+    chainsi_joint *joint;
+} party;
+
+static void open_party(party *it, uint32_t max_queue)
+{
+    open_stand(&it->place, true, max_queue);
+    it->joint = chainsi_link_joint(it->place.link);
+    for (int i = 1; i < CHAINSI_JOINT_CALLERS; i++)
+        chainsi_joint_enter(it->joint);
+}
+
+static void close_party(party *it)
+{
+    for (int i = 1; i < CHAINSI_JOINT_CALLERS; i++)
+        chainsi_joint_leave(it->joint, 0);
+    close_stand(&it->place);
+}
+
+/* A thread that calls. */
+typedef struct guest {
+    party *at;
+    int calls;            /* one after the other */
+    size_t body_size;     /* 0: a few bytes, of each call its own */
+    int64_t timeout_ns;   /* 0: none */
+    int interrupt_fd;     /* readable: its call ends; -1: none */
+    atomic_int *finished; /* calls, of all guests; NULL: not counted */
+    /* Filled in. */
+    int ends[CHAINSI_EXCHANGE_PROTOCOL + 1];
+    chainsi_exchange_end last;
+    char why[256];
+    pthread_t thread;
+} guest;
+
+static void make_call(guest *it, int number)
+{
+    char text[64], large[8192];
+    int size = snprintf(text, sizeof text, "%p makes call %d", (void *)it, number);
+    memset(large, 'x', sizeof large);
+    chainsi_arena arena = { 0 };
+    chainsi_interrupt interrupt = { .count = 1, .watch = { { it->interrupt_fd, POLLIN } } };
+    chainsi_link_request request = {
+        .interface = 7,
+        .request_id = "r1",
+        .body = it->body_size ? large : text,
+        .body_size = it->body_size ? it->body_size : (size_t)size,
+        .deadline_ns = it->timeout_ns ? chainsi_now_ns() + it->timeout_ns : CHAINSI_NEVER,
+        .interrupt = it->interrupt_fd >= 0 ? &interrupt : NULL,
+    };
+    chainsi_link_answer answer;
+    chainsi_exchange_end end = chainsi_link_exchange(it->at->place.link, &request, &arena, &answer,
+                                                     it->why, sizeof it->why);
+    if (end == CHAINSI_EXCHANGE_ANSWERED && !answer.status) {
+        assert_int_equal(answer.body_size, request.body_size);
+        assert_memory_equal(answer.body, request.body, request.body_size);
+        assert_int_equal(answer.body[answer.body_size], 0);
+    }
+    it->ends[end]++;
+    it->last = end;
+    chainsi_arena_done(&arena);
+    if (it->finished)
+        atomic_fetch_add(it->finished, 1);
+}
+
+static void *attend(void *user)
+{
+    guest *it = user;
+    for (int i = 0; i < it->calls; i++)
+        make_call(it, i);
+    return NULL;
+}
+
+static guest make_guest(party *at, int calls)
+{
+    return (guest){ .at = at, .calls = calls, .interrupt_fd = -1 };
+}
+
+static void start_guests(guest *guests, int count)
+{
+    for (int i = 0; i < count; i++)
+        assert_int_equal(pthread_create(&guests[i].thread, NULL, attend, &guests[i]), 0);
+}
+
+static int join_guests(guest *guests, int count, chainsi_exchange_end end)
+{
+    int ended = 0;
+    for (int i = 0; i < count; i++) {
+        pthread_join(guests[i].thread, NULL);
+        ended += guests[i].ends[end];
+    }
+    return ended;
+}
+
+static void wait_until(const atomic_int *number, int least)
+{
+    while (atomic_load(number) < least)
+        usleep(200);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * sharing */
+
+static void test_threads_share_a_connection(void **state)
+{
+    (void)state;
+    enum { THREADS = 32, CALLS = 300 };
+    party at;
+    open_party(&at, 0);
+    stand_in replica = {
+        .shared_fd = -1, .board = at.place.board, .slots = THREADS, .handle = stand_in_echo
+    };
+    stand_in_start(&replica);
+    guest guests[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        guests[i] = make_guest(&at, CALLS);
+    start_guests(guests, THREADS);
+    assert_int_equal(join_guests(guests, THREADS, CHAINSI_EXCHANGE_ANSWERED), THREADS * CALLS);
+    stand_in_stop(&replica);
+    assert_int_equal(replica.calls, THREADS * CALLS);
+    assert_int_equal(replica.accepted, 1);
+    assert_int_equal(replica.last.head.flags, CHAINSI_FRAME_KEEPS);
+    assert_int_equal(replica.last.call.interface, 7);
+    close_party(&at);
+}
+
+static void test_few_callers_have_connections_of_their_own(void **state)
+{
+    (void)state;
+    party at;
+    open_party(&at, 0);
+    chainsi_joint_leave(at.joint, 0);
+    stand_in replica = {
+        .shared_fd = -1, .board = at.place.board, .slots = 2, .handle = stand_in_echo
+    };
+    stand_in_start(&replica);
+    guest lone = make_guest(&at, 3);
+    attend(&lone);
+    assert_int_equal(lone.ends[CHAINSI_EXCHANGE_ANSWERED], 3);
+    assert_int_equal(replica.last.head.flags, CHAINSI_FRAME_SOLE | CHAINSI_FRAME_KEEPS);
+    chainsi_joint_enter(at.joint);
+    attend(&lone);
+    assert_int_equal(replica.last.head.flags, CHAINSI_FRAME_KEEPS);
+    stand_in_stop(&replica);
+    close_party(&at);
+}
+
+static void test_large_bodies_go_alone(void **state)
+{
+    (void)state;
+    party at;
+    open_party(&at, 0);
+    stand_in replica = {
+        .shared_fd = -1, .board = at.place.board, .slots = 2, .handle = stand_in_echo
+    };
+    stand_in_start(&replica);
+    guest one = make_guest(&at, 1);
+    one.body_size = CHAINSI_JOINT_BODY;
+    attend(&one);
+    assert_int_equal(replica.last.head.flags, CHAINSI_FRAME_KEEPS);
+    one.body_size = CHAINSI_JOINT_BODY + 1;
+    attend(&one);
+    assert_int_equal(replica.last.head.flags, CHAINSI_FRAME_SOLE | CHAINSI_FRAME_KEEPS);
+    /* After many large answers small calls go alone, too, until answers are small again. */
+    one.calls = 100;
+    one.body_size = 2 * CHAINSI_JOINT_BODY;
+    attend(&one);
+    one.calls = 1;
+    one.body_size = 0;
+    attend(&one);
+    assert_int_equal(replica.last.head.flags, CHAINSI_FRAME_SOLE | CHAINSI_FRAME_KEEPS);
+    one.calls = 100;
+    attend(&one);
+    assert_int_equal(replica.last.head.flags, CHAINSI_FRAME_KEEPS);
+    stand_in_stop(&replica);
+    close_party(&at);
+}
+
+/* More callers than slots: those that wait for one of them get them in turn, most of them without a
+ * connection of their own through the queue. */
+static void test_callers_wait_in_line(void **state)
+{
+    (void)state;
+    enum { THREADS = 48, CALLS = 200, SLOTS = 2 };
+    party at;
+    open_party(&at, 0);
+    stand_in replica = { .shared_fd = at.place.shared_fd,
+                         .board = at.place.board,
+                         .slots = SLOTS,
+                         .handle = stand_in_echo };
+    stand_in_start(&replica);
+    guest guests[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        guests[i] = make_guest(&at, CALLS);
+    start_guests(guests, THREADS);
+    assert_int_equal(join_guests(guests, THREADS, CHAINSI_EXCHANGE_ANSWERED), THREADS * CALLS);
+    stand_in_stop(&replica);
+    assert_int_equal(replica.calls, THREADS * CALLS);
+    assert_true(replica.accepted < replica.calls); /* each that waits there connects anew */
+    assert_int_equal(chainsi_board_waiting(at.place.board), 0);
+    assert_int_equal(chainsi_board_free_slots(at.place.board),
+                     0); /* it has left with all of them */
+    close_party(&at);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * ends */
+
+/* Keeps calls, and answers the ones that say so. */
+typedef struct keeper {
+    atomic_int kept;
+    int connection;
+    chainsi_frame frames[MOST_THREADS];
+} keeper;
+
+static void keep(stand_in *it, int connection, const chainsi_frame *frame, const char *body)
+{
+    keeper *its = it->user;
+    (void)body;
+    its->connection = connection;
+    its->frames[atomic_load(&its->kept)] = *frame;
+    atomic_fetch_add(&its->kept, 1);
+}
+
+static void test_one_is_interrupted(void **state)
+{
+    (void)state;
+    enum { THREADS = 4 };
+    party at;
+    open_party(&at, 0);
+    keeper its = { .kept = 0 };
+    stand_in replica = {
+        .shared_fd = -1, .board = at.place.board, .slots = THREADS, .handle = keep, .user = &its
+    };
+    stand_in_start(&replica);
+    guest guests[THREADS];
+    int fds[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        guests[i] = make_guest(&at, 1);
+        guests[i].interrupt_fd = fds[i] = eventfd(0, EFD_CLOEXEC);
+    }
+    start_guests(guests, THREADS);
+    wait_until(&its.kept, THREADS);
+    /* One after the other, whoever leads. */
+    for (int i = 0; i < THREADS; i++) {
+        uint64_t one = 1;
+        assert_int_equal(write(fds[i], &one, sizeof one), sizeof one);
+        pthread_join(guests[i].thread, NULL);
+        assert_int_equal(guests[i].last, CHAINSI_EXCHANGE_INTERRUPTED);
+        close(fds[i]);
+        if (i + 1 < THREADS)
+            wait_until(&replica.cancels, i + 1);
+    }
+    wait_until(&replica.hang_ups, 1); /* the last one's connection is closed with it */
+    assert_int_equal(replica.accepted, 1);
+    stand_in_stop(&replica);
+    close_party(&at);
+}
+
+static void test_deadlines(void **state)
+{
+    (void)state;
+    enum { THREADS = 4 };
+    party at;
+    open_party(&at, 0);
+    keeper its = { .kept = 0 };
+    stand_in replica = {
+        .shared_fd = -1, .board = at.place.board, .slots = THREADS, .handle = keep, .user = &its
+    };
+    stand_in_start(&replica);
+    guest guests[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        guests[i] = make_guest(&at, 1);
+        guests[i].timeout_ns = (60 - i * 10) * CHAINSI_NS_PER_MS;
+    }
+    const int64_t since_ns = chainsi_now_ns();
+    start_guests(guests, THREADS);
+    assert_int_equal(join_guests(guests, THREADS, CHAINSI_EXCHANGE_DEADLINE), THREADS);
+    assert_true(chainsi_now_ns() - since_ns >= 60 * CHAINSI_NS_PER_MS);
+    stand_in_stop(&replica);
+    close_party(&at);
+}
+
+static void test_the_connection_is_lost(void **state)
+{
+    (void)state;
+    enum { THREADS = 6 };
+    party at;
+    open_party(&at, 0);
+    keeper its = { .kept = 0 };
+    stand_in replica = {
+        .shared_fd = -1, .board = at.place.board, .slots = THREADS, .handle = keep, .user = &its
+    };
+    stand_in_start(&replica);
+    guest guests[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        guests[i] = make_guest(&at, 1);
+    start_guests(guests, THREADS);
+    wait_until(&its.kept, THREADS);
+    stand_in_kill(&replica);
+    /* They were read, and may be running. */
+    assert_int_equal(join_guests(guests, THREADS, CHAINSI_EXCHANGE_MAYBE_STARTED), THREADS);
+    close_party(&at);
+}
+
+static void test_what_was_not_read_moves(void **state)
+{
+    (void)state;
+    enum { THREADS = 6 };
+    party at;
+    open_party(&at, 0);
+    stand_in deaf = { .shared_fd = -1,
+                      .board = at.place.board,
+                      .slots = THREADS,
+                      .handle = stand_in_echo,
+                      .deaf = true };
+    stand_in_start(&deaf);
+    guest guests[THREADS];
+    for (int i = 0; i < THREADS; i++)
+        guests[i] = make_guest(&at, 1);
+    start_guests(guests, THREADS);
+    while (chainsi_board_free_slots(at.place.board))
+        usleep(200);
+    stand_in other = {
+        .shared_fd = -1, .board = at.place.board, .slots = THREADS, .handle = stand_in_echo
+    };
+    stand_in_start(&other);
+    /* It stands still, and another has free slots. */
+    assert_int_equal(join_guests(guests, THREADS, CHAINSI_EXCHANGE_ANSWERED), THREADS);
+    assert_int_equal(other.calls, THREADS);
+    stand_in_stop(&deaf);
+    stand_in_stop(&other);
+    close_party(&at);
+}
+
+static void answer_another(stand_in *it, int connection, const chainsi_frame *frame,
+                           const char *body)
+{
+    (void)body;
+    chainsi_frame wrong = *frame;
+    wrong.head.id += 1000;
+    stand_in_answer(it, connection, &wrong, 0, "", 0);
+}
+
+static void refuse(stand_in *it, int connection, const chainsi_frame *frame, const char *body)
+{
+    (void)body;
+    chainsi_seat_free(&it->seat, frame->call.slot, -1);
+    stand_in_refuse(it, connection, frame);
+}
+
+static void test_odd_answers(void **state)
+{
+    (void)state;
+    party at;
+    open_party(&at, 0);
+    stand_in replica = {
+        .shared_fd = -1, .board = at.place.board, .slots = 1, .handle = answer_another
+    };
+    stand_in_start(&replica);
+    guest one = make_guest(&at, 1);
+    attend(&one);
+    assert_int_equal(one.last, CHAINSI_EXCHANGE_PROTOCOL);
+    assert_non_null(strstr(one.why, "no answer"));
+    replica.handle = refuse;
+    attend(&one);
+    assert_int_equal(one.last, CHAINSI_EXCHANGE_NOT_STARTED);
+    replica.handle = stand_in_echo;
+    attend(&one);
+    assert_int_equal(one.last, CHAINSI_EXCHANGE_ANSWERED);
+    stand_in_stop(&replica);
+    close_party(&at);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * stress */
+
+/* Replicas come and go, some callers are interrupted or in a hurry: each call ends, and in one of the
+ * ways that there are. */
+static void test_calls_end_whatever_happens(void **state)
+{
+    (void)state;
+    enum { THREADS = 40, CALLS = 400, REPLICAS = 3, SLOTS = 4 };
+    party at;
+    open_party(&at, 0);
+    stand_in replicas[REPLICAS];
+    for (int i = 0; i < REPLICAS; i++) {
+        replicas[i] = (stand_in){ .shared_fd = at.place.shared_fd,
+                                  .board = at.place.board,
+                                  .slots = SLOTS,
+                                  .handle = stand_in_echo };
+        stand_in_start(&replicas[i]);
+    }
+    atomic_int finished = 0;
+    guest guests[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        guests[i] = make_guest(&at, CALLS);
+        guests[i].finished = &finished;
+        if (i % 4 == 1)
+            guests[i].timeout_ns = 25 * CHAINSI_NS_PER_MS;
+        if (i % 8 == 2)
+            guests[i].interrupt_fd = eventfd(0, EFD_CLOEXEC);
+        if (i % 8 == 3)
+            guests[i].body_size = CHAINSI_JOINT_BODY;
+    }
+    start_guests(guests, THREADS);
+    for (int round = 1; round < 40; round++) {
+        wait_until(&finished, round * THREADS * CALLS / 50);
+        for (int i = 0; i < THREADS; i++) {
+            uint64_t one = 1;
+            if (guests[i].interrupt_fd >= 0 && round % 2)
+                assert_int_equal(write(guests[i].interrupt_fd, &one, sizeof one), sizeof one);
+            else if (guests[i].interrupt_fd >= 0)
+                assert_int_equal(read(guests[i].interrupt_fd, &one, sizeof one), sizeof one);
+        }
+        stand_in *it = &replicas[round % REPLICAS];
+        stand_in_kill(it);
+        *it = (stand_in){ .shared_fd = at.place.shared_fd,
+                          .board = at.place.board,
+                          .slots = SLOTS,
+                          .handle = stand_in_echo };
+        stand_in_start(it);
+    }
+    int answered = join_guests(guests, THREADS, CHAINSI_EXCHANGE_ANSWERED);
+    int ended = 0;
+    for (int i = 0; i < THREADS; i++) {
+        for (int end = 0; end <= CHAINSI_EXCHANGE_PROTOCOL; end++)
+            ended += guests[i].ends[end];
+        assert_int_equal(guests[i].ends[CHAINSI_EXCHANGE_PROTOCOL], 0);
+        if (guests[i].interrupt_fd < 0)
+            assert_int_equal(guests[i].ends[CHAINSI_EXCHANGE_INTERRUPTED], 0);
+        else
+            close(guests[i].interrupt_fd);
+        if (!guests[i].timeout_ns)
+            assert_int_equal(guests[i].ends[CHAINSI_EXCHANGE_DEADLINE], 0);
+    }
+    assert_int_equal(ended, THREADS * CALLS);
+    assert_true(answered > ended / 2);
+    assert_int_equal(chainsi_board_waiting(at.place.board), 0);
+    for (int i = 0; i < REPLICAS; i++)
+        stand_in_stop(&replicas[i]);
+    close_party(&at);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_threads_share_a_connection),
+        cmocka_unit_test(test_few_callers_have_connections_of_their_own),
+        cmocka_unit_test(test_large_bodies_go_alone),
+        cmocka_unit_test(test_callers_wait_in_line),
+        cmocka_unit_test(test_one_is_interrupted),
+        cmocka_unit_test(test_deadlines),
+        cmocka_unit_test(test_the_connection_is_lost),
+        cmocka_unit_test(test_what_was_not_read_moves),
+        cmocka_unit_test(test_odd_answers),
+        cmocka_unit_test(test_calls_end_whatever_happens),
+    };
+    return cmocka_run_group_tests_name("joint", tests, NULL, NULL);
+}
