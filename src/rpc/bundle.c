@@ -33,12 +33,12 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "rpc/outbox.h"
 
 enum {
     SPARE_CALLS = 64,           /* kept for reuse */
     SPARE_CAPACITY = 64 * 1024, /* with buffers up to this */
     STOLEN_SIZE = 16 * 1024,    /* larger frames take the connection's buffer along */
-    KEPT_OUTBOX = 256 * 1024,   /* a larger buffer is not kept */
     /* Calls that take no longer than this together aren't worth waking another thread. */
     SHORT_NS = 50 * 1000,
     LONG_NS = 8 * SHORT_NS,
@@ -58,19 +58,6 @@ typedef struct chainsi_call {
     struct chainsi_call *next; /* in the queue, or of spare ones, or of running ones */
 } chainsi_call;
 
-/* Descriptors that go with the byte at an offset. */
-typedef struct attached {
-    size_t at;
-    int count;
-    int fds[CHAINSI_FRAME_MAX_ATTACHMENTS]; /* owned */
-} attached;
-
-/* Answers on their way out. */
-typedef struct outbox {
-    chainsi_buffer bytes, attached; /* the latter: of struct attached, in order */
-    size_t sent, attached_sent;     /* bytes of each */
-} outbox;
-
 struct chainsi_bundle {
     int fd; /* owned */
     int references;
@@ -79,8 +66,8 @@ struct chainsi_bundle {
     int queued;
     size_t queued_bytes;
     chainsi_call *running;
-    outbox filling; /* appended to */
-    outbox leaving; /* being sent, by who has set `sending`, or when there is room again */
+    chainsi_outbox filling; /* appended to */
+    chainsi_outbox leaving; /* being sent, by who has set `sending`, or when there is room again */
     bool sending;
     bool full;         /* the socket was: epoll tells when there is room */
     bool unread;       /* reading was stopped; it goes on when there is room for more */
@@ -131,32 +118,12 @@ static void close_all(const int *fds, int count)
             close(fds[i]);
 }
 
-static attached *next_attached(const outbox *box)
-{
-    return box->attached_sent < box->attached.size
-               ? (attached *)(void *)(box->attached.data + box->attached_sent)
-               : NULL;
-}
-
-static void drop_outbox(outbox *box)
-{
-    for (attached *left; (left = next_attached(box)); box->attached_sent += sizeof *left)
-        close_all(left->fds, left->count);
-    box->bytes.size = box->sent = box->attached.size = box->attached_sent = 0;
-    if (box->bytes.capacity > KEPT_OUTBOX)
-        chainsi_buffer_done(&box->bytes);
-}
-
 static void unref(chainsi_bundle *bundle)
 {
     if (--bundle->references)
         return;
-    drop_outbox(&bundle->filling);
-    drop_outbox(&bundle->leaving);
-    chainsi_buffer_done(&bundle->filling.bytes);
-    chainsi_buffer_done(&bundle->filling.attached);
-    chainsi_buffer_done(&bundle->leaving.bytes);
-    chainsi_buffer_done(&bundle->leaving.attached);
+    chainsi_outbox_done(&bundle->filling);
+    chainsi_outbox_done(&bundle->leaving);
     close(bundle->fd);
     free(bundle);
 }
@@ -292,12 +259,6 @@ static void unqueue(chainsi_bundles *bundles, chainsi_call **at)
         forget_runnable(bundles, bundle);
 }
 
-static void append_frame(chainsi_buffer *out, const chainsi_frame *frame)
-{
-    out->size +=
-        chainsi_frame_write(frame, (char *)chainsi_buffer_reserve(out, CHAINSI_FRAME_MAX_HEAD));
-}
-
 static void append_not_started(chainsi_server *server, chainsi_bundle *bundle, uint32_t id)
 {
     atomic_fetch_add(&server->not_started, 1);
@@ -305,7 +266,7 @@ static void append_not_started(chainsi_server *server, chainsi_bundle *bundle, u
         return;
     chainsi_frame frame = { .head = { .kind = CHAINSI_FRAME_NOT_STARTED, .id = id },
                             .answer = { .incarnation = server->places.seat.incarnation } };
-    append_frame(&bundle->filling.bytes, &frame);
+    chainsi_outbox_add(&bundle->filling, &frame, NULL, NULL);
     make_dirty(&server->bundles, bundle);
 }
 
@@ -323,60 +284,6 @@ static void send_back(chainsi_server *server, chainsi_call **at)
 
 /* ------------------------------------------------------------------------------------------------
  * sending */
-
-/* Sends bytes, and with the first of them descriptors; NULL: none. How many the socket took, 0 if it is full, -1 if it has
- * failed. */
-static ssize_t push(int fd, const void *data, size_t size, const attached *beside)
-{
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof beside->fds)] = { 0 };
-    struct iovec part = { (void *)(uintptr_t)data, size };
-    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-    if (beside) {
-        size_t bytes = (size_t)beside->count * sizeof beside->fds[0];
-        message.msg_control = control;
-        message.msg_controllen = CMSG_SPACE(bytes);
-        struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-        rights->cmsg_level = SOL_SOCKET;
-        rights->cmsg_type = SCM_RIGHTS;
-        rights->cmsg_len = CMSG_LEN(bytes);
-        memcpy(CMSG_DATA(rights), beside->fds, bytes);
-    }
-    ssize_t sent;
-    do
-        sent = sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    while (sent < 0 && errno == EINTR);
-    return sent < 0 && errno == EAGAIN ? 0 : sent;
-}
-
-/* Where a write from here has to end: descriptors go with the first byte of one. beside: those that go
- * with this one. */
-static size_t end_of_write(const outbox *box, const attached *beside)
-{
-    size_t next = box->attached_sent + (beside ? sizeof *beside : 0);
-    return next < box->attached.size
-               ? ((const attached *)(const void *)(box->attached.data + next))->at
-               : box->bytes.size;
-}
-
-/* Sends what of the outbox the socket takes. 1: all, 0: it is full, -1: it has failed. */
-static int send_outbox(int fd, outbox *box)
-{
-    while (box->sent < box->bytes.size) {
-        attached *beside = next_attached(box);
-        if (beside && box->sent < beside->at)
-            beside = NULL;
-        size_t until = end_of_write(box, beside);
-        ssize_t sent = push(fd, box->bytes.data + box->sent, until - box->sent, beside);
-        if (sent <= 0)
-            return (int)sent;
-        box->sent += (size_t)sent;
-        if (beside) {
-            close_all(beside->fds, beside->count);
-            box->attached_sent += sizeof *beside;
-        }
-    }
-    return 1;
-}
 
 static void end_stall(chainsi_server *server, chainsi_bundle *bundle)
 {
@@ -412,18 +319,18 @@ static bool flush(chainsi_server *server, chainsi_bundle *bundle)
     bundle->sending = true;
     int end = 1;
     while (end == 1 && bundle->connection) {
-        if (!bundle->leaving.bytes.size) {
-            if (!bundle->filling.bytes.size)
+        if (chainsi_outbox_is_empty(&bundle->leaving)) {
+            if (chainsi_outbox_is_empty(&bundle->filling))
                 break;
-            outbox empty = bundle->leaving;
+            chainsi_outbox empty = bundle->leaving;
             bundle->leaving = bundle->filling;
             bundle->filling = empty;
         }
         pthread_mutex_unlock(&bundles->lock);
-        end = send_outbox(bundle->fd, &bundle->leaving);
+        end = chainsi_outbox_send(&bundle->leaving, bundle->fd);
         pthread_mutex_lock(&bundles->lock);
         if (end == 1)
-            drop_outbox(&bundle->leaving);
+            chainsi_outbox_drop(&bundle->leaving);
     }
     bundle->sending = false;
     if (end == 1)
@@ -516,6 +423,24 @@ static void fill_call(chainsi_call *call, chainsi_connection *connection,
     call->frame.request_id = call->data + call->body_at - frame->call.request_id_size;
 }
 
+/* Queues the call whose frame was read, with the lock held. */
+static void add_call(chainsi_bundles *bundles, chainsi_bundle *bundle, const chainsi_frame *frame)
+{
+    chainsi_call *call = make_call(bundles);
+    atomic_fetch_add(&bundle->connection->under_way, 1);
+    fill_call(call, bundle->connection, frame);
+    call->bundle = bundle;
+    call->next = NULL;
+    if (bundle->last)
+        bundle->last->next = call;
+    else
+        bundle->first = call;
+    bundle->last = call;
+    bundle->queued++;
+    bundle->queued_bytes += call->frame.head.body_size;
+    atomic_fetch_add(&bundles->runnable, 1);
+}
+
 static void cancel(chainsi_server *server, chainsi_bundle *bundle, uint32_t id)
 {
     chainsi_bundles *bundles = &server->bundles;
@@ -549,22 +474,14 @@ bool chainsi_bundle_take(chainsi_worker *self, chainsi_connection *connection)
     if (!connection->bundle)
         connection->bundle = make_bundle(server, connection);
     chainsi_bundle *bundle = connection->bundle;
-    atomic_fetch_add(&connection->under_way, 1);
+    bool room;
     pthread_mutex_lock(&bundles->lock);
-    chainsi_call *call = make_call(bundles);
-    fill_call(call, connection, &self->frame);
-    call->bundle = bundle;
-    call->next = NULL;
-    if (bundle->last)
-        bundle->last->next = call;
-    else
-        bundle->first = call;
-    bundle->last = call;
-    bundle->queued++;
-    bundle->queued_bytes += call->frame.head.body_size;
-    atomic_fetch_add(&bundles->runnable, 1);
+    do {
+        add_call(bundles, bundle, &self->frame);
+        room = has_room(bundle);
+    } while (room && chainsi_connection_has_frame(connection, CHAINSI_FRAME_CALL,
+                                                  server->options.max_body, &self->frame));
     make_runnable(bundles, bundle);
-    bool room = has_room(bundle);
     if (!room)
         bundle->unread = true;
     pthread_mutex_unlock(&bundles->lock);
@@ -676,7 +593,7 @@ static void append_answer(chainsi_server *server, const chainsi_call *call,
                           chainsi_server_response *response)
 {
     chainsi_bundle *bundle = call->bundle;
-    outbox *box = &bundle->filling;
+    chainsi_outbox *box = &bundle->filling;
     if (!bundle->connection) {
         close_all(response->fds, response->fd_count);
         return;
@@ -688,13 +605,7 @@ static void append_answer(chainsi_server *server, const chainsi_call *call,
                                       .body_size = response->body->size },
                             .answer = { .incarnation = server->places.seat.incarnation,
                                         .retry_after_ms = response->retry_after_ms } };
-    if (response->fd_count) {
-        attached beside = { .at = box->bytes.size, .count = response->fd_count };
-        memcpy(beside.fds, response->fds, sizeof beside.fds);
-        chainsi_buffer_add(&box->attached, &beside, sizeof beside);
-    }
-    append_frame(&box->bytes, &frame);
-    chainsi_buffer_add(&box->bytes, response->body->data, response->body->size);
+    chainsi_outbox_add(box, &frame, response->body->data, response->fds);
     make_dirty(&server->bundles, bundle);
     if (box->bytes.size >= CHAINSI_OUTBOX_FLUSH)
         flush_all(server);
@@ -729,11 +640,13 @@ static void run(chainsi_worker *self, chainsi_call *call)
     request->local = true;
     request->probe = false;
     request->received_ns = call->received_ns;
+    request->now_ns = self->now_ns;
     chainsi_server_response response = chainsi_answer_begin(&self->answer, 0);
     atomic_fetch_add(&server->requests, 1);
     server->options.handler(server->options.user, request, &response);
     int64_t run_ns = response.run_ns ? response.run_ns : chainsi_now_ns() - call->received_ns;
     self->run_ns = run_ns;
+    self->now_ns = response.ended_ns;
     bool holds = response.lingers || chainsi_queue_has_more(self);
     if (response.lingers) {
         pthread_mutex_lock(&server->bundles.lock);
@@ -774,6 +687,7 @@ void chainsi_bundle_work(chainsi_worker *self, enum chainsi_bell bell)
 {
     chainsi_server *server = self->server;
     chainsi_bundles *bundles = &server->bundles;
+    self->now_ns = 0;
     pthread_mutex_lock(&bundles->lock);
     if (bell == CHAINSI_BELL_RUNG)
         bundles->rung = false;
@@ -791,6 +705,7 @@ void chainsi_bundle_work(chainsi_worker *self, enum chainsi_bell bell)
         if (chainsi_queue_is_waited(server)) {
             pthread_mutex_unlock(&bundles->lock);
             chainsi_queue_recheck(self);
+            self->now_ns = 0;
             pthread_mutex_lock(&bundles->lock);
         }
     }

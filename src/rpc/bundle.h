@@ -16,7 +16,7 @@ void chainsi_bundles_done(chainsi_bundles *bundles);
 /* For the owner of a connection. */
 
 /* Takes the whole frame that was read, a CALL or CANCEL, of a connection that carries several calls (from
- * now on, if it has no bundle yet). False: reading has to stop, because enough waits already; the
+ * now on, if it has no bundle yet), and calls behind it that are wholly there. False: reading has to stop, because enough waits already; the
  * connection is told of again when there is room. */
 bool chainsi_bundle_take(chainsi_worker *self, chainsi_connection *connection);
 /* Whether calls of the connection are waiting, running or unanswered. Any thread. */

@@ -211,6 +211,16 @@ static chainsi_read_end take_in_frame(chainsi_connection *connection, size_t max
     return CHAINSI_READ_FRAME;
 }
 
+bool chainsi_connection_has_frame(chainsi_connection *connection, chainsi_frame_kind kind,
+                                  size_t max_body, chainsi_frame *frame)
+{
+    chainsi_reading reading = { .frame = frame };
+    bool parsed;
+    return connection->size && connection->phase == CHAINSI_READING_HEAD &&
+           (uint8_t)connection->data[connection->start] == kind &&
+           take_in_frame(connection, max_body, &parsed, &reading) == CHAINSI_READ_FRAME;
+}
+
 /* Finds out from its first bytes what the connection speaks. False: more are needed. */
 static bool decide_protocol(chainsi_connection *connection)
 {

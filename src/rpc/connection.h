@@ -112,6 +112,10 @@ char *chainsi_connection_body(chainsi_connection *connection, char *replaced);
 bool chainsi_connection_next(chainsi_connection *connection, char replaced);
 /* Forgets a whole frame that nobody runs, with its descriptors, of which there are so many. */
 void chainsi_connection_skip(chainsi_connection *connection, int attachments);
+/* Whether one more whole frame of this kind is among the bytes that are there; *frame is parsed then, as
+ * after reading it. */
+bool chainsi_connection_has_frame(chainsi_connection *connection, chainsi_frame_kind kind,
+                                  size_t max_body, chainsi_frame *frame);
 /* Hands an empty buffer on to *spare, unless that has one. */
 void chainsi_connection_rest(chainsi_connection *connection, chainsi_spare *spare);
 /* Drops what comes while lingering: INCOMPLETE or CLOSED. */

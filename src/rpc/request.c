@@ -49,6 +49,7 @@ static void fill_request(chainsi_worker *self, chainsi_connection *connection, c
     request->local = server->local;
     request->probe = false;
     request->received_ns = connection->received_ns;
+    request->now_ns = 0;
 }
 
 void chainsi_request_end(chainsi_worker *self)

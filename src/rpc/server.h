@@ -43,6 +43,8 @@ typedef struct chainsi_server_request {
     bool probe;                   /* options.probe said so: it runs outside the slots */
     int64_t received_ns; /* when its last byte was read; in a server that accepts eagerly it may
                             have waited since */
+    int64_t now_ns; /* the clock, read when this thread's call before this one ended, which was just
+                            now; 0: it wasn't */
 } chainsi_server_request;
 
 /* The answer, to be filled by the handler: 200 (in HTTP) or 0 (in a frame) without a body at first. */
@@ -55,6 +57,7 @@ typedef struct chainsi_server_response {
     bool lingers;             /* `after` may take long: the slot is held until it has returned */
     uint32_t retry_after_ms;  /* in a frame; 0: it doesn't say */
     int64_t run_ns; /* what the call took, for the choice among replicas; 0: the server measures */
+    int64_t ended_ns;                       /* the clock, when it had ended; 0: it wasn't read */
     int fds[CHAINSI_FRAME_MAX_ATTACHMENTS]; /* go with a frame; the server closes them */
     int fd_count;
     struct chainsi_parts *parts; /* not NULL: the handler has sent all there is by itself, in parts

@@ -28,6 +28,7 @@ typedef struct chainsi_worker {
     chainsi_frame frame;            /* likewise */
     int place;                      /* the slot that the thread holds; CHAINSI_NO_PLACE */
     int64_t run_ns;                 /* what the call in it took; -1: none has run */
+    int64_t now_ns;                 /* when its last call ended, if that was just now; 0 */
 } chainsi_worker;
 
 /* The bundles of a server (rpc/bundle.h). */

@@ -183,6 +183,7 @@ static void open_service(fixture *made)
     assert_true(made->listen_fd >= 0);
     chainsi_service *service = &made->service;
     service->node = &doubler_node;
+    service->metrics = (chainsi_metrics)CHAINSI_METRICS;
     service->process = *made->ctx->process;
     chainsi_context_init_root(&service->ctx, &service->process);
     service->graph = chainsi_graph_new(&service->ctx);
@@ -240,6 +241,7 @@ static void close_program(fixture *made)
         chainsi_server_free(atomic_load(&made->service.server));
         chainsi_graph_free(made->service.graph);
         chainsi_context_done(&made->service.ctx);
+        chainsi_metrics_done(&made->service.metrics);
         close(made->listen_fd);
         unlink(made->address + strlen("unix:"));
         rmdir(made->folder);

@@ -265,6 +265,7 @@ static void open_service(fixture *made)
         made->board_fd = chainsi_board_create(0);
     chainsi_service *service = &made->service;
     service->node = fixture_node;
+    service->metrics = (chainsi_metrics)CHAINSI_METRICS;
     service->process = *made->ctx->process;
     chainsi_context_init_root(&service->ctx, &service->process);
     service->graph = chainsi_graph_new(&service->ctx);
@@ -320,6 +321,7 @@ CHAINS_UNUSED_ static int close_fixture(void **state)
         stop_serving(made);
         chainsi_graph_free(made->service.graph);
         chainsi_context_done(&made->service.ctx);
+        chainsi_metrics_done(&made->service.metrics);
         chainsi_board_close(made->service.board);
         if (made->board_fd >= 0)
             close(made->board_fd);

@@ -139,6 +139,7 @@ static int open_place(void **state)
     const chainsi_interface *interface = node->implementation->interface;
     chainsi_service *service = &it->service;
     service->node = node;
+    service->metrics = (chainsi_metrics)CHAINSI_METRICS;
     service->process = *it->ctx->process;
     chainsi_context_init_root(&service->ctx, &service->process);
     service->graph = chainsi_graph_new(&service->ctx);
@@ -182,6 +183,7 @@ static int close_place(void **state)
     chainsi_server_free(atomic_load(&it->service.server));
     chainsi_graph_free(it->service.graph);
     chainsi_context_done(&it->service.ctx);
+    chainsi_metrics_done(&it->service.metrics);
     close(it->listen_fd);
     unlink(it->address + strlen("unix:"));
     rmdir(it->folder);

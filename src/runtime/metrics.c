@@ -10,18 +10,23 @@ static const int64_t bounds[CHAINSI_METRICS_BUCKETS] = {
     50000000, 100000000, 250000000, 500000000, 1000000000, 5000000000, 30000000000, 120000000000,
 };
 
+void chainsi_metrics_done(chainsi_metrics *metrics)
+{
+    chainsi_tally_done(&metrics->tally);
+}
+
 void chainsi_metrics_count(chainsi_metrics *metrics, chains_status status, int64_t run_ns)
 {
     unsigned index =
         (unsigned)status < CHAINSI_METRICS_STATUSES ? (unsigned)status : CHAINS_UNKNOWN;
-    atomic_fetch_add_explicit(&metrics->calls[index], 1, memory_order_relaxed);
+    chainsi_tally_add(&metrics->tally, CHAINSI_METRICS_CALLS + index, 1);
     if (run_ns < 0)
         return;
-    int i = 0;
+    unsigned i = 0;
     while (i < CHAINSI_METRICS_BUCKETS && run_ns > bounds[i])
         i++;
-    atomic_fetch_add_explicit(&metrics->buckets[i], 1, memory_order_relaxed);
-    atomic_fetch_add_explicit(&metrics->run_ns, (uint64_t)run_ns, memory_order_relaxed);
+    chainsi_tally_add(&metrics->tally, CHAINSI_METRICS_RUN + i, 1);
+    chainsi_tally_add(&metrics->tally, CHAINSI_METRICS_RUN_NS, (uint64_t)run_ns);
 }
 
 static void write_gauge(chainsi_buffer *out, const char *chainlet, const char *name,
@@ -34,10 +39,12 @@ static void write_gauge(chainsi_buffer *out, const char *chainlet, const char *n
 void chainsi_metrics_write(chainsi_metrics *metrics, const char *chainlet,
                            const chainsi_server_counters *server, bool ready, chainsi_buffer *out)
 {
+    uint64_t counts[CHAINSI_METRICS_COUNT];
+    chainsi_tally_read_all(&metrics->tally, counts);
     chainsi_buffer_add_text(out, "# HELP chains_calls_total Calls that ended, by status.\n"
                                  "# TYPE chains_calls_total counter\n");
     for (int i = 0; i < CHAINSI_METRICS_STATUSES; i++) {
-        uint64_t count = atomic_load_explicit(&metrics->calls[i], memory_order_relaxed);
+        uint64_t count = counts[CHAINSI_METRICS_CALLS + i];
         if (count || i == CHAINS_OK)
             chainsi_buffer_printf(out,
                                   "chains_calls_total{chainlet=\"%s\",status=\"%s\"} %" PRIu64 "\n",
@@ -47,19 +54,17 @@ void chainsi_metrics_write(chainsi_metrics *metrics, const char *chainlet,
                                  "# TYPE chains_run_seconds histogram\n");
     uint64_t total = 0;
     for (int i = 0; i < CHAINSI_METRICS_BUCKETS; i++) {
-        total += atomic_load_explicit(&metrics->buckets[i], memory_order_relaxed);
+        total += counts[CHAINSI_METRICS_RUN + i];
         chainsi_buffer_printf(out,
                               "chains_run_seconds_bucket{chainlet=\"%s\",le=\"%g\"} %" PRIu64 "\n",
                               chainlet, (double)bounds[i] / 1e9, total);
     }
-    total += atomic_load_explicit(&metrics->buckets[CHAINSI_METRICS_BUCKETS], memory_order_relaxed);
+    total += counts[CHAINSI_METRICS_RUN + CHAINSI_METRICS_BUCKETS];
     chainsi_buffer_printf(out,
                           "chains_run_seconds_bucket{chainlet=\"%s\",le=\"+Inf\"} %" PRIu64 "\n"
                           "chains_run_seconds_sum{chainlet=\"%s\"} %.9f\n"
                           "chains_run_seconds_count{chainlet=\"%s\"} %" PRIu64 "\n",
-                          chainlet, total, chainlet,
-                          (double)atomic_load_explicit(&metrics->run_ns, memory_order_relaxed) /
-                              1e9,
+                          chainlet, total, chainlet, (double)counts[CHAINSI_METRICS_RUN_NS] / 1e9,
                           chainlet, total);
     chainsi_traffic traffic = chainsi_traffic_read();
     chainsi_buffer_printf(out,

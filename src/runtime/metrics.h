@@ -2,23 +2,33 @@
 #ifndef CHAINSI_RUNTIME_METRICS_H
 #define CHAINSI_RUNTIME_METRICS_H
 
-#include <stdatomic.h>
 #include <stdbool.h>
 
 #include <chains.h>
 
 #include "base/buffer.h"
+#include "base/tally.h"
 #include "rpc/server.h"
 
 enum { CHAINSI_METRICS_STATUSES = 17, CHAINSI_METRICS_BUCKETS = 16 };
 
-/* Counters of one replica; all zero at first. Any thread. */
+/* Counters of one replica: calls that ended, by status; run_remote's time, by bucket (the last one is
+ * "longer"); and its sum in nanoseconds. Begin as CHAINSI_METRICS. Any thread. */
+enum {
+    CHAINSI_METRICS_CALLS = 0,
+    CHAINSI_METRICS_RUN = CHAINSI_METRICS_CALLS + CHAINSI_METRICS_STATUSES,
+    CHAINSI_METRICS_RUN_NS = CHAINSI_METRICS_RUN + CHAINSI_METRICS_BUCKETS + 1,
+    CHAINSI_METRICS_COUNT
+};
 typedef struct chainsi_metrics {
-    atomic_uint_least64_t calls[CHAINSI_METRICS_STATUSES]; /* ended, by status */
-    atomic_uint_least64_t
-        buckets[CHAINSI_METRICS_BUCKETS + 1]; /* run_remote's time; the last is "longer" */
-    atomic_uint_least64_t run_ns;
+    chainsi_tally tally;
 } chainsi_metrics;
+#define CHAINSI_METRICS                                                                            \
+    {                                                                                              \
+        CHAINSI_TALLY(CHAINSI_METRICS_COUNT)                                                       \
+    }
+/* Gives their places back. */
+void chainsi_metrics_done(chainsi_metrics *metrics);
 
 /* Counts one call that ended; run_ns: the time in run_remote, nanoseconds; negative: it was not
  * run. */

@@ -202,7 +202,7 @@ static void errors_reach_a_terminal_without_what_steers_it(void **state)
 static void metrics_are_prometheus_text(void **state)
 {
     (void)state;
-    static chainsi_metrics metrics;
+    chainsi_metrics metrics = CHAINSI_METRICS;
     chainsi_metrics_count(&metrics, CHAINS_OK, 10000);             /* in the first bucket still */
     chainsi_metrics_count(&metrics, CHAINS_OK, 10001);             /* in the second */
     chainsi_metrics_count(&metrics, CHAINS_ABORTED, 600000000000); /* beyond all */
@@ -235,6 +235,7 @@ static void metrics_are_prometheus_text(void **state)
             fail_msg("no %s", expected[i]);
     assert_null(strstr((char *)out.data, "NOT_FOUND"));
     chainsi_buffer_done(&out);
+    chainsi_metrics_done(&metrics);
 }
 
 /* ------------------------------------------------------------------------------------------------

@@ -295,7 +295,8 @@ int chainsi_serve_main(const chainsi_node *node, int argc, char **argv)
     }
     listening.shared = !address && !is_tcp(listening.calls);
     signal(SIGPIPE, SIG_IGN);
-    static chainsi_service service = { .health = PTHREAD_MUTEX_INITIALIZER };
+    static chainsi_service service = { .health = PTHREAD_MUTEX_INITIALIZER,
+                                       .metrics = CHAINSI_METRICS };
     service.node = node;
     chainsi_context_init_root(&service.ctx, &service.process);
     if (!chainsi_process_init(&service.process, "local", service.ctx.arena))

@@ -218,10 +218,12 @@ static bool may_have_left(const chainsi_server_request *request)
            !(request->frame && request->frame->call.slot != CHAINSI_FRAME_NO_SLOT);
 }
 
-/* Calls the author's function, alone or in a batch; *run_ns stays where it isn't called. */
+/* Calls the author's function, alone or in a batch; *run_ns stays where it isn't called, and *ended_ns
+ * where the clock wasn't read. */
 static chains_status run_decoded(chainsi_service *service, chains_ctx *ctx,
                                  const chainsi_server_request *request, const void *input,
-                                 void *output, chainsi_stream *stream, int64_t *run_ns)
+                                 void *output, chainsi_stream *stream, int64_t *run_ns,
+                                 int64_t *ended_ns)
 {
     const chainsi_implementation *implementation = service->node->implementation;
     chainsi_instance *instance = atomic_load(&service->instance);
@@ -238,12 +240,13 @@ static chains_status run_decoded(chainsi_service *service, chains_ctx *ctx,
         return status;
     }
     chainsi_progress *progress = service->process.progress;
-    int64_t began = chainsi_now_ns();
+    int64_t began = request->now_ns ? request->now_ns : chainsi_now_ns();
     if (progress)
         chainsi_progress_begin(progress, began);
     chains_status status = implementation->run(instance->self, ctx, input, output, stream);
     int64_t ended = chainsi_now_ns();
     *run_ns = ended - began;
+    *ended_ns = ended;
     if (progress)
         chainsi_progress_end(progress, ended);
     return status;
@@ -306,8 +309,8 @@ static chains_status run_method(chainsi_service *service, chains_ctx *ctx,
     if (may_have_left(request) && chainsi_context_stopped(ctx) == CHAINS_CANCELLED)
         return chainsi_error_at_declaration(ctx, interface, CHAINS_CANCELLED, NULL,
                                             "the caller had left before the call began");
-    status =
-        run_decoded(service, ctx, request, input, output, outlet ? &outlet->stream : NULL, run_ns);
+    status = run_decoded(service, ctx, request, input, output, outlet ? &outlet->stream : NULL,
+                         run_ns, &response->ended_ns);
     if (outlet) {
         chainsi_gathers_end(ctx); /* nothing emits any more */
         status = chainsi_outlet_settle(outlet, status);

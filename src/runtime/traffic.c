@@ -1,33 +1,31 @@
 #include "runtime/traffic.h"
 
-static atomic_uint_least64_t socket_bytes, copied_bytes, shared_bytes;
+#include "base/tally.h"
 
-static void add(atomic_uint_least64_t *counter, uint64_t bytes)
-{
-    if (bytes)
-        atomic_fetch_add_explicit(counter, bytes, memory_order_relaxed);
-}
+enum { SOCKET, COPIED, SHARED, COUNT };
+
+static chainsi_tally bytes = CHAINSI_TALLY(COUNT);
 
 void chainsi_traffic_sent(size_t body_size, const chainsi_attachments *attachments)
 {
-    add(&socket_bytes, body_size);
-    if (attachments) {
-        add(&copied_bytes, attachments->copied);
-        add(&shared_bytes, attachments->shared);
-    }
+    chainsi_tally_add(&bytes, SOCKET, body_size);
+    if (!attachments || !attachments->count)
+        return;
+    chainsi_tally_add(&bytes, COPIED, attachments->copied);
+    chainsi_tally_add(&bytes, SHARED, attachments->shared);
 }
 
 void chainsi_traffic_received(size_t body_size, uint64_t named)
 {
-    add(&socket_bytes, body_size);
-    add(&shared_bytes, named);
+    chainsi_tally_add(&bytes, SOCKET, body_size);
+    if (named)
+        chainsi_tally_add(&bytes, SHARED, named);
 }
 
 chainsi_traffic chainsi_traffic_read(void)
 {
-    return (chainsi_traffic){
-        .socket = atomic_load_explicit(&socket_bytes, memory_order_relaxed),
-        .copied = atomic_load_explicit(&copied_bytes, memory_order_relaxed),
-        .shared = atomic_load_explicit(&shared_bytes, memory_order_relaxed),
-    };
+    uint64_t sums[COUNT];
+    chainsi_tally_read_all(&bytes, sums);
+    return (
+        chainsi_traffic){ .socket = sums[SOCKET], .copied = sums[COPIED], .shared = sums[SHARED] };
 }
