@@ -115,6 +115,16 @@ static bool cover(chainsi_joint *joint, chainsi_joint_call *call)
     return again;
 }
 
+/* The thread that was to wait for a time doesn't any more. */
+static void stop_covering(chainsi_joint *joint)
+{
+    chainsi_joint_wakes to_wake = { .count = 0 };
+    pthread_mutex_lock(&joint->lock);
+    joint->covered = false;
+    chainsi_joint_keep_covered(joint, &to_wake);
+    chainsi_joint_unlock(joint, &to_wake);
+}
+
 /* Waits in the caller's thread until the call has ended. `covers`: its wait is the timed one. */
 static void follow(chainsi_joint *joint, chainsi_joint_call *call, bool covers)
 {
@@ -126,11 +136,11 @@ static void follow(chainsi_joint *joint, chainsi_joint_call *call, bool covers)
             covers = cover(joint, call);
         const uint32_t told = atomic_load(&call->word);
         if (told & (CHAINSI_JOINT_DONE | CHAINSI_JOINT_ALONE))
-            return;
+            break;
         if (told & CHAINSI_JOINT_LOOK) {
             atomic_fetch_and(&call->word, ~(uint32_t)CHAINSI_JOINT_LOOK);
             if (chainsi_joint_look(joint, call))
-                return;
+                break;
         }
         if (told & CHAINSI_JOINT_LEAD) {
             pthread_mutex_lock(&joint->lock);
@@ -140,6 +150,9 @@ static void follow(chainsi_joint *joint, chainsi_joint_call *call, bool covers)
                 pthread_mutex_unlock(&joint->lock);
         }
     }
+    /* It may have been told to cover just before it left the line. */
+    if (covers || atomic_load(&call->word) & CHAINSI_JOINT_COVER)
+        stop_covering(joint);
 }
 
 /* What the thread of a call that has begun does next. */
