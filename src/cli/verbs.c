@@ -8,7 +8,8 @@
     DO(check)                                                                                      \
     DO(graph)                                                                                      \
     DO(build)                                                                                      \
-    DO(run) DO(test) DO(openapi) DO(deploy) DO(call) DO(status) DO(logs) DO(delete) DO(serve)
+    DO(run)                                                                                        \
+    DO(test) DO(openapi) DO(deploy) DO(call) DO(status) DO(logs) DO(delete) DO(serve) DO(simulate)
 
 #define DECLARE(name) extern const chainsi_verb chainsi_verb_##name;
 VERBS(DECLARE)
