@@ -168,6 +168,24 @@ bool chainsi_write_file(const char *path, const void *data, size_t size)
     return written;
 }
 
+bool chainsi_replace_file(const char *from, const char *to)
+{
+    if (rename(from, to) != 0)
+        return false;
+    char *folder = chainsi_path("%s", to);
+    char *slash = strrchr(folder, '/');
+    if (slash)
+        *slash = 0;
+    int fd = open(slash ? folder : ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool kept = fd >= 0 && fsync(fd) == 0;
+    int error = errno;
+    if (fd >= 0)
+        close(fd);
+    free(folder);
+    errno = error;
+    return kept;
+}
+
 char *chainsi_read_file(const char *path, size_t max_size, size_t *size)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC);

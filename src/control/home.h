@@ -5,6 +5,9 @@
  *                             long as it lives (an open-file lock)
  *   address                   http://127.0.0.1:PORT, one line; written when the daemon answers
  *   token                     proves to the daemon that its own user asks for changes; mode 0600
+ *   state.db                  the state (store.h), beside it state.db-wal and state.db-shm while it
+ *                             is open; state.lock is locked by who has it open
+ *   state.backup.db(.1)       its backups (backup.h)
  *   chainsd.log               what a daemon in the background says
  *   chains/CHAIN/state.json   what is deployed
  *   chains/CHAIN/VERSION/     the binaries of that version
@@ -53,6 +56,9 @@ bool chainsi_remove_tree(const char *path);
 /* Replaces a file's contents so that a reader, or a crash at any moment, finds the old or the new
  * whole. False: errno. */
 bool chainsi_write_file(const char *path, const void *data, size_t size);
+/* Gives a file that is on the disk another's name, whose contents it replaces; the name is on the disk
+ * afterwards. False: errno. */
+bool chainsi_replace_file(const char *from, const char *to);
 /* The whole file with a NUL behind it, at most max_size bytes (EFBIG). The caller frees it. NULL:
  * errno. */
 char *chainsi_read_file(const char *path, size_t max_size, size_t *size);

@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "control/home.h"
@@ -21,16 +20,6 @@ struct chainsi_log {
     bool complained;
     chainsi_log_follower *followers; /* not owned */
 };
-
-void chainsi_time_text(char text[CHAINSI_TIME_TEXT])
-{
-    struct timespec now;
-    struct tm date;
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &date);
-    size_t size = strftime(text, CHAINSI_TIME_TEXT, "%Y-%m-%dT%H:%M:%S", &date);
-    snprintf(text + size, CHAINSI_TIME_TEXT - size, ".%03dZ", (int)(now.tv_nsec / 1000000));
-}
 
 chainsi_log *chainsi_log_new(const char *path)
 {

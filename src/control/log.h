@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "base/buffer.h"
+#include "control/time_text.h"
 
 enum {
     CHAINSI_LOG_MAX_FILE = 16 * 1024 * 1024, /* bytes */
@@ -55,9 +56,5 @@ void chainsi_log_tail(const chainsi_log *log, size_t count, chainsi_buffer *out)
 void chainsi_log_follow(chainsi_log *log, chainsi_log_follower *follower);
 /* Does nothing if it follows none. */
 void chainsi_log_unfollow(chainsi_log_follower *follower);
-
-/* The time in the form above: 24 characters and a NUL. */
-enum { CHAINSI_TIME_TEXT = 25 };
-void chainsi_time_text(char text[CHAINSI_TIME_TEXT]);
 
 #endif

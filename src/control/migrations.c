@@ -1,0 +1,214 @@
+/* The schema, step by step. Times are texts as of time_text.h. What belongs to a chain goes with it:
+ * every reference to chains cascades. */
+#include "control/migrations.h"
+
+#include <stdio.h>
+
+/* 1: what is deployed, and what happened to it. */
+static const char chains_schema[] =
+    "CREATE TABLE chains ("
+    "  name TEXT PRIMARY KEY,"
+    "  entrypoint TEXT NOT NULL,"
+    "  created_at TEXT NOT NULL,"
+    "  last_number INTEGER NOT NULL DEFAULT 0," /* of its versions; never given twice */
+    "  deleting INTEGER NOT NULL DEFAULT 0"
+    ") STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE versions ("
+    "  chain TEXT NOT NULL REFERENCES chains ON DELETE CASCADE,"
+    "  id TEXT NOT NULL,"
+    "  number INTEGER NOT NULL,"
+    "  state TEXT NOT NULL,"
+    "  message TEXT,"
+    "  deploy TEXT NOT NULL,"
+    "  source_digest TEXT,"
+    "  interface TEXT,"
+    "  artefacts TEXT,"
+    "  created_by TEXT,"
+    "  created_at TEXT NOT NULL,"
+    "  ready_at TEXT,"
+    "  PRIMARY KEY (chain, number),"
+    "  UNIQUE (chain, id)"
+    ") STRICT;"
+
+    "CREATE TABLE environments ("
+    "  chain TEXT NOT NULL REFERENCES chains ON DELETE CASCADE,"
+    "  name TEXT NOT NULL,"
+    "  version TEXT NOT NULL,"
+    "  since TEXT NOT NULL,"
+    "  previous_version TEXT,"
+    "  canary_version TEXT,"
+    "  canary_percent REAL NOT NULL DEFAULT 0,"
+    "  canary_max_error_rate_increase REAL NOT NULL DEFAULT 0,"
+    "  canary_max_p99_ratio REAL NOT NULL DEFAULT 0,"
+    "  canary_since TEXT,"
+    "  canary_until TEXT,"
+    "  PRIMARY KEY (chain, name),"
+    "  FOREIGN KEY (chain, version) REFERENCES versions (chain, id),"
+    "  FOREIGN KEY (chain, previous_version) REFERENCES versions (chain, id),"
+    "  FOREIGN KEY (chain, canary_version) REFERENCES versions (chain, id)"
+    ") STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE scales ("
+    "  chain TEXT NOT NULL,"
+    "  environment TEXT NOT NULL,"
+    "  chainlet TEXT NOT NULL,"
+    "  min_replicas INTEGER,"
+    "  max_replicas INTEGER,"
+    "  concurrency_target REAL,"
+    "  target_utilization REAL,"
+    "  window_s REAL,"
+    "  scale_down_delay_s REAL,"
+    "  scale_to_zero_delay_s REAL,"
+    "  set_at TEXT NOT NULL,"
+    "  PRIMARY KEY (chain, environment, chainlet),"
+    "  FOREIGN KEY (chain, environment) REFERENCES environments ON DELETE CASCADE"
+    ") STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE replicas ("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  chain TEXT NOT NULL REFERENCES chains ON DELETE CASCADE,"
+    "  version TEXT NOT NULL,"
+    "  chainlet TEXT NOT NULL,"
+    "  pid INTEGER NOT NULL,"
+    "  started_at TEXT NOT NULL,"
+    "  ready_at TEXT,"
+    "  ended_at TEXT,"
+    "  how TEXT"
+    ") STRICT;"
+    "CREATE INDEX replicas_of_chainlet ON replicas (chain, chainlet, id);"
+    "CREATE INDEX replicas_running ON replicas (chain, id) WHERE ended_at IS NULL;"
+
+    /* Events outlive what they tell of. */
+    "CREATE TABLE events ("
+    "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  at TEXT NOT NULL,"
+    "  kind TEXT NOT NULL,"
+    "  chain TEXT,"
+    "  chainlet TEXT,"
+    "  message TEXT NOT NULL,"
+    "  details TEXT"
+    ") STRICT;"
+    "CREATE INDEX events_of_chain ON events (chain, id);";
+
+/* 2: who may call, and what services are handed. */
+static const char keys_schema[] = "CREATE TABLE keys ("
+                                  "  id TEXT PRIMARY KEY,"
+                                  "  digest BLOB NOT NULL UNIQUE,"
+                                  "  scope TEXT NOT NULL,"
+                                  "  rate_per_s REAL NOT NULL,"
+                                  "  note TEXT,"
+                                  "  created_at TEXT NOT NULL,"
+                                  "  revoked_at TEXT,"
+                                  "  last_used_at TEXT"
+                                  ") STRICT, WITHOUT ROWID;"
+
+                                  "CREATE TABLE secrets ("
+                                  "  name TEXT PRIMARY KEY,"
+                                  "  sealed BLOB NOT NULL,"
+                                  "  updated_at TEXT NOT NULL"
+                                  ") STRICT, WITHOUT ROWID;";
+
+/* 3: asynchronous requests. Their inputs and results stand apart: a row is written again whole when
+ * its state changes, and lists pass over it. */
+static const char requests_schema[] =
+    "CREATE TABLE requests ("
+    "  number INTEGER PRIMARY KEY AUTOINCREMENT,"
+    "  id TEXT NOT NULL UNIQUE,"
+    "  chain TEXT NOT NULL REFERENCES chains ON DELETE CASCADE,"
+    "  environment TEXT NOT NULL,"
+    "  version TEXT,"
+    "  chainlet TEXT,"
+    "  key TEXT,"
+    "  state TEXT NOT NULL,"
+    "  priority INTEGER NOT NULL,"
+    "  max_time_in_queue_s REAL NOT NULL,"
+    "  retries INTEGER NOT NULL,"
+    "  attempts INTEGER NOT NULL,"
+    "  created_at TEXT NOT NULL,"
+    "  not_before TEXT NOT NULL,"
+    "  expires_at TEXT,"
+    "  started_at TEXT,"
+    "  ended_at TEXT,"
+    "  error TEXT,"
+    "  webhook TEXT,"
+    "  webhook_state TEXT NOT NULL,"
+    "  webhook_attempts INTEGER NOT NULL,"
+    "  webhook_at TEXT,"
+    "  webhook_error TEXT"
+    ") STRICT;"
+    "CREATE INDEX requests_queued ON requests (chain, environment, priority, number)"
+    "  WHERE state = 'QUEUED';"
+    "CREATE INDEX requests_expiring ON requests (expires_at)"
+    "  WHERE state = 'QUEUED' AND expires_at IS NOT NULL;"
+    "CREATE INDEX requests_running ON requests (number) WHERE state = 'RUNNING';"
+    "CREATE INDEX requests_of_chain ON requests (chain, number);"
+    "CREATE INDEX requests_of_state ON requests (state, number);"
+    "CREATE INDEX requests_ended ON requests (ended_at) WHERE ended_at IS NOT NULL;"
+    "CREATE INDEX requests_telling ON requests (webhook_at) WHERE webhook_state = 'PENDING';"
+
+    "CREATE TABLE request_inputs ("
+    "  number INTEGER PRIMARY KEY REFERENCES requests ON DELETE CASCADE,"
+    "  input TEXT NOT NULL"
+    ") STRICT;"
+    "CREATE TABLE request_results ("
+    "  number INTEGER PRIMARY KEY REFERENCES requests ON DELETE CASCADE,"
+    "  result TEXT NOT NULL"
+    ") STRICT;";
+
+const char *const chainsi_migrations[] = { chains_schema, keys_schema, requests_schema };
+const int chainsi_migration_count = sizeof chainsi_migrations / sizeof *chainsi_migrations;
+
+chains_status chainsi_migrations_taken(chainsi_database *database, int count, int *taken)
+{
+    int64_t application, version, tables;
+    chains_status status = chainsi_database_ask(database, "PRAGMA application_id", &application);
+    if (status == CHAINS_OK)
+        status = chainsi_database_ask(database, "PRAGMA user_version", &version);
+    if (status == CHAINS_OK)
+        status = chainsi_database_ask(database, "SELECT count(*) FROM sqlite_schema", &tables);
+    if (status != CHAINS_OK)
+        return status;
+    const char *path = chainsi_database_path(database);
+    bool empty = !application && !version && !tables;
+    if (!empty && application != CHAINSI_APPLICATION_ID)
+        return chainsi_database_fail(database, CHAINS_FAILED_PRECONDITION,
+                                     "%s is a database, but not one of chainsd's", path);
+    if (version > count)
+        return chainsi_database_fail(database, CHAINS_FAILED_PRECONDITION,
+                                     "a newer chainsd has written %s (its schema is %lld, this one "
+                                     "knows up to %d): start that one",
+                                     path, (long long)version, count);
+    *taken = (int)version;
+    return CHAINS_OK;
+}
+
+static chains_status take_step(chainsi_database *database, const char *step, int number)
+{
+    char note[96];
+    snprintf(note, sizeof note, "PRAGMA application_id = %d; PRAGMA user_version = %d",
+             CHAINSI_APPLICATION_ID, number);
+    chains_status status = chainsi_database_run(database, "BEGIN IMMEDIATE");
+    if (status == CHAINS_OK)
+        status = chainsi_database_run(database, step);
+    if (status == CHAINS_OK)
+        status = chainsi_database_run(database, note);
+    if (status == CHAINS_OK)
+        status = chainsi_database_run(database, "COMMIT");
+    if (status != CHAINS_OK && chainsi_database_in_transaction(database)) {
+        char why[512];
+        snprintf(why, sizeof why, "%s", chainsi_database_why(database));
+        chainsi_database_run(database, "ROLLBACK");
+        chainsi_database_fail(database, status, "%s", why);
+    }
+    return status;
+}
+
+chains_status chainsi_migrate(chainsi_database *database, const char *const *steps, int count)
+{
+    int taken = count;
+    chains_status status = chainsi_migrations_taken(database, count, &taken);
+    for (int i = taken; status == CHAINS_OK && i < count; i++)
+        status = take_step(database, steps[i], i + 1);
+    return status;
+}
