@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "control/handle.h"
+#include "control/time_text.h"
 
 /* How long a connection waits for another's lock. In WAL mode that happens while the log is brought
  * back into the file after a crash, and then for moments only. */
@@ -187,6 +188,17 @@ int64_t chainsi_database_last_row(const chainsi_database *database)
     return sqlite3_last_insert_rowid(database->handle);
 }
 
+int64_t chainsi_database_scanned(const chainsi_database *database)
+{
+    int64_t count = 0;
+    for (size_t i = 0; i < database->kept_count; i++) {
+        sqlite3_stmt *handle = database->kept[i].handle;
+        count += sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_FULLSCAN_STEP, 0);
+        count += sqlite3_stmt_status(handle, SQLITE_STMTSTATUS_SORT, 0);
+    }
+    return count;
+}
+
 void chainsi_database_interrupt(chainsi_database *database)
 {
     sqlite3_interrupt(database->handle);
@@ -295,6 +307,21 @@ void chainsi_statement_text(chainsi_statement *statement, const char *name, cons
         note_bound(statement,
                    sqlite3_bind_text64(statement->handle, index, text, text ? strlen(text) : 0,
                                        SQLITE_STATIC, SQLITE_UTF8));
+}
+
+void chainsi_statement_time(chainsi_statement *statement, const char *name, int64_t unix_ms)
+{
+    char text[CHAINSI_TIME_TEXT];
+    chainsi_time_text_of(text, unix_ms);
+    int index = parameter(statement, name);
+    if (index)
+        note_bound(statement,
+                   sqlite3_bind_text(statement->handle, index, text, -1, SQLITE_TRANSIENT));
+}
+
+void chainsi_statement_now(chainsi_statement *statement, const char *name)
+{
+    chainsi_statement_time(statement, name, chainsi_unix_ms());
 }
 
 void chainsi_statement_integer(chainsi_statement *statement, const char *name, int64_t number)

@@ -76,6 +76,8 @@ int64_t chainsi_database_changes(const chainsi_database *database);
 int64_t chainsi_database_last_row(const chainsi_database *database);
 /* CHAINS_OK, or DATA_LOSS with what SQLite's quick_check says. Reads the whole file. */
 chains_status chainsi_database_check(chainsi_database *database);
+/* How many rows were looked at without an index, or sorted, by statements that are kept: for tests. */
+int64_t chainsi_database_scanned(const chainsi_database *database);
 /* Has what runs on the connection fail soon (CANCELLED). The only function for other threads; the
  * connection must stay open meanwhile. */
 void chainsi_database_interrupt(chainsi_database *database);
@@ -95,6 +97,9 @@ chainsi_statement chainsi_statement_begin(chainsi_database *database, const char
  * must live as long. NULL is NULL. */
 void chainsi_statement_text(chainsi_statement *statement, const char *name, const char *text);
 void chainsi_statement_integer(chainsi_statement *statement, const char *name, int64_t number);
+/* A time as text, time_text.h; and the present one. */
+void chainsi_statement_time(chainsi_statement *statement, const char *name, int64_t unix_ms);
+void chainsi_statement_now(chainsi_statement *statement, const char *name);
 void chainsi_statement_bytes(chainsi_statement *statement, const char *name, chains_bytes bytes);
 /* Binds all parameters that are fields of the struct. */
 void chainsi_statement_struct(chainsi_statement *statement, const chainsi_type *type,

@@ -68,15 +68,13 @@ static chains_status change_chain(chainsi_statement *statement, const char *name
 chains_status chainsi_stored_chain_put(chainsi_database *database, const char *name,
                                        const char *entrypoint)
 {
-    char now[CHAINSI_TIME_TEXT];
-    chainsi_time_text(now);
     chainsi_statement put = chainsi_statement_begin(
         database, "INSERT INTO chains (name, entrypoint, created_at) VALUES (:name, :entrypoint, "
                   ":now) ON CONFLICT DO UPDATE SET entrypoint = excluded.entrypoint "
                   "WHERE NOT deleting");
     chainsi_statement_text(&put, ":name", name);
     chainsi_statement_text(&put, ":entrypoint", entrypoint);
-    chainsi_statement_text(&put, ":now", now);
+    chainsi_statement_now(&put, ":now");
     chains_status status = chainsi_statement_change(&put);
     if (status == CHAINS_NOT_FOUND)
         return chainsi_database_fail(database, CHAINS_ABORTED, "'%s' is being deleted", name);
@@ -240,17 +238,13 @@ chains_status chainsi_stored_version_set_state(chainsi_database *database, const
                                                const char *id, chainsi_version_state state,
                                                const char *message)
 {
-    char now[CHAINSI_TIME_TEXT];
-    chainsi_time_text(now);
-    chainsi_stored_version set = {
-        .state = state,
-        .message = message,
-        .ready_at = state == CHAINSI_VERSION_READY ? now : NULL,
-    };
+    chainsi_stored_version set = { .state = state, .message = message };
     chainsi_statement update = chainsi_statement_begin(
-        database, "UPDATE versions SET state = :state, message = :message, "
-                  "ready_at = coalesce(:ready_at, ready_at) WHERE chain = :chain AND id = :id");
+        database,
+        "UPDATE versions SET state = :state, message = :message, "
+        "ready_at = iif(:state = 'ready', :now, ready_at) WHERE chain = :chain AND id = :id");
     chainsi_statement_struct(&update, &chainsi_stored_version_type, &set);
+    chainsi_statement_now(&update, ":now");
     return change_version(&update, chain, id);
 }
 

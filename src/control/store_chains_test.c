@@ -5,8 +5,7 @@
 #include "control/store_chains.h"
 #include "control/store_environments.h"
 #include "control/store_history.h"
-
-static chainsi_database *database; /* a writing one: the nouns don't ask whose it is */
+#include "store_rows_test_support.h"
 
 /* A chain as `chains deploy` describes it. */
 static chainsi_api_variable variables[] = { { "OMP_NUM_THREADS", "1" },
@@ -25,39 +24,6 @@ static chainsi_api_service services[] = {
     { .name = "writer", .c_name = "hello_writer", .binary = "/bin/writer", .replicas = 1 },
 };
 static const chainsi_api_deploy deploy = { "hello", "hello", { services, 2 } };
-
-static int open_database(void **state)
-{
-    if (make_store(state) != 0)
-        return -1;
-    chainsi_store_close(store);
-    store = NULL;
-    char *path = chainsi_path("%s/state.db", home);
-    database = chainsi_database_open(path, CHAINSI_DATABASE_WRITE, why, sizeof why);
-    free(path);
-    return database && chainsi_database_run(database, "PRAGMA foreign_keys = ON;"
-                                                      "PRAGMA synchronous = OFF") == CHAINS_OK
-               ? 0
-               : -1;
-}
-
-static int close_database(void **state)
-{
-    chainsi_database_close(database);
-    database = NULL;
-    return remove_home(state);
-}
-
-#define OK(...)                                                                                    \
-    do {                                                                                           \
-        if ((__VA_ARGS__) != CHAINS_OK)                                                            \
-            fail_msg("%s: %s", #__VA_ARGS__, chainsi_database_why(database));                      \
-    } while (0)
-#define FAILS(status, sentence, ...)                                                               \
-    do {                                                                                           \
-        assert_int_equal(__VA_ARGS__, status);                                                     \
-        assert_string_equal(chainsi_database_why(database), sentence);                             \
-    } while (0)
 
 static const char *add_version(const char *chain, const char *digest)
 {

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "control/fields.h"
-#include "control/time_text.h"
 
 static const chainsi_field environment_fields[] = {
     CHAINSI_FIELD_TEXT(chainsi_stored_environment, chain),
@@ -71,23 +70,21 @@ chains_status chainsi_stored_environment_promote(chainsi_database *database, con
     if (!strcmp(name, "versions"))
         return chainsi_database_fail(database, CHAINS_INVALID_ARGUMENT,
                                      "no environment can be called 'versions'");
-    char now[CHAINSI_TIME_TEXT];
-    chainsi_time_text(now);
     chainsi_stored_environment set = {
         .chain = chain,
         .name = name,
         .version = version,
-        .since = now,
     };
     /* A version that is promoted again keeps the one before. */
     chainsi_statement promote = chainsi_statement_begin(
         database,
         "INSERT INTO environments (chain, name, version, since) VALUES (:chain, :name, :version, "
-        ":since) ON CONFLICT DO UPDATE SET previous_version = CASE WHEN version = excluded.version "
+        ":now) ON CONFLICT DO UPDATE SET previous_version = CASE WHEN version = excluded.version "
         "THEN previous_version ELSE version END, version = excluded.version, "
         "since = excluded.since, canary_version = NULL, canary_percent = 0, "
         "canary_max_error_rate_increase = 0, canary_max_p99_ratio = 0, canary_since = NULL, "
         "canary_until = NULL");
+    chainsi_statement_now(&promote, ":now");
     return set_version(&promote, &set, version);
 }
 
@@ -111,17 +108,14 @@ chains_status chainsi_stored_environment_roll_back(chainsi_database *database, c
 chains_status chainsi_stored_environment_try(chainsi_database *database,
                                              const chainsi_stored_environment *canary)
 {
-    char now[CHAINSI_TIME_TEXT];
-    chainsi_time_text(now);
-    chainsi_stored_environment set = *canary;
-    set.canary_since = now;
     chainsi_statement update = chainsi_statement_begin(
         database, "UPDATE environments SET canary_version = :canary_version, "
                   "canary_percent = :canary_percent, "
                   "canary_max_error_rate_increase = :canary_max_error_rate_increase, "
-                  "canary_max_p99_ratio = :canary_max_p99_ratio, canary_since = :canary_since, "
+                  "canary_max_p99_ratio = :canary_max_p99_ratio, canary_since = :now, "
                   "canary_until = :canary_until WHERE chain = :chain AND name = :name");
-    return set_version(&update, &set, canary->canary_version);
+    chainsi_statement_now(&update, ":now");
+    return set_version(&update, canary, canary->canary_version);
 }
 
 chains_status chainsi_stored_environment_stop_trying(chainsi_database *database, const char *chain,
@@ -133,7 +127,7 @@ chains_status chainsi_stored_environment_stop_trying(chainsi_database *database,
         "UPDATE environments SET canary_version = NULL, canary_percent = 0, "
         "canary_max_error_rate_increase = 0, canary_max_p99_ratio = 0, canary_since = NULL, "
         "canary_until = NULL WHERE chain = :chain AND name = :name");
-    return set_version(&update, &none, NULL);
+    return set_version(&update, &none, ""); /* it refers to none */
 }
 
 chains_status chainsi_stored_environment_find(chainsi_database *database, const char *chain,
@@ -177,18 +171,15 @@ chains_status chainsi_stored_environment_remove(chainsi_database *database, cons
 chains_status chainsi_stored_scale_set(chainsi_database *database,
                                        const chainsi_stored_scale *scale)
 {
-    char now[CHAINSI_TIME_TEXT];
-    chainsi_time_text(now);
-    chainsi_stored_scale set = *scale;
-    set.set_at = now;
     chainsi_statement put = chainsi_statement_begin(
         database,
         "INSERT OR REPLACE INTO scales (chain, environment, chainlet, min_replicas, max_replicas, "
         "concurrency_target, target_utilization, window_s, scale_down_delay_s, "
         "scale_to_zero_delay_s, set_at) VALUES (:chain, :environment, :chainlet, :min_replicas, "
         ":max_replicas, :concurrency_target, :target_utilization, :window_s, :scale_down_delay_s, "
-        ":scale_to_zero_delay_s, :set_at)");
-    chainsi_statement_struct(&put, &chainsi_stored_scale_type, &set);
+        ":scale_to_zero_delay_s, :now)");
+    chainsi_statement_struct(&put, &chainsi_stored_scale_type, scale);
+    chainsi_statement_now(&put, ":now");
     chains_status status = chainsi_statement_run(&put);
     return status == CHAINS_FAILED_PRECONDITION
                ? no_environment(database, scale->chain, scale->environment)

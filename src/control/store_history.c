@@ -2,7 +2,6 @@
 #include "control/store_history.h"
 
 #include "control/fields.h"
-#include "control/time_text.h"
 
 static const chainsi_field replica_fields[] = {
     CHAINSI_FIELD_INTEGER(chainsi_stored_replica, id),
@@ -54,14 +53,11 @@ static chains_status forget_replicas(chainsi_database *database, const char *cha
 chains_status chainsi_stored_replica_start(chainsi_database *database,
                                            chainsi_stored_replica *replica)
 {
-    char now[CHAINSI_TIME_TEXT];
-    chainsi_time_text(now);
-    chainsi_stored_replica added = *replica;
-    added.started_at = now;
     chainsi_statement insert = chainsi_statement_begin(
         database, "INSERT INTO replicas (chain, version, chainlet, pid, started_at) VALUES "
-                  "(:chain, :version, :chainlet, :pid, :started_at)");
-    chainsi_statement_struct(&insert, &chainsi_stored_replica_type, &added);
+                  "(:chain, :version, :chainlet, :pid, :now)");
+    chainsi_statement_struct(&insert, &chainsi_stored_replica_type, replica);
+    chainsi_statement_now(&insert, ":now");
     chains_status status = chainsi_statement_run(&insert);
     if (status == CHAINS_FAILED_PRECONDITION)
         return chainsi_database_fail(database, CHAINS_NOT_FOUND, "there is no chain '%s'",
@@ -76,10 +72,8 @@ chains_status chainsi_stored_replica_start(chainsi_database *database,
 
 static chains_status change_replica(chainsi_statement *statement, int64_t id)
 {
-    char now[CHAINSI_TIME_TEXT];
-    chainsi_time_text(now);
     chainsi_statement_integer(statement, ":id", id);
-    chainsi_statement_text(statement, ":now", now);
+    chainsi_statement_now(statement, ":now");
     chains_status status = chainsi_statement_change(statement);
     if (status == CHAINS_NOT_FOUND)
         return chainsi_database_fail(statement->database, status, "there is no replica %lld",
@@ -133,14 +127,11 @@ chains_status chainsi_stored_replica_running(chainsi_database *database, chainsi
 chains_status chainsi_stored_event_add(chainsi_database *database,
                                        const chainsi_stored_event *event)
 {
-    char now[CHAINSI_TIME_TEXT];
-    chainsi_time_text(now);
-    chainsi_stored_event added = *event;
-    added.at = now;
     chainsi_statement insert = chainsi_statement_begin(
-        database, "INSERT INTO events (at, kind, chain, chainlet, message, details) VALUES (:at, "
+        database, "INSERT INTO events (at, kind, chain, chainlet, message, details) VALUES (:now, "
                   ":kind, :chain, :chainlet, :message, :details)");
-    chainsi_statement_struct(&insert, &chainsi_stored_event_type, &added);
+    chainsi_statement_struct(&insert, &chainsi_stored_event_type, event);
+    chainsi_statement_now(&insert, ":now");
     chains_status status = chainsi_statement_run(&insert);
     if (status != CHAINS_OK)
         return status;

@@ -16,14 +16,6 @@
 #include "control/home.h"
 #include "control/store.h"
 
-/* SQLite isn't built for ThreadSanitizer: what two connections of one process do with the memory that
- * they share looks like a race to it, because it sees memcpy but not SQLite's barriers. */
-const char *__tsan_default_suppressions(void);
-const char *__tsan_default_suppressions(void)
-{
-    return "called_from_lib:libsqlite3.so";
-}
-
 static char home[64];
 static uv_loop_t loop;
 static chainsi_store *store;
