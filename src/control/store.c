@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +63,17 @@ static chainsi_write *take_first(write_queue *queue)
     queue->count--;
     write->next = NULL;
     return write;
+}
+
+/* Starts a thread that takes no signals: they are the loop's. */
+static bool start_thread(pthread_t *thread, void *(*run)(void *), void *argument)
+{
+    sigset_t all, before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    bool started = pthread_create(thread, NULL, run, argument) == 0;
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return started;
 }
 
 /* Changes. */
@@ -219,27 +231,29 @@ static void expect_end(chainsi_store *store)
         uv_ref((uv_handle_t *)store->ended_async);
 }
 
-/* Ends a change that is not to be made. */
-static void refuse(chainsi_store *store, chainsi_write *write, chains_status status,
-                   const char *why)
+/* Tells the end of a change that was not made. */
+static void tell_later(chainsi_store *store, chainsi_write *write)
 {
-    set_end(write, status, why);
     pthread_mutex_lock(&store->mutex);
     add_last(&store->ended, write);
     pthread_mutex_unlock(&store->mutex);
     uv_async_send(store->ended_async);
 }
 
-/* Whether the change is in the queue now. */
+/* Puts a change into the queue; if it can't be, that is its end. False then. */
 static bool hand_over(chainsi_store *store, chainsi_write *write)
 {
     pthread_mutex_lock(&store->mutex);
-    bool taken = !store->closing && store->queue.count < CHAINSI_STORE_MAX_WAITING;
-    if (taken)
+    bool closing = store->closing, full = store->queue.count >= CHAINSI_STORE_MAX_WAITING;
+    if (!closing && !full)
         add_last(&store->queue, write);
     pthread_cond_signal(&store->handed_over);
     pthread_mutex_unlock(&store->mutex);
-    return taken;
+    if (closing)
+        set_end(write, CHAINS_UNAVAILABLE, "chainsd is stopping");
+    else if (full)
+        set_end(write, CHAINS_RESOURCE_EXHAUSTED, "too many changes wait to be kept");
+    return !closing && !full;
 }
 
 void chainsi_store_write(chainsi_store *store, chainsi_write *write)
@@ -247,20 +261,16 @@ void chainsi_store_write(chainsi_store *store, chainsi_write *write)
     assert(write->run);
     expect_end(store);
     if (!hand_over(store, write))
-        refuse(store, write, CHAINS_RESOURCE_EXHAUSTED,
-               "too many changes wait to be kept, or chainsd is stopping");
+        tell_later(store, write);
 }
 
 chains_status chainsi_store_write_now(chainsi_store *store, chainsi_change run, void *arguments,
                                       char *why, size_t why_size)
 {
     chainsi_write write = { .run = run, .arguments = arguments, .waited_for = true };
-    if (!hand_over(store, &write)) {
-        snprintf(why, why_size, "too many changes wait to be kept");
-        return CHAINS_RESOURCE_EXHAUSTED;
-    }
+    bool handed_over = hand_over(store, &write);
     pthread_mutex_lock(&store->mutex);
-    while (!write.ended)
+    while (handed_over && !write.ended)
         pthread_cond_wait(&store->now_ended, &store->mutex);
     pthread_mutex_unlock(&store->mutex);
     if (write.why)
@@ -322,17 +332,19 @@ void chainsi_store_back_up(chainsi_store *store,
         store->backing_up = true;
     pthread_mutex_unlock(&store->mutex);
     if (busy) {
-        refuse(store, write, CHAINS_ABORTED, "a backup is being made already");
+        set_end(write, CHAINS_ABORTED, "a backup is being made already");
+        tell_later(store, write);
         return;
     }
     join_backup(store);
-    store->backup_started = pthread_create(&store->backup_thread, NULL, run_backup, write) == 0;
+    store->backup_started = start_thread(&store->backup_thread, run_backup, write);
     if (store->backup_started)
         return;
     pthread_mutex_lock(&store->mutex);
     store->backing_up = false;
     pthread_mutex_unlock(&store->mutex);
-    refuse(store, write, CHAINS_UNAVAILABLE, "cannot start a thread");
+    set_end(write, CHAINS_UNAVAILABLE, "cannot start a thread");
+    tell_later(store, write);
 }
 
 /* Opening and closing. */
@@ -496,7 +508,7 @@ chainsi_store *chainsi_store_open(const char *home, uv_loop_t *loop, chains_stat
         store->ended_async->data = store;
         uv_unref((uv_handle_t *)store->ended_async);
     }
-    if (*status == CHAINS_OK && pthread_create(&store->thread, NULL, run_writer, store) != 0) {
+    if (*status == CHAINS_OK && !start_thread(&store->thread, run_writer, store)) {
         snprintf(why, why_size, "cannot start a thread");
         *status = CHAINS_UNAVAILABLE;
     }

@@ -43,7 +43,7 @@
 
 enum {
     CHAINSI_STORE_MAX_GROUP = 256,    /* changes that share a transaction */
-    CHAINSI_STORE_MAX_WAITING = 65536 /* changes that wait; one more is RESOURCE_EXHAUSTED */
+    CHAINSI_STORE_MAX_WAITING = 65536 /* changes; one more is RESOURCE_EXHAUSTED */
 };
 
 typedef struct chainsi_store chainsi_store;
@@ -80,12 +80,13 @@ typedef struct chainsi_store_counts {
  * has it open, DATA_LOSS, FAILED_PRECONDITION, and those of database.h. */
 chainsi_store *chainsi_store_open(const char *home, uv_loop_t *loop, chains_status *status,
                                   char *why, size_t why_size);
-/* Makes the changes that were handed over, tells their ends, waits for a backup to be given up, and
- * closes. Those handed over from within on_end meanwhile fail. The loop must run once more
- * afterwards, for its handle. NULL is allowed. */
+/* Makes the changes that were handed over, gives up a backup, tells their ends, and closes. What is
+ * handed over from within on_end meanwhile is UNAVAILABLE. Not to be called from within on_end. The
+ * loop must run once more afterwards, for its handle. NULL is allowed. */
 void chainsi_store_close(chainsi_store *store);
 
-/* The connection for reading. On the loop's thread; it ends with the store. */
+/* The connection for reading. On the loop's thread; it ends with the store. A statement that stays
+ * begun across turns of the loop keeps the log from being brought back into the file. */
 chainsi_database *chainsi_store_reader(chainsi_store *store);
 
 /* A change whose arguments are so many zeroed bytes. */

@@ -81,6 +81,16 @@ static void write_on(void)
     chainsi_store_write(store, more);
 }
 
+/* Makes one backup after the other. */
+static void back_up_again(chainsi_write *write_, chains_status status, const char *reason)
+{
+    (void)write_;
+    (void)reason;
+    if (status != CHAINS_OK)
+        _exit(4);
+    chainsi_store_back_up(store, back_up_again, NULL);
+}
+
 static _Noreturn void write_until_killed(int first)
 {
     next_number = first;
@@ -91,6 +101,7 @@ static _Noreturn void write_until_killed(int first)
         _exit(2);
     for (int i = 0; i < 20; i++)
         write_on();
+    chainsi_store_back_up(store, back_up_again, NULL);
     uv_run(&loop, UV_RUN_DEFAULT);
     _exit(3);
 }
@@ -122,12 +133,25 @@ static int run_and_kill(int first, int most)
     return count;
 }
 
+/* A backup is whole at any moment; false if there is none yet. */
+static bool check_backup(void)
+{
+    if (access(path_of("state.backup.db"), F_OK) != 0)
+        return false;
+    chainsi_database *database =
+        chainsi_database_open(path_of("state.backup.db"), CHAINSI_DATABASE_READ, why, sizeof why);
+    assert_non_null(database);
+    assert_int_equal(chainsi_database_check(database), CHAINS_OK);
+    chainsi_database_close(database);
+    return true;
+}
+
 static void keeps_what_was_acknowledged(void **state)
 {
     (void)state;
     unsigned seed = 1;
-    int first = 0;
-    for (int round = 0; round < ROUNDS; round++) {
+    int first = 0, backups = 0;
+    for (int round = 0; round < ROUNDS || !backups; round++) {
         int most = 1 + rand_r(&seed) % MOST_ACKNOWLEDGED;
         int acknowledged = first + run_and_kill(first, most);
         open_store();
@@ -137,6 +161,7 @@ static void keeps_what_was_acknowledged(void **state)
         assert_int_equal(ask("SELECT max(CAST(message AS INTEGER)) FROM events"), kept - 1);
         close_store();
         first = (int)kept;
+        backups += check_backup();
     }
 }
 
@@ -255,6 +280,38 @@ static void says_what_is_damaged_and_takes_up_the_backup(void **state)
     assert_int_equal(count_events(), 200);
     assert_int_equal(access(path_of("damaged/state.db"), F_OK), 0);
     free(good);
+}
+
+/* Wherever bytes are wrong: it is refused, or it can be used, and what can't be read is said. */
+static void outlives_noise_anywhere(void **state)
+{
+    (void)state;
+    make_state_and_backup();
+    size_t size = 0;
+    char *good = chainsi_read_file(path_of("state.db"), 1 << 24, &size);
+    unsigned seed = 3, refused = 0;
+    for (size_t at = 0; at < size; at += 1 + (size_t)rand_r(&seed) % 1500) {
+        overwrite("state.db", (off_t)at, at + 12 < size ? 12 : size - at);
+        chains_status status = try_open();
+        assert_true(status == CHAINS_OK || status == CHAINS_DATA_LOSS ||
+                    status == CHAINS_FAILED_PRECONDITION);
+        refused += status != CHAINS_OK;
+        if (status == CHAINS_OK) {
+            chainsi_stored_events events;
+            status = chainsi_stored_event_list(chainsi_store_reader(store), NULL, 0, 1000, &arena,
+                                               &events);
+            assert_true(status == CHAINS_OK || status == CHAINS_DATA_LOSS);
+            status = change(add_event, "more");
+            assert_true(status == CHAINS_OK || status == CHAINS_DATA_LOSS);
+        }
+        close_store();
+        assert_true(chainsi_write_file(path_of("state.db"), good, size));
+        chainsi_arena_reset(&arena);
+    }
+    assert_true(refused > 5);
+    free(good);
+    open_store();
+    assert_int_equal(count_events(), 200);
 }
 
 static void never_begins_anew_by_itself(void **state)
@@ -585,6 +642,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(needs_its_folder, make_home, remove_home),
         cmocka_unit_test_setup_teardown(says_what_is_damaged_and_takes_up_the_backup, make_home,
                                         remove_home),
+        cmocka_unit_test_setup_teardown(outlives_noise_anywhere, make_home, remove_home),
         cmocka_unit_test_setup_teardown(never_begins_anew_by_itself, make_home, remove_home),
         cmocka_unit_test_setup_teardown(says_that_there_is_no_backup, make_home, remove_home),
         cmocka_unit_test_setup_teardown(backs_up_while_it_changes, make_store, remove_home),

@@ -321,6 +321,25 @@ static void lists_in_pages(void **state)
           chainsi_stored_request_list(database, &filter, &arena, &page));
 }
 
+/* Inputs and results as large as bodies of calls are kept and given back as they were. */
+static void keeps_large_bodies(void **state)
+{
+    (void)state;
+    enum { LARGE = 16 << 20 };
+    char *text = chainsi_arena_alloc_raw(&arena, LARGE);
+    memset(text, 'x', LARGE);
+    text[0] = text[LARGE - 1] = '"';
+    const char *id = add((chainsi_stored_request){ .input = { text, LARGE } }, T0);
+    chainsi_stored_requests taken = take(1, T0);
+    assert_int_equal(taken.items[0].input.size, LARGE);
+    assert_memory_equal(taken.items[0].input.text, text, LARGE);
+    text[1] = 'y';
+    OK(chainsi_stored_request_succeed(database, id, (chains_json){ text, LARGE }, T0));
+    chainsi_stored_request request = find(id);
+    assert_int_equal(request.result.size, LARGE);
+    assert_memory_equal(request.result.text, text, LARGE);
+}
+
 /* What is done often looks at the rows that it is about, and at no others. */
 static void uses_its_indices(void **state)
 {
@@ -400,6 +419,7 @@ int main(void)
                                         close_database),
         cmocka_unit_test_setup_teardown(purges_what_ended_long_ago, begin, close_database),
         cmocka_unit_test_setup_teardown(lists_in_pages, begin, close_database),
+        cmocka_unit_test_setup_teardown(keeps_large_bodies, begin, close_database),
         cmocka_unit_test_setup_teardown(uses_its_indices, begin, close_database),
         cmocka_unit_test_setup_teardown(holds_many, begin, close_database),
     };

@@ -193,6 +193,33 @@ static void waits_where_asked(void **state)
     assert_string_equal(why, "no such table: nowhere");
 }
 
+/* What SQLite would pass over in silence if it were misspelt. */
+static chains_status ask_settings(chainsi_database *database, void *arguments)
+{
+    int64_t *settings = arguments;
+    chains_status status = chainsi_database_ask(database, "PRAGMA synchronous", &settings[0]);
+    if (status == CHAINS_OK)
+        status = chainsi_database_ask(database, "PRAGMA foreign_keys", &settings[1]);
+    if (status == CHAINS_OK)
+        status = chainsi_database_ask(
+            database, "SELECT journal_mode = 'wal' FROM pragma_journal_mode", &settings[2]);
+    return status;
+}
+
+static void writes_as_promised(void **state)
+{
+    (void)state;
+    for (int round = 0; round < 2; round++) { /* one that was made, and one that was there */
+        int64_t settings[3] = { 0 };
+        assert_int_equal(change(ask_settings, settings), CHAINS_OK);
+        assert_int_equal(settings[0], 2); /* FULL */
+        assert_int_equal(settings[1], 1);
+        assert_int_equal(settings[2], 1);
+        close_store();
+        open_store();
+    }
+}
+
 /* The reader can't change anything. */
 static void reads_only(void **state)
 {
@@ -224,7 +251,8 @@ static void makes_and_tells_all_when_it_closes(void **state)
     hand_over(add, 1)->on_end = on_end_hand_over;
     close_store();
     assert_int_equal(ends.count, 2);
-    assert_int_equal(ends.status[1], CHAINS_RESOURCE_EXHAUSTED);
+    assert_int_equal(ends.status[1], CHAINS_UNAVAILABLE);
+    assert_string_equal(ends.why, "chainsd is stopping");
     open_store();
     assert_int_equal(ask("SELECT count(*) FROM events"), 11);
 }
@@ -270,6 +298,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(sees_what_came_before, begin, remove_home),
         cmocka_unit_test_setup_teardown(makes_changes_that_nobody_waits_for, begin, remove_home),
         cmocka_unit_test_setup_teardown(waits_where_asked, begin, remove_home),
+        cmocka_unit_test_setup_teardown(writes_as_promised, begin, remove_home),
         cmocka_unit_test_setup_teardown(reads_only, begin, remove_home),
         cmocka_unit_test_setup_teardown(makes_and_tells_all_when_it_closes, begin, remove_home),
         cmocka_unit_test_setup_teardown(refuses_what_is_too_much, begin, remove_home),
