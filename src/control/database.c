@@ -159,6 +159,12 @@ chainsi_database *chainsi_database_open(const char *path, chainsi_database_mode 
     return database;
 }
 
+void chainsi_database_keep_log(chainsi_database *database)
+{
+    int keep_it = 1;
+    sqlite3_file_control(database->handle, "main", SQLITE_FCNTL_PERSIST_WAL, &keep_it);
+}
+
 void chainsi_database_close(chainsi_database *database)
 {
     if (!database)

@@ -53,6 +53,9 @@ typedef enum chainsi_database_mode {
 /* Opens the file; nothing is read yet. NULL with a reason. */
 chainsi_database *chainsi_database_open(const char *path, chainsi_database_mode mode, char *why,
                                         size_t why_size);
+/* Has the log and its index stay beside the file, empty, when the last connection is closed: a disk
+ * that is full when the file is opened again may have no room to make them. */
+void chainsi_database_keep_log(chainsi_database *database);
 /* NULL is allowed. */
 void chainsi_database_close(chainsi_database *database);
 

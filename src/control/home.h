@@ -5,8 +5,8 @@
  *                             long as it lives (an open-file lock)
  *   address                   http://127.0.0.1:PORT, one line; written when the daemon answers
  *   token                     proves to the daemon that its own user asks for changes; mode 0600
- *   state.db                  the state (store.h), beside it state.db-wal and state.db-shm while it
- *                             is open; state.lock is locked by who has it open
+ *   state.db                  the state (store.h), with its log in state.db-wal and the log's index
+ *                             in state.db-shm; state.lock is locked by who has it open
  *   state.backup.db(.1)       its backups (backup.h)
  *   chainsd.log               what a daemon in the background says
  *   chains/CHAIN/state.json   what is deployed

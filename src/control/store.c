@@ -441,6 +441,7 @@ static chains_status open_connections(chainsi_store *store, const char *path, ch
         snprintf(why, why_size, "%s", chainsi_database_why(store->writer));
         return status;
     }
+    chainsi_database_keep_log(store->writer);
     store->reader = chainsi_database_open(path, CHAINSI_DATABASE_READ, why, why_size);
     if (!store->reader)
         return CHAINS_UNAVAILABLE;

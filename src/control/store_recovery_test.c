@@ -185,6 +185,21 @@ static void opens_once(void **state)
     assert_int_equal(count_events(), 0);
 }
 
+/* A start on a full disk needs them: there may be no room to make them then. */
+static void leaves_its_log_in_place(void **state)
+{
+    (void)state;
+    add_events(1);
+    close_store();
+    struct stat info;
+    assert_int_equal(stat(path_of("state.db-wal"), &info), 0);
+    assert_int_equal(info.st_size, 0);
+    assert_int_equal(stat(path_of("state.db-shm"), &info), 0);
+    assert_true(info.st_size > 0);
+    open_store();
+    assert_int_equal(count_events(), 1);
+}
+
 static void makes_private_files(void **state)
 {
     (void)state;
@@ -638,6 +653,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(keeps_what_was_acknowledged, make_home, remove_home),
         cmocka_unit_test_setup_teardown(opens_once, make_store, remove_home),
+        cmocka_unit_test_setup_teardown(leaves_its_log_in_place, make_store, remove_home),
         cmocka_unit_test_setup_teardown(makes_private_files, make_store, remove_home),
         cmocka_unit_test_setup_teardown(needs_its_folder, make_home, remove_home),
         cmocka_unit_test_setup_teardown(says_what_is_damaged_and_takes_up_the_backup, make_home,
