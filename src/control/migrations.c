@@ -77,9 +77,9 @@ static const char chains_schema[] =
     "  how TEXT"
     ") STRICT;"
     "CREATE INDEX replicas_of_chainlet ON replicas (chain, chainlet, id);"
-    "CREATE INDEX replicas_running ON replicas (chain, id) WHERE ended_at IS NULL;"
+    "CREATE INDEX replicas_running ON replicas (id) WHERE ended_at IS NULL;"
 
-    /* Events outlive what they tell of. */
+    /* What they tell of may be gone: they refer to nothing. */
     "CREATE TABLE events ("
     "  id INTEGER PRIMARY KEY AUTOINCREMENT,"
     "  at TEXT NOT NULL,"
@@ -153,6 +153,7 @@ static const char requests_schema[] =
     "  number INTEGER PRIMARY KEY REFERENCES requests ON DELETE CASCADE,"
     "  input TEXT NOT NULL"
     ") STRICT;"
+    /* Whatever ends a request. */
     "CREATE TRIGGER requests_end AFTER UPDATE OF ended_at ON requests BEGIN"
     "  DELETE FROM request_inputs WHERE number = new.number;"
     "END;"
@@ -179,6 +180,10 @@ chains_status chainsi_migrations_taken(chainsi_database *database, int count, in
     if (!empty && application != CHAINSI_APPLICATION_ID)
         return chainsi_database_fail(database, CHAINS_FAILED_PRECONDITION,
                                      "%s is a database, but not one of chainsd's", path);
+    if (version < 0)
+        return chainsi_database_fail(database, CHAINS_DATA_LOSS,
+                                     "%s is damaged (its schema is %lld)", path,
+                                     (long long)version);
     if (version > count)
         return chainsi_database_fail(database, CHAINS_FAILED_PRECONDITION,
                                      "a newer chainsd has written %s (its schema is %lld, this one "

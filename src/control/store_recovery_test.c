@@ -269,6 +269,7 @@ static void says_what_is_damaged_and_takes_up_the_backup(void **state)
     } holes[] = {
         { 0, 16 },                  /* the magic number */
         { 16, 84 },                 /* the header */
+        { 60, 4 },                  /* the schema's number */
         { 100, 8 },                 /* the head of the schema's tree */
         { 4096, 4096 },             /* a page */
         { 2 * 4096, 8 },            /* the head of a page */

@@ -41,10 +41,10 @@ typedef struct chainsi_stored_request {
     const char *id;
     int64_t number; /* counts: the order of arrival */
     const char *chain;
-    const char *environment;
-    const char *version;  /* id, where one was asked for; or NULL */
-    const char *chainlet; /* where an inner one was asked for; or NULL */
-    const char *key;      /* id of the key that asked; or NULL */
+    const char *environment; /* "versions", which is none, where a version was asked for */
+    const char *version;     /* its id then; else NULL */
+    const char *chainlet;    /* where an inner one was asked for; or NULL */
+    const char *key;         /* id of the key that asked; or NULL */
     chainsi_request_state state;
     int32_t priority;           /* 0 is the highest */
     double max_time_in_queue_s; /* 0: no limit */

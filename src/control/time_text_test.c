@@ -42,8 +42,46 @@ static void writes_times(void **state)
     assert_int_equal(strlen(now), CHAINSI_TIME_TEXT - 1);
 }
 
+static void reads_times(void **state)
+{
+    (void)state;
+    const int64_t times[] = {
+        0, 1, 999, 1000, INT64_C(951782400000), INT64_C(1800000000123), INT64_C(253402300799999)
+    };
+    for (size_t i = 0; i < sizeof times / sizeof *times; i++) {
+        char text[CHAINSI_TIME_TEXT];
+        int64_t read = -1;
+        chainsi_time_text_of(text, times[i]);
+        assert_true(chainsi_time_text_parse(text, &read));
+        assert_true(read == times[i]);
+    }
+    const char *const wrong[] = {
+        "",
+        "2027-01-15",
+        "2027-01-15T08:00:00.123",
+        "2027-01-15T08:00:00.123Zx",
+        "2027-01-15 08:00:00.123Z",
+        "2027-13-15T08:00:00.123Z",
+        "2027-02-30T08:00:00.123Z",
+        "2027-01-15T24:00:00.123Z",
+        "2027-01-15T08:00:60.123Z",
+        "2027-1-15T08:00:00.123Z",
+        "2027-01-15T08:00:00.12Z",
+        " 027-01-15T08:00:00.123Z",
+        "-027-01-15T08:00:00.123Z",
+        "1969-12-31T23:59:59.999Z",
+        "99999999999999999999999999",
+    };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        int64_t read = -1;
+        if (chainsi_time_text_parse(wrong[i], &read) || read != -1)
+            fail_msg("'%s'", wrong[i]);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(writes_times) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(writes_times),
+                                        cmocka_unit_test(reads_times) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
