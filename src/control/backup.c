@@ -46,6 +46,11 @@ static chains_status copy(chainsi_database *database, const char *path)
     chainsi_statement into = chainsi_statement_begin(database, "VACUUM INTO :path");
     chainsi_statement_text(&into, ":path", path);
     chains_status status = chainsi_statement_run(&into);
+    if (status != CHAINS_OK) {
+        char why[512];
+        snprintf(why, sizeof why, "%s", chainsi_database_why(database));
+        chainsi_database_fail(database, status, "cannot write %s: %s", path, why);
+    }
     if (status == CHAINS_OK && fsync(fd) != 0)
         status = chainsi_database_fail(database, CHAINS_UNAVAILABLE, "cannot write %s: %s", path,
                                        strerror(errno));
