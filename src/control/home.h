@@ -8,6 +8,7 @@
  *   state.db                  the state (store.h), with its log in state.db-wal and the log's index
  *                             in state.db-shm; state.lock is locked by who has it open
  *   state.backup.db(.1)       its backups (backup.h)
+ *   secret.key                with which secrets are sealed (sealing.h); mode 0600
  *   chainsd.log               what a daemon in the background says
  *   chains/CHAIN/state.json   what is deployed
  *   chains/CHAIN/VERSION/     the binaries of that version

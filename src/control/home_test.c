@@ -137,6 +137,24 @@ static void reads_within_a_limit(void **state)
     free(path);
 }
 
+static void replaces_files(void **state)
+{
+    (void)state;
+    char *from = chainsi_path("%s/from", folder);
+    char *to = chainsi_path("%s/to", folder);
+    size_t size = 0;
+    assert_false(chainsi_replace_file(from, to));
+    assert_true(chainsi_write_file(to, "old", 3));
+    assert_true(chainsi_write_file(from, "new", 3));
+    assert_true(chainsi_replace_file(from, to));
+    char *data = chainsi_read_file(to, 3, &size);
+    assert_string_equal(data, "new");
+    free(data);
+    assert_null(chainsi_read_file(from, 3, &size));
+    free(to);
+    free(from);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -145,6 +163,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(keeps_address_and_token, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(makes_and_removes_trees, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(reads_within_a_limit, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(replaces_files, make_folder, remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

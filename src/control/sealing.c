@@ -25,13 +25,18 @@ struct chainsi_sealer {
 
 /* The key's file. */
 
+/* On the disk under its name before anything is sealed with it. */
 static chains_status make_key(const char *path, char *why, size_t why_size)
 {
     uint8_t key[KEY];
-    bool made = getentropy(key, sizeof key) == 0 && chainsi_write_file(path, key, sizeof key);
+    char *made_path = chainsi_path("%s.made", path);
+    bool made = getentropy(key, sizeof key) == 0 &&
+                chainsi_write_file(made_path, key, sizeof key) &&
+                chainsi_replace_file(made_path, path);
     if (!made)
         snprintf(why, why_size, "cannot make %s: %s", path, strerror(errno));
     OPENSSL_cleanse(key, sizeof key);
+    free(made_path);
     return made ? CHAINS_OK : CHAINS_UNAVAILABLE;
 }
 
