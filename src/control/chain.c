@@ -5,9 +5,13 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "control/handle.h"
 #include "control/home.h"
@@ -115,7 +119,26 @@ static void save(const chainsi_chain *chain)
     free(path);
 }
 
-/* Removes what deployments left that were not the saved one. */
+/* What the keeper holds for "CHAIN/what"; to be freed. */
+static char *kept_name(const chainsi_chain *chain, const char *what)
+{
+    return chainsi_path("%s/%s", chain->name, what);
+}
+
+/* Whether the keeper has a deployment of that version: its files are needed. */
+static bool is_kept(const chainsi_chain *chain, const char *version)
+{
+    static const char *const documents[] = { "deploy", "stop" };
+    bool kept = false;
+    for (size_t i = 0; i < sizeof documents / sizeof *documents; i++) {
+        char *name = chainsi_path("%s/%s/%s", chain->name, version, documents[i]);
+        kept = kept || chainsi_keeping_has(chain->registry->supervisor->keeping, name);
+        free(name);
+    }
+    return kept;
+}
+
+/* Removes what deployments left that are neither the saved one nor kept. */
 static void remove_other_versions(const chainsi_chain *chain, int64_t version)
 {
     char *folder = chainsi_path("%s/chains/%s", chain->registry->home, chain->name);
@@ -123,7 +146,7 @@ static void remove_other_versions(const chainsi_chain *chain, int64_t version)
     for (struct dirent *entry; entries && (entry = readdir(entries));) {
         char *end;
         long long number = strtoll(entry->d_name, &end, 10);
-        if (*end || end == entry->d_name || number == version)
+        if (*end || end == entry->d_name || number == version || is_kept(chain, entry->d_name))
             continue;
         char *path = chainsi_path("%s/%s", folder, entry->d_name);
         if (!chainsi_remove_tree(path))
@@ -136,14 +159,14 @@ static void remove_other_versions(const chainsi_chain *chain, int64_t version)
 }
 
 static chainsi_deployment *make_deployment(chainsi_chain *chain, const chainsi_api_deploy *deploy,
-                                           int64_t version, bool restored)
+                                           int64_t version, chainsi_deployment_begin begin)
 {
     return chainsi_deployment_new(&(chainsi_deployment_options){
         .supervisor = chain->registry->supervisor,
         .home = chain->registry->home,
         .version = version,
         .deploy = deploy,
-        .restored = restored,
+        .begin = chain->registry->stopping ? CHAINSI_BEGIN_STOPPING : begin,
         .find_log = find_log,
         .on_change = ask_review,
         .user = chain,
@@ -173,11 +196,94 @@ static void restore_chain(chainsi_registry *registry, const char *name)
         memcpy(chain->deployed_at, saved.deployed_at, sizeof chain->deployed_at);
         chain->last_version = saved.version;
         remove_other_versions(chain, saved.version);
-        chain->active = make_deployment(chain, &saved.deploy, saved.version, true);
+        chain->active = make_deployment(chain, &saved.deploy, saved.version, CHAINSI_BEGIN_RUNNING);
     }
     chainsi_arena_done(&arena);
     free(text);
     free(path);
+}
+
+static void retire(chainsi_chain *chain, chainsi_deployment *deployment);
+
+static bool has_version(const chainsi_chain *chain, int64_t version)
+{
+    for (size_t i = 0; i < chain->retiring_count; i++)
+        if (chain->retiring[i]->options.version == version)
+            return true;
+    return (chain->active && chain->active->options.version == version) ||
+           (chain->next_one && chain->next_one->options.version == version);
+}
+
+/* Takes up a deployment that isn't the saved one: it was to become it, or to end. */
+static void restore_version(chainsi_registry *registry, const chainsi_api_saved *saved, bool stop)
+{
+    chainsi_slice name = { saved->deploy.chain, strlen(saved->deploy.chain) };
+    chainsi_chain *chain = registry->chains;
+    while (chain && !chainsi_slice_is(name, chain->name))
+        chain = chain->next;
+    if (!chain) {
+        chain = add_chain(registry, saved->deploy.chain);
+        char *mark = kept_name(chain, "delete");
+        chain->deleting = chainsi_keeping_has(registry->supervisor->keeping, mark);
+        free(mark);
+    }
+    if (has_version(chain, saved->version))
+        return;
+    bool newest = saved->version > chain->last_version;
+    if (newest)
+        chain->last_version = saved->version;
+    if (stop || !newest || chain->deleting) {
+        retire(chain, make_deployment(chain, &saved->deploy, saved->version,
+                                      CHAINSI_BEGIN_STOPPING));
+        return;
+    }
+    if (chain->next_one)
+        retire(chain, chain->next_one);
+    bool copied =
+        chainsi_deployment_is_copied(&saved->deploy, registry->home, saved->version);
+    chain->next_one = make_deployment(chain, &saved->deploy, saved->version,
+                                      copied ? CHAINSI_BEGIN_STARTING : CHAINSI_BEGIN_COPYING);
+}
+
+static void restore_document(chainsi_registry *registry, const char *name, int fd, bool stop)
+{
+    struct stat info = { 0 };
+    size_t size = fstat(fd, &info) == 0 ? (size_t)info.st_size : 0;
+    chainsi_arena arena = { 0 };
+    char *text = chainsi_arena_alloc(&arena, size + 1);
+    chainsi_api_saved saved;
+    chainsi_codec_error error;
+    char why[256];
+    if (pread(fd, text, size, 0) != (ssize_t)size ||
+        chainsi_json_decode(&chainsi_api_saved_type, text, size, &arena, &saved, &error) !=
+            CHAINS_OK ||
+        chainsi_api_check_deploy(&saved.deploy, why, sizeof why) != CHAINS_OK) {
+        chainsi_say("what is kept as %s can't be read", name);
+        chainsi_keeping_release(registry->supervisor->keeping, name);
+    } else {
+        restore_version(registry, &saved, stop);
+    }
+    chainsi_arena_done(&arena);
+}
+
+/* Takes up the deployments that are kept as "CHAIN/VERSION/what". */
+static void restore_documents(chainsi_registry *registry, const char *what)
+{
+    chainsi_keeping *keeping = registry->supervisor->keeping;
+    for (const chainsi_found *found = chainsi_keeping_found(keeping); found;) {
+        const char *end = strrchr(found->said.name, '/');
+        if (found->is_process || !end || strcmp(end + 1, what) != 0) {
+            found = found->next;
+            continue;
+        }
+        char *name = chainsi_copy_text(found->said.name);
+        int fd = chainsi_keeping_take(keeping, name);
+        restore_document(registry, name, fd, !strcmp(what, "stop"));
+        if (fd >= 0)
+            close(fd);
+        free(name);
+        found = chainsi_keeping_found(keeping); /* others are gone as well */
+    }
 }
 
 void chainsi_registry_restore(chainsi_registry *registry)
@@ -190,6 +296,9 @@ void chainsi_registry_restore(chainsi_registry *registry)
     if (entries)
         closedir(entries);
     free(folder);
+    restore_documents(registry, "stop"); /* first: one that was just being stopped is both */
+    restore_documents(registry, "deploy");
+    chainsi_keeping_settle(registry->supervisor->keeping);
 }
 
 /* Deployments change places. */
@@ -242,6 +351,9 @@ static void finish_deletion(chainsi_chain *chain)
             chainsi_say("cannot remove %s: %s", path, strerror(errno));
         free(path);
     }
+    char *mark = kept_name(chain, "delete");
+    chainsi_keeping_release(chain->registry->supervisor->keeping, mark);
+    free(mark);
     chainsi_say("%s: deleted", chain->name);
     if (chain->on_deleted)
         chain->on_deleted(chain->deleted_user);
@@ -283,8 +395,8 @@ static void review(chainsi_chain *chain)
         return;
     if (chain->deleting)
         finish_deletion(chain);
-    else if (registry->stopping)
-        free_chain(chain);
+    else
+        free_chain(chain); /* the daemon is stopping, or what there was of it was given up */
     review_stopping(registry);
 }
 
@@ -344,7 +456,8 @@ chains_status chainsi_registry_deploy(chainsi_registry *registry, const chainsi_
         retire(chain, before);
     }
     *version = ++chain->last_version;
-    chain->next_one = make_deployment(chain, deploy, *version, false);
+    chain->next_one = make_deployment(chain, deploy, *version, CHAINSI_BEGIN_COPYING);
+    chainsi_keeping_flush(registry->supervisor->keeping); /* it counts as accepted from here on */
     ask_review(chain);
     return CHAINS_OK;
 }
@@ -367,6 +480,13 @@ void chainsi_chain_delete(chainsi_chain *chain, void (*on_deleted)(void *user), 
     chain->deleting = true;
     chain->on_deleted = on_deleted;
     chain->deleted_user = user;
+    char *mark = kept_name(chain, "delete");
+    int fd = memfd_create("delete", MFD_CLOEXEC);
+    if (fd >= 0) {
+        chainsi_keeping_hold(chain->registry->supervisor->keeping, mark, fd);
+        close(fd);
+    }
+    free(mark);
     char *path = state_path(chain);
     if (!chainsi_remove_tree(path)) /* first, so that no restart takes half of it up again */
         chainsi_say("cannot remove %s: %s", path, strerror(errno));
@@ -387,4 +507,12 @@ void chainsi_registry_kill(chainsi_registry *registry)
     for (chainsi_replica *replica = registry->supervisor->replicas; replica;
          replica = replica->next)
         chainsi_replica_kill(replica);
+}
+
+void chainsi_registry_bury(chainsi_registry *registry)
+{
+    for (const chainsi_replica *replica = registry->supervisor->replicas; replica;
+         replica = replica->next)
+        if (replica->pid)
+            kill(-replica->pid, SIGKILL);
 }

@@ -1,5 +1,6 @@
 /* The chains of a daemon: what is deployed, deploying, replacing, deleting, and taking up again what
- * was deployed when the daemon ended. Belongs to the thread of the loop. */
+ * was deployed when the daemon ended, or under way when the brain before this one did. Belongs to the
+ * thread of the loop. */
 #ifndef CHAINSI_CONTROL_CHAIN_H
 #define CHAINSI_CONTROL_CHAIN_H
 
@@ -53,7 +54,8 @@ chainsi_registry *chainsi_registry_new(chainsi_supervisor *supervisor, const cha
 /* After on_stopped. */
 void chainsi_registry_free(chainsi_registry *registry);
 
-/* Takes up what was deployed when the last daemon ended. */
+/* Takes up what was deployed when the last daemon ended, and what the keeper has. With stopping set
+ * nothing is started. */
 void chainsi_registry_restore(chainsi_registry *registry);
 
 /* The chain of that name that isn't being deleted; NULL. */
@@ -72,6 +74,8 @@ void chainsi_chain_delete(chainsi_chain *chain, void (*on_deleted)(void *user), 
 void chainsi_registry_stop(chainsi_registry *registry);
 /* Kills every process. */
 void chainsi_registry_kill(chainsi_registry *registry);
+/* Kills what processes have started, whose keeper is gone: they themselves die with it. */
+void chainsi_registry_bury(chainsi_registry *registry);
 
 /* The log of a Chainlet by its name on the wire; NULL if it never had one. */
 chainsi_log *chainsi_chain_find_log(const chainsi_chain *chain, const char *name);

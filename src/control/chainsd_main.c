@@ -30,7 +30,9 @@ static int read_port(const char *text)
 
 int main(int argc, char **argv)
 {
-    int port = CHAINSI_DEFAULT_PORT;
+    int port = CHAINSI_DEFAULT_PORT, status;
+    if (chainsi_daemon_run_part(argc, argv, &status))
+        return status;
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h"))
             return say_usage(stdout, 0);
@@ -45,5 +47,5 @@ int main(int argc, char **argv)
             return 2;
         }
     }
-    return chainsi_daemon_run(port);
+    return chainsi_daemon_run(port, argv[0]);
 }

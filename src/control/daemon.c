@@ -1,11 +1,11 @@
-/* The daemon's beginning and end.
- *
- *   lock the home -> listen -> take up what was deployed -> say the address -> serve
- *   signal -> no new connections -> chains stop from their entrypoints inwards, calls in flight
- *   are answered -> what is left of connections is closed -> end */
+/* What comes before the keeper: finding and locking the home, and listening; all that may go wrong at
+ * a start goes wrong here, before anything runs. And the ways from one of the two processes to the
+ * other, which are this program run again (/proc/self/exe: the same file, even if another one has
+ * taken its name). */
 #include "control/daemon.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,81 +13,15 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "control/handle.h"
+#include "control/brain.h"
 #include "control/home.h"
-#include "control/route.h"
+#include "control/keeper.h"
+#include "control/log.h"
+#include "rpc/address.h"
+#include "rpc/limits.h"
 
-typedef struct chainsi_daemon {
-    uv_loop_t loop;
-    char *home;
-    int lock;
-    chainsi_supervisor supervisor;
-    chainsi_routes routes;
-    chainsi_front *front;
-    uv_signal_t *signals[3];
-    bool stopping;
-} chainsi_daemon;
-
-static size_t max_body(void *user, const chainsi_http_request *request)
-{
-    chainsi_daemon *daemon = user;
-    return chainsi_route_max_body(&daemon->routes, request);
-}
-
-static void on_request(void *user, chainsi_exchange *exchange)
-{
-    chainsi_daemon *daemon = user;
-    chainsi_route(&daemon->routes, exchange);
-}
-
-static void on_front_finished(void *user)
-{
-    chainsi_daemon *daemon = user;
-    for (size_t i = 0; i < 3; i++) {
-        chainsi_handle_close(daemon->signals[i]);
-        daemon->signals[i] = NULL;
-    }
-}
-
-static void on_chains_stopped(void *user)
-{
-    chainsi_daemon *daemon = user;
-    chainsi_front_finish(daemon->front);
-}
-
-static void on_child(uv_signal_t *handle, int number)
-{
-    (void)number;
-    chainsi_daemon *daemon = handle->data;
-    if (daemon)
-        chainsi_supervisor_reap(&daemon->supervisor);
-}
-
-static void on_stop(uv_signal_t *handle, int number)
-{
-    chainsi_daemon *daemon = handle->data;
-    if (!daemon)
-        return;
-    if (daemon->stopping) {
-        chainsi_say("%s again: killing what is left", strsignal(number));
-        chainsi_registry_kill(daemon->routes.registry);
-        return;
-    }
-    chainsi_say("%s: stopping", strsignal(number));
-    daemon->stopping = true;
-    chainsi_home_forget_address(daemon->home);
-    chainsi_front_stop(daemon->front);
-    chainsi_registry_stop(daemon->routes.registry);
-}
-
-static void catch_signal(chainsi_daemon *daemon, size_t index, int number, uv_signal_cb callback)
-{
-    uv_signal_t *handle = chainsi_make(sizeof *handle);
-    uv_signal_init(&daemon->loop, handle);
-    handle->data = daemon;
-    uv_signal_start(handle, callback, number);
-    daemon->signals[index] = handle;
-}
+static const char own_program[] = "/proc/self/exe";
+static const char *own_name = "chainsd";
 
 static void raise_descriptor_limit(void)
 {
@@ -98,102 +32,135 @@ static void raise_descriptor_limit(void)
     }
 }
 
-/* Opens the front door. False after a message. */
-static bool listen_front(chainsi_daemon *daemon, int port)
+/* The front door's listening socket; -1 after a message. */
+static int listen_front(int port)
 {
-    int got = chainsi_front_listen(daemon->front, port);
-    if (got == UV_EADDRINUSE) {
+    char why[256];
+    chainsi_address address = {
+        .kind = CHAINSI_ADDRESS_HTTP,
+        .host = (char *)"127.0.0.1",
+        .port = (uint16_t)port,
+    };
+    int fd = chainsi_address_listen(&address, CHAINSI_BACKLOG, why, sizeof why);
+    if (fd < 0 && errno == EADDRINUSE)
         fprintf(stderr,
                 "chainsd: port %d is in use by another program; choose another one with --port N "
                 "(0: any)\n",
                 port);
-        return false;
-    }
-    if (got < 0) {
-        fprintf(stderr, "chainsd: cannot listen on 127.0.0.1:%d: %s; choose another with --port\n",
-                port, uv_strerror(got));
-        return false;
-    }
-    snprintf(daemon->routes.base_url, sizeof daemon->routes.base_url, "http://127.0.0.1:%d", got);
-    return true;
+    else if (fd < 0)
+        fprintf(stderr, "chainsd: %s; choose another port with --port\n", why);
+    return fd;
 }
 
-/* Locks and prepares the home. False after a message. */
-static bool open_home(chainsi_daemon *daemon)
+/* Makes the home ready for a keeper that begins. False after a message. */
+static bool prepare_home(const char *home)
 {
-    char why[512];
-    daemon->home = chainsi_home_find(why, sizeof why);
-    if (!daemon->home || !chainsi_home_make(daemon->home, why, sizeof why)) {
-        fprintf(stderr, "chainsd: %s\n", why);
-        return false;
-    }
-    daemon->lock = chainsi_home_lock(daemon->home, why, sizeof why);
-    if (daemon->lock < 0) {
-        fprintf(stderr, "chainsd: %s\n", why);
-        return false;
-    }
-    chainsi_home_forget_address(daemon->home);
-    char *sockets = chainsi_path("%s/run", daemon->home);
+    char token[CHAINSI_TOKEN_SIZE + 1];
+    char *sockets = chainsi_path("%s/run", home);
     bool cleared = chainsi_remove_tree(sockets);
     free(sockets);
-    if (!cleared || !chainsi_home_token(daemon->home, true, daemon->routes.token)) {
-        fprintf(stderr, "chainsd: cannot write below %s: %s\n", daemon->home, strerror(errno));
-        return false;
+    if (cleared && chainsi_home_token(home, true, token))
+        return true;
+    fprintf(stderr, "chainsd: cannot write below %s: %s\n", home, strerror(errno));
+    return false;
+}
+
+/* The home's lock; -1 after a message. */
+static int open_home(void)
+{
+    char why[512];
+    int lock = -1;
+    char *home = chainsi_home_find(why, sizeof why);
+    if (home && chainsi_home_make(home, why, sizeof why))
+        lock = chainsi_home_lock(home, why, sizeof why);
+    if (lock < 0)
+        fprintf(stderr, "chainsd: %s\n", why);
+    if (lock >= 0)
+        chainsi_home_forget_address(home);
+    if (lock >= 0 && !prepare_home(home)) {
+        close(lock);
+        lock = -1;
     }
-    daemon->routes.home = daemon->home;
+    free(home);
+    return lock;
+}
+
+static int keep(int lock, int front)
+{
+    return chainsi_keeper_run(&(chainsi_keeper_options){
+        .lock = lock,
+        .front = front,
+        .program = own_program,
+        .name = own_name,
+    });
+}
+
+int chainsi_daemon_run(int port, const char *name)
+{
+    own_name = name;
+    signal(SIGPIPE, SIG_IGN);
+    chainsi_keeper_block_signals();
+    raise_descriptor_limit();
+    int lock = open_home();
+    if (lock < 0)
+        return 1;
+    int front = listen_front(port);
+    if (front < 0) {
+        close(lock);
+        return 1;
+    }
+    return keep(lock, front);
+}
+
+/* From brain to keeper: the lock and the front door stay in the process that has them. */
+static void become_keeper(int lock, int front)
+{
+    char fds[64];
+    snprintf(fds, sizeof fds, "%d:%d", lock, front);
+    if (fcntl(lock, F_SETFD, 0) != 0 || front < 0 || fcntl(front, F_SETFD, 0) != 0)
+        return;
+    execl(own_program, own_name, "--keeper", fds, (char *)NULL);
+    chainsi_say("the keeper's place can't be taken: %s", strerror(errno));
+}
+
+static bool take_fd(int fd)
+{
+    return fd >= 0 && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0;
+}
+
+static bool run_brain(const char *fds, int *status)
+{
+    chainsi_brain_options options = { .on_lost = become_keeper };
+    if (sscanf(fds, "%d:%d:%d", &options.keeper, &options.lock, &options.front) != 3 ||
+        !take_fd(options.keeper) || !take_fd(options.lock) ||
+        (options.front >= 0 && !take_fd(options.front)))
+        return false;
+    *status = chainsi_brain_run(&options);
     return true;
 }
 
-static int serve(chainsi_daemon *daemon, int port)
+static bool run_keeper(const char *fds, int *status)
 {
-    daemon->routes.registry =
-        chainsi_registry_new(&daemon->supervisor, daemon->home, on_chains_stopped, daemon);
-    daemon->front = chainsi_front_new(&daemon->loop, &(chainsi_front_options){
-                                                         .max_body = max_body,
-                                                         .on_request = on_request,
-                                                         .on_finished = on_front_finished,
-                                                         .user = daemon,
-                                                     });
-    int status = 1;
-    if (listen_front(daemon, port)) {
-        catch_signal(daemon, 0, SIGCHLD, on_child);
-        catch_signal(daemon, 1, SIGTERM, on_stop);
-        catch_signal(daemon, 2, SIGINT, on_stop);
-        chainsi_registry_restore(daemon->routes.registry);
-        if (chainsi_home_write_address(daemon->home, daemon->routes.base_url)) {
-            chainsi_say("chainsd serves %s on %s", daemon->home, daemon->routes.base_url);
-            status = 0;
-        } else {
-            fprintf(stderr, "chainsd: cannot write below %s: %s\n", daemon->home, strerror(errno));
-            raise(SIGTERM);
-        }
-    }
-    uv_run(&daemon->loop, UV_RUN_DEFAULT);
-    chainsi_front_free(daemon->front);
-    chainsi_registry_free(daemon->routes.registry);
-    return status;
+    int lock, front;
+    char why[512];
+    if (sscanf(fds, "%d:%d", &lock, &front) != 2 || !take_fd(lock) || !take_fd(front))
+        return false;
+    chainsi_keeper_block_signals();
+    char *home = chainsi_home_find(why, sizeof why);
+    if (home)
+        chainsi_home_write_pid(lock);
+    *status = home && prepare_home(home) ? keep(lock, front) : 1;
+    free(home);
+    return true;
 }
 
-int chainsi_daemon_run(int port)
+bool chainsi_daemon_run_part(int argc, char **argv, int *status)
 {
-    chainsi_daemon *daemon = chainsi_make(sizeof *daemon);
-    daemon->lock = -1;
+    if (argc != 3)
+        return false;
+    own_name = argv[0];
     signal(SIGPIPE, SIG_IGN);
-    raise_descriptor_limit();
-    int status = 1;
-    if (open_home(daemon)) {
-        uv_loop_init(&daemon->loop);
-        daemon->supervisor.loop = &daemon->loop;
-        status = serve(daemon, port);
-        uv_run(&daemon->loop, UV_RUN_DEFAULT); /* handles that are still closing */
-        if (uv_loop_close(&daemon->loop) != 0)
-            chainsi_say("chainsd: something was left open");
-        if (status == 0)
-            chainsi_say("chainsd has stopped");
-    }
-    if (daemon->lock >= 0)
-        close(daemon->lock);
-    free(daemon->home);
-    free(daemon);
-    return status;
+    if (!strcmp(argv[1], "--brain"))
+        return run_brain(argv[2], status);
+    return !strcmp(argv[1], "--keeper") && run_keeper(argv[2], status);
 }

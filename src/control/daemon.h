@@ -1,12 +1,28 @@
-/* The daemon: one loop with the front door, the chains and their processes. */
+/* The daemon: a keeper (keeper.h), which is the process that was started and that CHAINS_HOME/pid
+ * names, and a brain (brain.h), its child. Either may be killed at any moment:
+ *
+ *   the brain   the keeper starts another one. Replicas and what waits for them don't notice; calls in flight
+ *               through the front door are cut
+ *   the keeper  replicas die with it. The brain still has the lock and the front door; it becomes a keeper by
+ *               exec, which starts a brain, which starts what is deployed
+ *   both        replicas die; whoever needs the daemon starts it again
+ *
+ * One of them always holds the home's lock, as long as there is one of them: so no second daemon begins in
+ * between. */
 #ifndef CHAINSI_CONTROL_DAEMON_H
 #define CHAINSI_CONTROL_DAEMON_H
+
+#include <stdbool.h>
 
 enum { CHAINSI_DEFAULT_PORT = 8600 };
 
 /* Serves the CHAINS_HOME of the environment on 127.0.0.1:port (0: any) until SIGTERM or SIGINT,
  * then lets running calls end, stops every child, and returns. A second signal kills them. Returns
- * the exit status: 0, or 1 after a message on stderr. */
-int chainsi_daemon_run(int port);
+ * the exit status: 0, or 1 after a message on stderr. name: what the process was started as. */
+int chainsi_daemon_run(int port, const char *name);
+
+/* The two ways in which the daemon runs its own program again, `name --brain FDS` and `name --keeper FDS`.
+ * True if these are the arguments of one of them; *status is then the exit status. */
+bool chainsi_daemon_run_part(int argc, char **argv, int *status);
 
 #endif

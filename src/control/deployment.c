@@ -8,14 +8,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "control/handle.h"
 #include "control/home.h"
+#include "control/process.h"
 #include "rpc/address.h"
 #include "rpc/board.h"
 #include "runtime/queue.h"
+#include "schema/json.h"
 
 static const char *state_name(chainsi_deployment_state state)
 {
@@ -102,6 +105,44 @@ static chainsi_api_deploy *copy_deploy(chainsi_arena *arena, const chainsi_api_d
     return copy;
 }
 
+/* What the keeper has of it. */
+
+static chainsi_keeping *keeping_of(const chainsi_deployment *deployment)
+{
+    return deployment->options.supervisor->keeping;
+}
+
+/* Has the keeper hold what there is to know of the deployment, as "CHAIN/VERSION/as". */
+static void hold_document(chainsi_deployment *deployment, const char *as)
+{
+    chainsi_api_saved saved = {
+        .version = deployment->options.version,
+        .deployed_at = "",
+        .deploy = *deployment->options.deploy,
+    };
+    chainsi_buffer text = { 0 };
+    chainsi_codec_error error;
+    char *name = chainsi_path("%s/%s", deployment->name, as);
+    int fd = memfd_create("deployment", MFD_CLOEXEC);
+    if (chainsi_json_encode(&chainsi_api_saved_type, &saved, &text, &error) != CHAINS_OK)
+        chainsi_say("%s can't be kept: %s %s", name, error.path, error.message);
+    else if (fd < 0 || write(fd, text.data, text.size) != (ssize_t)text.size)
+        chainsi_say("%s can't be kept: %s", name, strerror(errno));
+    else
+        chainsi_keeping_hold(keeping_of(deployment), name, fd);
+    if (fd >= 0)
+        close(fd);
+    chainsi_buffer_done(&text);
+    free(name);
+}
+
+static void release_document(chainsi_deployment *deployment, const char *as)
+{
+    char *name = chainsi_path("%s/%s", deployment->name, as);
+    chainsi_keeping_release(keeping_of(deployment), name);
+    free(name);
+}
+
 /* Sockets and processes. */
 
 /* What the processes of a Chainlet find in their environment. */
@@ -132,62 +173,92 @@ static const char **make_environment(chainsi_deployment *deployment,
 
 /* What the processes of a Chainlet are handed: its socket and board, and the boards of those that it
  * calls. *count gets how many. */
-static const chainsi_process_fd *list_descriptors(chainsi_chainlet *chainlet, size_t *count)
+static const chainsi_order_fd *list_descriptors(chainsi_chainlet *chainlet, size_t *count)
 {
     chainsi_deployment *deployment = chainlet->deployment;
     const chainsi_api_service *service = chainlet->service;
     chainsi_arena *arena = &deployment->arena;
     size_t most = service->dependencies.count + 2;
-    chainsi_process_fd *fds = chainsi_arena_array(arena, most, sizeof *fds);
+    chainsi_order_fd *fds = chainsi_arena_array(arena, most, sizeof *fds);
     *count = 0;
-    fds[(*count)++] = (chainsi_process_fd){ chainlet->calls_fd, "calls" };
+    fds[(*count)++] = (chainsi_order_fd){ chainlet->calls_name, "calls" };
     if (chainlet->board_fd >= 0)
-        fds[(*count)++] = (chainsi_process_fd){ chainlet->board_fd, "board" };
+        fds[(*count)++] = (chainsi_order_fd){ chainlet->board_name, "board" };
     for (size_t i = 0; i < service->dependencies.count; i++) {
         const chainsi_chainlet *callee =
             chainsi_deployment_find(deployment, service->dependencies.items[i]);
         if (callee->board_fd < 0 || *count + 1 == CHAINSI_MOST_PROCESS_FDS)
             continue; /* calls to it go by the queue */
-        fds[(*count)++] =
-            (chainsi_process_fd){ callee->board_fd, chainsi_arena_printf(arena, "board.%s",
-                                                                         callee->service->c_name) };
+        fds[(*count)++] = (chainsi_order_fd){
+            callee->board_name, chainsi_arena_printf(arena, "board.%s", callee->service->c_name)
+        };
     }
     return fds;
+}
+
+/* The socket of its calls: what the keeper holds, else a new one. What only has to end needs none. */
+static bool open_calls(chainsi_chainlet *chainlet, char *why, size_t why_size)
+{
+    const chainsi_deployment *deployment = chainlet->deployment;
+    chainlet->calls_fd = chainsi_keeping_take(keeping_of(deployment), chainlet->calls_name);
+    if (chainlet->calls_fd >= 0 || deployment->options.begin == CHAINSI_BEGIN_STOPPING)
+        return true;
+    chainsi_address address = { .kind = CHAINSI_ADDRESS_UNIX,
+                                .path = (char *)chainlet->calls_path };
+    chainlet->calls_fd = chainsi_address_listen(
+        &address, chainsi_queue_backlog(chainlet->service->max_queue), why, why_size);
+    if (chainlet->calls_fd < 0)
+        return false;
+    chainsi_keeping_hold(keeping_of(deployment), chainlet->calls_name, chainlet->calls_fd);
+    return true;
+}
+
+static void open_board(chainsi_chainlet *chainlet)
+{
+    const chainsi_deployment *deployment = chainlet->deployment;
+    chainlet->board_fd = chainsi_keeping_take(keeping_of(deployment), chainlet->board_name);
+    if (chainlet->board_fd >= 0)
+        return;
+    chainlet->board_fd = chainsi_board_create((uint32_t)chainlet->service->max_queue);
+    if (chainlet->board_fd >= 0)
+        chainsi_keeping_hold(keeping_of(deployment), chainlet->board_name, chainlet->board_fd);
 }
 
 static bool make_sockets(chainsi_chainlet *chainlet, char *why, size_t why_size)
 {
     chainsi_deployment *deployment = chainlet->deployment;
+    chainsi_arena *arena = &deployment->arena;
     const chainsi_api_service *service = chainlet->service;
-    chainsi_address address = { .kind = CHAINSI_ADDRESS_UNIX,
-                                .path = (char *)chainlet->calls_path };
-    chainlet->calls_fd =
-        chainsi_address_listen(&address, chainsi_queue_backlog(service->max_queue), why, why_size);
-    if (chainlet->calls_fd < 0)
+    if (!open_calls(chainlet, why, why_size))
         return false;
     chainlet->calls =
         chainsi_upstream_new(deployment->options.supervisor->loop, chainlet->calls_path);
     size_t fd_count;
-    const chainsi_process_fd *fds = list_descriptors(chainlet, &fd_count);
+    const chainsi_order_fd *fds = list_descriptors(chainlet, &fd_count);
     for (int32_t i = 0; i < service->replicas; i++) {
+        const char *name =
+            chainsi_arena_printf(arena, "%s/%s/%d", deployment->name, service->c_name, (int)i);
         chainlet->replicas[i] = chainsi_replica_new(
             &(chainsi_replica_options){
                 .supervisor = deployment->options.supervisor,
                 .label = chainlet->label,
+                .name = name,
+                .probes_name = chainsi_arena_printf(arena, "%s/probes", name),
                 .program = service->binary,
                 .directory = deployment->directory,
                 .environment = chainlet->environment,
                 .fds = fds,
                 .fd_count = fd_count,
-                .probes_path =
-                    chainsi_arena_printf(&deployment->arena, "%s/%s.%d.probes",
-                                         deployment->run_directory, service->c_name, (int)i),
+                .probes_path = chainsi_arena_printf(arena, "%s/%s.%d.probes",
+                                                    deployment->run_directory, service->c_name,
+                                                    (int)i),
                 .log = chainlet->log,
                 .start_timeout_s = service->start_timeout_s,
                 .drain_timeout_s = service->drain_timeout_s,
                 .progress_timeout_s = service->progress_timeout_s,
-                .policy = deployment->options.restored ? &chainsi_backoff_running
-                                                       : &chainsi_backoff_deploying,
+                .policy = deployment->options.begin == CHAINSI_BEGIN_RUNNING
+                              ? &chainsi_backoff_running
+                              : &chainsi_backoff_deploying,
                 .on_state = ask_review,
                 .user = deployment,
             },
@@ -202,24 +273,30 @@ static void start_all(chainsi_deployment *deployment)
 {
     char why[256];
     size_t count = deployment->options.deploy->services.count;
+    chainsi_deployment_begin begin = deployment->options.begin;
     if (!chainsi_make_folders(deployment->run_directory)) {
         fail(deployment, NULL, "cannot make the folder of its sockets", strerror(errno));
         return;
     }
     for (size_t i = 0; i < count; i++)
-        deployment->chainlets[i].board_fd =
-            chainsi_board_create((uint32_t)deployment->chainlets[i].service->max_queue);
+        open_board(&deployment->chainlets[i]);
     for (size_t i = 0; i < count; i++) {
         if (make_sockets(&deployment->chainlets[i], why, sizeof why))
             continue;
         fail(deployment, deployment->chainlets[i].service->name, "cannot listen", why);
         return;
     }
-    set_state(deployment, deployment->options.restored ? CHAINSI_DEPLOYMENT_RUNNING
-                                                       : CHAINSI_DEPLOYMENT_STARTING);
+    if (begin != CHAINSI_BEGIN_STOPPING)
+        set_state(deployment, begin == CHAINSI_BEGIN_RUNNING ? CHAINSI_DEPLOYMENT_RUNNING
+                                                             : CHAINSI_DEPLOYMENT_STARTING);
     for (size_t i = 0; i < count; i++)
-        for (int32_t r = 0; r < deployment->chainlets[i].service->replicas; r++)
-            chainsi_replica_start(deployment->chainlets[i].replicas[r]);
+        for (int32_t r = 0; r < deployment->chainlets[i].service->replicas; r++) {
+            chainsi_replica *replica = deployment->chainlets[i].replicas[r];
+            if (!chainsi_replica_pick_up(replica) && begin != CHAINSI_BEGIN_STOPPING)
+                chainsi_replica_start(replica);
+        }
+    if (begin == CHAINSI_BEGIN_STOPPING)
+        chainsi_deployment_stop(deployment);
 }
 
 /* Binaries. */
@@ -243,6 +320,24 @@ static void on_copied(uv_fs_t *request)
     ask_review(deployment);
 }
 
+static char *binary_path(const char *home, const char *chain, int64_t version, const char *c_name)
+{
+    return chainsi_path("%s/chains/%s/%lld/%s", home, chain, (long long)version, c_name);
+}
+
+bool chainsi_deployment_is_copied(const chainsi_api_deploy *deploy, const char *home,
+                                  int64_t version)
+{
+    bool copied = true;
+    for (size_t i = 0; copied && i < deploy->services.count; i++) {
+        const chainsi_api_service *service = &deploy->services.items[i];
+        char *path = binary_path(home, deploy->chain, version, service->c_name);
+        copied = !strcmp(service->binary, path);
+        free(path);
+    }
+    return copied;
+}
+
 static void copy_binaries(chainsi_deployment *deployment)
 {
     if (!chainsi_make_folders(deployment->directory)) {
@@ -252,8 +347,10 @@ static void copy_binaries(chainsi_deployment *deployment)
     for (size_t i = 0; i < deployment->options.deploy->services.count; i++) {
         chainsi_api_service *service = &deployment->options.deploy->services.items[i];
         const char *from = service->binary;
-        service->binary = chainsi_arena_printf(&deployment->arena, "%s/%s", deployment->directory,
-                                               service->c_name);
+        char *path = binary_path(deployment->options.home, deployment->options.deploy->chain,
+                                 deployment->options.version, service->c_name);
+        service->binary = chainsi_arena_strdup(&deployment->arena, path);
+        free(path);
         copy *started = chainsi_make(sizeof *started);
         started->deployment = deployment;
         started->chainlet = &deployment->chainlets[i];
@@ -282,6 +379,7 @@ chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *opt
                                                  (long long)options->version);
     deployment->run_directory = chainsi_arena_printf(arena, "%s/run/%s/%lld", options->home, chain,
                                                      (long long)options->version);
+    deployment->name = chainsi_arena_printf(arena, "%s/%lld", chain, (long long)options->version);
     size_t count = options->deploy->services.count;
     deployment->chainlets = chainsi_arena_array(arena, count, sizeof *deployment->chainlets);
     for (size_t i = 0; i < count; i++) {
@@ -292,6 +390,10 @@ chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *opt
             .label = chainsi_arena_printf(arena, "%s/%s", chain, service->name),
             .calls_path = chainsi_arena_printf(arena, "%s/%s.calls", deployment->run_directory,
                                                service->c_name),
+            .calls_name =
+                chainsi_arena_printf(arena, "%s/%s/calls", deployment->name, service->c_name),
+            .board_name =
+                chainsi_arena_printf(arena, "%s/%s/board", deployment->name, service->c_name),
             .calls_fd = -1,
             .board_fd = -1,
             .replicas =
@@ -304,10 +406,13 @@ chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *opt
     for (size_t i = 0; i < count; i++)
         deployment->chainlets[i].environment =
             make_environment(deployment, deployment->chainlets[i].service);
-    if (options->restored)
-        start_all(deployment);
-    else
+    /* Before anything of it: whatever is begun, somebody knows whose it is. */
+    if (options->begin != CHAINSI_BEGIN_STOPPING)
+        hold_document(deployment, "deploy");
+    if (options->begin == CHAINSI_BEGIN_COPYING)
         copy_binaries(deployment);
+    else
+        start_all(deployment);
     return deployment;
 }
 
@@ -326,7 +431,10 @@ chainsi_chainlet *chainsi_deployment_find(chainsi_deployment *deployment, const 
 chainsi_replica *chainsi_chainlet_ready(const chainsi_chainlet *chainlet)
 {
     for (int32_t i = 0; i < chainlet->service->replicas; i++)
-        if (chainlet->replicas[i] && chainlet->replicas[i]->state == CHAINSI_REPLICA_READY)
+        if (chainlet->replicas[i] &&
+            (chainlet->replicas[i]->state == CHAINSI_REPLICA_READY ||
+             (chainlet->replicas[i]->state == CHAINSI_REPLICA_PICKED_UP &&
+              chainlet->replicas[i]->was_ready)))
             return chainlet->replicas[i];
     return NULL;
 }
@@ -334,8 +442,9 @@ chainsi_replica *chainsi_chainlet_ready(const chainsi_chainlet *chainlet)
 chainsi_replica_state chainsi_chainlet_state(const chainsi_chainlet *chainlet)
 {
     static const chainsi_replica_state order[] = {
-        CHAINSI_REPLICA_READY,       CHAINSI_REPLICA_STARTING, CHAINSI_REPLICA_STALLED,
-        CHAINSI_REPLICA_BACKING_OFF, CHAINSI_REPLICA_DRAINING, CHAINSI_REPLICA_FAILED,
+        CHAINSI_REPLICA_READY,   CHAINSI_REPLICA_PICKED_UP,   CHAINSI_REPLICA_STARTING,
+        CHAINSI_REPLICA_STALLED, CHAINSI_REPLICA_BACKING_OFF, CHAINSI_REPLICA_DRAINING,
+        CHAINSI_REPLICA_FAILED,
     };
     for (size_t o = 0; o < sizeof order / sizeof *order; o++)
         for (int32_t i = 0; i < chainlet->service->replicas; i++)
@@ -482,8 +591,10 @@ static void review(chainsi_deployment *deployment)
 {
     switch (deployment->state) {
     case CHAINSI_DEPLOYMENT_COPYING:
-        if (!deployment->copies && !deployment->stop_asked)
-            start_all(deployment);
+        if (deployment->copies || deployment->stop_asked)
+            break;
+        hold_document(deployment, "deploy"); /* with the copies */
+        start_all(deployment);
         break;
     case CHAINSI_DEPLOYMENT_STARTING:
         review_start(deployment);
@@ -504,6 +615,8 @@ void chainsi_deployment_stop(chainsi_deployment *deployment)
     if (deployment->stop_asked)
         return;
     deployment->stop_asked = true;
+    hold_document(deployment, "stop");
+    release_document(deployment, "deploy");
     set_state(deployment, CHAINSI_DEPLOYMENT_STOPPING);
     ask_review(deployment);
 }
@@ -531,7 +644,10 @@ void chainsi_deployment_free(chainsi_deployment *deployment, bool remove)
             close(chainlet->calls_fd);
         if (chainlet->board_fd >= 0)
             close(chainlet->board_fd);
+        chainsi_keeping_release(keeping_of(deployment), chainlet->calls_name);
+        chainsi_keeping_release(keeping_of(deployment), chainlet->board_name);
     }
+    release_document(deployment, "stop");
     if (!chainsi_remove_tree(deployment->run_directory))
         chainsi_say("cannot remove %s: %s", deployment->run_directory, strerror(errno));
     if (remove && !chainsi_remove_tree(deployment->directory))

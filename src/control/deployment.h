@@ -4,10 +4,14 @@
  *      \            \ a Chainlet failed, stop()  ^
  *       \____________\__________________________/
  *
- * RUNNING: every Chainlet has been ready once; from then on what dies is started again. (What a
- * daemon takes up again after its own restart is RUNNING from the beginning: calls wait in the
- * sockets.) STOPPING goes from the entrypoint inwards: a Chainlet is stopped when those that call it
- * have ended, so that running calls find what they need. Belongs to the thread of the loop. */
+ * RUNNING: every Chainlet has been ready once; from then on what dies is started again. STOPPING goes from the entrypoint inwards: a Chainlet is stopped when those that call it
+ * have ended, so that running calls find what they need.
+ *
+ * A brain takes up deployments again where the one before it left them, in any of these states, with
+ * sockets, boards and processes as the keeper has them. For that the keeper holds beside them
+ * a document of each deployment, as "CHAIN/VERSION/deploy", and from the moment at which it is to stop
+ * as "CHAIN/VERSION/stop"; it is the JSON of api_saved. What is RUNNING is in the chain's state file as well,
+ * and is begun anew with a new keeper: calls wait in the sockets. Belongs to the thread of the loop. */
 #ifndef CHAINSI_CONTROL_DEPLOYMENT_H
 #define CHAINSI_CONTROL_DEPLOYMENT_H
 
@@ -28,6 +32,14 @@ typedef enum chainsi_deployment_state {
     CHAINSI_DEPLOYMENT_STOPPED,
 } chainsi_deployment_state;
 
+/* Where a deployment begins. */
+typedef enum chainsi_deployment_begin {
+    CHAINSI_BEGIN_COPYING, /* it is new, or its programs may not all have been copied */
+    CHAINSI_BEGIN_STARTING,
+    CHAINSI_BEGIN_RUNNING,
+    CHAINSI_BEGIN_STOPPING,
+} chainsi_deployment_begin;
+
 typedef struct chainsi_deployment chainsi_deployment;
 
 /* A Chainlet of a deployment. Read-only for others. */
@@ -35,6 +47,7 @@ typedef struct chainsi_chainlet {
     chainsi_deployment *deployment;
     const chainsi_api_service *service; /* of the deployment's arena; binary is the copy */
     const char *label, *calls_path;
+    const char *calls_name, *board_name; /* what the keeper holds them as */
     const char **environment;
     int calls_fd;               /* owned; listening; -1: not made yet */
     int board_fd;               /* owned; rpc/board.h; -1: none, calls go by the queue alone */
@@ -51,7 +64,7 @@ typedef struct chainsi_deployment_options {
     const char *home;
     int64_t version;
     const chainsi_api_deploy *deploy; /* copied */
-    bool restored;                    /* the binaries are where they belong, and it ran before */
+    chainsi_deployment_begin begin;
     /* The log of a Chainlet by its name on the wire; it must outlive the deployment. */
     chainsi_log *(*find_log)(void *user, const char *name);
     /* Something changed. Called from within changes: must not stop or free anything, but look again
@@ -66,6 +79,7 @@ struct chainsi_deployment {
     chainsi_arena arena;
     chainsi_deployment_state state;
     const char *directory, *run_directory;
+    const char *name; /* "CHAIN/VERSION" */
     chainsi_chainlet *chainlets; /* deploy->services.count of them */
     size_t entrypoint;           /* its index */
     const char *failed_chainlet; /* name; NULL: none */
@@ -74,6 +88,10 @@ struct chainsi_deployment {
     bool stop_asked;
     uv_timer_t *review; /* owned */
 };
+
+/* Whether the programs of a deployment have all been copied to where it runs them from. */
+bool chainsi_deployment_is_copied(const chainsi_api_deploy *deploy, const char *home,
+                                  int64_t version);
 
 /* Begins at once. Never NULL: failures are told by state and failure. */
 chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *options);
@@ -86,10 +104,10 @@ void chainsi_deployment_free(chainsi_deployment *deployment, bool remove);
 
 /* The Chainlet of that name on the wire; NULL name: the entrypoint. NULL if there is none. */
 chainsi_chainlet *chainsi_deployment_find(chainsi_deployment *deployment, const char *name);
-/* The state of the replica that is best off: ready, then starting, stalled, backing_off, draining,
- * failed, stopped. */
+/* The state of the replica that is best off: ready, then picked_up, starting, stalled,
+ * backing_off, draining, failed, stopped. */
 chainsi_replica_state chainsi_chainlet_state(const chainsi_chainlet *chainlet);
-/* A replica that is ready; NULL if none is. */
+/* A replica that is ready, or was when it was picked up; NULL if none is. */
 chainsi_replica *chainsi_chainlet_ready(const chainsi_chainlet *chainlet);
 
 #endif

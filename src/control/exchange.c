@@ -467,25 +467,24 @@ chainsi_front *chainsi_front_new(uv_loop_t *loop, const chainsi_front_options *o
     return front;
 }
 
-int chainsi_front_listen(chainsi_front *front, int port)
+int chainsi_front_open(chainsi_front *front, int fd)
 {
-    struct sockaddr_in address;
-    uv_ip4_addr("127.0.0.1", port, &address);
-    front->listener = chainsi_make(sizeof *front->listener);
-    uv_tcp_init(front->loop, front->listener);
-    front->listener->data = front;
-    int error = uv_tcp_bind(front->listener, (const struct sockaddr *)&address, 0);
-    if (!error)
-        error = uv_listen((uv_stream_t *)front->listener, CHAINSI_BACKLOG, on_tcp_connection);
-    int size = sizeof address;
-    if (!error)
-        error = uv_tcp_getsockname(front->listener, (struct sockaddr *)&address, &size);
-    if (error) {
-        chainsi_handle_close(front->listener);
-        front->listener = NULL;
-        return error;
-    }
-    return ntohs(address.sin_port);
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (copy < 0)
+        return uv_translate_sys_error(errno);
+    uv_tcp_t *listener = chainsi_make(sizeof *listener);
+    uv_tcp_init(front->loop, listener);
+    listener->data = front;
+    int error = uv_tcp_open(listener, copy);
+    if (error)
+        close(copy);
+    else
+        error = uv_listen((uv_stream_t *)listener, CHAINSI_BACKLOG, on_tcp_connection);
+    if (error)
+        chainsi_handle_close(listener);
+    else
+        front->listener = listener;
+    return error;
 }
 
 uv_pipe_t *chainsi_front_listen_unix(chainsi_front *front, int fd)

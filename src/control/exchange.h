@@ -68,8 +68,8 @@ typedef struct chainsi_front_options {
 
 /* A front without a listener. */
 chainsi_front *chainsi_front_new(uv_loop_t *loop, const chainsi_front_options *options);
-/* Listens on 127.0.0.1:port; 0 is any. Returns the port, or a negative libuv error. */
-int chainsi_front_listen(chainsi_front *front, int port);
+/* Accepts from a listening TCP socket; a copy of fd is taken. 0, or a negative libuv error. */
+int chainsi_front_open(chainsi_front *front, int fd);
 /* Accepts from a listening Unix socket, too (a copy of fd is taken), until the returned handle is
  * given to chainsi_front_close_listener. NULL if that fails. */
 uv_pipe_t *chainsi_front_listen_unix(chainsi_front *front, int fd);

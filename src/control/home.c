@@ -98,16 +98,22 @@ bool chainsi_home_make(const char *home, char *why, size_t why_size)
     return false;
 }
 
+void chainsi_home_write_pid(int lock)
+{
+    char text[32];
+    int size = snprintf(text, sizeof text, "%ld\n", (long)getpid());
+    /* Cut afterwards: whoever reads finds a number at any moment. */
+    if (pwrite(lock, text, (size_t)size, 0) != size || ftruncate(lock, size) != 0)
+        return; /* nothing depends on it */
+}
+
 int chainsi_home_lock(const char *home, char *why, size_t why_size)
 {
     char *path = chainsi_path("%s/pid", home);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
     struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
     if (fd >= 0 && fcntl(fd, F_OFD_SETLK, &lock) == 0) {
-        char text[32];
-        int size = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-        if (ftruncate(fd, 0) != 0 || pwrite(fd, text, (size_t)size, 0) != size)
-            size = 0; /* the number is for people; the lock is what counts */
+        chainsi_home_write_pid(fd);
         free(path);
         return fd;
     }

@@ -1,8 +1,9 @@
 /* CHAINS_HOME: the folder that holds all that a daemon keeps, and how the command line finds the
  * daemon.
  *
- *   pid                       the process number of the daemon, which holds a lock on this file as
- *                             long as it lives (an open-file lock)
+ *   pid                       the process number of the daemon (of its keeper); both of its
+ *                             processes hold a lock on this file as long as they live (an open-file
+ *                             lock)
  *   address                   http://127.0.0.1:PORT, one line; written when the daemon answers
  *   token                     proves to the daemon that its own user asks for changes; mode 0600
  *   state.db                  the state (store.h), with its log in state.db-wal and the log's index
@@ -13,7 +14,7 @@
  *   chains/CHAIN/state.json   what is deployed
  *   chains/CHAIN/VERSION/     the binaries of that version
  *   logs/CHAIN/CHAINLET.log   what its replicas say
- *   run/                      sockets; emptied when a daemon starts
+ *   run/                      sockets; emptied when a keeper starts
  *
  * Functions here block for as long as files take. Any thread. */
 #ifndef CHAINSI_CONTROL_HOME_H
@@ -37,6 +38,9 @@ bool chainsi_home_make(const char *home, char *why, size_t why_size);
 /* Takes the lock; it ends when the descriptor is closed, at the latest with the process. -1 with a
  * reason if another daemon has it. */
 int chainsi_home_lock(const char *home, char *why, size_t why_size);
+/* Writes this process's number for the lock that it holds. It is for people and for signals; the lock
+ * is what counts. */
+void chainsi_home_write_pid(int lock);
 /* The process that holds the lock; 0 if none does. */
 long chainsi_home_owner(const char *home);
 

@@ -21,6 +21,20 @@ struct chainsi_log {
     chainsi_log_follower *followers; /* not owned */
 };
 
+void chainsi_say(const char *format, ...)
+{
+    char now[CHAINSI_TIME_TEXT];
+    chainsi_time_text(now);
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = NULL;
+    if (vasprintf(&text, format, arguments) < 0)
+        abort();
+    va_end(arguments);
+    fprintf(stderr, "%s %s\n", now, text);
+    free(text);
+}
+
 chainsi_log *chainsi_log_new(const char *path)
 {
     chainsi_log *log = calloc(1, sizeof *log);

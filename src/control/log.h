@@ -57,4 +57,7 @@ void chainsi_log_follow(chainsi_log *log, chainsi_log_follower *follower);
 /* Does nothing if it follows none. */
 void chainsi_log_unfollow(chainsi_log_follower *follower);
 
+/* A line of the daemon's own, with the time, on stderr. */
+void chainsi_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
 #endif

@@ -1,12 +1,10 @@
-/* The life of a process. All changes of state go through set_state; the drawing in the header is
+/* The life of a process. All changes of state go through set_state; the drawings in the header are
  * what they follow. */
 #include "control/replica.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +13,7 @@
 
 #include "base/clock.h"
 #include "control/handle.h"
+#include "control/process.h"
 #include "rpc/address.h"
 
 enum {
@@ -24,21 +23,18 @@ enum {
     OUTPUT_AFTER_END = 4 * 1024 * 1024, /* of what a process left in its pipe, bytes */
 };
 
-static char output_buffer[OUTPUT_SIZE]; /* used within one callback at a time */
+/* What the keeper keeps of a replica as the note of its process, from one brain to the next. */
+typedef struct memory {
+    chainsi_replica_state state;
+    bool was_ready; /* in this process's life */
+    uint64_t starts;
+    int64_t ready_ns, retry_ns;
+    chainsi_backoff backoff;
+    char since[CHAINSI_TIME_TEXT], last_end[128], stalled[128];
+} memory;
+_Static_assert(sizeof(memory) <= CHAINSI_COMMAND_MAX_NOTE, "a memory is a note");
 
-void chainsi_say(const char *format, ...)
-{
-    char now[CHAINSI_TIME_TEXT];
-    chainsi_time_text(now);
-    va_list arguments;
-    va_start(arguments, format);
-    char *text = NULL;
-    if (vasprintf(&text, format, arguments) < 0)
-        abort();
-    va_end(arguments);
-    fprintf(stderr, "%s %s\n", now, text);
-    free(text);
-}
+static char output_buffer[OUTPUT_SIZE]; /* used within one callback at a time */
 
 const char *chainsi_replica_state_name(chainsi_replica_state state)
 {
@@ -46,37 +42,92 @@ const char *chainsi_replica_state_name(chainsi_replica_state state)
         [CHAINSI_REPLICA_STOPPED] = "stopped",   [CHAINSI_REPLICA_STARTING] = "starting",
         [CHAINSI_REPLICA_READY] = "ready",       [CHAINSI_REPLICA_STALLED] = "stalled",
         [CHAINSI_REPLICA_DRAINING] = "draining", [CHAINSI_REPLICA_BACKING_OFF] = "backing_off",
-        [CHAINSI_REPLICA_FAILED] = "failed",
+        [CHAINSI_REPLICA_FAILED] = "failed",     [CHAINSI_REPLICA_PICKED_UP] = "picked_up",
     };
     return names[state];
 }
 
+static memory remember(const chainsi_replica *replica, chainsi_replica_state state)
+{
+    memory kept;
+    memset(&kept, 0, sizeof kept); /* padding, too: all of it leaves this process */
+    kept.state = state;
+    kept.was_ready = replica->ready_ns >= 0;
+    kept.starts = replica->starts;
+    kept.ready_ns = replica->ready_ns;
+    kept.retry_ns = replica->retry_ns;
+    kept.backoff = replica->backoff;
+    memcpy(kept.since, replica->since, sizeof kept.since);
+    memcpy(kept.last_end, replica->last_end, sizeof kept.last_end);
+    memcpy(kept.stalled, replica->stalled, sizeof kept.stalled);
+    return kept;
+}
+
+/* Has the keeper note how things stand; a replica that is stopped is none of its business. */
+static void note_state(chainsi_replica *replica)
+{
+    chainsi_keeping *keeping = replica->options.supervisor->keeping;
+    if (!replica->kept)
+        return;
+    if (replica->state == CHAINSI_REPLICA_STOPPED) {
+        chainsi_keeping_forget(keeping, &replica->process);
+        replica->kept = false;
+        return;
+    }
+    memory now = remember(replica, replica->state);
+    chainsi_keeping_note(keeping, &replica->process, &now, sizeof now);
+}
+
 static void set_state(chainsi_replica *replica, chainsi_replica_state state)
 {
+    bool ended = state == CHAINSI_REPLICA_BACKING_OFF || state == CHAINSI_REPLICA_FAILED;
     chainsi_say("%s: %s -> %s%s%s", replica->options.label,
                 chainsi_replica_state_name(replica->state), chainsi_replica_state_name(state),
-                replica->last_end[0] &&
-                        (state == CHAINSI_REPLICA_BACKING_OFF || state == CHAINSI_REPLICA_FAILED)
-                    ? ": "
-                    : "",
-                state == CHAINSI_REPLICA_BACKING_OFF || state == CHAINSI_REPLICA_FAILED
-                    ? replica->last_end
-                    : "");
+                ended && replica->last_end[0] ? ": " : "", ended ? replica->last_end : "");
+    /* To be picked up is nothing that happens to a process: what was ready has been ready since. */
+    bool same = state == CHAINSI_REPLICA_PICKED_UP ||
+                (replica->state == CHAINSI_REPLICA_PICKED_UP && state == CHAINSI_REPLICA_READY &&
+                 replica->was_ready);
+    if (!same)
+        chainsi_time_text(replica->since);
     replica->state = state;
-    chainsi_time_text(replica->since);
+    note_state(replica);
     replica->options.on_state(replica->options.user);
+}
+
+static void on_started(chainsi_kept_process *process, pid_t pid, int error, int output);
+static void on_ended(chainsi_kept_process *process, int wait_status);
+
+/* The socket that the keeper holds, or a new one that it holds from now on; -1 with a reason. */
+static int open_probes(const chainsi_replica_options *options, char *why, size_t why_size)
+{
+    chainsi_keeping *keeping = options->supervisor->keeping;
+    int fd = chainsi_keeping_take(keeping, options->probes_name);
+    if (fd >= 0)
+        return fd;
+    chainsi_address address = { .kind = CHAINSI_ADDRESS_UNIX,
+                                .path = (char *)options->probes_path };
+    fd = chainsi_address_listen(&address, CHAINSI_BACKLOG, why, why_size);
+    if (fd >= 0)
+        chainsi_keeping_hold(keeping, options->probes_name, fd);
+    return fd;
 }
 
 chainsi_replica *chainsi_replica_new(const chainsi_replica_options *options, char *why,
                                      size_t why_size)
 {
-    chainsi_address address = { .kind = CHAINSI_ADDRESS_UNIX,
-                                .path = (char *)options->probes_path };
-    int fd = chainsi_address_listen(&address, CHAINSI_BACKLOG, why, why_size);
+    int fd = open_probes(options, why, why_size);
     if (fd < 0)
         return NULL;
     chainsi_replica *replica = chainsi_make(sizeof *replica);
     replica->options = *options;
+    replica->process = (chainsi_kept_process){
+        .name = options->name,
+        .on_started = on_started,
+        .on_ended = on_ended,
+    };
+    replica->ready_ns = -1;
+    replica->retry_ns = CHAINSI_NEVER;
     replica->probes_fd = fd;
     replica->probes = chainsi_upstream_new(options->supervisor->loop, options->probes_path);
     replica->timer = chainsi_timer_new(options->supervisor->loop, replica);
@@ -92,7 +143,10 @@ void chainsi_replica_free(chainsi_replica *replica)
 {
     if (!replica)
         return;
-    assert(!replica->pid);
+    assert(!replica->runs);
+    if (replica->kept)
+        chainsi_keeping_forget(replica->options.supervisor->keeping, &replica->process);
+    chainsi_keeping_release(replica->options.supervisor->keeping, replica->options.probes_name);
     if (replica->previous)
         replica->previous->next = replica->next;
     else
@@ -158,6 +212,13 @@ static void finish_output(chainsi_replica *replica)
 
 static void ask_ready(chainsi_replica *replica);
 
+static void cancel_probe(chainsi_replica *replica)
+{
+    if (replica->probe)
+        chainsi_upstream_cancel(replica->probe);
+    replica->probe = NULL;
+}
+
 static void end_watch(chainsi_replica *replica)
 {
     chainsi_watch_free(replica->watch);
@@ -179,26 +240,39 @@ static void on_stalled(void *user, const char *why)
     snprintf(replica->stalled, sizeof replica->stalled, "%s", why);
     chainsi_log_say(replica->options.log, "ERROR", "%s; replacing it", why);
     end_watch(replica);
+    cancel_probe(replica);
+    uv_timer_stop(replica->timer);
     set_state(replica, CHAINSI_REPLICA_STALLED);
     chainsi_replica_kill(replica);
 }
 
-static void become_ready(chainsi_replica *replica)
+static void begin_watch(chainsi_replica *replica)
 {
-    replica->ready_ns = chainsi_now_ns();
-    uv_timer_stop(replica->timer);
-    if (replica->options.progress_timeout_s > 0)
+    if (replica->options.progress_timeout_s > 0 && !replica->watch)
         replica->watch =
             chainsi_watch_new(replica->options.supervisor->loop, replica->probes,
                               replica->options.progress_timeout_s, on_stalled, replica);
+}
+
+static void become_ready(chainsi_replica *replica)
+{
+    if (replica->ready_ns < 0)
+        replica->ready_ns = chainsi_now_ns();
+    uv_timer_stop(replica->timer);
+    begin_watch(replica);
     set_state(replica, CHAINSI_REPLICA_READY);
+}
+
+static bool is_probed(const chainsi_replica *replica)
+{
+    return replica->state == CHAINSI_REPLICA_STARTING ||
+           replica->state == CHAINSI_REPLICA_PICKED_UP;
 }
 
 static void on_probe_head(void *user, const chainsi_http_response *response)
 {
     chainsi_replica *replica = user;
-    if (response->status == 200)
-        replica->ready_ns = 0; /* to be acted on when the call has ended */
+    replica->said_ready = response->status == 200; /* to be acted on when the call has ended */
 }
 
 static void on_probe_body(void *user, const char *data, size_t size)
@@ -213,13 +287,12 @@ static void on_probe_end(void *user, chainsi_upstream_end end, const char *why)
     (void)why;
     chainsi_replica *replica = user;
     replica->probe = NULL;
-    if (replica->state != CHAINSI_REPLICA_STARTING)
+    if (!is_probed(replica))
         return;
-    if (end == CHAINSI_UPSTREAM_ANSWERED && replica->ready_ns == 0) {
+    if (end == CHAINSI_UPSTREAM_ANSWERED && replica->said_ready) {
         become_ready(replica);
         return;
     }
-    replica->ready_ns = -1;
     uv_timer_start(replica->timer, on_probe_time, replica->probe_delay_ms, 0);
     replica->probe_delay_ms *= 2;
     if (replica->probe_delay_ms > PROBE_MAX_DELAY_MS)
@@ -231,7 +304,7 @@ static const chainsi_upstream_events probe_events = { on_probe_head, on_probe_bo
 static void on_start_time(uv_timer_t *timer)
 {
     chainsi_replica *replica = timer->data;
-    if (!replica || replica->state != CHAINSI_REPLICA_STARTING)
+    if (!replica || !is_probed(replica))
         return;
     chainsi_log_say(replica->options.log, "ERROR", "not ready after %g s (.start_timeout_s)",
                     replica->options.start_timeout_s);
@@ -241,16 +314,21 @@ static void on_start_time(uv_timer_t *timer)
 static void ask_ready(chainsi_replica *replica)
 {
     static const char question[] = "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    /* What was ready before it was picked up has started in time. */
     int64_t deadline_ns =
-        chainsi_deadline_after_ms(replica->started_ns, replica->options.start_timeout_s * 1000);
+        replica->was_ready ? CHAINSI_NEVER
+                           : chainsi_deadline_after_ms(replica->started_ns,
+                                                       replica->options.start_timeout_s * 1000);
     int64_t now_ns = chainsi_now_ns();
     if (now_ns >= deadline_ns) {
         on_start_time(replica->timer);
         return;
     }
     /* The answer may take until the process accepts, so the time is watched meanwhile. */
-    uv_timer_start(replica->timer, on_start_time,
-                   (uint64_t)chainsi_poll_timeout(deadline_ns, now_ns), 0);
+    if (deadline_ns != CHAINSI_NEVER)
+        uv_timer_start(replica->timer, on_start_time,
+                       (uint64_t)chainsi_poll_timeout(deadline_ns, now_ns), 0);
+    replica->said_ready = false;
     replica->probe = chainsi_upstream_start(replica->probes, question, sizeof question - 1, NULL, 0,
                                             false, &probe_events, replica);
 }
@@ -266,90 +344,117 @@ static void on_restart_time(uv_timer_t *timer)
     chainsi_replica_start(replica);
 }
 
+static void await_restart(chainsi_replica *replica)
+{
+    if (replica->retry_ns != CHAINSI_NEVER)
+        uv_timer_start(replica->timer, on_restart_time,
+                       (uint64_t)chainsi_poll_timeout(replica->retry_ns, chainsi_now_ns()), 0);
+}
+
 /* The process is gone, or never came to be. */
 static void note_death(chainsi_replica *replica, int wait_status)
 {
+    replica->runs = false;
+    replica->pid = 0;
     uv_timer_stop(replica->timer);
     if (replica->state == CHAINSI_REPLICA_DRAINING) {
         set_state(replica, CHAINSI_REPLICA_STOPPED);
         return;
     }
-    chainsi_backoff_decision decision =
-        chainsi_backoff_note(&replica->backoff, replica->options.policy, chainsi_now_ns(),
-                             replica->ready_ns, wait_status);
+    int64_t now_ns = chainsi_now_ns();
+    chainsi_backoff_decision decision = chainsi_backoff_note(
+        &replica->backoff, replica->options.policy, now_ns, replica->ready_ns, wait_status);
     chainsi_log_say(replica->options.log, "ERROR", "%s%s", replica->last_end,
                     decision.failed ? "; too often: giving up for now" : "; starting it again");
-    if (decision.delay_ns != CHAINSI_NEVER)
-        uv_timer_start(replica->timer, on_restart_time,
-                       (uint64_t)(decision.delay_ns / CHAINSI_NS_PER_MS), 0);
+    replica->retry_ns =
+        decision.delay_ns == CHAINSI_NEVER ? CHAINSI_NEVER : now_ns + decision.delay_ns;
+    await_restart(replica);
     set_state(replica, decision.failed ? CHAINSI_REPLICA_FAILED : CHAINSI_REPLICA_BACKING_OFF);
 }
 
-static bool run_process(chainsi_replica *replica)
+/* Has what the process writes logged; fd is taken. */
+static void read_output(chainsi_replica *replica, int fd)
 {
-    int output[2];
-    if (pipe2(output, O_CLOEXEC) != 0)
-        return false;
-    chainsi_process_fd fds[CHAINSI_MOST_PROCESS_FDS];
-    size_t fd_count = replica->options.fd_count;
-    assert(fd_count > 0 && fd_count < CHAINSI_MOST_PROCESS_FDS);
-    /* The two sockets first: programs that know no names count on that. */
-    fds[0] = replica->options.fds[0];
-    fds[1] = (chainsi_process_fd){ replica->probes_fd, "probes" };
-    memcpy(fds + 2, replica->options.fds + 1, (fd_count - 1) * sizeof *fds);
-    fd_count++;
-    replica->pid = chainsi_process_run(&(chainsi_process_start){
-        .program = replica->options.program,
-        .directory = replica->options.directory,
-        .environment = replica->options.environment,
-        .fds = fds,
-        .fd_count = fd_count,
-        .output_fd = output[1],
-    });
-    int error = errno;
-    close(output[1]);
-    if (replica->pid < 0) {
-        replica->pid = 0;
-        close(output[0]);
-        errno = error;
-        return false;
-    }
+    if (fd < 0)
+        return;
     replica->output = chainsi_make(sizeof *replica->output);
     uv_pipe_init(replica->options.supervisor->loop, replica->output, 0);
     replica->output->data = replica;
-    if (uv_pipe_open(replica->output, output[0]) != 0) {
-        close(output[0]);
+    if (uv_pipe_open(replica->output, fd) != 0) {
+        close(fd);
         chainsi_handle_close(replica->output);
         replica->output = NULL;
     } else {
         uv_read_start((uv_stream_t *)replica->output, allocate, on_output);
     }
-    return true;
 }
 
-void chainsi_replica_start(chainsi_replica *replica)
+static void on_started(chainsi_kept_process *process, pid_t pid, int error, int output)
 {
-    assert(!replica->pid);
-    replica->starts++;
-    replica->stalled[0] = 0;
-    replica->started_ns = chainsi_now_ns();
-    replica->ready_ns = -1;
-    replica->probe_delay_ms = PROBE_FIRST_DELAY_MS;
-    bool runs = run_process(replica);
-    int error = errno;
-    set_state(replica, CHAINSI_REPLICA_STARTING);
-    if (runs) {
-        ask_ready(replica);
+    chainsi_replica *replica =
+        (chainsi_replica *)((char *)process - offsetof(chainsi_replica, process));
+    if (!error) {
+        replica->pid = pid;
+        read_output(replica, output);
         return;
     }
+    cancel_probe(replica);
     snprintf(replica->last_end, sizeof replica->last_end, "cannot be run: %s", strerror(error));
     note_death(replica, 127 << 8);
 }
 
+static void on_ended(chainsi_kept_process *process, int wait_status)
+{
+    chainsi_replica *replica =
+        (chainsi_replica *)((char *)process - offsetof(chainsi_replica, process));
+    if (replica->stalled[0])
+        snprintf(replica->last_end, sizeof replica->last_end, "%s", replica->stalled);
+    else
+        chainsi_process_describe_end(wait_status, replica->last_end, sizeof replica->last_end);
+    cancel_probe(replica);
+    end_watch(replica);
+    finish_output(replica);
+    note_death(replica, wait_status);
+}
+
+void chainsi_replica_start(chainsi_replica *replica)
+{
+    assert(!replica->runs);
+    replica->starts++;
+    replica->stalled[0] = 0;
+    replica->started_ns = chainsi_now_ns();
+    replica->ready_ns = -1;
+    replica->retry_ns = CHAINSI_NEVER;
+    replica->was_ready = false;
+    replica->probe_delay_ms = PROBE_FIRST_DELAY_MS;
+
+    chainsi_order_fd fds[CHAINSI_MOST_PROCESS_FDS];
+    size_t fd_count = replica->options.fd_count;
+    assert(fd_count > 0 && fd_count < CHAINSI_MOST_PROCESS_FDS);
+    /* The two sockets first: programs that know no names count on that. */
+    fds[0] = replica->options.fds[0];
+    fds[1] = (chainsi_order_fd){ replica->options.probes_name, "probes" };
+    memcpy(fds + 2, replica->options.fds + 1, (fd_count - 1) * sizeof *fds);
+    chainsi_order order = {
+        .program = replica->options.program,
+        .directory = replica->options.directory,
+        .environment = replica->options.environment,
+        .fds = fds,
+        .fd_count = fd_count + 1,
+    };
+    /* The note goes along: one of a process without its state would tell of the one before. */
+    memory now = remember(replica, CHAINSI_REPLICA_STARTING);
+    replica->kept = replica->runs = true;
+    chainsi_keeping_start(replica->options.supervisor->keeping, &replica->process, &order, &now,
+                          sizeof now);
+    set_state(replica, CHAINSI_REPLICA_STARTING);
+    ask_ready(replica);
+}
+
 void chainsi_replica_kill(chainsi_replica *replica)
 {
-    if (replica->pid)
-        kill(-replica->pid, SIGKILL);
+    if (replica->runs)
+        chainsi_keeping_signal(replica->options.supervisor->keeping, &replica->process, SIGKILL);
 }
 
 static void on_drain_time(uv_timer_t *timer)
@@ -363,11 +468,13 @@ static void on_drain_time(uv_timer_t *timer)
     chainsi_replica_kill(replica);
 }
 
-static void cancel_probe(chainsi_replica *replica)
+/* Tells the process to end, and waits for it with patience. */
+static void drain(chainsi_replica *replica)
 {
-    if (replica->probe)
-        chainsi_upstream_cancel(replica->probe);
-    replica->probe = NULL;
+    chainsi_keeping_signal(replica->options.supervisor->keeping, &replica->process, SIGTERM);
+    /* The process itself gives up at drain_timeout_s; a little more, so that it can say so. */
+    uv_timer_start(replica->timer, on_drain_time,
+                   (uint64_t)(replica->options.drain_timeout_s * 1000) + 500, 0);
 }
 
 void chainsi_replica_stop(chainsi_replica *replica)
@@ -391,42 +498,86 @@ void chainsi_replica_stop(chainsi_replica *replica)
     case CHAINSI_REPLICA_STALLED: /* it has been killed */
         set_state(replica, CHAINSI_REPLICA_DRAINING);
         return;
+    case CHAINSI_REPLICA_PICKED_UP: /* it may run calls, whether we have heard that it is ready or not */
     case CHAINSI_REPLICA_READY:
         break;
     }
     cancel_probe(replica);
     end_watch(replica);
     set_state(replica, CHAINSI_REPLICA_DRAINING);
-    kill(replica->pid, SIGTERM);
-    /* The process itself gives up at drain_timeout_s; a little more, so that it can say so. */
-    uv_timer_start(replica->timer, on_drain_time,
-                   (uint64_t)(replica->options.drain_timeout_s * 1000) + 500, 0);
+    drain(replica);
 }
 
-static void reap(chainsi_replica *replica)
+/* Picking up. */
+
+static void pick_up_running(chainsi_replica *replica, const memory *found)
 {
-    siginfo_t info = { 0 };
-    if (waitid(P_PID, (id_t)replica->pid, &info, WEXITED | WNOHANG | WNOWAIT) != 0 ||
-        info.si_pid != replica->pid)
+    switch (found->state) {
+    case CHAINSI_REPLICA_DRAINING:
+        set_state(replica, CHAINSI_REPLICA_DRAINING);
+        drain(replica); /* to say it twice does no harm, and the first time may not have come about */
         return;
-    /* What it started goes with it, while its number still stands for them. */
-    kill(-replica->pid, SIGKILL);
-    int wait_status = 0;
-    waitpid(replica->pid, &wait_status, 0);
-    replica->pid = 0;
-    if (replica->stalled[0])
-        snprintf(replica->last_end, sizeof replica->last_end, "%s", replica->stalled);
-    else
-        chainsi_process_describe_end(wait_status, replica->last_end, sizeof replica->last_end);
-    cancel_probe(replica);
-    end_watch(replica);
-    finish_output(replica);
-    note_death(replica, wait_status);
+    case CHAINSI_REPLICA_STALLED:
+        set_state(replica, CHAINSI_REPLICA_STALLED);
+        chainsi_replica_kill(replica);
+        return;
+    case CHAINSI_REPLICA_STOPPED:
+    case CHAINSI_REPLICA_STARTING:
+    case CHAINSI_REPLICA_PICKED_UP:
+    case CHAINSI_REPLICA_READY:
+    case CHAINSI_REPLICA_BACKING_OFF:
+    case CHAINSI_REPLICA_FAILED:
+        break;
+    }
+    replica->was_ready = found->was_ready;
+    replica->probe_delay_ms = PROBE_FIRST_DELAY_MS;
+    set_state(replica, CHAINSI_REPLICA_PICKED_UP);
+    if (replica->was_ready)
+        begin_watch(replica);
+    ask_ready(replica);
 }
 
-void chainsi_supervisor_reap(chainsi_supervisor *supervisor)
+static void pick_up_ended(chainsi_replica *replica, const memory *found, int wait_status)
 {
-    for (chainsi_replica *replica = supervisor->replicas; replica; replica = replica->next)
-        if (replica->pid)
-            reap(replica);
+    if (found->state == CHAINSI_REPLICA_BACKING_OFF || found->state == CHAINSI_REPLICA_FAILED) {
+        finish_output(replica);
+        await_restart(replica);
+        set_state(replica, found->state);
+        return;
+    }
+    replica->runs = true; /* until the next line, to which its end is news */
+    set_state(replica, found->state == CHAINSI_REPLICA_DRAINING ? CHAINSI_REPLICA_DRAINING
+                                                                : CHAINSI_REPLICA_PICKED_UP);
+    on_ended(&replica->process, wait_status);
+}
+
+bool chainsi_replica_pick_up(chainsi_replica *replica)
+{
+    assert(replica->state == CHAINSI_REPLICA_STOPPED);
+    chainsi_command said;
+    memory found;
+    int output;
+    if (!chainsi_keeping_take_process(replica->options.supervisor->keeping, &replica->process,
+                                      &said, &output))
+        return false;
+    assert(said.note_size == sizeof found);
+    memcpy(&found, said.note, sizeof found);
+    replica->kept = true;
+    replica->starts = found.starts;
+    replica->started_ns = said.since_ns;
+    replica->ready_ns = found.ready_ns;
+    replica->retry_ns = found.retry_ns;
+    replica->backoff = found.backoff;
+    memcpy(replica->since, found.since, sizeof replica->since);
+    memcpy(replica->last_end, found.last_end, sizeof replica->last_end);
+    memcpy(replica->stalled, found.stalled, sizeof replica->stalled);
+    read_output(replica, output);
+    if (said.ended) {
+        pick_up_ended(replica, &found, said.value);
+    } else {
+        replica->runs = true;
+        replica->pid = said.pid;
+        pick_up_running(replica, &found);
+    }
+    return true;
 }

@@ -17,9 +17,20 @@
  * READY leads to STALLED, too: its calls stand still (.progress_timeout_s). It is killed, and from
  * its death on all is as after any other.
  *
+ * The process is the keeper's child, and outlives this one. What a new brain finds it picks up where
+ * it is: each change of state is noted with the keeper.
+ *
+ *              found: was STARTING or READY                /readyz says 200
+ *   STOPPED ----------------------------------> PICKED_UP -----------------> READY
+ *      |  '---> STALLED, DRAINING: told again      |  \___ dies, stalls: as from READY
+ *      '------> BACKING_OFF, FAILED: what is       | stop
+ *               left of the delay                  v
+ *                                               DRAINING
+ *
+ * What died meanwhile is picked up first, and then has died.
+ *
  * *Up* and *ready* are different things: a process that is up but not ready gets no signal that
- * calls may go there, they wait in the socket's queue. Belongs to the thread of the loop, which must
- * be the process's first (chainsi_process_run). */
+ * calls may go there, they wait in the socket's queue. Belongs to the thread of the loop. */
 #ifndef CHAINSI_CONTROL_REPLICA_H
 #define CHAINSI_CONTROL_REPLICA_H
 
@@ -30,14 +41,15 @@
 #include <uv.h>
 
 #include "control/backoff.h"
+#include "control/keeping.h"
 #include "control/log.h"
-#include "control/process.h"
 #include "control/upstream.h"
 #include "control/watch.h"
 
 typedef enum chainsi_replica_state {
     CHAINSI_REPLICA_STOPPED,
     CHAINSI_REPLICA_STARTING,
+    CHAINSI_REPLICA_PICKED_UP,
     CHAINSI_REPLICA_READY,
     CHAINSI_REPLICA_STALLED,
     CHAINSI_REPLICA_DRAINING,
@@ -48,22 +60,25 @@ typedef enum chainsi_replica_state {
 /* "stopped", "starting", ... A constant. */
 const char *chainsi_replica_state_name(chainsi_replica_state state);
 
-/* All replicas of a daemon, so that the one that has died can be found. */
+/* What all replicas of a daemon share. */
 typedef struct chainsi_supervisor {
-    uv_loop_t *loop; /* not owned */
+    uv_loop_t *loop;          /* not owned */
+    chainsi_keeping *keeping; /* not owned */
     struct chainsi_replica *replicas;
 } chainsi_supervisor;
 
 /* What a replica is made of. Texts must live as long as the replica. */
 typedef struct chainsi_replica_options {
     chainsi_supervisor *supervisor;
-    const char *label; /* for messages: "chain/chainlet" */
+    const char *label;       /* for messages: "chain/chainlet" */
+    const char *name;        /* what the keeper knows its process as */
+    const char *probes_name; /* what the keeper holds its second socket as */
     const char *program, *directory;
-    const char *const *environment; /* as of chainsi_process_start */
+    const char *const *environment; /* as of chainsi_order */
     /* What the process is handed besides its probes' socket, the socket of its calls first; not
      * owned, as long as the replica. */
-    const chainsi_process_fd *fds;
-    size_t fd_count;         /* less than CHAINSI_MOST_PROCESS_FDS */
+    const chainsi_order_fd *fds;
+    size_t fd_count;
     const char *probes_path; /* where its own second socket is made */
     chainsi_log *log;        /* not owned */
     double start_timeout_s, drain_timeout_s;
@@ -79,14 +94,20 @@ typedef struct chainsi_replica {
     chainsi_replica_options options;
     chainsi_replica_state state;
     char since[CHAINSI_TIME_TEXT]; /* when it came into its state */
-    pid_t pid;                     /* 0: no process */
+    bool runs;                     /* there is a process, or its start was asked for */
+    pid_t pid;                     /* 0: no process, or not known yet */
     uint64_t starts;
     chainsi_backoff backoff;
     char last_end[128];       /* how it ended last, or why it couldn't be started; "" */
     chainsi_upstream *probes; /* owned */
 
+    chainsi_kept_process process; /* the keeper's side of it */
+    bool kept;                    /* the keeper knows of a process: it runs, or its end isn't settled */
     int probes_fd;                /* owned; listening */
     int64_t started_ns, ready_ns; /* of this process; ready_ns -1: not yet */
+    int64_t retry_ns;             /* when to start it again; CHAINSI_NEVER */
+    bool was_ready;               /* before it was picked up */
+    bool said_ready;              /* the probe in flight */
     unsigned probe_delay_ms;
     chainsi_upstream_call *probe; /* in flight; NULL */
     chainsi_watch *watch;         /* owned; while READY and watched; else NULL */
@@ -97,12 +118,15 @@ typedef struct chainsi_replica {
     struct chainsi_replica *previous, *next; /* in the supervisor's list */
 } chainsi_replica;
 
-/* A stopped replica. NULL with a reason if its socket can't be made. */
+/* A stopped replica, on the socket that the keeper holds for it, or on a new one. NULL with a reason if
+ * there can't be one. */
 chainsi_replica *chainsi_replica_new(const chainsi_replica_options *options, char *why,
                                      size_t why_size);
 /* Frees it; it must have no process (STOPPED, BACKING_OFF or FAILED). NULL is allowed. */
 void chainsi_replica_free(chainsi_replica *replica);
 
+/* From STOPPED, if the keeper has a process of this name. False: it has none. */
+bool chainsi_replica_pick_up(chainsi_replica *replica);
 /* From STOPPED. */
 void chainsi_replica_start(chainsi_replica *replica);
 /* Ends the process, if there is one, after its running calls, at the latest after drain_timeout_s;
@@ -112,11 +136,5 @@ void chainsi_replica_stop(chainsi_replica *replica);
 void chainsi_replica_kill(chainsi_replica *replica);
 /* From now on, deaths are judged so. */
 void chainsi_replica_set_policy(chainsi_replica *replica, const chainsi_backoff_policy *policy);
-
-/* To be called on SIGCHLD. */
-void chainsi_supervisor_reap(chainsi_supervisor *supervisor);
-
-/* A line of the daemon's own, with the time, on stderr. */
-void chainsi_say(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #endif

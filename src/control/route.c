@@ -8,7 +8,6 @@
 #include "control/route.h"
 
 #include <string.h>
-#include <unistd.h>
 
 #include "control/proxy.h"
 #include "schema/json.h"
@@ -103,7 +102,7 @@ static void answer_health(chainsi_routes *routes, chainsi_exchange *exchange)
     chainsi_api_health health = {
         .status = routes->registry->stopping ? "stopping" : "ok",
         .home = routes->home,
-        .pid = getpid(),
+        .pid = routes->keeper,
     };
     chainsi_answer_value(exchange, 200, &chainsi_api_health_type, &health);
 }

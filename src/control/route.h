@@ -10,6 +10,7 @@
 typedef struct chainsi_routes {
     chainsi_registry *registry; /* not owned */
     const char *home;           /* not owned */
+    long keeper;                /* process number of the daemon's keeper */
     char base_url[64];          /* "http://127.0.0.1:8600" */
     char token[CHAINSI_TOKEN_SIZE + 1];
 } chainsi_routes;

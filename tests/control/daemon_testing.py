@@ -3,6 +3,7 @@ import http.client
 import json
 import os
 import signal
+import socket
 import subprocess
 import unittest
 from urllib.parse import urlsplit
@@ -28,14 +29,37 @@ class Answer:
         return self.json()["error"]
 
 
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP to a Unix socket."""
+
+    def __init__(self, path):
+        super().__init__("localhost", timeout=60)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
+
+
+def call_socket(path, text=""):
+    """Calls a Chainlet as another Chainlet does, past the front door."""
+    connection = UnixConnection(path)
+    try:
+        connection.request("POST", "/run_remote", text)
+        return Answer(connection.getresponse())
+    finally:
+        connection.close()
+
+
 class Daemon:
     """chainsd on any port; started, asked and ended."""
 
-    def __init__(self, home, port=0, wait=True):
+    def __init__(self, home, port=0, wait=True, **options):
         self.home = home
         with open(home.file("said"), "a", encoding="utf-8") as said:
             self.process = subprocess.Popen([CHAINSD, "--port", str(port)], env=home.env,
-                                            stdout=subprocess.DEVNULL, stderr=said)
+                                            stdout=subprocess.DEVNULL, stderr=said, **options)
         if wait:
             wait_until(self.find_address, "the daemon's address")
             self.address = urlsplit(home.address()).netloc
@@ -102,10 +126,55 @@ class Daemon:
     def stop(self, number=signal.SIGTERM):
         """Ends the daemon; gives its exit status."""
         self.process.send_signal(number)
-        status = self.process.wait(60)
-        if number == signal.SIGKILL:
-            os.unlink(self.home_file("address"))  # so that the next one's isn't mistaken for it
-        return status
+        return self.process.wait(60)
+
+    def said(self):
+        with open(self.home.file("said"), encoding="utf-8") as said:
+            return said.read()
+
+    def socket(self, chain, name, version=1):
+        """The path of a Chainlet's socket of calls."""
+        return self.home_file("run", chain, str(version), name + ".calls")
+
+    def keeper(self):
+        return self.home.daemon_pid()
+
+    def brain(self):
+        """The process number of the keeper's brain; None: there is none at the moment."""
+        keeper = self.keeper()
+        return next((pid for pid in children(keeper) if b"--brain" in command_of(pid)), None)
+
+    def kill_brain(self):
+        """Kills the brain, and returns when another one is there."""
+        before = wait_until(self.brain, "a brain")
+        os.kill(before, signal.SIGKILL)
+        return wait_until(lambda: self.brain() not in (None, before) and self.brain(), "another brain")
+
+    def begin_outage(self):
+        """Kills the brain, and stops the keeper so that no other is started."""
+        pause(self.keeper())
+        brain = self.brain()
+        os.kill(brain, signal.SIGKILL)
+        wait_until(lambda: not is_alive(brain), "the brain to end")
+
+    def end_outage(self):
+        os.kill(self.keeper(), signal.SIGCONT)
+
+    def kill_keeper(self):
+        """Kills the keeper, and returns when the brain has taken its place and has started another brain."""
+        before = self.keeper()
+        os.kill(before, signal.SIGKILL)
+        if before == self.process.pid:
+            self.process.wait(60)
+        wait_until(lambda: self.keeper() != before, "another keeper")
+        return wait_until(self.brain, "its brain")
+
+    def kill_both(self):
+        keeper = self.keeper()
+        self.begin_outage()
+        os.kill(keeper, signal.SIGKILL)
+        self.process.wait(60)
+        os.unlink(self.home_file("address"))  # so that the next one's isn't mistaken for it
 
 
 def service(name, *dependencies, binary=STAND_IN, **more):
@@ -114,6 +183,31 @@ def service(name, *dependencies, binary=STAND_IN, **more):
     options = {key: value for key, value in more.items() if not key.isupper()}
     return {"name": name, "c_name": name.replace("-", "_"), "binary": binary,
             "dependencies": list(dependencies), "env": env, **options}
+
+
+def children(pid):
+    """Its child processes, zombies not among them."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            with open(f"/proc/{entry}/stat", encoding="utf-8") as file:
+                state, parent = file.read().rsplit(")", 1)[1].split()[:2]
+        except OSError:
+            continue  # it has ended meanwhile
+        if int(parent) == pid and state not in "ZX":
+            found.append(int(entry))
+    return found
+
+
+def command_of(pid):
+    """Its command line; empty once it has ended."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
 
 
 def pause(pid):

@@ -176,19 +176,6 @@ class Life(DaemonTest):
                     return True
         return False
 
-    def test_a_killed_daemon_leaves_no_child_and_comes_back(self):
-        daemon = self.start()
-        daemon.deployed("x", service("entry", "other"), service("other", replicas=2))
-        pids = daemon.pids("x")
-        self.assertEqual(len(pids), 3)
-        self.assertEqual(daemon.stop(signal.SIGKILL), -signal.SIGKILL)
-        self.assert_ended(pids)
-        again = self.start()
-        answer = again.call("x", "report")
-        self.assertEqual(answer.status, 200, answer.body)
-        self.assertNotIn(answer.json()["pid"], pids)
-        self.assertEqual(again.chain("x")["version"], 1)
-
     def test_what_was_deployed_survives_a_stop(self):
         daemon = self.start()
         daemon.deployed("x", service("entry", STAND_IN_MARK="kept"))

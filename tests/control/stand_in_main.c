@@ -7,12 +7,15 @@
  *   wait              answers when its caller has left, or after 60 s; the log tells which
  *   die               ends the process by SIGKILL before it answers
  *   big BYTES         answers with that many bytes
- *   call URL_VARIABLE calls the service whose address is in that variable, with "report"
+ *   call URL_VARIABLE calls the service whose address is in that variable, with "report";
+ *   call URL_VARIABLE after   likewise, after a while: see STAND_IN_WAIT_WHILE
  * Environment: STAND_IN_FAIL=TEXT writes it to stderr and exits with 3;
  * STAND_IN_FAIL_IF=PATH does so while there is a file; STAND_IN_NEVER_READY,
  * STAND_IN_STALLED_IF=PATH, STAND_IN_UNREADY_IF=PATH (/readyz says 503 while there is a file; for the
  * latter the log says so, too),
- * STAND_IN_STUBBORN (ignores SIGTERM), STAND_IN_SLOTS, STAND_IN_MARK (an answer's "mark"). */
+ * STAND_IN_STUBBORN (ignores SIGTERM), STAND_IN_SLOTS, STAND_IN_MARK (an answer's "mark");
+ * STAND_IN_WAIT_WHILE=PATH (a call that is to be made "after" says "held up" and waits while there is a
+ * file), STAND_IN_CHILD (starts a process that stays). */
 #include <dirent.h>
 #include <poll.h>
 #include <signal.h>
@@ -87,6 +90,20 @@ static void report(const chainsi_server_request *request, chainsi_buffer *out)
     chainsi_buffer_add_text(out, "}}");
 }
 
+/* Whether there is the file that an environment variable names. */
+static bool is_there(const char *variable)
+{
+    const char *path = getenv(variable);
+    return path && access(path, F_OK) == 0;
+}
+
+static void hold_up(void)
+{
+    fprintf(stderr, "held up\n");
+    for (int left_ms = WAIT_LIMIT_MS; left_ms > 0 && is_there("STAND_IN_WAIT_WHILE"); left_ms -= 5)
+        nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+}
+
 static void call_other(const char *variable, chainsi_server_response *response,
                        chainsi_arena *arena)
 {
@@ -139,18 +156,16 @@ static void handle(void *user, chainsi_server_request *request, chainsi_server_r
         for (long left = atol(text + 4); left > 0; left--)
             chainsi_buffer_add_byte(response->body, 'x');
     } else if (!strncmp(text, "call ", 5)) {
+        char *after = strstr(text, " after");
+        if (after) {
+            *after = 0;
+            hold_up();
+        }
         call_other(text + 5, response, request->arena);
     } else {
         chainsi_buffer_printf(response->body, "{\"mark\":\"%s\",\"size\":%zu}", mark ? mark : "",
                               request->body_size);
     }
-}
-
-/* Whether there is the file that an environment variable names. */
-static bool is_there(const char *variable)
-{
-    const char *path = getenv(variable);
-    return path && access(path, F_OK) == 0;
 }
 
 static void answer_probe(void *user, chainsi_server_request *request,
@@ -187,6 +202,9 @@ int main(void)
         fprintf(stderr, "no sockets were handed over\n");
         return 4;
     }
+    if (getenv("STAND_IN_CHILD") && fork() == 0)
+        for (;;)
+            pause();
     sigset_t stop;
     sigemptyset(&stop);
     sigaddset(&stop, SIGTERM);

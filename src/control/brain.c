@@ -1,0 +1,179 @@
+/* The brain's beginning and end.
+ *
+ *   ask the keeper what there is -> open the front door -> pick up what was deployed -> say the
+ *   address -> serve
+ *   the keeper says stop -> no new connections -> chains stop from their entrypoints inwards, calls
+ *   in flight are answered -> what is left of connections is closed -> end */
+#include "control/brain.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "control/handle.h"
+#include "control/home.h"
+#include "control/keeper.h"
+#include "control/route.h"
+#include "rpc/address.h"
+
+typedef struct brain {
+    const chainsi_brain_options *options;
+    uv_loop_t loop;
+    char *home; /* owned */
+    int front_fd; /* owned; -1 */
+    chainsi_supervisor supervisor;
+    chainsi_routes routes;
+    chainsi_front *front;
+    bool stopping;
+} brain;
+
+static size_t max_body(void *user, const chainsi_http_request *request)
+{
+    brain *b = user;
+    return chainsi_route_max_body(&b->routes, request);
+}
+
+static void on_request(void *user, chainsi_exchange *exchange)
+{
+    brain *b = user;
+    chainsi_route(&b->routes, exchange);
+}
+
+/* Nothing else is left: without the keeper's socket the loop ends. */
+static void on_front_finished(void *user)
+{
+    brain *b = user;
+    chainsi_keeping_flush(b->supervisor.keeping);
+    chainsi_keeping_free(b->supervisor.keeping);
+    b->supervisor.keeping = NULL;
+}
+
+static void on_chains_stopped(void *user)
+{
+    brain *b = user;
+    chainsi_front_finish(b->front);
+}
+
+static void begin_stop(brain *b)
+{
+    b->stopping = true;
+    chainsi_home_forget_address(b->home);
+    chainsi_front_stop(b->front);
+    if (b->front_fd >= 0) {
+        close(b->front_fd);
+        b->front_fd = -1;
+        chainsi_keeping_release(b->supervisor.keeping, CHAINSI_KEEPER_FRONT);
+    }
+    chainsi_registry_stop(b->routes.registry);
+}
+
+static void on_stop(void *user, unsigned times)
+{
+    brain *b = user;
+    if (!b->stopping)
+        begin_stop(b);
+    if (times > 1)
+        chainsi_registry_kill(b->routes.registry);
+}
+
+static void on_lost(void *user)
+{
+    brain *b = user;
+    if (b->stopping)
+        exit(1);
+    chainsi_say("the keeper has ended: taking its place");
+    chainsi_registry_bury(b->routes.registry);
+    b->options->on_lost(b->options->lock, b->front_fd);
+    exit(1);
+}
+
+static bool open_home(brain *b)
+{
+    char why[512];
+    b->home = chainsi_home_find(why, sizeof why);
+    if (!b->home) {
+        fprintf(stderr, "chainsd: %s\n", why);
+        return false;
+    }
+    if (!chainsi_home_token(b->home, false, b->routes.token)) {
+        fprintf(stderr, "chainsd: cannot read %s/token: %s\n", b->home, strerror(errno));
+        return false;
+    }
+    b->routes.home = b->home;
+    b->routes.keeper = getppid();
+    return true;
+}
+
+static bool open_front(brain *b)
+{
+    b->front = chainsi_front_new(&b->loop, &(chainsi_front_options){
+                                               .max_body = max_body,
+                                               .on_request = on_request,
+                                               .on_finished = on_front_finished,
+                                               .user = b,
+                                           });
+    if (b->front_fd < 0)
+        return true; /* the daemon is ending */
+    int error = chainsi_front_open(b->front, b->front_fd);
+    if (error || !chainsi_address_of(b->front_fd, b->routes.base_url, sizeof b->routes.base_url)) {
+        fprintf(stderr, "chainsd: cannot accept connections: %s\n", uv_strerror(error));
+        return false;
+    }
+    return true;
+}
+
+/* False: nobody could find the daemon. */
+static bool begin(brain *b)
+{
+    b->routes.registry =
+        chainsi_registry_new(&b->supervisor, b->home, on_chains_stopped, b);
+    unsigned stops = chainsi_keeping_stops(b->supervisor.keeping);
+    b->routes.registry->stopping = stops > 0;
+    chainsi_registry_restore(b->routes.registry);
+    if (stops) {
+        on_stop(b, stops);
+    } else if (!chainsi_home_write_address(b->home, b->routes.base_url)) {
+        fprintf(stderr, "chainsd: cannot write below %s: %s\n", b->home, strerror(errno));
+        return false;
+    } else {
+        chainsi_say("chainsd serves %s on %s", b->home, b->routes.base_url);
+    }
+    chainsi_keeping_say_serving(b->supervisor.keeping);
+    return true;
+}
+
+int chainsi_brain_run(const chainsi_brain_options *options)
+{
+    static brain the_brain;
+    brain *b = &the_brain;
+    b->options = options;
+    b->front_fd = options->front;
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGTERM, SIG_IGN); /* the keeper says when to end */
+    signal(SIGINT, SIG_IGN);
+    uv_loop_init(&b->loop);
+    b->supervisor.loop = &b->loop;
+    b->supervisor.keeping = chainsi_keeping_new(
+        &b->loop, options->keeper,
+        &(chainsi_keeping_events){ .on_stop = on_stop, .on_lost = on_lost, .user = b });
+    if (!b->supervisor.keeping) {
+        chainsi_say("the keeper has ended: taking its place");
+        options->on_lost(options->lock, options->front);
+        return 1;
+    }
+    if (!open_home(b) || !open_front(b) || !begin(b))
+        return 1; /* and the keeper tries again */
+    uv_run(&b->loop, UV_RUN_DEFAULT);
+    chainsi_front_free(b->front);
+    chainsi_registry_free(b->routes.registry);
+    uv_run(&b->loop, UV_RUN_DEFAULT); /* handles that are still closing */
+    if (uv_loop_close(&b->loop) != 0)
+        chainsi_say("chainsd: something was left open");
+    chainsi_say("chainsd has stopped");
+    close(options->lock);
+    free(b->home);
+    return 0;
+}
