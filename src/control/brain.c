@@ -82,8 +82,10 @@ static void on_stop(void *user, unsigned times)
 static void on_lost(void *user)
 {
     brain *b = user;
-    if (b->stopping)
+    if (b->stopping) {
+        chainsi_say("the keeper has ended while stopping: nothing is left");
         exit(1);
+    }
     chainsi_say("the keeper has ended: taking its place");
     chainsi_registry_bury(b->routes.registry);
     b->options->on_lost(b->options->lock, b->front_fd);

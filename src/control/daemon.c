@@ -147,9 +147,10 @@ static bool run_keeper(const char *fds, int *status)
         return false;
     chainsi_keeper_block_signals();
     char *home = chainsi_home_find(why, sizeof why);
-    if (home)
-        chainsi_home_write_pid(lock);
-    *status = home && prepare_home(home) ? keep(lock, front) : 1;
+    bool kept = home && chainsi_home_keep_lock(home, lock, why, sizeof why);
+    if (!kept)
+        fprintf(stderr, "chainsd: %s\n", why);
+    *status = kept && prepare_home(home) ? keep(lock, front) : 1;
     free(home);
     return true;
 }

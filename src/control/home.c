@@ -98,7 +98,15 @@ bool chainsi_home_make(const char *home, char *why, size_t why_size)
     return false;
 }
 
-void chainsi_home_write_pid(int lock)
+/* Takes the lock, or finds that the descriptor has it. */
+static bool set_lock(int fd)
+{
+    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+    return fcntl(fd, F_OFD_SETLK, &lock) == 0;
+}
+
+/* For people, and for signals: the lock is what counts. */
+static void write_pid(int lock)
 {
     char text[32];
     int size = snprintf(text, sizeof text, "%ld\n", (long)getpid());
@@ -111,9 +119,8 @@ int chainsi_home_lock(const char *home, char *why, size_t why_size)
 {
     char *path = chainsi_path("%s/pid", home);
     int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
-    struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-    if (fd >= 0 && fcntl(fd, F_OFD_SETLK, &lock) == 0) {
-        chainsi_home_write_pid(fd);
+    if (fd >= 0 && set_lock(fd)) {
+        write_pid(fd);
         free(path);
         return fd;
     }
@@ -126,6 +133,20 @@ int chainsi_home_lock(const char *home, char *why, size_t why_size)
         close(fd);
     free(path);
     return -1;
+}
+
+bool chainsi_home_keep_lock(const char *home, int lock, char *why, size_t why_size)
+{
+    char *path = chainsi_path("%s/pid", home);
+    struct stat named, held;
+    bool same = stat(path, &named) == 0 && fstat(lock, &held) == 0 &&
+                named.st_dev == held.st_dev && named.st_ino == held.st_ino && set_lock(lock);
+    if (same)
+        write_pid(lock);
+    else
+        snprintf(why, why_size, "the lock of %s has been lost", home);
+    free(path);
+    return same;
 }
 
 long chainsi_home_owner(const char *home)

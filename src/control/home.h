@@ -38,9 +38,9 @@ bool chainsi_home_make(const char *home, char *why, size_t why_size);
 /* Takes the lock; it ends when the descriptor is closed, at the latest with the process. -1 with a
  * reason if another daemon has it. */
 int chainsi_home_lock(const char *home, char *why, size_t why_size);
-/* Writes this process's number for the lock that it holds. It is for people and for signals; the lock
- * is what counts. */
-void chainsi_home_write_pid(int lock);
+/* Goes on with a lock that another process of the daemon took, as its new owner. False with a reason if
+ * the descriptor isn't that. */
+bool chainsi_home_keep_lock(const char *home, int lock, char *why, size_t why_size);
 /* The process that holds the lock; 0 if none does. */
 long chainsi_home_owner(const char *home);
 

@@ -34,9 +34,9 @@ enum {
 
 static const chainsi_backoff_policy brain_policy = {
     .first_delay_ns = 5 * CHAINSI_NS_PER_MS,
-    .max_delay_ns = 5000 * CHAINSI_NS_PER_MS,
+    .max_delay_ns = 1000 * CHAINSI_NS_PER_MS,
     .stable_ns = 100 * CHAINSI_NS_PER_MS,
-    .failed_delay_ns = 5000 * CHAINSI_NS_PER_MS,
+    .failed_delay_ns = 1000 * CHAINSI_NS_PER_MS,
     .max_deaths = UINT32_MAX,
 };
 
@@ -232,6 +232,8 @@ static void list(keeper *k)
 {
     for (const held *h = k->held; h; h = h->next) {
         chainsi_command command;
+        if (!strcmp(h->name, CHAINSI_KEEPER_FRONT))
+            continue; /* it was born with that */
         chainsi_command_make(&command, CHAINSI_COMMAND_HELD, h->name);
         tell(k, &command, h->fd);
     }

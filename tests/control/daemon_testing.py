@@ -141,8 +141,7 @@ class Daemon:
 
     def brain(self):
         """The process number of the keeper's brain; None: there is none at the moment."""
-        keeper = self.keeper()
-        return next((pid for pid in children(keeper) if b"--brain" in command_of(pid)), None)
+        return self.home.brain_pid()
 
     def kill_brain(self):
         """Kills the brain, and returns when another one is there."""
@@ -185,31 +184,6 @@ def service(name, *dependencies, binary=STAND_IN, **more):
             "dependencies": list(dependencies), "env": env, **options}
 
 
-def children(pid):
-    """Its child processes, zombies not among them."""
-    found = []
-    for entry in os.listdir("/proc"):
-        if not entry.isdigit():
-            continue
-        try:
-            with open(f"/proc/{entry}/stat", encoding="utf-8") as file:
-                state, parent = file.read().rsplit(")", 1)[1].split()[:2]
-        except OSError:
-            continue  # it has ended meanwhile
-        if int(parent) == pid and state not in "ZX":
-            found.append(int(entry))
-    return found
-
-
-def command_of(pid):
-    """Its command line; empty once it has ended."""
-    try:
-        with open(f"/proc/{pid}/cmdline", "rb") as file:
-            return file.read()
-    except OSError:
-        return b""
-
-
 def pause(pid):
     """Stops a process where it is, and returns when it stands still."""
     os.kill(pid, signal.SIGSTOP)
@@ -221,6 +195,18 @@ def pause(pid):
                     return False
         return True
     wait_until(stopped, f"process {pid} to stand still")
+
+
+def is_busy(pid):
+    """Whether one of its threads sleeps in nanosleep."""
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/wchan", encoding="utf-8") as where:
+            if "nanosleep" in where.read():
+                return True
+        with open(f"/proc/{pid}/task/{task}/syscall", encoding="utf-8") as call:
+            if call.read().split()[0] in ("35", "230"):
+                return True
+    return False
 
 
 class DaemonTest(unittest.TestCase):

@@ -7,8 +7,8 @@ import subprocess
 import threading
 import unittest
 
-from chains_testing import is_alive, wait_until
-from daemon_testing import CHAINSD, DaemonTest, UnixConnection, call_socket, children, pause, service
+from chains_testing import children, is_alive, wait_until
+from daemon_testing import CHAINSD, DaemonTest, UnixConnection, call_socket, is_busy, pause, service
 
 
 def descriptors(pid):
@@ -36,6 +36,13 @@ class KeeperTest(DaemonTest):
             thread.start()
         self.addCleanup(lambda: [thread.join(60) for thread in threads])
         return threads
+
+    def running_call(self, path, pid):
+        """A call that runs for a while in a replica: its thread, and the list that its answer will be in."""
+        answers = []
+        thread = self.in_threads(1, lambda: answers.append(call_socket(path, "sleep 500").body))[0]
+        wait_until(lambda: is_busy(pid), "the call to run")
+        return thread, answers
 
     @staticmethod
     def waiting(path):
@@ -192,10 +199,8 @@ class Brain(KeeperTest):
     def test_deleting_goes_on(self):
         daemon = self.start()
         daemon.deployed("x", service("entry"))
-        pids, path = daemon.pids("x"), daemon.socket("x", "entry")
-        answers = []
-        running = self.in_threads(1, lambda: answers.append(call_socket(path, "sleep 500").body))[0]
-        wait_until(lambda: self.waiting(path) == 0, "the call to be taken")
+        pids = daemon.pids("x")
+        running, answers = self.running_call(daemon.socket("x", "entry"), pids[0])
 
         def delete():
             try:
@@ -244,6 +249,7 @@ class Brain(KeeperTest):
         for _ in range(50):
             daemon.kill_brain()
             self.assertEqual(call_socket(path, "call CHAINS_OTHER_URL").status, 200)
+            call_socket(path, "sleep 150")  # one that dies at once again and again has to wait
         self.assertEqual([r["pid"] for r in self.ready(daemon, "x")], pids)
         self.assertEqual(descriptors(daemon.keeper()), keeper)
         wait_until(lambda: descriptors(daemon.brain()) <= brain + 1, "the brain's connections to close")
@@ -278,18 +284,12 @@ class Brain(KeeperTest):
 
 
 class Ending(KeeperTest):
-    def running_call(self, daemon, path, text="sleep 500"):
-        answers = []
-        thread = self.in_threads(1, lambda: answers.append(call_socket(path, text).body))[0]
-        wait_until(lambda: self.waiting(path) == 0 and thread.is_alive(), "the call to be taken")
-        return thread, answers
-
     def test_in_the_outage_it_is_orderly_as_well(self):
         daemon = self.start()
         daemon.deployed("x", service("entry", "other"), service("other"))
         pids = daemon.pids("x")
         daemon.begin_outage()
-        thread, answers = self.running_call(daemon, daemon.socket("x", "entry"))
+        thread, answers = self.running_call(daemon.socket("x", "entry"), pids[0])
         daemon.process.send_signal(signal.SIGTERM)
         daemon.end_outage()
         self.assertEqual(daemon.process.wait(60), 0)
@@ -322,7 +322,7 @@ class Ending(KeeperTest):
         daemon = self.start(process_group=0)
         daemon.deployed("x", service("entry"))
         pids = daemon.pids("x")
-        thread, answers = self.running_call(daemon, daemon.socket("x", "entry"))
+        thread, answers = self.running_call(daemon.socket("x", "entry"), pids[0])
         os.killpg(daemon.process.pid, signal.SIGINT)
         self.assertEqual(daemon.process.wait(60), 0)
         thread.join(60)

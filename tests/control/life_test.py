@@ -8,7 +8,7 @@ import threading
 import unittest
 
 from chains_testing import is_alive, wait_until
-from daemon_testing import CHAINSD, STAND_IN, DaemonTest, pause, service
+from daemon_testing import CHAINSD, STAND_IN, DaemonTest, is_busy, pause, service
 
 
 class Life(DaemonTest):
@@ -156,25 +156,13 @@ class Life(DaemonTest):
         thread = threading.Thread(target=lambda: answers.append(daemon.call("x", "sleep 500").body))
         thread.start()
         entry = next(c for c in daemon.chain("x")["chainlets"] if c["name"] == "entry")
-        wait_until(lambda: self.is_busy(entry["replicas"][0]["pid"]), "the call to run")
+        wait_until(lambda: is_busy(entry["replicas"][0]["pid"]), "the call to run")
         self.assertEqual(daemon.stop(), 0)
         thread.join(60)
         self.assertEqual(answers, [b'"slept"'])
         for pid in pids:
             self.assertFalse(is_alive(pid))
         self.assertFalse(os.path.exists(daemon.home_file("address")))
-
-    @staticmethod
-    def is_busy(pid):
-        """Whether one of its threads sleeps in nanosleep."""
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/wchan", encoding="utf-8") as where:
-                if "nanosleep" in where.read():
-                    return True
-            with open(f"/proc/{pid}/task/{task}/syscall", encoding="utf-8") as call:
-                if call.read().split()[0] in ("35", "230"):
-                    return True
-        return False
 
     def test_what_was_deployed_survives_a_stop(self):
         daemon = self.start()

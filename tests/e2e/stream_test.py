@@ -110,7 +110,7 @@ class Stream(HomeTest):
     @unittest.skipIf(os.environ.get("CHAINS_TEST_SANITIZE"), "sanitizers keep what was freed")
     def test_a_slow_reader_holds_memory_down(self):
         count, size = 1500, 200000  # 300 MB
-        pids = [self.home.daemon_pid(), self.pid("stream"), self.pid("talker")]
+        pids = [self.home.brain_pid(), self.pid("stream"), self.pid("talker")]
         _, response = self.ask({"count": count, "size": size}, "application/x-ndjson")
         response.readline()
         before = None

@@ -145,7 +145,8 @@ def sample(home, soak):
             found.append(usage(pid))
         except (OSError, StopIteration):
             pass  # it has just been killed
-    return (*usage(home.daemon_pid()), max((r for r, _ in found), default=0), max((d for _, d in found), default=0))
+    keeper, brain = usage(home.daemon_pid()), usage(home.brain_pid())
+    return (keeper[0] + brain[0], keeper[1] + brain[1], max((r for r, _ in found), default=0), max((d for _, d in found), default=0))
 
 
 def check_flat(samples):

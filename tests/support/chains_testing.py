@@ -70,6 +70,10 @@ class Home:
         with open(os.path.join(self.env["CHAINS_HOME"], "pid"), encoding="utf-8") as file:
             return int(file.read())
 
+    def brain_pid(self):
+        """The daemon's other process; None: there is none at the moment."""
+        return next((pid for pid in children(self.daemon_pid()) if b"--brain" in command_of(pid)), None)
+
     def close(self):
         """Ends the daemon, and with it all that it started."""
         try:
@@ -92,6 +96,31 @@ def is_alive(pid):
             return file.read().rsplit(")", 1)[1].split()[0] not in "ZX"
     except OSError:
         return False
+
+
+def children(pid):
+    """Its child processes, zombies not among them."""
+    found = []
+    for entry in os.listdir("/proc"):
+        if not entry.isdigit():
+            continue
+        try:
+            with open(f"/proc/{entry}/stat", encoding="utf-8") as file:
+                state, parent = file.read().rsplit(")", 1)[1].split()[:2]
+        except OSError:
+            continue  # it has ended meanwhile
+        if int(parent) == pid and state not in "ZX":
+            found.append(int(entry))
+    return found
+
+
+def command_of(pid):
+    """Its command line; empty once it has ended."""
+    try:
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
 
 
 class HomeTest(unittest.TestCase):
