@@ -647,11 +647,11 @@ void chainsi_deployment_free(chainsi_deployment *deployment, bool remove)
         chainsi_keeping_release(keeping_of(deployment), chainlet->calls_name);
         chainsi_keeping_release(keeping_of(deployment), chainlet->board_name);
     }
-    release_document(deployment, "stop");
     if (!chainsi_remove_tree(deployment->run_directory))
         chainsi_say("cannot remove %s: %s", deployment->run_directory, strerror(errno));
     if (remove && !chainsi_remove_tree(deployment->directory))
         chainsi_say("cannot remove %s: %s", deployment->directory, strerror(errno));
+    release_document(deployment, "stop"); /* last: until then there is something to be done */
     chainsi_handle_close(deployment->review);
     chainsi_arena_done(&deployment->arena);
     free(deployment);

@@ -170,8 +170,8 @@ class Brain(KeeperTest):
             wait_until(look, f"version {version}")
             self.assertEqual(daemon.call("x").json()["mark"], str(mark))
         wait_until(lambda: os.listdir(daemon.home_file("run", "x")) == [str(version)], "old versions to go")
-        names = set(os.listdir(daemon.home_file("chains", "x")))
-        self.assertEqual(names, {"state.json", str(version)})
+        wait_until(lambda: set(os.listdir(daemon.home_file("chains", "x"))) == {"state.json", str(version)},
+                   "their programs to go")
         self.assertEqual(len(children(daemon.keeper())), 3)
 
     def test_an_old_version_still_ends_from_the_entrypoint_inwards(self):
@@ -251,7 +251,7 @@ class Brain(KeeperTest):
             self.assertEqual(call_socket(path, "call CHAINS_OTHER_URL").status, 200)
             call_socket(path, "sleep 150")  # one that dies at once again and again has to wait
         self.assertEqual([r["pid"] for r in self.ready(daemon, "x")], pids)
-        self.assertEqual(descriptors(daemon.keeper()), keeper)
+        wait_until(lambda: descriptors(daemon.keeper()) == keeper, "the keeper's descriptors to be as before")
         wait_until(lambda: descriptors(daemon.brain()) <= brain + 1, "the brain's connections to close")
 
     def test_one_that_cannot_begin_is_tried_again_with_patience(self):
