@@ -22,7 +22,7 @@
 typedef struct brain {
     const chainsi_brain_options *options;
     uv_loop_t loop;
-    char *home; /* owned */
+    char *home;   /* owned */
     int front_fd; /* owned; -1 */
     chainsi_supervisor supervisor;
     chainsi_routes routes;
@@ -130,8 +130,7 @@ static bool open_front(brain *b)
 /* False: nobody could find the daemon. */
 static bool begin(brain *b)
 {
-    b->routes.registry =
-        chainsi_registry_new(&b->supervisor, b->home, on_chains_stopped, b);
+    b->routes.registry = chainsi_registry_new(&b->supervisor, b->home, on_chains_stopped, b);
     unsigned stops = chainsi_keeping_stops(b->supervisor.keeping);
     b->routes.registry->stopping = stops > 0;
     chainsi_registry_restore(b->routes.registry);

@@ -233,14 +233,13 @@ static void restore_version(chainsi_registry *registry, const chainsi_api_saved 
     if (newest)
         chain->last_version = saved->version;
     if (stop || !newest || chain->deleting) {
-        retire(chain, make_deployment(chain, &saved->deploy, saved->version,
-                                      CHAINSI_BEGIN_STOPPING));
+        retire(chain,
+               make_deployment(chain, &saved->deploy, saved->version, CHAINSI_BEGIN_STOPPING));
         return;
     }
     if (chain->next_one)
         retire(chain, chain->next_one);
-    bool copied =
-        chainsi_deployment_is_copied(&saved->deploy, registry->home, saved->version);
+    bool copied = chainsi_deployment_is_copied(&saved->deploy, registry->home, saved->version);
     chain->next_one = make_deployment(chain, &saved->deploy, saved->version,
                                       copied ? CHAINSI_BEGIN_STARTING : CHAINSI_BEGIN_COPYING);
 }

@@ -189,9 +189,9 @@ static const chainsi_order_fd *list_descriptors(chainsi_chainlet *chainlet, size
             chainsi_deployment_find(deployment, service->dependencies.items[i]);
         if (callee->board_fd < 0 || *count + 1 == CHAINSI_MOST_PROCESS_FDS)
             continue; /* calls to it go by the queue */
-        fds[(*count)++] = (chainsi_order_fd){
-            callee->board_name, chainsi_arena_printf(arena, "board.%s", callee->service->c_name)
-        };
+        fds[(*count)++] =
+            (chainsi_order_fd){ callee->board_name,
+                                chainsi_arena_printf(arena, "board.%s", callee->service->c_name) };
     }
     return fds;
 }
@@ -249,9 +249,8 @@ static bool make_sockets(chainsi_chainlet *chainlet, char *why, size_t why_size)
                 .environment = chainlet->environment,
                 .fds = fds,
                 .fd_count = fd_count,
-                .probes_path = chainsi_arena_printf(arena, "%s/%s.%d.probes",
-                                                    deployment->run_directory, service->c_name,
-                                                    (int)i),
+                .probes_path = chainsi_arena_printf(
+                    arena, "%s/%s.%d.probes", deployment->run_directory, service->c_name, (int)i),
                 .log = chainlet->log,
                 .start_timeout_s = service->start_timeout_s,
                 .drain_timeout_s = service->drain_timeout_s,
@@ -431,10 +430,9 @@ chainsi_chainlet *chainsi_deployment_find(chainsi_deployment *deployment, const 
 chainsi_replica *chainsi_chainlet_ready(const chainsi_chainlet *chainlet)
 {
     for (int32_t i = 0; i < chainlet->service->replicas; i++)
-        if (chainlet->replicas[i] &&
-            (chainlet->replicas[i]->state == CHAINSI_REPLICA_READY ||
-             (chainlet->replicas[i]->state == CHAINSI_REPLICA_PICKED_UP &&
-              chainlet->replicas[i]->was_ready)))
+        if (chainlet->replicas[i] && (chainlet->replicas[i]->state == CHAINSI_REPLICA_READY ||
+                                      (chainlet->replicas[i]->state == CHAINSI_REPLICA_PICKED_UP &&
+                                       chainlet->replicas[i]->was_ready)))
             return chainlet->replicas[i];
     return NULL;
 }

@@ -79,7 +79,7 @@ struct chainsi_deployment {
     chainsi_arena arena;
     chainsi_deployment_state state;
     const char *directory, *run_directory;
-    const char *name; /* "CHAIN/VERSION" */
+    const char *name;            /* "CHAIN/VERSION" */
     chainsi_chainlet *chainlets; /* deploy->services.count of them */
     size_t entrypoint;           /* its index */
     const char *failed_chainlet; /* name; NULL: none */

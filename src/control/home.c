@@ -139,8 +139,8 @@ bool chainsi_home_keep_lock(const char *home, int lock, char *why, size_t why_si
 {
     char *path = chainsi_path("%s/pid", home);
     struct stat named, held;
-    bool same = stat(path, &named) == 0 && fstat(lock, &held) == 0 &&
-                named.st_dev == held.st_dev && named.st_ino == held.st_ino && set_lock(lock);
+    bool same = stat(path, &named) == 0 && fstat(lock, &held) == 0 && named.st_dev == held.st_dev &&
+                named.st_ino == held.st_ino && set_lock(lock);
     if (same)
         write_pid(lock);
     else

@@ -434,8 +434,7 @@ static void start_brain(keeper *k)
     posix_spawnattr_setsigmask(&attributes, &none);
     posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
     pid_t pid;
-    int error =
-        posix_spawn(&pid, k->options->program, &handed, &attributes, arguments, environ);
+    int error = posix_spawn(&pid, k->options->program, &handed, &attributes, arguments, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&handed);
     close(pair[1]);

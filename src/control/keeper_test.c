@@ -34,8 +34,8 @@ typedef struct fixture {
     pid_t keeper;
     int listener, lock, front;
     pid_t brain;
-    int line;    /* to the brain: a byte is what it ends with */
-    int socket;  /* the brain's, to the keeper */
+    int line;   /* to the brain: a byte is what it ends with */
+    int socket; /* the brain's, to the keeper */
     uint32_t number;
 } fixture;
 
@@ -123,7 +123,8 @@ static uint32_t send_command(fixture *it, chainsi_command *command, int fd)
 }
 
 /* Sends a command and waits for its answer, which must be the next thing that is said. Gives the error. */
-static int ask(fixture *it, chainsi_command *command, int fd, chainsi_command *answer, int *answer_fd)
+static int ask(fixture *it, chainsi_command *command, int fd, chainsi_command *answer,
+               int *answer_fd)
 {
     chainsi_command done;
     int got = -1;

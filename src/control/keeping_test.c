@@ -244,7 +244,7 @@ static void starts_signals_and_forgets_in_order(void **state)
     assert_int_equal(second.error, ENOENT);
     assert_int_equal(second.output, -1);
     chainsi_keeping_forget(it->keeping, &first.process);
-    chainsi_keeping_forget(it->keeping, &first.process); /* that is known already */
+    chainsi_keeping_forget(it->keeping, &first.process);                /* that is known already */
     chainsi_keeping_start(it->keeping, &second.process, &order, "", 0); /* again */
     expect(it, CHAINSI_COMMAND_FORGET, "first", 0);
     expect(it, CHAINSI_COMMAND_START, "second", 0);
@@ -292,8 +292,8 @@ static void a_keeper_that_is_gone_is_noticed_at_once(void **state)
     (void)state;
     uv_loop_t loop;
     int pair[2];
-    assert_int_equal(
-        socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair),
+                     0);
     close(pair[0]);
     uv_loop_init(&loop);
     chainsi_keeping_events events = { note_stop, note_lost, NULL };

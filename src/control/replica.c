@@ -315,10 +315,10 @@ static void ask_ready(chainsi_replica *replica)
 {
     static const char question[] = "GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n";
     /* What was ready before it was picked up has started in time. */
-    int64_t deadline_ns =
-        replica->was_ready ? CHAINSI_NEVER
-                           : chainsi_deadline_after_ms(replica->started_ns,
-                                                       replica->options.start_timeout_s * 1000);
+    int64_t deadline_ns = replica->was_ready
+                              ? CHAINSI_NEVER
+                              : chainsi_deadline_after_ms(replica->started_ns,
+                                                          replica->options.start_timeout_s * 1000);
     int64_t now_ns = chainsi_now_ns();
     if (now_ns >= deadline_ns) {
         on_start_time(replica->timer);
@@ -515,7 +515,8 @@ static void pick_up_running(chainsi_replica *replica, const memory *found)
     switch (found->state) {
     case CHAINSI_REPLICA_DRAINING:
         set_state(replica, CHAINSI_REPLICA_DRAINING);
-        drain(replica); /* to say it twice does no harm, and the first time may not have come about */
+        drain(
+            replica); /* to say it twice does no harm, and the first time may not have come about */
         return;
     case CHAINSI_REPLICA_STALLED:
         set_state(replica, CHAINSI_REPLICA_STALLED);

@@ -102,8 +102,8 @@ typedef struct chainsi_replica {
     chainsi_upstream *probes; /* owned */
 
     chainsi_kept_process process; /* the keeper's side of it */
-    bool kept;                    /* the keeper knows of a process: it runs, or its end isn't settled */
-    int probes_fd;                /* owned; listening */
+    bool kept;     /* the keeper knows of a process: it runs, or its end isn't settled */
+    int probes_fd; /* owned; listening */
     int64_t started_ns, ready_ns; /* of this process; ready_ns -1: not yet */
     int64_t retry_ns;             /* when to start it again; CHAINSI_NEVER */
     bool was_ready;               /* before it was picked up */
