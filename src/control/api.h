@@ -69,7 +69,7 @@ typedef struct chainsi_api_accepted {
 
 /* One process. */
 typedef struct chainsi_api_replica {
-    const char *state;    /* starting, picked_up, ready, draining, stopped, backing_off, failed, stalled */
+    const char *state;    /* chainsi_replica_state_name: starting, ready, ... */
     int64_t pid;          /* 0: none */
     int64_t restarts;     /* starts after the first */
     const char *since;    /* when it came into its state */

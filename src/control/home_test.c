@@ -1,4 +1,5 @@
 /* CHAINS_HOME: where it is, its lock, and files that are replaced whole. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -68,6 +69,30 @@ static void locks_once(void **state)
     int second = chainsi_home_lock(folder, why, sizeof why);
     assert_true(second >= 0);
     close(second);
+}
+
+static void goes_on_with_a_lock(void **state)
+{
+    (void)state;
+    char why[256] = "";
+    int lock = chainsi_home_lock(folder, why, sizeof why);
+    assert_true(lock >= 0);
+    int copy = dup(lock);
+    close(lock); /* as if the process that took it had ended */
+    assert_int_equal(chainsi_home_lock(folder, why, sizeof why), -1);
+    assert_true(chainsi_home_keep_lock(folder, copy, why, sizeof why));
+    assert_int_equal(chainsi_home_owner(folder), getpid());
+
+    char *path = chainsi_path("%s/pid", folder);
+    int second = open(path, O_RDWR | O_CLOEXEC), other = open("/dev/null", O_RDWR | O_CLOEXEC);
+    assert_false(chainsi_home_keep_lock(folder, second, why, sizeof why));
+    assert_string_not_equal(why, "");
+    assert_false(chainsi_home_keep_lock(folder, other, why, sizeof why));
+    assert_false(chainsi_home_keep_lock(folder, -1, why, sizeof why));
+    close(copy);
+    close(second);
+    close(other);
+    free(path);
 }
 
 static void keeps_address_and_token(void **state)
@@ -160,6 +185,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(finds_the_folder),
         cmocka_unit_test_setup_teardown(locks_once, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(goes_on_with_a_lock, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(keeps_address_and_token, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(makes_and_removes_trees, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(reads_within_a_limit, make_folder, remove_folder),

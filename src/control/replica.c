@@ -84,12 +84,9 @@ static void set_state(chainsi_replica *replica, chainsi_replica_state state)
     chainsi_say("%s: %s -> %s%s%s", replica->options.label,
                 chainsi_replica_state_name(replica->state), chainsi_replica_state_name(state),
                 ended && replica->last_end[0] ? ": " : "", ended ? replica->last_end : "");
-    /* To be picked up is nothing that happens to a process: what was ready has been ready since. */
-    bool same = state == CHAINSI_REPLICA_PICKED_UP ||
-                (replica->state == CHAINSI_REPLICA_PICKED_UP && state == CHAINSI_REPLICA_READY &&
-                 replica->was_ready);
-    if (!same)
+    if (!replica->keep_since)
         chainsi_time_text(replica->since);
+    replica->keep_since = false;
     replica->state = state;
     note_state(replica);
     replica->options.on_state(replica->options.user);
@@ -260,6 +257,7 @@ static void become_ready(chainsi_replica *replica)
         replica->ready_ns = chainsi_now_ns();
     uv_timer_stop(replica->timer);
     begin_watch(replica);
+    replica->keep_since = replica->was_ready;
     set_state(replica, CHAINSI_REPLICA_READY);
 }
 
@@ -498,7 +496,7 @@ void chainsi_replica_stop(chainsi_replica *replica)
     case CHAINSI_REPLICA_STALLED: /* it has been killed */
         set_state(replica, CHAINSI_REPLICA_DRAINING);
         return;
-    case CHAINSI_REPLICA_PICKED_UP: /* it may run calls, whether we have heard that it is ready or not */
+    case CHAINSI_REPLICA_PICKED_UP: /* it may run calls, whether we know that it is ready or not */
     case CHAINSI_REPLICA_READY:
         break;
     }
@@ -515,8 +513,7 @@ static void pick_up_running(chainsi_replica *replica, const memory *found)
     switch (found->state) {
     case CHAINSI_REPLICA_DRAINING:
         set_state(replica, CHAINSI_REPLICA_DRAINING);
-        drain(
-            replica); /* to say it twice does no harm, and the first time may not have come about */
+        drain(replica); /* told twice it ends no sooner, and it may not have been told at all */
         return;
     case CHAINSI_REPLICA_STALLED:
         set_state(replica, CHAINSI_REPLICA_STALLED);
@@ -570,6 +567,7 @@ bool chainsi_replica_pick_up(chainsi_replica *replica)
     replica->retry_ns = found.retry_ns;
     replica->backoff = found.backoff;
     memcpy(replica->since, found.since, sizeof replica->since);
+    replica->keep_since = true; /* to be picked up is nothing that happens to a process */
     memcpy(replica->last_end, found.last_end, sizeof replica->last_end);
     memcpy(replica->stalled, found.stalled, sizeof replica->stalled);
     read_output(replica, output);

@@ -107,6 +107,7 @@ typedef struct chainsi_replica {
     int64_t started_ns, ready_ns; /* of this process; ready_ns -1: not yet */
     int64_t retry_ns;             /* when to start it again; CHAINSI_NEVER */
     bool was_ready;               /* before it was picked up */
+    bool keep_since;              /* with the next change of state */
     bool said_ready;              /* the probe in flight */
     unsigned probe_delay_ms;
     chainsi_upstream_call *probe; /* in flight; NULL */
