@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Minutes of calls through a deployed chain of three Chainlets while its replicas are killed and stopped at random.
+"""Minutes of calls through a deployed chain of three Chainlets while its replicas are killed and stopped at random, and for the first third the
+daemon's brain as well.
 
 Every call must end in the right answer or in a declared status, within its time; memory and descriptors of all processes must stay
 flat; nothing may be left behind. Prints what happened, and exits with 1 if anything of this is not so.
@@ -40,7 +41,7 @@ class Soak:
         self.outcomes = collections.Counter()
         self.wrong = []
         self.slowest_s = 0.0
-        self.killed = self.stopped = 0
+        self.killed = self.stopped = self.brains = 0
         self.address = home.address().removeprefix("http://")
 
     def note(self, outcome, began, wrong=None):
@@ -73,6 +74,7 @@ class Soak:
     def client(self, seed):
         rng = random.Random(seed)
         connection = None
+        brains = 0  # that had been killed when the connection was made
         while not self.stop.is_set():
             width, depth = rng.choice([(1, 1), (4, 2), (2, 8), (8, 4), (0, 0)])
             size = rng.choice([0, 10, 1000, 1000, 300000])
@@ -86,6 +88,7 @@ class Soak:
             began = time.monotonic()
             try:
                 if connection is None:
+                    brains = self.brains
                     connection = http.client.HTTPConnection(self.address, timeout=CALL_LIMIT_S)
                 connection.request("POST", "/chains/soak/production/run_remote", body, headers)
                 if rng.random() < 0.05:  # a caller that leaves
@@ -97,17 +100,30 @@ class Soak:
                 text = response.read()
                 self.note(f"HTTP {response.status}", began, self.judge(plan, response.status, text))
             except (OSError, http.client.HTTPException, ValueError, KeyError) as why:
-                self.note("broken", began, f"{type(why).__name__}: {why} for a call of {len(body)} bytes")
+                if self.brains != brains and isinstance(why, (OSError, http.client.HTTPException)):
+                    self.note("cut", began)
+                else:
+                    self.note("broken", began, f"{type(why).__name__}: {why} for a call of {len(body)} bytes")
                 connection = None
 
     def replicas(self):
         return [replica["pid"] for chain in self.home.status() for chainlet in chain["chainlets"]
                 for replica in chainlet["replicas"] if replica["pid"] and replica["state"] == "ready"]
 
+    def kill_brain(self):
+        """All calls through the front door are cut, and nothing else happens."""
+        brain = wait_until(self.home.brain_pid, "a brain")
+        self.brains += 1  # before anybody can notice
+        os.kill(brain, signal.SIGKILL)
+        wait_until(lambda: self.home.brain_pid() not in (None, brain), "another brain")
+
     def trouble(self, seed):
         rng = random.Random(seed)
+        brains_until = time.monotonic() + SECONDS / 3  # a young brain would hide what an old one loses
         # Not so often that a Chainlet counts as failed: eight deaths of a process without a stable minute between them.
         while not self.stop.wait(rng.uniform(0.5, 4)):
+            if time.monotonic() < brains_until and rng.random() < 0.6:
+                self.kill_brain()
             pids = self.replicas()
             if not pids:
                 continue
@@ -138,15 +154,19 @@ def all_ready(home):
 
 
 def sample(home, soak):
-    """Resident KiB and descriptors: of the daemon, and the most of any replica."""
+    """Resident KiB and descriptors: of the daemon, and the most of any replica. None if a process ends meanwhile."""
     found = []
-    for pid in soak.replicas():
-        try:
-            found.append(usage(pid))
-        except (OSError, StopIteration):
-            pass  # it has just been killed
-    keeper, brain = usage(home.daemon_pid()), usage(home.brain_pid())
-    return (keeper[0] + brain[0], keeper[1] + brain[1], max((r for r, _ in found), default=0), max((d for _, d in found), default=0))
+    try:
+        for pid in soak.replicas():
+            try:
+                found.append(usage(pid))
+            except (OSError, StopIteration):
+                pass  # it has just been killed
+        keeper, brain = usage(home.daemon_pid()), usage(home.brain_pid())
+    except (OSError, StopIteration, AssertionError):
+        return None
+    return (keeper[0] + brain[0], keeper[1] + brain[1], max((r for r, _ in found), default=0),
+            max((d for _, d in found), default=0))
 
 
 def check_flat(samples):
@@ -155,8 +175,8 @@ def check_flat(samples):
     failures = []
     for i, (what, slack) in enumerate((("resident KiB of the daemon", 4096), ("descriptors of the daemon", 32),
                                        ("resident KiB of a replica", 16384), ("descriptors of a replica", 64))):
-        earlier = max(s[i] for s in samples[third:2 * third])
-        later = max(s[i] for s in samples[2 * third:])
+        earlier = max(s[i] for s in samples[third:2 * third] if s)
+        later = max(s[i] for s in samples[2 * third:] if s)
         print(f"{what}: at most {earlier} in the second third, {later} in the last")
         if later > earlier * 1.25 + slack:
             failures.append(f"{what} are not flat")
@@ -179,7 +199,8 @@ def main():
             soak.stop.wait(min(SECONDS / 30, max(0, end - time.monotonic())))
             samples.append(sample(home, soak))
             if len(samples) % 5 == 0:
-                print(f"{sum(soak.outcomes.values())} calls, {soak.killed} killed, {soak.stopped} stopped", flush=True)
+                print(f"{sum(soak.outcomes.values())} calls, {soak.killed} killed, {soak.stopped} stopped, "
+                      f"{soak.brains} brains killed", flush=True)
         soak.stop.set()
         for thread in threads:
             thread.join(CALL_LIMIT_S + 30)
