@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "rpc/connection.h"
+#include "rpc/parts.h"
 
 #define REQUIRE(condition)                                                                         \
     do {                                                                                           \
@@ -106,10 +107,29 @@ typedef struct served {
     socklen_t shared_size, direct_size;
 } served;
 
+/* As many items as the body's size says, 3 at most, each with the body. */
+static void send_items(chainsi_server_request *request, chainsi_server_response *response)
+{
+    REQUIRE(request->fd >= 0);
+    chainsi_parts *parts = chainsi_arena_alloc(request->arena, sizeof *parts);
+    chainsi_parts_init(parts, request, response, 0);
+    chainsi_frame item = { .head = { .kind = CHAINSI_FRAME_ITEM,
+                                     .id = request->frame->head.id,
+                                     .body_size = request->body_size } };
+    char *data = chainsi_arena_alloc(request->arena, CHAINSI_FRAME_MAX_HEAD + request->body_size);
+    size_t head = chainsi_frame_write(&item, data);
+    memcpy(data + head, request->body, request->body_size);
+    response->parts = parts;
+    for (size_t i = 0; i < request->body_size % 4; i++)
+        chainsi_parts_send_item(parts, data, head + request->body_size, NULL, 0, CHAINSI_NEVER);
+}
+
 static void handle(void *user, chainsi_server_request *request, chainsi_server_response *response)
 {
     (void)user;
     REQUIRE(request->body[request->body_size] == 0);
+    if (request->frame && (request->frame->head.flags & CHAINSI_FRAME_TAKES_ITEMS))
+        send_items(request, response);
     chainsi_buffer_add(response->body, request->body, request->body_size);
     response->lingers = request->body_size % 3 == 1;
 }
@@ -200,7 +220,8 @@ static void check_answers(const char *data, size_t size)
         if (head == CHAINSI_FRAME_MORE || (size_t)head + frame.head.body_size > size)
             return; /* cut off by a protocol error behind it */
         REQUIRE(frame.head.kind == CHAINSI_FRAME_ANSWER ||
-                frame.head.kind == CHAINSI_FRAME_NOT_STARTED);
+                frame.head.kind == CHAINSI_FRAME_NOT_STARTED ||
+                frame.head.kind == CHAINSI_FRAME_ITEM);
         data += (size_t)head + frame.head.body_size;
         size -= (size_t)head + frame.head.body_size;
     }

@@ -1,6 +1,6 @@
-/* The calling side between Chainlets, with a callee that answers with the input: one call, and
- * several on one connection. The first byte is the size of the pieces, which makes no difference; the
- * second how many calls are on the connection. */
+/* The calling side between Chainlets, with a callee that answers with the input: one call, one that
+ * takes items, and several on one connection. The first byte is the size of the pieces, which makes
+ * no difference; the second how many calls are on the connection. */
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -22,7 +22,7 @@
         }                                                                                          \
     } while (0)
 
-enum { MOST_BODY = 20000, MOST_SENT = 64 * 1024, MOST_CALLS = 40 };
+enum { MOST_BODY = 20000, MOST_SENT = 64 * 1024, MOST_CALLS = 40, MOST_ITEMS = 200 };
 
 static uint64_t digest(uint64_t so_far, const void *data, size_t size)
 {
@@ -148,10 +148,21 @@ static chainsi_link *make_link(void)
 
 typedef struct called {
     chainsi_exchange_end end;
+    int items;
     uint64_t digest;
 } called;
 
-static called call(const char *data, size_t size, size_t piece)
+static bool take_item(void *user, char *item, size_t size, const int *attachments, int count)
+{
+    called *its = user;
+    (void)attachments;
+    REQUIRE(size <= MOST_BODY && count == 0);
+    its->digest = digest(its->digest, item, size);
+    memset(item, 'x', size);
+    return ++its->items < MOST_ITEMS;
+}
+
+static called call(const char *data, size_t size, size_t piece, bool takes_items)
 {
     static chainsi_link *link;
     if (!link)
@@ -168,13 +179,16 @@ static called call(const char *data, size_t size, size_t piece)
     chainsi_arena arena = { 0 };
     chainsi_link_answer answer;
     char why[256] = "";
-    called result = {
-        .end = chainsi_link_exchange(link, &request, &arena, &answer, why, sizeof why),
-    };
+    called result = { .items = 0 };
+    chainsi_link_sink sink = { .take = take_item, .user = &result, .deadline_ns = CHAINSI_NEVER };
+    if (takes_items)
+        request.sink = &sink;
+    result.end = chainsi_link_exchange(link, &request, &arena, &answer, why, sizeof why);
     REQUIRE(answer.attachment_count == 0);
+    REQUIRE(result.end != CHAINSI_EXCHANGE_NOT_STARTED || !result.items);
     if (result.end == CHAINSI_EXCHANGE_ANSWERED) {
         REQUIRE(answer.body_size <= MOST_BODY && answer.body[answer.body_size] == 0);
-        result.digest = digest(answer.status, answer.body, answer.body_size);
+        result.digest = digest(result.digest ^ answer.status, answer.body, answer.body_size);
     } else {
         REQUIRE(why[0]);
     }
@@ -202,9 +216,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *input, size_t size)
     bundled by_and_by = run_sheaf(data, size, piece, calls);
     REQUIRE(at_once.answers == by_and_by.answers && at_once.refused == by_and_by.refused);
     REQUIRE(at_once.digest == by_and_by.digest);
-    if (calls == 1) {
-        called first = call(data, size, size + 1), second = call(data, size, piece);
+    for (int takes_items = 0; calls == 1 && takes_items < 2; takes_items++) {
+        called first = call(data, size, size + 1, takes_items),
+               second = call(data, size, piece, takes_items);
         REQUIRE(first.end == second.end && first.digest == second.digest);
+        REQUIRE(first.items == second.items);
     }
     return 0;
 }

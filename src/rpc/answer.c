@@ -147,8 +147,10 @@ bool chainsi_answer_send_frame(chainsi_answer *answer, chainsi_connection *conne
     write_frame_head(&answer->head, CHAINSI_FRAME_ANSWER, call, incarnation, response);
     size_t size = response->body->size;
     size -= join_small(answer, response->body->data, size);
-    bool sent = send_parts(answer, connection, response->body->data, size, response->fds,
-                           response->fd_count, timeout_ms);
+    /* Behind an item that has left in part nothing can be said. */
+    bool cut = response->parts && response->parts->end != CHAINSI_PARTS_SENT;
+    bool sent = !cut && send_parts(answer, connection, response->body->data, size, response->fds,
+                                   response->fd_count, timeout_ms);
     for (int i = 0; i < response->fd_count; i++)
         close(response->fds[i]);
     return sent;

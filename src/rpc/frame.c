@@ -48,6 +48,8 @@ ptrdiff_t chainsi_frame_parse(const char *data, size_t size, uint64_t max_body,
         return parse_call(data, size, frame, why);
     case CHAINSI_FRAME_ANSWER:
         return parse_answer(data, size, frame);
+    case CHAINSI_FRAME_ITEM:
+        return (ptrdiff_t)sizeof *head;
     case CHAINSI_FRAME_NOT_STARTED:
     case CHAINSI_FRAME_CANCEL:
         if (head->body_size || head->attachments)
@@ -69,7 +71,8 @@ size_t chainsi_frame_write(const chainsi_frame *frame, char *data)
         if (frame->call.request_id_size)
             memcpy(data + size, frame->request_id, frame->call.request_id_size);
         size += frame->call.request_id_size;
-    } else if (frame->head.kind != CHAINSI_FRAME_CANCEL) {
+    } else if (frame->head.kind == CHAINSI_FRAME_ANSWER ||
+               frame->head.kind == CHAINSI_FRAME_NOT_STARTED) {
         memcpy(data + size, &frame->answer, sizeof frame->answer);
         size += sizeof frame->answer;
     }

@@ -9,6 +9,8 @@
  *     CALL id  [request id] [body]  -->
  *     CALL id  …                    -->          any number at once, if not SOLE
  *     CANCEL id                     -->          at any time
+ *                                   <--  ITEM id body         of a call that takes items: any number
+ *                                                             before its ANSWER, in their order
  *                                   <--  ANSWER id [body]     in any order, one for each call:
  *                                   <--  NOT_STARTED id       certainly not begun; send it elsewhere
  *
@@ -38,6 +40,7 @@ typedef enum chainsi_frame_kind {
     CHAINSI_FRAME_ANSWER,
     CHAINSI_FRAME_NOT_STARTED,
     CHAINSI_FRAME_CANCEL,
+    CHAINSI_FRAME_ITEM, /* of the stream that the call makes; its body follows the head at once */
 } chainsi_frame_kind;
 
 enum chainsi_frame_flag {
@@ -47,6 +50,9 @@ enum chainsi_frame_flag {
     /* CALL: the caller knows the callee's board, and sends on a kept connection only with a claim:
      * the connection may stay open while the callee is busy. */
     CHAINSI_FRAME_KEEPS = 2,
+    /* CALL: the caller takes ITEM frames before the answer. Only of one that is SOLE, as a caller
+     * that reads slowly holds up whatever else is on the connection. */
+    CHAINSI_FRAME_TAKES_ITEMS = 4,
 };
 
 /* The start of every frame. */

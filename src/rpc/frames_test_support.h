@@ -85,7 +85,8 @@ __attribute__((unused)) static void start_boarded(boarded *its, int slots,
                                    &its->seat));
     options.slots = slots;
     options.frames = true;
-    options.handler = handle_frames;
+    if (!options.handler)
+        options.handler = handle_frames;
     options.direct = true;
     options.direct_fd = fd;
     options.seat = &its->seat;

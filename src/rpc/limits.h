@@ -33,6 +33,9 @@ enum {
     /* The reader of an answer in parts slows its writer down, but if it takes nothing for this long
      * it is cut off: an open stream holds a slot. */
     CHAINSI_READER_STALL_MS = 5 * 60 * 1000,
+    /* Bytes beside the items of a stream (base/attachments.h) that its reader has not taken. Beyond,
+     * large values go through the socket like others, which fills and slows the writer down. */
+    CHAINSI_MAX_AFLOAT = 16 * 1024 * 1024,
     /* One part of a stream (an item, the result, an error), bytes as they are on the wire; and all
      * items of a stream together where they are gathered into one answer. */
     CHAINSI_MAX_PART = 64 * 1024 * 1024,

@@ -53,6 +53,16 @@ chainsi_board *chainsi_link_board(const chainsi_link *link);
 /* ------------------------------------------------------------------------------------------------
  * one call */
 
+/* Takes the items of a stream as they come, on the thread that makes the exchange. */
+typedef struct chainsi_link_sink {
+    /* Takes one, size bytes that it may write to until it returns, and `count` descriptors beside it,
+     * which are its to close. The callee waits meanwhile, once the socket is full. false: no more
+     * are wanted, and the exchange ends as INTERRUPTED. */
+    bool (*take)(void *user, char *item, size_t size, const int *attachments, int count);
+    void *user;
+    int64_t deadline_ns; /* beside the request's; take may move it. CHAINSI_NEVER: none */
+} chainsi_link_sink;
+
 typedef struct chainsi_link_request {
     uint64_t interface;     /* the fingerprint of the interface that the caller was built with */
     const char *request_id; /* "": the callee makes one; no longer than the protocol's limit */
@@ -65,6 +75,7 @@ typedef struct chainsi_link_request {
     int64_t deadline_ns;                /* CHAINSI_NEVER: none */
     size_t max_body;                    /* of the answer, bytes; 0: CHAINSI_MAX_BODY */
     const chainsi_interrupt *interrupt; /* NULL: none */
+    chainsi_link_sink *sink;            /* NULL: an answer with items is refused */
     bool elsewhere;                     /* not the replica that was called last, if that can be */
 } chainsi_link_request;
 
@@ -83,7 +94,10 @@ typedef struct chainsi_link_answer {
 /* Makes a call and reads its answer into the arena. Blocks until then, or until deadline or
  * interrupt; on any end but ANSWERED why holds a sentence, and a call that may be running was
  * cancelled by closing its connection. A kept connection that turns out to be closed, and a replica
- * that is gone, are replaced without a word, where it is certain that nothing started. */
+ * that is gone, are replaced without a word, where it is certain that nothing started.
+ *
+ * While items come without a pause neither deadline nor interrupt is asked: that is for the sink. After
+ * the first of them the end is never NOT_STARTED. */
 chainsi_exchange_end chainsi_link_exchange(chainsi_link *link, const chainsi_link_request *request,
                                            chainsi_arena *arena, chainsi_link_answer *answer,
                                            char *why, size_t why_size);

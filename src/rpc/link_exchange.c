@@ -8,6 +8,9 @@
  * before any byte of the answer mean that the callee had not read the whole call; so does a claim
  * that can still be withdrawn. End of file may mean anything else.
  *
+ * A call that takes items reads them the same way, into a buffer of its own (rpc/items.h): the arena is
+ * its sink's to use meanwhile, and gets the answer alone.
+ *
  * Invariants: a claim is withdrawn, or was used up by an answer; the place in the queue is given back
  * with every end. */
 #include "rpc/link.h"
@@ -20,6 +23,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "rpc/items.h"
 #include "rpc/joint.h"
 #include "rpc/limits.h"
 
@@ -52,6 +56,8 @@ typedef struct exchange {
     size_t sent;
     size_t head_size;
     incoming in;
+    chainsi_items items; /* with a sink: what was read, until it is the answer */
+    bool begun;          /* with a sink: something was read */
     char head[CHAINSI_FRAME_PREFACE_SIZE + CHAINSI_FRAME_MAX_HEAD];
     char *why;
     size_t why_size;
@@ -149,6 +155,8 @@ static void write_head(exchange *it)
     };
     if (chainsi_link_board(it->link))
         frame.head.flags |= CHAINSI_FRAME_KEEPS;
+    if (request->sink)
+        frame.head.flags |= CHAINSI_FRAME_TAKES_ITEMS;
     memcpy(frame.call.trace_id, request->trace_id, sizeof frame.call.trace_id);
     memcpy(frame.call.span_id, request->span_id, sizeof frame.call.span_id);
     char *at = it->head;
@@ -236,37 +244,94 @@ static ssize_t read_some(exchange *it, int flags)
         struct cmsghdr head;
         char space[CMSG_SPACE(sizeof(int) * CHAINSI_FRAME_MAX_ATTACHMENTS)];
     } control;
+    chainsi_items *items = it->request->sink ? &it->items : NULL;
     incoming *in = &it->in;
-    make_room(it);
-    struct iovec part = { in->data + in->size, in->capacity - in->size - 1 };
+    struct iovec part;
+    if (items) {
+        part.iov_base = chainsi_items_make_room(items, &part.iov_len);
+    } else {
+        make_room(it);
+        part = (struct iovec){ in->data + in->size, in->capacity - in->size - 1 };
+    }
     struct msghdr message = {
         .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
     };
     ssize_t got = recvmsg(it->wire.fd, &message, flags | MSG_CMSG_CLOEXEC);
-    if (got >= 0 && message.msg_controllen)
+    if (got >= 0 && message.msg_controllen && items)
+        items->attachment_count = chainsi_wire_take_attachments(
+            &message, items->attachments, items->attachment_count,
+            (int)(sizeof items->attachments / sizeof *items->attachments));
+    else if (got >= 0 && message.msg_controllen)
         it->answer->attachment_count = chainsi_wire_take_attachments(
             &message, it->answer->attachments, it->answer->attachment_count,
             CHAINSI_FRAME_MAX_ATTACHMENTS);
     return got;
 }
 
-/* Takes in `fresh` bytes. False with *why: it is no answer to this call. */
-static bool take_in(exchange *it, size_t fresh, const char **why)
+static size_t max_body(const exchange *it)
+{
+    return it->request->max_body ? it->request->max_body : CHAINSI_MAX_BODY;
+}
+
+/* Puts the answer behind the items where every answer is looked for. */
+static void take_answer(exchange *it, const chainsi_items_part *part)
 {
     incoming *in = &it->in;
+    in->frame = part->frame;
+    const size_t size = part->frame.head.body_size;
+    in->head = sizeof part->frame.head; /* which nobody looks at again */
+    in->capacity = in->head + size + 1;
+    in->data = chainsi_arena_alloc_raw(it->arena, in->capacity);
+    memcpy(in->data + in->head, part->body, size);
+    /* What else is there nobody asked for: the connection is not to be kept. */
+    in->size = in->head + size + it->items.size + (size_t)it->items.attachment_count;
+    it->answer->attachment_count = part->frame.head.attachments;
+    memcpy(it->answer->attachments, part->attachments,
+           part->frame.head.attachments * sizeof *part->attachments);
+}
+
+/* Hands on what is whole of `fresh` bytes more. ANSWERED: so far all is well. */
+static chainsi_exchange_end take_items(exchange *it, size_t fresh)
+{
+    const chainsi_link_sink *sink = it->request->sink;
+    const char *why;
+    chainsi_items_part part;
+    int taken;
+    it->begun = true;
+    chainsi_items_add(&it->items, fresh);
+    while ((taken = chainsi_items_next(&it->items, &part, &why)) > 0) {
+        const chainsi_frame_head *head = &part.frame.head;
+        if (head->kind != CHAINSI_FRAME_ITEM) {
+            take_answer(it, &part);
+            return CHAINSI_EXCHANGE_ANSWERED;
+        }
+        if (!sink->take(sink->user, part.body, head->body_size, part.attachments,
+                        head->attachments))
+            return end_with(it, CHAINSI_EXCHANGE_INTERRUPTED, 0, "no more items were wanted");
+    }
+    return taken == 0 ? CHAINSI_EXCHANGE_ANSWERED : end_with(it, CHAINSI_EXCHANGE_PROTOCOL, 0, why);
+}
+
+/* Takes in `fresh` bytes. ANSWERED: they belong to an answer to this call. */
+static chainsi_exchange_end take_in(exchange *it, size_t fresh)
+{
+    incoming *in = &it->in;
+    const char *why;
+    if (it->request->sink)
+        return take_items(it, fresh);
     in->size += fresh;
     if (in->head)
-        return true;
-    uint64_t max_body = it->request->max_body ? it->request->max_body : CHAINSI_MAX_BODY;
-    ptrdiff_t head = chainsi_frame_parse(in->data, in->size, max_body, &in->frame, why);
+        return CHAINSI_EXCHANGE_ANSWERED;
+    ptrdiff_t head = chainsi_frame_parse(in->data, in->size, max_body(it), &in->frame, &why);
     if (head == CHAINSI_FRAME_REFUSED)
-        return false;
+        return end_with(it, CHAINSI_EXCHANGE_PROTOCOL, 0, why);
     if (head == CHAINSI_FRAME_MORE)
-        return true;
+        return CHAINSI_EXCHANGE_ANSWERED;
     in->head = (size_t)head;
-    *why = "it is no answer to the call";
-    return in->frame.head.id == CALL_ID && (in->frame.head.kind == CHAINSI_FRAME_ANSWER ||
-                                            in->frame.head.kind == CHAINSI_FRAME_NOT_STARTED);
+    if (in->frame.head.id == CALL_ID && (in->frame.head.kind == CHAINSI_FRAME_ANSWER ||
+                                         in->frame.head.kind == CHAINSI_FRAME_NOT_STARTED))
+        return CHAINSI_EXCHANGE_ANSWERED;
+    return end_with(it, CHAINSI_EXCHANGE_PROTOCOL, 0, "it is no answer to the call");
 }
 
 static bool is_complete(const incoming *in)
@@ -276,6 +341,22 @@ static bool is_complete(const incoming *in)
 
 /* ------------------------------------------------------------------------------------------------
  * waiting */
+
+static int64_t nearest_deadline(const exchange *it)
+{
+    const chainsi_link_request *request = it->request;
+    return request->sink && request->sink->deadline_ns < request->deadline_ns
+               ? request->sink->deadline_ns
+               : request->deadline_ns;
+}
+
+/* Whether a blocking read would outlast the deadline. */
+static bool is_hurried(const exchange *it)
+{
+    const int64_t deadline_ns = nearest_deadline(it);
+    return deadline_ns != CHAINSI_NEVER &&
+           deadline_ns - chainsi_now_ns() < 2 * CHAINSI_LINK_PATIENCE_MS * CHAINSI_NS_PER_MS;
+}
 
 /* Whether a claim that a replica has not begun since it was sent should move. */
 static bool should_move(exchange *it, int64_t waited_ns)
@@ -295,9 +376,9 @@ static bool should_move(exchange *it, int64_t waited_ns)
  * and the claim is withdrawn. */
 static chainsi_exchange_end wait_for_callee(exchange *it, short events, int64_t *since_ns)
 {
-    const chainsi_link_request *request = it->request;
+    const int64_t deadline_ns = nearest_deadline(it);
     for (;;) {
-        int64_t until_ns = request->deadline_ns;
+        int64_t until_ns = deadline_ns;
         if (it->claimed && chainsi_board_is_waiting(chainsi_link_board(it->link), &it->claim)) {
             int64_t now_ns = chainsi_now_ns();
             if (!*since_ns)
@@ -309,13 +390,13 @@ static chainsi_exchange_end wait_for_callee(exchange *it, short events, int64_t 
             int64_t look_ns = now_ns + CHAINSI_LINK_MOVE_MS * CHAINSI_NS_PER_MS;
             until_ns = look_ns < until_ns ? look_ns : until_ns;
         }
-        switch (chainsi_wait_for(it->wire.fd, events, NULL, until_ns, request->interrupt)) {
+        switch (chainsi_wait_for(it->wire.fd, events, NULL, until_ns, it->request->interrupt)) {
         case CHAINSI_WAIT_READY:
             return CHAINSI_EXCHANGE_ANSWERED;
         case CHAINSI_WAIT_INTERRUPTED:
             return end_with(it, CHAINSI_EXCHANGE_INTERRUPTED, 0, "interrupted");
         case CHAINSI_WAIT_DEADLINE:
-            if (until_ns == request->deadline_ns)
+            if (until_ns == deadline_ns)
                 return end_with(it, CHAINSI_EXCHANGE_DEADLINE, 0,
                                 "the deadline passed before an answer came");
         }
@@ -326,7 +407,7 @@ static chainsi_exchange_end end_of_loss(exchange *it, int send_error, int read_e
 {
     /* What kept the call from being sent says more than the end of reading. */
     int error = send_error ? send_error : read_error;
-    if (it->in.size)
+    if (it->in.size || it->begun)
         return end_with(it, CHAINSI_EXCHANGE_MAYBE_STARTED, error,
                         "the connection ended in the middle of the answer");
     if (!is_sent(it) || error == ECONNRESET || error == EPIPE)
@@ -339,11 +420,9 @@ static chainsi_exchange_end end_of_loss(exchange *it, int send_error, int read_e
 /* Sends and reads on the connection until there is an answer or an end. */
 static chainsi_exchange_end run_exchange(exchange *it)
 {
-    const int64_t deadline_ns = it->request->deadline_ns;
     int64_t since_ns = 0;
-    bool hurried =
-        deadline_ns != CHAINSI_NEVER &&
-        deadline_ns - chainsi_now_ns() < 2 * CHAINSI_LINK_PATIENCE_MS * CHAINSI_NS_PER_MS;
+    bool patient =
+        true; /* until the callee was waited for in vain: the next item may take as long */
     while (!is_complete(&it->in)) {
         int send_error = it->failed ? EPIPE : send_some(it);
         bool sending = send_error == EAGAIN;
@@ -351,10 +430,11 @@ static chainsi_exchange_end run_exchange(exchange *it)
         ssize_t got = -1;
         errno = EAGAIN;
         if (!sending)
-            got = read_some(it, hurried || it->failed ? MSG_DONTWAIT : 0);
+            got = read_some(it, patient && !it->failed && !is_hurried(it) ? 0 : MSG_DONTWAIT);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0 && errno == EAGAIN && !it->failed) {
+            patient = patient && sending;
             /* While sending, an answer is also waited for: it may come early. */
             chainsi_exchange_end end =
                 wait_for_callee(it, (short)(sending ? POLLIN | POLLOUT : POLLIN), &since_ns);
@@ -368,9 +448,9 @@ static chainsi_exchange_end run_exchange(exchange *it)
         }
         if (got <= 0)
             return end_of_loss(it, it->failed ? send_error : 0, got ? errno : 0);
-        const char *why;
-        if (!take_in(it, (size_t)got, &why))
-            return end_with(it, CHAINSI_EXCHANGE_PROTOCOL, 0, why);
+        chainsi_exchange_end end = take_in(it, (size_t)got);
+        if (end != CHAINSI_EXCHANGE_ANSWERED)
+            return end;
     }
     return CHAINSI_EXCHANGE_ANSWERED;
 }
@@ -413,13 +493,17 @@ static chainsi_exchange_end hand_out(exchange *it)
 static chainsi_exchange_end use_way(exchange *it)
 {
     write_head(it);
+    if (it->request->sink)
+        chainsi_items_init(&it->items, CALL_ID, max_body(it));
     chainsi_exchange_end end = run_exchange(it);
     if (end == CHAINSI_EXCHANGE_ANSWERED) {
         end = hand_out(it);
         if (end == CHAINSI_EXCHANGE_ANSWERED && it->claimed)
             it->claimed = false; /* the replica has freed it */
     }
-    const bool lost = end == CHAINSI_EXCHANGE_MAYBE_STARTED;
+    if (it->request->sink)
+        chainsi_items_done(&it->items);
+    const bool lost = end == CHAINSI_EXCHANGE_MAYBE_STARTED && !it->begun;
     if (close_way(it) && lost)
         end = CHAINSI_EXCHANGE_NOT_STARTED;
     if (end != CHAINSI_EXCHANGE_ANSWERED)
@@ -448,6 +532,7 @@ static chainsi_exchange_end exchange_alone(chainsi_link *link, const chainsi_lin
         answer->retry_after_ms = 0;
         answer->error = 0;
         it.in.size = it.in.head = 0;
+        it.begun = false;
         it.wire = (chainsi_wire){ .fd = -1 };
         chainsi_exchange_end end = open_way(&it, fresh);
         if (end != CHAINSI_EXCHANGE_ANSWERED) {
@@ -480,7 +565,7 @@ chainsi_exchange_end chainsi_link_exchange(chainsi_link *link, const chainsi_lin
                                            char *why, size_t why_size)
 {
     chainsi_joint *joint = chainsi_link_joint(link);
-    if (!joint)
+    if (!joint || request->sink) /* items come to a call that is alone */
         return exchange_alone(link, request, arena, answer, why, why_size);
     chainsi_exchange_end end;
     const bool joined =

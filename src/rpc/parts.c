@@ -4,9 +4,11 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -35,15 +37,29 @@ static chainsi_parts_end wait_for_reader(const chainsi_parts *parts, int64_t dea
     return until_ns == deadline_ns ? CHAINSI_PARTS_DEADLINE : CHAINSI_PARTS_STALLED;
 }
 
+/* fds: go beside the first byte. */
 static chainsi_parts_end send_all(const chainsi_parts *parts, struct iovec *pieces, size_t count,
-                                  int64_t deadline_ns)
+                                  const int *fds, int fd_count, int64_t deadline_ns)
 {
     struct msghdr message = { .msg_iov = pieces, .msg_iovlen = count };
+    _Alignas(struct cmsghdr) char control[CMSG_SPACE(CHAINSI_FRAME_MAX_ATTACHMENTS * sizeof(int))];
+    if (fd_count) {
+        size_t bytes = (size_t)fd_count * sizeof *fds;
+        memset(control, 0, sizeof control);
+        message.msg_control = control;
+        message.msg_controllen = CMSG_SPACE(bytes);
+        struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
+        rights->cmsg_level = SOL_SOCKET;
+        rights->cmsg_type = SCM_RIGHTS;
+        rights->cmsg_len = CMSG_LEN(bytes);
+        memcpy(CMSG_DATA(rights), fds, bytes);
+    }
     while (message.msg_iovlen) {
         const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
-        ssize_t sent = message.msg_iovlen == 1 ? send(parts->request->fd, message.msg_iov->iov_base,
-                                                      message.msg_iov->iov_len, flags)
-                                               : sendmsg(parts->request->fd, &message, flags);
+        ssize_t sent = message.msg_iovlen == 1 && !message.msg_control
+                           ? send(parts->request->fd, message.msg_iov->iov_base,
+                                  message.msg_iov->iov_len, flags)
+                           : sendmsg(parts->request->fd, &message, flags);
         if (sent < 0) {
             if (errno == EINTR)
                 continue;
@@ -54,6 +70,8 @@ static chainsi_parts_end send_all(const chainsi_parts *parts, struct iovec *piec
                 return end;
             continue;
         }
+        message.msg_control = NULL;
+        message.msg_controllen = 0;
         size_t left = (size_t)sent;
         while (message.msg_iovlen && left >= message.msg_iov->iov_len) {
             left -= message.msg_iov->iov_len;
@@ -124,8 +142,31 @@ chainsi_parts_end chainsi_parts_send(chainsi_parts *parts, const void *data, siz
         pieces[0] = (struct iovec){ small, whole };
         count = 1;
     }
-    parts->end = send_all(parts, pieces, count, deadline_ns);
+    parts->end = send_all(parts, pieces, count, NULL, 0, deadline_ns);
     parts->whole = last && parts->end == CHAINSI_PARTS_SENT;
     chainsi_buffer_done(&head);
     return parts->end;
+}
+
+chainsi_parts_end chainsi_parts_send_item(chainsi_parts *parts, const void *frame, size_t size,
+                                          const int *fds, int fd_count, int64_t deadline_ns)
+{
+    if (parts->end != CHAINSI_PARTS_SENT)
+        return parts->end;
+    parts->begun = true;
+    struct iovec piece = { (void *)(uintptr_t)frame, size };
+    parts->end = send_all(parts, &piece, 1, fds, fd_count, deadline_ns);
+    return parts->end;
+}
+
+bool chainsi_parts_are_taken(const chainsi_parts *parts)
+{
+    int waiting;
+    return ioctl(parts->request->fd, SIOCOUTQ, &waiting) == 0 && waiting == 0;
+}
+
+bool chainsi_parts_have_room(const chainsi_parts *parts)
+{
+    struct pollfd watched = { .fd = parts->request->fd, .events = POLLOUT };
+    return poll(&watched, 1, 0) > 0;
 }

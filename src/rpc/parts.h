@@ -1,11 +1,12 @@
 /* An answer that a handler sends by itself, in parts, as they come: the head goes with the first
  * part, and each part is on its way when the function that was given it returns. Chunked; for an
  * HTTP/1.0 client up to the end of the connection. A part waits for a reader that is slow, so an
- * answer in parts holds no more memory than one of them.
+ * answer in parts holds no more memory than one of them. To a call in frames that takes items
+ * (rpc/frame.h) a part is an ITEM frame, and the response is sent behind the last one as ever.
  *
  * Set response->parts before the first part is sent; the parts must live until the request's `after`
- * is called. Nothing else of the response is sent then. All functions are for the thread that owns the
- * request, or one thread at a time. */
+ * is called. In HTTP nothing else of the response is sent then. All functions are for the thread
+ * that owns the request, or one thread at a time. */
 #ifndef CHAINSI_RPC_PARTS_H
 #define CHAINSI_RPC_PARTS_H
 
@@ -28,7 +29,7 @@ typedef struct chainsi_parts {
                                           part; close is set where the client needs it */
     int stall_ms;                      /* how long a reader may take nothing */
     bool begun;                        /* the head was given to the kernel, or tried to be */
-    bool whole;                        /* the last part was sent */
+    bool whole;                        /* the last part was sent; in frames the response is that */
     chainsi_parts_end end;             /* SENT until a part couldn't be: no other can then */
 } chainsi_parts;
 
@@ -39,5 +40,13 @@ void chainsi_parts_init(chainsi_parts *parts, const chainsi_server_request *requ
  * not beyond deadline_ns (CHAINSI_NEVER: none). */
 chainsi_parts_end chainsi_parts_send(chainsi_parts *parts, const void *data, size_t size, bool last,
                                      int64_t deadline_ns);
+/* Likewise one ITEM frame, of `size` bytes with its head, and descriptors beside it, which stay the
+ * caller's. */
+chainsi_parts_end chainsi_parts_send_item(chainsi_parts *parts, const void *frame, size_t size,
+                                          const int *fds, int fd_count, int64_t deadline_ns);
+/* Whether the reader has taken all that was sent to it, descriptors included. */
+bool chainsi_parts_are_taken(const chainsi_parts *parts);
+/* Whether the reader has taken so much that a small answer finds room at once. */
+bool chainsi_parts_have_room(const chainsi_parts *parts);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "rpc/bundle.h"
+#include "rpc/parts.h"
 
 /* Answers that are larger are sent while the slot is still held: their reader may be slow. */
 enum { SMALL_ANSWER = 64 * 1024 };
@@ -98,8 +99,9 @@ static bool run_call(chainsi_worker *self, chainsi_connection *connection)
     server->options.handler(server->options.user, request, &response);
     self->run_ns = response.run_ns ? response.run_ns : chainsi_now_ns() - connection->received_ns;
 
-    bool holds =
-        response.lingers || response.body->size > SMALL_ANSWER || chainsi_queue_has_more(self);
+    bool holds = response.lingers || response.body->size > SMALL_ANSWER ||
+                 (response.parts && !chainsi_parts_have_room(response.parts)) ||
+                 chainsi_queue_has_more(self);
     if (!holds)
         chainsi_queue_free_place(self);
     bool sent =
@@ -206,11 +208,20 @@ static bool send_not_started(chainsi_worker *self, chainsi_connection *connectio
                                            server->options.send_timeout_ms);
 }
 
-/* Whether the call comes alone: then it is run and answered here and now. */
+static bool takes_items(const chainsi_frame *frame)
+{
+    return frame->head.kind == CHAINSI_FRAME_CALL &&
+           (frame->head.flags & CHAINSI_FRAME_TAKES_ITEMS);
+}
+
+/* Whether the call comes alone: then it is run and answered here and now. (A bundle may not have
+ * noted yet that its last answer has left. A call that takes items can't join it, and its caller has
+ * read that answer, or harms itself alone.) */
 static bool is_sole(const chainsi_connection *connection, const chainsi_frame *frame)
 {
     return frame->head.kind == CHAINSI_FRAME_CALL && (frame->head.flags & CHAINSI_FRAME_SOLE) &&
-           connection->size == connection->end && !chainsi_bundle_is_busy(connection);
+           connection->size == connection->end &&
+           (takes_items(frame) || !chainsi_bundle_is_busy(connection));
 }
 
 /* Whether a call has to wait for a slot like a plain request: it came by the queue, and its caller has
@@ -232,7 +243,8 @@ static chainsi_connection *take_frame(chainsi_worker *self, chainsi_connection *
     const bool was_admitted = *admitted;
     *admitted = false;
     forget_deadline(connection);
-    if (frame->head.kind != CHAINSI_FRAME_CALL && frame->head.kind != CHAINSI_FRAME_CANCEL) {
+    if ((frame->head.kind != CHAINSI_FRAME_CALL && frame->head.kind != CHAINSI_FRAME_CANCEL) ||
+        (takes_items(frame) && !is_sole(connection, frame))) {
         chainsi_table_close(&self->server->table, connection); /* no caller sends that */
         return NULL;
     }

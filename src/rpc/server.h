@@ -60,8 +60,8 @@ typedef struct chainsi_server_response {
     int64_t ended_ns;                       /* the clock, when it had ended; 0: it wasn't read */
     int fds[CHAINSI_FRAME_MAX_ATTACHMENTS]; /* go with a frame; the server closes them */
     int fd_count;
-    struct chainsi_parts *parts; /* not NULL: the handler has sent all there is by itself, in parts
-                                    (rpc/parts.h); not in a frame */
+    struct chainsi_parts *parts; /* not NULL: the handler has sent parts by itself (rpc/parts.h): in
+                                    HTTP all there is, in frames the items before the answer */
 } chainsi_server_response;
 
 /* Runs one request, on one of the server's threads; may block. */
