@@ -1,6 +1,7 @@
 /* The calling side's reading of streams, from a peer that sends whatever it likes. The first byte is
  * the size of the pieces, which must make no difference; the second says what the peer is (a Chainlet,
- * events, lines), and whether the body ends by its own framing. */
+ * events, lines), and whether the body ends by its own framing. What a Chainlet says is taken for items
+ * in frames as well, each behind a byte with its size. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -172,6 +173,45 @@ static void fuzz_inlet(const chainsi_interface *interface, const char *type, boo
             whole.sum == pieces.sum);
 }
 
+static void fuzz_items(const chainsi_interface *interface, const char *data, size_t size)
+{
+    static chains_ctx *root;
+    if (!root)
+        root = chains_open(NULL);
+    chains_ctx ctx;
+    chainsi_context_init_child(&ctx, root, true);
+    heard all = { 0 };
+    chainsi_intake intake;
+    chainsi_intake_init(&intake, interface, &(chainsi_stream){ .deliver = hear, .user = &all }, 0);
+    intake.ctx = &ctx;
+    output made = { .count = -1 };
+    chainsi_inlet inlet;
+    chainsi_inlet_init(&inlet, &intake, &made);
+    bool wanted = true;
+    while (size && wanted) {
+        size_t fresh = (uint8_t)*data++;
+        size--;
+        if (fresh > size)
+            fresh = size;
+        char *bytes = malloc(fresh ? fresh : 1);
+        REQUIRE(bytes);
+        memcpy(bytes, data, fresh);
+        wanted = inlet.frame_sink.take(inlet.frame_sink.user, bytes, fresh, NULL, 0);
+        free(bytes);
+        data += fresh;
+        size -= fresh;
+    }
+    chains_status status = CHAINS_OK;
+    bool lost = false;
+    bool settled = chainsi_inlet_settle(
+        &inlet, wanted ? CHAINSI_EXCHANGE_MAYBE_STARTED : CHAINSI_EXCHANGE_INTERRUPTED, &status,
+        &lost);
+    REQUIRE(settled == !wanted && !lost && made.count == -1);
+    REQUIRE(!settled || (status != CHAINS_OK && ctx.failed && ctx.error.status == status));
+    chainsi_inlet_done(&inlet);
+    chainsi_context_done(&ctx);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -200,5 +240,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const char *body = (const char *)data + 2;
     fuzz_splitter((chainsi_splitter_kind)kind, body, size - 2, piece);
     fuzz_inlet(kind ? &foreign : &chainlet, types[kind], data[1] & 0x80, body, size - 2, piece);
+    if (!kind)
+        fuzz_items(&chainlet, body, size - 2);
     return 0;
 }

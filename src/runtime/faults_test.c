@@ -273,6 +273,13 @@ static void answers_with_a_call(victim *it)
     stand_still();
 }
 
+static void answers_with_an_item(victim *it)
+{
+    take(it);
+    answer(it, (chainsi_frame_head){ .kind = CHAINSI_FRAME_ITEM });
+    stand_still();
+}
+
 static void answers_with_no_kind(victim *it)
 {
     take(it);
@@ -374,6 +381,7 @@ static const fault faults[] = {
     FAULT(answers_another_call, .status = CHAINS_INTERNAL),
     FAULT(answers_twice, .status = CHAINS_OK),
     FAULT(answers_with_a_call, .status = CHAINS_INTERNAL),
+    FAULT(answers_with_an_item, .status = CHAINS_INTERNAL),
     FAULT(answers_with_no_kind, .status = CHAINS_INTERNAL),
     FAULT(refuses_with_a_body, .status = CHAINS_INTERNAL),
     FAULT(fails_with_nonsense, .status = CHAINS_NOT_FOUND),

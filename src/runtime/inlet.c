@@ -8,6 +8,7 @@
 #include "runtime/error.h"
 #include "runtime/memory.h"
 #include "runtime/outlet.h"
+#include "runtime/traffic.h"
 #include "schema/json.h"
 #include "schema/msgpack.h"
 #include "schema/value.h"
@@ -38,7 +39,9 @@ static chains_status decode(const chainsi_inlet *inlet, const chainsi_type *type
                           : chainsi_json_decode_in_place(type, data, size, arena, value, why);
 }
 
-static void take_item(chainsi_inlet *inlet, char *data, size_t size)
+/* attachments: NULL, or what came beside it. */
+static void take_item(chainsi_inlet *inlet, char *data, size_t size,
+                      chainsi_attachments *attachments)
 {
     chainsi_intake *intake = inlet->intake;
     const chainsi_type *type = intake->interface->stream_item;
@@ -46,7 +49,11 @@ static void take_item(chainsi_inlet *inlet, char *data, size_t size)
     if (intake->listens) {
         chainsi_codec_error why;
         item = chainsi_arena_alloc_raw(&inlet->item, type->size);
-        if (decode(inlet, type, data, size, &inlet->item, item, &why) != CHAINS_OK) {
+        chains_status status = attachments
+                                   ? chainsi_msgpack_decode_shared(type, data, size, attachments,
+                                                                   &inlet->item, item, &why)
+                                   : decode(inlet, type, data, size, &inlet->item, item, &why);
+        if (status != CHAINS_OK) {
             chainsi_stream_place(intake->interface, intake->items, &why);
             break_off(inlet, "", &why);
             return;
@@ -54,7 +61,7 @@ static void take_item(chainsi_inlet *inlet, char *data, size_t size)
     }
     if (chainsi_intake_deliver(intake, item) != CHAINS_OK)
         set_state(inlet, CHAINSI_INLET_STOPPED);
-    inlet->sink.deadline_ns = intake->due_ns;
+    inlet->sink.deadline_ns = inlet->frame_sink.deadline_ns = intake->due_ns;
     chainsi_arena_reset(&inlet->item);
 }
 
@@ -100,7 +107,7 @@ static void take_error(chainsi_inlet *inlet, const char *body, size_t size)
 static void take_frame(chainsi_inlet *inlet, const chainsi_split_part *part)
 {
     if (part->size > 6 && !memcmp(part->data, "\x81\xa4item", 6))
-        take_item(inlet, part->data + 6, part->size - 6);
+        take_item(inlet, part->data + 6, part->size - 6, NULL);
     else if (part->size > 8 && !memcmp(part->data, "\x81\xa6result", 8))
         take_result(inlet, part->data + 8, part->size - 8);
     else if (part->size > 7 && !memcmp(part->data,
@@ -129,7 +136,7 @@ static void take_event(chainsi_inlet *inlet, const chainsi_split_part *part)
                       "it ended without a result, and there are outputs that have no default",
                       NULL);
     } else {
-        take_item(inlet, part->data, part->size);
+        take_item(inlet, part->data, part->size, NULL);
     }
 }
 
@@ -161,13 +168,13 @@ static void take_line(chainsi_inlet *inlet, const chainsi_split_part *part)
         end--;
     size_t value;
     if ((value = find_value(part, "item")) && value < end)
-        take_item(inlet, part->data + value, end - 1 - value);
+        take_item(inlet, part->data + value, end - 1 - value, NULL);
     else if ((value = find_value(part, "result")) && value < end)
         take_result(inlet, part->data + value, end - 1 - value);
     else if (find_value(part, "error"))
         take_error(inlet, part->data, part->size);
     else
-        take_item(inlet, part->data, part->size);
+        take_item(inlet, part->data, part->size, NULL);
 }
 
 static void take_part(chainsi_inlet *inlet, const chainsi_split_part *part)
@@ -222,6 +229,14 @@ static bool begin(void *user, const chainsi_http_response *head)
     return true;
 }
 
+/* Whether more is wanted. The caller is asked here, too: nothing else asks while one item comes upon
+ * the other. */
+static bool goes_on(const chainsi_inlet *inlet)
+{
+    return inlet->state != CHAINSI_INLET_STOPPED && inlet->state != CHAINSI_INLET_BROKEN &&
+           chainsi_context_stopped_lately(inlet->intake->ctx) == CHAINS_OK;
+}
+
 static bool take(void *user, char *data, size_t size)
 {
     chainsi_inlet *inlet = user;
@@ -236,16 +251,50 @@ static bool take(void *user, char *data, size_t size)
             return false;
         default:
             take_part(inlet, &part);
-            if (inlet->state == CHAINSI_INLET_STOPPED || inlet->state == CHAINSI_INLET_BROKEN)
+            if (!goes_on(inlet))
                 return false;
         }
     }
+}
+
+/* An item in frames, with what came beside it, which is taken. */
+static void take_shared_item(chainsi_inlet *inlet, char *item, size_t size, const int *descriptors,
+                             int count)
+{
+    const uint64_t may_name = size < CHAINSI_MAX_PART ? CHAINSI_MAX_PART - size : 0;
+    chainsi_attachments attachments;
+    const char *refusal;
+    if (!chainsi_attachments_receive(&attachments, descriptors, (unsigned)count, may_name,
+                                     &refusal)) {
+        break_off(inlet, refusal, NULL);
+        return;
+    }
+    take_item(inlet, item, size, &attachments);
+    chainsi_traffic_received(size, may_name - attachments.may_name);
+    chainsi_attachments_done(&attachments);
+}
+
+static bool take_framed(void *user, char *item, size_t size, const int *descriptors, int count)
+{
+    chainsi_inlet *inlet = user;
+    if (inlet->state == CHAINSI_INLET_CLOSED) {
+        inlet->msgpack = true;
+        set_state(inlet, CHAINSI_INLET_OPEN);
+    }
+    if (count) {
+        take_shared_item(inlet, item, size, descriptors, count);
+    } else {
+        chainsi_traffic_received(size, 0);
+        take_item(inlet, item, size, NULL);
+    }
+    return goes_on(inlet);
 }
 
 void chainsi_inlet_init(chainsi_inlet *inlet, chainsi_intake *intake, void *output)
 {
     *inlet = (chainsi_inlet){
         .sink = { .begin = begin, .take = take, .user = inlet, .deadline_ns = CHAINSI_NEVER },
+        .frame_sink = { .take = take_framed, .user = inlet, .deadline_ns = CHAINSI_NEVER },
         .intake = intake,
         .output = output,
     };

@@ -1,6 +1,7 @@
 /* The stream in the answer of a service elsewhere: its parts, read as they come.
  *
- * Of a Chainlet: the FRAMES of outlet.h. Of an external service, by the answer's Content-Type:
+ * Of a Chainlet: on this machine ITEM frames (rpc/frame.h), behind which the result comes as any
+ * answer; else DELIMITED of outlet.h. Of an external service, by the answer's Content-Type:
  *   text/event-stream      an event named `result` or `error` ends the stream; so does, unnamed, the
  *                          data [DONE]; the data of all others are items, whatever their name
  *   application/x-ndjson   {"item": …}, {"result": …}, {"error": …}; a line that begins otherwise is an
@@ -11,6 +12,7 @@
 #define CHAINSI_RUNTIME_INLET_H
 
 #include "rpc/client.h"
+#include "rpc/link.h"
 #include "rpc/splitter.h"
 #include "runtime/stream.h"
 
@@ -28,7 +30,8 @@ typedef enum chainsi_inlet_state {
 } chainsi_inlet_state;
 
 typedef struct chainsi_inlet {
-    chainsi_client_sink sink; /* for the exchange */
+    chainsi_client_sink sink;     /* for an exchange over HTTP */
+    chainsi_link_sink frame_sink; /* for one in frames */
     /* Private. */
     chainsi_intake *intake;
     void *output;
@@ -41,8 +44,9 @@ typedef struct chainsi_inlet {
 /* output: a struct of interface->output. End it with _done. */
 void chainsi_inlet_init(chainsi_inlet *inlet, chainsi_intake *intake, void *output);
 void chainsi_inlet_done(chainsi_inlet *inlet);
-/* How the attempt ended, after its exchange did. False: the exchange's end says it, as for any call.
- * Else *status, with a failure recorded on the call's ctx; *lost: nobody knows how it ended. */
+/* How the attempt ended, after its exchange did; one in frames that was ANSWERED is not asked about.
+ * False: the exchange's end says it, as for any call. Else *status, with a failure recorded on the
+ * call's ctx; *lost: nobody knows how it ended. */
 bool chainsi_inlet_settle(chainsi_inlet *inlet, chainsi_exchange_end end, chains_status *status,
                           bool *lost);
 

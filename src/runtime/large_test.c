@@ -511,11 +511,13 @@ static void sharing_can_be_turned_off(void **state)
     unsetenv("CHAINS_SHARE");
 }
 
-static void streams_have_all_in_the_body(void **state)
+static void methods_with_a_stream_have_them_beside_as_well(void **state)
 {
     place *it = *state;
     mirror_values back = { { 0 }, NULL };
     mirror_values input = { bytes_of(it->ctx, 'd', COPIED), NULL };
+    copied_since();
+    sent_since();
     assert_int_equal(call(it, it->ctx, &input, &back), CHAINS_OK);
     expect_bytes(back.data, 'd', COPIED);
     chains_ctx *all = chains_gather(it->ctx);
@@ -523,6 +525,8 @@ static void streams_have_all_in_the_body(void **state)
     assert_int_equal(call(it, all, &input, &back), CHAINS_OK);
     assert_int_equal(chains_wait(all), CHAINS_OK);
     expect_bytes(back.data, 'd', COPIED);
+    assert_int_equal(copied_since(), 0);
+    assert_true(sent_since() < 1000);
 }
 
 #define TEST(test) cmocka_unit_test_setup_teardown(test, open_place, close_place)
@@ -541,8 +545,8 @@ int main(void)
         TEST(a_second_attempt_carries_the_same),
         TEST(too_much_is_refused_as_through_the_socket),
         TEST(sharing_can_be_turned_off),
-        cmocka_unit_test_setup_teardown(streams_have_all_in_the_body, open_streamed_place,
-                                        close_place),
+        cmocka_unit_test_setup_teardown(methods_with_a_stream_have_them_beside_as_well,
+                                        open_streamed_place, close_place),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

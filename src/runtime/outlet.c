@@ -11,6 +11,7 @@
 #include "runtime/error.h"
 #include "runtime/progress.h"
 #include "runtime/stream.h"
+#include "runtime/traffic.h"
 #include "schema/json.h"
 #include "schema/msgpack.h"
 #include "schema/value.h"
@@ -26,7 +27,7 @@ static bool accepts(const chainsi_http_head *head, const char *type)
 chainsi_outlet_form chainsi_outlet_choose(const chainsi_http_head *head)
 {
     if (accepts(head, CHAINSI_STREAM_TYPE))
-        return CHAINSI_OUTLET_FRAMES;
+        return CHAINSI_OUTLET_DELIMITED;
     if (accepts(head, "text/event-stream"))
         return CHAINSI_OUTLET_EVENTS;
     if (accepts(head, "application/x-ndjson"))
@@ -37,7 +38,7 @@ chainsi_outlet_form chainsi_outlet_choose(const chainsi_http_head *head)
 static const char *content_type(chainsi_outlet_form form)
 {
     switch (form) {
-    case CHAINSI_OUTLET_FRAMES:
+    case CHAINSI_OUTLET_DELIMITED:
         return CHAINSI_STREAM_TYPE;
     case CHAINSI_OUTLET_EVENTS:
         return "text/event-stream";
@@ -58,11 +59,14 @@ static void open_part(chainsi_outlet *outlet, const char *kind)
     buffer->size = 0;
     size_t size = strlen(kind);
     switch (outlet->form) {
-    case CHAINSI_OUTLET_FRAMES:
+    case CHAINSI_OUTLET_DELIMITED:
         chainsi_buffer_add(buffer, (const char[LENGTH_BYTES]){ 0 }, LENGTH_BYTES);
         chainsi_buffer_add_byte(buffer, 0x81);
         chainsi_buffer_add_byte(buffer, (uint8_t)(0xa0 | size));
         chainsi_buffer_add(buffer, kind, size);
+        break;
+    case CHAINSI_OUTLET_ITEMS:
+        chainsi_buffer_add(buffer, &(chainsi_frame_head){ 0 }, sizeof(chainsi_frame_head));
         break;
     case CHAINSI_OUTLET_EVENTS:
         chainsi_buffer_add_text(buffer, "event: ");
@@ -80,10 +84,20 @@ static void close_part(chainsi_outlet *outlet)
 {
     chainsi_buffer *buffer = outlet->buffer;
     switch (outlet->form) {
-    case CHAINSI_OUTLET_FRAMES: {
+    case CHAINSI_OUTLET_DELIMITED: {
         size_t size = buffer->size - LENGTH_BYTES;
         for (int i = 0; i < LENGTH_BYTES; i++)
             buffer->data[i] = (uint8_t)(size >> (24 - 8 * i));
+        break;
+    }
+    case CHAINSI_OUTLET_ITEMS: {
+        const chainsi_frame_head head = {
+            .kind = CHAINSI_FRAME_ITEM,
+            .attachments = (uint8_t)outlet->attachments.count,
+            .id = outlet->parts.request->frame->head.id,
+            .body_size = buffer->size - sizeof head,
+        };
+        memcpy(buffer->data, &head, sizeof head);
         break;
     }
     case CHAINSI_OUTLET_EVENTS:
@@ -94,17 +108,47 @@ static void close_part(chainsi_outlet *outlet)
     }
 }
 
-static chains_status encode(const chainsi_outlet *outlet, const chainsi_type *type,
-                            const void *value, chainsi_codec_error *why)
+/* Whether large values go beside an item. */
+static bool may_attach(chainsi_outlet *outlet)
 {
+    if (outlet->form != CHAINSI_OUTLET_ITEMS)
+        return false;
+    if (outlet->afloat > CHAINSI_MAX_AFLOAT && chainsi_parts_are_taken(&outlet->parts))
+        outlet->afloat = 0;
+    return outlet->afloat <= CHAINSI_MAX_AFLOAT;
+}
+
+static chains_status encode(chainsi_outlet *outlet, const chainsi_type *type, const void *value,
+                            chainsi_codec_error *why)
+{
+    if (may_attach(outlet))
+        return chainsi_msgpack_encode_shared(type, value, outlet->buffer, &outlet->attachments,
+                                             why);
     return outlet->msgpack ? chainsi_msgpack_encode(type, value, outlet->buffer, why)
                            : chainsi_json_encode(type, value, outlet->buffer, why);
+}
+
+static chainsi_parts_end send_item(chainsi_outlet *outlet, int64_t deadline_ns)
+{
+    chainsi_attachments *attachments = &outlet->attachments;
+    const chainsi_buffer *buffer = outlet->buffer;
+    int descriptors[CHAINSI_MAX_ATTACHMENTS];
+    unsigned count = chainsi_attachments_descriptors(attachments, descriptors);
+    chainsi_parts_end end = chainsi_parts_send_item(&outlet->parts, buffer->data, buffer->size,
+                                                    descriptors, (int)count, deadline_ns);
+    outlet->afloat += attachments->shared + attachments->copied;
+    chainsi_traffic_sent(buffer->size - sizeof(chainsi_frame_head), attachments);
+    chainsi_attachments_done(attachments);
+    return end;
 }
 
 /* Sends what the buffer holds. CHAINS_OK, or why nothing more can be sent. */
 static chains_status send_part(chainsi_outlet *outlet, bool last)
 {
-    if (!outlet->response->parts) {
+    const bool in_frames = outlet->form == CHAINSI_OUTLET_ITEMS;
+    if (in_frames) {
+        outlet->response->parts = &outlet->parts;
+    } else if (!outlet->response->parts) {
         outlet->response->parts = &outlet->parts;
         outlet->response->status = 200;
         outlet->response->content_type = content_type(outlet->form);
@@ -118,8 +162,9 @@ static chains_status send_part(chainsi_outlet *outlet, bool last)
         chainsi_progress_leave(progress);
     int64_t deadline_ns = last ? chainsi_now_ns() + CHAINSI_SEND_TIMEOUT_MS * CHAINSI_NS_PER_MS
                                : outlet->ctx->deadline_ns;
-    chainsi_parts_end end = chainsi_parts_send(&outlet->parts, outlet->buffer->data,
-                                               outlet->buffer->size, last, deadline_ns);
+    chainsi_parts_end end = in_frames ? send_item(outlet, deadline_ns)
+                                      : chainsi_parts_send(&outlet->parts, outlet->buffer->data,
+                                                           outlet->buffer->size, last, deadline_ns);
     if (progress)
         chainsi_progress_return(progress, chainsi_now_ns());
     return end == CHAINSI_PARTS_SENT       ? CHAINS_OK
@@ -194,7 +239,8 @@ void chainsi_outlet_init(chainsi_outlet *outlet, chains_ctx *ctx,
         .ctx = ctx,
         .interface = interface,
         .form = form,
-        .msgpack = form == CHAINSI_OUTLET_FRAMES || (form == CHAINSI_OUTLET_GATHERED && msgpack),
+        .msgpack = form == CHAINSI_OUTLET_DELIMITED || form == CHAINSI_OUTLET_ITEMS ||
+                   (form == CHAINSI_OUTLET_GATHERED && msgpack),
         .response = response,
         .buffer = response->body,
     };

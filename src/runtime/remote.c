@@ -92,12 +92,6 @@ void chainsi_remote_free(chainsi_remote *remote)
     free(remote);
 }
 
-/* Whether calls go in frames: to a Chainlet on this machine, but for streams. */
-static bool goes_in_frames(const chainsi_remote *remote)
-{
-    return remote->link && !remote->interface->stream_name;
-}
-
 chains_status chainsi_remote_encode(const chainsi_remote *remote, chains_ctx *ctx,
                                     const void *input, chainsi_message *message)
 {
@@ -107,7 +101,7 @@ chains_status chainsi_remote_encode(const chainsi_remote *remote, chains_ctx *ct
     chains_status status;
     if (interface->external)
         status = chainsi_json_encode(type, input, &message->body, &why);
-    else if (goes_in_frames(remote))
+    else if (remote->link)
         status =
             chainsi_msgpack_encode_shared(type, input, &message->body, &message->attachments, &why);
     else
@@ -122,7 +116,7 @@ chains_status chainsi_remote_encode(const chainsi_remote *remote, chains_ctx *ct
                                  "the arguments have %" PRIu64 " bytes, and %s takes %zu at most "
                                  "(.max_body)",
                                  bytes, interface->name, chainsi_interface_max_body(interface));
-    if (goes_in_frames(remote))
+    if (remote->link)
         chainsi_traffic_sent(message->body.size, &message->attachments);
     return CHAINS_OK;
 }
@@ -409,8 +403,8 @@ static chains_status attempt_over_http(chainsi_remote *remote, chains_ctx *ctx,
 
 static chains_status attempt_in_frames(chainsi_remote *remote, chains_ctx *ctx,
                                        const chainsi_message *message, void *output,
-                                       int64_t deadline_ns, const chainsi_interrupt *interrupt,
-                                       chainsi_attempt *attempt)
+                                       chainsi_intake *intake, int64_t deadline_ns,
+                                       const chainsi_interrupt *interrupt, chainsi_attempt *attempt)
 {
     chainsi_link_request request = {
         .interface = remote->interface->fingerprint,
@@ -428,10 +422,23 @@ static chains_status attempt_in_frames(chainsi_remote *remote, chains_ctx *ctx,
         request.attachment_count =
             (uint8_t)chainsi_attachments_descriptors(&message->attachments, descriptors);
     }
+    chainsi_inlet inlet;
+    if (intake) {
+        chainsi_inlet_init(&inlet, intake, output);
+        request.sink = &inlet.frame_sink;
+    }
     chainsi_link_answer answer;
     char why[256];
     chainsi_exchange_end end =
         chainsi_link_exchange(remote->link, &request, ctx->arena, &answer, why, sizeof why);
+    if (intake) {
+        chains_status status;
+        bool lost, settled = end != CHAINSI_EXCHANGE_ANSWERED &&
+                             chainsi_inlet_settle(&inlet, end, &status, &lost);
+        chainsi_inlet_done(&inlet);
+        if (settled)
+            return status;
+    }
     attempt->retry_after_ns = answer.retry_after_ms * CHAINSI_NS_PER_MS;
     if (end != CHAINSI_EXCHANGE_ANSWERED)
         return chainsi_remote_fail(remote, ctx, end, answer.error, why, attempt);
@@ -463,8 +470,8 @@ chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
     if (stopped != CHAINS_OK)
         return chainsi_error_set(ctx, stopped, remote->interface->name, "run_remote", NULL,
                                  "the call to %s was cancelled", remote->interface->name);
-    /* Streams go over HTTP at any distance. */
-    if (remote->link && !intake)
-        return attempt_in_frames(remote, ctx, message, output, deadline_ns, interrupt, attempt);
+    if (remote->link)
+        return attempt_in_frames(remote, ctx, message, output, intake, deadline_ns, interrupt,
+                                 attempt);
     return attempt_over_http(remote, ctx, message, output, intake, deadline_ns, interrupt, attempt);
 }

@@ -314,7 +314,11 @@ static chains_status run_method(chainsi_service *service, chains_ctx *ctx,
     if (outlet) {
         chainsi_gathers_end(ctx); /* nothing emits any more */
         status = chainsi_outlet_settle(outlet, status);
-        return status == CHAINS_OK ? chainsi_outlet_finish(outlet, output) : status;
+        if (status != CHAINS_OK)
+            return status;
+        if (!request->frame)
+            return chainsi_outlet_finish(outlet, output);
+        response->body->size = 0; /* the last item was in it */
     }
     if (status != CHAINS_OK)
         return chainsi_error_settle(ctx, status, interface);
@@ -360,8 +364,15 @@ static void handle_frame(chainsi_service *service, chainsi_server_request *reque
     chains_ctx *ctx = begin_call(service, request);
     read_frame_ids(ctx, request->frame);
     int64_t run_ns = -1;
-    /* Whoever wants a stream's items asks over HTTP. */
-    chains_status status = run_method(service, ctx, request, true, true, NULL, response, &run_ns);
+    const chainsi_interface *interface = service->node->implementation->interface;
+    chainsi_outlet *outlet = NULL;
+    if (interface->stream_name && (request->frame->head.flags & CHAINSI_FRAME_TAKES_ITEMS)) {
+        outlet = chainsi_arena_alloc_raw(request->arena, sizeof *outlet);
+        chainsi_outlet_init(outlet, ctx, interface, CHAINSI_OUTLET_ITEMS, true, request, response);
+    }
+    chains_status status = run_method(service, ctx, request, true, true, outlet, response, &run_ns);
+    if (outlet)
+        chainsi_outlet_done(outlet);
     chainsi_metrics_count(&service->metrics, status, run_ns);
     response->run_ns = run_ns > 0 ? run_ns : 0;
     response->lingers = ctx->gathers != NULL;

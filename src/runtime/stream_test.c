@@ -307,6 +307,33 @@ static void a_deadline_ends_it(void **state)
     assert_non_null(strstr(chains_last_error(made->ctx)->message, ".timeout_ms"));
 }
 
+/* A listener whose caller is cancelled while it hears the third word. */
+static chains_status hear_and_cancel(words *stream, word item)
+{
+    listener *it = stream->user;
+    if (item.index == 2)
+        chainsi_context_cancel(it->ctx);
+    it->heard++;
+    return CHAINS_OK;
+}
+
+static void a_caller_that_is_cancelled_ends_a_stream_without_pauses(void **state)
+{
+    fixture *made = *state;
+    chains_ctx child;
+    chainsi_context_init_child(&child, made->ctx, true);
+    listener it;
+    int32_t said = 7;
+    listen_with(&it, &child, -1)->stream.emit = hear_and_cancel;
+    assert_int_equal(call_talker(made, &child,
+                                 &(talker_input){ .count = 1 << 30, .fail_at = -1, .pause_at = -1 },
+                                 &said, &it.stream),
+                     CHAINS_CANCELLED);
+    assert_int_equal(said, 7);
+    assert_true(comes_true(was_refused, NULL));
+    chainsi_context_done(&child);
+}
+
 /* Started calls. */
 
 enum { MANY = 8 };
@@ -454,6 +481,7 @@ int main(void)
         RULE(the_time_of_a_slow_emit_is_no_gap),
         RULE(an_emit_may_call),
         RULE(a_deadline_ends_it),
+        RULE(a_caller_that_is_cancelled_ends_a_stream_without_pauses),
         RULE_ONCE(started_calls_hand_over_in_the_wait),
         RULE_ONCE(two_streams_come_side_by_side),
         RULE_ONCE(a_failing_emit_cancels_its_siblings),
