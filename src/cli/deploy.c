@@ -1,4 +1,5 @@
 /* `chains deploy`: builds the services of a chain, hands them to the daemon, and waits until all are ready. */
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "compiler/sample.h"
 #include "control/api.h"
 #include "control/log.h"
+#include "control/scaling.h"
 #include "runtime/queue.h"
 #include "schema/json.h"
 
@@ -29,6 +31,39 @@ typedef struct request {
     const char *sample;            /* arguments to try it with */
     char began[CHAINSI_TIME_TEXT]; /* when, as the lines of logs begin */
 } request;
+
+static chainsi_api_scaling describe_scaling(const chains_config *config)
+{
+    chainsi_scaling_options options = chainsi_scaling_options_of(config);
+    return (chainsi_api_scaling){
+        .min_replicas = (int32_t)options.min_replicas,
+        .max_replicas = (int32_t)options.max_replicas,
+        .concurrency_target = options.concurrency_target,
+        .target_utilization = options.target_utilization,
+        .window_s = options.window_s,
+        .scale_down_delay_s = options.scale_down_delay_s,
+        .scale_to_zero_delay_s = options.scale_to_zero_delay_s,
+    };
+}
+
+/* The secrets and assets that it names. */
+static void describe_needs(const chains_config *config, chainsi_api_service *sent,
+                           chainsi_arena *arena)
+{
+    size_t most = sizeof config->secrets / sizeof *config->secrets;
+    sent->secrets.items = chainsi_arena_array(arena, most, sizeof *sent->secrets.items);
+    for (size_t i = 0; i < most && config->secrets[i]; i++)
+        sent->secrets.items[sent->secrets.count++] = config->secrets[i];
+    most = sizeof config->assets / sizeof *config->assets;
+    sent->assets.items = chainsi_arena_array(arena, most, sizeof *sent->assets.items);
+    for (size_t i = 0; i < most && config->assets[i].url; i++) {
+        char *digest = chainsi_arena_strdup(arena, config->assets[i].sha256);
+        for (char *digit = digest; *digit; digit++)
+            *digit = (char)tolower((unsigned char)*digit);
+        sent->assets.items[sent->assets.count++] =
+            (chainsi_api_asset){ config->assets[i].url, digest, config->assets[i].path };
+    }
+}
 
 /* What is sent to the daemon, in arena. */
 static chainsi_api_deploy describe(const chainsi_model *model, const chainsi_built *built,
@@ -55,7 +90,13 @@ static chainsi_api_deploy describe(const chainsi_model *model, const chainsi_bui
             .progress_timeout_s = config->progress_timeout_s > 0 ? config->progress_timeout_s : 0,
             .max_queue = chainsi_queue_most(config),
             .max_body = config->max_body > 0 ? config->max_body : 64 * 1024 * 1024,
+            .concurrency = config->concurrency > 1 ? config->concurrency : 1,
+            .scaling = describe_scaling(config),
+            .cpu = config->cpu > 0 ? config->cpu : 0,
+            .memory = (int64_t)service->chainlet->memory_bytes,
+            .gpu = config->gpu,
         };
+        describe_needs(config, sent, arena);
         sent->dependencies.items = chainsi_arena_array(arena, service->dependency_count + 1,
                                                        sizeof *sent->dependencies.items);
         for (size_t j = 0; j < service->dependency_count; j++)

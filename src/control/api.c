@@ -7,7 +7,14 @@
 
 #include "runtime/queue.h"
 
-enum { MAX_NAME = 128, MAX_CHAIN = 64, MAX_SERVICES = 1000, MAX_REPLICAS = 1000 };
+enum {
+    MAX_NAME = 128,
+    MAX_CHAIN = 64,
+    MAX_SERVICES = 1000,
+    MAX_REPLICAS = 1000,
+    MAX_SLOTS = 100000,
+    MAX_CPU = 4096
+};
 
 #define STRUCT_TYPE(struct_, list_)                                                                \
     {                                                                                              \
@@ -39,9 +46,39 @@ static const chainsi_type variable_type = STRUCT_TYPE(chainsi_api_variable, vari
 static const chainsi_type variables_type = LIST_TYPE(chainsi_api_variables, &variable_type);
 static const chainsi_type strings_type = LIST_TYPE(chains_string_list, &chainsi_type_string);
 
+static const chainsi_field scaling_fields[] = {
+    { CHAINSI_FIELD(chainsi_api_scaling, min_replicas, &chainsi_type_int32) },
+    { CHAINSI_FIELD(chainsi_api_scaling, max_replicas, &chainsi_type_int32) },
+    { CHAINSI_FIELD(chainsi_api_scaling, concurrency_target, &chainsi_type_double) },
+    { CHAINSI_FIELD(chainsi_api_scaling, target_utilization, &chainsi_type_double) },
+    { CHAINSI_FIELD(chainsi_api_scaling, window_s, &chainsi_type_double) },
+    { CHAINSI_FIELD(chainsi_api_scaling, scale_down_delay_s, &chainsi_type_double) },
+    { CHAINSI_FIELD(chainsi_api_scaling, scale_to_zero_delay_s, &chainsi_type_double) },
+};
+static const chainsi_type scaling_type = STRUCT_TYPE(chainsi_api_scaling, scaling_fields);
+
+static const chainsi_field asset_fields[] = {
+    TEXT(chainsi_api_asset, url),
+    TEXT(chainsi_api_asset, sha256),
+    TEXT(chainsi_api_asset, path),
+};
+static const chainsi_type asset_type = STRUCT_TYPE(chainsi_api_asset, asset_fields);
+static const chainsi_type assets_type = LIST_TYPE(chainsi_api_assets, &asset_type);
+
 static const chains_string_list no_strings;
+static const chainsi_api_assets no_assets;
+static const chainsi_api_scaling usual_scaling = {
+    .max_replicas = 1,
+    .concurrency_target = 1,
+    .target_utilization = 0.7,
+    .window_s = 60,
+    .scale_down_delay_s = 300,
+    .scale_to_zero_delay_s = 900,
+};
+static const double no_cpu_limit = 0;
+static const int64_t no_memory_limit = 0;
 static const chainsi_api_variables no_variables;
-static const int32_t one_replica = 1;
+static const int32_t one = 1;
 static const double start_timeout_s = 600, drain_timeout_s = 30, progress_timeout_s = 0;
 static const int32_t max_queue = CHAINSI_QUEUE_LEAST;
 static const int64_t max_body = 64 * 1024 * 1024;
@@ -53,8 +90,7 @@ static const chainsi_field service_fields[] = {
     { CHAINSI_FIELD(chainsi_api_service, dependencies, &strings_type),
       .default_value = &no_strings },
     { CHAINSI_FIELD(chainsi_api_service, env, &variables_type), .default_value = &no_variables },
-    { CHAINSI_FIELD(chainsi_api_service, replicas, &chainsi_type_int32),
-      .default_value = &one_replica },
+    { CHAINSI_FIELD(chainsi_api_service, replicas, &chainsi_type_int32), .default_value = &one },
     { CHAINSI_FIELD(chainsi_api_service, start_timeout_s, &chainsi_type_double),
       .default_value = &start_timeout_s },
     { CHAINSI_FIELD(chainsi_api_service, drain_timeout_s, &chainsi_type_double),
@@ -65,6 +101,15 @@ static const chainsi_field service_fields[] = {
       .default_value = &max_queue },
     { CHAINSI_FIELD(chainsi_api_service, max_body, &chainsi_type_int64),
       .default_value = &max_body },
+    { CHAINSI_FIELD(chainsi_api_service, concurrency, &chainsi_type_int32), .default_value = &one },
+    { CHAINSI_FIELD(chainsi_api_service, scaling, &scaling_type), .default_value = &usual_scaling },
+    { CHAINSI_FIELD(chainsi_api_service, cpu, &chainsi_type_double),
+      .default_value = &no_cpu_limit },
+    { CHAINSI_FIELD(chainsi_api_service, memory, &chainsi_type_int64),
+      .default_value = &no_memory_limit },
+    NULLABLE(chainsi_api_service, gpu),
+    { CHAINSI_FIELD(chainsi_api_service, secrets, &strings_type), .default_value = &no_strings },
+    { CHAINSI_FIELD(chainsi_api_service, assets, &assets_type), .default_value = &no_assets },
 };
 static const chainsi_type service_type = STRUCT_TYPE(chainsi_api_service, service_fields);
 static const chainsi_type services_type = LIST_TYPE(chainsi_api_services, &service_type);
@@ -165,6 +210,47 @@ static const chainsi_api_service *find_service(const chainsi_api_deploy *deploy,
     return NULL;
 }
 
+/* NaN is out of every range. */
+static bool is_within(double value, double least, double most)
+{
+    return value >= least && value <= most;
+}
+
+static bool check_scaling(const chainsi_api_service *service, size_t index, char *why, size_t size)
+{
+    const chainsi_api_scaling *scaling = &service->scaling;
+    if (service->concurrency < 1 || service->concurrency > MAX_SLOTS ||
+        !is_within(service->cpu, 0, MAX_CPU) || service->memory < 0 || scaling->min_replicas < 0 ||
+        scaling->max_replicas < 1 || scaling->max_replicas > MAX_REPLICAS ||
+        scaling->min_replicas > scaling->max_replicas ||
+        !is_within(scaling->concurrency_target, 1e-3, 1e6) ||
+        !is_within(scaling->target_utilization, 1e-3, 1) ||
+        !is_within(scaling->window_s, 1e-3, 1e9) ||
+        !is_within(scaling->scale_down_delay_s, 0, 1e9) ||
+        !is_within(scaling->scale_to_zero_delay_s, 0, 1e9)) {
+        snprintf(why, size,
+                 "services[%zu]: concurrency, cpu, memory or something of scaling is out of range",
+                 index);
+        return false;
+    }
+    return true;
+}
+
+static bool check_assets(const chainsi_api_service *service, size_t index, char *why, size_t size)
+{
+    for (size_t i = 0; i < service->assets.count; i++) {
+        const chainsi_api_asset *asset = &service->assets.items[i];
+        if (strlen(asset->sha256) == 64 && strspn(asset->sha256, "0123456789abcdef") == 64 &&
+            *asset->url && *asset->path)
+            continue;
+        snprintf(why, size,
+                 "services[%zu].assets[%zu]: it has no url, no path, or no sha256 of 64 hex digits",
+                 index, i);
+        return false;
+    }
+    return true;
+}
+
 static bool check_service(const chainsi_api_deploy *deploy, size_t index, char *why, size_t size)
 {
     const chainsi_api_service *service = &deploy->services.items[index];
@@ -215,7 +301,7 @@ static bool check_service(const chainsi_api_deploy *deploy, size_t index, char *
                  index);
         return false;
     }
-    return true;
+    return check_scaling(service, index, why, size) && check_assets(service, index, why, size);
 }
 
 /* Whether following dependencies from the service comes back to one on the way. */

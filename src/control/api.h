@@ -27,6 +27,24 @@ typedef struct chainsi_api_variables {
     size_t count;
 } chainsi_api_variables;
 
+/* When replicas of a Chainlet come and go, as the author said: control/scaling.h. A delay of 0 is none. */
+typedef struct chainsi_api_scaling {
+    int32_t min_replicas, max_replicas;
+    double concurrency_target, target_utilization;
+    double window_s, scale_down_delay_s, scale_to_zero_delay_s;
+} chainsi_api_scaling;
+
+typedef struct chainsi_api_asset {
+    const char *url;    /* http, https or file */
+    const char *sha256; /* 64 hex digits */
+    const char *path;   /* below the folder of a replica's assets */
+} chainsi_api_asset;
+
+typedef struct chainsi_api_assets {
+    chainsi_api_asset *items;
+    size_t count;
+} chainsi_api_assets;
+
 /* One service of a chain. */
 typedef struct chainsi_api_service {
     const char *name;                /* the Chainlet's, on the wire */
@@ -34,12 +52,19 @@ typedef struct chainsi_api_service {
     const char *binary;              /* path of its program; absolute */
     chains_string_list dependencies; /* names on the wire of the Chainlets that it calls */
     chainsi_api_variables env;
-    int32_t replicas;          /* processes; default 1 */
-    double start_timeout_s;    /* default 600 */
-    double drain_timeout_s;    /* default 30 */
-    double progress_timeout_s; /* default 0: not watched */
-    int32_t max_queue;         /* calls that may wait; default 64 */
-    int64_t max_body;          /* bytes of a request; default 64 MiB */
+    int32_t replicas;            /* processes; default 1 */
+    double start_timeout_s;      /* default 600 */
+    double drain_timeout_s;      /* default 30 */
+    double progress_timeout_s;   /* default 0: not watched */
+    int32_t max_queue;           /* calls that may wait; default 64 */
+    int64_t max_body;            /* bytes of a request; default 64 MiB */
+    int32_t concurrency;         /* slots of a replica; default 1 */
+    chainsi_api_scaling scaling; /* default: that of a Chainlet which says nothing */
+    double cpu;                  /* cores; default 0: no limit */
+    int64_t memory;              /* bytes; default 0: no limit */
+    const char *gpu;             /* "KIND" or "KIND:COUNT"; null: none */
+    chains_string_list secrets;  /* names of those that it may read */
+    chainsi_api_assets assets;
 } chainsi_api_service;
 
 typedef struct chainsi_api_services {

@@ -51,7 +51,12 @@ static void descriptions_come_back(void **state)
 #define A_SERVICE                                                                                  \
     "{\"name\":\"a\",\"c_name\":\"a_\",\"binary\":\"/bin/a\",\"dependencies\":[\"b\"],"            \
     "\"env\":[{\"name\":\"N\",\"value\":\"v\"}],\"replicas\":2,\"start_timeout_s\":1.0,"           \
-    "\"drain_timeout_s\":2.5,\"progress_timeout_s\":3.5,\"max_queue\":9,\"max_body\":77}"
+    "\"drain_timeout_s\":2.5,\"progress_timeout_s\":3.5,\"max_queue\":9,\"max_body\":77,"          \
+    "\"concurrency\":4,\"scaling\":{\"min_replicas\":0,\"max_replicas\":3,"                        \
+    "\"concurrency_target\":2.5,\"target_utilization\":0.5,\"window_s\":10.0,"                     \
+    "\"scale_down_delay_s\":20.0,\"scale_to_zero_delay_s\":30.0},\"cpu\":0.5,\"memory\":1024,"     \
+    "\"gpu\":\"any:2\",\"secrets\":[\"key\"],\"assets\":[{\"url\":\"file:///m\",\"sha256\":"       \
+    "\"0000000000000000000000000000000000000000000000000000000000000000\",\"path\":\"m\"}]}"
 #define B_SERVICE "{\"name\":\"b\",\"c_name\":\"b\",\"binary\":\"/bin/b\"}"
 
 static void saved_state_comes_back(void **state)

@@ -93,7 +93,18 @@ static chainsi_api_deploy *copy_deploy(chainsi_arena *arena, const chainsi_api_d
         service->name = chainsi_arena_strdup(arena, service->name);
         service->c_name = chainsi_arena_strdup(arena, service->c_name);
         service->binary = chainsi_arena_strdup(arena, service->binary);
+        service->gpu = chainsi_arena_strdup(arena, service->gpu);
         copy_strings(arena, &service->dependencies);
+        copy_strings(arena, &service->secrets);
+        chainsi_api_asset *assets =
+            chainsi_arena_array(arena, service->assets.count, sizeof *assets);
+        for (size_t a = 0; a < service->assets.count; a++)
+            assets[a] = (chainsi_api_asset){
+                .url = chainsi_arena_strdup(arena, service->assets.items[a].url),
+                .sha256 = chainsi_arena_strdup(arena, service->assets.items[a].sha256),
+                .path = chainsi_arena_strdup(arena, service->assets.items[a].path),
+            };
+        service->assets.items = assets;
         chainsi_api_variable *variables =
             chainsi_arena_array(arena, service->env.count, sizeof *variables);
         for (size_t v = 0; v < service->env.count; v++) {
