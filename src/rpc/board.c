@@ -393,7 +393,8 @@ static bool claim_slot(chainsi_board *board, row *at, int64_t now_ns, chainsi_cl
     *claim = (chainsi_claim){ .incarnation = incarnation,
                               .word = claimed,
                               .row = (uint32_t)(at - board->memory->rows),
-                              .slot = (uint32_t)slot };
+                              .slot = (uint32_t)slot,
+                              .at_ns = now_ns };
     return true;
 }
 

@@ -77,6 +77,7 @@ typedef struct chainsi_claim {
     uint64_t incarnation; /* of the replica: where to send */
     uint64_t word;        /* to be sent with the call */
     uint32_t row, slot;
+    int64_t at_ns; /* when, of CLOCK_MONOTONIC */
 } chainsi_claim;
 
 /* Claims a free slot of the replica that has answered fastest lately (new ones count as fast), or of

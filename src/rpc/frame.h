@@ -74,6 +74,7 @@ typedef struct chainsi_frame_call {
     uint32_t request_id_size; /* at most CHAINSI_FRAME_MAX_REQUEST_ID; 0: make one */
     uint8_t trace_id[16];     /* its high and its low half, numbers; all zero: begin a trace */
     uint8_t span_id[8];       /* the caller's, a number */
+    int64_t made_ns;          /* when it was made, by the same clock; 0: it isn't told */
 } chainsi_frame_call;
 
 /* Behind the head of an ANSWER and a NOT_STARTED; then the body. */

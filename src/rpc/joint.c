@@ -180,6 +180,7 @@ static duty begin(chainsi_joint *joint, chainsi_joint_call *call, chainsi_joint_
 {
     const int64_t now_ns = chainsi_now_ns();
     chainsi_claim claim;
+    call->made_ns = now_ns;
     if (joint->line.first || !chainsi_link_claim(joint->link, 0, &claim, 1))
         return get_in_line(joint, call, now_ns, to_wake);
     chainsi_joint_trunk *on = chainsi_joint_trunk_to(joint, claim.incarnation);

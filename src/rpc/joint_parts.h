@@ -48,6 +48,7 @@ struct chainsi_joint_call {
     uint32_t id;                /* on the trunk */
     bool claimed;
     chainsi_claim claim;
+    int64_t made_ns;
     int64_t since_ns; /* when it came into the line, or on the trunk */
     chainsi_joint_end how;
     chainsi_exchange_end end;

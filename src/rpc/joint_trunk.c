@@ -143,7 +143,8 @@ void chainsi_joint_add(chainsi_joint_trunk *on, chainsi_joint_call *call,
                   .interface = request->interface,
                   .claim = claim->word,
                   .slot = claim->slot,
-                  .request_id_size = (uint32_t)strlen(request->request_id) },
+                  .request_id_size = (uint32_t)strlen(request->request_id),
+                  .made_ns = call->made_ns },
         .request_id = request->request_id,
     };
     memcpy(frame.call.trace_id, request->trace_id, sizeof frame.call.trace_id);

@@ -49,6 +49,7 @@ typedef struct exchange {
     chainsi_link_answer *answer;
     chainsi_wire wire;
     chainsi_claim claim;
+    int64_t made_ns;  /* the call; 0: not known yet */
     uint64_t avoided; /* a replica that is not wanted; 0: none */
     bool claimed, queued;
     bool alone;  /* on a kept connection without a claim: its replica may be busy */
@@ -140,6 +141,8 @@ static bool close_way(exchange *it)
 static void write_head(exchange *it)
 {
     const chainsi_link_request *request = it->request;
+    if (!it->made_ns)
+        it->made_ns = it->claimed ? it->claim.at_ns : chainsi_now_ns();
     chainsi_frame frame = {
         .head = { .kind = CHAINSI_FRAME_CALL,
                   .flags = CHAINSI_FRAME_SOLE,
@@ -150,7 +153,8 @@ static void write_head(exchange *it)
                   .interface = request->interface,
                   .claim = it->claimed ? it->claim.word : 0,
                   .slot = it->claimed ? it->claim.slot : CHAINSI_FRAME_NO_SLOT,
-                  .request_id_size = (uint32_t)strlen(request->request_id) },
+                  .request_id_size = (uint32_t)strlen(request->request_id),
+                  .made_ns = it->made_ns },
         .request_id = request->request_id,
     };
     if (chainsi_link_board(it->link))
@@ -524,6 +528,7 @@ static chainsi_exchange_end exchange_alone(chainsi_link *link, const chainsi_lin
     it.why = why;
     it.why_size = why_size;
     it.in.data = NULL;
+    it.made_ns = 0;
     it.avoided = request->elsewhere ? chainsi_link_recent(link) : 0;
     bool fresh = request->elsewhere;
     for (int tries = 0;; tries++) {

@@ -201,9 +201,9 @@ static bool should_wait_for_others(const chains_ctx *ctx, const chainsi_attempt 
     return ctx != NULL;
 }
 
-static chains_status run_attempts(chainsi_callee *callee, chains_ctx *ctx, const void *input,
-                                  const chainsi_message *message, void *output,
-                                  chainsi_intake *intake)
+static chains_status attempt_as_allowed(chainsi_callee *callee, chains_ctx *ctx, const void *input,
+                                        const chainsi_message *message, void *output,
+                                        chainsi_intake *intake)
 {
     const bool may_resend = chainsi_call_begin(callee);
     chainsi_retry_state state = { 0 };
@@ -226,9 +226,23 @@ static chains_status run_attempts(chainsi_callee *callee, chains_ctx *ctx, const
         chainsi_retry_decision decision = chainsi_call_again(callee, ctx, &state, status, &attempt);
         if (!decision.again)
             return status;
+        if (callee->remote)
+            chainsi_edge_retry(&callee->edge);
         if (decision.delay_ns > 0)
             pause_call(ctx, decision.delay_ns);
     }
+}
+
+static chains_status run_attempts(chainsi_callee *callee, chains_ctx *ctx, const void *input,
+                                  const chainsi_message *message, void *output,
+                                  chainsi_intake *intake)
+{
+    if (!callee->remote)
+        return attempt_as_allowed(callee, ctx, input, message, output, intake);
+    int64_t began_ns = chainsi_edge_begin();
+    chains_status status = attempt_as_allowed(callee, ctx, input, message, output, intake);
+    chainsi_edge_end(&callee->edge, status, began_ns);
+    return status;
 }
 
 /* A started call, in the memory of its job. */

@@ -10,6 +10,7 @@
 #include "base/buffer.h"
 #include "runtime/batch.h"
 #include "runtime/context.h"
+#include "runtime/edge.h"
 #include "runtime/glue.h"
 #include "runtime/retry.h"
 #include "runtime/slots.h"
@@ -36,6 +37,7 @@ typedef struct chainsi_callee {
     chainsi_remote *remote;               /* owned; NULL: local */
     chainsi_slots in_flight;              /* .concurrency_limit */
     chainsi_retry_budget budget;
+    chainsi_edge edge; /* of a remote one */
 } chainsi_callee;
 
 /* Options with everything unset. */

@@ -14,6 +14,7 @@
 #include "rpc/limits.h"
 #include "runtime/call.h"
 #include "runtime/error.h"
+#include "runtime/metrics.h"
 
 enum {
     MOST_AT_ONCE = 64, /* claims that are made together */
@@ -138,6 +139,7 @@ static void end_branch(chainsi_lane *lane, chainsi_branch *branch, chains_status
 {
     branch->state = CHAINSI_BRANCH_DONE;
     branch->job.status = status;
+    chainsi_edge_end(&lane->callee->edge, status, branch->timed_ns);
     chainsi_fanout_ended(lane->fanout, branch);
 }
 
@@ -183,6 +185,7 @@ static void fail_attempt(chainsi_lane *lane, chainsi_branch *branch, chains_stat
         end_branch(lane, branch, status);
         return;
     }
+    chainsi_edge_retry(&lane->callee->edge);
     memset(branch->scratch, 0, lane->callee->interface->output->size);
     if (decision.delay_ns <= 0) {
         make_pending(lane, branch);
@@ -357,6 +360,10 @@ static void send_branch(chainsi_lane *lane, chainsi_trunk *trunk, const chainsi_
     chainsi_branches_remove(&lane->pending, branch);
     branch->state = CHAINSI_BRANCH_SENT;
     branch->sent_ns = now_ns;
+    if (!branch->made_ns) {
+        branch->made_ns = now_ns;
+        branch->timed_ns = chainsi_metrics_sample() ? now_ns : 0;
+    }
     branch->deadline_ns = chainsi_fanout_ctx(lane->fanout)->deadline_ns;
     if (timeout_ms > 0) {
         int64_t limit_ns = chainsi_deadline_after_ms(now_ns, timeout_ms);
@@ -371,6 +378,7 @@ static void send_branch(chainsi_lane *lane, chainsi_trunk *trunk, const chainsi_
     frame->head.body_size = branch->body_size;
     frame->head.attachments = branch->attachments ? (uint8_t)branch->attachments->count : 0;
     frame->call.deadline_ns = branch->deadline_ns;
+    frame->call.made_ns = branch->made_ns;
     frame->call.slot = CHAINSI_FRAME_NO_SLOT;
     frame->call.claim = 0;
     if (claim) {

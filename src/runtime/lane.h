@@ -60,6 +60,8 @@ struct chainsi_branch {
     void **outputs;                   /* where it goes */
     chainsi_retry_state retry;
     int moves; /* from replicas that turned out to be gone */
+    int64_t made_ns,
+        timed_ns; /* when it was first sent; and if it is one of those that are timed, else 0 */
     /* of the attempt, once SENT */
     int64_t sent_ns, deadline_ns;
     chainsi_trunk *trunk;

@@ -175,6 +175,8 @@ chainsi_callee *chainsi_callee_new(chains_ctx *ctx, const chainsi_interface *int
     callee->instance = instance;
     callee->remote = remote;
     chainsi_retry_budget_init(&callee->budget);
+    if (remote)
+        chainsi_edge_init(&callee->edge, ctx->chainlet, interface->name);
     int limit = callee->options->concurrency_limit;
     chainsi_slots_init(&callee->in_flight, limit == 0 ? DEFAULT_LIMIT : limit);
     return callee;
@@ -182,6 +184,8 @@ chainsi_callee *chainsi_callee_new(chains_ctx *ctx, const chainsi_interface *int
 
 void chainsi_callee_done(chainsi_callee *callee)
 {
+    if (callee->remote)
+        chainsi_edge_done(&callee->edge);
     chainsi_remote_free(callee->remote);
     chainsi_slots_done(&callee->in_flight);
 }

@@ -1,32 +1,78 @@
 #include "runtime/metrics.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "runtime/traffic.h"
-
-/* Upper bounds in nanoseconds: a wide range, as services take microseconds or minutes. */
-static const int64_t bounds[CHAINSI_METRICS_BUCKETS] = {
-    10000,    50000,     100000,    500000,    1000000,    5000000,    10000000,    25000000,
-    50000000, 100000000, 250000000, 500000000, 1000000000, 5000000000, 30000000000, 120000000000,
-};
 
 void chainsi_metrics_done(chainsi_metrics *metrics)
 {
     chainsi_tally_done(&metrics->tally);
 }
 
+void chainsi_metrics_time(chainsi_metrics *metrics, chainsi_phase phase, int64_t ns)
+{
+    const uint32_t first = CHAINSI_METRICS_STATUSES + (uint32_t)phase * CHAINSI_HISTOGRAM_COUNTERS;
+    chainsi_histogram_add(&metrics->tally, first, ns);
+}
+
 void chainsi_metrics_count(chainsi_metrics *metrics, chains_status status, int64_t run_ns)
 {
     unsigned index =
         (unsigned)status < CHAINSI_METRICS_STATUSES ? (unsigned)status : CHAINS_UNKNOWN;
-    chainsi_tally_add(&metrics->tally, CHAINSI_METRICS_CALLS + index, 1);
-    if (run_ns < 0)
-        return;
-    unsigned i = 0;
-    while (i < CHAINSI_METRICS_BUCKETS && run_ns > bounds[i])
-        i++;
-    chainsi_tally_add(&metrics->tally, CHAINSI_METRICS_RUN + i, 1);
-    chainsi_tally_add(&metrics->tally, CHAINSI_METRICS_RUN_NS, (uint64_t)run_ns);
+    chainsi_tally_add(&metrics->tally, index, 1);
+    if (run_ns >= 0)
+        chainsi_metrics_time(metrics, CHAINSI_PHASE_RUN, run_ns);
+}
+
+bool chainsi_metrics_sample(void)
+{
+    static _Thread_local unsigned calls;
+    return calls++ % CHAINSI_METRICS_SAMPLE == 0;
+}
+
+void chainsi_metrics_write_histogram(const char *name, const char *labels,
+                                     const uint64_t sums[CHAINSI_HISTOGRAM_COUNTERS],
+                                     chainsi_buffer *out)
+{
+    uint64_t total = 0;
+    for (int i = 0; i < CHAINSI_HISTOGRAM_BOUNDS; i++) {
+        total += sums[i];
+        chainsi_buffer_printf(out, "%s_bucket{%s,le=\"%g\"} %" PRIu64 "\n", name, labels,
+                              (double)chainsi_histogram_bounds[i] / 1e9, total);
+    }
+    total += sums[CHAINSI_HISTOGRAM_BOUNDS];
+    chainsi_buffer_printf(out,
+                          "%s_bucket{%s,le=\"+Inf\"} %" PRIu64 "\n"
+                          "%s_sum{%s} %.9f\n"
+                          "%s_count{%s} %" PRIu64 "\n",
+                          name, labels, total, name, labels,
+                          (double)sums[CHAINSI_HISTOGRAM_BOUNDS + 1] / 1e9, name, labels, total);
+}
+
+/* One histogram of each phase. */
+static void write_phases(const char *chainlet, const uint64_t *sums, chainsi_buffer *out)
+{
+    static const struct {
+        const char *name, *help;
+    } phases[CHAINSI_PHASES] = {
+        [CHAINSI_PHASE_QUEUE] = { "chains_queue_seconds",
+                                  "Time from the caller's call until it was read, of callers on "
+                                  "this machine." },
+        [CHAINSI_PHASE_DECODE] = { "chains_decode_seconds",
+                                   "Time of decoding arguments, of one call in 16." },
+        [CHAINSI_PHASE_RUN] = { "chains_run_seconds", "Time in run_remote." },
+        [CHAINSI_PHASE_ENCODE] = { "chains_encode_seconds",
+                                   "Time of encoding outputs, of one call in 16." },
+    };
+    char labels[256];
+    snprintf(labels, sizeof labels, "chainlet=\"%s\"", chainlet);
+    for (int i = 0; i < CHAINSI_PHASES; i++) {
+        chainsi_buffer_printf(out, "# HELP %s %s\n# TYPE %s histogram\n", phases[i].name,
+                              phases[i].help, phases[i].name);
+        chainsi_metrics_write_histogram(phases[i].name, labels,
+                                        sums + i * CHAINSI_HISTOGRAM_COUNTERS, out);
+    }
 }
 
 static void write_gauge(chainsi_buffer *out, const char *chainlet, const char *name,
@@ -44,28 +90,13 @@ void chainsi_metrics_write(chainsi_metrics *metrics, const char *chainlet,
     chainsi_buffer_add_text(out, "# HELP chains_calls_total Calls that ended, by status.\n"
                                  "# TYPE chains_calls_total counter\n");
     for (int i = 0; i < CHAINSI_METRICS_STATUSES; i++) {
-        uint64_t count = counts[CHAINSI_METRICS_CALLS + i];
+        uint64_t count = counts[i];
         if (count || i == CHAINS_OK)
             chainsi_buffer_printf(out,
                                   "chains_calls_total{chainlet=\"%s\",status=\"%s\"} %" PRIu64 "\n",
                                   chainlet, chains_status_name((chains_status)i), count);
     }
-    chainsi_buffer_add_text(out, "# HELP chains_run_seconds Time in run_remote.\n"
-                                 "# TYPE chains_run_seconds histogram\n");
-    uint64_t total = 0;
-    for (int i = 0; i < CHAINSI_METRICS_BUCKETS; i++) {
-        total += counts[CHAINSI_METRICS_RUN + i];
-        chainsi_buffer_printf(out,
-                              "chains_run_seconds_bucket{chainlet=\"%s\",le=\"%g\"} %" PRIu64 "\n",
-                              chainlet, (double)bounds[i] / 1e9, total);
-    }
-    total += counts[CHAINSI_METRICS_RUN + CHAINSI_METRICS_BUCKETS];
-    chainsi_buffer_printf(out,
-                          "chains_run_seconds_bucket{chainlet=\"%s\",le=\"+Inf\"} %" PRIu64 "\n"
-                          "chains_run_seconds_sum{chainlet=\"%s\"} %.9f\n"
-                          "chains_run_seconds_count{chainlet=\"%s\"} %" PRIu64 "\n",
-                          chainlet, total, chainlet, (double)counts[CHAINSI_METRICS_RUN_NS] / 1e9,
-                          chainlet, total);
+    write_phases(chainlet, counts + CHAINSI_METRICS_STATUSES, out);
     chainsi_traffic traffic = chainsi_traffic_read();
     chainsi_buffer_printf(out,
                           "# HELP chains_body_bytes_total Bytes of calls and answers between "

@@ -208,6 +208,9 @@ static void metrics_are_prometheus_text(void **state)
     chainsi_metrics_count(&metrics, CHAINS_ABORTED, 600000000000); /* beyond all */
     chainsi_metrics_count(&metrics, CHAINS_INVALID_ARGUMENT, -1);  /* not run */
     chainsi_metrics_count(&metrics, (chains_status)99, 0);
+    chainsi_metrics_time(&metrics, CHAINSI_PHASE_QUEUE,
+                         -1); /* clocks of two processes may differ */
+    chainsi_metrics_time(&metrics, CHAINSI_PHASE_ENCODE, 250000001);
     chainsi_server_counters counters = { .in_flight = 3, .accepted = 7, .lost = 1 };
     chainsi_buffer out = { 0 };
     chainsi_metrics_write(&metrics, "worker", &counters, false, &out);
@@ -225,6 +228,11 @@ static void metrics_are_prometheus_text(void **state)
         "\nchains_run_seconds_bucket{chainlet=\"worker\",le=\"+Inf\"} 4\n",
         "\nchains_run_seconds_sum{chainlet=\"worker\"} 600.000020001\n",
         "\nchains_run_seconds_count{chainlet=\"worker\"} 4\n",
+        "\nchains_queue_seconds_bucket{chainlet=\"worker\",le=\"1e-05\"} 1\n",
+        "\nchains_queue_seconds_sum{chainlet=\"worker\"} 0.000000000\n",
+        "\nchains_decode_seconds_count{chainlet=\"worker\"} 0\n",
+        "\nchains_encode_seconds_bucket{chainlet=\"worker\",le=\"0.25\"} 0\n",
+        "\nchains_encode_seconds_bucket{chainlet=\"worker\",le=\"0.5\"} 1\n",
         "\nchains_in_flight{chainlet=\"worker\"} 3\n",
         "\nchains_connections_accepted_total{chainlet=\"worker\"} 7\n",
         "\nchains_answers_lost_total{chainlet=\"worker\"} 1\n",

@@ -301,9 +301,13 @@ static chains_status run_method(chainsi_service *service, chains_ctx *ctx,
         return status;
     void *input = chainsi_arena_alloc(ctx->arena, interface->input->size);
     void *output = chainsi_arena_alloc(ctx->arena, interface->output->size);
+    const bool timed = chainsi_metrics_sample();
+    int64_t since_ns = timed ? chainsi_now_ns() : 0;
     status = decode_input(ctx, interface, request, msgpack_in, input);
     if (status != CHAINS_OK)
         return status;
+    if (timed)
+        chainsi_metrics_time(&service->metrics, CHAINSI_PHASE_DECODE, chainsi_now_ns() - since_ns);
     /* It may have waited in the queue for long, and only a Unix socket tells a caller that has left
      * from one that has only finished sending. */
     if (may_have_left(request) && chainsi_context_stopped(ctx) == CHAINS_CANCELLED)
@@ -323,9 +327,12 @@ static chains_status run_method(chainsi_service *service, chains_ctx *ctx,
     if (status != CHAINS_OK)
         return chainsi_error_settle(ctx, status, interface);
     chainsi_codec_error why;
+    since_ns = timed ? chainsi_now_ns() : 0;
     status = request->frame
                  ? encode_shared_output(interface, output, response, &why)
                  : chainsi_answer_encode(interface, output, msgpack_out, response->body, &why);
+    if (timed)
+        chainsi_metrics_time(&service->metrics, CHAINSI_PHASE_ENCODE, chainsi_now_ns() - since_ns);
     return status == CHAINS_OK ? CHAINS_OK : chainsi_error_answer(ctx, interface, &why);
 }
 
@@ -363,6 +370,9 @@ static void handle_frame(chainsi_service *service, chainsi_server_request *reque
 {
     chains_ctx *ctx = begin_call(service, request);
     read_frame_ids(ctx, request->frame);
+    if (request->frame->call.made_ns)
+        chainsi_metrics_time(&service->metrics, CHAINSI_PHASE_QUEUE,
+                             request->received_ns - request->frame->call.made_ns);
     int64_t run_ns = -1;
     const chainsi_interface *interface = service->node->implementation->interface;
     chainsi_outlet *outlet = NULL;
@@ -536,6 +546,7 @@ static void answer_metrics(chainsi_service *service, chainsi_server_response *re
     if (instance && instance->batch)
         chainsi_batch_write_metrics(instance->batch, service->node->implementation->interface->name,
                                     response->body);
+    chainsi_edges_write(response->body);
 }
 
 static void answer_unknown(chainsi_service *service, chainsi_server_request *request, bool calls,
