@@ -8,7 +8,7 @@ import threading
 import unittest
 
 from chains_testing import is_alive, wait_until
-from daemon_testing import CHAINSD, STAND_IN, DaemonTest, is_busy, pause, service
+from daemon_testing import CHAINSD, STAND_IN, DaemonTest, is_busy, pause, service, waiting
 
 
 class Life(DaemonTest):
@@ -93,8 +93,8 @@ class Life(DaemonTest):
                    for _ in range(8)]
         for thread in threads:
             thread.start()
-        path = self.sockets_of(daemon)
-        wait_until(lambda: self.waiting(path) >= 8, "8 calls in the queue")
+        path = daemon.socket("x", "entry")
+        wait_until(lambda: waiting(path) >= 8, "8 calls in the queue")
         os.kill(pid, signal.SIGKILL)
         for thread in threads:
             thread.join(60)
@@ -110,8 +110,8 @@ class Life(DaemonTest):
                    for _ in range(3)]
         for thread in threads:
             thread.start()
-        path = self.sockets_of(daemon)
-        wait_until(lambda: self.waiting(path) == 3, "3 calls in the queue")
+        path = daemon.socket("x", "entry")
+        wait_until(lambda: waiting(path) == 3, "3 calls in the queue")
         refused = daemon.call("x")
         self.assertEqual((refused.status, refused.error()["status"]), (429, "RESOURCE_EXHAUSTED"))
         self.assertEqual(refused.headers["Retry-After"], "1")
@@ -137,15 +137,6 @@ class Life(DaemonTest):
         self.assertEqual(daemon.call("x").status, 200)
         daemon.deployed("x", service("entry", "other"), service("other"))
         self.assertIn("pid", daemon.call("x", "call CHAINS_OTHER_URL").json())
-
-    def sockets_of(self, daemon):
-        return daemon.home_file("run", "x", "1", "entry.calls")
-
-    @staticmethod
-    def waiting(path):
-        """Connections to a Unix socket that nobody has accepted."""
-        with open("/proc/net/unix", encoding="utf-8") as table:
-            return sum(1 for line in table if line.rstrip().endswith(path) and line.split()[5] == "02")
 
     def test_stopping_leaves_no_child_and_answers_what_runs(self):
         daemon = self.start()
