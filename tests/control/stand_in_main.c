@@ -3,7 +3,7 @@
  *
  * POST /run_remote with one of these as the body:
  *   report            what it found: its process, environment, descriptors, and the call's headers
- *   sleep MS          answers after a while
+ *   sleep MS          answers after a while; its thread is named "busy" for that long
  *   wait              answers when its caller has left, or after 60 s; the log tells which
  *   die               ends the process by SIGKILL before it answers
  *   big BYTES         answers with that many bytes
@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -142,7 +143,9 @@ static void handle(void *user, chainsi_server_request *request, chainsi_server_r
         report(request, response->body);
     } else if (!strncmp(text, "sleep ", 6)) {
         long ms = atol(text + 6);
+        prctl(PR_SET_NAME, "busy");
         nanosleep(&(struct timespec){ ms / 1000, ms % 1000 * 1000000 }, NULL);
+        prctl(PR_SET_NAME, "idle");
         chainsi_buffer_add_text(response->body, "\"slept\"");
     } else if (!strcmp(text, "wait")) {
         fprintf(stderr, "waiting\n");
