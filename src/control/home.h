@@ -15,6 +15,7 @@
  *   chains/CHAIN/VERSION/     the binaries of that version
  *   logs/CHAIN/CHAINLET.log   what its replicas say
  *   run/                      sockets; emptied when a keeper starts
+ *   cgroups                   the folders of cgroups.h, a line each
  *
  * Functions here block for as long as files take. Any thread. */
 #ifndef CHAINSI_CONTROL_HOME_H
