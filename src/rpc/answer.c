@@ -38,6 +38,7 @@ chainsi_server_response chainsi_answer_error(chainsi_answer *answer, int status,
                                              const char *message)
 {
     const char *name = status == 408   ? "DEADLINE_EXCEEDED"
+                       : status == 503 ? "UNAVAILABLE"
                        : status == 429 ? "RESOURCE_EXHAUSTED"
                        : status >= 500 ? "UNIMPLEMENTED"
                                        : "INVALID_ARGUMENT";
@@ -48,8 +49,9 @@ chainsi_server_response chainsi_answer_error(chainsi_answer *answer, int status,
                           "\"trace\":[],\"request_id\":\"\"}}",
                           name, message);
     if (status == 429)
-        chainsi_buffer_add_text(response.headers,
-                                "Retry-After: 1\r\n" CHAINSI_HTTP_NOT_STARTED ": 1\r\n");
+        chainsi_buffer_add_text(response.headers, "Retry-After: 1\r\n");
+    if (status == 429 || status == 503)
+        chainsi_buffer_add_text(response.headers, CHAINSI_HTTP_NOT_STARTED ": 1\r\n");
     return response;
 }
 

@@ -27,7 +27,8 @@ void chainsi_connection_open(chainsi_connection *connection, int fd, enum chains
     connection->protocol = protocol;
     connection->registered = connection->drained = connection->continued = false;
     connection->direct = connection->keeps = connection->recallable = false;
-    connection->answered = false;
+    connection->answered = connection->wants = false;
+    atomic_store_explicit(&connection->leased_until_ns, 0, memory_order_relaxed);
     atomic_store_explicit(&connection->ended, false, memory_order_relaxed);
     connection->attachments = NULL;
     connection->bundle = NULL;

@@ -88,8 +88,8 @@ ptrdiff_t chainsi_http_parse_response(const char *data, size_t size, chainsi_htt
                                       chainsi_http_response *response,
                                       chainsi_http_refusal *refusal);
 
-/* The header of a server's own 429: the call was refused because others wait, and not begun. (A 429
- * without it is the Chainlet's.) */
+/* The header of a server's own 429 and 503: the call was refused because others wait, or because it
+ * wasn't to wait, and not begun. (A 429 without it is the Chainlet's.) */
 #define CHAINSI_HTTP_NOT_STARTED "X-Chains-Not-Started"
 
 /* The first header of this name, whatever its case; NULL if there is none. */

@@ -52,6 +52,8 @@ enum {
      * (at once if its process is gone), which is looked at this often. */
     CHAINSI_CLAIM_MS = 1000,
     CHAINSI_CLAIM_LOOK_MS = 1,
+    /* A slot that was granted to a connection over TCP is kept for its call so long. */
+    CHAINSI_LEASE_MS = 250,
     /* Calls of one framed connection that were read and wait in the process, and their bytes; beyond
      * either, the rest stays in the socket. */
     CHAINSI_MAX_BUNDLED = 1024,
@@ -62,6 +64,17 @@ enum {
     CHAINSI_MAX_OUTBOX = 1024 * 1024,
     /* Connections that the calling side keeps for reuse, for one address. */
     CHAINSI_MAX_IDLE = 64,
+    /* Where a service has several replicas over TCP, the calling side gives a connection so long to be made;
+     * has at most so many wants (rpc/grants.h) at one replica and at all together; sends a call to so many
+     * replicas that turn out to be busy before it waits, or to one if it is so large; and looks names up so
+     * often, or after this time when a replica was lost. */
+    CHAINSI_CONNECT_MS = 1000,
+    CHAINSI_MAX_WANTS_EACH = 16,
+    CHAINSI_MAX_WANTS = 256,
+    CHAINSI_TRIES = 3,
+    CHAINSI_LARGE_TRY = 64 * 1024,
+    CHAINSI_LOOKUP_MS = 2000,
+    CHAINSI_LOOKUP_SOON_MS = 200,
     /* The kernel's queue of a listening socket (which lowers it to net.core.somaxconn). */
     CHAINSI_BACKLOG = 4096,
 };

@@ -126,6 +126,38 @@ static bool has_hung_up(const chainsi_server *server, const chainsi_connection *
     return poll(&watched, 1, 0) > 0 && watched.revents;
 }
 
+/* Takes a connection out of the list, if it is there and its caller is gone. */
+static bool unlink_if_gone(chainsi_server *server, chainsi_connection *connection)
+{
+    bool found = false;
+    pthread_mutex_lock(&server->lock);
+    chainsi_connection **at = &server->first_waiting, *before = NULL;
+    while (*at && *at != connection) {
+        before = *at;
+        at = &before->next;
+    }
+    /* It may be another one by now, in the same memory. */
+    if (*at && has_hung_up(server, connection)) {
+        *at = connection->next;
+        if (server->last_waiting == connection)
+            server->last_waiting = before;
+        atomic_fetch_sub(&server->waiting, 1);
+        found = true;
+    }
+    pthread_mutex_unlock(&server->lock);
+    return found;
+}
+
+void chainsi_queue_withdraw(chainsi_server *server, chainsi_connection *connection)
+{
+    /* Elsewhere it is found when its turn comes. Here callers withdraw all the time, and what nobody
+     * waits for any more would count against max_waiting. */
+    if (!server->grants || !unlink_if_gone(server, connection))
+        return;
+    chainsi_table_unqueue(connection);
+    chainsi_table_close(&server->table, connection);
+}
+
 /* The connection that has waited longest and whose caller is still there. */
 static chainsi_connection *take_waiting(chainsi_server *server)
 {
@@ -144,8 +176,13 @@ chainsi_connection *chainsi_queue_admit(chainsi_worker *self, chainsi_connection
     if (self->place != CHAINSI_NO_PLACE ? !others_wait
                                         : !others_wait && chainsi_queue_take_place(self))
         return connection;
+    if (server->grants)
+        chainsi_table_register(&server->table, connection); /* to be told when it is withdrawn */
     if (!append(server, connection))
         return connection; /* without a slot */
+    /* It is an event that found the connection neither with an owner yet to read nor in the list. */
+    if (atomic_load(&connection->ended))
+        chainsi_queue_withdraw(server, connection);
     if (self->place == CHAINSI_NO_PLACE && !chainsi_queue_take_place(self)) {
         watch_claims(server);
         return NULL;
@@ -247,7 +284,7 @@ void chainsi_queue_drain(chainsi_server *server)
     server->last_waiting = NULL;
     while (*at) {
         chainsi_connection *connection = *at;
-        if (connection->phase == CHAINSI_READ_WHOLE) {
+        if (connection->phase == CHAINSI_READ_WHOLE && !connection->wants) {
             server->last_waiting = connection;
             at = &connection->next;
             continue;
@@ -262,7 +299,7 @@ void chainsi_queue_drain(chainsi_server *server)
         chainsi_connection *connection = unread;
         unread = connection->next;
         chainsi_table_unqueue(connection);
-        if (server->local)
+        if (server->local || connection->wants)
             chainsi_table_close(&server->table, connection);
         else
             chainsi_table_put_back(&server->table, connection);

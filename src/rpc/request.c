@@ -74,11 +74,20 @@ static bool run_request(chainsi_worker *self, chainsi_connection *connection, bo
     atomic_fetch_add(&server->requests, 1);
     server->options.handler(server->options.user, &self->request, &response);
     self->run_ns = chainsi_now_ns() - connection->received_ns;
+    /* Who reads an answer that counts slots finds the call's own free, unless others wait for it. */
+    bool frees = server->grants && !probe && !response.parts && !response.lingers &&
+                 response.body->size <= SMALL_ANSWER && !chainsi_queue_has_more(self);
+    if (frees)
+        chainsi_queue_free_place(self);
+    if (server->grants && !probe && chainsi_grants_is_refusing(head))
+        chainsi_grants_add(response.headers, chainsi_lease_slots(server));
     bool keep = head->head.keep_alive && !response.close && !atomic_load(&server->draining);
     keep = send_answer(self, connection, &response, head->method, keep, head->head.minor_version) &&
            keep;
     chainsi_request_end(self);
     chainsi_connection_next(connection, replaced);
+    if (frees)
+        chainsi_queue_recheck(self);
     return keep;
 }
 
@@ -167,6 +176,65 @@ static chainsi_connection *go_on(chainsi_worker *self, chainsi_connection *conne
     return connection->size || !connection->drained ? connection : pause_reading(self, connection);
 }
 
+/* Answers a whole request in the server's own name, without running it: `response`, or an error with
+ * this status. Whether the connection goes on. */
+static bool dismiss(chainsi_worker *self, chainsi_connection *connection,
+                    const chainsi_server_response *response)
+{
+    const chainsi_http_head *head = &self->request.head.head;
+    char replaced;
+    chainsi_connection_body(connection, &replaced);
+    bool keep = head->keep_alive && !atomic_load(&self->server->draining);
+    keep = send_answer(self, connection, response, self->request.head.method, keep,
+                       head->minor_version) &&
+           keep;
+    chainsi_connection_next(connection, replaced);
+    return keep;
+}
+
+static bool refuse_to_wait(chainsi_worker *self, chainsi_connection *connection)
+{
+    chainsi_server_response response =
+        chainsi_answer_error(&self->answer, 503, "no slot is free, and the call was not to wait");
+    chainsi_grants_add(response.headers, chainsi_lease_slots(self->server));
+    atomic_fetch_add(&self->server->not_started, 1);
+    return dismiss(self, connection, &response);
+}
+
+static bool refuse_full(chainsi_worker *self, chainsi_connection *connection)
+{
+    chainsi_server_response response =
+        chainsi_answer_error(&self->answer, 429, "too many calls wait for a slot");
+    atomic_fetch_add(&self->server->refused, 1);
+    return dismiss(self, connection, &response);
+}
+
+static bool grant(chainsi_worker *self, chainsi_connection *connection)
+{
+    chainsi_server_response response = chainsi_lease_grant(self, connection);
+    return dismiss(self, connection, &response);
+}
+
+/* Whether a request over TCP must not wait here, though it isn't to be run now: what wants a slot of a server that drains,
+ * and a call that is not to wait. Takes a slot for the latter if one is free, and sets *admitted. */
+static bool goes_away(chainsi_worker *self, chainsi_connection *connection, bool *admitted)
+{
+    chainsi_server *server = self->server;
+    const bool draining = atomic_load(&server->draining);
+    connection->wants = chainsi_grants_is_want(&self->request.head);
+    if (chainsi_lease_use(self, connection))
+        *admitted = true;
+    if (connection->wants)
+        return draining;
+    if (*admitted || !chainsi_grants_is_refusing(&self->request.head))
+        return false;
+    if (draining || atomic_load(&server->waiting) ||
+        (self->place == CHAINSI_NO_PLACE && !chainsi_queue_take_place(self)))
+        return true;
+    *admitted = true;
+    return false;
+}
+
 /* A whole request: runs it, or has it wait. Returns the connection to go on with. *admitted: the thread's slot
  * is for this connection; what it says of the next comes back. */
 static chainsi_connection *take_request(chainsi_worker *self, chainsi_connection *connection,
@@ -177,6 +245,10 @@ static chainsi_connection *take_request(chainsi_worker *self, chainsi_connection
     forget_deadline(connection);
     if (options->probe && options->probe(options->user, &self->request.head))
         return go_on(self, connection, run_request(self, connection, true));
+    if (server->grants && goes_away(self, connection, admitted)) {
+        *admitted = false;
+        return go_on(self, connection, refuse_to_wait(self, connection));
+    }
     if (!*admitted && (options->eager || self->place == CHAINSI_NO_PLACE)) {
         chainsi_connection *first = chainsi_queue_admit(self, connection);
         *admitted = first != connection;
@@ -185,17 +257,10 @@ static chainsi_connection *take_request(chainsi_worker *self, chainsi_connection
     }
     *admitted = false;
     bool keep;
-    if (self->place != CHAINSI_NO_PLACE) {
-        keep = run_request(self, connection, false);
-    } else {
-        char replaced;
-        chainsi_connection_body(connection, &replaced);
-        keep = self->request.head.head.keep_alive && !atomic_load(&server->draining);
-        keep =
-            chainsi_request_refuse(self, connection, 429, "too many calls wait for a slot", keep) &&
-            keep;
-        chainsi_connection_next(connection, replaced);
-    }
+    if (self->place == CHAINSI_NO_PLACE)
+        keep = refuse_full(self, connection);
+    else
+        keep = connection->wants ? grant(self, connection) : run_request(self, connection, false);
     return go_on(self, connection, keep);
 }
 

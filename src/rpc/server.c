@@ -54,6 +54,8 @@ static void set_defaults(chainsi_server_options *options)
         options->request_timeout_ms = CHAINSI_REQUEST_TIMEOUT_MS;
     if (options->send_timeout_ms <= 0)
         options->send_timeout_ms = CHAINSI_SEND_TIMEOUT_MS;
+    if (options->lease_ms <= 0)
+        options->lease_ms = CHAINSI_LEASE_MS;
 }
 
 static bool make_nonblocking(int fd)
@@ -78,13 +80,17 @@ static bool open_descriptors(chainsi_server *server)
     if (!make_nonblocking(listen_fd) || (options->direct && !make_nonblocking(options->direct_fd)))
         return false;
     server->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (options->frames) {
+    server->grants = options->eager && !server->local && !server->places.seat.board;
+    if (options->frames || server->grants)
         server->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (options->frames)
         server->patience = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    }
+    if (server->grants)
+        server->leases_timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (server->places.seat.board)
         server->claims_timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (server->stop < 0 || (options->frames && (server->doorbell < 0 || server->patience < 0)) ||
+        (server->grants && (server->doorbell < 0 || server->leases_timer < 0)) ||
         (server->places.seat.board && server->claims_timer < 0))
         return false;
     grow_descriptor_table(server);
@@ -115,9 +121,10 @@ static bool start_threads(chainsi_server *server)
     return !failed;
 }
 
-static void close_bundle(void *user, chainsi_connection *connection)
+static void on_closing(void *user, chainsi_connection *connection)
 {
     chainsi_bundle_close(user, connection);
+    chainsi_lease_end(user, connection);
 }
 
 chainsi_server *chainsi_server_start(const chainsi_server_options *options, char *why,
@@ -133,8 +140,9 @@ chainsi_server *chainsi_server_start(const chainsi_server_options *options, char
         server->table.tick_ms = SLOWEST_TICK_MS;
     if (server->table.tick_ms < FASTEST_TICK_MS)
         server->table.tick_ms = FASTEST_TICK_MS;
-    server->stop = server->doorbell = server->patience = server->claims_timer = -1;
-    server->table.closing = close_bundle;
+    server->stop = server->doorbell = server->patience = server->claims_timer =
+        server->leases_timer = -1;
+    server->table.closing = on_closing;
     server->table.user = server;
     chainsi_bundles_init(&server->bundles);
     chainsi_places_init(&server->places, server->options.slots, options->seat);
@@ -152,7 +160,7 @@ chainsi_server *chainsi_server_start(const chainsi_server_options *options, char
 }
 
 /* Closes what nobody waits for. Over TCP a caller can't tell whether a request that it has sent was
- * read, so what it has begun to send is still taken. */
+ * read, so what it has begun to send is still taken, and who has a slot kept for it may send. */
 static void close_for_drain(chainsi_connection *connection, void *user)
 {
     chainsi_server *server = user;
@@ -160,7 +168,7 @@ static void close_for_drain(chainsi_connection *connection, void *user)
         return;
     if (connection->bundle)
         chainsi_bundle_send_back(server, connection);
-    if (chainsi_bundle_is_busy(connection)) {
+    if (chainsi_bundle_is_busy(connection) || chainsi_lease_is_held(connection)) {
         chainsi_table_put_back(&server->table, connection);
         return;
     }
@@ -229,8 +237,11 @@ void chainsi_server_free(chainsi_server *server)
     chainsi_places_close(&server->places);
     chainsi_table_done(&server->table);
     chainsi_bundles_done(&server->bundles);
-    const int owned[] = { server->stop, server->doorbell, server->patience, server->claims_timer,
-                          server->options.direct ? server->options.direct_fd : -1 };
+    const int owned[] = {
+        server->stop,         server->doorbell,
+        server->patience,     server->claims_timer,
+        server->leases_timer, server->options.direct ? server->options.direct_fd : -1
+    };
     for (size_t i = 0; i < sizeof owned / sizeof owned[0]; i++)
         if (owned[i] >= 0)
             close(owned[i]);

@@ -92,14 +92,15 @@ typedef struct chainsi_server_options {
     void (*wake)(void *user);
     /* One more thread than slots, so that connections are accepted and requests are read while all
      * slots are busy: calls then wait inside the process, max_waiting of them (0:
-     * CHAINSI_MAX_WAITING; more get 429). For TCP, whose queue drops silently. */
+     * CHAINSI_MAX_WAITING; more get 429). For TCP, whose queue drops silently; there callers may also
+     * ask not to wait, or for a slot alone (rpc/grants.h). */
     bool eager;
     size_t max_waiting;
     /* Tells requests that take no slot (of an eager server), such as health probes; asked by any of
      * its threads. NULL: none */
     bool (*probe)(void *user, const chainsi_http_request *request);
     /* Limits of rpc/limits.h to be used instead where not 0. */
-    int request_timeout_ms, send_timeout_ms, max_connections;
+    int request_timeout_ms, send_timeout_ms, max_connections, lease_ms;
     /* Close idle Unix connections when the last slot is taken, so that their callers' next call
      * goes to the shared listening socket and finds a free slot of another process, instead of
      * waiting here. The caller's client notices without loss. Those of callers that come with claims
@@ -125,9 +126,11 @@ typedef struct chainsi_server_counters {
     uint64_t refused;     /* answered by the server itself */
     uint64_t lost;        /* answers that could not be sent */
     uint64_t connections; /* open now */
-    uint64_t in_flight;   /* running now, in slots */
+    uint64_t in_flight;   /* running now, in slots; or those are kept for them */
     uint64_t waiting;     /* requests that wait in this process for a slot now */
-    uint64_t not_started; /* calls sent back as CHAINSI_FRAME_NOT_STARTED */
+    uint64_t
+        not_started; /* calls sent back unbegun: CHAINSI_FRAME_NOT_STARTED, or 503 to those that
+                             were not to wait */
 } chainsi_server_counters;
 /* Any thread; each number is exact, but they are not of one instant. */
 void chainsi_server_read_counters(chainsi_server *server, chainsi_server_counters *counters);

@@ -3,6 +3,7 @@
  *   server.c   its life: start, drain, end
  *   worker.c   its threads: events, listening sockets, late connections
  *   queue.c    its slots: what waits for one, and what a thread does with the one it has
+ *   lease.c    slots that are kept for a connection over TCP, whose call is to come (rpc/grants.h)
  *   request.c  reads a connection, runs its requests one by one, answers them
  *   bundle.c   runs the calls of a connection that carries several at once
  *   table.c    who owns a connection; connection.c its bytes; places.c the slots' numbers */
@@ -14,6 +15,7 @@
 
 #include "rpc/answer.h"
 #include "rpc/connection.h"
+#include "rpc/grants.h"
 #include "rpc/places.h"
 #include "rpc/server.h"
 #include "rpc/table.h"
@@ -52,15 +54,18 @@ struct chainsi_server {
     chainsi_places places;
     chainsi_bundles bundles;
     int stop;         /* owned descriptors */
-    int doorbell;     /* tells a thread that something waits in this process; -1 without frames */
+    int doorbell;     /* tells a thread that something waits in this process; -1 if nothing can */
     int patience;     /* a timer that does so later; -1 without frames */
     int claims_timer; /* -1 without a board */
+    bool grants;      /* slots are kept for connections: it accepts eagerly, over TCP */
+    int leases_timer; /* -1 if it doesn't */
     int thread_count; /* that run */
     chainsi_worker *workers; /* owned */
     atomic_bool draining;
     atomic_bool listener_paused; /* no descriptor is left for its next connection */
     atomic_bool listener_left;   /* disarmed: it had something when no slot was free */
     atomic_bool claims_watched;  /* the timer runs */
+    atomic_bool leases_watched;  /* likewise */
     atomic_int active;           /* threads that have something to do */
     atomic_uint_fast64_t accepted, requests, refused, lost, not_started;
 
@@ -111,8 +116,25 @@ void chainsi_queue_leave_listener(chainsi_worker *self);
 void chainsi_queue_pass_place(chainsi_worker *self);
 /* The timer of claims has fired. */
 void chainsi_queue_check_claims(chainsi_worker *self);
-/* Takes all out that wait unread and closes them, for draining. */
+/* The other end of a connection that another thread put into the list has gone: takes it out, and closes it. */
+void chainsi_queue_withdraw(chainsi_server *server, chainsi_connection *connection);
+/* Takes all out that wait unread, or for a slot alone, and closes them, for draining. */
 void chainsi_queue_drain(chainsi_server *server);
+
+/* --- lease.c --- */
+
+/* Whether a slot is kept for the connection. */
+bool chainsi_lease_is_held(const chainsi_connection *connection);
+/* The slot that is kept for a connection of the caller's becomes the thread's. False: there is none. */
+bool chainsi_lease_use(chainsi_worker *self, chainsi_connection *connection);
+/* Keeps the thread's slot for the connection; the answer that tells it so. */
+chainsi_server_response chainsi_lease_grant(chainsi_worker *self, chainsi_connection *connection);
+/* The connection is closed: its slot, if one is kept for it, is free. */
+void chainsi_lease_end(chainsi_server *server, chainsi_connection *connection);
+/* The timer of leases has fired. */
+void chainsi_lease_check(chainsi_worker *self);
+/* What the server says of its slots. */
+chainsi_grants_slots chainsi_lease_slots(chainsi_server *server);
 
 /* --- request.c --- */
 

@@ -16,7 +16,8 @@
 #include "rpc/bundle.h"
 
 /* What epoll says for what is no connection. */
-static char listener_tag, direct_tag, timer_tag, claims_tag, patience_tag, doorbell_tag, stop_tag;
+static char listener_tag, direct_tag, timer_tag, claims_tag, leases_tag, patience_tag, doorbell_tag,
+    stop_tag;
 
 static bool watch(chainsi_server *server, int fd, uint32_t events, void *tag)
 {
@@ -31,6 +32,7 @@ bool chainsi_worker_watch(chainsi_server *server)
            watch(server, server->doorbell, EPOLLET, &doorbell_tag) &&
            watch(server, server->patience, EPOLLET, &patience_tag) &&
            watch(server, server->claims_timer, EPOLLET, &claims_tag) &&
+           watch(server, server->leases_timer, EPOLLET, &leases_tag) &&
            watch(server, server->table.timer, EPOLLET, &timer_tag) &&
            watch(server, server->options.direct ? server->options.direct_fd : -1, EPOLLONESHOT,
                  &direct_tag) &&
@@ -215,16 +217,23 @@ static void tell_drain(chainsi_server *server)
 
 static void answer_bell(chainsi_worker *self, enum chainsi_bell bell)
 {
+    chainsi_server *server = self->server;
     chainsi_bundle_work(self, bell);
     chainsi_queue_recheck(self);
+    /* Several slots may have come free for one ring; this thread sees to one. */
+    if (server->grants && self->place != CHAINSI_NO_PLACE && atomic_load(&server->waiting) > 1)
+        chainsi_worker_ring(server);
 }
 
 static void handle_connection(chainsi_worker *self, chainsi_connection *connection, uint32_t events)
 {
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
         atomic_store(&connection->ended, true);
-    if (!chainsi_table_claim(connection))
+    if (!chainsi_table_claim(connection)) {
+        if (atomic_load(&connection->ended))
+            chainsi_queue_withdraw(self->server, connection);
         return;
+    }
     /* Nobody is there any more to be answered, whatever was sent. */
     if (events & (EPOLLHUP | EPOLLERR))
         chainsi_request_hang_up(self, connection);
@@ -252,6 +261,8 @@ void *chainsi_worker_run(void *user)
             sweep_connections(self);
         else if (tag == &claims_tag)
             chainsi_queue_check_claims(self);
+        else if (tag == &leases_tag)
+            chainsi_lease_check(self);
         else if (tag == &doorbell_tag)
             answer_bell(self, CHAINSI_BELL_RUNG);
         else if (tag == &patience_tag)
