@@ -264,6 +264,24 @@ int chainsi_address_connect(const chainsi_address *address, int64_t deadline_ns,
     return fd;
 }
 
+int chainsi_address_begin_connect(const chainsi_address *address)
+{
+    char why[128];
+    struct addrinfo *found = look_up(address, AI_NUMERICHOST, why, sizeof why);
+    if (!found)
+        return -1;
+    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (fd >= 0) {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+        if (connect(fd, found->ai_addr, found->ai_addrlen) && errno != EINPROGRESS)
+            fd = close_failed(fd);
+    }
+    int error = errno;
+    freeaddrinfo(found);
+    errno = error;
+    return fd;
+}
+
 /* ------------------------------------------------------------------------------------------------
  * listening */
 

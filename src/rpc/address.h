@@ -47,6 +47,10 @@ typedef struct chainsi_interrupt {
 int chainsi_address_connect(const chainsi_address *address, int64_t deadline_ns,
                             const chainsi_interrupt *interrupt, char *why, size_t why_size);
 
+/* Begins to connect to an http address whose host is a number, without blocking: a non-blocking
+ * TCP_NODELAY socket that will have POLLOUT once it is connected, or has failed; -1 with errno. */
+int chainsi_address_begin_connect(const chainsi_address *address);
+
 /* Listens there: a non-blocking listening socket, or -1 with errno and a reason. Port 0 is any free
  * one. The file of a Unix socket that nobody listens on any more is replaced, one in use is an
  * error (EADDRINUSE). https can't be listened on. */

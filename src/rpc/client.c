@@ -108,6 +108,12 @@ static bool take_idle(chainsi_client *client, connection *it)
     }
 }
 
+int chainsi_client_take_idle(chainsi_client *client)
+{
+    connection it;
+    return !client->tls && take_idle(client, &it) ? it.fd : -1;
+}
+
 static void keep_idle(chainsi_client *client, connection *it)
 {
     pthread_mutex_lock(&client->lock);
@@ -129,7 +135,13 @@ static chainsi_exchange_end make_connection(chainsi_client *client,
                                             const chainsi_client_request *request, connection *it,
                                             int *error, char *why, size_t why_size)
 {
-    *it = (connection){ .fd = chainsi_address_connect(&client->address, request->deadline_ns,
+    int64_t until_ns = request->deadline_ns;
+    if (request->connect_timeout_ms) {
+        int64_t limit_ns = chainsi_now_ns() + request->connect_timeout_ms * CHAINSI_NS_PER_MS;
+        if (limit_ns < until_ns)
+            until_ns = limit_ns;
+    }
+    *it = (connection){ .fd = chainsi_address_connect(&client->address, until_ns,
                                                       request->interrupt, why, why_size) };
     if (it->fd < 0) {
         *error = errno;
@@ -163,6 +175,28 @@ static chainsi_exchange_end make_connection(chainsi_client *client,
     *error = EPROTO;
     close_connection(client, it);
     return end;
+}
+
+/* The connection that the request brings, a kept one, or else a fresh one; ends as above. *fresh: no kept one is
+ * to be used, and whether it is one. */
+static chainsi_exchange_end get_connection(chainsi_client *client,
+                                           const chainsi_client_request *request, connection *it,
+                                           bool *fresh, int *error, char *why, size_t why_size)
+{
+    if (request->connection) {
+        *it = (connection){ .fd = *request->connection };
+        *fresh = true;
+        if (is_usable(client, it))
+            return CHAINSI_EXCHANGE_ANSWERED;
+        close_connection(client, it);
+        *error = EPIPE;
+        snprintf(why, why_size, "the connection was closed before the call was sent");
+        return CHAINSI_EXCHANGE_NOT_STARTED;
+    }
+    if (!*fresh && take_idle(client, it))
+        return CHAINSI_EXCHANGE_ANSWERED;
+    *fresh = true;
+    return make_connection(client, request, it, error, why, why_size);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -571,13 +605,10 @@ chainsi_exchange_end chainsi_client_exchange(chainsi_client *client,
     in.data = NULL; /* kept from one attempt to the next */
     for (bool fresh = request->fresh;; fresh = true) {
         connection it;
-        if (fresh || !take_idle(client, &it)) {
-            fresh = true;
-            chainsi_exchange_end end =
-                make_connection(client, request, &it, &response->error, why, why_size);
-            if (end != CHAINSI_EXCHANGE_ANSWERED)
-                return end;
-        }
+        chainsi_exchange_end end =
+            get_connection(client, request, &it, &fresh, &response->error, why, why_size);
+        if (end != CHAINSI_EXCHANGE_ANSWERED)
+            return end;
         outgoing out = whole;
         out.next = out.parts;
         char *data = in.data;
@@ -590,8 +621,7 @@ chainsi_exchange_end chainsi_client_exchange(chainsi_client *client,
         in.max_body = request->max_body ? request->max_body : CHAINSI_MAX_BODY;
         in.sink = request->sink;
         in.no_body = !strcmp(request->method, "HEAD");
-        chainsi_exchange_end end =
-            run_exchange(client, &it, request, &out, &in, &response->error, why, why_size);
+        end = run_exchange(client, &it, request, &out, &in, &response->error, why, why_size);
         if (end == CHAINSI_EXCHANGE_ANSWERED) {
             bool keep = in.parsed.head.keep_alive && !out.count && !in.extra && !request->sink &&
                         (in.no_body || in.parsed.status == 204 || in.parsed.status == 304 ||
@@ -619,30 +649,41 @@ chainsi_client *chainsi_client_new(const char *text, char *why, size_t why_size)
     chainsi_address address;
     if (!chainsi_address_parse(text, &address, why, why_size))
         return NULL;
+    return chainsi_client_new_at(&address, why, why_size);
+}
+
+chainsi_client *chainsi_client_new_at(chainsi_address *address, char *why, size_t why_size)
+{
     const chainsi_tls_engine *tls = NULL;
-    if (address.kind == CHAINSI_ADDRESS_HTTPS) {
+    if (address->kind == CHAINSI_ADDRESS_HTTPS) {
         tls = chainsi_tls_get_engine();
         if (!tls) {
             snprintf(why, why_size,
-                     "'%s' needs TLS, which this program was linked without (library chains_tls)",
-                     text);
-            chainsi_address_done(&address);
+                     "'https://%s' needs TLS, which this program was linked without (library "
+                     "chains_tls)",
+                     address->authority);
+            chainsi_address_done(address);
             return NULL;
         }
     }
     chainsi_client *client = calloc(1, sizeof *client);
-    if (!client || asprintf(&client->line_end, " HTTP/1.1\r\nHost: %s\r\n", address.authority) < 0)
+    if (!client || asprintf(&client->line_end, " HTTP/1.1\r\nHost: %s\r\n", address->authority) < 0)
         abort();
-    client->address = address;
+    client->address = *address;
     client->tls = tls;
     client->line_end_size = strlen(client->line_end);
     /* A Unix socket's path is no part of the target. */
-    if (address.kind == CHAINSI_ADDRESS_UNIX)
+    if (address->kind == CHAINSI_ADDRESS_UNIX)
         client->prefix_size = 0;
     else
-        client->prefix_size = strlen(address.path);
+        client->prefix_size = strlen(address->path);
     pthread_mutex_init(&client->lock, NULL);
     return client;
+}
+
+const chainsi_address *chainsi_client_address(const chainsi_client *client)
+{
+    return &client->address;
 }
 
 void chainsi_client_close_idle(chainsi_client *client)

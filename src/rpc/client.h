@@ -17,10 +17,16 @@ typedef struct chainsi_client chainsi_client; /* any thread */
 /* A client for an address as rpc/address.h reads it; connects to nothing yet. NULL with a reason:
  * no address, or https in a program without rpc/tls.h's engine. */
 chainsi_client *chainsi_client_new(const char *address, char *why, size_t why_size);
+/* The same of an address that was parsed, which is the client's from now on, also on failure. */
+chainsi_client *chainsi_client_new_at(chainsi_address *address, char *why, size_t why_size);
+/* Where it calls; as long as the client lives. */
+const chainsi_address *chainsi_client_address(const chainsi_client *client);
 /* Closes what is idle. No exchange may be running. NULL is allowed. */
 void chainsi_client_free(chainsi_client *client);
 /* Closes the idle connections, as before a long pause. */
 void chainsi_client_close_idle(chainsi_client *client);
+/* Hands out a kept connection that carries plain HTTP, the caller's from now on; -1: there is none. */
+int chainsi_client_take_idle(chainsi_client *client);
 
 /* Takes the body of an answer as it comes, on the thread that makes the exchange. */
 typedef struct chainsi_client_sink {
@@ -46,8 +52,11 @@ typedef struct chainsi_client_request {
     size_t max_body;                    /* of the response, bytes; 0: CHAINSI_MAX_BODY */
     const chainsi_interrupt *interrupt; /* NULL: none */
     chainsi_client_sink
-        *sink;  /* NULL: none. With one the connection is not kept, and max_body is not
+        *sink;              /* NULL: none. With one the connection is not kept, and max_body is not
                                   for what it takes, which the response then doesn't have */
+    int connect_timeout_ms; /* of one connection, also without a deadline; 0: the system's */
+    /* An open connection to the address, to be used, and by this alone; the client's from now on. NULL: none. */
+    const int *connection;
     bool fresh; /* use no kept connection: after NOT_STARTED of a call that should find another
                    replica */
 } chainsi_client_request;

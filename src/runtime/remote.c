@@ -1,5 +1,6 @@
 /* Chainlets in other processes, and external services: one attempt of a call, in frames to a Chainlet
- * on this machine (rpc/link.h), else over HTTP.
+ * on this machine (rpc/link.h), else over HTTP: to one address (rpc/client.h), or to a Chainlet's replicas at
+ * several (rpc/replicas.h).
  *
  * Bodies are MessagePack between Chainlets, JSON to external services. The calling thread writes
  * and reads itself; while it waits it watches its own caller's connection, so that a caller that
@@ -23,6 +24,7 @@
 #include "runtime/inlet.h"
 #include "runtime/memory.h"
 #include "runtime/process.h"
+#include "runtime/queue.h"
 #include "runtime/status.h"
 #include "runtime/traffic.h"
 #include "runtime/waiter.h"
@@ -52,8 +54,15 @@ static chainsi_link *make_link(const chainsi_interface *interface, const char *t
 chainsi_remote *chainsi_remote_new(const chainsi_interface *interface, const char *address,
                                    char *why, size_t why_size)
 {
-    chainsi_client *client = chainsi_client_new(address, why, why_size);
-    if (!client)
+    chainsi_client *client = NULL;
+    chainsi_replicas *replicas = NULL;
+    if (!interface->external && chainsi_replicas_are_meant(address)) {
+        chainsi_replicas_options options = { .max_waiting = chainsi_queue_most(interface->config) };
+        replicas = chainsi_replicas_new(address, &options, why, why_size);
+    } else {
+        client = chainsi_client_new(address, why, why_size);
+    }
+    if (!client && !replicas)
         return NULL;
     chainsi_remote *remote = calloc(1, sizeof *remote);
     char *copy = strdup(address);
@@ -62,6 +71,7 @@ chainsi_remote *chainsi_remote_new(const chainsi_interface *interface, const cha
     *remote = (chainsi_remote){
         .interface = interface,
         .client = client,
+        .replicas = replicas,
         .link = make_link(interface, address, chainsi_handed_board(interface->c_name)),
         .address = copy,
     };
@@ -87,6 +97,7 @@ void chainsi_remote_free(chainsi_remote *remote)
     if (!remote)
         return;
     chainsi_client_free(remote->client);
+    chainsi_replicas_free(remote->replicas);
     chainsi_link_free(remote->link);
     free(remote->address);
     free(remote);
@@ -170,7 +181,7 @@ static size_t write_headers(const chainsi_remote *remote, chains_ctx *ctx, int64
         chainsi_trace_write(&ctx->trace, trace);
         ADD("traceparent: %s\r\n", trace);
     }
-    if (deadline_ns != CHAINSI_NEVER) {
+    if (deadline_ns != CHAINSI_NEVER && !remote->replicas) {
         /* Rounded up: the caller gives up first, and tells which limit it was. */
         int64_t left = deadline_ns - chainsi_now_ns();
         ADD("X-Chains-Timeout-Ms: %" PRId64 "\r\n",
@@ -366,7 +377,8 @@ static chains_status attempt_over_http(chainsi_remote *remote, chains_ctx *ctx,
         .body_size = message->body.size,
         .deadline_ns = deadline_ns,
         .interrupt = interrupt,
-        .fresh = attempt->elsewhere || intake, /* a kept connection may lead to a busy replica */
+        /* a kept connection may lead to a busy replica */
+        .fresh = (attempt->elsewhere || intake) && !remote->replicas,
     };
     chainsi_inlet inlet;
     if (intake) {
@@ -376,7 +388,10 @@ static chains_status attempt_over_http(chainsi_remote *remote, chains_ctx *ctx,
     chainsi_client_response response;
     char why[256];
     chainsi_exchange_end end =
-        chainsi_client_exchange(remote->client, &request, ctx->arena, &response, why, sizeof why);
+        remote->replicas ? chainsi_replicas_exchange(remote->replicas, &request, attempt->elsewhere,
+                                                     ctx->arena, &response, why, sizeof why)
+                         : chainsi_client_exchange(remote->client, &request, ctx->arena, &response,
+                                                   why, sizeof why);
     if (intake) {
         chains_status status;
         bool lost, settled = chainsi_inlet_settle(&inlet, end, &status, &lost);

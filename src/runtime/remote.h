@@ -4,13 +4,16 @@
 
 #include "rpc/client.h"
 #include "rpc/link.h"
+#include "rpc/replicas.h"
 #include "runtime/callee.h"
 
 struct chainsi_remote {
     const chainsi_interface *interface;
-    chainsi_client *client; /* owned */
-    chainsi_link *link;     /* owned; NULL: it isn't a Chainlet on this machine */
-    char *address;          /* owned */
+    chainsi_client *client; /* owned; NULL with replicas */
+    chainsi_replicas
+        *replicas;      /* owned; NULL: it isn't a Chainlet that may have several over TCP */
+    chainsi_link *link; /* owned; NULL: it isn't a Chainlet on this machine */
+    char *address;      /* owned */
 };
 
 /* What travels of a ctx. */

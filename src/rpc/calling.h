@@ -1,0 +1,97 @@
+/* What the files of a set of replicas share.
+ *
+ *   replicas.c   which replicas there are; a call's way through them
+ *   waiting.c    calls for which no slot is free
+ *   choice.c     who is tried next; want.c a place in one replica's queue; lookup.c names */
+#ifndef CHAINSI_RPC_CALLING_H
+#define CHAINSI_RPC_CALLING_H
+
+#include <pthread.h>
+
+#include "rpc/choice.h"
+#include "rpc/replicas.h"
+#include "rpc/want.h"
+
+typedef struct chainsi_replica {
+    chainsi_client *client; /* owned */
+    size_t source;          /* of the set's sources, the one it was found by */
+    int references;         /* the set's, each call's and each want's */
+    bool gone;              /* no longer in the set */
+    int wants;
+    chainsi_choice known;
+} chainsi_replica;
+
+/* One address of the list. */
+typedef struct chainsi_source {
+    chainsi_address address; /* owned */
+    bool is_name;
+} chainsi_source;
+
+typedef struct chainsi_waiting_call chainsi_waiting_call;
+
+typedef struct chainsi_wanted {
+    chainsi_replica *replica; /* a reference */
+    chainsi_want *want;       /* owned */
+    int64_t connect_by_ns;    /* CHAINSI_NEVER once it is connected */
+} chainsi_wanted;
+
+struct chainsi_replicas {
+    chainsi_replicas_options options;
+    chainsi_source *sources; /* owned */
+    size_t source_count;
+    bool has_names;
+    int epoll;   /* owned: all wants, and `changed`. Watched by the call that leads */
+    int changed; /* owned: an eventfd, written when the set has changed */
+
+    pthread_mutex_t looking_first; /* held during the first look-up; taken before lock */
+    pthread_mutex_t lock;          /* of all that follows */
+    chainsi_replica *all[CHAINSI_LOOKUP_MOST]; /* references */
+    int count;
+    unsigned start;        /* where ties of the next choice begin */
+    chainsi_replica *last; /* called last; not a reference, only compared */
+
+    bool looked_up; /* once, with success */
+    bool looking;   /* a thread is */
+    bool has_looker;
+    pthread_t looker; /* to be joined */
+    bool lost;        /* a replica, since the last look-up */
+    int64_t looked_up_ns;
+    char lookup_failure[256];
+
+    chainsi_waiting_call *first_waiting, *last_waiting;
+    chainsi_waiting_call *leader; /* the one that watches the wants; NULL: none waits */
+    int waiting;
+    chainsi_wanted wants[CHAINSI_MAX_WANTS]; /* owned by the leader */
+    int want_count;
+    uint64_t refused, granted;
+};
+
+/* --- replicas.c; all with the lock held --- */
+
+void chainsi_replica_unref(chainsi_replica *replica);
+/* Has names looked up if it is time; *next_ns is lowered to when it will be. */
+void chainsi_replicas_refresh(chainsi_replicas *set, int64_t now_ns, int64_t *next_ns);
+/* Has the call that leads look again. */
+void chainsi_replicas_tell(chainsi_replicas *set);
+/* A replica couldn't be reached: looks up sooner. */
+void chainsi_replicas_fail(chainsi_replicas *set, chainsi_replica *replica, int64_t now_ns);
+
+/* --- waiting.c --- */
+
+typedef enum chainsi_waiting_end {
+    CHAINSI_WAITING_STILL,
+    CHAINSI_WAITING_GRANTED,
+    CHAINSI_WAITING_FULL,
+    CHAINSI_WAITING_UNREACHABLE, /* no replica can be reached */
+    CHAINSI_WAITING_PLAIN,       /* there is one that lets calls wait in it */
+    CHAINSI_WAITING_DEADLINE,
+    CHAINSI_WAITING_INTERRUPTED,
+} chainsi_waiting_end;
+
+/* Waits until a slot is kept for the calling thread: *replica (a reference) and *connection are set then.
+ * The lock is held before and afterwards, and not while it waits. */
+chainsi_waiting_end chainsi_waiting_take(chainsi_replicas *set,
+                                         const chainsi_client_request *request,
+                                         chainsi_replica **replica, int *connection);
+
+#endif

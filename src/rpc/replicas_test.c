@@ -1,0 +1,594 @@
+/* Calls to several replicas over TCP: real servers on loopback, whose slots the tests open and close, and peers that
+ * follow a script where a replica is to misbehave. */
+#include "rpc/server_test_support.h"
+
+#include <netinet/in.h>
+#include <sys/eventfd.h>
+
+#include "rpc/replicas.h"
+
+enum { MOST_SERVERS = 6 };
+
+/* Some servers, and what is asked of them. */
+typedef struct group {
+    fixture servers[MOST_SERVERS];
+    int count;
+    char addresses[1024];
+    chainsi_replicas *set;
+} group;
+
+static void add_address(group *it, const char *address)
+{
+    size_t used = strlen(it->addresses);
+    snprintf(it->addresses + used, sizeof it->addresses - used, "%s%s", used ? "," : "", address);
+}
+
+static void add_server(group *it, chainsi_server_options options)
+{
+    options.eager = true;
+    fixture *server = &it->servers[it->count++];
+    start(server, true, options);
+    add_address(it, server->address);
+}
+
+static void open_set(group *it, chainsi_replicas_options options)
+{
+    char why[256];
+    if (!options.max_waiting)
+        options.max_waiting = 100;
+    it->set = chainsi_replicas_new(it->addresses, &options, why, sizeof why);
+    if (!it->set)
+        fail_msg("%s", why);
+}
+
+static void start_group(group *it, int servers, int slots)
+{
+    *it = (group){ .count = 0 };
+    for (int i = 0; i < servers; i++)
+        add_server(it, (chainsi_server_options){ .slots = slots });
+    open_set(it, (chainsi_replicas_options){ 0 });
+}
+
+static void stop_group(group *it)
+{
+    chainsi_replicas_free(it->set);
+    for (int i = 0; i < it->count; i++)
+        if (it->servers[i].server)
+            stop(&it->servers[i]);
+}
+
+static chainsi_replicas_counters count_calls(group *it)
+{
+    chainsi_replicas_counters counters;
+    chainsi_replicas_read_counters(it->set, &counters);
+    return counters;
+}
+
+static int count_running(group *it)
+{
+    int running = 0;
+    for (int i = 0; i < it->count; i++)
+        running += atomic_load(&it->servers[i].running);
+    return running;
+}
+
+/* One call. */
+typedef struct asked {
+    group *of;
+    const char *path;
+    int64_t deadline_ns; /* 0: none */
+    const chainsi_interrupt *interrupt;
+    pthread_t thread;
+    chainsi_exchange_end end;
+    int status, error;
+    char why[256];
+} asked;
+
+static void *ask_one(void *user)
+{
+    asked *it = user;
+    chainsi_arena arena = { 0 };
+    chainsi_client_response response = { 0 };
+    chainsi_client_request request = { .method = "POST",
+                                       .path = it->path,
+                                       .body = "hello",
+                                       .body_size = 5,
+                                       .deadline_ns =
+                                           it->deadline_ns ? it->deadline_ns : CHAINSI_NEVER,
+                                       .interrupt = it->interrupt };
+    it->end = chainsi_replicas_exchange(it->of->set, &request, false, &arena, &response, it->why,
+                                        sizeof it->why);
+    it->status = it->end == CHAINSI_EXCHANGE_ANSWERED ? response.status : 0;
+    it->error = response.error;
+    chainsi_arena_done(&arena);
+    return NULL;
+}
+
+static void begin(asked *it, group *of, const char *path)
+{
+    it->of = of;
+    it->path = path;
+    assert_int_equal(pthread_create(&it->thread, NULL, ask_one, it), 0);
+}
+
+static void end_well(asked *it)
+{
+    pthread_join(it->thread, NULL);
+    if (it->end != CHAINSI_EXCHANGE_ANSWERED)
+        fail_msg("%s", it->why);
+    assert_int_equal(it->status, 200);
+}
+
+static void open_gate(fixture *server)
+{
+    assert_int_equal(sem_post(&server->gate), 0);
+}
+
+/* Has a call of a plain client in every slot of every server, which have one each. */
+static void fill(group *it, int fds[])
+{
+    for (int i = 0; i < it->count; i++) {
+        fds[i] = dial(&it->servers[i]);
+        post(fds[i], "/wait", "");
+        AWAIT(atomic_load(&it->servers[i].running) == 1);
+    }
+}
+
+static void release(group *it, int fds[])
+{
+    for (int i = 0; i < it->count; i++) {
+        if (fds[i] < 0)
+            continue;
+        open_gate(&it->servers[i]);
+        expect(fds[i], 200, "");
+        close(fds[i]);
+    }
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * where calls go */
+
+static void test_each_slot_gets_a_call(void **state)
+{
+    (void)state;
+    group it;
+    start_group(&it, 3, 2);
+    asked calls[6] = { 0 };
+    for (int i = 0; i < 6; i++) {
+        begin(&calls[i], &it, "/wait");
+        AWAIT(count_running(&it) == i + 1);
+    }
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(atomic_load(&it.servers[i].running), 2);
+        open_gate(&it.servers[i]);
+        open_gate(&it.servers[i]);
+    }
+    for (int i = 0; i < 6; i++)
+        end_well(&calls[i]);
+    stop_group(&it);
+}
+
+static void test_waiting_calls_go_to_whatever_frees_a_slot(void **state)
+{
+    (void)state;
+    group it;
+    int fds[MOST_SERVERS];
+    start_group(&it, 3, 1);
+    fill(&it, fds);
+    asked first = { 0 }, second = { 0 };
+    begin(&first, &it, "/first");
+    AWAIT(count_calls(&it).waiting == 1 && count_calls(&it).wants == 3);
+    begin(&second, &it, "/wait");
+    AWAIT(count_calls(&it).waiting == 2);
+    AWAIT(counters_of(&it.servers[1]).waiting == 1);
+    /* The slot that comes free serves both, one after the other. */
+    open_gate(&it.servers[1]);
+    expect(fds[1], 200, "");
+    end_well(&first);
+    AWAIT(atomic_load(&it.servers[1].running) == 1);
+    open_gate(&it.servers[1]);
+    end_well(&second);
+    assert_int_equal(atomic_load(&it.servers[1].handled), 3);
+    close(fds[1]);
+    fds[1] = -1;
+    /* Nobody waits, so nothing is wanted. */
+    AWAIT(count_calls(&it).wants == 0);
+    for (int i = 0; i < 3; i++)
+        AWAIT(counters_of(&it.servers[i]).waiting == 0);
+    assert_int_equal(count_calls(&it).granted, 2);
+    release(&it, fds);
+    stop_group(&it);
+}
+
+/* A busy replica costs nothing but its own slot. */
+static void *ask_many(void *user)
+{
+    size_t answered = 0;
+    for (int i = 0; i < 25; i++) {
+        asked call = { .of = user, .path = "/x" };
+        ask_one(&call);
+        answered += call.end == CHAINSI_EXCHANGE_ANSWERED && call.status == 200;
+    }
+    return (void *)answered;
+}
+
+static void test_one_replica_is_busy_for_good(void **state)
+{
+    (void)state;
+    group it;
+    start_group(&it, 3, 1);
+    int fd = dial(&it.servers[0]);
+    post(fd, "/wait", "");
+    AWAIT(atomic_load(&it.servers[0].running) == 1);
+    pthread_t threads[6];
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, ask_many, &it), 0);
+    for (int i = 0; i < 6; i++) {
+        void *answered;
+        pthread_join(threads[i], &answered);
+        assert_int_equal((size_t)answered, 25);
+    }
+    assert_int_equal(atomic_load(&it.servers[0].handled), 1);
+    assert_true(atomic_load(&it.servers[1].handled) > 0);
+    assert_true(atomic_load(&it.servers[2].handled) > 0);
+    open_gate(&it.servers[0]);
+    expect(fd, 200, "");
+    close(fd);
+    stop_group(&it);
+}
+
+static void test_plain_clients_beside(void **state)
+{
+    (void)state;
+    group it;
+    int fds[MOST_SERVERS];
+    start_group(&it, 2, 1);
+    fill(&it, fds);
+    int plain = dial(&it.servers[0]);
+    post(plain, "/x", "plain");
+    AWAIT(counters_of(&it.servers[0]).waiting == 1);
+    asked call = { 0 };
+    begin(&call, &it, "/x");
+    AWAIT(counters_of(&it.servers[0]).waiting == 2);
+    open_gate(&it.servers[0]);
+    expect(plain, 200, "plain");
+    end_well(&call);
+    expect(fds[0], 200, "");
+    close(fds[0]);
+    close(plain);
+    fds[0] = -1;
+    release(&it, fds);
+    stop_group(&it);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * ends of waiting */
+
+static void test_limits_of_waiting(void **state)
+{
+    (void)state;
+    group it = { .count = 0 };
+    int fds[MOST_SERVERS];
+    add_server(&it, (chainsi_server_options){ .slots = 1 });
+    add_server(&it, (chainsi_server_options){ .slots = 1 });
+    open_set(&it, (chainsi_replicas_options){ .max_waiting = 1 });
+    fill(&it, fds);
+    /* The deadline. */
+    asked late = { .deadline_ns = chainsi_now_ns() + 20 * CHAINSI_NS_PER_MS };
+    begin(&late, &it, "/x");
+    pthread_join(late.thread, NULL);
+    assert_int_equal(late.end, CHAINSI_EXCHANGE_DEADLINE);
+    /* An interrupt, while the only place is taken. */
+    int left = eventfd(0, EFD_CLOEXEC);
+    chainsi_interrupt interrupt = { .count = 1, .watch = { { left, POLLIN } } };
+    asked leaving = { .interrupt = &interrupt }, refused = { 0 };
+    begin(&leaving, &it, "/x");
+    AWAIT(count_calls(&it).waiting == 1);
+    begin(&refused, &it, "/x");
+    pthread_join(refused.thread, NULL);
+    assert_int_equal(refused.end, CHAINSI_EXCHANGE_NOT_STARTED);
+    assert_int_equal(refused.error, EAGAIN);
+    uint64_t one = 1;
+    assert_int_equal(write(left, &one, sizeof one), sizeof one);
+    pthread_join(leaving.thread, NULL);
+    assert_int_equal(leaving.end, CHAINSI_EXCHANGE_INTERRUPTED);
+    AWAIT(counters_of(&it.servers[0]).waiting == 0 && counters_of(&it.servers[1]).waiting == 0);
+    close(left);
+    release(&it, fds);
+    AWAIT(count_running(&it) == 0);
+    assert_int_equal(atomic_load(&it.servers[0].handled), 1);
+    stop_group(&it);
+}
+
+static void test_full_queues(void **state)
+{
+    (void)state;
+    group it = { .count = 0 };
+    int fds[MOST_SERVERS], waiting[2];
+    for (int i = 0; i < 2; i++)
+        add_server(&it, (chainsi_server_options){ .slots = 1, .max_waiting = 1 });
+    open_set(&it, (chainsi_replicas_options){ 0 });
+    fill(&it, fds);
+    for (int i = 0; i < 2; i++) {
+        waiting[i] = dial(&it.servers[i]);
+        post(waiting[i], "/x", "");
+        AWAIT(counters_of(&it.servers[i]).waiting == 1);
+    }
+    asked call = { 0 };
+    begin(&call, &it, "/x");
+    pthread_join(call.thread, NULL);
+    assert_int_equal(call.end, CHAINSI_EXCHANGE_NOT_STARTED);
+    assert_int_equal(call.error, EAGAIN);
+    release(&it, fds);
+    for (int i = 0; i < 2; i++) {
+        expect(waiting[i], 200, "");
+        close(waiting[i]);
+    }
+    stop_group(&it);
+}
+
+static void test_followers_leave_and_lead(void **state)
+{
+    (void)state;
+    group it;
+    int fds[MOST_SERVERS];
+    start_group(&it, 2, 1);
+    fill(&it, fds);
+    int left = eventfd(0, EFD_CLOEXEC);
+    chainsi_interrupt interrupt = { .count = 1, .watch = { { left, POLLIN } } };
+    asked calls[4] = { 0 };
+    for (int i = 0; i < 4; i++) {
+        calls[i].interrupt = i < 3 && i != 1 ? &interrupt : NULL;
+        begin(&calls[i], &it, "/x");
+        AWAIT(count_calls(&it).waiting == i + 1);
+    }
+    uint64_t one = 1; /* never read: it interrupts both, the one that leads and one in the middle */
+    assert_int_equal(write(left, &one, sizeof one), sizeof one);
+    pthread_join(calls[0].thread, NULL);
+    pthread_join(calls[2].thread, NULL);
+    assert_int_equal(calls[0].end, CHAINSI_EXCHANGE_INTERRUPTED);
+    assert_int_equal(calls[2].end, CHAINSI_EXCHANGE_INTERRUPTED);
+    open_gate(&it.servers[0]);
+    expect(fds[0], 200, "");
+    end_well(&calls[1]);
+    end_well(&calls[3]);
+    close(fds[0]);
+    fds[0] = -1;
+    close(left);
+    release(&it, fds);
+    stop_group(&it);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * replicas that come and go */
+
+/* What a name has: the first `shown` servers of a group. */
+typedef struct names {
+    group *of;
+    atomic_int shown, looked_up;
+} names;
+
+static bool find(void *user, const char *host, uint16_t port, chainsi_found *found, char *why,
+                 size_t why_size)
+{
+    names *its = user;
+    assert_string_equal(host, "replicas.test");
+    assert_int_equal(port, 80);
+    atomic_fetch_add(&its->looked_up, 1);
+    found->count = atomic_load(&its->shown);
+    if (found->count < 0)
+        snprintf(why, why_size, "no such host");
+    for (int i = 0; i < found->count; i++) {
+        const char *colon = strrchr(its->of->servers[i].address, ':');
+        snprintf(found->all[i].host, CHAINSI_LOOKUP_HOST, "127.0.0.1");
+        found->all[i].port = (uint16_t)atoi(colon + 1);
+    }
+    return found->count >= 0;
+}
+
+static void start_named(group *it, names *its, int shown)
+{
+    *it = (group){ .count = 0 };
+    add_server(it, (chainsi_server_options){ .slots = 1 });
+    add_server(it, (chainsi_server_options){ .slots = 1 });
+    snprintf(it->addresses, sizeof it->addresses, "http://replicas.test");
+    *its = (names){ .of = it };
+    atomic_store(&its->shown, shown);
+    open_set(it, (chainsi_replicas_options){ .lookup = find, .user = its, .lookup_ms = 5 });
+}
+
+static void test_a_replica_joins_by_name(void **state)
+{
+    (void)state;
+    group it;
+    names its;
+    start_named(&it, &its, 1);
+    int fd = dial(&it.servers[0]);
+    post(fd, "/wait", "");
+    AWAIT(atomic_load(&it.servers[0].running) == 1);
+    asked call = { 0 };
+    begin(&call, &it, "/x");
+    AWAIT(counters_of(&it.servers[0]).waiting == 1);
+    atomic_store(&its.shown, 2);
+    end_well(&call);
+    assert_int_equal(atomic_load(&it.servers[1].handled), 1);
+    AWAIT(counters_of(&it.servers[0]).waiting == 0);
+    open_gate(&it.servers[0]);
+    expect(fd, 200, "");
+    close(fd);
+    stop_group(&it);
+}
+
+static void test_a_replica_leaves_by_name(void **state)
+{
+    (void)state;
+    group it;
+    names its;
+    start_named(&it, &its, 2);
+    asked running = { 0 };
+    begin(&running, &it, "/wait");
+    AWAIT(count_running(&it) == 1);
+    atomic_store(&its.shown, 0);
+    /* A call that runs where nobody is any more is answered. No other is made there. */
+    int looked_up = atomic_load(&its.looked_up);
+    AWAIT(atomic_load(&its.looked_up) > looked_up || ({
+              asked other = { .of = &it, .path = "/x" };
+              ask_one(&other);
+              false;
+          }));
+    AWAIT(count_calls(&it).replicas == 0);
+    asked call = { .of = &it, .path = "/x" };
+    ask_one(&call);
+    assert_int_equal(call.end, CHAINSI_EXCHANGE_NOT_STARTED);
+    open_gate(&it.servers[0]);
+    open_gate(&it.servers[1]);
+    end_well(&running);
+    stop_group(&it);
+}
+
+static void test_a_name_that_is_not_there_yet(void **state)
+{
+    (void)state;
+    group it;
+    names its;
+    start_named(&it, &its, -1);
+    asked call = { .of = &it, .path = "/x" };
+    ask_one(&call);
+    assert_int_equal(call.end, CHAINSI_EXCHANGE_NOT_STARTED);
+    assert_string_equal(call.why, "no such host");
+    atomic_store(&its.shown, 1);
+    ask_one(&call);
+    assert_int_equal(call.end, CHAINSI_EXCHANGE_ANSWERED);
+    /* And stays known when it can't be looked up for a while. */
+    atomic_store(&its.shown, -1);
+    int looked_up = atomic_load(&its.looked_up);
+    do {
+        ask_one(&call);
+        assert_int_equal(call.end, CHAINSI_EXCHANGE_ANSWERED);
+    } while (atomic_load(&its.looked_up) < looked_up + 2);
+    stop_group(&it);
+}
+
+/* An address where nobody listens yet, and a socket that will. */
+static int reserve(char *address, size_t size)
+{
+    struct sockaddr_in name = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof name), 0);
+    assert_true(chainsi_address_of(fd, address, size));
+    return fd;
+}
+
+static void test_a_replica_of_the_list_joins(void **state)
+{
+    (void)state;
+    group it = { .count = 0 };
+    char address[64], why[256];
+    add_server(&it, (chainsi_server_options){ .slots = 1 });
+    int fd = reserve(address, sizeof address), running = dial(&it.servers[0]);
+    add_address(&it, address);
+    open_set(&it, (chainsi_replicas_options){ 0 });
+    post(running, "/wait", "");
+    AWAIT(atomic_load(&it.servers[0].running) == 1);
+    asked call = { 0 };
+    begin(&call, &it, "/x");
+    AWAIT(counters_of(&it.servers[0]).waiting == 1);
+    assert_int_equal(listen(fd, 16), 0);
+    fixture joined = { .listen_fd = fd };
+    chainsi_server *server = chainsi_server_start(
+        &(chainsi_server_options){
+            .listen_fd = fd, .slots = 1, .eager = true, .handler = handle, .user = &joined },
+        why, sizeof why);
+    assert_non_null(server);
+    end_well(&call);
+    assert_int_equal(atomic_load(&joined.handled), 1);
+    open_gate(&it.servers[0]);
+    expect(running, 200, "");
+    close(running);
+    stop_group(&it);
+    chainsi_server_free(server);
+    close(fd);
+}
+
+static void test_what_refuses_connections_is_left_alone(void **state)
+{
+    (void)state;
+    group it = { .count = 0 };
+    char address[64];
+    int fd = reserve(address, sizeof address);
+    add_address(&it, address);
+    add_server(&it, (chainsi_server_options){ .slots = 1 });
+    open_set(&it, (chainsi_replicas_options){ 0 });
+    for (int i = 0; i < 20; i++) {
+        asked call = { .of = &it, .path = "/x" };
+        ask_one(&call);
+        assert_int_equal(call.end, CHAINSI_EXCHANGE_ANSWERED);
+    }
+    stop_group(&it);
+    /* Alone it is tried, and said. */
+    group alone = { .count = 0 };
+    add_address(&alone, address);
+    add_address(&alone, address);
+    open_set(&alone, (chainsi_replicas_options){ 0 });
+    asked call = { .of = &alone, .path = "/x" };
+    ask_one(&call);
+    assert_int_equal(call.end, CHAINSI_EXCHANGE_NOT_STARTED);
+    assert_int_equal(call.error, ECONNREFUSED);
+    assert_non_null(strstr(call.why, "cannot connect"));
+    stop_group(&alone);
+    close(fd);
+}
+
+static void *drain(void *user)
+{
+    chainsi_server_drain(user, CHAINSI_NEVER);
+    return NULL;
+}
+
+static void test_a_replica_drains_while_calls_wait(void **state)
+{
+    (void)state;
+    group it;
+    int fds[MOST_SERVERS];
+    start_group(&it, 2, 1);
+    fill(&it, fds);
+    asked call = { 0 };
+    begin(&call, &it, "/x");
+    AWAIT(counters_of(&it.servers[0]).waiting == 1 && counters_of(&it.servers[1]).waiting == 1);
+    pthread_t draining;
+    assert_int_equal(pthread_create(&draining, NULL, drain, it.servers[0].server), 0);
+    AWAIT(counters_of(&it.servers[0]).waiting == 0);
+    open_gate(&it.servers[0]);
+    expect(fds[0], 200, "");
+    close(fds[0]);
+    fds[0] = -1;
+    pthread_join(draining, NULL);
+    assert_int_equal(atomic_load(&it.servers[0].handled), 1);
+    open_gate(&it.servers[1]);
+    expect(fds[1], 200, "");
+    close(fds[1]);
+    fds[1] = -1;
+    end_well(&call);
+    assert_int_equal(atomic_load(&it.servers[1].handled), 2);
+    stop_group(&it);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_each_slot_gets_a_call),
+        TEST(test_waiting_calls_go_to_whatever_frees_a_slot),
+        TEST(test_one_replica_is_busy_for_good),
+        TEST(test_plain_clients_beside),
+        TEST(test_limits_of_waiting),
+        TEST(test_full_queues),
+        TEST(test_followers_leave_and_lead),
+        TEST(test_a_replica_joins_by_name),
+        TEST(test_a_replica_leaves_by_name),
+        TEST(test_a_name_that_is_not_there_yet),
+        TEST(test_a_replica_of_the_list_joins),
+        TEST(test_what_refuses_connections_is_left_alone),
+        TEST(test_a_replica_drains_while_calls_wait),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,151 @@
+/* CONNECTING --> ASKING --> WAITING --> an end. A connection that had been kept may have been closed
+ * meanwhile: then a fresh one takes its place. */
+#include "rpc/want.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { MOST_ANSWER = 2048 }; /* bytes of a head; a replica's own is a tenth */
+
+struct chainsi_want {
+    chainsi_client *client; /* not owned */
+    int fd;                 /* owned; -1: taken */
+    bool kept;              /* it had been used before */
+    char *request;          /* owned */
+    size_t request_size, sent;
+    size_t size; /* of the answer, so far */
+    chainsi_http_scan scan;
+    char answer[MOST_ANSWER];
+};
+
+static bool begin_afresh(chainsi_want *want)
+{
+    if (want->fd >= 0)
+        close(want->fd);
+    want->fd = chainsi_address_begin_connect(chainsi_client_address(want->client));
+    want->kept = false;
+    want->sent = want->size = 0;
+    want->scan = (chainsi_http_scan){ 0 };
+    return want->fd >= 0;
+}
+
+/* Sends what can be sent. False: the connection is of no use. */
+static bool ask(chainsi_want *want)
+{
+    while (want->sent < want->request_size) {
+        ssize_t sent = send(want->fd, want->request + want->sent, want->request_size - want->sent,
+                            MSG_NOSIGNAL | MSG_DONTWAIT);
+        if (sent < 0 && errno != EINTR) /* ENOTCONN: it is yet to be */
+            return errno == EAGAIN || errno == ENOTCONN || errno == EINPROGRESS;
+        if (sent > 0)
+            want->sent += (size_t)sent;
+    }
+    return true;
+}
+
+chainsi_want *chainsi_want_new(chainsi_client *client)
+{
+    const chainsi_address *address = chainsi_client_address(client);
+    chainsi_want *want = calloc(1, sizeof *want);
+    int size = want ? asprintf(&want->request,
+                               "POST %s" CHAINSI_GRANTS_PATH " HTTP/1.1\r\nHost: %s\r\n"
+                               "Content-Length: 0\r\n\r\n",
+                               address->path, address->authority)
+                    : -1;
+    if (size < 0)
+        abort();
+    want->client = client;
+    want->request_size = (size_t)size;
+    want->fd = chainsi_client_take_idle(client);
+    want->kept = want->fd >= 0;
+    if ((want->kept && ask(want)) || (begin_afresh(want) && ask(want)))
+        return want;
+    int error = errno;
+    chainsi_want_free(want);
+    errno = error;
+    return NULL;
+}
+
+void chainsi_want_free(chainsi_want *want)
+{
+    if (!want)
+        return;
+    if (want->fd >= 0)
+        close(want->fd);
+    free(want->request);
+    free(want);
+}
+
+int chainsi_want_fd(const chainsi_want *want)
+{
+    return want->fd;
+}
+
+short chainsi_want_events(const chainsi_want *want)
+{
+    return want->sent < want->request_size ? POLLOUT : POLLIN;
+}
+
+/* What an answer means. */
+static chainsi_want_end judge(const chainsi_want *want, const chainsi_http_response *answer,
+                              size_t head_size, chainsi_grants_slots *slots)
+{
+    const bool knows = chainsi_grants_read(&answer->head, slots);
+    if (answer->status == 429)
+        return CHAINSI_WANT_FULL;
+    if (answer->status == 503)
+        return CHAINSI_WANT_LOST;
+    if (answer->status != 200 || !knows)
+        return CHAINSI_WANT_PLAIN;
+    return answer->head.keep_alive && answer->head.content_length == 0 && want->size == head_size
+               ? CHAINSI_WANT_GRANTED
+               : CHAINSI_WANT_LOST;
+}
+
+static chainsi_want_end lose(chainsi_want *want)
+{
+    /* Nothing but a want was on it, so nothing is lost. */
+    return want->kept && begin_afresh(want) && ask(want) ? CHAINSI_WANT_WAITS : CHAINSI_WANT_LOST;
+}
+
+chainsi_want_end chainsi_want_look(chainsi_want *want, chainsi_grants_slots *slots)
+{
+    *slots = (chainsi_grants_slots){ 0 };
+    if (!ask(want))
+        return lose(want);
+    while (want->size < sizeof want->answer) {
+        ssize_t got = recv(want->fd, want->answer + want->size, sizeof want->answer - want->size,
+                           MSG_DONTWAIT);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0 && (errno == EAGAIN || (errno == ENOTCONN && !want->sent)))
+            return CHAINSI_WANT_WAITS;
+        if (got <= 0)
+            return want->size ? CHAINSI_WANT_LOST : lose(want);
+        want->size += (size_t)got;
+        chainsi_http_response answer;
+        chainsi_http_refusal refusal;
+        ptrdiff_t head =
+            chainsi_http_parse_response(want->answer, want->size, &want->scan, &answer, &refusal);
+        if (head < 0)
+            return CHAINSI_WANT_PLAIN;
+        if (head > 0)
+            return judge(want, &answer, (size_t)head, slots);
+    }
+    return CHAINSI_WANT_PLAIN;
+}
+
+int chainsi_want_take(chainsi_want *want)
+{
+    int fd = want->fd;
+    fcntl(fd, F_SETFL, 0); /* blocking from here on */
+    want->fd = -1;
+    chainsi_want_free(want);
+    return fd;
+}
