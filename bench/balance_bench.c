@@ -4,13 +4,15 @@
  *
  * Twelve replicas of one service, each a process with one slot whose calls take 1 to 50 ms, and three
  * caller processes. Saturated: 8 calls in flight from each caller; partial load: 2 from each. All is the real
- * path: services that serve_main runs, callees as deployed callers have them.
+ * path: services that serve_main runs, callees as deployed callers have them. First on one machine, by the board; then
+ * over TCP on loopback, by the list of the replicas' addresses.
  *
  * A slot is free from the moment that its word on the board says so until it is claimed or taken; a call
  * waits from the moment that it is made until a slot was claimed for it, or taken by the replica that ran
  * it. The linker's --wrap notes these moments around the board's functions, in memory that all
- * processes share. For each call: the longest unbroken time of its wait during which any slot was
- * free. Printed: median, p99 and maximum over all calls, and the times above 1 ms each with what was free. */
+ * processes share. Over TCP a slot is free while the replica holds it for nobody, and a call waits until it runs: longer
+ * than until a slot was kept for it. For each call: the longest unbroken time of its wait during which any slot was
+ * free. Printed: median, p99 and maximum over all calls, and the first times above 1 ms each. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -22,14 +24,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "rpc/address.h"
 #include "rpc/board.h"
+#include "rpc/places.h"
 #include "runtime/callee.h"
 #include "runtime/glue.h"
 #include "runtime/graph.h"
@@ -41,6 +43,7 @@ enum {
     MOST_IN_FLIGHT = 8, /* of one caller */
     MOST_EVENTS = 1 << 16,
     FIRST_FD = 3,
+    MOST_TOLD = 3, /* of the long waits */
 };
 
 static const int naps_ms[REPLICAS] = { 1, 2, 3, 5, 8, 10, 15, 20, 25, 30, 40, 50 };
@@ -66,6 +69,8 @@ typedef struct shared {
     call calls[MOST_EVENTS];
 } shared;
 static shared *all;
+static bool over_tcp;
+static int own_number; /* of a replica */
 
 static _Thread_local int64_t taken_ns; /* when this thread's slot was claimed or taken last */
 
@@ -146,6 +151,28 @@ void __wrap_chainsi_seat_free(const chainsi_seat *seat, uint32_t slot, int64_t r
     __real_chainsi_seat_free(seat, slot, run_ns);
 }
 
+/* The same over TCP. */
+
+int __real_chainsi_places_take(chainsi_places *);
+int __wrap_chainsi_places_take(chainsi_places *);
+void __real_chainsi_places_free(chainsi_places *, int, int64_t);
+void __wrap_chainsi_places_free(chainsi_places *, int, int64_t);
+
+int __wrap_chainsi_places_take(chainsi_places *places)
+{
+    int place = __real_chainsi_places_take(places);
+    if (over_tcp && place != CHAINSI_NO_PLACE)
+        note((uint32_t)own_number, 0, false, chainsi_now_ns());
+    return place;
+}
+
+void __wrap_chainsi_places_free(chainsi_places *places, int place, int64_t run_ns)
+{
+    if (over_tcp && place != CHAINSI_NO_PLACE)
+        note((uint32_t)own_number, 0, true, chainsi_now_ns());
+    __real_chainsi_places_free(places, place, run_ns);
+}
+
 /* ------------------------------------------------------------------------------------------------
  * the service */
 
@@ -173,12 +200,12 @@ static const chainsi_interface nap_interface = {
     .config = &nap_config,
 };
 
-static int own_number;
-
 static void *create(chains_ctx *ctx, void *const dependencies[])
 {
     (void)ctx, (void)dependencies;
     own_number = (int)atomic_fetch_add(&all->replica_count, 1) % REPLICAS;
+    if (over_tcp)
+        note((uint32_t)own_number, 0, true, chainsi_now_ns());
     return &own_number;
 }
 
@@ -190,7 +217,7 @@ static void nap(int ms)
 static chains_status run(void *self, chains_ctx *ctx, const void *input, void *output, void *stream)
 {
     (void)self, (void)ctx, (void)input, (void)stream;
-    *(nap_output *)output = (nap_output){ own_number, taken_ns };
+    *(nap_output *)output = (nap_output){ own_number, over_tcp ? chainsi_now_ns() : taken_ns };
     taken_ns = 0;
     nap(naps_ms[own_number]);
     return CHAINS_OK;
@@ -209,6 +236,7 @@ static const chainsi_implementation implementation = {
  * processes */
 
 static char folder[] = "/tmp/chains-bench-XXXXXX", socket_path[64];
+static char addresses[1024]; /* as CHAINS_NAP_URL has them */
 
 static _Noreturn void give_up(const char *what)
 {
@@ -231,13 +259,14 @@ static void hand_over(const int *fds, int count, const char *names)
     setenv("LISTEN_FDNAMES", names, 1);
 }
 
+/* board: -1 over TCP. */
 static pid_t start_replica(int listener, int board)
 {
     pid_t child = fork();
     if (child != 0)
         return child;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    hand_over((int[]){ listener, board }, 2, "calls:board");
+    hand_over((int[]){ listener, board }, board < 0 ? 1 : 2, "calls:board");
     static const chainsi_node node = { .implementation = &implementation };
     exit(chainsi_serve_main(&node, 1, (char *[]){ (char *)"nap", NULL }));
 }
@@ -280,11 +309,11 @@ static pid_t start_caller(int board, int in_flight, int calls)
     if (child != 0)
         return child;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    hand_over((int[]){ board }, 1, "board.nap");
-    chainsi_handed_take();
-    char address[80];
-    snprintf(address, sizeof address, "unix:%s", socket_path);
-    setenv("CHAINS_NAP_URL", address, 1);
+    if (board >= 0) {
+        hand_over((int[]){ board }, 1, "board.nap");
+        chainsi_handed_take();
+    }
+    setenv("CHAINS_NAP_URL", addresses, 1);
     chains_ctx *ctx = chains_open(NULL);
     chainsi_binding binding = { .interface = &nap_interface };
     chainsi_callee *callee = chainsi_graph_remote(ctx, &binding);
@@ -391,8 +420,9 @@ static void judge(const char *title, int64_t took_ns)
         waits[i] = all->calls[i].got_ns - all->calls[i].asked_ns;
         shares[all->calls[i].replica]++;
     }
-    for (unsigned i = 0; i < count; i++)
-        if (gaps[i] > CHAINSI_NS_PER_MS)
+    unsigned told = 0;
+    for (unsigned i = 0; i < count && told < MOST_TOLD; i++)
+        if (gaps[i] > CHAINSI_NS_PER_MS && ++told)
             printf("  a call waited %.2f ms with a slot free, %.2f ms in all, and ran on the "
                    "replica of %d ms\n",
                    (double)gaps[i] / 1e6, (double)waits[i] / 1e6, naps_ms[all->calls[i].replica]);
@@ -407,26 +437,56 @@ static void judge(const char *title, int64_t took_ns)
     printf("\n");
 }
 
+/* A listening socket at an address, whose own comes back in it. */
+static int listen_at(char *text, size_t size)
+{
+    char why[256];
+    chainsi_address address;
+    if (!chainsi_address_parse(text, &address, why, sizeof why))
+        give_up(why);
+    int listener = chainsi_address_listen(&address, 1024, why, sizeof why);
+    if (listener < 0)
+        give_up(why);
+    chainsi_address_done(&address);
+    chainsi_address_of(listener, text, size);
+    return listener;
+}
+
+/* Starts the replicas: on one socket with a board, or each on a port of its own. */
+static void start_replicas(pid_t replicas[], int board_fd)
+{
+    int listener = -1;
+    addresses[0] = 0;
+    for (int i = 0; i < REPLICAS; i++) {
+        char address[80] = "http://127.0.0.1:0";
+        if (!over_tcp)
+            snprintf(address, sizeof address, "unix:%s", socket_path);
+        if (listener < 0) {
+            listener = listen_at(address, sizeof address);
+            snprintf(addresses + strlen(addresses), sizeof addresses - strlen(addresses), "%s%s",
+                     *addresses ? "," : "", address);
+        }
+        replicas[i] = start_replica(listener, board_fd);
+        if (over_tcp || i == REPLICAS - 1) {
+            close(listener);
+            listener = -1;
+        }
+    }
+}
+
 static void measure(const char *title, int in_flight, int calls)
 {
     memset(all, 0, sizeof *all);
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", socket_path);
-    unlink(socket_path);
-    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) != 0 ||
-        listen(listener, 1024) != 0)
-        give_up(socket_path);
-    int board_fd = chainsi_board_create(0);
-    chainsi_board *board = chainsi_board_open(board_fd);
-    if (!board)
+    int board_fd = over_tcp ? -1 : chainsi_board_create(0);
+    chainsi_board *board = over_tcp ? NULL : chainsi_board_open(board_fd);
+    if (!over_tcp && !board)
         give_up("the board");
     pid_t replicas[REPLICAS], callers[CALLERS];
-    for (int i = 0; i < REPLICAS; i++)
-        replicas[i] = start_replica(listener, board_fd);
+    start_replicas(replicas, board_fd);
     for (int i = 0; i < CALLERS; i++)
         callers[i] = start_caller(board_fd, in_flight, calls / CALLERS);
-    while (chainsi_board_slots(board, NULL) < REPLICAS || atomic_load(&all->ready) < CALLERS)
+    while ((board && chainsi_board_slots(board, NULL) < REPLICAS) ||
+           atomic_load(&all->replica_count) < REPLICAS || atomic_load(&all->ready) < CALLERS)
         nap(1);
     int64_t began_ns = chainsi_now_ns();
     atomic_store(&all->go, true);
@@ -437,10 +497,11 @@ static void measure(const char *title, int in_flight, int calls)
         kill(replicas[i], SIGTERM);
         await(replicas[i]);
     }
-    chainsi_board_close(board);
-    close(board_fd);
-    close(listener);
-    unlink(socket_path);
+    if (board) {
+        chainsi_board_close(board);
+        close(board_fd);
+        unlink(socket_path);
+    }
 }
 
 int main(int argc, char **argv)
@@ -456,8 +517,12 @@ int main(int argc, char **argv)
     if (all == MAP_FAILED || !mkdtemp(folder))
         give_up("memory, or a folder");
     snprintf(socket_path, sizeof socket_path, "%s/nap", folder);
-    measure("saturated", 8, calls);
-    measure("partial load", 2, calls);
+    for (int tcp = 0; tcp < 2; tcp++) {
+        over_tcp = tcp;
+        printf("%s:\n", tcp ? "over TCP" : "on one machine");
+        measure("saturated", 8, calls);
+        measure("partial load", 2, calls);
+    }
     rmdir(folder);
     return 0;
 }

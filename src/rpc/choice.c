@@ -25,9 +25,15 @@ static int64_t belief_ns(const chainsi_choice *replica)
 
 enum likely { NEVER, IN_NEED, PERHAPS, SURELY };
 
+/* What is to be compared, of two that are likely: what a call takes, and as long again for asking in vain. */
+static int64_t cost_ns(const chainsi_choice *replica, enum likely likely)
+{
+    return likely == SURELY ? replica->run_ns : replica->run_ns * 2;
+}
+
 /* In need: where no replica is better than one that can't be reached, or that lets calls wait. */
-static enum likely judge(const chainsi_choice *replica, bool all_down, bool none_grants,
-                         int64_t now_ns)
+static enum likely judge(const chainsi_choice *replica, bool may_guess, bool all_down,
+                         bool none_grants, int64_t now_ns)
 {
     if (replica->failures)
         return all_down ? IN_NEED : NEVER;
@@ -35,22 +41,25 @@ static enum likely judge(const chainsi_choice *replica, bool all_down, bool none
         return SURELY;
     if (replica->plain)
         return none_grants ? IN_NEED : NEVER;
-    return replica->said.total && now_ns - replica->said_ns >= belief_ns(replica) ? PERHAPS : NEVER;
+    bool is_old = replica->said.total && now_ns - replica->said_ns >= belief_ns(replica);
+    return may_guess && is_old ? PERHAPS : NEVER;
 }
 
-/* Whether a is better than b, both being as likely. */
-static bool is_better(const chainsi_choice *a, const chainsi_choice *b, enum likely likely)
+/* Whether a is better than b. */
+static bool is_better(const chainsi_choice *a, enum likely a_likely, const chainsi_choice *b,
+                      enum likely b_likely)
 {
-    if (likely == SURELY)
-        return a->run_ns < b->run_ns;
-    if (likely == PERHAPS)
-        return a->said_ns < b->said_ns;
-    return a->failures || b->failures ? a->down_until_ns < b->down_until_ns
-                                      : a->outstanding < b->outstanding;
+    if (a_likely == IN_NEED && b_likely == IN_NEED)
+        return a->failures || b->failures ? a->down_until_ns < b->down_until_ns
+                                          : a->outstanding < b->outstanding;
+    if (a_likely == IN_NEED || b_likely == IN_NEED)
+        return a_likely > b_likely;
+    int64_t a_ns = cost_ns(a, a_likely), b_ns = cost_ns(b, b_likely);
+    return a_ns != b_ns ? a_ns < b_ns : a_likely > b_likely;
 }
 
 int chainsi_choice_pick(const chainsi_choice *const replicas[], const bool skipped[], int count,
-                        unsigned start, int64_t now_ns)
+                        unsigned start, bool may_guess, int64_t now_ns)
 {
     bool all_down = true, none_grants = true;
     for (int i = 0; i < count; i++) {
@@ -61,10 +70,11 @@ int chainsi_choice_pick(const chainsi_choice *const replicas[], const bool skipp
     enum likely best_likely = NEVER;
     for (int i = 0; i < count; i++) {
         int at = (int)((start + (unsigned)i) % (unsigned)count);
-        enum likely likely = judge(replicas[at], all_down, none_grants, now_ns);
-        if (skipped[at] || likely == NEVER || likely < best_likely)
+        enum likely likely = judge(replicas[at], may_guess, all_down, none_grants, now_ns);
+        if (skipped[at] || likely == NEVER)
             continue;
-        if (likely > best_likely || is_better(replicas[at], replicas[best], likely)) {
+        if (best == CHAINSI_CHOICE_NONE ||
+            is_better(replicas[at], likely, replicas[best], best_likely)) {
             best = at;
             best_likely = likely;
         }

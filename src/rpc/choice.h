@@ -2,8 +2,7 @@
  * time, so that they can be tested without either. What a caller knows is a guess (others call, too);
  * a replica that has no free slot after all says so at once (rpc/grants.h).
  *
- * The fastest of those that should have a free slot comes first, then those of whose slots nothing was
- * heard for as long as a call takes there. */
+ * The fastest of those that should have a free slot comes first. */
 #ifndef CHAINSI_RPC_CHOICE_H
 #define CHAINSI_RPC_CHOICE_H
 
@@ -40,9 +39,10 @@ typedef struct chainsi_choice {
 
 /* The index of the replica to try next, of those that aren't to be skipped; NONE: no slot is likely
  * to be free. Replicas that can't be reached are not tried, unless that is so of all; then one of them is. Ties go
- * to the first one from `start` on. */
+ * to the first one from `start` on. may_guess: also what was busy, and may be no longer, where it is so much
+ * faster than the best of the others that asking in vain is worth it. */
 int chainsi_choice_pick(const chainsi_choice *const replicas[], const bool skipped[], int count,
-                        unsigned start, int64_t now_ns);
+                        unsigned start, bool may_guess, int64_t now_ns);
 
 /* A call is sent; to a slot that was kept for it, or not. */
 void chainsi_choice_sent(chainsi_choice *replica, bool granted);

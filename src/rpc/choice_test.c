@@ -18,6 +18,7 @@ typedef struct scene {
     chainsi_choice all[MOST];
     bool skipped[MOST];
     int count;
+    bool may_guess;
 } scene;
 
 static int pick(const scene *of, unsigned start, int64_t now_ns)
@@ -25,7 +26,7 @@ static int pick(const scene *of, unsigned start, int64_t now_ns)
     const chainsi_choice *pointers[MOST];
     for (int i = 0; i < of->count; i++)
         pointers[i] = &of->all[i];
-    return chainsi_choice_pick(pointers, of->skipped, of->count, start, now_ns);
+    return chainsi_choice_pick(pointers, of->skipped, of->count, start, of->may_guess, now_ns);
 }
 
 static chainsi_grants_slots slots(uint32_t free, uint32_t total)
@@ -86,26 +87,39 @@ static void test_averages_move(void **state)
     assert_in_range(it.run_ns, MS(2), MS(3));
 }
 
-static void test_what_is_busy_is_believed_for_a_while(void **state)
+static void test_what_was_busy_is_asked_again_where_it_pays(void **state)
 {
     (void)state;
-    scene of = { .count = 2 };
+    scene of = { .count = 2, .may_guess = true };
     of.all[0].run_ns = MS(40);
     of.all[1].run_ns = MS(1000000);
     chainsi_choice_said(&of.all[0], slots(0, 4), MS(100));
     chainsi_choice_said(&of.all[1], slots(0, 1), MS(100));
+    /* What it says is believed for as long as a slot of it should be busy, within limits. */
     assert_int_equal(pick(&of, 0, MS(110) - 1), CHAINSI_CHOICE_NONE);
     assert_int_equal(pick(&of, 0, MS(110)), 0);
     of.skipped[0] = true;
     assert_int_equal(pick(&of, 0, MS(100 + CHAINSI_CHOICE_LATEST_MS) - 1), CHAINSI_CHOICE_NONE);
     assert_int_equal(pick(&of, 0, MS(100 + CHAINSI_CHOICE_LATEST_MS)), 1);
-    /* Something free is better than anything that may be. */
-    of.skipped[0] = false;
-    chainsi_choice_said(&of.all[0], slots(1, 4), MS(300));
-    assert_int_equal(pick(&of, 1, MS(300)), 0);
-    chainsi_choice_busy(&of.all[0], MS(300));
-    assert_int_equal(of.all[0].said.total, 4);
-    assert_int_equal(pick(&of, 0, MS(300)), 1);
+    of.may_guess = false;
+    assert_int_equal(pick(&of, 0, MS(10000)), CHAINSI_CHOICE_NONE);
+    /* Beside one that is free, only if it is more than twice as fast. */
+    of = (scene){ .count = 2, .may_guess = true };
+    of.all[0].run_ns = MS(10);
+    chainsi_choice_said(&of.all[0], slots(0, 1), 0);
+    chainsi_choice_said(&of.all[1], slots(1, 1), 0);
+    of.all[1].run_ns = MS(20);
+    assert_int_equal(pick(&of, 0, MS(1000)), 1);
+    of.all[1].run_ns = MS(20) + 1;
+    assert_int_equal(pick(&of, 0, MS(1000)), 0);
+    assert_int_equal(pick(&of, 0, MS(1)), 1);
+    of.may_guess = false;
+    assert_int_equal(pick(&of, 0, MS(1000)), 1);
+    /* Said without a number. */
+    chainsi_choice_said(&of.all[1], slots(3, 4), MS(1000));
+    chainsi_choice_busy(&of.all[1], MS(1000));
+    assert_int_equal(of.all[1].said.total, 4);
+    assert_int_equal(pick(&of, 0, MS(1000)), CHAINSI_CHOICE_NONE);
 }
 
 static void test_a_granted_slot_is_not_counted_twice(void **state)
@@ -183,7 +197,7 @@ static int64_t below(unsigned *seed, int most)
 
 static scene any_scene(unsigned *seed, int64_t now_ns)
 {
-    scene of = { .count = 1 + (int)below(seed, MOST) };
+    scene of = { .count = 1 + (int)below(seed, MOST), .may_guess = below(seed, 2) };
     for (int i = 0; i < of.count; i++) {
         chainsi_choice *it = &of.all[i];
         it->outstanding = (int)below(seed, 4);
@@ -241,7 +255,7 @@ int main(void)
         cmocka_unit_test(test_unknown_ones_are_tried_in_turn),
         cmocka_unit_test(test_the_fastest_free_one_is_first),
         cmocka_unit_test(test_averages_move),
-        cmocka_unit_test(test_what_is_busy_is_believed_for_a_while),
+        cmocka_unit_test(test_what_was_busy_is_asked_again_where_it_pays),
         cmocka_unit_test(test_a_granted_slot_is_not_counted_twice),
         cmocka_unit_test(test_what_is_down_is_left_alone),
         cmocka_unit_test(test_plain_ones),

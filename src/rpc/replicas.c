@@ -188,6 +188,7 @@ void chainsi_replicas_fail(chainsi_replicas *set, chainsi_replica *replica, int6
 typedef struct passage {
     chainsi_replica *tried[CHAINSI_LOOKUP_MOST]; /* only compared */
     int tried_count;
+    bool refused;             /* by a replica that had no slot */
     int tries;                /* left, to replicas that may be busy */
     chainsi_replica *replica; /* a reference: where it is now */
     int connection;           /* on which a slot is kept for it; -1: none is */
@@ -216,7 +217,8 @@ static chainsi_replica *pick(chainsi_replicas *set, const passage *call)
         known[i] = &set->all[i]->known;
         skipped[i] = was_tried(call, set->all[i]);
     }
-    int at = chainsi_choice_pick(known, skipped, set->count, set->start, chainsi_now_ns());
+    int at = chainsi_choice_pick(known, skipped, set->count, set->start, !call->refused,
+                                 chainsi_now_ns());
     return at == CHAINSI_CHOICE_NONE ? NULL : set->all[at];
 }
 
@@ -320,6 +322,7 @@ static bool learn(chainsi_replicas *set, passage *call, const chainsi_client_req
         replica->known.plain = true;
     if (refused) {
         set->refused++;
+        call->refused = true;
         call->tries -= call->tries > 0;
     }
     return refused || end == CHAINSI_EXCHANGE_NOT_STARTED;

@@ -221,7 +221,6 @@ static bool goes_away(chainsi_worker *self, chainsi_connection *connection, bool
 {
     chainsi_server *server = self->server;
     const bool draining = atomic_load(&server->draining);
-    connection->wants = chainsi_grants_is_want(&self->request.head);
     if (chainsi_lease_use(self, connection))
         *admitted = true;
     if (connection->wants)
@@ -243,7 +242,8 @@ static chainsi_connection *take_request(chainsi_worker *self, chainsi_connection
     chainsi_server *server = self->server;
     const chainsi_server_options *options = &server->options;
     forget_deadline(connection);
-    if (options->probe && options->probe(options->user, &self->request.head))
+    connection->wants = server->grants && chainsi_grants_is_want(&self->request.head);
+    if (!connection->wants && options->probe && options->probe(options->user, &self->request.head))
         return go_on(self, connection, run_request(self, connection, true));
     if (server->grants && goes_away(self, connection, admitted)) {
         *admitted = false;
