@@ -20,6 +20,9 @@
 /* A replica that keeps slots and then refuses the call is asked so often by one call. */
 enum { MOST_ROUNDS = 64 };
 
+/* Bytes of the header lines that are added here. */
+enum { MORE_HEADERS = 128 };
+
 /* ------------------------------------------------------------------------------------------------
  * the set */
 
@@ -277,19 +280,22 @@ static chainsi_exchange_end find_place(chainsi_replicas *set, passage *call,
     }
 }
 
-/* The request's header lines, those that go with a slot, and what is left of the deadline. */
-static void write_headers(const chainsi_client_request *request, chainsi_buffer *headers)
+/* The request's header lines, those that go with a slot, and what is left of the deadline: into MORE_HEADERS bytes more
+ * than the request's. How many bytes. */
+static size_t write_headers(const chainsi_client_request *request, char *headers)
 {
-    headers->size = 0;
-    chainsi_buffer_add(headers, request->headers, request->headers_size);
-    chainsi_buffer_add_text(headers, CHAINSI_GRANTS_REFUSE);
+    char *at = headers;
+    if (request->headers_size)
+        memcpy(at, request->headers, request->headers_size);
+    at += request->headers_size;
+    at = stpcpy(at, CHAINSI_GRANTS_REFUSE);
     if (request->deadline_ns == CHAINSI_NEVER)
-        return;
+        return (size_t)(at - headers);
     /* Rounded up: the caller gives up first, and tells which limit it was. */
     int64_t left_ns = request->deadline_ns - chainsi_now_ns();
     int64_t left_ms = (left_ns + CHAINSI_NS_PER_MS - 1) / CHAINSI_NS_PER_MS;
-    chainsi_buffer_printf(headers, "X-Chains-Timeout-Ms: %" PRId64 "\r\n",
-                          left_ms > 0 ? left_ms : 1);
+    at += sprintf(at, "X-Chains-Timeout-Ms: %" PRId64 "\r\n", left_ms > 0 ? left_ms : 1);
+    return (size_t)(at - headers);
 }
 
 static bool is_refusal(const chainsi_client_response *response)
@@ -336,7 +342,7 @@ chainsi_exchange_end chainsi_replicas_exchange(chainsi_replicas *set,
 {
     passage call = { .tries = request->body_size > CHAINSI_LARGE_TRY ? 1 : CHAINSI_TRIES };
     chainsi_client_request sent = *request;
-    chainsi_buffer headers = { 0 };
+    char *headers = chainsi_arena_alloc_raw(arena, request->headers_size + MORE_HEADERS);
     chainsi_exchange_end end = CHAINSI_EXCHANGE_NOT_STARTED;
     bool again = true;
     response->error = 0;
@@ -354,9 +360,8 @@ chainsi_exchange_end chainsi_replicas_exchange(chainsi_replicas *set,
         chainsi_choice_sent(&replica->known, call.connection >= 0);
         set->last = replica;
         pthread_mutex_unlock(&set->lock);
-        write_headers(request, &headers);
-        sent.headers = (const char *)headers.data;
-        sent.headers_size = headers.size;
+        sent.headers = headers;
+        sent.headers_size = write_headers(request, headers);
         sent.connection = call.connection >= 0 ? &call.connection : NULL;
         sent.connect_timeout_ms = CHAINSI_CONNECT_MS;
         const int64_t began_ns = chainsi_now_ns();
@@ -370,7 +375,6 @@ chainsi_exchange_end chainsi_replicas_exchange(chainsi_replicas *set,
         snprintf(why, why_size, "its replicas refuse calls for which they kept a slot");
         end = CHAINSI_EXCHANGE_NOT_STARTED;
     }
-    chainsi_buffer_done(&headers);
     return end;
 }
 

@@ -72,7 +72,7 @@ int main(void)
     };
     int failed = 0;
     static const fixture_distance distances[] = { DISTANCE_LOCAL, DISTANCE_QUEUE, DISTANCE_BOARD,
-                                                  DISTANCE_TCP };
+                                                  DISTANCE_TCP, DISTANCE_LIST };
     for (size_t i = 0; i < sizeof distances / sizeof distances[0]; i++) {
         fixture_at = distances[i];
         failed += cmocka_run_group_tests(tests, NULL, NULL);

@@ -179,7 +179,7 @@ static void what_is_started_together_waits_for_room_in_the_queue(void **state)
 {
     enum { CALLS = 60 };
     fixture *made = *state;
-    if (fixture_at == DISTANCE_TCP) {
+    if (fixture_is_over_tcp()) {
         stop_serving(made);
         fixture_waiting = 1;
         start_serving(made);

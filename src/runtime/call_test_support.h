@@ -162,6 +162,7 @@ typedef enum fixture_distance {
     DISTANCE_QUEUE,  /* a service behind a Unix socket, found by its queue alone */
     DISTANCE_BOARD,  /* the same with a board */
     DISTANCE_TCP,    /* a service behind a port */
+    DISTANCE_LIST,   /* the same, found in a list of replicas: it is there twice */
     DISTANCES,
 } fixture_distance;
 
@@ -191,6 +192,11 @@ static inline bool fixture_is_remote(void)
     return fixture_at >= DISTANCE_QUEUE;
 }
 
+static inline bool fixture_is_over_tcp(void)
+{
+    return fixture_at == DISTANCE_TCP || fixture_at == DISTANCE_LIST;
+}
+
 /* A socket of the incarnation's own, for calls that come with claims. */
 static int listen_directly(uint64_t incarnation)
 {
@@ -207,7 +213,7 @@ CHAINS_UNUSED_ static void start_serving(fixture *made)
 {
     chainsi_service *service = &made->service;
     const chains_config *config = fixture_node->implementation->interface->config;
-    const bool tcp = fixture_at == DISTANCE_TCP;
+    const bool tcp = fixture_is_over_tcp();
     char why[256];
     chainsi_seat seat;
     chainsi_server_options options = {
@@ -251,7 +257,7 @@ static void open_service(fixture *made)
     chainsi_address address;
     strcpy(made->folder, "/tmp/chains-test-XXXXXX");
     assert_non_null(mkdtemp(made->folder));
-    if (fixture_at == DISTANCE_TCP)
+    if (fixture_is_over_tcp())
         strcpy(made->address, "http://127.0.0.1:0");
     else
         snprintf(made->address, sizeof made->address, "unix:%s/calls", made->folder);
@@ -259,7 +265,7 @@ static void open_service(fixture *made)
     made->listen_fd = chainsi_address_listen(&address, 4096, why, sizeof why);
     chainsi_address_done(&address);
     assert_true(made->listen_fd >= 0);
-    if (fixture_at == DISTANCE_TCP) /* only now is the port known */
+    if (fixture_is_over_tcp()) /* only now is the port known */
         assert_true(chainsi_address_of(made->listen_fd, made->address, sizeof made->address));
     if (fixture_at == DISTANCE_BOARD)
         made->board_fd = chainsi_board_create(0);
@@ -276,8 +282,10 @@ static void open_service(fixture *made)
 /* What a caller that was built against this interface holds. */
 static chainsi_callee *new_remote_callee(fixture *made, const chainsi_interface *interface)
 {
-    char why[256];
-    chainsi_remote *remote = chainsi_remote_new(interface, made->address, why, sizeof why);
+    char why[256], list[300];
+    snprintf(list, sizeof list, "%s,%s", made->address, made->address);
+    chainsi_remote *remote = chainsi_remote_new(
+        interface, fixture_at == DISTANCE_LIST ? list : made->address, why, sizeof why);
     assert_non_null(remote);
     if (made->board_fd >= 0)
         chainsi_remote_use_board(remote, made->board_fd);
@@ -326,7 +334,7 @@ CHAINS_UNUSED_ static int close_fixture(void **state)
         if (made->board_fd >= 0)
             close(made->board_fd);
         close(made->listen_fd);
-        if (fixture_at != DISTANCE_TCP)
+        if (!fixture_is_over_tcp())
             unlink(made->address + strlen("unix:"));
         rmdir(made->folder);
     }
@@ -392,9 +400,11 @@ enum {
 CHAINS_UNUSED_ static int check_rules(const rule *rules, size_t count, CMFixtureFunction open,
                                       CMFixtureFunction close)
 {
-    static const char *const names[DISTANCES] = { "in this process", "in this process, strict",
-                                                  "over a Unix socket",
-                                                  "over a Unix socket with a board", "over TCP" };
+    static const char *const names[DISTANCES] = {
+        "in this process",    "in this process, strict",
+        "over a Unix socket", "over a Unix socket with a board",
+        "over TCP",           "over TCP, in a list"
+    };
     struct CMUnitTest *tests = calloc(count, sizeof *tests);
     int failed = 0;
     for (int i = 0; i < DISTANCES * 2; i++) {
