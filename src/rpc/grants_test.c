@@ -267,8 +267,10 @@ static void test_draining(void **state)
     expect(kept, 503, NULL);
     pthread_t thread;
     assert_int_equal(pthread_create(&thread, NULL, drain, it.server), 0);
-    /* What only wants, or is idle, is sent away; whoever was promised a slot may use it. */
+    /* Who only wants is sent away, and who calls without knowing is told; whoever was promised a slot may use it. */
     expect_end(wanting);
+    post_refusing(kept, "/x", "");
+    expect_lines(kept, 503, "Connection: close\r\nX-Chains-Not-Started: 1\r\n");
     expect_end(kept);
     post_refusing(granted, "/x", "promised");
     expect_lines(granted, 200, "Connection: close\r\n");
@@ -295,6 +297,31 @@ static void test_drain_waits_for_a_lease_to_end(void **state)
     expect_end(granted);
     close(granted);
     stop(&it);
+}
+
+static void test_draining_ends_listening(void **state)
+{
+    (void)state;
+    for (int ends = 0; ends < 2; ends++) {
+        fixture it;
+        char why[256];
+        start_granting(
+            &it, (chainsi_server_options){ .slots = 1, .lease_ms = 20, .ends_listening = ends });
+        int idle = dial(&it);
+        post(idle, "/x", "1");
+        expect(idle, 200, "1");
+        assert_true(chainsi_server_drain(it.server, CHAINSI_NEVER));
+        expect_end(idle);
+        chainsi_address address;
+        assert_true(chainsi_address_parse(it.address, &address, why, sizeof why));
+        int fd = chainsi_address_connect(&address, CHAINSI_NEVER, NULL, why, sizeof why);
+        assert_int_equal(fd < 0, ends);
+        if (fd >= 0)
+            close(fd); /* it would have waited for who serves the socket next */
+        chainsi_address_done(&address);
+        close(idle);
+        stop(&it);
+    }
 }
 
 /* Only over TCP: elsewhere there is a board, and the path is the Chainlet's. */
@@ -375,6 +402,7 @@ int main(void)
         TEST(test_wants_are_withdrawn),
         TEST(test_draining),
         TEST(test_drain_waits_for_a_lease_to_end),
+        TEST(test_draining_ends_listening),
         TEST(test_elsewhere_it_is_a_path_like_any),
         TEST(test_chaos),
     };

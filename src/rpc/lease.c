@@ -97,11 +97,21 @@ static void end_if_over(chainsi_connection *connection, void *user)
     }
 }
 
+void chainsi_lease_begin_drain(chainsi_server *server)
+{
+    const int64_t lease_ns = server->options.lease_ms * CHAINSI_NS_PER_MS;
+    atomic_store(&server->idle_until_ns, chainsi_now_ns() + lease_ns);
+    set_timer(server, lease_ns);
+}
+
 void chainsi_lease_check(chainsi_worker *self)
 {
     chainsi_server *server = self->server;
     atomic_store(&server->leases_watched, false);
     expiry its = { .server = server, .now_ns = chainsi_now_ns(), .next_ns = CHAINSI_NEVER };
+    int64_t idle_until_ns = atomic_load(&server->idle_until_ns);
+    if (idle_until_ns > its.now_ns)
+        its.next_ns = idle_until_ns;
     chainsi_table_visit(&server->table, end_if_over, &its);
     if (its.next_ns != CHAINSI_NEVER)
         set_timer(server, its.next_ns - its.now_ns);

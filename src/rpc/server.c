@@ -173,6 +173,11 @@ static void close_for_drain(chainsi_connection *connection, void *user)
         return;
     }
     char byte;
+    bool is_idle = connection->phase != CHAINSI_LINGERING && chainsi_table_is_idle(connection);
+    if (is_idle && chainsi_now_ns() < atomic_load(&server->idle_until_ns)) {
+        chainsi_table_put_back(&server->table, connection);
+        return;
+    }
     bool begun = !server->local && connection->phase != CHAINSI_LINGERING &&
                  (!chainsi_table_is_idle(connection) ||
                   recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0);
@@ -180,6 +185,18 @@ static void close_for_drain(chainsi_connection *connection, void *user)
         chainsi_table_put_back(&server->table, connection);
     else
         chainsi_table_close(&server->table, connection);
+}
+
+/* Callers over TCP go to others from now on. */
+static void begin_drain_over_tcp(chainsi_server *server, int64_t deadline_ns)
+{
+    const int64_t enough_ns = 2 * server->options.lease_ms * CHAINSI_NS_PER_MS;
+    if (deadline_ns == CHAINSI_NEVER || deadline_ns - chainsi_now_ns() > enough_ns)
+        chainsi_lease_begin_drain(server);
+    if (!server->options.ends_listening)
+        return;
+    chainsi_worker_accept_last(server);
+    shutdown(server->options.listen_fd, SHUT_RDWR);
 }
 
 /* Turns callers away from the server's own socket; those who wait there learn that they were not
@@ -201,6 +218,8 @@ bool chainsi_server_drain(chainsi_server *server, int64_t deadline_ns)
         chainsi_places_close(&server->places);
         epoll_ctl(server->table.epoll, EPOLL_CTL_DEL, server->options.listen_fd, NULL);
         close_direct(server);
+        if (server->grants)
+            begin_drain_over_tcp(server, deadline_ns);
     }
     struct timespec until = { .tv_sec = deadline_ns / 1000000000,
                               .tv_nsec = deadline_ns % 1000000000 };

@@ -99,6 +99,9 @@ typedef struct chainsi_server_options {
     /* Tells requests that take no slot (of an eager server), such as health probes; asked by any of
      * its threads. NULL: none */
     bool (*probe)(void *user, const chainsi_http_request *request);
+    /* The TCP listening socket is nobody else's: draining takes what waits in its queue and ends it, so that callers
+     * are refused, and go elsewhere, instead of waiting for nobody. */
+    bool ends_listening;
     /* Limits of rpc/limits.h to be used instead where not 0. */
     int request_timeout_ms, send_timeout_ms, max_connections, lease_ms;
     /* Close idle Unix connections when the last slot is taken, so that their callers' next call
@@ -111,7 +114,8 @@ typedef struct chainsi_server_options {
 /* Starts the threads. NULL with a reason. The server's descriptors are CLOEXEC. */
 chainsi_server *chainsi_server_start(const chainsi_server_options *options, char *why,
                                      size_t why_size);
-/* Stops accepting and reading, closes idle connections, and waits until running (and, in an eager
+/* Stops accepting and reading, closes idle connections (over TCP in a server that accepts eagerly once they
+ * have been silent for CHAINSI_LEASE_MS: what is on its way then is answered), and waits until running (and, in an eager
  * server, waiting) calls have been answered, each with "Connection: close", or until the deadline.
  * What is not wholly read by then is not started. Returns whether everything was answered. Any
  * thread but the server's own; a second call only waits. */

@@ -59,7 +59,9 @@ struct chainsi_server {
     int claims_timer; /* -1 without a board */
     bool grants;      /* slots are kept for connections: it accepts eagerly, over TCP */
     int leases_timer; /* -1 if it doesn't */
-    int thread_count; /* that run */
+    _Atomic int64_t
+        idle_until_ns;       /* draining leaves idle connections open until then; 0: it doesn't */
+    int thread_count;        /* that run */
     chainsi_worker *workers; /* owned */
     atomic_bool draining;
     atomic_bool listener_paused; /* no descriptor is left for its next connection */
@@ -85,6 +87,8 @@ void *chainsi_worker_run(void *user);
 bool chainsi_worker_watch(chainsi_server *server);
 /* Accepts from the shared socket, if it has something; the caller owns the connection. */
 chainsi_connection *chainsi_worker_accept(chainsi_worker *self);
+/* Accepts all that waits in the queue of a server that drains. */
+void chainsi_worker_accept_last(chainsi_server *server);
 /* Has the epoll tell of the shared socket again. */
 void chainsi_worker_arm_listener(chainsi_server *server);
 /* Has a thread look what waits in this process. */
@@ -131,6 +135,8 @@ bool chainsi_lease_use(chainsi_worker *self, chainsi_connection *connection);
 chainsi_server_response chainsi_lease_grant(chainsi_worker *self, chainsi_connection *connection);
 /* The connection is closed: its slot, if one is kept for it, is free. */
 void chainsi_lease_end(chainsi_server *server, chainsi_connection *connection);
+/* Leaves idle connections open for a lease's time, though the server drains. */
+void chainsi_lease_begin_drain(chainsi_server *server);
 /* The timer of leases has fired. */
 void chainsi_lease_check(chainsi_worker *self);
 /* What the server says of its slots. */

@@ -107,6 +107,17 @@ chainsi_connection *chainsi_worker_accept(chainsi_worker *self)
                                                                    : CHAINSI_ONLY_HTTP);
 }
 
+void chainsi_worker_accept_last(chainsi_server *server)
+{
+    int fd;
+    while ((fd = accept4(server->options.listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >=
+           0) {
+        chainsi_connection *connection = open_connection(server, fd, CHAINSI_ONLY_HTTP);
+        if (connection)
+            chainsi_table_put_back(&server->table, connection);
+    }
+}
+
 static void accept_shared(chainsi_worker *self)
 {
     chainsi_server *server = self->server;

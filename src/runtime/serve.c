@@ -37,6 +37,7 @@ typedef struct sockets {
     int probes;  /* -1: one socket serves both */
     int board;   /* -1: none */
     bool shared; /* other replicas may take calls from the same queue */
+    bool own;    /* the socket of calls was made here */
 } sockets;
 
 /* Posted when it is time to drain. */
@@ -192,6 +193,7 @@ static chainsi_server *start_calls(chainsi_service *service, const sockets *list
         .frames = !is_tcp(listening->calls),
         .recall_idle = listening->shared,
         .eager = !listening->shared,
+        .ends_listening = listening->own,
         .max_waiting = (size_t)chainsi_queue_most(config),
         .probe = listening->shared ? NULL : chainsi_service_is_probe,
     };
@@ -293,6 +295,7 @@ int chainsi_serve_main(const chainsi_node *node, int argc, char **argv)
             return say_usage(node, stderr, 2);
         return fail_start(node, address, why);
     }
+    listening.own = address != NULL;
     listening.shared = !address && !is_tcp(listening.calls);
     signal(SIGPIPE, SIG_IGN);
     static chainsi_service service = { .health = PTHREAD_MUTEX_INITIALIZER,
