@@ -122,7 +122,7 @@ __attribute__((unused)) static void send_text(int fd, const char *text)
 }
 
 /* What a test asks with, unless it says otherwise. */
-static chainsi_client_request ask = {
+__attribute__((unused)) static chainsi_client_request ask = {
     .method = "POST",
     .path = "/run_remote",
     .body = "hello",

@@ -1,149 +1,8 @@
-/* Calls to several replicas over TCP: real servers on loopback, whose slots the tests open and close, and peers that
- * follow a script where a replica is to misbehave. */
-#include "rpc/server_test_support.h"
+/* Calls to several replicas over TCP: where they go, how they wait, and replicas that come and go. Those that misbehave
+ * are in rpc/replicas_faults_test.c. */
+#include "rpc/replicas_test_support.h"
 
-#include <netinet/in.h>
 #include <sys/eventfd.h>
-
-#include "rpc/replicas.h"
-
-enum { MOST_SERVERS = 6 };
-
-/* Some servers, and what is asked of them. */
-typedef struct group {
-    fixture servers[MOST_SERVERS];
-    int count;
-    char addresses[1024];
-    chainsi_replicas *set;
-} group;
-
-static void add_address(group *it, const char *address)
-{
-    size_t used = strlen(it->addresses);
-    snprintf(it->addresses + used, sizeof it->addresses - used, "%s%s", used ? "," : "", address);
-}
-
-static void add_server(group *it, chainsi_server_options options)
-{
-    options.eager = true;
-    fixture *server = &it->servers[it->count++];
-    start(server, true, options);
-    add_address(it, server->address);
-}
-
-static void open_set(group *it, chainsi_replicas_options options)
-{
-    char why[256];
-    if (!options.max_waiting)
-        options.max_waiting = 100;
-    it->set = chainsi_replicas_new(it->addresses, &options, why, sizeof why);
-    if (!it->set)
-        fail_msg("%s", why);
-}
-
-static void start_group(group *it, int servers, int slots)
-{
-    *it = (group){ .count = 0 };
-    for (int i = 0; i < servers; i++)
-        add_server(it, (chainsi_server_options){ .slots = slots });
-    open_set(it, (chainsi_replicas_options){ 0 });
-}
-
-static void stop_group(group *it)
-{
-    chainsi_replicas_free(it->set);
-    for (int i = 0; i < it->count; i++)
-        if (it->servers[i].server)
-            stop(&it->servers[i]);
-}
-
-static chainsi_replicas_counters count_calls(group *it)
-{
-    chainsi_replicas_counters counters;
-    chainsi_replicas_read_counters(it->set, &counters);
-    return counters;
-}
-
-static int count_running(group *it)
-{
-    int running = 0;
-    for (int i = 0; i < it->count; i++)
-        running += atomic_load(&it->servers[i].running);
-    return running;
-}
-
-/* One call. */
-typedef struct asked {
-    group *of;
-    const char *path;
-    int64_t deadline_ns; /* 0: none */
-    const chainsi_interrupt *interrupt;
-    pthread_t thread;
-    chainsi_exchange_end end;
-    int status, error;
-    char why[256];
-} asked;
-
-static void *ask_one(void *user)
-{
-    asked *it = user;
-    chainsi_arena arena = { 0 };
-    chainsi_client_response response = { 0 };
-    chainsi_client_request request = { .method = "POST",
-                                       .path = it->path,
-                                       .body = "hello",
-                                       .body_size = 5,
-                                       .deadline_ns =
-                                           it->deadline_ns ? it->deadline_ns : CHAINSI_NEVER,
-                                       .interrupt = it->interrupt };
-    it->end = chainsi_replicas_exchange(it->of->set, &request, false, &arena, &response, it->why,
-                                        sizeof it->why);
-    it->status = it->end == CHAINSI_EXCHANGE_ANSWERED ? response.status : 0;
-    it->error = response.error;
-    chainsi_arena_done(&arena);
-    return NULL;
-}
-
-static void begin(asked *it, group *of, const char *path)
-{
-    it->of = of;
-    it->path = path;
-    assert_int_equal(pthread_create(&it->thread, NULL, ask_one, it), 0);
-}
-
-static void end_well(asked *it)
-{
-    pthread_join(it->thread, NULL);
-    if (it->end != CHAINSI_EXCHANGE_ANSWERED)
-        fail_msg("%s", it->why);
-    assert_int_equal(it->status, 200);
-}
-
-static void open_gate(fixture *server)
-{
-    assert_int_equal(sem_post(&server->gate), 0);
-}
-
-/* Has a call of a plain client in every slot of every server, which have one each. */
-static void fill(group *it, int fds[])
-{
-    for (int i = 0; i < it->count; i++) {
-        fds[i] = dial(&it->servers[i]);
-        post(fds[i], "/wait", "");
-        AWAIT(atomic_load(&it->servers[i].running) == 1);
-    }
-}
-
-static void release(group *it, int fds[])
-{
-    for (int i = 0; i < it->count; i++) {
-        if (fds[i] < 0)
-            continue;
-        open_gate(&it->servers[i]);
-        expect(fds[i], 200, "");
-        close(fds[i]);
-    }
-}
 
 /* ------------------------------------------------------------------------------------------------
  * where calls go */
@@ -258,6 +117,51 @@ static void test_plain_clients_beside(void **state)
     close(plain);
     fds[0] = -1;
     release(&it, fds);
+    stop_group(&it);
+}
+
+static void test_elsewhere_is_another_replica(void **state)
+{
+    (void)state;
+    group it;
+    start_group(&it, 2, 4);
+    chainsi_arena arena = { 0 };
+    chainsi_client_request request = { .method = "POST",
+                                       .path = "/x",
+                                       .deadline_ns = CHAINSI_NEVER };
+    for (int i = 0; i < 10; i++) {
+        chainsi_client_response response;
+        char why[256];
+        assert_int_equal(
+            chainsi_replicas_exchange(it.set, &request, true, &arena, &response, why, sizeof why),
+            CHAINSI_EXCHANGE_ANSWERED);
+    }
+    assert_int_equal(atomic_load(&it.servers[0].handled), 5);
+    assert_int_equal(atomic_load(&it.servers[1].handled), 5);
+    chainsi_arena_done(&arena);
+    stop_group(&it);
+}
+
+/* What is large is not sent to busy replicas one after the other. */
+static void test_large_calls(void **state)
+{
+    (void)state;
+    group it;
+    int fds[MOST_SERVERS];
+    start_group(&it, 3, 1);
+    fill(&it, fds);
+    asked call = { .size = CHAINSI_LARGE_TRY + 1 };
+    begin(&call, &it, "/x");
+    AWAIT(count_calls(&it).waiting == 1);
+    assert_int_equal(count_calls(&it).refused, 1);
+    asked small = { .size = CHAINSI_LARGE_TRY };
+    release(&it, fds);
+    end_well(&call);
+    fill(&it, fds);
+    begin(&small, &it, "/x");
+    AWAIT(count_calls(&it).waiting == 1);
+    release(&it, fds);
+    end_well(&small);
     stop_group(&it);
 }
 
@@ -430,13 +334,9 @@ static void test_a_replica_leaves_by_name(void **state)
     AWAIT(count_running(&it) == 1);
     atomic_store(&its.shown, 0);
     /* A call that runs where nobody is any more is answered. No other is made there. */
-    int looked_up = atomic_load(&its.looked_up);
-    AWAIT(atomic_load(&its.looked_up) > looked_up || ({
-              asked other = { .of = &it, .path = "/x" };
-              ask_one(&other);
-              false;
-          }));
-    AWAIT(count_calls(&it).replicas == 0);
+    asked other = { .of = &it, .path = "/x" };
+    while (count_calls(&it).replicas > 0)
+        ask_one(&other); /* names are looked up while calls are made */
     asked call = { .of = &it, .path = "/x" };
     ask_one(&call);
     assert_int_equal(call.end, CHAINSI_EXCHANGE_NOT_STARTED);
@@ -467,16 +367,6 @@ static void test_a_name_that_is_not_there_yet(void **state)
         assert_int_equal(call.end, CHAINSI_EXCHANGE_ANSWERED);
     } while (atomic_load(&its.looked_up) < looked_up + 2);
     stop_group(&it);
-}
-
-/* An address where nobody listens yet, and a socket that will. */
-static int reserve(char *address, size_t size)
-{
-    struct sockaddr_in name = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&name, sizeof name), 0);
-    assert_true(chainsi_address_of(fd, address, size));
-    return fd;
 }
 
 static void test_a_replica_of_the_list_joins(void **state)
@@ -580,6 +470,8 @@ int main(void)
         TEST(test_waiting_calls_go_to_whatever_frees_a_slot),
         TEST(test_one_replica_is_busy_for_good),
         TEST(test_plain_clients_beside),
+        TEST(test_elsewhere_is_another_replica),
+        TEST(test_large_calls),
         TEST(test_limits_of_waiting),
         TEST(test_full_queues),
         TEST(test_followers_leave_and_lead),

@@ -134,11 +134,11 @@ chainsi_want_end chainsi_want_look(chainsi_want *want, chainsi_grants_slots *slo
         ptrdiff_t head =
             chainsi_http_parse_response(want->answer, want->size, &want->scan, &answer, &refusal);
         if (head < 0)
-            return CHAINSI_WANT_PLAIN;
+            return CHAINSI_WANT_LOST;
         if (head > 0)
             return judge(want, &answer, (size_t)head, slots);
     }
-    return CHAINSI_WANT_PLAIN;
+    return CHAINSI_WANT_LOST;
 }
 
 int chainsi_want_take(chainsi_want *want)
