@@ -73,7 +73,7 @@ void chainsi_replica_unref(chainsi_replica *replica);
 void chainsi_replicas_refresh(chainsi_replicas *set, int64_t now_ns, int64_t *next_ns);
 /* Has the call that leads look again. */
 void chainsi_replicas_tell(chainsi_replicas *set);
-/* A replica couldn't be reached: looks up sooner. */
+/* A replica couldn't be reached, or says that it leaves: names are looked up sooner. */
 void chainsi_replicas_fail(chainsi_replicas *set, chainsi_replica *replica, int64_t now_ns);
 
 /* --- waiting.c --- */

@@ -14,6 +14,8 @@
  *                                          is anybody's again
  *                                     <--  instead of 200: 429, as many wait as may; 503, it drains
  *
+ * A replica that drains says "Connection: close" with everything that it answers.
+ *
  * A replica takes these from whoever connects by TCP. A call without X-Chains-Busy waits in the
  * replica that it was sent to, as any client's. What answers without X-Chains-Slots knows nothing of all
  * this, and is called like a plain server. */

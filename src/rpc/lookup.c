@@ -10,7 +10,7 @@ bool chainsi_lookup_system(void *user, const char *host, uint16_t port, chainsi_
                            char *why, size_t why_size)
 {
     (void)user;
-    struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG };
+    struct addrinfo hints = { .ai_socktype = SOCK_STREAM };
     struct addrinfo *all = NULL;
     int failed = getaddrinfo(host, NULL, &hints, &all);
     if (failed) {

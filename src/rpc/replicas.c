@@ -181,6 +181,8 @@ static void look_up_first(chainsi_replicas *set)
 void chainsi_replicas_fail(chainsi_replicas *set, chainsi_replica *replica, int64_t now_ns)
 {
     chainsi_choice_failed(&replica->known, now_ns);
+    /* What it has kept open may end any moment, and a call with it. */
+    chainsi_client_close_idle(replica->client);
     set->lost = true;
 }
 
@@ -320,7 +322,11 @@ static bool learn(chainsi_replicas *set, passage *call, const chainsi_client_req
         chainsi_replicas_fail(set, replica, now_ns);
     else if (end == CHAINSI_EXCHANGE_ANSWERED)
         chainsi_choice_reached(&replica->known);
-    if (end == CHAINSI_EXCHANGE_ANSWERED && chainsi_grants_read(&response->head, &slots))
+    const bool said =
+        end == CHAINSI_EXCHANGE_ANSWERED && chainsi_grants_read(&response->head, &slots);
+    if (said && !response->head.keep_alive)
+        chainsi_replicas_fail(set, replica, now_ns); /* it drains */
+    else if (said)
         chainsi_choice_said(&replica->known, slots, now_ns);
     else if (refused || end == CHAINSI_EXCHANGE_DEADLINE || end == CHAINSI_EXCHANGE_INTERRUPTED)
         chainsi_choice_busy(&replica->known, now_ns);

@@ -139,7 +139,8 @@ static int serve(int argc, char **argv)
     chainsi_node node = { .implementation = &implementation };
     const char *kind = argv[1];
     worker_hook = do_as_told;
-    worker_config.concurrency = 1;
+    const char *concurrency = getenv("TEST_CONCURRENCY");
+    worker_config.concurrency = concurrency ? atoi(concurrency) : 1;
     const char *progress_s = getenv("TEST_PROGRESS_S");
     if (progress_s)
         worker_config.progress_timeout_s = strtod(progress_s, NULL);
@@ -273,7 +274,7 @@ static pid_t start(place *at, const char *kind, int first_fd, int second_fd, con
     return process;
 }
 
-static pid_t start_replica(place *at, const char *kind)
+CHAINS_UNUSED_ static pid_t start_replica(place *at, const char *kind)
 {
     return start(at, kind, at->calls_fd, at->probes_fd, "calls:probes", NULL, -1);
 }
@@ -316,13 +317,13 @@ static void wait_for_answer(place *at, const char *address, const char *path, co
     fail_msg("%s of %s never said %s", path, address, text);
 }
 
-static void wait_until_ready(place *at)
+CHAINS_UNUSED_ static void wait_until_ready(place *at)
 {
     wait_for_answer(at, at->probes, "/readyz", "ready\n");
 }
 
 /* Sends a call of its own and leaves the connection open. */
-static int begin_call(const char *address, const char *body)
+CHAINS_UNUSED_ static int begin_call(const char *address, const char *body)
 {
     struct sockaddr_un name = { .sun_family = AF_UNIX };
     strcpy(name.sun_path, address + strlen("unix:"));
@@ -338,7 +339,7 @@ static int begin_call(const char *address, const char *body)
 
 static const char endless[] = "{\"text\": \"endure it\"}";
 
-static chains_status call(place *at, const char *text, const char **answer)
+CHAINS_UNUSED_ static chains_status call(place *at, const char *text, const char **answer)
 {
     worker_input input = { .text = text };
     void *const outputs[] = { (void *)answer, NULL };
