@@ -12,6 +12,7 @@
 
 #include "rpc/client.h"
 #include "rpc/connection.h"
+#include "rpc/grants.h"
 
 #define REQUIRE(condition)                                                                         \
     do {                                                                                           \
@@ -73,6 +74,8 @@ static ptrdiff_t parse(bool is_request, const char *data, size_t size, size_t pi
                 check_slice(request.path, text, (size_t)got);
                 check_slice(request.query, text, (size_t)got);
                 REQUIRE(request.path.size > 0);
+                REQUIRE(!chainsi_grants_is_want(&request) || request.path.size == 5);
+                (void)chainsi_grants_is_refusing(&request);
             }
         } else {
             chainsi_http_response response;
@@ -81,6 +84,9 @@ static ptrdiff_t parse(bool is_request, const char *data, size_t size, size_t pi
                 check_head(&response.head, text, (size_t)got);
                 check_slice(response.reason, text, (size_t)got);
                 REQUIRE(response.status >= 100 && response.status <= 599);
+                chainsi_grants_slots slots = { 0, 1 };
+                (void)chainsi_grants_read(&response.head, &slots);
+                REQUIRE(slots.total && slots.free <= slots.total);
             }
         }
         REQUIRE(got <= (ptrdiff_t)have);

@@ -33,6 +33,7 @@ typedef struct chainsi_wanted {
     chainsi_replica *replica; /* a reference */
     chainsi_want *want;       /* owned */
     int64_t connect_by_ns;    /* CHAINSI_NEVER once it is connected */
+    bool granted;             /* and not yet handed to a call */
 } chainsi_wanted;
 
 struct chainsi_replicas {

@@ -75,9 +75,14 @@ static void test_a_want_that_is_never_answered(void **state)
 static void grant_and_die(peer *it, int fd, int index)
 {
     while (index == 0 && read_request(it, fd)) {
-        send_text(fd, is_want(it) ? GRANT : REFUSAL);
-        if (is_want(it))
-            return;
+        if (!is_want(it)) {
+            send_text(fd, REFUSAL);
+            continue;
+        }
+        /* The end goes with the answer: else the call might be on its way, and nobody would know what became of it. */
+        send(fd, GRANT, sizeof GRANT - 1, MSG_NOSIGNAL | MSG_MORE);
+        shutdown(fd, SHUT_WR);
+        return;
     }
 }
 

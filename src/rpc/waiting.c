@@ -106,7 +106,7 @@ static bool add_want(chainsi_replicas *set, chainsi_replica *replica, int64_t no
     replica->references++;
     replica->wants++;
     chainsi_wanted *wanted = &set->wants[set->want_count++];
-    *wanted = (chainsi_wanted){ replica, want, CHAINSI_NEVER };
+    *wanted = (chainsi_wanted){ .replica = replica, .want = want, .connect_by_ns = CHAINSI_NEVER };
     watch(set, wanted, now_ns);
     return true;
 }
@@ -182,7 +182,6 @@ static void look_at(chainsi_replicas *set, int i, int64_t now_ns)
 {
     chainsi_wanted *wanted = &set->wants[i];
     chainsi_replica *replica = wanted->replica;
-    const int fd = chainsi_want_fd(wanted->want);
     chainsi_grants_slots slots;
     chainsi_want_end end = chainsi_want_look(wanted->want, &slots);
     if (slots.total)
@@ -194,13 +193,8 @@ static void look_at(chainsi_replicas *set, int i, int64_t now_ns)
     if (end != CHAINSI_WANT_LOST)
         chainsi_choice_reached(&replica->known);
     replica->known.full_until_ns = 0;
-    if (end == CHAINSI_WANT_GRANTED && set->first_waiting) {
-        epoll_ctl(set->epoll, EPOLL_CTL_DEL, fd, NULL);
-        chainsi_wanted out = take_out(set, i, now_ns);
-        chainsi_waiting_call *call = end_first(set, CHAINSI_WAITING_GRANTED);
-        call->replica = out.replica;
-        call->connection = chainsi_want_take(out.want);
-        set->granted++;
+    if (end == CHAINSI_WANT_GRANTED) {
+        wanted->granted = true;
         return;
     }
     if (end == CHAINSI_WANT_FULL)
@@ -210,6 +204,33 @@ static void look_at(chainsi_replicas *set, int i, int64_t now_ns)
     else if (end == CHAINSI_WANT_LOST && !replica->gone)
         chainsi_replicas_fail(set, replica, now_ns);
     withdraw(set, i, now_ns);
+}
+
+/* Hands what was granted to the calls that wait, in their order, the fastest replica first. What nobody
+ * waits for any more is given back. */
+static void hand_out_grants(chainsi_replicas *set, int64_t now_ns)
+{
+    for (;;) {
+        int best = -1;
+        for (int i = 0; i < set->want_count; i++) {
+            const chainsi_wanted *wanted = &set->wants[i];
+            if (wanted->granted && (best < 0 || wanted->replica->known.run_ns <
+                                                    set->wants[best].replica->known.run_ns))
+                best = i;
+        }
+        if (best < 0)
+            return;
+        if (!set->first_waiting) {
+            withdraw(set, best, now_ns);
+            continue;
+        }
+        epoll_ctl(set->epoll, EPOLL_CTL_DEL, chainsi_want_fd(set->wants[best].want), NULL);
+        chainsi_wanted out = take_out(set, best, now_ns);
+        chainsi_waiting_call *call = end_first(set, CHAINSI_WAITING_GRANTED);
+        call->replica = out.replica;
+        call->connection = chainsi_want_take(out.want);
+        set->granted++;
+    }
 }
 
 /* Looks at all wants of which the epoll tells, and gives up those that don't get connected. */
@@ -234,6 +255,7 @@ static void look_at_wants(chainsi_replicas *set, int64_t now_ns)
             withdraw(set, i, now_ns);
         }
     }
+    hand_out_grants(set, now_ns);
 }
 
 /* ------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ struct chainsi_want {
     char *request;          /* owned */
     size_t request_size, sent;
     size_t size; /* of the answer, so far */
+    int interim; /* answers that were dropped */
     chainsi_http_scan scan;
     char answer[MOST_ANSWER];
 };
@@ -108,6 +109,28 @@ static chainsi_want_end judge(const chainsi_want *want, const chainsi_http_respo
                : CHAINSI_WANT_LOST;
 }
 
+/* What the bytes that are there mean. Interim answers are dropped. */
+static chainsi_want_end read_head(chainsi_want *want, chainsi_grants_slots *slots)
+{
+    for (;;) {
+        chainsi_http_response answer;
+        chainsi_http_refusal refusal;
+        ptrdiff_t head =
+            chainsi_http_parse_response(want->answer, want->size, &want->scan, &answer, &refusal);
+        if (head < 0)
+            return CHAINSI_WANT_LOST;
+        if (head == CHAINSI_HTTP_MORE)
+            return CHAINSI_WANT_WAITS;
+        if (answer.status >= 200)
+            return judge(want, &answer, (size_t)head, slots);
+        if (answer.status == 101 || ++want->interim > CHAINSI_MAX_INTERIM)
+            return CHAINSI_WANT_LOST;
+        want->size -= (size_t)head;
+        memmove(want->answer, want->answer + head, want->size);
+        want->scan = (chainsi_http_scan){ 0 };
+    }
+}
+
 static chainsi_want_end lose(chainsi_want *want)
 {
     /* Nothing but a want was on it, so nothing is lost. */
@@ -127,16 +150,11 @@ chainsi_want_end chainsi_want_look(chainsi_want *want, chainsi_grants_slots *slo
         if (got < 0 && (errno == EAGAIN || (errno == ENOTCONN && !want->sent)))
             return CHAINSI_WANT_WAITS;
         if (got <= 0)
-            return want->size ? CHAINSI_WANT_LOST : lose(want);
+            return want->size || want->interim ? CHAINSI_WANT_LOST : lose(want);
         want->size += (size_t)got;
-        chainsi_http_response answer;
-        chainsi_http_refusal refusal;
-        ptrdiff_t head =
-            chainsi_http_parse_response(want->answer, want->size, &want->scan, &answer, &refusal);
-        if (head < 0)
-            return CHAINSI_WANT_LOST;
-        if (head > 0)
-            return judge(want, &answer, (size_t)head, slots);
+        chainsi_want_end end = read_head(want, slots);
+        if (end != CHAINSI_WANT_WAITS)
+            return end;
     }
     return CHAINSI_WANT_LOST;
 }
