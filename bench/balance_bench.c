@@ -12,7 +12,7 @@
  * it. The linker's --wrap notes these moments around the board's functions, in memory that all
  * processes share. Over TCP a slot is free while the replica holds it for nobody, and a call waits until it runs: longer
  * than until a slot was kept for it. For each call: the longest unbroken time of its wait during which any slot was
- * free. Printed: median, p99 and maximum over all calls, and the first times above 1 ms each. */
+ * free. Printed: median, p99 and maximum over all calls, and the longest ones above 1 ms each. */
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -43,7 +43,7 @@ enum {
     MOST_IN_FLIGHT = 8, /* of one caller */
     MOST_EVENTS = 1 << 16,
     FIRST_FD = 3,
-    MOST_TOLD = 3, /* of the long waits */
+    MOST_TOLD = 3, /* of the longest waits */
 };
 
 static const int naps_ms[REPLICAS] = { 1, 2, 3, 5, 8, 10, 15, 20, 25, 30, 40, 50 };
@@ -57,6 +57,7 @@ typedef struct event {
 
 typedef struct call {
     int64_t asked_ns, got_ns, ended_ns;
+    int64_t gap_ns; /* what is judged */
     int32_t replica;
 } call;
 
@@ -297,7 +298,7 @@ static void *run_lane(void *user)
         unsigned at = atomic_fetch_add(&all->call_count, 1);
         if (at < MOST_EVENTS)
             all->calls[at] = (call){ asked_ns, output.taken_ns ? output.taken_ns : taken_ns,
-                                     chainsi_now_ns(), output.replica };
+                                     chainsi_now_ns(), 0, output.replica };
         chains_close(ctx);
     }
     return NULL;
@@ -352,12 +353,6 @@ static int compare_events(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static int compare_times(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
 typedef struct span {
     int64_t from_ns, to_ns;
 } span;
@@ -409,29 +404,34 @@ static int64_t longest_gap(const call *at, const span *spans, size_t count)
     return longest;
 }
 
+static int compare_gaps(const void *a, const void *b)
+{
+    int64_t x = ((const call *)a)->gap_ns, y = ((const call *)b)->gap_ns;
+    return (x > y) - (x < y);
+}
+
 static void judge(const char *title, int64_t took_ns)
 {
     static span spans[MOST_EVENTS];
-    static int64_t gaps[MOST_EVENTS], waits[MOST_EVENTS];
     size_t span_count = find_free_spans(spans);
     unsigned count = atomic_load(&all->call_count), shares[REPLICAS] = { 0 };
+    call *calls = all->calls;
     for (unsigned i = 0; i < count; i++) {
-        gaps[i] = longest_gap(&all->calls[i], spans, span_count);
-        waits[i] = all->calls[i].got_ns - all->calls[i].asked_ns;
-        shares[all->calls[i].replica]++;
+        calls[i].gap_ns = longest_gap(&calls[i], spans, span_count);
+        shares[calls[i].replica]++;
     }
-    unsigned told = 0;
-    for (unsigned i = 0; i < count && told < MOST_TOLD; i++)
-        if (gaps[i] > CHAINSI_NS_PER_MS && ++told)
+    qsort(calls, count, sizeof *calls, compare_gaps);
+    for (unsigned i = count - MOST_TOLD; i < count; i++)
+        if (calls[i].gap_ns > CHAINSI_NS_PER_MS)
             printf("  a call waited %.2f ms with a slot free, %.2f ms in all, and ran on the "
                    "replica of %d ms\n",
-                   (double)gaps[i] / 1e6, (double)waits[i] / 1e6, naps_ms[all->calls[i].replica]);
-    qsort(gaps, count, sizeof *gaps, compare_times);
+                   (double)calls[i].gap_ns / 1e6,
+                   (double)(calls[i].got_ns - calls[i].asked_ns) / 1e6, naps_ms[calls[i].replica]);
     printf("%-12s %u calls, %.0f a second; waited with a slot free: median %.1f us, p99 %.1f us, "
            "most %.1f us\n"
            "             calls by replica (1 to 50 ms):",
-           title, count, count / ((double)took_ns / 1e9), (double)gaps[count / 2] / 1e3,
-           (double)gaps[count * 99 / 100] / 1e3, (double)gaps[count - 1] / 1e3);
+           title, count, count / ((double)took_ns / 1e9), (double)calls[count / 2].gap_ns / 1e3,
+           (double)calls[count * 99 / 100].gap_ns / 1e3, (double)calls[count - 1].gap_ns / 1e3);
     for (int i = 0; i < REPLICAS; i++)
         printf(" %u", shares[i]);
     printf("\n");
