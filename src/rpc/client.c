@@ -177,8 +177,8 @@ static chainsi_exchange_end make_connection(chainsi_client *client,
     return end;
 }
 
-/* The connection that the request brings, a kept one, or else a fresh one; ends as above. *fresh: no kept one is
- * to be used, and whether it is one. */
+/* The connection that the request brings, a kept one, or a fresh one; ends as above. *fresh says that no kept one is to be
+ * used, and comes back as whether none was. */
 static chainsi_exchange_end get_connection(chainsi_client *client,
                                            const chainsi_client_request *request, connection *it,
                                            bool *fresh, int *error, char *why, size_t why_size)
@@ -596,6 +596,8 @@ chainsi_exchange_end chainsi_client_exchange(chainsi_client *client,
     if (!can_be_sent(request, path_size)) {
         snprintf(why, why_size, "the path or a header has a character that cannot be sent");
         response->error = EINVAL;
+        if (request->connection)
+            close(*request->connection);
         return CHAINSI_EXCHANGE_PROTOCOL;
     }
     char space[1024];

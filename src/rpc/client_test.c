@@ -585,6 +585,48 @@ static void test_what_cannot_be_sent(void **state)
     stop_caller(&me);
 }
 
+static void answer_twice(peer *it, int fd, int index)
+{
+    (void)index;
+    while (read_request(it, fd))
+        send_text(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+}
+
+/* A connection of the request's own: used, kept, and closed if it can't be used. */
+static void test_a_connection_that_is_brought(void **state)
+{
+    (void)state;
+    peer server;
+    caller me;
+    chainsi_address address;
+    char why[256];
+    start_peer(&server, true, answer_twice);
+    start_caller(&me, server.address);
+    assert_true(chainsi_address_parse(server.address, &address, why, sizeof why));
+    int fd = chainsi_address_connect(&address, CHAINSI_NEVER, NULL, why, sizeof why);
+    assert_true(fd >= 0);
+    chainsi_client_request brings = ask;
+    brings.connection = &fd;
+    assert_int_equal(call(&me, &brings), CHAINSI_EXCHANGE_ANSWERED);
+    assert_int_equal(call(&me, &ask), CHAINSI_EXCHANGE_ANSWERED);
+    assert_int_equal(server.accepted, 1);
+    /* Handed out, it is the caller's; and one that has ended is not used, nor replaced. */
+    fd = chainsi_client_take_idle(me.client);
+    assert_true(fd >= 0);
+    assert_int_equal(chainsi_client_take_idle(me.client), -1);
+    shutdown(fd, SHUT_RDWR);
+    await_close(&server);
+    assert_int_equal(call(&me, &brings), CHAINSI_EXCHANGE_NOT_STARTED);
+    assert_int_equal(server.accepted, 1);
+    /* Nor is it lost where nothing can be sent. */
+    fd = chainsi_address_connect(&address, CHAINSI_NEVER, NULL, why, sizeof why);
+    brings.path = "/a b";
+    assert_int_equal(call(&me, &brings), CHAINSI_EXCHANGE_PROTOCOL);
+    chainsi_address_done(&address);
+    stop_caller(&me);
+    stop_peer(&server);
+}
+
 static void test_clients_that_cannot_be(void **state)
 {
     (void)state;
@@ -616,6 +658,7 @@ int main(void)
         TEST(test_deadline_while_sending),
         TEST(test_interrupt),
         TEST(test_what_cannot_be_sent),
+        TEST(test_a_connection_that_is_brought),
         TEST(test_clients_that_cannot_be),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -40,8 +40,8 @@ enum {
      * items of a stream together where they are gathered into one answer. */
     CHAINSI_MAX_PART = 64 * 1024 * 1024,
     CHAINSI_MAX_GATHERED = 64 * 1024 * 1024,
-    /* The same for a small answer to a call that came alone on its connection (SOLE), which is sent without a
-     * slot: its reader has nothing else to read, and only who breaks the rules has no room for it. */
+    /* The same for a small answer to a call that came alone on its connection (SOLE), or over TCP with the request
+     * not to wait, which is sent without a slot: its reader has nothing else to read, and only who breaks the rules has no room for it. */
     CHAINSI_SOLE_SEND_MS = 1000,
     /* Connections that one server holds, busy and idle; beyond, the one that is idle for longest is
      * closed. Lowered to three quarters of what RLIMIT_NOFILE allows. */

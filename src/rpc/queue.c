@@ -180,7 +180,7 @@ chainsi_connection *chainsi_queue_admit(chainsi_worker *self, chainsi_connection
         chainsi_table_register(&server->table, connection); /* to be told when it is withdrawn */
     if (!append(server, connection))
         return connection; /* without a slot */
-    /* It is an event that found the connection neither with an owner yet to read nor in the list. */
+    /* Its end may have been told before it stood in the list, when its owner had read all that it would. */
     if (atomic_load(&connection->ended))
         chainsi_queue_withdraw(server, connection);
     if (self->place == CHAINSI_NO_PLACE && !chainsi_queue_take_place(self)) {

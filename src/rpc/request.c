@@ -14,15 +14,23 @@ enum { SMALL_ANSWER = 64 * 1024 };
  * running */
 
 /* Sends the answer in the thread's buffers. */
+static bool send_answer_within(chainsi_worker *self, chainsi_connection *connection,
+                               const chainsi_server_response *response, chainsi_http_method method,
+                               bool keep, int minor_version, int timeout_ms)
+{
+    bool sent = chainsi_answer_send(&self->answer, connection, response, method, keep,
+                                    minor_version, timeout_ms);
+    if (!sent)
+        atomic_fetch_add(&self->server->lost, 1);
+    return sent;
+}
+
 static bool send_answer(chainsi_worker *self, chainsi_connection *connection,
                         const chainsi_server_response *response, chainsi_http_method method,
                         bool keep, int minor_version)
 {
-    bool sent = chainsi_answer_send(&self->answer, connection, response, method, keep,
-                                    minor_version, self->server->options.send_timeout_ms);
-    if (!sent)
-        atomic_fetch_add(&self->server->lost, 1);
-    return sent;
+    return send_answer_within(self, connection, response, method, keep, minor_version,
+                              self->server->options.send_timeout_ms);
 }
 
 bool chainsi_request_refuse(chainsi_worker *self, chainsi_connection *connection, int status,
@@ -74,15 +82,21 @@ static bool run_request(chainsi_worker *self, chainsi_connection *connection, bo
     atomic_fetch_add(&server->requests, 1);
     server->options.handler(server->options.user, &self->request, &response);
     self->run_ns = chainsi_now_ns() - connection->received_ns;
-    /* Who reads an answer that counts slots finds the call's own free, unless others wait for it. */
-    bool frees = server->grants && !probe && !response.parts && !response.lingers &&
-                 response.body->size <= SMALL_ANSWER && !chainsi_queue_has_more(self);
+    /* Who reads how many slots are free finds the call's own among them, unless others wait for it. */
+    const bool tells = server->grants && !probe && chainsi_grants_is_refusing(head);
+    const bool frees = tells && !response.parts && !response.lingers &&
+                       response.body->size <= SMALL_ANSWER && !chainsi_queue_has_more(self);
     if (frees)
         chainsi_queue_free_place(self);
-    if (server->grants && !probe && chainsi_grants_is_refusing(head))
+    if (tells)
         chainsi_grants_add(response.headers, chainsi_lease_slots(server));
     bool keep = head->head.keep_alive && !response.close && !atomic_load(&server->draining);
-    keep = send_answer(self, connection, &response, head->method, keep, head->head.minor_version) &&
+    /* Without a slot nobody may hold the thread for long. */
+    int timeout_ms = server->options.send_timeout_ms;
+    if (frees && timeout_ms > CHAINSI_SOLE_SEND_MS)
+        timeout_ms = CHAINSI_SOLE_SEND_MS;
+    keep = send_answer_within(self, connection, &response, head->method, keep,
+                              head->head.minor_version, timeout_ms) &&
            keep;
     chainsi_request_end(self);
     chainsi_connection_next(connection, replaced);
@@ -176,8 +190,8 @@ static chainsi_connection *go_on(chainsi_worker *self, chainsi_connection *conne
     return connection->size || !connection->drained ? connection : pause_reading(self, connection);
 }
 
-/* Answers a whole request in the server's own name, without running it: `response`, or an error with
- * this status. Whether the connection goes on. */
+/* Answers a whole request in the server's own name, without running it. Whether the connection goes
+ * on. */
 static bool dismiss(chainsi_worker *self, chainsi_connection *connection,
                     const chainsi_server_response *response)
 {

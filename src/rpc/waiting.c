@@ -5,8 +5,8 @@
  * list, whoever leads; who leaves the list while it leads wakes the next. When the list is empty the wants are
  * withdrawn, so nothing is ever granted to nobody for longer than the leader takes to see it.
  *
- * Only the leader touches wants, with the lock held; it waits without. A call's `end` is changed by
- * the leader alone, with the lock held, and takes it out of the list. */
+ * Only the leader touches wants, with the lock held; it waits without. A call leaves the list with the lock held, when its
+ * `end` is set: by the leader, or by its own thread. */
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
