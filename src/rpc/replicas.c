@@ -162,14 +162,15 @@ void chainsi_replicas_refresh(chainsi_replicas *set, int64_t now_ns, int64_t *ne
         *next_ns = next_look_up_ns(set);
 }
 
-/* The first look-up is waited for, by all. The lock is held, but not meanwhile. */
+/* The first look-up that finds something is waited for, by all; after one in vain, calls fail for a while without another.
+ * The lock is held, but not meanwhile. */
 static void look_up_first(chainsi_replicas *set)
 {
     pthread_mutex_unlock(&set->lock);
     pthread_mutex_lock(&set->looking_first);
     pthread_mutex_lock(&set->lock);
-    const bool needed = !set->looked_up;
-    if (needed) {
+    const int64_t again_ns = set->looked_up_ns + CHAINSI_LOOKUP_SOON_MS * CHAINSI_NS_PER_MS;
+    if (!set->looked_up && (!set->looked_up_ns || chainsi_now_ns() >= again_ns)) {
         pthread_mutex_unlock(&set->lock);
         look_up(set);
         pthread_mutex_lock(&set->lock);

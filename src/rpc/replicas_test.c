@@ -199,8 +199,6 @@ static void test_limits_of_waiting(void **state)
     AWAIT(counters_of(&it.servers[0]).waiting == 0 && counters_of(&it.servers[1]).waiting == 0);
     close(left);
     release(&it, fds);
-    AWAIT(count_running(&it) == 0);
-    assert_int_equal(atomic_load(&it.servers[0].handled), 1);
     stop_group(&it);
 }
 
@@ -356,8 +354,12 @@ static void test_a_name_that_is_not_there_yet(void **state)
     ask_one(&call);
     assert_int_equal(call.end, CHAINSI_EXCHANGE_NOT_STARTED);
     assert_string_equal(call.why, "no such host");
+    assert_int_equal(atomic_load(&its.looked_up), 1);
+    ask_one(&call); /* nobody waits for a look-up again at once */
+    assert_int_equal(call.end, CHAINSI_EXCHANGE_NOT_STARTED);
     atomic_store(&its.shown, 1);
-    ask_one(&call);
+    while (call.end == CHAINSI_EXCHANGE_NOT_STARTED)
+        ask_one(&call);
     assert_int_equal(call.end, CHAINSI_EXCHANGE_ANSWERED);
     /* And stays known when it can't be looked up for a while. */
     atomic_store(&its.shown, -1);
