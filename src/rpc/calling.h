@@ -51,12 +51,12 @@ struct chainsi_replicas {
     unsigned start;        /* where ties of the next choice begin */
     chainsi_replica *last; /* called last; not a reference, only compared */
 
-    bool looked_up; /* once, with success */
+    bool looked_up; /* with success */
     bool looking;   /* a thread is */
     bool has_looker;
-    pthread_t looker; /* to be joined */
-    bool lost;        /* a replica, since the last look-up */
-    int64_t looked_up_ns;
+    pthread_t looker;     /* to be joined */
+    bool lost;            /* a replica, since the last look-up */
+    int64_t looked_up_ns; /* when a look-up began last, or the first ended; 0: none has */
     char lookup_failure[256];
 
     chainsi_waiting_call *first_waiting, *last_waiting;

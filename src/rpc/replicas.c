@@ -141,7 +141,7 @@ static void *run_look_up(void *user)
 static int64_t next_look_up_ns(const chainsi_replicas *set)
 {
     int64_t after_ms = set->options.lookup_ms;
-    if (set->lost && after_ms > CHAINSI_LOOKUP_SOON_MS)
+    if ((set->lost || !set->looked_up) && after_ms > CHAINSI_LOOKUP_SOON_MS)
         after_ms = CHAINSI_LOOKUP_SOON_MS;
     return set->looked_up_ns + after_ms * CHAINSI_NS_PER_MS;
 }
@@ -162,15 +162,13 @@ void chainsi_replicas_refresh(chainsi_replicas *set, int64_t now_ns, int64_t *ne
         *next_ns = next_look_up_ns(set);
 }
 
-/* The first look-up that finds something is waited for, by all; after one in vain, calls fail for a while without another.
- * The lock is held, but not meanwhile. */
+/* The first look-up is waited for, by all, whatever it finds. The lock is held, but not meanwhile. */
 static void look_up_first(chainsi_replicas *set)
 {
     pthread_mutex_unlock(&set->lock);
     pthread_mutex_lock(&set->looking_first);
     pthread_mutex_lock(&set->lock);
-    const int64_t again_ns = set->looked_up_ns + CHAINSI_LOOKUP_SOON_MS * CHAINSI_NS_PER_MS;
-    if (!set->looked_up && (!set->looked_up_ns || chainsi_now_ns() >= again_ns)) {
+    if (!set->looked_up_ns) {
         pthread_mutex_unlock(&set->lock);
         look_up(set);
         pthread_mutex_lock(&set->lock);
@@ -354,7 +352,7 @@ chainsi_exchange_end chainsi_replicas_exchange(chainsi_replicas *set,
     bool again = true;
     response->error = 0;
     pthread_mutex_lock(&set->lock);
-    if (set->has_names && !set->looked_up)
+    if (set->has_names && !set->looked_up_ns)
         look_up_first(set);
     if (elsewhere && set->count > 1 && set->last)
         note_tried(&call, set->last);

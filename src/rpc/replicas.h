@@ -5,8 +5,8 @@
  * another is free.
  *
  * Replicas are the addresses of a list, and those that a host name has at the time: names are looked up when the
- * first call is made, and from then on every CHAINSI_LOOKUP_MS while calls are made or wait, and soon
- * after a replica was lost, on a thread that lives as long as the look-up. */
+ * first call is made, which waits for it, and from then on every CHAINSI_LOOKUP_MS while calls are made or wait,
+ * and soon after a replica was lost or nothing was found, on a thread that lives as long as the look-up. */
 #ifndef CHAINSI_RPC_REPLICAS_H
 #define CHAINSI_RPC_REPLICAS_H
 

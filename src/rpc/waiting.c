@@ -72,8 +72,10 @@ static void watch(chainsi_replicas *set, chainsi_wanted *wanted, int64_t now_ns)
     struct epoll_event event = { .events = (uint32_t)events,
                                  .data.u32 = (uint32_t)(wanted - set->wants) };
     const int fd = chainsi_want_fd(wanted->want);
-    if (epoll_ctl(set->epoll, EPOLL_CTL_MOD, fd, &event))
-        epoll_ctl(set->epoll, EPOLL_CTL_ADD, fd, &event); /* a fresh one, whatever its number */
+    /* It may be a fresh one, whatever its number. What can't be watched is given up. */
+    if (epoll_ctl(set->epoll, EPOLL_CTL_MOD, fd, &event) &&
+        epoll_ctl(set->epoll, EPOLL_CTL_ADD, fd, &event))
+        wanted->connect_by_ns = now_ns;
 }
 
 /* Takes the want number i out of the array, without freeing it. */
