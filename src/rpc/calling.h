@@ -64,7 +64,7 @@ struct chainsi_replicas {
     int waiting;
     chainsi_wanted wants[CHAINSI_MAX_WANTS]; /* owned by the leader */
     int want_count;
-    uint64_t refused, granted;
+    uint64_t refused, granted, unreached;
 };
 
 /* --- replicas.c; all with the lock held --- */

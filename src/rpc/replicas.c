@@ -183,6 +183,7 @@ void chainsi_replicas_fail(chainsi_replicas *set, chainsi_replica *replica, int6
     /* What it has kept open may end any moment, and a call with it. */
     chainsi_client_close_idle(replica->client);
     set->lost = true;
+    set->unreached++;
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -489,6 +490,7 @@ void chainsi_replicas_read_counters(chainsi_replicas *set, chainsi_replicas_coun
     pthread_mutex_lock(&set->lock);
     *counters = (chainsi_replicas_counters){ .refused = set->refused,
                                              .granted = set->granted,
+                                             .unreached = set->unreached,
                                              .replicas = set->count,
                                              .waiting = set->waiting,
                                              .wants = set->want_count };

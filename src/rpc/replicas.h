@@ -44,11 +44,12 @@ chainsi_exchange_end chainsi_replicas_exchange(chainsi_replicas *replicas,
 
 /* What happened so far; each number is exact, but they are not of one instant. */
 typedef struct chainsi_replicas_counters {
-    uint64_t refused; /* calls that a replica had no slot for */
-    uint64_t granted; /* calls that were given a slot after they had waited here */
-    int replicas;     /* known now */
-    int waiting;      /* calls that wait here now */
-    int wants;        /* at replicas now */
+    uint64_t refused;   /* calls that a replica had no slot for */
+    uint64_t granted;   /* calls that were given a slot after they had waited here */
+    uint64_t unreached; /* times that a replica couldn't be reached, or left */
+    int replicas;       /* known now */
+    int waiting;        /* calls that wait here now */
+    int wants;          /* at replicas now */
 } chainsi_replicas_counters;
 void chainsi_replicas_read_counters(chainsi_replicas *replicas,
                                     chainsi_replicas_counters *counters);

@@ -431,6 +431,24 @@ static void test_what_refuses_connections_is_left_alone(void **state)
     close(fd);
 }
 
+static void test_what_fails_at_once_is_tried_again(void **state)
+{
+    (void)state;
+    group it = { .count = 0 };
+    int fds[MOST_SERVERS];
+    add_server(&it, (chainsi_server_options){ .slots = 1 });
+    add_address(&it, "http://255.255.255.255:1"); /* TCP refuses it without asking anybody */
+    open_set(&it, (chainsi_replicas_options){ 0 });
+    fill(&it, fds);
+    asked call = { 0 };
+    begin(&call, &it, "/x");
+    AWAIT(count_calls(&it).unreached > 4);
+    assert_int_equal(count_calls(&it).waiting, 1);
+    release(&it, fds);
+    end_well(&call);
+    stop_group(&it);
+}
+
 static void *drain(void *user)
 {
     chainsi_server_drain(user, CHAINSI_NEVER);
@@ -482,6 +500,7 @@ int main(void)
         TEST(test_a_name_that_is_not_there_yet),
         TEST(test_a_replica_of_the_list_joins),
         TEST(test_what_refuses_connections_is_left_alone),
+        TEST(test_what_fails_at_once_is_tried_again),
         TEST(test_a_replica_drains_while_calls_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,19 +98,19 @@ static void withdraw(chainsi_replicas *set, int i, int64_t now_ns)
     chainsi_replica_unref(out.replica);
 }
 
-static bool add_want(chainsi_replicas *set, chainsi_replica *replica, int64_t now_ns)
+/* Adds a want; a replica that can't be reached may not be wanted for a while. */
+static void add_want(chainsi_replicas *set, chainsi_replica *replica, int64_t now_ns)
 {
     chainsi_want *want = chainsi_want_new(replica->client);
     if (!want) {
         chainsi_replicas_fail(set, replica, now_ns);
-        return false;
+        return;
     }
     replica->references++;
     replica->wants++;
     chainsi_wanted *wanted = &set->wants[set->want_count++];
     *wanted = (chainsi_wanted){ .replica = replica, .want = want, .connect_by_ns = CHAINSI_NEVER };
     watch(set, wanted, now_ns);
-    return true;
 }
 
 /* How many wants there should be at a replica: one for each of its slots, as far as calls wait. */
@@ -157,9 +157,8 @@ static void place_wants(chainsi_replicas *set, int64_t now_ns, int64_t *next_ns)
     for (int i = 0; i < set->count; i++) {
         chainsi_replica *replica = set->all[i];
         while (replica->wants < count_wanted(set, replica) && set->want_count < CHAINSI_MAX_WANTS &&
-               chainsi_choice_may_want(&replica->known, now_ns, next_ns) &&
-               add_want(set, replica, now_ns))
-            ;
+               chainsi_choice_may_want(&replica->known, now_ns, next_ns))
+            add_want(set, replica, now_ns);
     }
 }
 
