@@ -36,6 +36,7 @@ typedef enum chainsi_command_kind {
     CHAINSI_COMMAND_PROCESS, /* name, note, pid, since_ns, ended, value: of waitpid(); its output */
     CHAINSI_COMMAND_ENDED,   /* name, value: of waitpid() */
     CHAINSI_COMMAND_STOP,    /* value: how often the daemon has been asked to end */
+    CHAINSI_COMMAND_PING,    /* SERVING is the answer, if the brain is at work */
 } chainsi_command_kind;
 
 typedef struct chainsi_command {

@@ -146,6 +146,11 @@ static bool run_keeper(const char *fds, int *status)
     if (sscanf(fds, "%d:%d", &lock, &front) != 2 || !take_fd(lock) || !take_fd(front))
         return false;
     chainsi_keeper_block_signals();
+    if (getenv("WATCHDOG_PID")) { /* it was for the keeper that is gone */
+        char pid[24];
+        snprintf(pid, sizeof pid, "%d", (int)getpid());
+        setenv("WATCHDOG_PID", pid, 1);
+    }
     char *home = chainsi_home_find(why, sizeof why);
     bool kept = home && chainsi_home_keep_lock(home, lock, why, sizeof why);
     if (!kept)

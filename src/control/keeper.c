@@ -25,6 +25,7 @@
 #include "control/backoff.h"
 #include "control/command.h"
 #include "control/log.h"
+#include "control/notify.h"
 #include "control/process.h"
 
 enum {
@@ -75,6 +76,8 @@ typedef struct keeper {
     int socket;           /* to it; -1 */
     int64_t serving_ns;   /* since when it serves; -1: not yet */
     int64_t next_ns;      /* when to start the next one */
+    int64_t watchdog_ns;  /* how often it is asked whether it works; 0: never */
+    int64_t ping_ns;      /* when it is asked next */
     outgoing *out, **end; /* what waits to be sent, and where the last one's next is */
     chainsi_backoff deaths;
 
@@ -324,6 +327,37 @@ static int send_signal(keeper *k, const chainsi_command *command)
     return kill(command->value == SIGKILL ? -c->pid : c->pid, command->value) == 0 ? 0 : errno;
 }
 
+/* The service manager hears of the daemon through the brain: one that is no longer at work doesn't
+ * answer, and the watchdog bites. */
+static void note_serving(keeper *k)
+{
+    if (k->serving_ns < 0) {
+        k->serving_ns = chainsi_now_ns();
+        chainsi_notify("READY=1\nMAINPID=%d\nSTATUS=serving", (int)getpid());
+    }
+    if (k->watchdog_ns)
+        chainsi_notify("WATCHDOG=1");
+}
+
+/* Asks the brain whether it is at work, when it is time to. */
+static void ping(keeper *k, int64_t now_ns)
+{
+    if (!k->watchdog_ns || now_ns < k->ping_ns || k->serving_ns < 0)
+        return;
+    chainsi_command command;
+    chainsi_command_make(&command, CHAINSI_COMMAND_PING, "");
+    k->ping_ns = now_ns + k->watchdog_ns;
+    tell(k, &command, -1);
+}
+
+/* How long to wait for something to happen, milliseconds as of poll(). */
+static int rest_ms(const keeper *k, int64_t now_ns)
+{
+    if (!k->brain)
+        return chainsi_poll_timeout(k->next_ns, now_ns);
+    return k->watchdog_ns && k->serving_ns >= 0 ? chainsi_poll_timeout(k->ping_ns, now_ns) : -1;
+}
+
 static void execute(keeper *k, const chainsi_command *command, int fd)
 {
     chainsi_command answer;
@@ -368,13 +402,14 @@ static void execute(keeper *k, const chainsi_command *command, int fd)
             forget(at);
         break;
     case CHAINSI_COMMAND_SERVING:
-        k->serving_ns = chainsi_now_ns();
+        note_serving(k);
         break;
     case CHAINSI_COMMAND_DONE:
     case CHAINSI_COMMAND_HELD:
     case CHAINSI_COMMAND_PROCESS:
     case CHAINSI_COMMAND_ENDED:
     case CHAINSI_COMMAND_STOP:
+    case CHAINSI_COMMAND_PING:
     default:
         answer.error = EINVAL;
     }
@@ -523,6 +558,7 @@ static void on_stop(keeper *k, int number)
     k->stops++;
     if (k->stops == 1) {
         chainsi_say("%s: stopping", strsignal(number));
+        chainsi_notify("STOPPING=1\nSTATUS=stopping");
         k->next_ns = 0; /* a brain is needed for that, now */
     } else {
         chainsi_say("%s again: killing what is left", strsignal(number));
@@ -588,7 +624,7 @@ static void clear(keeper *k)
 
 int chainsi_keeper_run(const chainsi_keeper_options *options)
 {
-    keeper k = { .options = options, .socket = -1 };
+    keeper k = { .options = options, .socket = -1, .watchdog_ns = chainsi_notify_watchdog_ns() };
     k.end = &k.out;
     chainsi_keeper_block_signals();
     prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -603,11 +639,12 @@ int chainsi_keeper_run(const chainsi_keeper_options *options)
         int64_t now_ns = chainsi_now_ns();
         if (!k.brain && now_ns >= k.next_ns)
             start_brain(&k);
+        ping(&k, now_ns);
         struct pollfd polled[] = {
             { .fd = k.signals, .events = POLLIN },
             { .fd = k.socket, .events = (short)(POLLIN | (k.out ? POLLOUT : 0)) },
         };
-        if (poll(polled, 2, k.brain ? -1 : chainsi_poll_timeout(k.next_ns, now_ns)) < 0)
+        if (poll(polled, 2, rest_ms(&k, now_ns)) < 0)
             continue; /* EINTR */
         if (polled[1].revents & POLLOUT)
             flush(&k);

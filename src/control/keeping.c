@@ -179,6 +179,9 @@ static void take_command(chainsi_keeping *keeping, const chainsi_command *comman
     case CHAINSI_COMMAND_ENDED:
         on_ended(keeping, command);
         break;
+    case CHAINSI_COMMAND_PING:
+        chainsi_keeping_say_serving(keeping);
+        break;
     case CHAINSI_COMMAND_STOP:
         keeping->events.on_stop(keeping->events.user, (unsigned)command->value);
         break;

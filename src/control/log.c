@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "control/home.h"
+#include "control/notify.h"
 
 struct chainsi_log {
     char *path; /* owned */
@@ -23,15 +24,19 @@ struct chainsi_log {
 
 void chainsi_say(const char *format, ...)
 {
-    char now[CHAINSI_TIME_TEXT];
-    chainsi_time_text(now);
+    /* The journal has the time by itself, and wants a line's level: 6 is information. */
+    char before[CHAINSI_TIME_TEXT + 1] = "<6>";
+    if (!chainsi_notify_is_journal(STDERR_FILENO)) {
+        chainsi_time_text(before);
+        before[CHAINSI_TIME_TEXT - 1] = ' ';
+    }
     va_list arguments;
     va_start(arguments, format);
     char *text = NULL;
     if (vasprintf(&text, format, arguments) < 0)
         abort();
     va_end(arguments);
-    fprintf(stderr, "%s %s\n", now, text);
+    fprintf(stderr, "%s%s\n", before, text);
     free(text);
 }
 

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "control/notify.h"
 
 extern char **environ;
 
@@ -39,7 +40,7 @@ static bool same_name(const char *a, const char *b)
     return size == name_size(b) && !memcmp(a, b, size);
 }
 
-/* The child's environment: this process's without what start replaces. The array is to be freed;
+/* The child's environment: this process's without what start replaces, and what is the daemon's own. The array is to be freed;
  * its texts are start's, environ's and own's. */
 static const char **merge_environment(const chainsi_process_start *start, const char *const own[3])
 {
@@ -59,6 +60,8 @@ static const char **merge_environment(const chainsi_process_start *start, const 
         size_t entry_count = source == 0 ? inherited : source == 1 ? given : count;
         for (size_t i = 0; i < entry_count; i++) {
             size_t at = 0;
+            if (source == 0 && chainsi_notify_is_own(entries[i]))
+                continue;
             while (at < used && !same_name(merged[at], entries[i]))
                 at++;
             merged[at] = entries[i];

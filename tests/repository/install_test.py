@@ -41,7 +41,8 @@ def main():
         step(["cmake", "--install", sys.argv[1], "--prefix", os.path.join(folder, "first")], "chains.h", folder)
         prefix = os.path.join(folder, "moved")
         os.rename(os.path.join(folder, "first"), prefix)
-        for name in ("bin/chains", "bin/chainsd", "include/chains.h", "lib/libchains.a", "lib/pkgconfig/chains.pc"):
+        for name in ("bin/chains", "bin/chainsd", "include/chains.h", "lib/libchains.a", "lib/pkgconfig/chains.pc",
+                     "lib/systemd/system/chainsd.service"):
             if not os.path.exists(os.path.join(prefix, name)):
                 findings.append(f"{name} is not installed")
         chains = os.path.join(prefix, "bin", "chains")
