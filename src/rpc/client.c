@@ -32,7 +32,9 @@ typedef struct connection {
 struct chainsi_client {
     chainsi_address address;
     const chainsi_tls_engine *tls; /* of https; NULL otherwise */
-    char *line_end;                /* owned: " HTTP/1.1\r\nHost: …\r\n" */
+    bool pinned;                   /* pin is set */
+    unsigned char pin[CHAINSI_TLS_PIN];
+    char *line_end; /* owned: " HTTP/1.1\r\nHost: …\r\n" */
     size_t line_end_size, prefix_size;
     pthread_mutex_t lock;              /* of what follows */
     int idle_count;                    /* the last one is the most recent */
@@ -154,7 +156,8 @@ static chainsi_exchange_end make_connection(chainsi_client *client,
     }
     if (!client->tls)
         return CHAINSI_EXCHANGE_ANSWERED;
-    it->session = client->tls->open(it->fd, client->address.host, why, why_size);
+    it->session = client->tls->open(it->fd, client->address.host,
+                                    client->pinned ? client->pin : NULL, why, why_size);
     chainsi_exchange_end end = CHAINSI_EXCHANGE_NOT_STARTED;
     while (it->session) {
         int wait_for = client->tls->handshake(it->session, why, why_size);
@@ -686,6 +689,12 @@ chainsi_client *chainsi_client_new_at(chainsi_address *address, char *why, size_
 const chainsi_address *chainsi_client_address(const chainsi_client *client)
 {
     return &client->address;
+}
+
+void chainsi_client_pin(chainsi_client *client, const unsigned char *digest)
+{
+    memcpy(client->pin, digest, sizeof client->pin);
+    client->pinned = true;
 }
 
 void chainsi_client_close_idle(chainsi_client *client)

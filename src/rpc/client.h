@@ -21,6 +21,9 @@ chainsi_client *chainsi_client_new(const char *address, char *why, size_t why_si
 chainsi_client *chainsi_client_new_at(chainsi_address *address, char *why, size_t why_size);
 /* Where it calls; as long as the client lives. */
 const chainsi_address *chainsi_client_address(const chainsi_client *client);
+/* From now on the service of an https address is known by the SHA-256 of its certificate, CHAINSI_TLS_PIN
+ * bytes (rpc/tls.h), and by nothing else. Before the first exchange. */
+void chainsi_client_pin(chainsi_client *client, const unsigned char *digest);
 /* Closes what is idle. No exchange may be running. NULL is allowed. */
 void chainsi_client_free(chainsi_client *client);
 /* Closes the idle connections, as before a long pause. */

@@ -11,12 +11,17 @@
 
 typedef struct chainsi_tls_session chainsi_tls_session;
 
+enum { CHAINSI_TLS_PIN = 32 /* bytes */ };
+
 /* Functions of an engine never block: where they would, they say which poll() events to wait for.
  * A session is used by one thread at a time, an engine by all. */
 typedef struct chainsi_tls_engine {
     /* A session over a connected socket that stays the caller's. The peer must prove by its
-     * certificate that it is `host`, a name or an IP address. NULL with a reason. */
-    chainsi_tls_session *(*open)(int fd, const char *host, char *why, size_t why_size);
+     * certificate that it is `host`, a name or an IP address; or, where pin isn't NULL, it must have the
+     * very certificate whose SHA-256 that is, CHAINSI_TLS_PIN bytes, and nothing else counts. NULL with a
+     * reason. */
+    chainsi_tls_session *(*open)(int fd, const char *host, const unsigned char *pin, char *why,
+                                 size_t why_size);
     /* Goes on with the handshake: 0 done, POLLIN or POLLOUT to wait for, -1 with a reason. */
     int (*handshake)(chainsi_tls_session *session, char *why, size_t why_size);
     /* Bytes moved; for read 0 at the peer's orderly end. -1 with *wait_for set to POLLIN or POLLOUT
