@@ -76,6 +76,13 @@ static ptrdiff_t parse(bool is_request, const char *data, size_t size, size_t pi
                 REQUIRE(request.path.size > 0);
                 REQUIRE(!chainsi_grants_is_want(&request) || request.path.size == 5);
                 (void)chainsi_grants_is_refusing(&request);
+                char *moved = copy(text, (size_t)got);
+                chainsi_http_move_request(&request, text, (size_t)got, moved);
+                check_head(&request.head, moved, (size_t)got);
+                check_slice(request.path, moved, (size_t)got);
+                check_slice(request.query, moved, (size_t)got);
+                check_slice(request.method_name, moved, (size_t)got);
+                free(moved);
             }
         } else {
             chainsi_http_response response;

@@ -27,6 +27,17 @@ void chainsi_buffer_grow(chainsi_buffer *buffer, size_t more)
     buffer->capacity = capacity;
 }
 
+void chainsi_buffer_add_number(chainsi_buffer *buffer, uint64_t number)
+{
+    char digits[20];
+    size_t first = sizeof digits;
+    do {
+        digits[--first] = (char)('0' + number % 10);
+        number /= 10;
+    } while (number);
+    chainsi_buffer_add(buffer, digits + first, sizeof digits - first);
+}
+
 void chainsi_buffer_printf(chainsi_buffer *buffer, const char *format, ...)
 {
     va_list arguments, again;

@@ -46,6 +46,9 @@ static inline void chainsi_buffer_add_byte(chainsi_buffer *buffer, uint8_t byte)
     buffer->size++;
 }
 
+/* A number in decimal; what printf would do, without its price. */
+void chainsi_buffer_add_number(chainsi_buffer *buffer, uint64_t number);
+
 void chainsi_buffer_printf(chainsi_buffer *buffer, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 

@@ -16,6 +16,7 @@
 #include "control/home.h"
 #include "rpc/client.h"
 #include "rpc/splitter.h"
+#include "rpc/tls.h"
 #include "runtime/error.h"
 #include "runtime/input.h"
 
@@ -35,24 +36,44 @@ static bool find_home(chainsi_daemon *daemon)
     return daemon->home != NULL;
 }
 
+/* Has the client trust the daemon's certificate, which needn't be signed by anybody, by the digest that
+ * the daemon has noted in its home. False: there is none. */
+static bool trust_certificate(chainsi_daemon *daemon)
+{
+    char text[2 * CHAINSI_TLS_PIN + 2];
+    unsigned char digest[CHAINSI_TLS_PIN];
+    if (!chainsi_home_read_certificate(daemon->home, text, sizeof text))
+        return false;
+    for (size_t i = 0; i < sizeof digest; i++)
+        if (sscanf(text + 2 * i, "%2hhx", &digest[i]) != 1)
+            return false;
+    chainsi_client_pin(daemon->client, digest);
+    return true;
+}
+
 /* True if the address in CHAINS_HOME is that of a daemon that answers. */
 static bool connect_daemon(chainsi_daemon *daemon)
 {
-    char why[256];
+    char *why = daemon->why;
+    size_t why_size = sizeof daemon->why;
+    chainsi_tls_register();
     if (!chainsi_home_owner(daemon->home) ||
         !chainsi_home_read_address(daemon->home, daemon->address, sizeof daemon->address))
         return false;
-    daemon->client = chainsi_client_new(daemon->address, why, sizeof why);
+    daemon->client = chainsi_client_new(daemon->address, why, why_size);
     if (!daemon->client)
         return false;
+    bool trusted = strncmp(daemon->address, "https:", 6) != 0 || trust_certificate(daemon);
+    if (!trusted)
+        snprintf(why, why_size, "there is no 'certificate' in CHAINS_HOME to know it by");
     chainsi_client_request request = {
         .method = "GET",
         .path = "/healthz",
         .deadline_ns = chainsi_deadline_after_ms(chainsi_now_ns(), HEALTH_LIMIT_MS),
     };
     chainsi_client_response response;
-    if (chainsi_client_exchange(daemon->client, &request, &daemon->arena, &response, why,
-                                sizeof why) == CHAINSI_EXCHANGE_ANSWERED)
+    if (trusted && chainsi_client_exchange(daemon->client, &request, &daemon->arena, &response, why,
+                                           why_size) == CHAINSI_EXCHANGE_ANSWERED)
         return true;
     chainsi_client_free(daemon->client);
     daemon->client = NULL;
@@ -66,7 +87,10 @@ bool chainsi_daemon_find(chainsi_daemon *daemon, bool say)
         return false;
     if (connect_daemon(daemon))
         return true;
-    if (say)
+    if (say && daemon->why[0])
+        fprintf(stderr, "chains: the daemon at %s does not answer: %s\n", daemon->address,
+                daemon->why);
+    else if (say)
         fprintf(stderr,
                 "chains: no daemon runs for %s\n"
                 "  hint: `chains deploy` starts one; CHAINS_HOME says which folder is meant\n",
@@ -86,25 +110,29 @@ static char *find_program(void)
     return slash ? chainsi_path("%.*s/chainsd", (int)(slash - own), own) : NULL;
 }
 
-static void exec_daemon(int port)
+/* words: the arguments, ended by NULL. */
+static void exec_daemon(const char *const *words)
 {
     char *program = find_program();
-    char number[16];
-    snprintf(number, sizeof number, "%d", port);
-    if (!program) {
+    size_t count = 0;
+    while (words[count])
+        count++;
+    char **arguments = calloc(count + 2, sizeof *arguments);
+    if (!program || !arguments) {
         errno = ENOENT;
-    } else if (port >= 0) {
-        execl(program, program, "--port", number, (char *)NULL);
     } else {
-        execl(program, program, (char *)NULL);
+        arguments[0] = program;
+        memcpy(arguments + 1, words, count * sizeof *words);
+        execv(program, arguments);
     }
     fprintf(stderr, "chains: can't start %s: %s\n", program ? program : "chainsd", strerror(errno));
+    free(arguments);
     free(program);
 }
 
-int chainsi_daemon_become(int port)
+int chainsi_daemon_become(const char *const *words)
 {
-    exec_daemon(port);
+    exec_daemon(words);
     return CHAINSI_EXIT_FAILED;
 }
 
@@ -147,8 +175,11 @@ bool chainsi_daemon_start(chainsi_daemon *daemon, int port)
         dup2(fd, STDOUT_FILENO);
         dup2(fd, STDERR_FILENO);
         /* A relative CHAINS_HOME means our folder, not the daemon's. */
+        char number[16];
+        snprintf(number, sizeof number, "%d", port);
         if (setenv("CHAINS_HOME", daemon->home, 1) == 0 && chdir("/") == 0)
-            exec_daemon(port);
+            exec_daemon(port < 0 ? (const char *const[]){ NULL }
+                                 : (const char *const[]){ "--port", number, NULL });
         _exit(127);
     }
     close(fd);
@@ -303,6 +334,27 @@ bool chainsi_daemon_stream(chainsi_daemon *daemon, const char *path, const chain
         fprintf(stderr, "chains: %s: the stream ended without a result\n", daemon->address);
     answer->size = 0;
     return good && it.ended;
+}
+
+static bool begin_copy(void *user, const chainsi_http_response *head)
+{
+    (void)user;
+    return head->status == 200;
+}
+
+static bool copy(void *user, char *data, size_t size)
+{
+    (void)user;
+    if (fwrite(data, 1, size, stdout) == size && fflush(stdout) == 0)
+        return true;
+    fprintf(stderr, "chains: stdout can't be written: %s\n", strerror(errno));
+    return false;
+}
+
+bool chainsi_daemon_copy(chainsi_daemon *daemon, const char *path, chainsi_daemon_answer *answer)
+{
+    chainsi_client_sink sink = { .begin = begin_copy, .take = copy, .deadline_ns = CHAINSI_NEVER };
+    return exchange(daemon, "GET", path, NULL, true, 0, &sink, answer);
 }
 
 int chainsi_daemon_fail(chainsi_daemon *daemon, const chainsi_daemon_answer *answer, bool json)

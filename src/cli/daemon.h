@@ -11,6 +11,7 @@
 typedef struct chainsi_daemon {
     char *home; /* owned; CHAINS_HOME */
     char address[128];
+    char why[256]; /* it doesn't answer although it runs; "" if nothing is known of one */
     struct chainsi_client *client; /* owned */
     chainsi_arena arena;           /* of the answers */
 } chainsi_daemon;
@@ -39,9 +40,11 @@ bool chainsi_daemon_ask(chainsi_daemon *daemon, const char *method, const char *
 bool chainsi_daemon_stream(chainsi_daemon *daemon, const char *path, const chainsi_buffer *body,
                            bool authorize, double timeout_ms, chainsi_daemon_answer *answer,
                            bool *streamed);
+/* One GET whose answer, if it is 200, is copied to stdout as it comes; any other is in *answer as of chainsi_daemon_ask. */
+bool chainsi_daemon_copy(chainsi_daemon *daemon, const char *path, chainsi_daemon_answer *answer);
 /* Says on stderr what an answer other than 2xx means: readable, or as it came. Returns CHAINSI_EXIT_FAILED. */
 int chainsi_daemon_fail(chainsi_daemon *daemon, const chainsi_daemon_answer *answer, bool json);
-/* Replaces this process by the daemon in the foreground; returns only if that fails, having said why. */
-int chainsi_daemon_become(int port);
+/* Replaces this process by the daemon in the foreground, with these arguments, ended by NULL; returns only if that fails, having said why. */
+int chainsi_daemon_become(const char *const *words);
 
 #endif

@@ -8,30 +8,6 @@
 
 enum { DEFAULT_TAIL = 100 };
 
-/* Compares in a time that doesn't tell how much of it was right. */
-static bool has_token(const chainsi_routes *routes, const chainsi_exchange *exchange)
-{
-    static const char scheme[] = "Bearer ";
-    const chainsi_slice *given = chainsi_http_find(&exchange->request.head, "Authorization");
-    if (!given || given->size != sizeof scheme - 1 + CHAINSI_TOKEN_SIZE ||
-        memcmp(given->data, scheme, sizeof scheme - 1) != 0)
-        return false;
-    unsigned char difference = 0;
-    for (size_t i = 0; i < CHAINSI_TOKEN_SIZE; i++)
-        difference |= (unsigned char)(given->data[sizeof scheme - 1 + i] ^ routes->token[i]);
-    return !difference;
-}
-
-static bool check_token(const chainsi_routes *routes, chainsi_exchange *exchange)
-{
-    if (has_token(routes, exchange))
-        return true;
-    chainsi_exchange_refuse(exchange, 401, "WWW-Authenticate: Bearer\r\n", CHAINS_UNAUTHENTICATED,
-                            "changing what is deployed needs the header 'Authorization: Bearer "
-                            "TOKEN' with the token in the file 'token' of CHAINS_HOME");
-    return false;
-}
-
 static bool is_json(const chainsi_exchange *exchange)
 {
     const chainsi_slice *type = chainsi_http_find(&exchange->request.head, "Content-Type");
@@ -48,7 +24,7 @@ static bool is_json(const chainsi_exchange *exchange)
 
 static void deploy(chainsi_routes *routes, chainsi_exchange *exchange)
 {
-    if (!check_token(routes, exchange))
+    if (!chainsi_route_permits(routes, exchange, CHAINSI_RIGHT_DEPLOY, true, NULL))
         return;
     if (!is_json(exchange)) {
         chainsi_exchange_refuse(exchange, 415, NULL, CHAINS_INVALID_ARGUMENT,
@@ -63,6 +39,8 @@ static void deploy(chainsi_routes *routes, chainsi_exchange *exchange)
                               error.path[0] ? ": " : "", error.message);
         return;
     }
+    if (!chainsi_route_permits(routes, exchange, CHAINSI_RIGHT_DEPLOY, true, asked.chain))
+        return;
     char why[512];
     chainsi_api_accepted accepted = { .chain = asked.chain };
     chains_status status =
@@ -74,21 +52,29 @@ static void deploy(chainsi_routes *routes, chainsi_exchange *exchange)
 }
 
 /* Whether there is something to describe; what only ends has no place in lists. */
-static bool is_shown(const chainsi_chain *chain)
+static bool is_there(const chainsi_chain *chain)
 {
     return !chain->deleting && (chain->active || chain->next_one || chain->failed);
 }
 
+static bool is_shown(const chainsi_routes *routes, const chainsi_exchange *exchange,
+                     const chainsi_chain *chain)
+{
+    return is_there(chain) && chainsi_route_shows(routes, exchange, chain);
+}
+
 static void list_chains(chainsi_routes *routes, chainsi_exchange *exchange)
 {
+    if (!chainsi_route_permits(routes, exchange, CHAINSI_RIGHT_CALL, false, NULL))
+        return;
     size_t count = 0;
     for (const chainsi_chain *chain = routes->registry->chains; chain; chain = chain->next)
-        count += is_shown(chain);
+        count += is_shown(routes, exchange, chain);
     chainsi_api_chains list = {
         .items = chainsi_arena_array(&exchange->arena, count, sizeof *list.items),
     };
     for (const chainsi_chain *chain = routes->registry->chains; chain; chain = chain->next)
-        if (is_shown(chain))
+        if (is_shown(routes, exchange, chain))
             chainsi_chain_describe(chain, routes->base_url, &exchange->arena,
                                    &list.items[list.count++]);
     chainsi_answer_value(exchange, 200, &chainsi_api_chains_type, &list);
@@ -299,6 +285,9 @@ static void route_chain(chainsi_routes *routes, chainsi_exchange *exchange,
                exchange->request.method == CHAINSI_HTTP_HEAD;
     bool logs = count > 2 && !strcmp(segments[count - 1], "logs") &&
                 (count == 3 || (count == 5 && !strcmp(segments[2], "chainlets")));
+    chainsi_right right = get && !logs ? CHAINSI_RIGHT_CALL
+                          : get        ? CHAINSI_RIGHT_DEPLOY
+                                       : CHAINSI_RIGHT_ADMIN;
     if (count > 2 && !logs) {
         chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND, "there is nothing at %.*s",
                               (int)exchange->request.path.size, exchange->request.path.data);
@@ -306,10 +295,10 @@ static void route_chain(chainsi_routes *routes, chainsi_exchange *exchange,
         chainsi_answer_other_method(exchange, "GET");
     } else if (!get && exchange->request.method != CHAINSI_HTTP_DELETE) {
         chainsi_answer_other_method(exchange, "GET, HEAD, DELETE");
-    } else if (!get && !check_token(routes, exchange)) {
+    } else if (!chainsi_route_permits(routes, exchange, right, !get, segments[1])) {
         return;
-    } else if (!chain || !is_shown(chain)) {
-        chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND, "there is no chain '%s'", segments[1]);
+    } else if (!chain || !is_there(chain)) {
+        chainsi_route_answer_no_chain(routes, exchange, segments[1]);
     } else if (logs) {
         answer_logs(exchange, chain, count == 5 ? segments[3] : NULL);
     } else if (get) {

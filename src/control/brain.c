@@ -2,22 +2,26 @@
  *
  *   ask the keeper what there is -> open the front door -> pick up what was deployed -> say the
  *   address -> serve
+ *   SIGHUP -> certificate and key are read again
  *   the keeper says stop -> no new connections -> chains stop from their entrypoints inwards, calls
  *   in flight are answered -> what is left of connections is closed -> end */
 #include "control/brain.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
+#include "control/daemon_options.h"
+#include "control/front.h"
 #include "control/handle.h"
 #include "control/home.h"
 #include "control/keeper.h"
 #include "control/route.h"
-#include "rpc/address.h"
 
 typedef struct brain {
     const chainsi_brain_options *options;
@@ -26,6 +30,8 @@ typedef struct brain {
     int front_fd; /* owned; -1 */
     chainsi_supervisor supervisor;
     chainsi_routes routes;
+    chainsi_secure *secure; /* owned; NULL: plain HTTP */
+    uv_signal_t *hang_up;   /* owned; NULL: not caught */
     chainsi_front *front;
     bool stopping;
 } brain;
@@ -46,6 +52,8 @@ static void on_request(void *user, chainsi_exchange *exchange)
 static void on_front_finished(void *user)
 {
     brain *b = user;
+    chainsi_handle_close(b->hang_up);
+    b->hang_up = NULL;
     chainsi_keeping_flush(b->supervisor.keeping);
     chainsi_keeping_free(b->supervisor.keeping);
     b->supervisor.keeping = NULL;
@@ -109,18 +117,93 @@ static bool open_home(brain *b)
     return true;
 }
 
+/* Says what is odd about the certificate, and notes it for those who find the daemon by its home. */
+static bool announce_certificate(const brain *b)
+{
+    const char *warning = chainsi_secure_warning(b->secure);
+    if (*warning)
+        chainsi_say("%s", warning);
+    return chainsi_home_write_certificate(b->home, chainsi_secure_digest(b->secure));
+}
+
+static void on_hang_up(uv_signal_t *handle, int number)
+{
+    (void)number;
+    char why[512];
+    const brain *b = handle->data;
+    if (!b)
+        return;
+    if (!chainsi_secure_reload(b->secure, why, sizeof why))
+        chainsi_say("the certificate stays as it was: %s", why);
+    else if (announce_certificate(b))
+        chainsi_say("the certificate and its key were read again");
+    else
+        chainsi_say("cannot write below %s: %s", b->home, strerror(errno));
+}
+
+/* Reads certificate and key, if there are any. False after a message: there is no way back to plain HTTP. */
+static bool open_certificate(brain *b)
+{
+    const chainsi_daemon_options *options = b->options->daemon;
+    char why[512];
+    if (!options->tls_certificate)
+        return true;
+    b->secure = chainsi_secure_new(options->tls_certificate, options->tls_key, why, sizeof why);
+    if (!b->secure) {
+        fprintf(stderr, "chainsd: %s\n", why);
+        return false;
+    }
+    b->hang_up = chainsi_make(sizeof *b->hang_up);
+    uv_signal_init(&b->loop, b->hang_up);
+    b->hang_up->data = b;
+    uv_signal_start(b->hang_up, on_hang_up, SIGHUP);
+    return true;
+}
+
+/* How clients on this machine reach the front door: every address means the loopback one, too. */
+static bool make_url(brain *b)
+{
+    struct sockaddr_storage address;
+    socklen_t size = sizeof address;
+    if (getsockname(b->front_fd, (struct sockaddr *)&address, &size) != 0)
+        return false;
+    const char *host = b->options->daemon->host;
+    if (!strcmp(host, "0.0.0.0"))
+        host = "127.0.0.1";
+    else if (!strcmp(host, "::"))
+        host = "::1";
+    bool long_form = address.ss_family == AF_INET6;
+    in_port_t port = long_form ? ((struct sockaddr_in6 *)&address)->sin6_port
+                               : ((struct sockaddr_in *)&address)->sin_port;
+    snprintf(b->routes.base_url, sizeof b->routes.base_url, "%s://%s%s%s:%d",
+             b->secure ? "https" : "http", long_form ? "[" : "", host, long_form ? "]" : "",
+             ntohs(port));
+    return true;
+}
+
 static bool open_front(brain *b)
 {
-    b->front = chainsi_front_new(&b->loop, &(chainsi_front_options){
-                                               .max_body = max_body,
-                                               .on_request = on_request,
-                                               .on_finished = on_front_finished,
-                                               .user = b,
-                                           });
+    const chainsi_daemon_options *options = b->options->daemon;
+    b->routes.site = (chainsi_site){
+        .names = options->allowed_hosts,
+        .name_count = options->allowed_host_count,
+        .secure = b->secure,
+    };
+    b->front =
+        chainsi_front_new(&b->loop, &(chainsi_front_options){
+                                        .max_body = max_body,
+                                        .on_request = on_request,
+                                        .on_finished = on_front_finished,
+                                        .user = b,
+                                        .spool_folder = b->home,
+                                        .secure = b->secure,
+                                        .max_connections = options->max_connections,
+                                        .max_connections_of_one = options->max_connections_of_one,
+                                    });
     if (b->front_fd < 0)
         return true; /* the daemon is ending */
     int error = chainsi_front_open(b->front, b->front_fd);
-    if (error || !chainsi_address_of(b->front_fd, b->routes.base_url, sizeof b->routes.base_url)) {
+    if (error || !make_url(b)) {
         fprintf(stderr, "chainsd: cannot accept connections: %s\n", uv_strerror(error));
         return false;
     }
@@ -136,7 +219,8 @@ static bool begin(brain *b)
     chainsi_registry_restore(b->routes.registry);
     if (stops) {
         on_stop(b, stops);
-    } else if (!chainsi_home_write_address(b->home, b->routes.base_url)) {
+    } else if ((b->secure && !announce_certificate(b)) ||
+               !chainsi_home_write_address(b->home, b->routes.base_url)) {
         fprintf(stderr, "chainsd: cannot write below %s: %s\n", b->home, strerror(errno));
         return false;
     } else {
@@ -165,7 +249,7 @@ int chainsi_brain_run(const chainsi_brain_options *options)
         options->on_lost(options->lock, options->front);
         return 1;
     }
-    if (!open_home(b) || !open_front(b) || !begin(b))
+    if (!open_home(b) || !open_certificate(b) || !open_front(b) || !begin(b))
         return 1; /* and the keeper tries again */
     uv_run(&b->loop, UV_RUN_DEFAULT);
     chainsi_front_free(b->front);
@@ -175,6 +259,7 @@ int chainsi_brain_run(const chainsi_brain_options *options)
         chainsi_say("chainsd: something was left open");
     chainsi_say("chainsd has stopped");
     close(options->lock);
+    chainsi_secure_free(b->secure);
     free(b->home);
     return 0;
 }

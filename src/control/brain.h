@@ -6,9 +6,10 @@
 
 /* What the keeper handed to this process. */
 typedef struct chainsi_brain_options {
-    int keeper; /* the socket to it; owned */
-    int lock;   /* of CHAINS_HOME; owned; held so that nobody else takes it if the keeper ends */
-    int front;  /* the front door's listening socket; owned; -1: it has been given up */
+    const struct chainsi_daemon_options *daemon; /* not owned */
+    int keeper;                                  /* the socket to it; owned */
+    int lock;  /* of CHAINS_HOME; owned; held so that nobody else takes it if the keeper ends */
+    int front; /* the front door's listening socket; owned; -1: it has been given up */
     /* The keeper has ended, and the daemon was not asked to: every replica dies with it. Does not return if it
      * finds a way to go on. */
     void (*on_lost)(int lock, int front);

@@ -4,9 +4,11 @@
  * taken its name). */
 #include "control/daemon.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,14 +16,17 @@
 #include <unistd.h>
 
 #include "control/brain.h"
+#include "control/gate.h"
 #include "control/home.h"
 #include "control/keeper.h"
 #include "control/log.h"
+#include "control/secure.h"
 #include "rpc/address.h"
 #include "rpc/limits.h"
 
 static const char own_program[] = "/proc/self/exe";
 static const char *own_name = "chainsd";
+static chainsi_daemon_options own_options;
 
 static void raise_descriptor_limit(void)
 {
@@ -32,13 +37,74 @@ static void raise_descriptor_limit(void)
     }
 }
 
+static bool is_address(const char *host)
+{
+    unsigned char bytes[sizeof(struct in6_addr)];
+    return inet_pton(AF_INET, host, bytes) == 1 || inet_pton(AF_INET6, host, bytes) == 1;
+}
+
+static bool is_loopback(const char *host)
+{
+    struct in_addr v4;
+    struct in6_addr v6;
+    if (inet_pton(AF_INET, host, &v4) == 1)
+        return ntohl(v4.s_addr) >> 24 == 127;
+    return inet_pton(AF_INET6, host, &v6) == 1 && IN6_IS_ADDR_LOOPBACK(&v6);
+}
+
+/* Whether the options can be meant; a message if not. */
+static bool check_options(chainsi_daemon_options *options)
+{
+    if (!strcmp(options->host, "localhost"))
+        options->host = "127.0.0.1";
+    if (!is_address(options->host))
+        fprintf(stderr, "chainsd: --host takes an IP address, not '%s'; 0.0.0.0 is every address\n",
+                options->host);
+    else if (!options->tls_certificate != !options->tls_key)
+        fprintf(stderr, "chainsd: --tls-cert and --tls-key go together\n");
+    else
+        return true;
+    return false;
+}
+
+/* Whether the daemon may be reached as it is to be; a message if not. After the home was opened, which knows
+ * of keys. */
+static bool check_reach(const chainsi_daemon_options *options)
+{
+    const chainsi_gate gate = { 0 };
+    bool has_tls = options->tls_certificate != NULL, has_keys = chainsi_gate_has_keys(&gate);
+    if (is_loopback(options->host) || (has_tls && has_keys) || options->allow_insecure_network)
+        return true;
+    fprintf(stderr,
+            "chainsd: %s can be reached from other machines, which takes%s%s%s; or say "
+            "--allow-insecure-network, if whoever reaches it may call the chains and read their "
+            "logs\n",
+            options->host, has_tls ? "" : " --tls-cert and --tls-key",
+            has_tls || has_keys ? "" : " and", has_keys ? "" : " an API key");
+    return false;
+}
+
+/* Whether brains will be able to use certificate and key; a message if not. */
+static bool check_certificate(const chainsi_daemon_options *options)
+{
+    char why[512];
+    if (!options->tls_certificate)
+        return true;
+    chainsi_secure *secure =
+        chainsi_secure_new(options->tls_certificate, options->tls_key, why, sizeof why);
+    if (!secure)
+        fprintf(stderr, "chainsd: %s\n", why);
+    chainsi_secure_free(secure);
+    return secure != NULL;
+}
+
 /* The front door's listening socket; -1 after a message. */
-static int listen_front(int port)
+static int listen_front(const char *host, int port)
 {
     char why[256];
     chainsi_address address = {
         .kind = CHAINSI_ADDRESS_HTTP,
-        .host = (char *)"127.0.0.1",
+        .host = (char *)host,
         .port = (uint16_t)port,
     };
     int fd = chainsi_address_listen(&address, CHAINSI_BACKLOG, why, sizeof why);
@@ -48,7 +114,7 @@ static int listen_front(int port)
                 "(0: any)\n",
                 port);
     else if (fd < 0)
-        fprintf(stderr, "chainsd: %s; choose another port with --port\n", why);
+        fprintf(stderr, "chainsd: %s; choose another place with --host and --port\n", why);
     return fd;
 }
 
@@ -77,6 +143,8 @@ static int open_home(void)
         fprintf(stderr, "chainsd: %s\n", why);
     if (lock >= 0)
         chainsi_home_forget_address(home);
+    if (lock >= 0)
+        chainsi_home_forget_certificate(home);
     if (lock >= 0 && !prepare_home(home)) {
         close(lock);
         lock = -1;
@@ -92,22 +160,30 @@ static int keep(int lock, int front)
         .front = front,
         .program = own_program,
         .name = own_name,
+        .words = own_options.words,
+        .passes_hang_up = own_options.tls_certificate != NULL,
     });
 }
 
-int chainsi_daemon_run(int port, const char *name)
+int chainsi_daemon_run(const chainsi_daemon_options *options, const char *name)
 {
     own_name = name;
+    own_options = *options;
+    if (!check_options(&own_options))
+        return 2;
     signal(SIGPIPE, SIG_IGN);
     chainsi_keeper_block_signals();
     raise_descriptor_limit();
-    int lock = open_home();
+    int lock = open_home(), front = -1, status = 1;
     if (lock < 0)
         return 1;
-    int front = listen_front(port);
+    if (!check_reach(&own_options))
+        status = 2;
+    else if (check_certificate(&own_options))
+        front = listen_front(own_options.host, own_options.port);
     if (front < 0) {
         close(lock);
-        return 1;
+        return status;
     }
     return keep(lock, front);
 }
@@ -119,7 +195,18 @@ static void become_keeper(int lock, int front)
     snprintf(fds, sizeof fds, "%d:%d", lock, front);
     if (fcntl(lock, F_SETFD, 0) != 0 || front < 0 || fcntl(front, F_SETFD, 0) != 0)
         return;
-    execl(own_program, own_name, "--keeper", fds, (char *)NULL);
+    size_t count = 0;
+    while (own_options.words[count])
+        count++;
+    char **arguments = calloc(count + 4, sizeof *arguments);
+    if (!arguments)
+        abort();
+    arguments[0] = (char *)(uintptr_t)own_name;
+    arguments[1] = (char *)(uintptr_t) "--keeper";
+    arguments[2] = fds;
+    memcpy(arguments + 3, own_options.words, count * sizeof *arguments);
+    execv(own_program, arguments);
+    free(arguments);
     chainsi_say("the keeper's place can't be taken: %s", strerror(errno));
 }
 
@@ -130,7 +217,7 @@ static bool take_fd(int fd)
 
 static bool run_brain(const char *fds, int *status)
 {
-    chainsi_brain_options options = { .on_lost = become_keeper };
+    chainsi_brain_options options = { .daemon = &own_options, .on_lost = become_keeper };
     if (sscanf(fds, "%d:%d:%d", &options.keeper, &options.lock, &options.front) != 3 ||
         !take_fd(options.keeper) || !take_fd(options.lock) ||
         (options.front >= 0 && !take_fd(options.front)))
@@ -162,11 +249,14 @@ static bool run_keeper(const char *fds, int *status)
 
 bool chainsi_daemon_run_part(int argc, char **argv, int *status)
 {
-    if (argc != 3)
+    bool brain = argc > 2 && !strcmp(argv[1], "--brain");
+    if (!brain && (argc < 3 || strcmp(argv[1], "--keeper") != 0))
         return false;
     own_name = argv[0];
     signal(SIGPIPE, SIG_IGN);
-    if (!strcmp(argv[1], "--brain"))
-        return run_brain(argv[2], status);
-    return !strcmp(argv[1], "--keeper") && run_keeper(argv[2], status);
+    /* They were good when the daemon began. */
+    if (!chainsi_daemon_options_read(argv + 3, &own_options, status) ||
+        !check_options(&own_options))
+        return true;
+    return brain ? run_brain(argv[2], status) : run_keeper(argv[2], status);
 }

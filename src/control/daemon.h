@@ -14,15 +14,16 @@
 
 #include <stdbool.h>
 
-enum { CHAINSI_DEFAULT_PORT = 8600 };
+#include "control/daemon_options.h"
 
-/* Serves the CHAINS_HOME of the environment on 127.0.0.1:port (0: any) until SIGTERM or SIGINT,
- * then lets running calls end, stops every child, and returns. A second signal kills them. Returns
- * the exit status: 0, or 1 after a message on stderr. name: what the process was started as. */
-int chainsi_daemon_run(int port, const char *name);
+/* Serves the CHAINS_HOME of the environment until SIGTERM or SIGINT, then lets running calls end, stops
+ * every child, and returns. A second signal kills them. With TLS, SIGHUP reads certificate and key again.
+ * Returns the exit status: 0, or after a message on stderr 1, or 2 where the options can't be meant. name:
+ * what the process was started as. */
+int chainsi_daemon_run(const chainsi_daemon_options *options, const char *name);
 
-/* The two ways in which the daemon runs its own program again, `name --brain FDS` and `name --keeper FDS`.
- * True if these are the arguments of one of them; *status is then the exit status. */
+/* The two ways in which the daemon runs its own program again, `name --brain FDS` and `name --keeper FDS`, each
+ * with the options behind it. True if these are the arguments of one of them; *status is then the exit status. */
 bool chainsi_daemon_run_part(int argc, char **argv, int *status);
 
 #endif

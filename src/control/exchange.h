@@ -1,15 +1,17 @@
-/* The serving side of the front door: connections of clients on libuv, and one request with its
- * answer on each at a time.
+/* One request of a client at the front door, and its answer; a connection has one at a time.
  *
  * A request is handed over whole; its answer is given whole (chainsi_exchange_answer) or in parts
- * (begin, write, end). Everything belongs to the thread of the loop, and nothing here blocks.
+ * (begin, write, end). With the end of the answer the exchange belongs to the next request, at once:
+ * it must not be used any more. Everything belongs to the thread of the loop, and nothing here blocks.
  *
- *            head complete        body complete         answer ended        all sent
- *   HEAD ------------------> BODY --------------> RUNNING ---------> FLUSHING -------> HEAD
- *    |  \___ refused, too large ___|__________________________________/    \
- *    |                                                                      \ not kept alive
- *    v idle for too long, client left (from any state)                       v
- *   CLOSED <------------------------------ end of file, or time over --- LINGERING  */
+ *      TLS: handshake done
+ *   GREETING -----.
+ *                 v   head complete      body complete       answer ended        all sent
+ *   (plain) ---> HEAD -----------> BODY -------------> RUNNING -------> FLUSHING -------> HEAD
+ *    |            |  \___ refused, too large, too slow ____|_______________/    \
+ *    |            |                                                              \ not kept alive
+ *    |            v idle for too long, client left (from any state)               v
+ *    '---------> CLOSED <------------------------ end of file, or time over --- LINGERING  */
 #ifndef CHAINSI_CONTROL_EXCHANGE_H
 #define CHAINSI_CONTROL_EXCHANGE_H
 
@@ -18,26 +20,16 @@
 #include <stdint.h>
 
 #include <chains.h>
-#include <uv.h>
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "control/limits.h"
 #include "rpc/http.h"
-
-enum {
-    CHAINSI_IDLE_TIMEOUT_MS = 300 * 1000, /* between requests */
-    CHAINSI_STALL_TIMEOUT_MS = 30 * 1000, /* without a byte of a request, or taken of an answer */
-    CHAINSI_READ_AHEAD = 64 * 1024,       /* bytes of further requests kept while one runs */
-    CHAINSI_WRITE_AHEAD = 1024 * 1024,    /* bytes waiting for a client; beyond, hold back */
-    CHAINSI_REQUEST_ID = 128,             /* characters of an id that a client gives */
-};
-
-typedef struct chainsi_front chainsi_front;
 
 /* A request and its answer. */
 typedef struct chainsi_exchange {
     chainsi_http_request request; /* complete; slices live as long as arena's contents */
-    char *body;                   /* with a NUL behind it; never NULL */
+    const char *body;             /* with a NUL behind it; never NULL */
     size_t body_size;
     char request_id[CHAINSI_REQUEST_ID + 1];
     int64_t received_ns; /* when the head was complete */
@@ -51,35 +43,6 @@ typedef struct chainsi_exchange {
 
     void *connection; /* of exchange.c */
 } chainsi_exchange;
-
-typedef struct chainsi_front_options {
-    /* The most bytes that the body of this request may have; asked when its head is complete. */
-    size_t (*max_body)(void *user, const chainsi_http_request *request);
-    /* A request is there: to be answered now or later, once. */
-    void (*on_request)(void *user, chainsi_exchange *exchange);
-    /* The connection speaks frames (rpc/frame.h) instead of HTTP; data begins with the preface. Returns
-     * false while more has to come, else true with what to answer: it is sent, and the connection is
-     * closed once the caller has had time to read it. NULL: frames are refused as bad HTTP. */
-    bool (*on_frames)(void *user, const char *data, size_t size, chainsi_buffer *answer);
-    /* After chainsi_front_finish: the last connection is closed. */
-    void (*on_finished)(void *user);
-    void *user;
-} chainsi_front_options;
-
-/* A front without a listener. */
-chainsi_front *chainsi_front_new(uv_loop_t *loop, const chainsi_front_options *options);
-/* Accepts from a listening TCP socket; a copy of fd is taken. 0, or a negative libuv error. */
-int chainsi_front_open(chainsi_front *front, int fd);
-/* Accepts from a listening Unix socket, too (a copy of fd is taken), until the returned handle is
- * given to chainsi_front_close_listener. NULL if that fails. */
-uv_pipe_t *chainsi_front_listen_unix(chainsi_front *front, int fd);
-void chainsi_front_close_listener(uv_pipe_t *listener);
-/* Stops listening and closes idle connections; answers from now on say "Connection: close". */
-void chainsi_front_stop(chainsi_front *front);
-/* Ends what is left: answers in flight are sent for at most a second, all else is cut. */
-void chainsi_front_finish(chainsi_front *front);
-/* After on_finished, or if nothing was ever accepted. NULL is allowed. */
-void chainsi_front_free(chainsi_front *front);
 
 /* A whole answer. headers: complete lines "Name: value\r\n", NULL if there are none. Both are
  * copied. */

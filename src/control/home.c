@@ -252,35 +252,67 @@ char *chainsi_read_file(const char *path, size_t max_size, size_t *size)
     return data;
 }
 
-bool chainsi_home_write_address(const char *home, const char *url)
+/* Files of one line. */
+
+static bool write_line(const char *home, const char *name, const char *text)
 {
-    char *path = chainsi_path("%s/address", home);
-    char *line = chainsi_path("%s\n", url);
+    char *path = chainsi_path("%s/%s", home, name);
+    char *line = chainsi_path("%s\n", text);
     bool written = chainsi_write_file(path, line, strlen(line));
     free(line);
     free(path);
     return written;
 }
 
-bool chainsi_home_read_address(const char *home, char *url, size_t size)
+static bool read_line(const char *home, const char *name, char *text, size_t size)
 {
-    char *path = chainsi_path("%s/address", home);
+    char *path = chainsi_path("%s/%s", home, name);
     size_t length = 0;
     char *line = chainsi_read_file(path, size - 1, &length);
     free(path);
     if (!line)
         return false;
     line[strcspn(line, "\n")] = 0;
-    snprintf(url, size, "%s", line);
+    snprintf(text, size, "%s", line);
     free(line);
-    return *url != 0;
+    return *text != 0;
+}
+
+static void forget_line(const char *home, const char *name)
+{
+    char *path = chainsi_path("%s/%s", home, name);
+    unlink(path);
+    free(path);
+}
+
+bool chainsi_home_write_address(const char *home, const char *url)
+{
+    return write_line(home, "address", url);
+}
+
+bool chainsi_home_read_address(const char *home, char *url, size_t size)
+{
+    return read_line(home, "address", url, size);
 }
 
 void chainsi_home_forget_address(const char *home)
 {
-    char *path = chainsi_path("%s/address", home);
-    unlink(path);
-    free(path);
+    forget_line(home, "address");
+}
+
+bool chainsi_home_write_certificate(const char *home, const char *digest)
+{
+    return write_line(home, "certificate", digest);
+}
+
+bool chainsi_home_read_certificate(const char *home, char *digest, size_t size)
+{
+    return read_line(home, "certificate", digest, size);
+}
+
+void chainsi_home_forget_certificate(const char *home)
+{
+    forget_line(home, "certificate");
 }
 
 bool chainsi_home_token(const char *home, bool make, char token[CHAINSI_TOKEN_SIZE + 1])

@@ -4,7 +4,9 @@
  *   pid                       the process number of the daemon (of its keeper); both of its
  *                             processes hold a lock on this file as long as they live (an open-file
  *                             lock)
- *   address                   http://127.0.0.1:PORT, one line; written when the daemon answers
+ *   address                   http://127.0.0.1:PORT or https://…, one line; written when the daemon answers
+ *   certificate               the SHA-256 of the certificate that it speaks TLS with, in hex; there is none
+ *                             while it speaks plain HTTP
  *   token                     proves to the daemon that its own user asks for changes; mode 0600
  *   state.db                  the state (store.h), with its log in state.db-wal and the log's index
  *                             in state.db-shm; state.lock is locked by who has it open
@@ -50,6 +52,11 @@ bool chainsi_home_write_address(const char *home, const char *url);
 bool chainsi_home_read_address(const char *home, char *url, size_t size);
 /* So that nobody takes the address of an earlier daemon for this one's. */
 void chainsi_home_forget_address(const char *home);
+
+/* The same for the digest of its certificate. */
+bool chainsi_home_write_certificate(const char *home, const char *digest);
+bool chainsi_home_read_certificate(const char *home, char *digest, size_t size);
+void chainsi_home_forget_certificate(const char *home);
 
 /* Reads the token, after making one where there is none and make says so. False: errno. */
 bool chainsi_home_token(const char *home, bool make, char token[CHAINSI_TOKEN_SIZE + 1]);

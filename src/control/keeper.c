@@ -454,7 +454,17 @@ static void start_brain(keeper *k)
     const held *front = *find_held(k, CHAINSI_KEEPER_FRONT);
     char fds[64];
     snprintf(fds, sizeof fds, "%d:%d:%d", pair[1], k->options->lock, front ? front->fd : -1);
-    char *const arguments[] = { (char *)k->options->name, "--brain", fds, NULL };
+    size_t word_count = 0;
+    while (k->options->words && k->options->words[word_count])
+        word_count++;
+    char **arguments = calloc(word_count + 4, sizeof *arguments);
+    if (!arguments)
+        abort();
+    arguments[0] = (char *)k->options->name;
+    arguments[1] = (char *)"--brain";
+    arguments[2] = fds;
+    if (word_count)
+        memcpy(arguments + 3, k->options->words, word_count * sizeof *arguments);
     posix_spawn_file_actions_t handed;
     posix_spawnattr_t attributes;
     sigset_t none;
@@ -472,6 +482,7 @@ static void start_brain(keeper *k)
     int error = posix_spawn(&pid, k->options->program, &handed, &attributes, arguments, environ);
     posix_spawnattr_destroy(&attributes);
     posix_spawn_file_actions_destroy(&handed);
+    free(arguments);
     close(pair[1]);
     if (error) {
         chainsi_say("the brain can't be started: %s", strerror(error));
@@ -573,7 +584,9 @@ static void on_signals(keeper *k)
 {
     struct signalfd_siginfo info;
     while (read(k->signals, &info, sizeof info) == sizeof info) {
-        if (info.ssi_signo != SIGCHLD)
+        if (info.ssi_signo == SIGHUP && k->brain)
+            kill(k->brain, SIGHUP);
+        else if (info.ssi_signo != SIGCHLD && info.ssi_signo != SIGHUP)
             on_stop(k, (int)info.ssi_signo);
     }
     reap(k);
@@ -629,6 +642,12 @@ int chainsi_keeper_run(const chainsi_keeper_options *options)
     chainsi_keeper_block_signals();
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     sigset_t set = own_signals();
+    if (options->passes_hang_up) {
+        /* Brains begin with it ignored, and catch it when they are ready. */
+        sigaddset(&set, SIGHUP);
+        sigprocmask(SIG_BLOCK, &set, NULL);
+        signal(SIGHUP, SIG_IGN);
+    }
     k.signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     hold(&k, CHAINSI_KEEPER_FRONT, options->front);
     if (k.signals < 0) {

@@ -23,14 +23,18 @@
 #ifndef CHAINSI_CONTROL_KEEPER_H
 #define CHAINSI_CONTROL_KEEPER_H
 
+#include <stdbool.h>
+
 #define CHAINSI_KEEPER_FRONT "front" /* what the front door's listening socket is held as */
 
 typedef struct chainsi_keeper_options {
     int lock;  /* of the home; owned; each brain gets it, too */
     int front; /* the front door's listening socket; owned; likewise */
-    /* The brain: a program, run as `name --brain SOCKET:LOCK:FRONT`, numbers of descriptors; the last
-     * is -1 once the front door has been given up. */
+    /* The brain: a program, run as `name --brain SOCKET:LOCK:FRONT WORDS...`, numbers of descriptors; the last
+     * is -1 once the front door has been given up. words: ended by NULL; NULL: none. */
     const char *program, *name;
+    char *const *words;
+    bool passes_hang_up; /* SIGHUP is sent on to the brain, instead of ending the keeper */
 } chainsi_keeper_options;
 
 /* Blocks SIGCHLD, SIGTERM and SIGINT, so that none of them is lost: before anybody can know the

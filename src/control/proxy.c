@@ -15,6 +15,7 @@ enum {
     MAX_ATTEMPTS = 20,  /* of a call that certainly wasn't started */
     FIRST_PAUSE_MS = 1, /* before the third attempt; doubles */
     MAX_PAUSE_MS = 500,
+    TYPICAL_HEAD = 512,
     DEADLINE_GRACE_MS = 100, /* for the Chainlet's own word on a deadline, which knows more */
 };
 
@@ -23,7 +24,9 @@ typedef struct proxy {
     chainsi_exchange *exchange;
     const char *chain, *chainlet, *path; /* of the arena; chainlet may be NULL */
     bool probes;
-    const char *lines; /* headers that go along, without the time */
+    chainsi_buffer
+        head; /* owned; of the request, but for the time that is left; once the answer has
+                            begun, its own headers */
     int64_t deadline_ns;
     unsigned attempts;
     chainsi_upstream_call *call;  /* in flight; NULL */
@@ -42,6 +45,7 @@ static void finish(proxy *p)
     chainsi_handle_close(p->pause);
     chainsi_handle_close(p->deadline);
     p->pause = p->deadline = NULL;
+    chainsi_buffer_done(&p->head);
     p->exchange->on_gone = NULL;
     p->exchange->on_drained = NULL;
 }
@@ -78,28 +82,35 @@ static bool list_names(const chainsi_slice *list, chainsi_slice name)
     return false;
 }
 
-/* What belongs to one connection, or is said anew. */
-static bool stays_behind(const chainsi_http_head *head, chainsi_slice name)
+/* Adds the headers of a message but those that belong to one connection, or are said anew. */
+static void add_headers(chainsi_buffer *out, const chainsi_http_head *head)
 {
-    static const char *const names[] = {
-        "Connection",         "Keep-Alive",  "Proxy-Connection",
-        "Proxy-Authenticate", "TE",          "Proxy-Authorization",
-        "Transfer-Encoding",  "Upgrade",     "Trailer",
-        "Content-Length",     "Host",        "Expect",
-        "X-Request-Id",       "traceparent", "X-Chains-Timeout-Ms",
+#define NAME(text)                                                                                 \
+    {                                                                                              \
+        text, sizeof(text) - 1                                                                     \
+    }
+    static const chainsi_slice names[] = {
+        NAME("Connection"),         NAME("Keep-Alive"),  NAME("Proxy-Connection"),
+        NAME("Proxy-Authenticate"), NAME("TE"),          NAME("Proxy-Authorization"),
+        NAME("Transfer-Encoding"),  NAME("Upgrade"),     NAME("Trailer"),
+        NAME("Content-Length"),     NAME("Host"),        NAME("Expect"),
+        NAME("X-Request-Id"),       NAME("traceparent"), NAME("X-Chains-Timeout-Ms"),
     };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (chainsi_slice_is_case(name, names[i]))
-            return true;
-    return list_names(chainsi_http_find(head, "Connection"), name);
-}
-
-static void add_header(chainsi_buffer *out, const chainsi_http_header *header)
-{
-    chainsi_buffer_add(out, header->name.data, header->name.size);
-    chainsi_buffer_add_text(out, ": ");
-    chainsi_buffer_add(out, header->value.data, header->value.size);
-    chainsi_buffer_add_text(out, "\r\n");
+#undef NAME
+    const chainsi_slice *listed = chainsi_http_find(head, "Connection");
+    for (size_t i = 0; i < head->header_count; i++) {
+        const chainsi_http_header *header = &head->headers[i];
+        bool stays = list_names(listed, header->name);
+        for (size_t j = 0; j < sizeof names / sizeof *names && !stays; j++)
+            stays = header->name.size == names[j].size &&
+                    !strncasecmp(header->name.data, names[j].data, names[j].size);
+        if (stays)
+            continue;
+        chainsi_buffer_add(out, header->name.data, header->name.size);
+        chainsi_buffer_add(out, ": ", 2);
+        chainsi_buffer_add(out, header->value.data, header->value.size);
+        chainsi_buffer_add(out, "\r\n", 2);
+    }
 }
 
 /* W3C Trace Context, version 00: "00-<32 hex>-<16 hex>-<2 hex>", ids not all zero. */
@@ -120,26 +131,39 @@ static bool is_traceparent(const chainsi_slice *value)
     return trace_set && span_set && strncmp(value->data, "ff", 2) != 0;
 }
 
-static const char *make_lines(chainsi_exchange *exchange)
+/* The head of the request as it goes on, but for its end: what time is left. */
+static void make_head(proxy *p)
 {
-    const chainsi_http_head *head = &exchange->request.head;
-    chainsi_buffer out = { 0 };
-    for (size_t i = 0; i < head->header_count; i++)
-        if (!stays_behind(head, head->headers[i].name))
-            add_header(&out, &head->headers[i]);
-    chainsi_buffer_printf(&out, "Host: localhost\r\nX-Request-Id: %s\r\n", exchange->request_id);
-    const chainsi_slice *trace = chainsi_http_find(head, "traceparent");
+    const chainsi_exchange *exchange = p->exchange;
+    const chainsi_http_request *request = &exchange->request;
+    chainsi_buffer *out = &p->head;
+    chainsi_buffer_reserve(out, TYPICAL_HEAD);
+    chainsi_buffer_add(out, request->method_name.data, request->method_name.size);
+    chainsi_buffer_add_byte(out, ' ');
+    chainsi_buffer_add_text(out, p->path);
+    chainsi_buffer_add_text(out, " HTTP/1.1\r\n");
+    add_headers(out, &request->head);
+    chainsi_buffer_add_text(out, "Host: localhost\r\nX-Request-Id: ");
+    chainsi_buffer_add_text(out, exchange->request_id);
+    chainsi_buffer_add_text(out, "\r\ntraceparent: ");
+    const chainsi_slice *trace = chainsi_http_find(&request->head, "traceparent");
     if (is_traceparent(trace)) {
-        chainsi_buffer_printf(&out, "traceparent: %.*s\r\n", (int)trace->size, trace->data);
+        chainsi_buffer_add(out, trace->data, trace->size);
     } else {
         char trace_id[33], span_id[17];
         chainsi_random_hex(trace_id, 32);
         chainsi_random_hex(span_id, 16);
-        chainsi_buffer_printf(&out, "traceparent: 00-%s-%s-01\r\n", trace_id, span_id);
+        chainsi_buffer_add_text(out, "00-");
+        chainsi_buffer_add(out, trace_id, 32);
+        chainsi_buffer_add_byte(out, '-');
+        chainsi_buffer_add(out, span_id, 16);
+        chainsi_buffer_add_text(out, "-01");
     }
-    const char *lines = chainsi_arena_copy(&exchange->arena, out.data, out.size);
-    chainsi_buffer_done(&out);
-    return lines;
+    if (request->method == CHAINSI_HTTP_POST || exchange->body_size) {
+        chainsi_buffer_add_text(out, "\r\nContent-Length: ");
+        chainsi_buffer_add_number(out, exchange->body_size);
+    }
+    chainsi_buffer_add_text(out, "\r\n");
 }
 
 /* Milliseconds, fractions allowed. False: it is there but no such number. */
@@ -168,15 +192,12 @@ static bool read_deadline(const chainsi_exchange *exchange, int64_t *deadline_ns
 static void on_head(void *user, const chainsi_http_response *response)
 {
     proxy *p = user;
-    chainsi_buffer lines = { 0 };
-    for (size_t i = 0; i < response->head.header_count; i++)
-        if (!stays_behind(&response->head, response->head.headers[i].name))
-            add_header(&lines, &response->head.headers[i]);
+    p->head.size = 0; /* no attempt follows */
+    add_headers(&p->head, &response->head);
     int64_t length = response->head.chunked ? -1 : response->head.content_length;
     if (response->status == 204 || response->status == 304)
         length = 0;
-    chainsi_exchange_begin(p->exchange, response->status, &lines, length);
-    chainsi_buffer_done(&lines);
+    chainsi_exchange_begin(p->exchange, response->status, &p->head, length);
     p->began = true;
 }
 
@@ -267,23 +288,6 @@ static void list_chainlets(const chainsi_deployment *deployment, chainsi_buffer 
     chainsi_buffer_add_byte(out, 0);
 }
 
-static void answer_no_chain(const proxy *p)
-{
-    chainsi_buffer names = { 0 };
-    for (const chainsi_chain *chain = p->registry->chains; chain; chain = chain->next)
-        if (!chain->deleting)
-            chainsi_buffer_printf(&names, "%s%s", names.size ? ", " : "", chain->name);
-    if (names.size) {
-        chainsi_buffer_add_byte(&names, 0);
-        chainsi_exchange_fail(p->exchange, CHAINS_NOT_FOUND, "there is no chain '%s'; deployed: %s",
-                              p->chain, names.data);
-    } else {
-        chainsi_exchange_fail(p->exchange, CHAINS_NOT_FOUND,
-                              "there is no chain '%s'; nothing is deployed", p->chain);
-    }
-    chainsi_buffer_done(&names);
-}
-
 /* The socket to call now; NULL: the exchange has been answered. */
 static chainsi_upstream *find_upstream(proxy *p)
 {
@@ -291,8 +295,9 @@ static chainsi_upstream *find_upstream(proxy *p)
     chainsi_exchange *exchange = p->exchange;
     const chainsi_chain *chain = chainsi_registry_find(p->registry, name);
     if (!chain) {
+        /* It was there when the request came. */
         finish(p);
-        answer_no_chain(p);
+        chainsi_exchange_fail(exchange, CHAINS_UNAVAILABLE, "'%s' has been deleted", p->chain);
         return NULL;
     }
     if (!chain->active) {
@@ -338,21 +343,18 @@ static void attempt(proxy *p)
     if (!upstream)
         return;
     chainsi_exchange *exchange = p->exchange;
-    chainsi_buffer head = { 0 };
-    chainsi_buffer_printf(&head, "%.*s %s HTTP/1.1\r\n%s", (int)exchange->request.method_name.size,
-                          exchange->request.method_name.data, p->path, p->lines);
+    size_t constant = p->head.size;
     if (p->deadline_ns != CHAINSI_NEVER) {
         int64_t left = p->deadline_ns - chainsi_now_ns();
-        chainsi_buffer_printf(&head, "X-Chains-Timeout-Ms: %lld\r\n",
-                              (long long)(left > 0 ? left / CHAINSI_NS_PER_MS : 0));
+        chainsi_buffer_add_text(&p->head, "X-Chains-Timeout-Ms: ");
+        chainsi_buffer_add_number(&p->head, (uint64_t)(left > 0 ? left / CHAINSI_NS_PER_MS : 0));
+        chainsi_buffer_add_text(&p->head, "\r\n");
     }
-    if (exchange->request.method == CHAINSI_HTTP_POST || exchange->body_size)
-        chainsi_buffer_printf(&head, "Content-Length: %zu\r\n", exchange->body_size);
-    chainsi_buffer_add_text(&head, "\r\n");
+    chainsi_buffer_add_text(&p->head, "\r\n");
     p->attempts++;
-    p->call = chainsi_upstream_start(upstream, head.data, head.size, exchange->body,
+    p->call = chainsi_upstream_start(upstream, p->head.data, p->head.size, exchange->body,
                                      exchange->body_size, p->attempts > 1, &events, p);
-    chainsi_buffer_done(&head);
+    p->head.size = constant;
 }
 
 void chainsi_proxy(chainsi_registry *registry, chainsi_exchange *exchange, const char *chain,
@@ -370,7 +372,7 @@ void chainsi_proxy(chainsi_registry *registry, chainsi_exchange *exchange, const
                               "the header X-Chains-Timeout-Ms is no number of milliseconds");
         return;
     }
-    p->lines = make_lines(exchange);
+    make_head(p);
     exchange->user = p;
     exchange->on_gone = on_gone;
     exchange->on_drained = on_drained;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "control/exchange.h"
+#include "control/front.h"
 #include "control/handle.h"
 #include "rpc/frame.h"
 #include "runtime/error.h"

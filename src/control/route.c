@@ -109,52 +109,113 @@ static void answer_health(chainsi_routes *routes, chainsi_exchange *exchange)
 
 static void answer_no_path(chainsi_exchange *exchange)
 {
-    chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND,
-                          "there is nothing at %.*s; there are POST "
-                          "/chains/CHAIN/production/run_remote, GET "
-                          "/chains/CHAIN/production/openapi.json, GET /api/v1/chains and GET "
-                          "/healthz",
-                          (int)exchange->request.path.size, exchange->request.path.data);
+    chainsi_exchange_fail(
+        exchange, CHAINS_NOT_FOUND,
+        "there is nothing at %.*s; there are POST "
+        "/chains/CHAIN/production/run_remote, GET "
+        "/chains/CHAIN/production/openapi.json, both with /chainlets/CHAINLET before the last "
+        "word, too, GET /api/v1/chains and GET /healthz",
+        (int)exchange->request.path.size, exchange->request.path.data);
+}
+
+/* Who may do what. */
+
+/* Compares in a time that doesn't tell how much of it was right. */
+static bool has_token(const chainsi_routes *routes, const chainsi_exchange *exchange)
+{
+    static const char scheme[] = "Bearer ";
+    const chainsi_slice *given = chainsi_http_find(&exchange->request.head, "Authorization");
+    if (!given || given->size != sizeof scheme - 1 + CHAINSI_TOKEN_SIZE ||
+        memcmp(given->data, scheme, sizeof scheme - 1) != 0)
+        return false;
+    unsigned char difference = 0;
+    for (size_t i = 0; i < CHAINSI_TOKEN_SIZE; i++)
+        difference |= (unsigned char)(given->data[sizeof scheme - 1 + i] ^ routes->token[i]);
+    return !difference;
+}
+
+bool chainsi_route_permits(const chainsi_routes *routes, chainsi_exchange *exchange,
+                           chainsi_right right, bool changes, const char *chain)
+{
+    static const char header[] = "WWW-Authenticate: Bearer\r\n";
+    switch (chainsi_gate_judge(&routes->gate, has_token(routes, exchange), &exchange->request,
+                               right, changes, chain)) {
+    case CHAINSI_VERDICT_YES:
+        return true;
+    case CHAINSI_VERDICT_NO:
+        chainsi_exchange_refuse(exchange, 403, NULL, CHAINS_PERMISSION_DENIED,
+                                "the API key may not do that%s%s%s", chain ? " with '" : "",
+                                chain ? chain : "", chain ? "'" : "");
+        return false;
+    case CHAINSI_VERDICT_WHO:
+        break;
+    }
+    if (chainsi_gate_has_keys(&routes->gate))
+        chainsi_exchange_refuse(exchange, 401, header, CHAINS_UNAUTHENTICATED,
+                                "this needs the header 'Authorization: Bearer KEY' with an API "
+                                "key, or with the token in the file 'token' of CHAINS_HOME");
+    else
+        chainsi_exchange_refuse(exchange, 401, header, CHAINS_UNAUTHENTICATED,
+                                "changing what is deployed needs the header 'Authorization: "
+                                "Bearer TOKEN' with the token in the file 'token' of CHAINS_HOME");
+    return false;
+}
+
+bool chainsi_route_shows(const chainsi_routes *routes, const chainsi_exchange *exchange,
+                         const chainsi_chain *chain)
+{
+    return chainsi_gate_judge(&routes->gate, has_token(routes, exchange), &exchange->request,
+                              CHAINSI_RIGHT_CALL, false, chain->name) == CHAINSI_VERDICT_YES;
+}
+
+void chainsi_route_answer_no_chain(const chainsi_routes *routes, chainsi_exchange *exchange,
+                                   const char *chain)
+{
+    chainsi_buffer names = { 0 };
+    for (const chainsi_chain *at = routes->registry->chains; at; at = at->next)
+        if (!at->deleting && chainsi_route_shows(routes, exchange, at))
+            chainsi_buffer_printf(&names, "%s%s", names.size ? ", " : "", at->name);
+    chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND, "there is no chain '%s'; %s%.*s", chain,
+                          names.size ? "deployed: " : "nothing is deployed", (int)names.size,
+                          names.size ? (const char *)names.data : "");
+    chainsi_buffer_done(&names);
 }
 
 /* /chains/CHAIN/production/... */
 static void route_call(chainsi_routes *routes, chainsi_exchange *exchange,
                        const char *const *segments, size_t count)
 {
-    const char *chain = segments[1], *chainlet = NULL;
-    if (count < 4) {
-        answer_no_path(exchange);
+    const char *chain = segments[1];
+    const char *chainlet = count == 6 && !strcmp(segments[3], "chainlets") ? segments[4] : NULL;
+    const char *verb = segments[count - 1];
+    bool run = !strcmp(verb, "run_remote"), describe = !strcmp(verb, "openapi.json");
+    /* First of all, so that a key learns nothing of what isn't its own. */
+    if (!chainsi_route_permits(routes, exchange,
+                               chainlet ? CHAINSI_RIGHT_ADMIN : CHAINSI_RIGHT_CALL, false, chain))
         return;
-    }
-    if (strcmp(segments[2], "production") != 0) {
+    if (count < 4 || (count != 4 && !chainlet) || !(run || describe))
+        answer_no_path(exchange);
+    else if (strcmp(segments[2], "production") != 0)
         chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND,
                               "there is no environment '%s'; there is 'production'", segments[2]);
-        return;
-    }
-    if (count == 6 && !strcmp(segments[3], "chainlets"))
-        chainlet = segments[4];
-    else if (count != 4) {
-        answer_no_path(exchange);
-        return;
-    }
-    const char *verb = segments[count - 1];
-    if (!strcmp(verb, "run_remote")) {
-        if (exchange->request.method == CHAINSI_HTTP_POST)
-            chainsi_proxy(routes->registry, exchange, chain, chainlet, "/run_remote", false);
-        else
-            chainsi_answer_other_method(exchange, "POST");
-    } else if (!strcmp(verb, "openapi.json")) {
-        if (exchange->request.method == CHAINSI_HTTP_GET)
-            chainsi_proxy(routes->registry, exchange, chain, chainlet, "/openapi.json", true);
-        else
-            chainsi_answer_other_method(exchange, "GET");
-    } else {
-        answer_no_path(exchange);
-    }
+    else if (!chainsi_registry_find(routes->registry, (chainsi_slice){ chain, strlen(chain) }))
+        chainsi_route_answer_no_chain(routes, exchange, chain);
+    else if (run && exchange->request.method != CHAINSI_HTTP_POST)
+        chainsi_answer_other_method(exchange, "POST");
+    else if (describe && exchange->request.method != CHAINSI_HTTP_GET)
+        chainsi_answer_other_method(exchange, "GET");
+    else
+        chainsi_proxy(routes->registry, exchange, chain, chainlet,
+                      run ? "/run_remote" : "/openapi.json", describe);
 }
 
 void chainsi_route(chainsi_routes *routes, chainsi_exchange *exchange)
 {
+    char why[1024];
+    if (!chainsi_site_takes(&routes->site, &exchange->request, why, sizeof why)) {
+        chainsi_exchange_refuse(exchange, 403, NULL, CHAINS_PERMISSION_DENIED, "%s", why);
+        return;
+    }
     const char *segments[MAX_SEGMENTS];
     size_t count = split_path(exchange->request.path, &exchange->arena, segments);
     if (count == 1 && !strcmp(segments[0], "healthz"))
@@ -169,7 +230,9 @@ void chainsi_route(chainsi_routes *routes, chainsi_exchange *exchange)
 
 size_t chainsi_route_max_body(chainsi_routes *routes, const chainsi_http_request *request)
 {
+    _Alignas(16) char space[512]; /* enough for all but odd paths */
     chainsi_arena arena = { 0 };
+    chainsi_arena_lend(&arena, space, sizeof space);
     const char *segments[MAX_SEGMENTS];
     size_t count = split_path(request->path, &arena, segments);
     size_t limit = MAX_API_BODY;

@@ -4,13 +4,17 @@
 
 #include "control/chain.h"
 #include "control/exchange.h"
+#include "control/gate.h"
 #include "control/home.h"
+#include "control/site.h"
 
 /* What answers need. */
 typedef struct chainsi_routes {
     chainsi_registry *registry; /* not owned */
     const char *home;           /* not owned */
     long keeper;                /* process number of the daemon's keeper */
+    chainsi_gate gate;          /* who may do what */
+    chainsi_site site;          /* which hosts and origins are ours */
     char base_url[64];          /* "http://127.0.0.1:8600" */
     char token[CHAINSI_TOKEN_SIZE + 1];
 } chainsi_routes;
@@ -22,6 +26,17 @@ void chainsi_route(chainsi_routes *routes, chainsi_exchange *exchange);
 /* The requests below /api/v1, path being what follows it ("/chains/x"), decoded segments. */
 void chainsi_route_api(chainsi_routes *routes, chainsi_exchange *exchange,
                        const char *const *segments, size_t count);
+
+/* Whether the request may do that with a chain, which needn't exist; else it has been answered. changes:
+ * where there are no keys, it takes the home's token. */
+bool chainsi_route_permits(const chainsi_routes *routes, chainsi_exchange *exchange,
+                           chainsi_right right, bool changes, const char *chain);
+/* 404, with the names of those that the request may know of. */
+void chainsi_route_answer_no_chain(const chainsi_routes *routes, chainsi_exchange *exchange,
+                                   const char *chain);
+/* Whether the request may know of the chain. */
+bool chainsi_route_shows(const chainsi_routes *routes, const chainsi_exchange *exchange,
+                         const chainsi_chain *chain);
 
 /* Answers with a value in JSON. */
 void chainsi_answer_value(chainsi_exchange *exchange, int status, const chainsi_type *type,

@@ -129,8 +129,8 @@ static void end_call(chainsi_upstream_call *call, chainsi_upstream_end end, cons
 {
     peer *p = call->peer;
     bool keep = end == CHAINSI_UPSTREAM_ANSWERED && call->response.head.keep_alive &&
-                !call->until_end && !call->write_error && !call->upstream->closed &&
-                call->upstream->idle_count < CHAINSI_MAX_IDLE;
+                !call->until_end && !call->write_error && !p->pipe->write_queue_size &&
+                !call->upstream->closed && call->upstream->idle_count < CHAINSI_MAX_IDLE;
     if (keep) {
         call->peer = NULL;
         p->call = NULL;
@@ -320,6 +320,42 @@ static peer *connect_peer(chainsi_upstream *upstream, chainsi_upstream_call *cal
     return p;
 }
 
+/* Sends as much as the kernel takes now, and the rest from the loop. Of the head a copy is made for that. */
+static void send_request(chainsi_upstream_call *call, const void *head, size_t head_size,
+                         const void *body, size_t body_size)
+{
+    uv_stream_t *stream = (uv_stream_t *)call->peer->pipe;
+    uv_buf_t buffers[2] = {
+        uv_buf_init((char *)(uintptr_t)head, (unsigned)head_size),
+        uv_buf_init((char *)(uintptr_t)body, (unsigned)body_size),
+    };
+    int result = uv_try_write(stream, buffers, body_size ? 2 : 1);
+    if (result < 0 && result != UV_EAGAIN) {
+        snprintf(call->why, sizeof call->why, "cannot send: %s", uv_strerror(result));
+        fail_later(call, CHAINSI_UPSTREAM_NOT_STARTED);
+        return;
+    }
+    size_t sent = result > 0 ? (size_t)result : 0;
+    if (sent == head_size + body_size)
+        return;
+    size_t head_sent = sent < head_size ? sent : head_size, head_left = head_size - head_sent;
+    pending_write *pending = malloc(sizeof *pending + head_left);
+    if (!pending)
+        abort();
+    memcpy(pending->head, (const char *)head + head_sent, head_left);
+    buffers[0] = uv_buf_init(pending->head, (unsigned)head_left);
+    buffers[1].base += sent - head_sent;
+    buffers[1].len -= sent - head_sent;
+    unsigned first = head_left ? 0 : 1, end = buffers[1].len ? 2 : 1;
+    int error = uv_write(&pending->request, stream, buffers + first, end - first, on_written);
+    if (error) {
+        /* A call begins with its last byte, so this one hasn't. */
+        free(pending);
+        snprintf(call->why, sizeof call->why, "cannot send: %s", uv_strerror(error));
+        fail_later(call, CHAINSI_UPSTREAM_NOT_STARTED);
+    }
+}
+
 chainsi_upstream_call *chainsi_upstream_start(chainsi_upstream *upstream, const void *head,
                                               size_t head_size, const void *body, size_t body_size,
                                               bool fresh, const chainsi_upstream_events *events,
@@ -342,21 +378,7 @@ chainsi_upstream_call *chainsi_upstream_start(chainsi_upstream *upstream, const 
     p->call = call;
     call->peer = p;
 
-    pending_write *pending = malloc(sizeof *pending + head_size);
-    if (!pending)
-        abort();
-    memcpy(pending->head, head, head_size);
-    uv_buf_t buffers[2] = {
-        uv_buf_init(pending->head, (unsigned)head_size),
-        uv_buf_init((char *)body, (unsigned)body_size),
-    };
-    int error =
-        uv_write(&pending->request, (uv_stream_t *)p->pipe, buffers, body_size ? 2 : 1, on_written);
-    if (error) {
-        free(pending);
-        snprintf(call->why, sizeof call->why, "cannot send: %s", uv_strerror(error));
-        fail_later(call, CHAINSI_UPSTREAM_NOT_STARTED);
-    }
+    send_request(call, head, head_size, body, body_size);
     return call;
 }
 

@@ -437,6 +437,25 @@ ptrdiff_t chainsi_http_parse_response(const char *data, size_t size, chainsi_htt
     return good < 0 ? good : found;
 }
 
+static void move_slice(chainsi_slice *slice, const char *from, size_t size, const char *to)
+{
+    /* Not all slices lie in the head: a target without a path has a constant one. */
+    if (slice->data >= from && slice->data <= from + size)
+        slice->data = to + (slice->data - from);
+}
+
+void chainsi_http_move_request(chainsi_http_request *request, const char *from, size_t size,
+                               const char *to)
+{
+    move_slice(&request->method_name, from, size, to);
+    move_slice(&request->path, from, size, to);
+    move_slice(&request->query, from, size, to);
+    for (size_t i = 0; i < request->head.header_count; i++) {
+        move_slice(&request->head.headers[i].name, from, size, to);
+        move_slice(&request->head.headers[i].value, from, size, to);
+    }
+}
+
 const char *chainsi_http_reason(int status)
 {
     static const struct {

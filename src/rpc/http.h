@@ -88,6 +88,10 @@ ptrdiff_t chainsi_http_parse_response(const char *data, size_t size, chainsi_htt
                                       chainsi_http_response *response,
                                       chainsi_http_refusal *refusal);
 
+/* Has the slices of a request that was parsed from `size` bytes at `from` point into a copy of them at `to`. */
+void chainsi_http_move_request(chainsi_http_request *request, const char *from, size_t size,
+                               const char *to);
+
 /* The header of a server's own 429 and 503: the call was refused because others wait, or because it
  * wasn't to wait, and not begun. (A 429 without it is the Chainlet's.) */
 #define CHAINSI_HTTP_NOT_STARTED "X-Chains-Not-Started"

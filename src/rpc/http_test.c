@@ -552,18 +552,44 @@ static void test_chunked_limits(void **state)
                      431);
 }
 
+/* A request whose head moves reads as before, without the bytes where it was. */
+static void test_moving(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "POST /run_remote?x=1 HTTP/1.1\r\nHost: localhost\r\nEmpty:\r\nA: b\r\n\r\n",
+        "GET http://h HTTP/1.1\r\nHost: h\r\n\r\n", /* its path is a constant */
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        size_t size = strlen(texts[i]);
+        char *first = malloc(size), *second = malloc(size);
+        assert_true(first && second);
+        memcpy(first, texts[i], size);
+        memcpy(second, texts[i], size);
+        chainsi_http_scan scan = { 0 };
+        chainsi_http_request request;
+        chainsi_http_refusal refusal;
+        assert_int_equal(chainsi_http_parse_request(first, size, &scan, &request, &refusal), size);
+        chainsi_http_move_request(&request, first, size, second);
+        free(first);
+        assert_true(chainsi_slice_is(request.method_name, i ? "GET" : "POST"));
+        assert_true(chainsi_slice_is(request.path, i ? "/" : "/run_remote"));
+        assert_true(chainsi_slice_is(request.query, i ? "" : "x=1"));
+        assert_true(
+            chainsi_slice_is(*chainsi_http_find(&request.head, "Host"), i ? "h" : "localhost"));
+        assert_true(i || chainsi_slice_is(*chainsi_http_find(&request.head, "A"), "b"));
+        free(second);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_requests),
-        cmocka_unit_test(test_request_parts),
-        cmocka_unit_test(test_targets),
-        cmocka_unit_test(test_keep_alive),
-        cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_responses),
-        cmocka_unit_test(test_reasons),
-        cmocka_unit_test(test_chunked),
-        cmocka_unit_test(test_chunked_leaves_the_rest),
+        cmocka_unit_test(test_requests),       cmocka_unit_test(test_request_parts),
+        cmocka_unit_test(test_moving),         cmocka_unit_test(test_targets),
+        cmocka_unit_test(test_keep_alive),     cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_responses),      cmocka_unit_test(test_reasons),
+        cmocka_unit_test(test_chunked),        cmocka_unit_test(test_chunked_leaves_the_rest),
         cmocka_unit_test(test_chunked_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

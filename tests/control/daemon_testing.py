@@ -2,6 +2,7 @@
 import http.client
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -55,10 +56,11 @@ def call_socket(path, text=""):
 class Daemon:
     """chainsd on any port; started, asked and ended."""
 
-    def __init__(self, home, port=0, wait=True, **options):
+    def __init__(self, home, port=0, wait=True, flags=(), tls=None, **options):
         self.home = home
+        self.tls = tls  # an ssl.SSLContext where it speaks TLS
         with open(home.file("said"), "a", encoding="utf-8") as said:
-            self.process = subprocess.Popen([CHAINSD, "--port", str(port)], env=home.env,
+            self.process = subprocess.Popen([CHAINSD, "--port", str(port), *flags], env=home.env,
                                             stdout=subprocess.DEVNULL, stderr=said, **options)
         if wait:
             wait_until(self.find_address, "the daemon's address")
@@ -73,8 +75,20 @@ class Daemon:
     def home_file(self, *names):
         return os.path.join(self.home.env["CHAINS_HOME"], *names)
 
+    def connection(self):
+        if self.tls:
+            return http.client.HTTPSConnection(self.address, timeout=60, context=self.tls)
+        return http.client.HTTPConnection(self.address, timeout=60)
+
+    def dial(self):
+        """A connection for bytes as they are."""
+        place = urlsplit(f"//{self.address}")
+        plain = socket.create_connection((place.hostname, place.port), timeout=60)
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return self.tls.wrap_socket(plain, server_hostname="localhost") if self.tls else plain
+
     def ask(self, method, path, body=None, headers=None):
-        connection = http.client.HTTPConnection(self.address, timeout=60)
+        connection = self.connection()
         try:
             connection.request(method, path, body, headers or {})
             return Answer(connection.getresponse())
@@ -210,6 +224,22 @@ def is_busy(pid):
             if name.read() == "busy\n":
                 return True
     return False
+
+
+def read_answer(client):
+    """One answer with a Content-Length, from a connection for bytes: its status, head and body."""
+    data = b""
+    while b"\r\n\r\n" not in data:
+        part = client.recv(65536)
+        assert part, f"the connection ended after {data!r}"
+        data += part
+    head, _, body = data.partition(b"\r\n\r\n")
+    size = int(re.search(rb"(?i)content-length: (\d+)", head).group(1))
+    while len(body) < size:
+        part = client.recv(65536)
+        assert part, "the connection ended within the body"
+        body += part
+    return int(head.split()[1]), head, body
 
 
 class DaemonTest(unittest.TestCase):

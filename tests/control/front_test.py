@@ -96,7 +96,7 @@ class Calls(DaemonTest):
         self.daemon.deployed("x", service("entry"))
         host, port = self.daemon.address.split(":")
         with socket.create_connection((host, int(port))) as client:
-            client.sendall(b"POST /chains/x/production/run_remote HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\nwait")
+            client.sendall(b"POST /chains/x/production/run_remote HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4\r\n\r\nwait")
             wait_until(lambda: "waiting" in self.daemon.logs("x"), "the call to run")
         wait_until(lambda: "the caller has left" in self.daemon.logs("x"), "the service to notice")
 
@@ -124,9 +124,9 @@ class Calls(DaemonTest):
 
     def test_pipelined_requests_are_answered_in_order(self):
         self.daemon.deployed("x", service("entry"))
-        one = b"POST /chains/x/production/run_remote HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n%s"
+        one = b"POST /chains/x/production/run_remote HTTP/1.1\r\nHost: localhost\r\nContent-Length: %d\r\n\r\n%s"
         text = b"".join(one % (n, b"z" * n) for n in range(20))
-        answer = self.raw(text + b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        answer = self.raw(text + b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
         self.assertEqual([int(size) for size in re.findall(rb'"size":(\d+)', answer)], list(range(20)))
         self.assertIn(b'"status":"ok"', answer)
 
@@ -144,7 +144,7 @@ class Calls(DaemonTest):
 
     def test_a_request_in_pieces(self):
         self.daemon.deployed("x", service("entry"))
-        text = (b"POST /chains/x/production/run_remote HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        text = (b"POST /chains/x/production/run_remote HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n"
                 b"Transfer-Encoding: chunked\r\n\r\n5\r\nabcde\r\n3\r\nfgh\r\n0\r\n\r\n")
         for step in (1, 3, 7):
             self.assertIn(b'"size":8', self.raw(text, step))
@@ -153,15 +153,15 @@ class Calls(DaemonTest):
         for text, status in ((b"nonsense\r\n\r\n", 400),
                              (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n", 400),
                              (b"GET /healthz HTTP/1.1\r\n\r\n", 400),
-                             (b"GET /healthz HTTP/2.0\r\nHost: x\r\n\r\n", 505),
+                             (b"GET /healthz HTTP/2.0\r\nHost: localhost\r\n\r\n", 505),
                              (b"GET /healthz HTTP/1.1\nHost: x\n\n", 400),
-                             (b"GET /healthz HTTP/1.1\r\nHost : x\r\n\r\n", 400),
-                             (b"GET /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", 400),
-                             (b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
-                             (b"POST /healthz HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
-                             (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
-                             (b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"A: b\r\n" * 70 + b"\r\n", 431),
-                             (b"GET /healthz HTTP/1.1\r\nHost: x\r\nA: " + b"b" * 70000 + b"\r\n\r\n", 431)):
+                             (b"GET /healthz HTTP/1.1\r\nHost : localhost\r\n\r\n", 400),
+                             (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400),
+                             (b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", 400),
+                             (b"POST /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
+                             (b"GET /" + b"a" * 9000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414),
+                             (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n" + b"A: b\r\n" * 70 + b"\r\n", 431),
+                             (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nA: " + b"b" * 70000 + b"\r\n\r\n", 431)):
             answer = self.raw(text)
             head, _, body = answer.partition(b"\r\n\r\n")
             self.assertTrue(head.startswith(b"HTTP/1.1 %d " % status), (text[:60], answer[:100]))
@@ -173,7 +173,7 @@ class Calls(DaemonTest):
         host, port = self.daemon.address.split(":")
         idle = [socket.create_connection((host, int(port))) for _ in range(50)]
         half = socket.create_connection((host, int(port)))
-        half.sendall(b"POST /chains/x/production/run_remote HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nabc")
+        half.sendall(b"POST /chains/x/production/run_remote HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\nabc")
         self.assertEqual(self.daemon.ask("GET", "/healthz").status, 200)
         for client in (*idle, half):
             client.close()
@@ -182,7 +182,7 @@ class Calls(DaemonTest):
         self.daemon.deployed("x", service("entry"))
         host, port = self.daemon.address.split(":")
         with socket.create_connection((host, int(port)), timeout=60) as client:
-            client.sendall(b"POST /chains/x/production/run_remote HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\n"
+            client.sendall(b"POST /chains/x/production/run_remote HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
                            b"Content-Length: 3\r\n\r\n")
             self.assertEqual(client.recv(100), b"HTTP/1.1 100 Continue\r\n\r\n")
             client.sendall(b"abc")

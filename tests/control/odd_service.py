@@ -19,6 +19,9 @@ ANSWERS = {
     "endless_head": [b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 1000],
 }
 
+# One item at once, the other when there is the file GO_ON.
+STREAMS = {"stream": b"application/x-ndjson", "events": b"text/event-stream"}
+
 
 def read_request(connection):
     data = b""
@@ -40,9 +43,9 @@ def answer_call(connection):
     with connection:
         if not read_request(connection):
             return
-        if os.environ["ODD"] == "stream":
-            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n"
-                               b"Transfer-Encoding: chunked\r\n\r\n7\r\n{\"n\":1}\r\n")
+        if os.environ["ODD"] in STREAMS:
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: " + STREAMS[os.environ["ODD"]] +
+                               b"\r\nTransfer-Encoding: chunked\r\n\r\n7\r\n{\"n\":1}\r\n")
             while not os.path.exists(os.environ["GO_ON"]):
                 threading.Event().wait(0.01)
             connection.sendall(b"7\r\n{\"n\":2}\r\n0\r\n\r\n")

@@ -266,6 +266,39 @@ static void test_who_is_trusted(void **state)
     expect_end(ECHO, &stranger, 0, CHAINSI_EXCHANGE_NOT_STARTED, "self-signed certificate");
 }
 
+/* Who is known by the digest of its certificate needs no authority and no name, and nobody else does. */
+static void test_pins(void **state)
+{
+    (void)state;
+    const identity *const peers[] = { &stranger, &other_host, &good };
+    for (int i = 0; i < 3; i++) {
+        for (int right = 0; right < 2; right++) {
+            service server;
+            char why[256];
+            unsigned char digest[EVP_MAX_MD_SIZE];
+            unsigned int size = 0;
+            assert_int_equal(X509_digest(peers[right ? i : (i + 1) % 3]->certificate, EVP_sha256(),
+                                         digest, &size),
+                             1);
+            assert_int_equal(size, CHAINSI_TLS_PIN);
+            start(&server, ECHO, peers[i], "127.0.0.1");
+            chainsi_client *client = chainsi_client_new(server.address, why, sizeof why);
+            assert_non_null(client);
+            chainsi_client_pin(client, digest);
+            chainsi_arena arena = { 0 };
+            chainsi_client_response response;
+            chainsi_exchange_end end =
+                call(client, &arena, "hello", 5, CHAINSI_NEVER, &response, why);
+            assert_int_equal(end, right ? CHAINSI_EXCHANGE_ANSWERED : CHAINSI_EXCHANGE_NOT_STARTED);
+            if (!right)
+                assert_non_null(strstr(why, "another certificate"));
+            chainsi_client_free(client);
+            chainsi_arena_done(&arena);
+            stop(&server);
+        }
+    }
+}
+
 static void test_ends(void **state)
 {
     (void)state;
@@ -284,9 +317,8 @@ static void test_no_tls_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_calls),
-        cmocka_unit_test(test_who_is_trusted),
-        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_calls),        cmocka_unit_test(test_who_is_trusted),
+        cmocka_unit_test(test_pins),         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_no_tls_there),
     };
     return cmocka_run_group_tests(tests, make_identities, free_identities);

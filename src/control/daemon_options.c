@@ -1,0 +1,119 @@
+/* Reads the arguments of chainsd. */
+#include "control/daemon_options.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/limits.h"
+
+static int say_usage(FILE *out, int status)
+{
+    fprintf(
+        out,
+        "Usage: chainsd [--host ADDRESS] [--port N] [--tls-cert FILE --tls-key FILE]\n"
+        "               [--allow-host NAME]... [--allow-insecure-network]\n"
+        "               [--max-connections N] [--max-connections-per-client N]\n"
+        "\n"
+        "Runs and supervises the chains that `chains deploy` hands to it, and is their front\n"
+        "door. Its state is in CHAINS_HOME (default: the XDG data directory).\n"
+        "\n"
+        "  --host ADDRESS            listen on this IP address (default: 127.0.0.1); beyond this\n"
+        "                            machine only with TLS and an API key, or as below\n"
+        "  --port N                  listen on this port; 0: any (default: %d)\n"
+        "  --tls-cert FILE           speak TLS with this certificate (PEM, with its chain), and\n"
+        "  --tls-key FILE            this key (PEM); SIGHUP reads both again\n"
+        "  --allow-host NAME         answer to this name, too, besides IP addresses, localhost\n"
+        "                            and what the certificate is for\n"
+        "  --allow-insecure-network  let whoever reaches it call the chains and read their logs\n"
+        "  --max-connections N, --max-connections-per-client N\n"
+        "                            in all, and of one address (default: %d and %d)\n"
+        "\n"
+        "Example:\n"
+        "  CHAINS_HOME=/tmp/try chainsd --port 0\n",
+        CHAINSI_DEFAULT_PORT, CHAINSI_MAX_CONNECTIONS, CHAINSI_MAX_CONNECTIONS_OF_ONE);
+    return status;
+}
+
+/* A number of an option, from least to most. False after a message. */
+static bool read_number(const char *name, const char *text, long least, long most, long *number)
+{
+    char *end;
+    long value = strtol(text, &end, 10);
+    if (*text && !*end && value >= least && value <= most) {
+        *number = value;
+        return true;
+    }
+    fprintf(stderr, "chainsd: %s takes a number from %ld to %ld\n", name, least, most);
+    return false;
+}
+
+/* The value of the option `name` at words[*at]: `--name value` or `--name=value`. NULL if another one, or
+ * nothing, stands there. */
+static const char *value_of(const char *name, char **words, size_t *at)
+{
+    size_t size = strlen(name);
+    if (strncmp(words[*at], name, size) != 0)
+        return NULL;
+    if (words[*at][size] == '=')
+        return words[*at] + size + 1;
+    return !words[*at][size] && words[*at + 1] ? words[++*at] : NULL;
+}
+
+bool chainsi_daemon_options_read(char **words, chainsi_daemon_options *options, int *status)
+{
+    enum { MOST_CONNECTIONS = 1000000 };
+    *options = (chainsi_daemon_options){
+        .host = "127.0.0.1",
+        .port = CHAINSI_DEFAULT_PORT,
+        .words = words,
+    };
+    size_t count = 0;
+    while (words[count])
+        count++;
+    options->allowed_hosts = calloc(count + 1, sizeof *options->allowed_hosts);
+    if (!options->allowed_hosts)
+        abort();
+    for (size_t i = 0; i < count; i++) {
+        const char *text;
+        long number = 0;
+        bool good = true;
+        if (!strcmp(words[i], "--help") || !strcmp(words[i], "-h")) {
+            *status = say_usage(stdout, 0);
+            return false;
+        }
+        if (!strcmp(words[i], "--allow-insecure-network")) {
+            options->allow_insecure_network = true;
+        } else if ((text = value_of("--host", words, &i))) {
+            options->host = text;
+        } else if ((text = value_of("--tls-cert", words, &i))) {
+            options->tls_certificate = text;
+        } else if ((text = value_of("--tls-key", words, &i))) {
+            options->tls_key = text;
+        } else if ((text = value_of("--allow-host", words, &i))) {
+            options->allowed_hosts[options->allowed_host_count++] = text;
+        } else if ((text = value_of("--port", words, &i))) {
+            good = read_number("--port", text, 0, 65535, &number);
+            options->port = (int)number;
+        } else if ((text = value_of("--max-connections", words, &i))) {
+            good = read_number("--max-connections", text, 1, MOST_CONNECTIONS, &number);
+            options->max_connections = (size_t)number;
+        } else if ((text = value_of("--max-connections-per-client", words, &i))) {
+            good = read_number("--max-connections-per-client", text, 1, MOST_CONNECTIONS, &number);
+            options->max_connections_of_one = (size_t)number;
+        } else {
+            *status = say_usage(stderr, 2);
+            return false;
+        }
+        if (!good) {
+            *status = 2;
+            return false;
+        }
+    }
+    return true;
+}
+
+void chainsi_daemon_options_done(chainsi_daemon_options *options)
+{
+    free(options->allowed_hosts);
+}

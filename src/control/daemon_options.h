@@ -1,0 +1,28 @@
+/* What `chainsd` is told on its command line. The daemon's processes hand these words on to each other. */
+#ifndef CHAINSI_CONTROL_DAEMON_OPTIONS_H
+#define CHAINSI_CONTROL_DAEMON_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { CHAINSI_DEFAULT_PORT = 8600 };
+
+typedef struct chainsi_daemon_options {
+    const char *host;            /* an IP address, or "localhost" */
+    int port;                    /* 0: any */
+    const char *tls_certificate; /* paths; both or neither; NULL: plain HTTP */
+    const char *tls_key;
+    const char **allowed_hosts; /* owned; names under which it is reached, besides its addresses */
+    size_t allowed_host_count;
+    bool allow_insecure_network; /* be reached from other machines without TLS and keys */
+    size_t max_connections;      /* 0: as of control/limits.h; of one client likewise */
+    size_t max_connections_of_one;
+    char **words; /* the words that were read, ended by NULL; of who called */
+} chainsi_daemon_options;
+
+/* Reads words, ended by NULL; what they say lives as long as they. False: return *status from main; what had to
+ * be said has been said. chainsi_daemon_options_done must be called in any case. */
+bool chainsi_daemon_options_read(char **words, chainsi_daemon_options *options, int *status);
+void chainsi_daemon_options_done(chainsi_daemon_options *options);
+
+#endif

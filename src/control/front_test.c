@@ -1,0 +1,456 @@
+/* The limits of the front door on a clock of our own: libuv asks clock_gettime, and here that is this file's. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <poll.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "control/front.h"
+
+static int64_t skipped_ms;
+
+/* In the place of libc's, for libuv as well. */
+int clock_gettime(clockid_t clock, struct timespec *now)
+{
+    int result = (int)syscall(SYS_clock_gettime, clock, now);
+    now->tv_sec += skipped_ms / 1000;
+    now->tv_nsec += skipped_ms % 1000 * 1000000;
+    if (now->tv_nsec >= 1000000000) {
+        now->tv_nsec -= 1000000000;
+        now->tv_sec++;
+    }
+    return result;
+}
+
+enum {
+    MARGIN_MS = 2000, /* that a test may really take between two looks at the clock */
+    PATIENCE = 20000, /* turns of the loop, of a millisecond at most each */
+    BIG_ANSWER = 16 * 1024 * 1024,
+};
+
+typedef struct door {
+    uv_loop_t loop;
+    chainsi_front *front;
+    int port, requests;
+    bool finished;
+    chainsi_exchange *kept; /* a request that waits for its answer */
+} door;
+
+static size_t max_body(void *user, const chainsi_http_request *request)
+{
+    (void)user;
+    (void)request;
+    return 64 * 1024 * 1024;
+}
+
+static void on_gone(chainsi_exchange *exchange)
+{
+    ((door *)exchange->user)->kept = NULL;
+}
+
+/* Answers "/big" with much, keeps "/wait", and answers all else with the size of the body. */
+static void on_request(void *user, chainsi_exchange *exchange)
+{
+    door *it = user;
+    it->requests++;
+    if (chainsi_slice_is(exchange->request.path, "/wait")) {
+        it->kept = exchange;
+        exchange->user = it;
+        exchange->on_gone = on_gone;
+    } else if (chainsi_slice_is(exchange->request.path, "/big")) {
+        char *body = calloc(1, BIG_ANSWER);
+        assert_non_null(body);
+        chainsi_exchange_answer(exchange, 200, "text/plain", NULL, body, BIG_ANSWER);
+        free(body);
+    } else {
+        char text[32];
+        int size = snprintf(text, sizeof text, "%zu", exchange->body_size);
+        chainsi_exchange_answer(exchange, 200, "text/plain", NULL, text, (size_t)size);
+    }
+}
+
+static void on_finished(void *user)
+{
+    ((door *)user)->finished = true;
+}
+
+static void open_door(door *it, const chainsi_front_options *more)
+{
+    *it = (door){ 0 };
+    assert_int_equal(uv_loop_init(&it->loop), 0);
+    chainsi_front_options options = *more;
+    options.max_body = max_body;
+    options.on_request = on_request;
+    options.on_finished = on_finished;
+    options.user = it;
+    it->front = chainsi_front_new(&it->loop, &options);
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &size), 0);
+    assert_int_equal(chainsi_front_open(it->front, fd), 0);
+    close(fd);
+    it->port = ntohs(address.sin_port);
+}
+
+static void close_door(door *it)
+{
+    chainsi_front_stop(it->front);
+    chainsi_front_finish(it->front);
+    skipped_ms += 10000;
+    for (int i = 0; i < PATIENCE && !it->finished; i++)
+        uv_run(&it->loop, UV_RUN_ONCE);
+    assert_true(it->finished);
+    chainsi_front_free(it->front);
+    uv_run(&it->loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&it->loop), 0);
+}
+
+static int enter(door *it)
+{
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_port = htons((uint16_t)it->port),
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    assert_int_equal(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+    return fd;
+}
+
+/* Lets the front do all that it can do now. */
+static void settle(door *it)
+{
+    for (int quiet = 0; quiet < 5;) {
+        uv_run(&it->loop, UV_RUN_NOWAIT);
+        struct pollfd loop = { .fd = uv_backend_fd(&it->loop), .events = POLLIN };
+        quiet = poll(&loop, 1, 1) > 0 ? 0 : quiet + 1;
+    }
+}
+
+static void say(door *it, int fd, const void *data, size_t size)
+{
+    for (size_t at = 0; at < size;) {
+        ssize_t put = send(fd, (const char *)data + at, size - at, MSG_NOSIGNAL);
+        assert_true(put > 0 || errno == EAGAIN);
+        at += put > 0 ? (size_t)put : 0;
+        settle(it);
+    }
+}
+
+static void say_text(door *it, int fd, const char *text)
+{
+    say(it, fd, text, strlen(text));
+}
+
+/* What has come, as a text in `space`; NULL when the connection has ended. */
+static const char *hear(door *it, int fd, char *space, size_t size)
+{
+    settle(it);
+    ssize_t got = recv(fd, space, size - 1, 0);
+    if (got == 0 || (got < 0 && errno == ECONNRESET))
+        return NULL;
+    space[got > 0 ? got : 0] = 0;
+    return space;
+}
+
+/* Whether the connection is open and says nothing. */
+static bool is_quiet(door *it, int fd)
+{
+    char space[64];
+    const char *text = hear(it, fd, space, sizeof space);
+    return text && !*text;
+}
+
+static void skip_ms(door *it, int64_t ms)
+{
+    skipped_ms += ms;
+    settle(it);
+}
+
+static void test_silence(void **state)
+{
+    (void)state;
+    door it;
+    open_door(&it, &(chainsi_front_options){ 0 });
+    int fd = enter(&it);
+    settle(&it);
+    skip_ms(&it, CHAINSI_SILENCE_TIMEOUT_MS - MARGIN_MS);
+    assert_true(is_quiet(&it, fd));
+    skip_ms(&it, MARGIN_MS);
+    assert_null(hear(&it, fd, (char[64]){ 0 }, 64));
+    close(fd);
+    close_door(&it);
+}
+
+/* A certificate in a folder of its own, as chainsi_secure_new reads it. */
+static chainsi_secure *make_secure(void)
+{
+    char folder[] = "/tmp/chains-front-XXXXXX", certificate_path[64], key_path[64], why[256];
+    assert_non_null(mkdtemp(folder));
+    snprintf(certificate_path, sizeof certificate_path, "%s/certificate", folder);
+    snprintf(key_path, sizeof key_path, "%s/key", folder);
+    X509 *certificate = X509_new();
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509_gmtime_adj(X509_getm_notBefore(certificate), -3600);
+    X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
+    X509_set_pubkey(certificate, key);
+    assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
+    FILE *file = fopen(certificate_path, "w");
+    assert_true(file && PEM_write_X509(file, certificate));
+    fclose(file);
+    file = fopen(key_path, "w");
+    assert_true(file && PEM_write_PrivateKey(file, key, NULL, NULL, 0, NULL, NULL));
+    fclose(file);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    chainsi_secure *secure = chainsi_secure_new(certificate_path, key_path, why, sizeof why);
+    if (!secure)
+        fail_msg("%s", why);
+    unlink(certificate_path);
+    unlink(key_path);
+    rmdir(folder);
+    return secure;
+}
+
+static void test_slow_handshakes(void **state)
+{
+    (void)state;
+    static const char hello[] = "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03";
+    chainsi_secure *secure = make_secure();
+    door it;
+    open_door(&it, &(chainsi_front_options){ .secure = secure });
+    int silent = enter(&it), slow = enter(&it);
+    settle(&it);
+    for (size_t i = 0; i < sizeof hello - 1; i++) {
+        say(&it, slow, hello + i, 1);
+        skip_ms(&it, (CHAINSI_HANDSHAKE_TIMEOUT_MS - MARGIN_MS) / (int)sizeof hello);
+        assert_true(is_quiet(&it, slow));
+    }
+    assert_true(is_quiet(&it, silent));
+    skip_ms(&it, 2 * MARGIN_MS);
+    assert_null(hear(&it, slow, (char[64]){ 0 }, 64));
+    assert_null(hear(&it, silent, (char[64]){ 0 }, 64));
+    close(slow);
+    close(silent);
+    close_door(&it);
+    chainsi_secure_free(secure);
+}
+
+static void test_slow_heads(void **state)
+{
+    (void)state;
+    static const char head[] = "GET / HTTP/1.1\r\nHost: x\r\nA: ";
+    door it;
+    char space[1024];
+    open_door(&it, &(chainsi_front_options){ 0 });
+    int fd = enter(&it);
+    say_text(&it, fd, head);
+    /* More bytes give no more time. */
+    for (int i = 0; i < 4; i++) {
+        skip_ms(&it, (CHAINSI_REQUEST_TIMEOUT_MS - MARGIN_MS) / 4);
+        say_text(&it, fd, "b");
+        assert_true(is_quiet(&it, fd));
+    }
+    skip_ms(&it, MARGIN_MS);
+    assert_memory_equal(hear(&it, fd, space, sizeof space), "HTTP/1.1 408 ", 13);
+    assert_non_null(strstr(space, "Connection: close"));
+    close(fd);
+    assert_int_equal(it.requests, 0);
+    close_door(&it);
+}
+
+static void test_slow_bodies(void **state)
+{
+    (void)state;
+    static char bytes[CHAINSI_PACE_BYTES];
+    for (int late = 0; late < 2; late++) {
+        door it;
+        char space[1024];
+        open_door(&it, &(chainsi_front_options){ 0 });
+        int fd = enter(&it);
+        say_text(&it, fd, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10000000\r\n\r\n");
+        for (int i = 0; i < 3; i++) {
+            say(&it, fd, bytes, sizeof bytes);
+            skip_ms(&it, CHAINSI_PACE_MS);
+            assert_true(is_quiet(&it, fd));
+        }
+        say(&it, fd, bytes, sizeof bytes - (late ? 1 : 0));
+        skip_ms(&it, CHAINSI_PACE_MS);
+        if (late)
+            assert_memory_equal(hear(&it, fd, space, sizeof space), "HTTP/1.1 408 ", 13);
+        else
+            assert_true(is_quiet(&it, fd));
+        close(fd);
+        close_door(&it);
+    }
+}
+
+static void test_slow_chunks(void **state)
+{
+    (void)state;
+    door it;
+    char space[1024];
+    open_door(&it, &(chainsi_front_options){ 0 });
+    int fd = enter(&it);
+    say_text(&it, fd, "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n");
+    for (int i = 0; i < 10; i++)
+        say_text(&it, fd, "1\r\na\r\n");
+    skip_ms(&it, CHAINSI_PACE_MS);
+    assert_memory_equal(hear(&it, fd, space, sizeof space), "HTTP/1.1 408 ", 13);
+    close(fd);
+    close_door(&it);
+}
+
+static void test_idle(void **state)
+{
+    (void)state;
+    door it;
+    char space[1024];
+    open_door(&it, &(chainsi_front_options){ 0 });
+    int fd = enter(&it);
+    for (int i = 0; i < 2; i++) {
+        say_text(&it, fd, "GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+        assert_memory_equal(hear(&it, fd, space, sizeof space), "HTTP/1.1 200 ", 13);
+        skip_ms(&it, CHAINSI_IDLE_TIMEOUT_MS - MARGIN_MS);
+        assert_true(is_quiet(&it, fd));
+    }
+    skip_ms(&it, MARGIN_MS);
+    assert_null(hear(&it, fd, space, sizeof space));
+    close(fd);
+    close_door(&it);
+}
+
+/* A call may take as long as it likes. */
+static void test_running(void **state)
+{
+    (void)state;
+    door it;
+    char space[1024];
+    open_door(&it, &(chainsi_front_options){ 0 });
+    int fd = enter(&it);
+    say_text(&it, fd, "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_non_null(it.kept);
+    skip_ms(&it, INT64_C(24) * 3600 * 1000);
+    assert_true(is_quiet(&it, fd));
+    chainsi_exchange_answer(it.kept, 200, "text/plain", NULL, "done", 4);
+    assert_memory_equal(hear(&it, fd, space, sizeof space), "HTTP/1.1 200 ", 13);
+    close(fd);
+    close_door(&it);
+}
+
+static void test_slow_readers(void **state)
+{
+    (void)state;
+    static char space[BIG_ANSWER];
+    for (int late = 0; late < 2; late++) {
+        door it;
+        open_door(&it, &(chainsi_front_options){ 0 });
+        int fd = enter(&it);
+        say_text(&it, fd, "GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+        for (int i = 0; i < 3; i++) {
+            /* As much as it takes for the kernel to ask for more. */
+            if (!late)
+                for (int part = 0; part < 64; part++)
+                    hear(&it, fd, space, 64 * 1024);
+            skip_ms(&it, CHAINSI_PACE_MS - (late ? MARGIN_MS : 0));
+            if (late)
+                break;
+        }
+        if (late)
+            skip_ms(&it, MARGIN_MS);
+        size_t heard = 0;
+        for (ssize_t got; (got = recv(fd, space, sizeof space, 0)) > 0;)
+            heard += (size_t)got;
+        bool cut = recv(fd, space, 1, 0) == 0 || errno == ECONNRESET;
+        if (late != cut)
+            fail_msg("%s: %zu bytes", late ? "a late reader was kept" : "a reader was cut", heard);
+        close(fd);
+        close_door(&it);
+    }
+}
+
+/* The connections that are left open so far, and one more. */
+static void check_count(const chainsi_front_options *options, size_t most, const char *answer)
+{
+    door it;
+    char space[1024];
+    int fds[8];
+    open_door(&it, options);
+    for (size_t i = 0; i < most; i++) {
+        fds[i] = enter(&it);
+        assert_true(is_quiet(&it, fds[i]));
+    }
+    for (int round = 0; round < 2; round++) {
+        int fd = enter(&it);
+        const char *text = hear(&it, fd, space, sizeof space);
+        assert_non_null(text);
+        assert_memory_equal(text, answer, strlen(answer));
+        const char *body = strstr(text, "\r\n\r\n"), *length = strstr(text, "Content-Length: ");
+        assert_true(body && length);
+        assert_int_equal(strlen(body + 4), atoi(length + 16));
+        close(fd);
+    }
+    close(fds[0]);
+    settle(&it);
+    fds[0] = enter(&it);
+    assert_true(is_quiet(&it, fds[0]));
+    for (size_t i = 0; i < most; i++)
+        close(fds[i]);
+    close_door(&it);
+}
+
+static void test_connections(void **state)
+{
+    (void)state;
+    check_count(&(chainsi_front_options){ .max_connections = 3 }, 3, "HTTP/1.1 503 ");
+    check_count(&(chainsi_front_options){ .max_connections_of_one = 3 }, 3, "HTTP/1.1 429 ");
+}
+
+static void test_bodies_that_cannot_be_held(void **state)
+{
+    (void)state;
+    static char bytes[CHAINSI_SPOOL_FROM + 1];
+    for (int more = 0; more < 2; more++) {
+        door it;
+        char space[1024], head[128];
+        open_door(&it, &(chainsi_front_options){ .spool_folder = "/nowhere" });
+        int fd = enter(&it);
+        snprintf(head, sizeof head, "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n",
+                 CHAINSI_SPOOL_FROM + more);
+        say_text(&it, fd, head);
+        say(&it, fd, bytes, CHAINSI_SPOOL_FROM + (size_t)more);
+        assert_memory_equal(hear(&it, fd, space, sizeof space),
+                            more ? "HTTP/1.1 503 " : "HTTP/1.1 200 ", 13);
+        assert_true(!more == !strstr(space, "Retry-After"));
+        close(fd);
+        close_door(&it);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_silence),     cmocka_unit_test(test_slow_handshakes),
+        cmocka_unit_test(test_slow_heads),  cmocka_unit_test(test_slow_bodies),
+        cmocka_unit_test(test_slow_chunks), cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_running),     cmocka_unit_test(test_slow_readers),
+        cmocka_unit_test(test_connections), cmocka_unit_test(test_bodies_that_cannot_be_held),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
