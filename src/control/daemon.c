@@ -71,7 +71,7 @@ static bool check_options(chainsi_daemon_options *options)
  * of keys. */
 static bool check_reach(const chainsi_daemon_options *options)
 {
-    const chainsi_gate gate = { 0 };
+    const chainsi_gate gate = { 0 }; /* no keys are checked yet */
     bool has_tls = options->tls_certificate != NULL, has_keys = chainsi_gate_has_keys(&gate);
     if (is_loopback(options->host) || (has_tls && has_keys) || options->allow_insecure_network)
         return true;

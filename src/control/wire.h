@@ -20,12 +20,10 @@ typedef struct chainsi_wire {
     chainsi_secure_session *session; /* owned; NULL: plain */
     chainsi_buffer in; /* what came and wasn't taken yet, for the owner to take from */
     bool greeting;     /* the TLS handshake isn't done; nothing can be sent */
-    bool
-        mistaken; /* TLS is spoken here, but the client doesn't: what came is no use, and what is sent
-                       now goes as it is, so that it can be read */
-    bool broken;         /* nothing can be sent any more; on_end follows */
-    bool reading;        /* as wanted by the owner */
-    bool greeted;        /* the first byte came */
+    bool mistaken; /* the client doesn't speak TLS, as it should: what is sent now goes as it is */
+    bool broken;   /* nothing can be sent any more; on_end follows */
+    bool reading;  /* as wanted by the owner */
+    bool greeted;  /* the first byte came */
     uv_idle_t *breaking; /* owned; tells of being broken; NULL: needn't */
     size_t writes;       /* that the kernel has not taken whole */
     uint64_t given;      /* bytes given to the stream so far */
