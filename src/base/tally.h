@@ -20,7 +20,10 @@ typedef struct chainsi_tally {
         base; /* its first counter's number in every thread, plus 1; 0: not placed yet */
 } chainsi_tally;
 
-#define CHAINSI_TALLY(counters) { .count = (counters) }
+#define CHAINSI_TALLY(counters)                                                                    \
+    {                                                                                              \
+        .count = (counters)                                                                        \
+    }
 
 /* A thread's numbers. */
 typedef struct chainsi_tally_page {
