@@ -3,34 +3,25 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cli/daemon.h"
-#include "cli/options.h"
+#include "cli/environment.h"
 #include "runtime/input.h"
 
 extern const chainsi_verb chainsi_verb_call;
 
 typedef struct request {
-    const char *input, *chainlet;
+    const char *input, *chainlet, *environment, *version;
     chainsi_words names;
     double timeout_ms;
     bool stream, json;
 } request;
 
-/* A name goes into a path: only what needs no escaping there can be one. */
-static bool is_name(const char *text)
-{
-    return *text && !text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                       "0123456789._-")];
-}
-
 static int call_chain(chainsi_daemon *daemon, const request *r, const chainsi_buffer *input)
 {
-    char path[1024];
-    int size =
-        snprintf(path, sizeof path, "/chains/%s/production%s%s/run_remote", r->names.items[0],
-                 r->chainlet ? "/chainlets/" : "", r->chainlet ? r->chainlet : "");
-    if (size < 0 || (size_t)size >= sizeof path)
-        return chainsi_usage_error(&chainsi_verb_call, "that name is too long");
+    const char *where = r->environment ? r->environment : CHAINSI_PRODUCTION;
+    const char *path = chainsi_arena_printf(
+        &daemon->arena, "/chains/%s/%s%s%s%s/run_remote", r->names.items[0],
+        r->version ? "versions/" : "", r->version ? r->version : where,
+        r->chainlet ? "/chainlets/" : "", r->chainlet ? r->chainlet : "");
     chainsi_daemon_answer answer;
     bool streamed = false;
     if (r->stream ? !chainsi_daemon_stream(daemon, path, input, r->chainlet != NULL, r->timeout_ms,
@@ -51,9 +42,12 @@ static int read_and_call(const request *r)
 {
     if (r->names.count != 1)
         return chainsi_usage_error(&chainsi_verb_call, "it takes the name of a chain");
-    if (!is_name(r->names.items[0]) || (r->chainlet && !is_name(r->chainlet)))
-        return chainsi_usage_error(&chainsi_verb_call, "'%s' is no name of a chain or Chainlet",
-                                   is_name(r->names.items[0]) ? r->chainlet : r->names.items[0]);
+    if (r->environment && r->version)
+        return chainsi_usage_error(&chainsi_verb_call,
+                                   "it takes '--environment' or '--version', not both");
+    const char *names[] = { r->names.items[0], r->chainlet, r->environment, r->version };
+    if (!chainsi_check_names(&chainsi_verb_call, names, 4))
+        return CHAINSI_EXIT_USAGE;
     if (r->timeout_ms < 0)
         return chainsi_usage_error(&chainsi_verb_call,
                                    "'--timeout' takes milliseconds, or 0 for no limit");
@@ -78,6 +72,8 @@ static int call(int argc, char **argv)
     const chainsi_option options[] = {
         { "input", CHAINSI_OPTION_TEXT, &r.input },
         { "chainlet", CHAINSI_OPTION_TEXT, &r.chainlet },
+        { "environment", CHAINSI_OPTION_TEXT, &r.environment },
+        { "version", CHAINSI_OPTION_TEXT, &r.version },
         { "timeout", CHAINSI_OPTION_NUMBER, &r.timeout_ms },
         { "stream", CHAINSI_OPTION_FLAG, &r.stream },
         { "json", CHAINSI_OPTION_FLAG, &r.json },
@@ -92,12 +88,15 @@ static int call(int argc, char **argv)
 
 const chainsi_verb chainsi_verb_call = {
     .name = "call",
-    .usage = "NAME [--input JSON|@FILE|-] [--chainlet NAME] [--timeout MS] [--stream] [--json]",
+    .usage = "NAME [--input JSON|@FILE|-] [--environment NAME | --version VERSION] [--chainlet NAME] "
+             "[--timeout MS] [--stream] [--json]",
     .summary = "Call a deployed chain.",
     .help = "Calls the entrypoint of a chain that `chains deploy` has deployed, and prints the\n"
             "answer's JSON. An error goes to stderr with its trace.\n"
             "\n"
             "  --input JSON       the arguments by name; @FILE reads a file, - stdin. Default: {}\n"
+            "  --environment NAME the version that answers there. Default: production\n"
+            "  --version VERSION  this very version, wherever it runs\n"
             "  --chainlet NAME    one Chainlet of the chain instead of its entrypoint\n"
             "  --timeout MS       give up after that many milliseconds, everywhere below, too.\n"
             "                     Default: 0, never\n"

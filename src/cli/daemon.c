@@ -19,6 +19,7 @@
 #include "rpc/tls.h"
 #include "runtime/error.h"
 #include "runtime/input.h"
+#include "schema/json.h"
 
 enum {
     START_LIMIT_MS = 10000, /* for a daemon to come up */
@@ -368,4 +369,15 @@ int chainsi_daemon_fail(chainsi_daemon *daemon, const chainsi_daemon_answer *ans
         fprintf(stderr, "chains: %s answered HTTP %d: %.*s\n", daemon->address, answer->status,
                 (int)answer->size, answer->body);
     return CHAINSI_EXIT_FAILED;
+}
+
+bool chainsi_daemon_read(chainsi_daemon *daemon, const chainsi_daemon_answer *answer,
+                         const chainsi_type *type, void *value)
+{
+    chainsi_codec_error why;
+    if (chainsi_json_decode(type, answer->body, answer->size, &daemon->arena, value, &why) ==
+        CHAINS_OK)
+        return true;
+    fprintf(stderr, "chains: the daemon's answer can't be read: %s: %s\n", why.path, why.message);
+    return false;
 }

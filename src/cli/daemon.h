@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "schema/type.h"
 
 typedef struct chainsi_daemon {
     char *home; /* owned; CHAINS_HOME */
@@ -44,6 +45,9 @@ bool chainsi_daemon_stream(chainsi_daemon *daemon, const char *path, const chain
 bool chainsi_daemon_copy(chainsi_daemon *daemon, const char *path, chainsi_daemon_answer *answer);
 /* Says on stderr what an answer other than 2xx means: readable, or as it came. Returns CHAINSI_EXIT_FAILED. */
 int chainsi_daemon_fail(chainsi_daemon *daemon, const chainsi_daemon_answer *answer, bool json);
+/* Reads an answer that is JSON of that type; it lives as long as the daemon struct. False, said on stderr. */
+bool chainsi_daemon_read(chainsi_daemon *daemon, const chainsi_daemon_answer *answer,
+                         const chainsi_type *type, void *value);
 /* Replaces this process by the daemon in the foreground, with these arguments, ended by NULL; returns only if that fails, having said why. */
 int chainsi_daemon_become(const char *const *words);
 

@@ -1,59 +1,79 @@
-/* `chains delete`: stops a chain and forgets it. */
+/* `chains delete`: stops a chain, an environment of it or a version, and forgets it. */
 #include <stdio.h>
-#include <string.h>
 
-#include "cli/daemon.h"
-#include "cli/options.h"
+#include "cli/environment.h"
 
 extern const chainsi_verb chainsi_verb_delete;
 
-static int delete_chain(const char *name, bool json)
+/* kind: "environments" or "versions", of which only the one of that name goes; NULL: the whole chain. */
+static int delete_it(const char *chain, const char *kind, const char *name, bool json)
 {
     chainsi_daemon daemon;
     chainsi_daemon_answer answer;
     int status = CHAINSI_EXIT_FAILED;
-    char path[512];
-    int size = snprintf(path, sizeof path, "/api/v1/chains/%s", name);
-    if (size < 0 || (size_t)size >= sizeof path || strpbrk(name, "/?# "))
-        return chainsi_usage_error(&chainsi_verb_delete, "'%s' is no name of a chain", name);
     if (chainsi_daemon_find(&daemon, true)) {
+        const char *path = chainsi_arena_printf(&daemon.arena, "/api/v1/chains/%s%s%s%s%s", chain,
+                                                kind ? "/" : "", kind ? kind : "", kind ? "/" : "",
+                                                kind ? name : "");
         if (chainsi_daemon_ask(&daemon, "DELETE", path, NULL, true, 0, &answer)) {
             status = answer.status / 100 == 2 ? CHAINSI_EXIT_OK
                                               : chainsi_daemon_fail(&daemon, &answer, json);
             if (status == CHAINSI_EXIT_OK && json)
                 printf("%.*s\n", (int)answer.size, answer.body);
+            else if (status == CHAINSI_EXIT_OK && kind)
+                printf("%s of %s is deleted\n", name, chain);
             else if (status == CHAINSI_EXIT_OK)
-                printf("%s is deleted; all its processes have ended\n", name);
+                printf("%s is deleted; all its processes have ended\n", chain);
         }
     }
     chainsi_daemon_close(&daemon);
     return status;
 }
 
+static int delete_what(const chainsi_words *words, const char *environment, const char *version,
+                       bool json)
+{
+    if (words->count != 1)
+        return chainsi_usage_error(&chainsi_verb_delete, "it takes the name of a chain");
+    if (environment && version)
+        return chainsi_usage_error(&chainsi_verb_delete,
+                                   "it takes '--environment' or '--version', not both");
+    const char *names[] = { words->items[0], environment, version };
+    if (!chainsi_check_names(&chainsi_verb_delete, names, 3))
+        return CHAINSI_EXIT_USAGE;
+    return delete_it(names[0], environment ? "environments" : version ? "versions" : NULL,
+                     environment ? environment : version, json);
+}
+
 static int delete (int argc, char **argv)
 {
-    chainsi_words names = { 0 };
+    chainsi_words words = { 0 };
+    const char *environment = NULL, *version = NULL;
     bool json = false;
     const chainsi_option options[] = {
+        { "environment", CHAINSI_OPTION_TEXT, &environment },
+        { "version", CHAINSI_OPTION_TEXT, &version },
         { "json", CHAINSI_OPTION_FLAG, &json },
         { NULL, CHAINSI_OPTION_END, NULL },
     };
     int status;
-    if (chainsi_options_read(&chainsi_verb_delete, options, argc, argv, 1, &names, &status))
-        status = names.count == 1
-                     ? delete_chain(names.items[0], json)
-                     : chainsi_usage_error(&chainsi_verb_delete, "it takes the name of a chain");
-    chainsi_words_done(&names);
+    if (chainsi_options_read(&chainsi_verb_delete, options, argc, argv, 1, &words, &status))
+        status = delete_what(&words, environment, version, json);
+    chainsi_words_done(&words);
     return status;
 }
 
 const chainsi_verb chainsi_verb_delete = {
     .name = "delete",
-    .usage = "CHAIN [--json]",
-    .summary = "Stop a deployed chain and forget it.",
+    .usage = "CHAIN [--environment NAME | --version VERSION] [--json]",
+    .summary = "Stop a deployed chain, or a part of it, and forget it.",
     .help =
         "Lets running calls end, stops the chain's processes, and removes what the daemon keeps\n"
-        "of it, logs included. Returns when all of that is done.\n"
+        "of it, logs included; only its events stay. Returns when all of that is done.\n"
+        "\n"
+        "  --environment NAME   only this environment; its versions stay\n"
+        "  --version VERSION    only this version, which no environment may refer to\n"
+        "  --json               print what was deleted as JSON\n"
         "\n"
         "Example:\n"
         "  chains delete hello\n",

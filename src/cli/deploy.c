@@ -1,5 +1,6 @@
 /* `chains deploy`: builds the services of a chain, hands them to the daemon, and waits until all are ready. */
 #include <ctype.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,8 @@
 #include "base/clock.h"
 #include "cli/chain.h"
 #include "cli/daemon.h"
+#include "cli/environment.h"
+#include "cli/snapshot.h"
 #include "compiler/sample.h"
 #include "control/api.h"
 #include "control/log.h"
@@ -25,7 +28,8 @@ enum {
 
 typedef struct request {
     chainsi_words folders, fakes;
-    const char *name, *entrypoint;
+    const char *name, *entrypoint, *environment;
+    chainsi_api_canary canary;
     int64_t port;
     bool json;
     const char *sample;            /* arguments to try it with */
@@ -65,15 +69,32 @@ static void describe_needs(const chains_config *config, chainsi_api_service *sen
     }
 }
 
+/* Where the version comes from. */
+static void describe_origin(const chainsi_model *model, const request *r, chainsi_arena *arena,
+                            chainsi_api_deploy *deploy)
+{
+    char digest[CHAINSI_DIGEST_TEXT];
+    const struct passwd *user = getpwuid(getuid());
+    if (chainsi_snapshot_digest(model, &r->fakes, digest))
+        deploy->source_digest = chainsi_arena_strdup(arena, digest);
+    deploy->interface = chainsi_arena_printf(arena, "%016llx",
+                                             (unsigned long long)model->entrypoint->fingerprint);
+    deploy->created_by = user ? chainsi_arena_strdup(arena, user->pw_name)
+                              : chainsi_arena_printf(arena, "%u", (unsigned)getuid());
+}
+
 /* What is sent to the daemon, in arena. */
 static chainsi_api_deploy describe(const chainsi_model *model, const chainsi_built *built,
-                                   const char *name, chainsi_arena *arena)
+                                   const request *r, chainsi_arena *arena)
 {
     chainsi_api_deploy deploy = {
-        .chain = name ? name : model->entrypoint->wire_name,
+        .chain = r->name ? r->name : model->entrypoint->wire_name,
+        .environment = r->environment,
         .entrypoint = model->entrypoint->wire_name,
         .services = { .count = built->service_count },
+        .canary = r->canary,
     };
+    describe_origin(model, r, arena, &deploy);
     deploy.services.items =
         chainsi_arena_array(arena, built->service_count, sizeof *deploy.services.items);
     for (size_t i = 0; i < built->service_count; i++) {
@@ -147,8 +168,16 @@ static int report_success(const chainsi_api_chain *chain, const request *r)
 {
     if (r->json)
         return CHAINSI_EXIT_OK;
-    printf("%s version %lld is deployed:\n  %s\nTry it:\n  chains call %s --input '%s'\n",
-           chain->name, (long long)chain->version, chain->url, chain->name, r->sample);
+    bool elsewhere = strcmp(chain->environment, CHAINSI_PRODUCTION) != 0;
+    if (chain->canary)
+        printf("%s version %s gets %g %% of the calls in %s until %s:\n", chain->name,
+               chain->deployment.version_id, chain->canary->percent, chain->environment,
+               chain->canary->until);
+    else
+        printf("%s version %s is deployed to %s:\n", chain->name, chain->deployment.version_id,
+               chain->environment);
+    printf("  %s\nTry it:\n  chains call %s%s%s --input '%s'\n", chain->url, chain->name,
+           elsewhere ? " --environment " : "", elsewhere ? chain->environment : "", r->sample);
     return CHAINSI_EXIT_OK;
 }
 
@@ -161,7 +190,7 @@ static int report_failure(chainsi_daemon *daemon, const chainsi_api_chain *chain
     if (deployment->chainlet)
         show_log(daemon, chain->name, deployment->chainlet, r->began);
     if (chain->version && chain->version != deployment->version)
-        fprintf(stderr, "version %lld goes on answering calls\n", (long long)chain->version);
+        fprintf(stderr, "version %s goes on answering calls\n", chain->version_id);
     return CHAINSI_EXIT_FAILED;
 }
 
@@ -170,29 +199,27 @@ static int await(chainsi_daemon *daemon, const chainsi_api_deploy *deploy, int64
                  const request *r)
 {
     bool *shown = calloc(deploy->services.count + 1, sizeof *shown);
-    const char *path = chainsi_arena_printf(&daemon->arena, "/api/v1/chains/%s", deploy->chain);
+    const char *path = chainsi_arena_printf(&daemon->arena, "/api/v1/chains/%s/environments/%s",
+                                            deploy->chain, deploy->environment);
     int status = -1;
     while (status < 0) {
         chainsi_daemon_answer answer;
         chainsi_api_chain chain;
-        chainsi_codec_error why;
         if (!chainsi_daemon_ask(daemon, "GET", path, NULL, false, 0, &answer)) {
             status = CHAINSI_EXIT_FAILED;
         } else if (answer.status != 200) {
             status = chainsi_daemon_fail(daemon, &answer, r->json);
-        } else if (chainsi_json_decode(&chainsi_api_chain_type, answer.body, answer.size,
-                                       &daemon->arena, &chain, &why) != CHAINS_OK) {
-            fprintf(stderr, "chains: the daemon's answer can't be read: %s: %s\n", why.path,
-                    why.message);
+        } else if (!chainsi_daemon_read(daemon, &answer, &chainsi_api_chain_type, &chain)) {
             status = CHAINSI_EXIT_FAILED;
         } else if (chain.deployment.version != version) {
-            fprintf(stderr, "chains deploy: another deployment of %s has begun meanwhile\n",
-                    deploy->chain);
+            fprintf(stderr, "chains deploy: another change of %s in %s has taken its place\n",
+                    deploy->chain, deploy->environment);
             status = CHAINSI_EXIT_FAILED;
         } else {
             if (shown && chain.deployment.chainlets.count <= deploy->services.count)
                 show_progress(&chain.deployment, shown);
-            if (!strcmp(chain.deployment.state, "ready"))
+            if (!strcmp(chain.deployment.state, "ready") ||
+                !strcmp(chain.deployment.state, "trying"))
                 status = report_success(&chain, r);
             else if (!strcmp(chain.deployment.state, "failed"))
                 status = report_failure(daemon, &chain, r);
@@ -218,11 +245,7 @@ static int hand_over(chainsi_daemon *daemon, const chainsi_api_deploy *deploy, c
     else if (chainsi_daemon_ask(daemon, "POST", "/api/v1/chains", &body, true, 0, &answer)) {
         if (answer.status / 100 != 2)
             status = chainsi_daemon_fail(daemon, &answer, r->json);
-        else if (chainsi_json_decode(&chainsi_api_accepted_type, answer.body, answer.size,
-                                     &daemon->arena, &accepted, &why) != CHAINS_OK)
-            fprintf(stderr, "chains: the daemon's answer can't be read: %s: %s\n", why.path,
-                    why.message);
-        else
+        else if (chainsi_daemon_read(daemon, &answer, &chainsi_api_accepted_type, &accepted))
             status = await(daemon, deploy, accepted.version, r);
     }
     chainsi_buffer_done(&body);
@@ -241,7 +264,7 @@ static int build_and_deploy(request *r)
         status = CHAINSI_EXIT_FAILED;
         chainsi_daemon daemon = { 0 };
         if (built && chainsi_daemon_start(&daemon, (int)r->port)) {
-            chainsi_api_deploy deploy = describe(chain.model, built, r->name, &daemon.arena);
+            chainsi_api_deploy deploy = describe(chain.model, built, r, &daemon.arena);
             chainsi_buffer sample = { 0 };
             chainsi_sample_arguments(chain.model->entrypoint, &sample);
             r->sample = chainsi_arena_copy(&daemon.arena, sample.data, sample.size);
@@ -258,11 +281,13 @@ static int build_and_deploy(request *r)
 
 static int deploy(int argc, char **argv)
 {
-    request r = { .port = -1 };
+    request r = { .port = -1, .environment = CHAINSI_PRODUCTION, .canary = CHAINSI_NO_CANARY };
     const chainsi_option options[] = {
         { "name", CHAINSI_OPTION_TEXT, &r.name },
         { "entrypoint", CHAINSI_OPTION_TEXT, &r.entrypoint },
         { "fake", CHAINSI_OPTION_WORDS, &r.fakes },
+        { "environment", CHAINSI_OPTION_TEXT, &r.environment },
+        CHAINSI_CANARY_OPTIONS(r.canary),
         { "port", CHAINSI_OPTION_INTEGER, &r.port },
         { "json", CHAINSI_OPTION_FLAG, &r.json },
         { NULL, CHAINSI_OPTION_END, NULL },
@@ -271,7 +296,10 @@ static int deploy(int argc, char **argv)
     if (chainsi_options_read(&chainsi_verb_deploy, options, argc, argv, 1, &r.folders, &status))
         status = r.port < -1 || r.port > 65535
                      ? chainsi_usage_error(&chainsi_verb_deploy, "'--port' takes 0 to 65535")
-                     : build_and_deploy(&r);
+                 : chainsi_check_names(&chainsi_verb_deploy, &r.environment, 1) &&
+                         chainsi_check_canary(&chainsi_verb_deploy, &r.canary)
+                     ? build_and_deploy(&r)
+                     : CHAINSI_EXIT_USAGE;
     chainsi_words_done(&r.folders);
     chainsi_words_done(&r.fakes);
     return status;
@@ -279,15 +307,19 @@ static int deploy(int argc, char **argv)
 
 const chainsi_verb chainsi_verb_deploy = {
     .name = "deploy",
-    .usage = "[FOLDER] [--name NAME] [--entrypoint NAME] [--fake FILE.c]... [--port N] [--json]",
+    .usage = "[FOLDER] [--name NAME] [--entrypoint NAME] [--environment NAME] " CHAINSI_CANARY_USAGE
+             " [--fake FILE.c]... [--port N] [--json]",
     .summary = "Run a chain's Chainlets as services behind one URL.",
     .help =
         "Checks and builds the chain, starts each of its Chainlets as a process of its own, and\n"
-        "returns when all are ready. A daemon is started if none runs. A chain that is deployed\n"
-        "already is replaced once the new one is ready; if that fails, the old one goes on.\n"
+        "returns when all are ready. A daemon is started if none runs. Each deployment makes a\n"
+        "version; it takes the place of the one before once all of it is ready, without a call lost.\n"
+        "If that fails, the old one goes on.\n"
         "\n"
         "  --name NAME          what the chain is called. Default: its entrypoint's name\n"
         "  --entrypoint NAME    the Chainlet to call, instead of the marked one\n"
+        "  --environment NAME   where it answers calls. Default: production\n"
+        CHAINSI_CANARY_HELP
         "  --fake FILE.c        use the Chainlets that this file defines instead of the real ones\n"
         "  --port N             the port of a daemon that is started; 0 for any. Default: 8600\n"
         "  --json               print the deployed chain as JSON\n"

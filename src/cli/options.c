@@ -200,3 +200,9 @@ bool chainsi_options_read(const chainsi_verb *verb, const chainsi_option *option
     }
     return true;
 }
+
+bool chainsi_is_name(const char *text)
+{
+    return *text && !text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                       "0123456789._-")];
+}

@@ -62,6 +62,10 @@ int chainsi_usage_error(const chainsi_verb *verb, const char *format, ...)
 /* Prints the verb's help on stdout. */
 void chainsi_verb_print_help(const chainsi_verb *verb);
 
+/* Whether the text can be the name of a chain, an environment, a version or a Chainlet: it goes into a
+ * path as it is. */
+bool chainsi_is_name(const char *text);
+
 /* The candidate nearest to word by edits, if it is near enough to be meant; else NULL. candidates
  * ends with NULL. */
 const char *chainsi_nearest_word(const char *word, const char *const *candidates);

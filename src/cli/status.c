@@ -6,7 +6,6 @@
 #include "cli/daemon.h"
 #include "cli/options.h"
 #include "control/api.h"
-#include "schema/json.h"
 
 extern const chainsi_verb chainsi_verb_status;
 
@@ -37,14 +36,21 @@ static void print_chainlet(const chainsi_api_chainlet *chainlet)
 
 static void print_chain(const chainsi_api_chain *chain)
 {
-    if (chain->version)
-        printf("%s  %s  version %lld  %s\n", chain->name, chain->state, (long long)chain->version,
-               chain->url);
-    else
-        printf("%s  %s  no version answers calls yet\n", chain->name, chain->state);
-    if (strcmp(chain->deployment.state, "failed") == 0)
-        printf("  the deployment of version %lld failed: %s\n",
-               (long long)chain->deployment.version,
+    printf("%-24s %-12s %-16s %-9s %s\n", "CHAIN", "ENVIRONMENT", "VERSION", "STATE", "URL");
+    printf("%-24s %-12s %-16s %-9s %s\n", chain->name, chain->environment,
+           chain->version_id ? chain->version_id : "-", chain->state, chain->url);
+    if (chain->canary)
+        printf("  %s is tried on %g %% of the calls until %.19sZ: %lld of its %lld calls failed, of "
+               "the old one's %lld of %lld\n",
+               chain->canary->version_id, chain->canary->percent, chain->canary->until,
+               (long long)chain->canary->new_version.failed,
+               (long long)chain->canary->new_version.calls,
+               (long long)chain->canary->old_version.failed,
+               (long long)chain->canary->old_version.calls);
+    else if (!strcmp(chain->deployment.state, "starting"))
+        printf("  %s is starting\n", chain->deployment.version_id);
+    else if (!strcmp(chain->deployment.state, "failed"))
+        printf("  %s has failed: %s\n", chain->deployment.version_id,
                chain->deployment.message ? chain->deployment.message : "");
     printf("  %-24s %-12s %8s %8s  %-20s  %s\n", "CHAINLET", "STATE", "REPLICAS", "RESTARTS",
            "SINCE", "PIDS");
@@ -55,13 +61,8 @@ static void print_chain(const chainsi_api_chain *chain)
 static int print_status(chainsi_daemon *daemon, const chainsi_daemon_answer *answer)
 {
     chainsi_api_chains chains;
-    chainsi_codec_error why;
-    if (chainsi_json_decode(&chainsi_api_chains_type, answer->body, answer->size, &daemon->arena,
-                            &chains, &why) != CHAINS_OK) {
-        fprintf(stderr, "chains: the daemon's answer can't be read: %s: %s\n", why.path,
-                why.message);
+    if (!chainsi_daemon_read(daemon, answer, &chainsi_api_chains_type, &chains))
         return CHAINSI_EXIT_FAILED;
-    }
     printf("daemon at %s, %s\n", daemon->address, daemon->home);
     if (!chains.count)
         printf("nothing is deployed\n");
@@ -104,10 +105,10 @@ const chainsi_verb chainsi_verb_status = {
     .name = "status",
     .usage = "[--json]",
     .summary = "Show what is deployed, and how it is.",
-    .help = "Shows the daemon's address, and of each chain its state, URL, Chainlets and their\n"
-            "processes. Ends with 1 when no daemon runs.\n"
+    .help = "Shows the daemon's address, and of each chain in each environment the version that\n"
+            "answers, its state, URL, Chainlets and their processes. Ends with 1 when no daemon runs.\n"
             "\n"
-            "  --json    as the daemon's API gives it: an array, an object a chain\n"
+            "  --json    as the daemon's API gives it: an array, an object a chain and environment\n"
             "\n"
             "Example:\n"
             "  chains status\n",

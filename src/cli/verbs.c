@@ -9,7 +9,12 @@
     DO(graph)                                                                                      \
     DO(build)                                                                                      \
     DO(run)                                                                                        \
-    DO(test) DO(openapi) DO(deploy) DO(call) DO(status) DO(logs) DO(delete) DO(serve) DO(simulate)
+    DO(test)                                                                                       \
+    DO(openapi)                                                                                    \
+    DO(deploy)                                                                                     \
+    DO(call)                                                                                       \
+    DO(status)                                                                                     \
+    DO(logs) DO(versions) DO(promote) DO(rollback) DO(delete) DO(serve) DO(simulate)
 
 #define DECLARE(name) extern const chainsi_verb chainsi_verb_##name;
 VERBS(DECLARE)

@@ -13,7 +13,8 @@ enum {
     MAX_SERVICES = 1000,
     MAX_REPLICAS = 1000,
     MAX_SLOTS = 100000,
-    MAX_CPU = 4096
+    MAX_CPU = 4096,
+    MAX_CANARY_MINUTES = 7 * 24 * 60
 };
 
 #define STRUCT_TYPE(struct_, list_)                                                                \
@@ -114,15 +115,38 @@ static const chainsi_field service_fields[] = {
 static const chainsi_type service_type = STRUCT_TYPE(chainsi_api_service, service_fields);
 static const chainsi_type services_type = LIST_TYPE(chainsi_api_services, &service_type);
 
+static const chainsi_api_canary no_canary = CHAINSI_NO_CANARY;
+static const chainsi_field canary_fields[] = {
+    { CHAINSI_FIELD(chainsi_api_canary, percent, &chainsi_type_double) },
+    { CHAINSI_FIELD(chainsi_api_canary, max_error_rate_increase, &chainsi_type_double),
+      .default_value = &no_canary.max_error_rate_increase },
+    { CHAINSI_FIELD(chainsi_api_canary, max_p99_ratio, &chainsi_type_double),
+      .default_value = &no_canary.max_p99_ratio },
+    { CHAINSI_FIELD(chainsi_api_canary, minutes, &chainsi_type_double),
+      .default_value = &no_canary.minutes },
+};
+static const chainsi_type canary_type = STRUCT_TYPE(chainsi_api_canary, canary_fields);
+
+static const char *const production = CHAINSI_PRODUCTION;
 static const chainsi_field deploy_fields[] = {
     TEXT(chainsi_api_deploy, chain),
+    { CHAINSI_FIELD(chainsi_api_deploy, environment, &chainsi_type_string),
+      .default_value = &production },
     TEXT(chainsi_api_deploy, entrypoint),
     { CHAINSI_FIELD(chainsi_api_deploy, services, &services_type) },
+    { CHAINSI_FIELD(chainsi_api_deploy, canary, &canary_type), .default_value = &no_canary },
+    NULLABLE(chainsi_api_deploy, source_digest),
+    NULLABLE(chainsi_api_deploy, interface),
+    NULLABLE(chainsi_api_deploy, created_by),
 };
 const chainsi_type chainsi_api_deploy_type = STRUCT_TYPE(chainsi_api_deploy, deploy_fields);
 
+/* A state.json, which is read once to take up what it tells of, has no more than a number. */
+static const char *const no_text = "";
 static const chainsi_field saved_fields[] = {
     INTEGER(chainsi_api_saved, version),
+    { CHAINSI_FIELD(chainsi_api_saved, id, &chainsi_type_string), .default_value = &no_text },
+    { CHAINSI_FIELD(chainsi_api_saved, run, &chainsi_type_string), .default_value = &no_text },
     TEXT(chainsi_api_saved, deployed_at),
     { CHAINSI_FIELD(chainsi_api_saved, deploy, &chainsi_api_deploy_type) },
 };
@@ -130,9 +154,17 @@ const chainsi_type chainsi_api_saved_type = STRUCT_TYPE(chainsi_api_saved, saved
 
 static const chainsi_field accepted_fields[] = {
     TEXT(chainsi_api_accepted, chain),
+    TEXT(chainsi_api_accepted, environment),
     INTEGER(chainsi_api_accepted, version),
+    TEXT(chainsi_api_accepted, version_id),
 };
 const chainsi_type chainsi_api_accepted_type = STRUCT_TYPE(chainsi_api_accepted, accepted_fields);
+
+static const chainsi_field promote_fields[] = {
+    TEXT(chainsi_api_promote, version),
+    { CHAINSI_FIELD(chainsi_api_promote, canary, &canary_type), .default_value = &no_canary },
+};
+const chainsi_type chainsi_api_promote_type = STRUCT_TYPE(chainsi_api_promote, promote_fields);
 
 static const chainsi_field replica_fields[] = {
     TEXT(chainsi_api_replica, state),        INTEGER(chainsi_api_replica, pid),
@@ -153,12 +185,34 @@ static const chainsi_type chainlets_type = LIST_TYPE(chainsi_api_chainlets, &cha
 
 static const chainsi_field deployment_fields[] = {
     INTEGER(chainsi_api_deployment, version),
+    TEXT(chainsi_api_deployment, version_id),
     TEXT(chainsi_api_deployment, state),
     NULLABLE(chainsi_api_deployment, chainlet),
     NULLABLE(chainsi_api_deployment, message),
     { CHAINSI_FIELD(chainsi_api_deployment, chainlets, &chainlets_type) },
 };
 static const chainsi_type deployment_type = STRUCT_TYPE(chainsi_api_deployment, deployment_fields);
+
+static const chainsi_field side_fields[] = {
+    INTEGER(chainsi_api_canary_side, calls),
+    INTEGER(chainsi_api_canary_side, failed),
+    { CHAINSI_FIELD(chainsi_api_canary_side, p99_ms, &chainsi_type_double) },
+};
+static const chainsi_type side_type = STRUCT_TYPE(chainsi_api_canary_side, side_fields);
+static const chainsi_field trial_fields[] = {
+    TEXT(chainsi_api_trial, version_id),
+    { CHAINSI_FIELD(chainsi_api_trial, percent, &chainsi_type_double) },
+    TEXT(chainsi_api_trial, since),
+    TEXT(chainsi_api_trial, until),
+    { CHAINSI_FIELD(chainsi_api_trial, old_version, &side_type) },
+    { CHAINSI_FIELD(chainsi_api_trial, new_version, &side_type) },
+};
+static const chainsi_type trial_type = STRUCT_TYPE(chainsi_api_trial, trial_fields);
+static const chainsi_type some_trial = {
+    .kind = CHAINSI_POINTER,
+    .size = sizeof(void *),
+    .item = &trial_type,
+};
 
 static const chainsi_field chain_fields[] = {
     TEXT(chainsi_api_chain, name),
@@ -167,15 +221,36 @@ static const chainsi_field chain_fields[] = {
     TEXT(chainsi_api_chain, state),
     TEXT(chainsi_api_chain, url),
     INTEGER(chainsi_api_chain, version),
+    NULLABLE(chainsi_api_chain, version_id),
+    NULLABLE(chainsi_api_chain, previous_version_id),
     NULLABLE(chainsi_api_chain, deployed_at),
     { CHAINSI_FIELD(chainsi_api_chain, chainlets, &chainlets_type) },
     { CHAINSI_FIELD(chainsi_api_chain, deployment, &deployment_type) },
+    { CHAINSI_FIELD(chainsi_api_chain, canary, &some_trial), .optional = true },
 };
 const chainsi_type chainsi_api_chain_type = STRUCT_TYPE(chainsi_api_chain, chain_fields);
 const chainsi_type chainsi_api_chains_type = LIST_TYPE(chainsi_api_chains, &chainsi_api_chain_type);
 
+static const chainsi_field version_fields[] = {
+    TEXT(chainsi_api_version, id),
+    INTEGER(chainsi_api_version, number),
+    TEXT(chainsi_api_version, state),
+    NULLABLE(chainsi_api_version, message),
+    { CHAINSI_FIELD(chainsi_api_version, kept, &chainsi_type_bool) },
+    NULLABLE(chainsi_api_version, source_digest),
+    NULLABLE(chainsi_api_version, interface),
+    NULLABLE(chainsi_api_version, created_by),
+    TEXT(chainsi_api_version, created_at),
+    NULLABLE(chainsi_api_version, ready_at),
+    { CHAINSI_FIELD(chainsi_api_version, environments, &strings_type) },
+};
+static const chainsi_type version_type = STRUCT_TYPE(chainsi_api_version, version_fields);
+const chainsi_type chainsi_api_versions_type = LIST_TYPE(chainsi_api_versions, &version_type);
+
 static const chainsi_field deleted_fields[] = {
     TEXT(chainsi_api_deleted, chain),
+    NULLABLE(chainsi_api_deleted, environment),
+    NULLABLE(chainsi_api_deleted, version_id),
 };
 const chainsi_type chainsi_api_deleted_type = STRUCT_TYPE(chainsi_api_deleted, deleted_fields);
 
@@ -320,6 +395,51 @@ static bool has_cycle(const chainsi_api_deploy *deploy, const chainsi_api_servic
     return false;
 }
 
+chains_status chainsi_api_check_environment(const char *name, char *why, size_t why_size)
+{
+    if (!is_name(name, MAX_CHAIN))
+        snprintf(why, why_size,
+                 "environment '%s' is no name: at most %d letters, digits, '.', '_' and '-'", name,
+                 MAX_CHAIN);
+    else if (!strcmp(name, "versions"))
+        snprintf(why, why_size,
+                 "no environment can be called 'versions', which is a part of paths");
+    else
+        return CHAINS_OK;
+    return CHAINS_INVALID_ARGUMENT;
+}
+
+chains_status chainsi_api_check_canary(const chainsi_api_canary *canary, char *why, size_t why_size)
+{
+    if (!is_within(canary->percent, 0, 100) || canary->percent == 100)
+        snprintf(why, why_size, "canary.percent is not from 0 to less than 100");
+    else if (!is_within(canary->max_error_rate_increase, 0, 1))
+        snprintf(why, why_size, "canary.max_error_rate_increase is not from 0 to 1");
+    else if (canary->percent > 0 && !is_within(canary->max_p99_ratio, 1, 1e6))
+        snprintf(why, why_size, "canary.max_p99_ratio is not from 1 to 1000000");
+    else if (canary->percent > 0 && !is_within(canary->minutes, 1e-3, MAX_CANARY_MINUTES))
+        snprintf(why, why_size, "canary.minutes is not from 0.001 to %d", MAX_CANARY_MINUTES);
+    else
+        return CHAINS_OK;
+    return CHAINS_INVALID_ARGUMENT;
+}
+
+/* What only describes a version. */
+static bool check_origin(const chainsi_api_deploy *deploy, char *why, size_t size)
+{
+    const char *digest = deploy->source_digest, *interface = deploy->interface;
+    if (digest && (strlen(digest) != 64 || strspn(digest, "0123456789abcdef") != 64))
+        snprintf(why, size, "source_digest is not 64 small hex digits");
+    else if (interface &&
+             (strlen(interface) != 16 || strspn(interface, "0123456789abcdef") != 16))
+        snprintf(why, size, "interface is not 16 small hex digits");
+    else if (deploy->created_by && strlen(deploy->created_by) > MAX_NAME)
+        snprintf(why, size, "created_by is longer than %d bytes", MAX_NAME);
+    else
+        return true;
+    return false;
+}
+
 chains_status chainsi_api_check_deploy(const chainsi_api_deploy *deploy, char *why, size_t why_size)
 {
     if (!is_name(deploy->chain, MAX_CHAIN)) {
@@ -328,6 +448,10 @@ chains_status chainsi_api_check_deploy(const chainsi_api_deploy *deploy, char *w
                  deploy->chain, MAX_CHAIN);
         return CHAINS_INVALID_ARGUMENT;
     }
+    if (chainsi_api_check_environment(deploy->environment, why, why_size) != CHAINS_OK ||
+        chainsi_api_check_canary(&deploy->canary, why, why_size) != CHAINS_OK ||
+        !check_origin(deploy, why, why_size))
+        return CHAINS_INVALID_ARGUMENT;
     if (!deploy->services.count || deploy->services.count > MAX_SERVICES) {
         snprintf(why, why_size, "services: there must be between 1 and %d", MAX_SERVICES);
         return CHAINS_INVALID_ARGUMENT;

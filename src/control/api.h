@@ -2,9 +2,20 @@
  * walk. The names of the fields are those on the wire.
  *
  *   POST   /api/v1/chains                          api_deploy -> api_accepted (202)
- *   GET    /api/v1/chains                          -> list of api_chain
- *   GET    /api/v1/chains/CHAIN                    -> api_chain
+ *   GET    /api/v1/chains                          -> list of api_chain, one for each environment
+ *   GET    /api/v1/chains/CHAIN                    -> api_chain: production, else the first there is
  *   DELETE /api/v1/chains/CHAIN                    -> api_deleted, when all its processes have ended
+ *   GET    /api/v1/chains/CHAIN/environments       -> list of api_chain
+ *   GET    /api/v1/chains/CHAIN/environments/ENVIRONMENT   -> api_chain
+ *   DELETE /api/v1/chains/CHAIN/environments/ENVIRONMENT   -> api_deleted, as of a chain
+ *   POST   /api/v1/chains/CHAIN/environments/ENVIRONMENT/promote
+ *                                                  api_promote -> api_chain, when it is done
+ *   POST   /api/v1/chains/CHAIN/environments/ENVIRONMENT/rollback
+ *                                                  -> api_chain, when it is done
+ *   GET    /api/v1/chains/CHAIN/versions           -> list of api_version, the newest first
+ *   DELETE /api/v1/chains/CHAIN/versions/VERSION   -> api_deleted
+ *   GET    /api/v1/events, /api/v1/chains/CHAIN/events
+ *                                                  -> list of stored_event; ?before=ID&limit=N
  *   GET    /api/v1/chains/CHAIN/logs               -> text, a line a message; ?tail=N&follow=1
  *   GET    /api/v1/chains/CHAIN/chainlets/NAME/logs   likewise, of one Chainlet
  *   GET    /healthz                                -> api_health
@@ -72,16 +83,37 @@ typedef struct chainsi_api_services {
     size_t count;
 } chainsi_api_services;
 
+/* How a version is tried on a share of the calls before it answers all of them: control/canary.h. */
+typedef struct chainsi_api_canary {
+    double percent;                 /* of the calls; 0: it isn't tried */
+    double max_error_rate_increase; /* default as below, likewise the others */
+    double max_p99_ratio;
+    double minutes;
+} chainsi_api_canary;
+
+/* None, with the margins of one that gives no others. */
+#define CHAINSI_NO_CANARY                                                                          \
+    {                                                                                              \
+        .max_error_rate_increase = 0.01, .max_p99_ratio = 1.5, .minutes = 10                       \
+    }
+
 /* A chain to deploy. */
 typedef struct chainsi_api_deploy {
-    const char *chain;      /* its name: letters, digits, '.', '_', '-' */
-    const char *entrypoint; /* the name on the wire of one of services */
+    const char *chain;       /* its name: letters, digits, '.', '_', '-' */
+    const char *environment; /* likewise; default "production"; never "versions" */
+    const char *entrypoint;  /* the name on the wire of one of services */
     chainsi_api_services services;
+    chainsi_api_canary canary; /* default: it isn't tried */
+    const char *source_digest; /* SHA-256 of the sources, small hex digits; null: not known */
+    const char *interface;     /* fingerprint of the entrypoint, hex; null: not known */
+    const char *created_by;    /* who deploys; null: not known */
 } chainsi_api_deploy;
 
-/* What is kept of a deployed chain. */
+/* What the keeper holds of a deployment. */
 typedef struct chainsi_api_saved {
     int64_t version;
+    const char *id;  /* of the version */
+    const char *run; /* "ENVIRONMENT/VERSION": its name among those of the chain */
     const char *deployed_at;
     chainsi_api_deploy deploy; /* with the binaries as copied */
 } chainsi_api_saved;
@@ -89,8 +121,16 @@ typedef struct chainsi_api_saved {
 /* The deployment has begun. */
 typedef struct chainsi_api_accepted {
     const char *chain;
-    int64_t version; /* counts the deployments of a chain */
+    const char *environment;
+    int64_t version;        /* counts the versions of a chain */
+    const char *version_id; /* v0012-9f3c1a */
 } chainsi_api_accepted;
+
+/* A version to answer the calls of an environment. */
+typedef struct chainsi_api_promote {
+    const char *version;       /* v0012-9f3c1a, v12 or 12 */
+    chainsi_api_canary canary; /* default: it isn't tried */
+} chainsi_api_promote;
 
 /* One process. */
 typedef struct chainsi_api_replica {
@@ -118,25 +158,44 @@ typedef struct chainsi_api_chainlets {
     size_t count;
 } chainsi_api_chainlets;
 
-/* The latest deployment of a chain, successful or not. */
+/* The latest deployment of an environment, successful or not. */
 typedef struct chainsi_api_deployment {
     int64_t version;
-    const char *state;    /* starting, ready, failed */
+    const char *version_id;
+    const char *state;    /* starting, trying (a canary), ready, failed */
     const char *chainlet; /* the one that failed; null: none in particular, or none at all */
     const char *message;  /* why it failed; null: it didn't */
     chainsi_api_chainlets chainlets; /* of this deployment */
 } chainsi_api_deployment;
 
+/* What was counted of a version while one was tried. */
+typedef struct chainsi_api_canary_side {
+    int64_t calls, failed;
+    double p99_ms; /* 0: none has succeeded yet */
+} chainsi_api_canary_side;
+
+/* A version that is being tried. */
+typedef struct chainsi_api_trial {
+    const char *version_id;
+    double percent;
+    const char *since, *until; /* when it began, and when the version answers all calls */
+    chainsi_api_canary_side old_version, new_version;
+} chainsi_api_trial;
+
+/* A chain in one environment. */
 typedef struct chainsi_api_chain {
     const char *name;
     const char *environment;
     const char *entrypoint;
-    const char *state;       /* starting, ready, degraded (some Chainlet isn't ready), failed */
-    const char *url;         /* to POST arguments to */
-    int64_t version;         /* that answers calls; 0: none does */
-    const char *deployed_at; /* null: never successfully */
+    const char *state;               /* starting, ready, degraded (some Chainlet isn't ready), failed */
+    const char *url;                 /* to POST arguments to */
+    int64_t version;                 /* that answers calls; 0: none does */
+    const char *version_id;          /* null: none does */
+    const char *previous_version_id; /* that a rollback goes to; null: there is none */
+    const char *deployed_at;         /* null: never successfully */
     chainsi_api_chainlets chainlets;
     chainsi_api_deployment deployment;
+    const chainsi_api_trial *canary; /* null: none is tried */
 } chainsi_api_chain;
 
 typedef struct chainsi_api_chains {
@@ -144,8 +203,28 @@ typedef struct chainsi_api_chains {
     size_t count;
 } chainsi_api_chains;
 
+/* A version of a chain. */
+typedef struct chainsi_api_version {
+    const char *id;
+    int64_t number;
+    const char *state;   /* starting, ready, failed */
+    const char *message; /* why it failed; null: it didn't */
+    bool kept;           /* its programs are still there: it can be promoted */
+    const char *source_digest, *interface, *created_by; /* or null */
+    const char *created_at;
+    const char *ready_at; /* null: it never was */
+    chains_string_list environments; /* that it answers calls of */
+} chainsi_api_version;
+
+typedef struct chainsi_api_versions {
+    chainsi_api_version *items;
+    size_t count;
+} chainsi_api_versions;
+
 typedef struct chainsi_api_deleted {
     const char *chain;
+    const char *environment; /* null: all of them */
+    const char *version_id;  /* null: all of them */
 } chainsi_api_deleted;
 
 typedef struct chainsi_api_health {
@@ -155,12 +234,20 @@ typedef struct chainsi_api_health {
 } chainsi_api_health;
 
 extern const chainsi_type chainsi_api_deploy_type, chainsi_api_saved_type,
-    chainsi_api_accepted_type, chainsi_api_chain_type, chainsi_api_chains_type,
-    chainsi_api_deleted_type, chainsi_api_health_type;
+    chainsi_api_accepted_type, chainsi_api_promote_type, chainsi_api_chain_type,
+    chainsi_api_chains_type, chainsi_api_versions_type, chainsi_api_deleted_type,
+    chainsi_api_health_type;
+
+#define CHAINSI_PRODUCTION "production" /* the environment that is meant where none is named */
 
 /* CHAINS_OK, or CHAINS_INVALID_ARGUMENT with a sentence: names, that they are unique, that what is
  * named exists, that paths are absolute, that numbers make sense. */
 chains_status chainsi_api_check_deploy(const chainsi_api_deploy *deploy, char *why,
                                        size_t why_size);
+/* Likewise, of what is tried how. */
+chains_status chainsi_api_check_canary(const chainsi_api_canary *canary, char *why,
+                                       size_t why_size);
+/* Likewise: whether an environment can be called so. */
+chains_status chainsi_api_check_environment(const char *name, char *why, size_t why_size);
 
 #endif

@@ -1,104 +1,13 @@
-/* What is below /api/v1: see api.h for the list. */
-#include <stdlib.h>
+/* What is below /api/v1: see api.h for the list. What changes something is api_changes.c, what is said
+ * api_logs.c. */
 #include <string.h>
 
-#include "control/handle.h"
 #include "control/route.h"
-#include "schema/json.h"
+#include "control/store_history.h"
 
-enum { DEFAULT_TAIL = 100 };
+enum { DEFAULT_EVENTS = 100, MAX_EVENTS = 1000 };
 
-static bool is_json(const chainsi_exchange *exchange)
-{
-    const chainsi_slice *type = chainsi_http_find(&exchange->request.head, "Content-Type");
-    if (!type)
-        return false;
-    chainsi_slice kind = *type;
-    const char *end = memchr(kind.data, ';', kind.size);
-    if (end)
-        kind.size = (size_t)(end - kind.data);
-    while (kind.size && kind.data[kind.size - 1] == ' ')
-        kind.size--;
-    return chainsi_slice_is_case(kind, "application/json");
-}
-
-static void deploy(chainsi_routes *routes, chainsi_exchange *exchange)
-{
-    if (!chainsi_route_permits(routes, exchange, CHAINSI_RIGHT_DEPLOY, true, NULL))
-        return;
-    if (!is_json(exchange)) {
-        chainsi_exchange_refuse(exchange, 415, NULL, CHAINS_INVALID_ARGUMENT,
-                                "the body must be application/json");
-        return;
-    }
-    chainsi_api_deploy asked;
-    chainsi_codec_error error;
-    if (chainsi_json_decode(&chainsi_api_deploy_type, exchange->body, exchange->body_size,
-                            &exchange->arena, &asked, &error) != CHAINS_OK) {
-        chainsi_exchange_fail(exchange, CHAINS_INVALID_ARGUMENT, "%s%s%s", error.path,
-                              error.path[0] ? ": " : "", error.message);
-        return;
-    }
-    if (!chainsi_route_permits(routes, exchange, CHAINSI_RIGHT_DEPLOY, true, asked.chain))
-        return;
-    char why[512];
-    chainsi_api_accepted accepted = { .chain = asked.chain };
-    chains_status status =
-        chainsi_registry_deploy(routes->registry, &asked, &accepted.version, why, sizeof why);
-    if (status != CHAINS_OK)
-        chainsi_exchange_fail(exchange, status, "%s", why);
-    else
-        chainsi_answer_value(exchange, 202, &chainsi_api_accepted_type, &accepted);
-}
-
-/* Whether there is something to describe; what only ends has no place in lists. */
-static bool is_there(const chainsi_chain *chain)
-{
-    return !chain->deleting && (chain->active || chain->next_one || chain->failed);
-}
-
-static bool is_shown(const chainsi_routes *routes, const chainsi_exchange *exchange,
-                     const chainsi_chain *chain)
-{
-    return is_there(chain) && chainsi_route_shows(routes, exchange, chain);
-}
-
-static void list_chains(chainsi_routes *routes, chainsi_exchange *exchange)
-{
-    if (!chainsi_route_permits(routes, exchange, CHAINSI_RIGHT_CALL, false, NULL))
-        return;
-    size_t count = 0;
-    for (const chainsi_chain *chain = routes->registry->chains; chain; chain = chain->next)
-        count += is_shown(routes, exchange, chain);
-    chainsi_api_chains list = {
-        .items = chainsi_arena_array(&exchange->arena, count, sizeof *list.items),
-    };
-    for (const chainsi_chain *chain = routes->registry->chains; chain; chain = chain->next)
-        if (is_shown(routes, exchange, chain))
-            chainsi_chain_describe(chain, routes->base_url, &exchange->arena,
-                                   &list.items[list.count++]);
-    chainsi_answer_value(exchange, 200, &chainsi_api_chains_type, &list);
-}
-
-static void on_deleter_gone(chainsi_exchange *exchange)
-{
-    chainsi_chain *chain = exchange->user;
-    chain->on_deleted = NULL;
-}
-
-static void on_deleted(void *user)
-{
-    chainsi_exchange *exchange = user;
-    const chainsi_chain *chain = exchange->user;
-    chainsi_api_deleted deleted = { .chain = chain->name };
-    exchange->on_gone = NULL;
-    chainsi_answer_value(exchange, 200, &chainsi_api_deleted_type, &deleted);
-}
-
-/* Logs. */
-
-/* A number in the query, such as tail in "tail=10&follow=1"; missing if it isn't there or no number. */
-static size_t query_number(chainsi_slice query, const char *name, size_t missing)
+size_t chainsi_query_number(chainsi_slice query, const char *name, size_t missing)
 {
     size_t name_size = strlen(name);
     const char *at = query.data, *end = query.data + query.size;
@@ -119,214 +28,248 @@ static size_t query_number(chainsi_slice query, const char *name, size_t missing
     return missing;
 }
 
-typedef struct log_reader log_reader;
-
-/* One log that a reader follows. */
-typedef struct followed_log {
-    chainsi_log_follower follower; /* first: on_line is handed a pointer to it */
-    log_reader *reader;
-    const char *prefix; /* before each line; "" */
-} followed_log;
-
-/* A client that follows logs; in its exchange's arena. */
-struct log_reader {
-    chainsi_exchange *exchange;
-    followed_log *logs;
-    size_t count, open; /* all, and those that have not ended */
-};
-
-static void leave(log_reader *reader)
+/* Whose environments are shown: what is being deleted has no place in lists. */
+static bool is_shown(const chainsi_routes *routes, const chainsi_exchange *exchange,
+                     const chainsi_chain *chain, const char *name)
 {
-    for (size_t i = 0; i < reader->count; i++)
-        chainsi_log_unfollow(&reader->logs[i].follower);
+    return !chain->deleting && (!name || !strcmp(chain->name, name)) &&
+           chainsi_route_shows(routes, exchange, chain->name);
 }
 
-static void on_reader_gone(chainsi_exchange *exchange)
+/* Of all chains, or of one. */
+static void list_chains(chainsi_routes *routes, chainsi_exchange *exchange, const char *name)
 {
-    leave(exchange->user);
+    size_t count = 0;
+    for (const chainsi_chain *chain = routes->registry->chains; chain; chain = chain->next)
+        for (const chainsi_environment *each = chain->environments; each; each = each->next)
+            count += is_shown(routes, exchange, chain, name);
+    chainsi_api_chains list = {
+        .items = chainsi_arena_array(&exchange->arena, count, sizeof *list.items),
+    };
+    for (const chainsi_chain *chain = routes->registry->chains; chain; chain = chain->next)
+        for (const chainsi_environment *each = chain->environments; each; each = each->next)
+            list.count += is_shown(routes, exchange, chain, name) &&
+                          chainsi_environment_describe(each, routes->base_url, &exchange->arena,
+                                                       &list.items[list.count]);
+    chainsi_answer_value(exchange, 200, &chainsi_api_chains_type, &list);
 }
 
-static void on_line(chainsi_log_follower *follower, const char *line, size_t size)
+static bool describe(const chainsi_routes *routes, chainsi_exchange *exchange,
+                     const chainsi_environment *environment)
 {
-    followed_log *followed = (followed_log *)follower;
-    chainsi_exchange *exchange = followed->reader->exchange;
-    chainsi_buffer out = { 0 };
-    chainsi_buffer_add_text(&out, followed->prefix);
-    chainsi_buffer_add(&out, line, size);
-    bool keeps_up = chainsi_exchange_write(exchange, out.data, out.size);
-    chainsi_buffer_done(&out);
-    if (keeps_up)
+    chainsi_api_chain description;
+    if (!environment || !chainsi_environment_describe(environment, routes->base_url,
+                                                      &exchange->arena, &description))
+        return false;
+    chainsi_answer_value(exchange, 200, &chainsi_api_chain_type, &description);
+    return true;
+}
+
+/* One environment; name NULL: production, else the first that there is something to say of. */
+static void answer_chain(const chainsi_routes *routes, chainsi_exchange *exchange,
+                         const chainsi_chain *chain, const char *name)
+{
+    bool done = describe(routes, exchange,
+                         chainsi_chain_environment(chain, name ? name : CHAINSI_PRODUCTION));
+    for (const chainsi_environment *each = chain->environments; !name && !done && each;
+         each = each->next)
+        done = describe(routes, exchange, each);
+    if (done)
         return;
-    /* Nobody waits for a reader that is too slow: it is cut off, which it sees. */
-    leave(followed->reader);
-    chainsi_exchange_abort(exchange);
+    if (name)
+        chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND, "'%s' has no environment '%s'",
+                              chain->name, name);
+    else
+        chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND,
+                              "nothing of the chain '%s' is deployed; see `chains versions %s`",
+                              chain->name, chain->name);
 }
 
-static void on_log_end(chainsi_log_follower *follower)
+/* The names of the environments that the version answers calls of. */
+static void list_environments(const chainsi_stored_environments *environments, const char *id,
+                              chainsi_arena *arena, chains_string_list *names)
 {
-    log_reader *reader = ((followed_log *)follower)->reader;
-    if (--reader->open)
-        return;
-    reader->exchange->on_gone = NULL;
-    chainsi_exchange_end(reader->exchange);
+    names->items = chainsi_arena_array(arena, environments->count, sizeof *names->items);
+    for (size_t i = 0; i < environments->count; i++)
+        if (!strcmp(environments->items[i].version, id))
+            names->items[names->count++] = environments->items[i].name;
 }
 
-typedef struct tail_line {
-    const char *text, *prefix;
-    size_t size, order;
-} tail_line;
-
-/* By time, which every line begins with; those of one time stay as they are. */
-static int compare_lines(const void *left, const void *right)
+static void list_versions(const chainsi_routes *routes, chainsi_exchange *exchange,
+                          const chainsi_chain *chain)
 {
-    const tail_line *a = left, *b = right;
-    int order = 0;
-    if (a->size >= CHAINSI_TIME_TEXT && b->size >= CHAINSI_TIME_TEXT)
-        order = memcmp(a->text, b->text, CHAINSI_TIME_TEXT - 1);
-    return order ? order : (a->order > b->order) - (a->order < b->order);
-}
-
-/* The last lines of all logs together. */
-static void merge_tails(const followed_log *logs, chainsi_log *const *sources, size_t count,
-                        size_t tail, chainsi_arena *arena, chainsi_buffer *out)
-{
-    chainsi_buffer texts = { 0 };
-    size_t *ends = chainsi_arena_array(arena, count, sizeof *ends);
-    for (size_t i = 0; i < count; i++) {
-        chainsi_log_tail(sources[i], tail, &texts);
-        ends[i] = texts.size;
-    }
-    size_t line_count = 0;
-    for (size_t at = 0; at < texts.size; at++)
-        line_count += texts.data[at] == '\n';
-    tail_line *lines = chainsi_make(line_count * sizeof *lines);
-    size_t used = 0;
-    for (size_t at = 0, source = 0; at < texts.size && used < line_count;) {
-        while (at >= ends[source])
-            source++;
-        const uint8_t *end = memchr(texts.data + at, '\n', texts.size - at);
-        size_t size = end ? (size_t)(end - texts.data) + 1 - at : texts.size - at;
-        lines[used] = (tail_line){ (const char *)texts.data + at, logs[source].prefix, size, used };
-        used++;
-        at += size;
-    }
-    qsort(lines, used, sizeof *lines, compare_lines);
-    for (size_t i = used > tail ? used - tail : 0; i < used; i++) {
-        chainsi_buffer_add_text(out, lines[i].prefix);
-        chainsi_buffer_add(out, lines[i].text, lines[i].size);
-    }
-    free(lines);
-    chainsi_buffer_done(&texts);
-}
-
-static void answer_logs(chainsi_exchange *exchange, const chainsi_chain *chain,
-                        const char *chainlet)
-{
-    /* Those of the version that is shown, and what is left of earlier ones if asked for by name. */
-    const chainsi_deployment *shown = chain->next_one ? chain->next_one
-                                      : chain->failed ? chain->failed
-                                                      : chain->active;
-    size_t service_count = shown->options.deploy->services.count, count = 0;
+    static const char *const states[] = {
+        [CHAINSI_VERSION_STARTING] = "starting",
+        [CHAINSI_VERSION_READY] = "ready",
+        [CHAINSI_VERSION_FAILED] = "failed",
+    };
+    chainsi_database *reader = chainsi_store_reader(routes->store);
     chainsi_arena *arena = &exchange->arena;
-    chainsi_log **sources = chainsi_arena_array(arena, service_count + 1, sizeof *sources);
-    log_reader *reader = chainsi_arena_alloc(arena, sizeof *reader);
-    reader->exchange = exchange;
-    reader->logs = chainsi_arena_array(arena, service_count + 1, sizeof *reader->logs);
-    if (chainlet) {
-        sources[0] = chainsi_chain_find_log(chain, chainlet);
-        reader->logs[0].prefix = "";
-        count = sources[0] != NULL;
-    } else {
-        for (size_t i = 0; i < service_count; i++, count++) {
-            const char *name = shown->options.deploy->services.items[i].name;
-            sources[count] = chainsi_chain_find_log(chain, name);
-            reader->logs[count].prefix = chainsi_arena_printf(arena, "%s | ", name);
-        }
-    }
-    if (!count) {
-        chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND, "there is no Chainlet '%s' in '%s'",
-                              chainlet, chain->name);
+    chainsi_stored_versions stored;
+    chainsi_stored_environments environments;
+    chains_status status = chainsi_stored_version_list(reader, chain->name, 0,
+                                                       CHAINSI_VERSIONS_KEPT, arena, &stored);
+    if (status == CHAINS_OK)
+        status = chainsi_stored_environment_list(reader, chain->name, arena, &environments);
+    if (status != CHAINS_OK) {
+        chainsi_exchange_fail(exchange, status, "%s", chainsi_database_why(reader));
         return;
     }
-    size_t tail = query_number(exchange->request.query, "tail", DEFAULT_TAIL);
-    chainsi_buffer out = { 0 };
-    merge_tails(reader->logs, sources, count, tail, arena, &out);
-    if (!query_number(exchange->request.query, "follow", 0)) {
-        chainsi_exchange_answer(exchange, 200, "text/plain; charset=utf-8", NULL, out.data,
-                                out.size);
-        chainsi_buffer_done(&out);
-        return;
+    chainsi_api_versions list = {
+        .items = chainsi_arena_array(arena, stored.count, sizeof *list.items),
+        .count = stored.count,
+    };
+    for (size_t i = 0; i < stored.count; i++) {
+        const chainsi_stored_version *version = &stored.items[i];
+        list.items[i] = (chainsi_api_version){
+            .id = version->id,
+            .number = version->number,
+            .state = states[version->state],
+            .message = version->message,
+            .kept = version->artefacts && version->state == CHAINSI_VERSION_READY,
+            .source_digest = version->source_digest,
+            .interface = version->interface,
+            .created_by = version->created_by,
+            .created_at = version->created_at,
+            .ready_at = version->ready_at,
+        };
+        list_environments(&environments, version->id, arena, &list.items[i].environments);
     }
-    chainsi_buffer lines = { 0 };
-    chainsi_buffer_add_text(&lines, "Content-Type: text/plain; charset=utf-8\r\n");
-    chainsi_exchange_begin(exchange, 200, &lines, -1);
-    chainsi_buffer_done(&lines);
-    if (out.size)
-        chainsi_exchange_write(exchange, out.data, out.size);
-    chainsi_buffer_done(&out);
-    exchange->user = reader;
-    exchange->on_gone = on_reader_gone;
-    reader->count = reader->open = count;
-    for (size_t i = 0; i < count; i++) {
-        reader->logs[i].reader = reader;
-        reader->logs[i].follower.on_line = on_line;
-        reader->logs[i].follower.on_end = on_log_end;
-        chainsi_log_follow(sources[i], &reader->logs[i].follower);
-    }
+    chainsi_answer_value(exchange, 200, &chainsi_api_versions_type, &list);
 }
 
-/* /api/v1/chains/CHAIN... */
-static void route_chain(chainsi_routes *routes, chainsi_exchange *exchange,
-                        const char *const *segments, size_t count)
+/* What happened to a chain, also to one that is gone, or to all (NULL). */
+static void list_events(const chainsi_routes *routes, chainsi_exchange *exchange, const char *chain)
+{
+    chainsi_slice query = exchange->request.query;
+    chainsi_database *reader = chainsi_store_reader(routes->store);
+    size_t limit = chainsi_query_number(query, "limit", DEFAULT_EVENTS);
+    chainsi_stored_events events;
+    chains_status status = chainsi_stored_event_list(
+        reader, chain, (int64_t)chainsi_query_number(query, "before", 0),
+        (int64_t)(limit > MAX_EVENTS ? MAX_EVENTS : limit), &exchange->arena, &events);
+    if (status != CHAINS_OK) {
+        chainsi_exchange_fail(exchange, status, "%s", chainsi_database_why(reader));
+        return;
+    }
+    size_t shown = 0;
+    for (size_t i = 0; i < events.count; i++)
+        if (chainsi_route_shows(routes, exchange, events.items[i].chain))
+            events.items[shown++] = events.items[i];
+    events.count = shown;
+    chainsi_answer_value(exchange, 200, &chainsi_stored_events_type, &events);
+}
+
+static void answer_no_path(chainsi_exchange *exchange)
+{
+    chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND,
+                          "there is nothing at %.*s; the API has /api/v1/chains and "
+                          "/api/v1/events",
+                          (int)exchange->request.path.size, exchange->request.path.data);
+}
+
+/* What GET gives below /api/v1/chains/CHAIN. */
+static void get_of_chain(chainsi_routes *routes, chainsi_exchange *exchange,
+                         const char *const *segments, size_t count)
 {
     chainsi_slice name = { segments[1], strlen(segments[1]) };
-    chainsi_chain *chain = chainsi_registry_find(routes->registry, name);
-    bool get = exchange->request.method == CHAINSI_HTTP_GET ||
-               exchange->request.method == CHAINSI_HTTP_HEAD;
-    bool logs = count > 2 && !strcmp(segments[count - 1], "logs") &&
-                (count == 3 || (count == 5 && !strcmp(segments[2], "chainlets")));
-    chainsi_right right = get && !logs ? CHAINSI_RIGHT_CALL
-                          : get        ? CHAINSI_RIGHT_DEPLOY
-                                       : CHAINSI_RIGHT_ADMIN;
-    if (count > 2 && !logs) {
-        chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND, "there is nothing at %.*s",
-                              (int)exchange->request.path.size, exchange->request.path.data);
-    } else if (logs && exchange->request.method != CHAINSI_HTTP_GET) {
-        chainsi_answer_other_method(exchange, "GET");
-    } else if (!get && exchange->request.method != CHAINSI_HTTP_DELETE) {
-        chainsi_answer_other_method(exchange, "GET, HEAD, DELETE");
-    } else if (!chainsi_route_permits(routes, exchange, right, !get, segments[1])) {
-        return;
-    } else if (!chain || !is_there(chain)) {
+    const chainsi_chain *chain = chainsi_registry_find(routes->registry, name);
+    const char *what = count > 2 ? segments[2] : "";
+    bool logs = !strcmp(segments[count - 1], "logs") &&
+                (count == 3 || (count == 5 && !strcmp(what, "chainlets")));
+    if (count == 3 && !strcmp(what, "events"))
+        list_events(routes, exchange, segments[1]);
+    else if (!chain)
         chainsi_route_answer_no_chain(routes, exchange, segments[1]);
-    } else if (logs) {
-        answer_logs(exchange, chain, count == 5 ? segments[3] : NULL);
-    } else if (get) {
-        chainsi_api_chain description;
-        chainsi_chain_describe(chain, routes->base_url, &exchange->arena, &description);
-        chainsi_answer_value(exchange, 200, &chainsi_api_chain_type, &description);
-    } else {
-        exchange->user = chain;
-        exchange->on_gone = on_deleter_gone;
-        chainsi_chain_delete(chain, on_deleted, exchange);
+    else if (logs && exchange->request.method != CHAINSI_HTTP_GET)
+        chainsi_answer_other_method(exchange, "GET");
+    else if (logs)
+        chainsi_answer_logs(exchange, chain, count == 5 ? segments[3] : NULL);
+    else if (count == 2)
+        answer_chain(routes, exchange, chain, NULL);
+    else if (count == 3 && !strcmp(what, "versions"))
+        list_versions(routes, exchange, chain);
+    else if (count == 3 && !strcmp(what, "environments"))
+        list_chains(routes, exchange, chain->name);
+    else if (count == 4 && !strcmp(what, "environments"))
+        answer_chain(routes, exchange, chain, segments[3]);
+    else
+        answer_no_path(exchange);
+}
+
+/* The methods that there are at a path of the API; NULL: there is nothing. */
+static const char *methods_at(const char *const *segments, size_t count)
+{
+    const char *what = count > 2 ? segments[2] : "", *last = count ? segments[count - 1] : "";
+    if (!count || strcmp(segments[0], "chains") != 0)
+        return count == 1 && !strcmp(segments[0], "events") ? "GET, HEAD" : NULL;
+    if (count == 1)
+        return "GET, HEAD, POST";
+    if (count == 2)
+        return "GET, HEAD, DELETE";
+    if (count == 3)
+        return !strcmp(what, "logs")                                        ? "GET"
+               : !strcmp(what, "events") || !strcmp(what, "versions") ||
+                       !strcmp(what, "environments")
+                   ? "GET, HEAD"
+                   : NULL;
+    if (count == 4)
+        return !strcmp(what, "versions")       ? "DELETE"
+               : !strcmp(what, "environments") ? "GET, HEAD, DELETE"
+                                               : NULL;
+    if (count == 5 && !strcmp(what, "chainlets") && !strcmp(last, "logs"))
+        return "GET";
+    bool change = !strcmp(last, "promote") || !strcmp(last, "rollback");
+    return count == 5 && !strcmp(what, "environments") && change ? "POST" : NULL;
+}
+
+/* NULL: one that is offered nowhere. */
+static const char *method_of(const chainsi_exchange *exchange)
+{
+    static const char *const names[] = { "GET", "HEAD", "POST", "DELETE" };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (chainsi_slice_is(exchange->request.method_name, names[i]))
+            return names[i];
+    return NULL;
+}
+
+/* What it takes to ask for that. */
+static chainsi_right right_for(const chainsi_exchange *exchange, const char *const *segments,
+                               size_t count)
+{
+    const char *last = segments[count - 1];
+    switch (exchange->request.method) {
+    case CHAINSI_HTTP_GET:
+    case CHAINSI_HTTP_HEAD:
+        return !strcmp(last, "logs") || !strcmp(last, "events") ? CHAINSI_RIGHT_DEPLOY
+                                                                : CHAINSI_RIGHT_CALL;
+    case CHAINSI_HTTP_POST:
+        return CHAINSI_RIGHT_DEPLOY;
+    default:
+        return CHAINSI_RIGHT_ADMIN;
     }
 }
 
 void chainsi_route_api(chainsi_routes *routes, chainsi_exchange *exchange,
                        const char *const *segments, size_t count)
 {
-    if (!count || strcmp(segments[0], "chains") != 0) {
-        chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND,
-                              "there is nothing at %.*s; the API has /api/v1/chains",
-                              (int)exchange->request.path.size, exchange->request.path.data);
-    } else if (count > 1) {
-        route_chain(routes, exchange, segments, count);
-    } else if (exchange->request.method == CHAINSI_HTTP_POST) {
-        deploy(routes, exchange);
-    } else if (exchange->request.method == CHAINSI_HTTP_GET ||
-               exchange->request.method == CHAINSI_HTTP_HEAD) {
-        list_chains(routes, exchange);
-    } else {
-        chainsi_answer_other_method(exchange, "GET, HEAD, POST");
-    }
+    const char *methods = methods_at(segments, count);
+    const char *method = method_of(exchange);
+    bool get = exchange->request.method == CHAINSI_HTTP_GET ||
+               exchange->request.method == CHAINSI_HTTP_HEAD;
+    if (!methods)
+        answer_no_path(exchange);
+    else if (!method || !strstr(methods, method))
+        chainsi_answer_other_method(exchange, methods);
+    else if (!chainsi_route_permits(routes, exchange, right_for(exchange, segments, count), !get,
+                                    count > 1 ? segments[1] : NULL))
+        return;
+    else if (!get)
+        chainsi_route_change(routes, exchange, segments, count);
+    else if (!strcmp(segments[0], "events"))
+        list_events(routes, exchange, NULL);
+    else if (count == 1)
+        list_chains(routes, exchange, NULL);
+    else
+        get_of_chain(routes, exchange, segments, count);
 }

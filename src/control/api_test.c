@@ -40,11 +40,27 @@ static void descriptions_come_back(void **state)
     check_round_trip(
         &chainsi_api_chains_type,
         "[{\"name\":\"x\",\"environment\":\"production\",\"entrypoint\":\"b\",\"state\":\"ready\","
-        "\"url\":\"http://127.0.0.1:1/\",\"version\":3,\"deployed_at\":null,"
-        "\"chainlets\":" CHAINLETS ",\"deployment\":{\"version\":4,\"state\":\"failed\","
-        "\"chainlet\":\"a\",\"message\":\"m\",\"chainlets\":" CHAINLETS "}}]");
-    check_round_trip(&chainsi_api_accepted_type, "{\"chain\":\"x\",\"version\":1}");
-    check_round_trip(&chainsi_api_deleted_type, "{\"chain\":\"x\"}");
+        "\"url\":\"http://127.0.0.1:1/\",\"version\":3,\"version_id\":\"v0003-0\","
+        "\"previous_version_id\":null,\"deployed_at\":null,"
+        "\"chainlets\":" CHAINLETS
+        ",\"deployment\":{\"version\":4,\"version_id\":\"v0004-1\",\"state\":\"failed\","
+        "\"chainlet\":\"a\",\"message\":\"m\",\"chainlets\":" CHAINLETS "},\"canary\":"
+        "{\"version_id\":\"v0004-1\",\"percent\":10.0,\"since\":\"s\",\"until\":\"u\","
+        "\"old_version\":{\"calls\":9,\"failed\":1,\"p99_ms\":0.5},"
+        "\"new_version\":{\"calls\":1,\"failed\":0,\"p99_ms\":0.0}}}]");
+    check_round_trip(&chainsi_api_accepted_type,
+                     "{\"chain\":\"x\",\"environment\":\"e\",\"version\":1,"
+                     "\"version_id\":\"v0001-0\"}");
+    check_round_trip(&chainsi_api_promote_type,
+                     "{\"version\":\"v1\",\"canary\":{\"percent\":10.0,"
+                     "\"max_error_rate_increase\":0.5,\"max_p99_ratio\":2.0,\"minutes\":3.0}}");
+    check_round_trip(&chainsi_api_versions_type,
+                     "[{\"id\":\"v0001-0\",\"number\":1,\"state\":\"ready\",\"message\":null,"
+                     "\"kept\":true,\"source_digest\":\"0a\",\"interface\":null,"
+                     "\"created_by\":\"me\",\"created_at\":\"t\",\"ready_at\":null,"
+                     "\"environments\":[\"production\"]}]");
+    check_round_trip(&chainsi_api_deleted_type,
+                     "{\"chain\":\"x\",\"environment\":null,\"version_id\":\"v0001-0\"}");
     check_round_trip(&chainsi_api_health_type, "{\"status\":\"ok\",\"home\":\"/h\",\"pid\":7}");
 }
 
@@ -63,8 +79,12 @@ static void saved_state_comes_back(void **state)
 {
     (void)state;
     check_round_trip(&chainsi_api_saved_type,
-                     "{\"version\":9,\"deployed_at\":\"2026-01-31T12:00:00.123Z\",\"deploy\":"
-                     "{\"chain\":\"x\",\"entrypoint\":\"a\",\"services\":[" A_SERVICE "]}}");
+                     "{\"version\":9,\"id\":\"v0009-0\",\"run\":\"e/9\","
+                     "\"deployed_at\":\"2026-01-31T12:00:00.123Z\",\"deploy\":"
+                     "{\"chain\":\"x\",\"environment\":\"e\",\"entrypoint\":\"a\","
+                     "\"services\":[" A_SERVICE "],\"canary\":{\"percent\":0.0,"
+                     "\"max_error_rate_increase\":0.0,\"max_p99_ratio\":0.0,\"minutes\":0.0},"
+                     "\"source_digest\":null,\"interface\":null,\"created_by\":\"me\"}}");
 }
 
 /* Decodes and checks; why gets what is wrong. */
@@ -91,6 +111,9 @@ static void deployments_have_defaults(void **state)
     assert_int_equal(
         chainsi_json_decode(&chainsi_api_deploy_type, text, strlen(text), &arena, &deploy, NULL),
         CHAINS_OK);
+    assert_string_equal(deploy.environment, "production");
+    assert_true(deploy.canary.percent == 0);
+    assert_null(deploy.created_by);
     const chainsi_api_service *service = &deploy.services.items[0];
     assert_int_equal(service->replicas, 1);
     assert_true(service->start_timeout_s == 600);
@@ -101,6 +124,8 @@ static void deployments_have_defaults(void **state)
     assert_int_equal(service->dependencies.count, 0);
     chainsi_arena_done(&arena);
 }
+
+#define DEPLOY_B "{\"chain\":\"x\",\"entrypoint\":\"b\",\"services\":[" B_SERVICE "],"
 
 static void bad_deployments_are_refused(void **state)
 {
@@ -141,11 +166,27 @@ static void bad_deployments_are_refused(void **state)
         { "{\"chain\":\"x\",\"entrypoint\":\"b\",\"services\":[{\"name\":\"b\",\"c_name\":\"b\","
           "\"binary\":\"/b\",\"env\":[{\"name\":\"A=B\",\"value\":\"\"}]}]}",
           "no variable" },
+        { DEPLOY_B "\"environment\":\"a b\"}", "environment 'a b' is no name" },
+        { DEPLOY_B "\"environment\":\"versions\"}", "a part of paths" },
+        { DEPLOY_B "\"canary\":{\"percent\":100}}", "canary.percent" },
+        { DEPLOY_B "\"canary\":{\"percent\":-1}}", "canary.percent" },
+        { DEPLOY_B "\"canary\":{\"percent\":1,\"max_error_rate_increase\":2}}", "increase" },
+        { DEPLOY_B "\"canary\":{\"percent\":1,\"max_p99_ratio\":0.9}}", "max_p99_ratio" },
+        { DEPLOY_B "\"canary\":{\"percent\":1,\"minutes\":0}}", "canary.minutes" },
+        { DEPLOY_B "\"canary\":{\"percent\":1,\"minutes\":10081}}", "canary.minutes" },
+        { DEPLOY_B "\"source_digest\":\"AB\"}", "source_digest" },
+        { DEPLOY_B "\"interface\":\"12\"}", "interface" },
     };
     char why[512];
     assert_int_equal(
         check_deploy("{\"chain\":\"x-1.y_Z\",\"entrypoint\":\"a\",\"services\":[" A_SERVICE
                      "," B_SERVICE "]}",
+                     why),
+        CHAINS_OK);
+    assert_int_equal(
+        check_deploy(DEPLOY_B "\"environment\":\"a.b_c-1\",\"canary\":{\"percent\":99.5,"
+                              "\"max_error_rate_increase\":1,\"max_p99_ratio\":1,\"minutes\":"
+                              "10080},\"interface\":\"0123456789abcdef\"}",
                      why),
         CHAINS_OK);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -1,7 +1,7 @@
 /* The brain's beginning and end.
  *
- *   ask the keeper what there is -> open the front door -> pick up what was deployed -> say the
- *   address -> serve
+ *   ask the keeper what there is -> open the state -> open the front door -> pick up what was
+ *   deployed -> say the address -> serve
  *   SIGHUP -> certificate and key are read again
  *   the keeper says stop -> no new connections -> chains stop from their entrypoints inwards, calls
  *   in flight are answered -> what is left of connections is closed -> end */
@@ -21,7 +21,11 @@
 #include "control/handle.h"
 #include "control/home.h"
 #include "control/keeper.h"
+#include "control/registry.h"
 #include "control/route.h"
+#include "control/store.h"
+
+enum { BACK_UP_EVERY_MS = 24 * 60 * 60 * 1000 };
 
 typedef struct brain {
     const chainsi_brain_options *options;
@@ -29,6 +33,8 @@ typedef struct brain {
     char *home;   /* owned */
     int front_fd; /* owned; -1 */
     chainsi_supervisor supervisor;
+    chainsi_store *store; /* owned */
+    uv_timer_t *back_up;  /* owned */
     chainsi_routes routes;
     chainsi_secure *secure; /* owned; NULL: plain HTTP */
     uv_signal_t *hang_up;   /* owned; NULL: not caught */
@@ -48,10 +54,44 @@ static void on_request(void *user, chainsi_exchange *exchange)
     chainsi_route(&b->routes, exchange);
 }
 
+static void on_backed_up(chainsi_write *write, chains_status status, const char *why)
+{
+    (void)write;
+    if (status != CHAINS_OK)
+        chainsi_say("the state could not be backed up: %s", why);
+}
+
+static void on_back_up(uv_timer_t *timer)
+{
+    brain *b = timer->data;
+    if (b)
+        chainsi_store_back_up(b->store, on_backed_up, NULL);
+}
+
+/* A start is a moment at which the state was found good: it is worth a backup. 0, or the brain's exit
+ * status. */
+static int open_state(brain *b)
+{
+    char why[2048];
+    chains_status status;
+    b->store = chainsi_store_open(b->home, &b->loop, &status, why, sizeof why);
+    if (!b->store) {
+        fprintf(stderr, "chainsd: %s\n", why);
+        return status == CHAINS_DATA_LOSS || status == CHAINS_FAILED_PRECONDITION
+                   ? CHAINSI_KEEPER_HELPLESS
+                   : 1;
+    }
+    b->back_up = chainsi_timer_new(&b->loop, b);
+    uv_timer_start(b->back_up, on_back_up, 0, BACK_UP_EVERY_MS);
+    return 0;
+}
+
 /* Nothing else is left: without the keeper's socket the loop ends. */
 static void on_front_finished(void *user)
 {
     brain *b = user;
+    chainsi_handle_close(b->back_up);
+    b->back_up = NULL;
     chainsi_handle_close(b->hang_up);
     b->hang_up = NULL;
     chainsi_keeping_flush(b->supervisor.keeping);
@@ -213,10 +253,13 @@ static bool open_front(brain *b)
 /* False: nobody could find the daemon. */
 static bool begin(brain *b)
 {
-    b->routes.registry = chainsi_registry_new(&b->supervisor, b->home, on_chains_stopped, b);
+    b->routes.registry =
+        chainsi_registry_new(&b->supervisor, b->store, b->home, on_chains_stopped, b);
+    b->routes.store = b->store;
     unsigned stops = chainsi_keeping_stops(b->supervisor.keeping);
     b->routes.registry->stopping = stops > 0;
-    chainsi_registry_restore(b->routes.registry);
+    if (!chainsi_registry_restore(b->routes.registry))
+        return false;
     if (stops) {
         on_stop(b, stops);
     } else if ((b->secure && !announce_certificate(b)) ||
@@ -249,11 +292,17 @@ int chainsi_brain_run(const chainsi_brain_options *options)
         options->on_lost(options->lock, options->front);
         return 1;
     }
-    if (!open_home(b) || !open_certificate(b) || !open_front(b) || !begin(b))
+    if (!open_home(b))
         return 1; /* and the keeper tries again */
+    int status = open_state(b);
+    if (status)
+        return status;
+    if (!open_certificate(b) || !open_front(b) || !begin(b))
+        return 1;
     uv_run(&b->loop, UV_RUN_DEFAULT);
     chainsi_front_free(b->front);
     chainsi_registry_free(b->routes.registry);
+    chainsi_store_close(b->store);
     uv_run(&b->loop, UV_RUN_DEFAULT); /* handles that are still closing */
     if (uv_loop_close(&b->loop) != 0)
         chainsi_say("chainsd: something was left open");

@@ -17,7 +17,8 @@ typedef struct chainsi_brain_options {
 
 /* Picks up what runs, starts what should run, and serves until the keeper says that the daemon is to
  * end; then lets running calls end and stops every replica. Returns the exit status: 0 after an
- * orderly end, else 1 after a message on stderr. */
+ * orderly end, else 1 after a message on stderr, or CHAINSI_KEEPER_HELPLESS if the state can't be
+ * used. */
 int chainsi_brain_run(const chainsi_brain_options *options);
 
 #endif

@@ -1,23 +1,16 @@
-/* Chains. What changes in a deployment asks for a review of its chain; reviews come from the loop
- * and are where deployments change their places: next_one to active, active to retiring, retiring to
- * nothing. */
+/* Chains. What has ended asks for a review, which comes from the loop: it frees what is left of
+ * environments, removes programs that nothing runs any more, and leads a deletion to its end. */
 #include "control/chain.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "control/handle.h"
 #include "control/home.h"
-#include "schema/json.h"
 
-enum { MAX_STATE_FILE = 16 * 1024 * 1024 };
+enum { RETRY_MS = 2000 /* after a step that could not be made durable: the disk is full */ };
 
 static void review(chainsi_chain *chain);
 
@@ -27,13 +20,22 @@ static void on_review(uv_timer_t *timer)
         review(timer->data);
 }
 
-static void ask_review(void *user)
+void chainsi_chain_ask_review(chainsi_chain *chain)
 {
-    chainsi_chain *chain = user;
     uv_timer_start(chain->review, on_review, 0, 0);
 }
 
-static chainsi_log *find_log(void *user, const char *name)
+/* Logs. */
+
+chainsi_log *chainsi_chain_find_log(const chainsi_chain *chain, const char *name)
+{
+    for (const chainsi_chain_log *log = chain->logs; log; log = log->next)
+        if (!strcmp(log->name, name))
+            return log->log;
+    return NULL;
+}
+
+chainsi_log *chainsi_chain_log_of(void *user, const char *name)
 {
     chainsi_chain *chain = user;
     chainsi_log *found = chainsi_chain_find_log(chain, name);
@@ -53,15 +55,9 @@ static chainsi_log *find_log(void *user, const char *name)
     return log->log;
 }
 
-chainsi_log *chainsi_chain_find_log(const chainsi_chain *chain, const char *name)
-{
-    for (const chainsi_chain_log *log = chain->logs; log; log = log->next)
-        if (!strcmp(log->name, name))
-            return log->log;
-    return NULL;
-}
+/* Its beginning and end. */
 
-static chainsi_chain *add_chain(chainsi_registry *registry, const char *name)
+chainsi_chain *chainsi_chain_new(chainsi_registry *registry, const char *name)
 {
     chainsi_chain *chain = chainsi_make(sizeof *chain);
     chain->registry = registry;
@@ -77,7 +73,8 @@ static chainsi_chain *add_chain(chainsi_registry *registry, const char *name)
 
 static void free_chain(chainsi_chain *chain)
 {
-    chainsi_chain **at = &chain->registry->chains;
+    chainsi_registry *registry = chain->registry;
+    chainsi_chain **at = &registry->chains;
     while (*at != chain)
         at = &(*at)->next;
     *at = chain->next;
@@ -89,256 +86,224 @@ static void free_chain(chainsi_chain *chain)
         free(log);
     }
     chainsi_handle_close(chain->review);
-    free(chain->retiring);
+    free(chain->collected);
     free(chain->name);
     free(chain);
+    chainsi_registry_review(registry);
 }
 
-/* What is kept in a file. */
+/* Environments. */
 
-static char *state_path(const chainsi_chain *chain)
+chainsi_environment *chainsi_chain_environment(const chainsi_chain *chain, const char *name)
 {
-    return chainsi_path("%s/chains/%s/state.json", chain->registry->home, chain->name);
+    for (chainsi_environment *each = chain->environments; each; each = each->next)
+        if (!strcmp(each->name, name))
+            return each->state == CHAINSI_ENVIRONMENT_ENDING ? NULL : each;
+    return NULL;
 }
 
-static void save(const chainsi_chain *chain)
+chainsi_environment *chainsi_chain_make_environment(chainsi_chain *chain, const char *name)
 {
-    chainsi_api_saved saved = {
-        .version = chain->active->options.version,
-        .deployed_at = chain->deployed_at,
-        .deploy = *chain->active->options.deploy,
-    };
-    chainsi_buffer out = { 0 };
-    chainsi_codec_error error;
-    char *path = state_path(chain);
-    if (chainsi_json_encode(&chainsi_api_saved_type, &saved, &out, &error) != CHAINS_OK)
-        chainsi_say("cannot save %s: %s %s", chain->name, error.path, error.message);
-    else if (!chainsi_write_file(path, out.data, out.size))
-        chainsi_say("cannot write %s: %s", path, strerror(errno));
-    chainsi_buffer_done(&out);
-    free(path);
+    chainsi_environment **at = &chain->environments;
+    while (*at && strcmp((*at)->name, name) < 0)
+        at = &(*at)->next;
+    if (*at && !strcmp((*at)->name, name))
+        return (*at)->state == CHAINSI_ENVIRONMENT_ENDING ? NULL : *at;
+    chainsi_environment *environment = chainsi_environment_new(chain, name);
+    environment->next = *at;
+    *at = environment;
+    return environment;
 }
 
-/* What the keeper holds for "CHAIN/what"; to be freed. */
-static char *kept_name(const chainsi_chain *chain, const char *what)
+/* Whether people may call the version so; number is its own. */
+static bool is_called(const chainsi_deployment *deployment, const char *name)
 {
-    return chainsi_path("%s/%s", chain->name, what);
+    char *end;
+    long long number = strtoll(name + (*name == 'v'), &end, 10);
+    return !strcmp(deployment->options.id, name) ||
+           (!*end && end > name + (*name == 'v') && number == deployment->options.version);
 }
 
-/* Whether the keeper has a deployment of that version: its files are needed. */
-static bool is_kept(const chainsi_chain *chain, const char *version)
+chainsi_deployment *chainsi_chain_running(const chainsi_chain *chain, const char *name)
 {
-    static const char *const documents[] = { "deploy", "stop" };
-    bool kept = false;
-    for (size_t i = 0; i < sizeof documents / sizeof *documents; i++) {
-        char *name = chainsi_path("%s/%s/%s", chain->name, version, documents[i]);
-        kept = kept || chainsi_keeping_has(chain->registry->supervisor->keeping, name);
-        free(name);
+    chainsi_deployment *found = NULL;
+    for (const chainsi_environment *each = chain->environments; each; each = each->next) {
+        chainsi_deployment *const both[] = { each->current, each->candidate };
+        for (size_t i = 0; i < sizeof both / sizeof *both; i++)
+            if (both[i] && both[i]->state == CHAINSI_DEPLOYMENT_RUNNING &&
+                is_called(both[i], name) && (!found || !strcmp(each->name, CHAINSI_PRODUCTION)))
+                found = both[i];
     }
-    return kept;
+    return found;
 }
 
-/* Removes what deployments left that are neither the saved one nor kept. */
-static void remove_other_versions(const chainsi_chain *chain, int64_t version)
+static void free_environments(chainsi_chain *chain)
 {
-    char *folder = chainsi_path("%s/chains/%s", chain->registry->home, chain->name);
-    DIR *entries = opendir(folder);
-    for (struct dirent *entry; entries && (entry = readdir(entries));) {
-        char *end;
-        long long number = strtoll(entry->d_name, &end, 10);
-        if (*end || end == entry->d_name || number == version || is_kept(chain, entry->d_name))
+    for (chainsi_environment **at = &chain->environments; *at;) {
+        chainsi_environment *environment = *at;
+        if (!chainsi_environment_is_empty(environment)) {
+            at = &environment->next;
             continue;
-        char *path = chainsi_path("%s/%s", folder, entry->d_name);
+        }
+        *at = environment->next;
+        if (environment->forgotten) {
+            char *path = chainsi_path("%s/run/%s/%s", chain->registry->home, chain->name,
+                                      environment->name);
+            if (!chainsi_remove_tree(path))
+                chainsi_say("cannot remove %s: %s", path, strerror(errno));
+            free(path);
+        }
+        chainsi_environment_free(environment);
+    }
+}
+
+/* Programs. */
+
+static bool is_run_by(const chainsi_deployment *deployment, int64_t version)
+{
+    return deployment && deployment->options.version == version &&
+           deployment->state != CHAINSI_DEPLOYMENT_STOPPED;
+}
+
+static bool is_run(const chainsi_chain *chain, int64_t version)
+{
+    for (const chainsi_environment *each = chain->environments; each; each = each->next) {
+        if (is_run_by(each->current, version) || is_run_by(each->candidate, version) ||
+            is_run_by(each->failed, version))
+            return true;
+        for (size_t i = 0; i < each->retiring_count; i++)
+            if (is_run_by(each->retiring[i], version))
+                return true;
+    }
+    return false;
+}
+
+static void remove_programs(chainsi_chain *chain)
+{
+    size_t left = 0;
+    for (size_t i = 0; i < chain->collected_count; i++) {
+        if (is_run(chain, chain->collected[i])) {
+            chain->collected[left++] = chain->collected[i];
+            continue;
+        }
+        char *path = chainsi_path("%s/chains/%s/%lld", chain->registry->home, chain->name,
+                                  (long long)chain->collected[i]);
         if (!chainsi_remove_tree(path))
             chainsi_say("cannot remove %s: %s", path, strerror(errno));
         free(path);
     }
-    if (entries)
-        closedir(entries);
-    free(folder);
+    chain->collected_count = left;
 }
 
-static chainsi_deployment *make_deployment(chainsi_chain *chain, const chainsi_api_deploy *deploy,
-                                           int64_t version, chainsi_deployment_begin begin)
+void chainsi_chain_collect(chainsi_chain *chain, const int64_t *versions, size_t count)
 {
-    return chainsi_deployment_new(&(chainsi_deployment_options){
-        .supervisor = chain->registry->supervisor,
-        .home = chain->registry->home,
-        .version = version,
-        .deploy = deploy,
-        .begin = chain->registry->stopping ? CHAINSI_BEGIN_STOPPING : begin,
-        .find_log = find_log,
-        .on_change = ask_review,
-        .user = chain,
-    });
-}
-
-static void restore_chain(chainsi_registry *registry, const char *name)
-{
-    char *path = chainsi_path("%s/chains/%s/state.json", registry->home, name);
-    size_t size = 0;
-    char *text = chainsi_read_file(path, MAX_STATE_FILE, &size);
-    chainsi_arena arena = { 0 };
-    chainsi_api_saved saved;
-    chainsi_codec_error error;
-    char why[256];
-    if (!text) {
-        if (errno != ENOENT && errno != ENOTDIR)
-            chainsi_say("cannot read %s: %s", path, strerror(errno));
-    } else if (chainsi_json_decode(&chainsi_api_saved_type, text, size, &arena, &saved, &error) !=
-               CHAINS_OK) {
-        chainsi_say("%s is damaged: %s %s", path, error.path, error.message);
-    } else if (strcmp(saved.deploy.chain, name) != 0 || strlen(saved.deployed_at) != 24 ||
-               chainsi_api_check_deploy(&saved.deploy, why, sizeof why) != CHAINS_OK) {
-        chainsi_say("%s is damaged", path);
-    } else {
-        chainsi_chain *chain = add_chain(registry, name);
-        memcpy(chain->deployed_at, saved.deployed_at, sizeof chain->deployed_at);
-        chain->last_version = saved.version;
-        remove_other_versions(chain, saved.version);
-        chain->active = make_deployment(chain, &saved.deploy, saved.version, CHAINSI_BEGIN_RUNNING);
-    }
-    chainsi_arena_done(&arena);
-    free(text);
-    free(path);
-}
-
-static void retire(chainsi_chain *chain, chainsi_deployment *deployment);
-
-static bool has_version(const chainsi_chain *chain, int64_t version)
-{
-    for (size_t i = 0; i < chain->retiring_count; i++)
-        if (chain->retiring[i]->options.version == version)
-            return true;
-    return (chain->active && chain->active->options.version == version) ||
-           (chain->next_one && chain->next_one->options.version == version);
-}
-
-/* Takes up a deployment that isn't the saved one: it was to become it, or to end. */
-static void restore_version(chainsi_registry *registry, const chainsi_api_saved *saved, bool stop)
-{
-    chainsi_slice name = { saved->deploy.chain, strlen(saved->deploy.chain) };
-    chainsi_chain *chain = registry->chains;
-    while (chain && !chainsi_slice_is(name, chain->name))
-        chain = chain->next;
-    if (!chain) {
-        chain = add_chain(registry, saved->deploy.chain);
-        char *mark = kept_name(chain, "delete");
-        chain->deleting = chainsi_keeping_has(registry->supervisor->keeping, mark);
-        free(mark);
-    }
-    if (has_version(chain, saved->version))
+    if (!count)
         return;
-    bool newest = saved->version > chain->last_version;
-    if (newest)
-        chain->last_version = saved->version;
-    if (stop || !newest || chain->deleting) {
-        retire(chain,
-               make_deployment(chain, &saved->deploy, saved->version, CHAINSI_BEGIN_STOPPING));
-        return;
-    }
-    if (chain->next_one)
-        retire(chain, chain->next_one);
-    bool copied = chainsi_deployment_is_copied(&saved->deploy, registry->home, saved->version);
-    chain->next_one = make_deployment(chain, &saved->deploy, saved->version,
-                                      copied ? CHAINSI_BEGIN_STARTING : CHAINSI_BEGIN_COPYING);
-}
-
-static void restore_document(chainsi_registry *registry, const char *name, int fd, bool stop)
-{
-    struct stat info = { 0 };
-    size_t size = fstat(fd, &info) == 0 ? (size_t)info.st_size : 0;
-    chainsi_arena arena = { 0 };
-    char *text = chainsi_arena_alloc(&arena, size + 1);
-    chainsi_api_saved saved;
-    chainsi_codec_error error;
-    char why[256];
-    if (pread(fd, text, size, 0) != (ssize_t)size ||
-        chainsi_json_decode(&chainsi_api_saved_type, text, size, &arena, &saved, &error) !=
-            CHAINS_OK ||
-        chainsi_api_check_deploy(&saved.deploy, why, sizeof why) != CHAINS_OK) {
-        chainsi_say("what is kept as %s can't be read", name);
-        chainsi_keeping_release(registry->supervisor->keeping, name);
-    } else {
-        restore_version(registry, &saved, stop);
-    }
-    chainsi_arena_done(&arena);
-}
-
-/* Takes up the deployments that are kept as "CHAIN/VERSION/what". */
-static void restore_documents(chainsi_registry *registry, const char *what)
-{
-    chainsi_keeping *keeping = registry->supervisor->keeping;
-    for (const chainsi_found *found = chainsi_keeping_found(keeping); found;) {
-        const char *end = strrchr(found->said.name, '/');
-        if (found->is_process || !end || strcmp(end + 1, what) != 0) {
-            found = found->next;
-            continue;
-        }
-        char *name = chainsi_copy_text(found->said.name);
-        int fd = chainsi_keeping_take(keeping, name);
-        restore_document(registry, name, fd, !strcmp(what, "stop"));
-        if (fd >= 0)
-            close(fd);
-        free(name);
-        found = chainsi_keeping_found(keeping); /* others are gone as well */
-    }
-}
-
-void chainsi_registry_restore(chainsi_registry *registry)
-{
-    char *folder = chainsi_path("%s/chains", registry->home);
-    DIR *entries = opendir(folder);
-    for (struct dirent *entry; entries && (entry = readdir(entries));)
-        if (entry->d_name[0] != '.')
-            restore_chain(registry, entry->d_name);
-    if (entries)
-        closedir(entries);
-    free(folder);
-    restore_documents(registry, "stop"); /* first: one that was just being stopped is both */
-    restore_documents(registry, "deploy");
-    chainsi_keeping_settle(registry->supervisor->keeping);
-}
-
-/* Deployments change places. */
-
-static void retire(chainsi_chain *chain, chainsi_deployment *deployment)
-{
-    chainsi_deployment **list =
-        realloc(chain->retiring, (chain->retiring_count + 1) * sizeof *list);
-    if (!list)
+    int64_t *all = realloc(chain->collected, (chain->collected_count + count) * sizeof *all);
+    if (!all)
         abort();
-    chain->retiring = list;
-    list[chain->retiring_count++] = deployment;
-    chainsi_deployment_stop(deployment);
-    ask_review(chain);
+    memcpy(all + chain->collected_count, versions, count * sizeof *all);
+    chain->collected = all;
+    chain->collected_count += count;
+    chainsi_chain_ask_review(chain);
 }
 
-static void promote(chainsi_chain *chain)
+/* Deletion: it is made durable that the chain is to go, its processes end, its files go, and then the
+ * state forgets it. */
+
+static void tell_deleted(chainsi_chain *chain, chains_status status, const char *why)
 {
-    chainsi_deployment *before = chain->active;
-    chain->active = chain->next_one;
-    chain->next_one = NULL;
-    chainsi_time_text(chain->deployed_at);
-    save(chain);
-    if (chain->failed)
-        retire(chain, chain->failed);
-    chain->failed = NULL;
-    if (before)
-        retire(chain, before);
+    chainsi_on_deleted on_deleted = chain->on_deleted;
+    chain->on_deleted = NULL;
+    if (on_deleted)
+        on_deleted(chain->deleted_user, status, why);
 }
 
-static void free_retired(chainsi_chain *chain)
+static void write_step(chainsi_chain *chain, chainsi_change run,
+                       void (*on_end)(chainsi_write *, chains_status, const char *))
 {
-    for (size_t i = 0; i < chain->retiring_count;) {
-        chainsi_deployment *deployment = chain->retiring[i];
-        if (deployment->state != CHAINSI_DEPLOYMENT_STOPPED) {
-            i++;
-            continue;
-        }
-        chain->retiring[i] = chain->retiring[--chain->retiring_count];
-        chainsi_deployment_free(deployment, deployment->options.version != chain->kept_version);
+    chainsi_write *write = chainsi_write_new(sizeof(chainsi_step));
+    chainsi_step *step = write->arguments;
+    *step = (chainsi_step){ .arena = &write->arena, .chain = chain->name };
+    write->run = run;
+    write->on_end = on_end;
+    write->user = chain;
+    chain->writing++;
+    chainsi_store_write(chain->registry->store, write);
+}
+
+static void on_condemned(chainsi_write *write, chains_status status, const char *why)
+{
+    chainsi_chain *chain = write->user;
+    chain->writing--;
+    chain->deleting = chain->condemned = status == CHAINS_OK;
+    if (status == CHAINS_OK)
+        chainsi_chain_delete_on(chain);
+    else
+        tell_deleted(chain, status, why);
+    chainsi_chain_ask_review(chain);
+}
+
+void chainsi_chain_delete(chainsi_chain *chain, chainsi_on_deleted on_deleted, void *user)
+{
+    chain->deleting = true;
+    chain->on_deleted = on_deleted;
+    chain->deleted_user = user;
+    write_step(chain, chainsi_step_condemn_chain, on_condemned);
+}
+
+void chainsi_chain_delete_on(chainsi_chain *chain)
+{
+    chain->deleting = chain->condemned = true;
+    for (chainsi_environment *each = chain->environments; each; each = each->next)
+        chainsi_environment_end(each, true);
+    chainsi_chain_ask_review(chain);
+}
+
+void chainsi_chain_stop(chainsi_chain *chain)
+{
+    for (chainsi_environment *each = chain->environments; each; each = each->next)
+        chainsi_environment_end(each, false);
+    chainsi_chain_ask_review(chain);
+}
+
+static void on_version_forgotten(chainsi_write *write, chains_status status, const char *why)
+{
+    chainsi_intent *intent = write->user;
+    chainsi_chain *chain = intent->chain;
+    const chainsi_step *step = write->arguments;
+    chain->writing--;
+    if (status == CHAINS_OK)
+        chainsi_chain_collect(chain, step->collected, step->collected_count);
+    chainsi_intent_end(intent, status, why, step);
+    chainsi_chain_ask_review(chain);
+}
+
+void chainsi_chain_forget_version(chainsi_chain *chain, chainsi_intent *intent)
+{
+    chainsi_write *write = intent->write;
+    intent->write = NULL;
+    intent->chain = chain;
+    intent->step->chain = chain->name;
+    write->run = intent->run;
+    write->on_end = on_version_forgotten;
+    write->user = intent;
+    chain->writing++;
+    chainsi_store_write(chain->registry->store, write);
+}
+
+static void on_forgotten(chainsi_write *write, chains_status status, const char *why)
+{
+    chainsi_chain *chain = write->user;
+    chain->writing--;
+    if (status != CHAINS_OK && status != CHAINS_NOT_FOUND) {
+        chainsi_say("cannot forget %s: %s", chain->name, why);
+        uv_timer_start(chain->review, on_review, RETRY_MS, 0);
+        return;
     }
+    chainsi_say("%s: deleted", chain->name);
+    tell_deleted(chain, CHAINS_OK, "");
+    free_chain(chain);
 }
 
 static void finish_deletion(chainsi_chain *chain)
@@ -350,168 +315,17 @@ static void finish_deletion(chainsi_chain *chain)
             chainsi_say("cannot remove %s: %s", path, strerror(errno));
         free(path);
     }
-    char *mark = kept_name(chain, "delete");
-    chainsi_keeping_release(chain->registry->supervisor->keeping, mark);
-    free(mark);
-    chainsi_say("%s: deleted", chain->name);
-    if (chain->on_deleted)
-        chain->on_deleted(chain->deleted_user);
-    free_chain(chain);
-}
-
-static void on_all_stopped(uv_timer_t *timer)
-{
-    chainsi_registry *registry = timer->data;
-    if (!registry)
-        return;
-    chainsi_handle_close(registry->stopped);
-    registry->stopped = NULL;
-    registry->on_stopped(registry->user);
-}
-
-static void review_stopping(chainsi_registry *registry)
-{
-    if (registry->stopping && !registry->chains && registry->stopped)
-        uv_timer_start(registry->stopped, on_all_stopped, 0, 0);
+    write_step(chain, chainsi_step_forget_chain, on_forgotten);
 }
 
 static void review(chainsi_chain *chain)
 {
-    chainsi_registry *registry = chain->registry;
-    if (chain->next_one) {
-        if (chain->next_one->state == CHAINSI_DEPLOYMENT_RUNNING) {
-            promote(chain);
-        } else if (chain->next_one->failure[0]) {
-            chainsi_deployment *before = chain->failed;
-            chain->failed = chain->next_one;
-            chain->next_one = NULL;
-            if (before)
-                retire(chain, before);
-        }
-    }
-    free_retired(chain);
-    if (chain->active || chain->next_one || chain->failed || chain->retiring_count)
+    free_environments(chain);
+    remove_programs(chain);
+    if (chain->environments || chain->writing)
         return;
-    if (chain->deleting)
+    if (chain->condemned)
         finish_deletion(chain);
-    else
-        free_chain(chain); /* the daemon is stopping, or what there was of it was given up */
-    review_stopping(registry);
-}
-
-/* Requests. */
-
-chainsi_registry *chainsi_registry_new(chainsi_supervisor *supervisor, const char *home,
-                                       void (*on_stopped)(void *user), void *user)
-{
-    chainsi_registry *registry = chainsi_make(sizeof *registry);
-    registry->supervisor = supervisor;
-    registry->home = chainsi_copy_text(home);
-    registry->on_stopped = on_stopped;
-    registry->user = user;
-    registry->stopped = chainsi_timer_new(supervisor->loop, registry);
-    return registry;
-}
-
-void chainsi_registry_free(chainsi_registry *registry)
-{
-    if (!registry)
-        return;
-    chainsi_handle_close(registry->stopped);
-    free(registry->home);
-    free(registry);
-}
-
-chainsi_chain *chainsi_registry_find(const chainsi_registry *registry, chainsi_slice name)
-{
-    for (chainsi_chain *chain = registry->chains; chain; chain = chain->next)
-        if (chainsi_slice_is(name, chain->name))
-            return chain->deleting ? NULL : chain;
-    return NULL;
-}
-
-chains_status chainsi_registry_deploy(chainsi_registry *registry, const chainsi_api_deploy *deploy,
-                                      int64_t *version, char *why, size_t why_size)
-{
-    chains_status status = chainsi_api_check_deploy(deploy, why, why_size);
-    if (status != CHAINS_OK)
-        return status;
-    if (registry->stopping) {
-        snprintf(why, why_size, "chainsd is stopping");
-        return CHAINS_UNAVAILABLE;
-    }
-    chainsi_chain *chain = registry->chains;
-    while (chain && strcmp(chain->name, deploy->chain) != 0)
-        chain = chain->next;
-    if (chain && chain->deleting) {
-        snprintf(why, why_size, "'%s' is being deleted", deploy->chain);
-        return CHAINS_ABORTED;
-    }
-    if (!chain)
-        chain = add_chain(registry, deploy->chain);
-    if (chain->next_one) {
-        chainsi_deployment *before = chain->next_one;
-        chain->next_one = NULL;
-        retire(chain, before);
-    }
-    *version = ++chain->last_version;
-    chain->next_one = make_deployment(chain, deploy, *version, CHAINSI_BEGIN_COPYING);
-    chainsi_keeping_flush(registry->supervisor->keeping); /* it counts as accepted from here on */
-    ask_review(chain);
-    return CHAINS_OK;
-}
-
-/* Stops all of a chain's versions. */
-static void stop_chain(chainsi_chain *chain)
-{
-    if (chain->active && !chain->deleting)
-        chain->kept_version = chain->active->options.version;
-    chainsi_deployment *all[] = { chain->active, chain->next_one, chain->failed };
-    chain->active = chain->next_one = chain->failed = NULL;
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-        if (all[i])
-            retire(chain, all[i]);
-    ask_review(chain);
-}
-
-void chainsi_chain_delete(chainsi_chain *chain, void (*on_deleted)(void *user), void *user)
-{
-    chain->deleting = true;
-    chain->on_deleted = on_deleted;
-    chain->deleted_user = user;
-    char *mark = kept_name(chain, "delete");
-    int fd = memfd_create("delete", MFD_CLOEXEC);
-    if (fd >= 0) {
-        chainsi_keeping_hold(chain->registry->supervisor->keeping, mark, fd);
-        close(fd);
-    }
-    free(mark);
-    char *path = state_path(chain);
-    if (!chainsi_remove_tree(path)) /* first, so that no restart takes half of it up again */
-        chainsi_say("cannot remove %s: %s", path, strerror(errno));
-    free(path);
-    stop_chain(chain);
-}
-
-void chainsi_registry_stop(chainsi_registry *registry)
-{
-    registry->stopping = true;
-    for (chainsi_chain *chain = registry->chains; chain; chain = chain->next)
-        stop_chain(chain);
-    review_stopping(registry);
-}
-
-void chainsi_registry_kill(chainsi_registry *registry)
-{
-    for (chainsi_replica *replica = registry->supervisor->replicas; replica;
-         replica = replica->next)
-        chainsi_replica_kill(replica);
-}
-
-void chainsi_registry_bury(chainsi_registry *registry)
-{
-    for (const chainsi_replica *replica = registry->supervisor->replicas; replica;
-         replica = replica->next)
-        if (replica->pid)
-            kill(-replica->pid, SIGKILL);
+    else if (chain->registry->stopping || !chain->stored)
+        free_chain(chain);
 }

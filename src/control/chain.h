@@ -1,87 +1,73 @@
-/* The chains of a daemon: what is deployed, deploying, replacing, deleting, and taking up again what
- * was deployed when the daemon ended, or under way when the brain before this one did. Belongs to the
+/* A chain: its environments, its logs, the programs of its versions, and its deletion. Belongs to the
  * thread of the loop. */
 #ifndef CHAINSI_CONTROL_CHAIN_H
 #define CHAINSI_CONTROL_CHAIN_H
 
-#include "control/deployment.h"
-#include "rpc/http.h"
+#include "control/environment.h"
+#include "control/registry.h"
 
-typedef struct chainsi_registry chainsi_registry;
-typedef struct chainsi_chain chainsi_chain;
-
-/* The log of one Chainlet, whatever the version. */
+/* The log of one Chainlet, whatever the version and the environment. */
 typedef struct chainsi_chain_log {
     const char *name; /* owned */
     chainsi_log *log; /* owned */
     struct chainsi_chain_log *next;
 } chainsi_chain_log;
 
-/* A chain. Read-only for others. */
+/* Its deletion has ended, or could not begin. */
+typedef void (*chainsi_on_deleted)(void *user, chains_status status, const char *why);
+
+/* Read-only for others. */
 struct chainsi_chain {
     chainsi_registry *registry;
-    char *name;                   /* owned */
-    chainsi_deployment *active;   /* owned; answers calls; NULL: none does */
-    chainsi_deployment *next_one; /* owned; copying or starting; NULL: none */
-    chainsi_deployment
-        *failed; /* owned; the latest deployment, if it failed; kept to be looked at */
-    chainsi_deployment **retiring; /* owned; stopping */
-    size_t retiring_count;
-    char deployed_at[CHAINSI_TIME_TEXT]; /* of the active one */
-    int64_t last_version;
-    int64_t kept_version;    /* whose files stay when the daemon stops; 0: none's */
-    chainsi_chain_log *logs; /* owned */
-    bool deleting;
-    void (*on_deleted)(void *user); /* NULL: nobody waits */
+    char *name;                        /* owned */
+    chainsi_environment *environments; /* owned; by name */
+    chainsi_chain_log *logs;           /* owned */
+    int64_t *collected; /* owned; versions whose programs go when nothing runs them any more */
+    size_t collected_count;
+    bool stored;   /* the state knows of it */
+    bool deleting; /* it will be forgotten, or that is being made durable */
+    bool condemned; /* and that is durable: its processes end */
+    unsigned writing; /* steps of its own that are being made durable */
+    chainsi_on_deleted on_deleted; /* NULL: nobody waits */
     void *deleted_user;
     uv_timer_t *review; /* owned */
     chainsi_chain *next;
 };
 
-struct chainsi_registry {
-    chainsi_supervisor *supervisor; /* not owned */
-    char *home;                     /* owned */
-    chainsi_chain *chains;          /* owned; by name */
-    bool stopping;
-    void (*on_stopped)(void *user); /* every process has ended */
-    void *user;
-    uv_timer_t *stopped; /* owned; calls on_stopped */
-};
+/* One without environments, in the registry's list. */
+chainsi_chain *chainsi_chain_new(chainsi_registry *registry, const char *name);
 
-/* An empty registry. */
-chainsi_registry *chainsi_registry_new(chainsi_supervisor *supervisor, const char *home,
-                                       void (*on_stopped)(void *user), void *user);
-/* After on_stopped. */
-void chainsi_registry_free(chainsi_registry *registry);
+/* The environment of that name that isn't being ended; NULL. */
+chainsi_environment *chainsi_chain_environment(const chainsi_chain *chain, const char *name);
+/* Likewise, made if it doesn't exist. NULL while one of that name is being ended. */
+chainsi_environment *chainsi_chain_make_environment(chainsi_chain *chain, const char *name);
+/* The deployment that runs a version, in production if it can be; NULL: none does. name as of
+ * chainsi_stored_version_find. */
+chainsi_deployment *chainsi_chain_running(const chainsi_chain *chain, const char *name);
 
-/* Takes up what was deployed when the last daemon ended, and what the keeper has. With stopping set
- * nothing is started. */
-void chainsi_registry_restore(chainsi_registry *registry);
-
-/* The chain of that name that isn't being deleted; NULL. */
-chainsi_chain *chainsi_registry_find(const chainsi_registry *registry, chainsi_slice name);
-
-/* Begins a deployment; one of the same chain that is still starting is given up for it. CHAINS_OK
- * with its number, or a failure with a sentence. */
-chains_status chainsi_registry_deploy(chainsi_registry *registry, const chainsi_api_deploy *deploy,
-                                      int64_t *version, char *why, size_t why_size);
+/* Something of it has ended. */
+void chainsi_chain_ask_review(chainsi_chain *chain);
+/* Removes programs of versions as soon as nothing runs them. */
+void chainsi_chain_collect(chainsi_chain *chain, const int64_t *versions, size_t count);
 
 /* Stops the chain's processes, then forgets it with its files. on_deleted is called when all is
  * done, unless the daemon stops first; NULL: nobody waits. */
-void chainsi_chain_delete(chainsi_chain *chain, void (*on_deleted)(void *user), void *user);
-
-/* Stops everything, keeping the files; on_stopped follows, never before this returns. */
-void chainsi_registry_stop(chainsi_registry *registry);
-/* Kills every process. */
-void chainsi_registry_kill(chainsi_registry *registry);
-/* Kills what processes have started, whose keeper is gone: they themselves die with it. */
-void chainsi_registry_bury(chainsi_registry *registry);
+void chainsi_chain_delete(chainsi_chain *chain, chainsi_on_deleted on_deleted, void *user);
+/* Forgets a version, with its programs; intent->step->version says which. */
+void chainsi_chain_forget_version(chainsi_chain *chain, chainsi_intent *intent);
+/* Goes on with a deletion that had begun. */
+void chainsi_chain_delete_on(chainsi_chain *chain);
+/* Stops all of it; the next daemon goes on with it. */
+void chainsi_chain_stop(chainsi_chain *chain);
 
 /* The log of a Chainlet by its name on the wire; NULL if it never had one. */
 chainsi_log *chainsi_chain_find_log(const chainsi_chain *chain, const char *name);
+/* Likewise, made if it doesn't exist; chain is a chainsi_chain. */
+chainsi_log *chainsi_chain_log_of(void *chain, const char *name);
 
-/* What the API says of a chain; its memory is arena's and the chain's. base_url: "http://host:port". */
-void chainsi_chain_describe(const chainsi_chain *chain, const char *base_url, chainsi_arena *arena,
-                            chainsi_api_chain *description);
+/* What the API says of a chain in an environment; its memory is arena's and the environment's. base_url:
+ * "http://host:port". False: there is nothing to describe, what only ends has no place in lists. */
+bool chainsi_environment_describe(const chainsi_environment *environment, const char *base_url,
+                                  chainsi_arena *arena, chainsi_api_chain *description);
 
 #endif

@@ -83,7 +83,12 @@ static chainsi_api_deploy *copy_deploy(chainsi_arena *arena, const chainsi_api_d
 {
     chainsi_api_deploy *copy = chainsi_arena_alloc(arena, sizeof *copy);
     copy->chain = chainsi_arena_strdup(arena, from->chain);
+    copy->environment = chainsi_arena_strdup(arena, from->environment);
     copy->entrypoint = chainsi_arena_strdup(arena, from->entrypoint);
+    copy->canary = from->canary;
+    copy->source_digest = chainsi_arena_strdup(arena, from->source_digest);
+    copy->interface = chainsi_arena_strdup(arena, from->interface);
+    copy->created_by = chainsi_arena_strdup(arena, from->created_by);
     copy->services.count = from->services.count;
     copy->services.items =
         chainsi_arena_array(arena, from->services.count, sizeof *copy->services.items);
@@ -123,11 +128,13 @@ static chainsi_keeping *keeping_of(const chainsi_deployment *deployment)
     return deployment->options.supervisor->keeping;
 }
 
-/* Has the keeper hold what there is to know of the deployment, as "CHAIN/VERSION/as". */
+/* Has the keeper hold what there is to know of the deployment, as "CHAIN/RUN/as". */
 static void hold_document(chainsi_deployment *deployment, const char *as)
 {
     chainsi_api_saved saved = {
         .version = deployment->options.version,
+        .id = deployment->options.id,
+        .run = deployment->options.run,
         .deployed_at = "",
         .deploy = *deployment->options.deploy,
     };
@@ -167,7 +174,8 @@ static const char **make_environment(chainsi_deployment *deployment,
     for (size_t i = 0; i < service->env.count; i++)
         entries[count++] = chainsi_arena_printf(arena, "%s=%s", service->env.items[i].name,
                                                 service->env.items[i].value);
-    entries[count++] = "CHAINS_ENVIRONMENT=production";
+    entries[count++] = chainsi_arena_printf(arena, "CHAINS_ENVIRONMENT=%s",
+                                            deployment->options.deploy->environment);
     entries[count++] =
         chainsi_arena_printf(arena, "CHAINS_CHAIN=%s", deployment->options.deploy->chain);
     for (size_t i = 0; i < service->dependencies.count; i++) {
@@ -335,6 +343,15 @@ static char *binary_path(const char *home, const char *chain, int64_t version, c
     return chainsi_path("%s/chains/%s/%lld/%s", home, chain, (long long)version, c_name);
 }
 
+/* Has a service run the copy of its program. */
+static void use_copy(chainsi_deployment *deployment, chainsi_api_service *service)
+{
+    char *path = binary_path(deployment->options.home, deployment->options.deploy->chain,
+                             deployment->options.version, service->c_name);
+    service->binary = chainsi_arena_strdup(&deployment->arena, path);
+    free(path);
+}
+
 bool chainsi_deployment_is_copied(const chainsi_api_deploy *deploy, const char *home,
                                   int64_t version)
 {
@@ -357,10 +374,7 @@ static void copy_binaries(chainsi_deployment *deployment)
     for (size_t i = 0; i < deployment->options.deploy->services.count; i++) {
         chainsi_api_service *service = &deployment->options.deploy->services.items[i];
         const char *from = service->binary;
-        char *path = binary_path(deployment->options.home, deployment->options.deploy->chain,
-                                 deployment->options.version, service->c_name);
-        service->binary = chainsi_arena_strdup(&deployment->arena, path);
-        free(path);
+        use_copy(deployment, service);
         copy *started = chainsi_make(sizeof *started);
         started->deployment = deployment;
         started->chainlet = &deployment->chainlets[i];
@@ -384,16 +398,20 @@ chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *opt
     deployment->options = *options;
     deployment->options.deploy = copy_deploy(arena, options->deploy);
     deployment->options.home = chainsi_arena_strdup(arena, options->home);
+    deployment->options.id = chainsi_arena_strdup(arena, options->id);
+    deployment->options.run = chainsi_arena_strdup(arena, options->run);
     deployment->review = chainsi_timer_new(options->supervisor->loop, deployment);
     deployment->directory = chainsi_arena_printf(arena, "%s/chains/%s/%lld", options->home, chain,
                                                  (long long)options->version);
-    deployment->run_directory = chainsi_arena_printf(arena, "%s/run/%s/%lld", options->home, chain,
-                                                     (long long)options->version);
-    deployment->name = chainsi_arena_printf(arena, "%s/%lld", chain, (long long)options->version);
+    deployment->name = chainsi_arena_printf(arena, "%s/%s", chain, options->run);
+    deployment->run_directory =
+        chainsi_arena_printf(arena, "%s/run/%s", options->home, deployment->name);
     size_t count = options->deploy->services.count;
     deployment->chainlets = chainsi_arena_array(arena, count, sizeof *deployment->chainlets);
     for (size_t i = 0; i < count; i++) {
-        const chainsi_api_service *service = &deployment->options.deploy->services.items[i];
+        chainsi_api_service *service = &deployment->options.deploy->services.items[i];
+        if (options->begin != CHAINSI_BEGIN_COPYING)
+            use_copy(deployment, service);
         deployment->chainlets[i] = (chainsi_chainlet){
             .deployment = deployment,
             .service = service,
@@ -408,7 +426,7 @@ chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *opt
             .board_fd = -1,
             .replicas =
                 chainsi_arena_array(arena, (size_t)service->replicas, sizeof(chainsi_replica *)),
-            .log = options->find_log(options->user, service->name),
+            .log = options->find_log(options->log_user, service->name),
         };
         if (!strcmp(service->name, options->deploy->entrypoint))
             deployment->entrypoint = i;
@@ -638,7 +656,7 @@ void chainsi_deployment_kill(chainsi_deployment *deployment)
                 chainsi_replica_kill(deployment->chainlets[i].replicas[r]);
 }
 
-void chainsi_deployment_free(chainsi_deployment *deployment, bool remove)
+void chainsi_deployment_free(chainsi_deployment *deployment)
 {
     if (!deployment)
         return;
@@ -658,8 +676,6 @@ void chainsi_deployment_free(chainsi_deployment *deployment, bool remove)
     }
     if (!chainsi_remove_tree(deployment->run_directory))
         chainsi_say("cannot remove %s: %s", deployment->run_directory, strerror(errno));
-    if (remove && !chainsi_remove_tree(deployment->directory))
-        chainsi_say("cannot remove %s: %s", deployment->directory, strerror(errno));
     release_document(deployment, "stop"); /* last: until then there is something to be done */
     chainsi_handle_close(deployment->review);
     chainsi_arena_done(&deployment->arena);

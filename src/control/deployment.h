@@ -1,4 +1,4 @@
-/* One version of a chain: its binaries, sockets and processes.
+/* One version of a chain as it runs in an environment: its binaries, sockets and processes.
  *
  *   COPYING ---> STARTING ---> RUNNING ---> STOPPING ---> STOPPED
  *      \            \ a Chainlet failed, stop()  ^
@@ -9,9 +9,10 @@
  *
  * A brain takes up deployments again where the one before it left them, in any of these states, with
  * sockets, boards and processes as the keeper has them. For that the keeper holds beside them
- * a document of each deployment, as "CHAIN/VERSION/deploy", and from the moment at which it is to stop
- * as "CHAIN/VERSION/stop"; it is the JSON of api_saved. What is RUNNING is in the chain's state file as well,
- * and is begun anew with a new keeper: calls wait in the sockets. Belongs to the thread of the loop. */
+ * a document of each deployment, as "CHAIN/RUN/deploy", and from the moment at which it is to stop
+ * as "CHAIN/RUN/stop"; it is the JSON of api_saved. Which of them are wanted is in the store
+ * (environment.h); what is RUNNING is begun anew with a new keeper: calls wait in the sockets. Belongs to the
+ * thread of the loop. */
 #ifndef CHAINSI_CONTROL_DEPLOYMENT_H
 #define CHAINSI_CONTROL_DEPLOYMENT_H
 
@@ -63,10 +64,13 @@ typedef struct chainsi_deployment_options {
     chainsi_supervisor *supervisor;
     const char *home;
     int64_t version;
+    const char *id;  /* of the version; copied */
+    const char *run; /* "ENVIRONMENT/VERSION": what it is among the chain's deployments; copied */
     const chainsi_api_deploy *deploy; /* copied */
     chainsi_deployment_begin begin;
     /* The log of a Chainlet by its name on the wire; it must outlive the deployment. */
-    chainsi_log *(*find_log)(void *user, const char *name);
+    chainsi_log *(*find_log)(void *log_user, const char *name);
+    void *log_user;
     /* Something changed. Called from within changes: must not stop or free anything, but look again
      * later. */
     void (*on_change)(void *user);
@@ -79,7 +83,7 @@ struct chainsi_deployment {
     chainsi_arena arena;
     chainsi_deployment_state state;
     const char *directory, *run_directory;
-    const char *name;            /* "CHAIN/VERSION" */
+    const char *name;            /* "CHAIN/RUN" */
     chainsi_chainlet *chainlets; /* deploy->services.count of them */
     size_t entrypoint;           /* its index */
     const char *failed_chainlet; /* name; NULL: none */
@@ -99,8 +103,9 @@ chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *opt
 void chainsi_deployment_stop(chainsi_deployment *deployment);
 /* Kills all processes. */
 void chainsi_deployment_kill(chainsi_deployment *deployment);
-/* Frees it; it must be STOPPED. remove: its binaries and sockets go, too. NULL is allowed. */
-void chainsi_deployment_free(chainsi_deployment *deployment, bool remove);
+/* Frees it with its sockets; it must be STOPPED. Its binaries are its version's, and stay. NULL is
+ * allowed. */
+void chainsi_deployment_free(chainsi_deployment *deployment);
 
 /* The Chainlet of that name on the wire; NULL name: the entrypoint. NULL if there is none. */
 chainsi_chainlet *chainsi_deployment_find(chainsi_deployment *deployment, const char *name);

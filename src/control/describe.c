@@ -39,14 +39,15 @@ static chainsi_api_chainlets describe_chainlets(const chainsi_deployment *deploy
     return list;
 }
 
-/* What callers of the chain can expect. */
-static const char *chain_state(const chainsi_chain *chain)
+/* What callers of the environment can expect. */
+static const char *state_of(const chainsi_environment *environment)
 {
-    if (!chain->active)
-        return chain->next_one ? "starting" : "failed";
+    const chainsi_deployment *current = environment->current;
+    if (!current)
+        return environment->candidate ? "starting" : "failed";
     bool all_ready = true;
-    for (size_t i = 0; i < chain->active->options.deploy->services.count; i++) {
-        chainsi_replica_state state = chainsi_chainlet_state(&chain->active->chainlets[i]);
+    for (size_t i = 0; i < current->options.deploy->services.count; i++) {
+        chainsi_replica_state state = chainsi_chainlet_state(&current->chainlets[i]);
         if (state == CHAINSI_REPLICA_FAILED)
             return "failed";
         all_ready = all_ready && state == CHAINSI_REPLICA_READY;
@@ -54,29 +55,68 @@ static const char *chain_state(const chainsi_chain *chain)
     return all_ready ? "ready" : "degraded";
 }
 
-void chainsi_chain_describe(const chainsi_chain *chain, const char *base_url, chainsi_arena *arena,
-                            chainsi_api_chain *description)
+static chainsi_api_canary_side describe_side(const chainsi_canary_side *side)
 {
-    const chainsi_deployment *latest = chain->next_one ? chain->next_one
-                                       : chain->failed ? chain->failed
-                                                       : chain->active;
-    const chainsi_deployment *shown = chain->active ? chain->active : latest;
+    return (chainsi_api_canary_side){
+        .calls = (int64_t)side->calls,
+        .failed = (int64_t)side->failed,
+        .p99_ms = (double)chainsi_latency_quantile(&side->latency, 0.99) / 1e6,
+    };
+}
+
+static const chainsi_api_trial *describe_trial(const chainsi_environment *environment,
+                                               chainsi_arena *arena)
+{
+    const chainsi_trial *trial = environment->trial;
+    if (!trial)
+        return NULL;
+    chainsi_api_trial *description = chainsi_arena_alloc(arena, sizeof *description);
+    *description = (chainsi_api_trial){
+        .version_id = environment->candidate->options.id,
+        .percent = trial->percent,
+        .since = trial->since,
+        .until = trial->until,
+        .old_version = describe_side(&trial->old_side),
+        .new_version = describe_side(&trial->new_side),
+    };
+    return description;
+}
+
+bool chainsi_environment_describe(const chainsi_environment *environment, const char *base_url,
+                                  chainsi_arena *arena, chainsi_api_chain *description)
+{
+    const chainsi_deployment *current = environment->current, *failed = environment->failed;
+    const chainsi_deployment *latest = environment->candidate ? environment->candidate
+                                       : failed               ? failed
+                                                              : current;
+    const chainsi_deployment *shown = current ? current : latest;
+    if (!shown)
+        return false;
+    const char *chain = environment->chain->name;
     *description = (chainsi_api_chain){
-        .name = chain->name,
-        .environment = "production",
-        .state = chain_state(chain),
+        .name = chain,
+        .environment = environment->name,
+        .state = state_of(environment),
         .entrypoint = shown->options.deploy->entrypoint,
-        .url = chainsi_arena_printf(arena, "%s/chains/%s/production/run_remote", base_url,
-                                    chain->name),
-        .version = chain->active ? chain->active->options.version : 0,
-        .deployed_at = chain->active ? chain->deployed_at : NULL,
+        .url = chainsi_arena_printf(arena, "%s/chains/%s/%s/run_remote", base_url, chain,
+                                    environment->name),
+        .version = current ? current->options.version : 0,
+        .version_id = current ? current->options.id : NULL,
+        .previous_version_id = environment->previous,
+        .deployed_at = current ? environment->deployed_at : NULL,
         .chainlets = describe_chainlets(shown, arena),
         .deployment = {
             .version = latest->options.version,
-            .state = latest->failure[0] ? "failed" : latest == chain->active ? "ready" : "starting",
+            .version_id = latest->options.id,
+            .state = latest->failure[0]   ? "failed"
+                     : latest == current  ? "ready"
+                     : environment->trial ? "trying"
+                                          : "starting",
             .chainlet = latest->failed_chainlet,
             .message = latest->failure[0] ? latest->failure : NULL,
             .chainlets = describe_chainlets(latest, arena),
         },
+        .canary = describe_trial(environment, arena),
     };
+    return true;
 }

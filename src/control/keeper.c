@@ -75,6 +75,7 @@ typedef struct keeper {
     pid_t brain;          /* 0: none runs */
     int socket;           /* to it; -1 */
     int64_t serving_ns;   /* since when it serves; -1: not yet */
+    bool has_served;      /* it, or one before it */
     int64_t next_ns;      /* when to start the next one */
     int64_t watchdog_ns;  /* how often it is asked whether it works; 0: never */
     int64_t ping_ns;      /* when it is asked next */
@@ -331,6 +332,7 @@ static int send_signal(keeper *k, const chainsi_command *command)
  * answer, and the watchdog bites. */
 static void note_serving(keeper *k)
 {
+    k->has_served = true;
     if (k->serving_ns < 0) {
         k->serving_ns = chainsi_now_ns();
         chainsi_notify("READY=1\nMAINPID=%d\nSTATUS=serving", (int)getpid());
@@ -511,6 +513,11 @@ static void note_brain_death(keeper *k, int wait_status)
         drop_outgoing(k);
     if (k->stops && wait_status == 0) {
         finish(k, 0);
+        return;
+    }
+    if (!k->has_served && WIFEXITED(wait_status) &&
+        WEXITSTATUS(wait_status) == CHAINSI_KEEPER_HELPLESS) {
+        finish(k, 1);
         return;
     }
     int64_t now_ns = chainsi_now_ns();

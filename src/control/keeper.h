@@ -13,7 +13,8 @@
  *     '--- after a delay ---+--- it ends ------'
  *
  * After the first death there is no delay. Then it doubles with each one that follows another before
- * the brain has served for a moment.
+ * the brain has served for a moment. One that says that only people can help
+ * (CHAINSI_KEEPER_HELPLESS) ends the daemon, unless a brain has served before: what runs goes on.
  *
  * SIGTERM and SIGINT are told to the brain (STOP), which stops the replicas and ends; the second kills the
  * replicas, the third the brain, too. Replicas die with the keeper (chainsi_process_run), however
@@ -26,6 +27,8 @@
 #include <stdbool.h>
 
 #define CHAINSI_KEEPER_FRONT "front" /* what the front door's listening socket is held as */
+
+enum { CHAINSI_KEEPER_HELPLESS = 78 /* exit status of a brain: it can't begin, nor can another */ };
 
 typedef struct chainsi_keeper_options {
     int lock;  /* of the home; owned; each brain gets it, too */

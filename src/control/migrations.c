@@ -162,7 +162,23 @@ static const char requests_schema[] =
     "  result TEXT NOT NULL"
     ") STRICT;";
 
-const char *const chainsi_migrations[] = { chains_schema, keys_schema, requests_schema };
+/* 4: which version an environment is on its way to. */
+static const char transitions_schema[] =
+    "CREATE TABLE transitions ("
+    "  chain TEXT NOT NULL REFERENCES chains ON DELETE CASCADE,"
+    "  environment TEXT NOT NULL,"
+    "  version TEXT NOT NULL,"
+    "  percent REAL NOT NULL,"
+    "  max_error_rate_increase REAL NOT NULL,"
+    "  max_p99_ratio REAL NOT NULL,"
+    "  minutes REAL NOT NULL,"
+    "  begun_at TEXT NOT NULL,"
+    "  PRIMARY KEY (chain, environment),"
+    "  FOREIGN KEY (chain, version) REFERENCES versions (chain, id)"
+    ") STRICT, WITHOUT ROWID;";
+
+const char *const chainsi_migrations[] = { chains_schema, keys_schema, requests_schema,
+                                           transitions_schema };
 const int chainsi_migration_count = sizeof chainsi_migrations / sizeof *chainsi_migrations;
 
 chains_status chainsi_migrations_taken(chainsi_database *database, int count, int *taken)

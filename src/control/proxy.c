@@ -2,12 +2,14 @@
  * answer or with the client. */
 #include "control/proxy.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/clock.h"
+#include "control/chain.h"
 #include "control/handle.h"
 #include "runtime/context.h"
 
@@ -22,8 +24,7 @@ enum {
 typedef struct proxy {
     chainsi_registry *registry;
     chainsi_exchange *exchange;
-    const char *chain, *chainlet, *path; /* of the arena; chainlet may be NULL */
-    bool probes;
+    chainsi_target target; /* of the arena */
     chainsi_buffer
         head; /* owned; of the request, but for the time that is left; once the answer has
                             begun, its own headers */
@@ -32,6 +33,9 @@ typedef struct proxy {
     chainsi_upstream_call *call;  /* in flight; NULL */
     uv_timer_t *pause, *deadline; /* owned; NULL when not in use */
     bool began;                   /* the head of the answer went to the client */
+    int status;                   /* of HTTP, when it began */
+    uint64_t trial;               /* that it counts for; 0: none */
+    bool is_new;                  /* on which side of it */
 } proxy;
 
 static void attempt(proxy *p);
@@ -57,7 +61,22 @@ static void on_gone(chainsi_exchange *exchange)
 
 static const char *shown_name(const proxy *p)
 {
-    return p->chainlet ? p->chainlet : p->chain;
+    return p->target.chainlet ? p->target.chainlet : p->target.chain;
+}
+
+/* Counts the call for the trial that it was picked for. What says something about the caller is no
+ * failure of the version. */
+static void count(const proxy *p, int status)
+{
+    if (!p->trial)
+        return;
+    chainsi_slice name = { p->target.chain, strlen(p->target.chain) };
+    const chainsi_chain *chain = chainsi_registry_find(p->registry, name);
+    chainsi_environment *environment =
+        chain ? chainsi_chain_environment(chain, p->target.environment) : NULL;
+    if (environment)
+        chainsi_environment_count(environment, p->trial, p->is_new, status >= 500,
+                                  chainsi_now_ns() - p->exchange->received_ns);
 }
 
 /* Headers. */
@@ -140,7 +159,7 @@ static void make_head(proxy *p)
     chainsi_buffer_reserve(out, TYPICAL_HEAD);
     chainsi_buffer_add(out, request->method_name.data, request->method_name.size);
     chainsi_buffer_add_byte(out, ' ');
-    chainsi_buffer_add_text(out, p->path);
+    chainsi_buffer_add_text(out, p->target.path);
     chainsi_buffer_add_text(out, " HTTP/1.1\r\n");
     add_headers(out, &request->head);
     chainsi_buffer_add_text(out, "Host: localhost\r\nX-Request-Id: ");
@@ -199,6 +218,7 @@ static void on_head(void *user, const chainsi_http_response *response)
         length = 0;
     chainsi_exchange_begin(p->exchange, response->status, &p->head, length);
     p->began = true;
+    p->status = response->status;
 }
 
 static void on_body(void *user, const char *data, size_t size)
@@ -247,6 +267,9 @@ static void on_end(void *user, chainsi_upstream_end end, const char *why)
     }
     const char *name = shown_name(p);
     bool began = p->began;
+    count(p, end == CHAINSI_UPSTREAM_ANSWERED     ? p->status
+             : end == CHAINSI_UPSTREAM_QUEUE_FULL ? 429
+                                                  : 503);
     finish(p);
     if (end == CHAINSI_UPSTREAM_ANSWERED)
         chainsi_exchange_end(exchange);
@@ -267,6 +290,7 @@ static void on_deadline(uv_timer_t *timer)
     chainsi_exchange *exchange = p->exchange;
     bool began = p->began;
     double limit_ms = (double)(p->deadline_ns - exchange->received_ns) / (double)CHAINSI_NS_PER_MS;
+    count(p, 504);
     finish(p);
     if (began)
         chainsi_exchange_abort(exchange);
@@ -280,69 +304,148 @@ static void on_deadline(uv_timer_t *timer)
 
 static const chainsi_upstream_events events = { on_head, on_body, on_end };
 
-static void list_chainlets(const chainsi_deployment *deployment, chainsi_buffer *out)
+/* Why there is nobody to call. */
+typedef struct refusal {
+    chainsi_arena *arena;
+    chains_status status;
+    const char *why; /* in arena */
+} refusal;
+
+/* Notes why, if anybody wants to know (NULL: nobody does). Always NULL. */
+static void *refuse(refusal *refused, chains_status status, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void *refuse(refusal *refused, chains_status status, const char *format, ...)
 {
-    for (size_t i = 0; i < deployment->options.deploy->services.count; i++)
-        chainsi_buffer_printf(out, "%s%s", i ? ", " : "",
-                              deployment->options.deploy->services.items[i].name);
-    chainsi_buffer_add_byte(out, 0);
+    if (!refused)
+        return NULL;
+    va_list list;
+    va_start(list, format);
+    char *why = NULL;
+    int size = vasprintf(&why, format, list);
+    va_end(list);
+    refused->status = status;
+    refused->why = size < 0 ? "" : chainsi_arena_copy(refused->arena, why, (size_t)size);
+    if (size >= 0)
+        free(why);
+    return NULL;
 }
 
-/* The socket to call now; NULL: the exchange has been answered. */
-static chainsi_upstream *find_upstream(proxy *p)
+/* Adds a name to those that there are. */
+static const char *add_name(refusal *refused, const char *names, const char *name)
 {
-    chainsi_slice name = { p->chain, strlen(p->chain) };
-    chainsi_exchange *exchange = p->exchange;
-    const chainsi_chain *chain = chainsi_registry_find(p->registry, name);
-    if (!chain) {
-        /* It was there when the request came. */
-        finish(p);
-        chainsi_exchange_fail(exchange, CHAINS_UNAVAILABLE, "'%s' has been deleted", p->chain);
+    return chainsi_arena_printf(refused->arena, "%s%s%s", names, *names ? ", " : "", name);
+}
+
+static void *refuse_environment(const chainsi_chain *chain, const chainsi_target *target,
+                                refusal *refused)
+{
+    const char *names = "";
+    if (!refused)
         return NULL;
+    if (chain->registry->stopping)
+        return refuse(refused, CHAINS_UNAVAILABLE, "'%s' is stopping", chain->name);
+    for (const chainsi_environment *each = chain->environments; each; each = each->next)
+        names = add_name(refused, names, each->name);
+    return refuse(refused, CHAINS_NOT_FOUND, "'%s' has no environment '%s'; it has: %s",
+                  chain->name, target->environment, *names ? names : "none");
+}
+
+/* The environment answers no calls yet. */
+static void *refuse_version(const chainsi_environment *environment, refusal *refused)
+{
+    const chainsi_deployment *failed = environment->failed;
+    const char *chain = environment->chain->name;
+    if (!failed || environment->candidate)
+        return refuse(refused, CHAINS_UNAVAILABLE, "'%s' is still starting", chain);
+    return refuse(refused, CHAINS_UNAVAILABLE, "'%s' has failed: %s%s%s; see `chains logs %s`",
+                  chain, failed->failed_chainlet ? failed->failed_chainlet : "",
+                  failed->failed_chainlet ? ": " : "", failed->failure, chain);
+}
+
+static void *refuse_chainlet(const chainsi_deployment *deployment, const chainsi_target *target,
+                             refusal *refused)
+{
+    const char *names = "";
+    for (size_t i = 0; refused && i < deployment->options.deploy->services.count; i++)
+        names = add_name(refused, names, deployment->options.deploy->services.items[i].name);
+    return refuse(refused, CHAINS_NOT_FOUND, "there is no Chainlet '%s' in '%s'; it has: %s",
+                  target->chainlet, target->chain, names);
+}
+
+/* A version of an environment: the one that answers, or for a call of p the one that is tried. */
+static chainsi_deployment *pick(chainsi_environment *environment, proxy *p)
+{
+    if (!p || p->target.chainlet || p->target.probes)
+        return environment->current;
+    /* A call that is sent again stays on its side, as long as that is there. */
+    if (p->trial && environment->trial && environment->trial->number == p->trial)
+        return p->is_new ? environment->candidate : environment->current;
+    return chainsi_environment_pick(environment, &p->trial, &p->is_new);
+}
+
+/* The Chainlet that is called, for p or for no call at all (NULL). NULL with the reason. */
+static chainsi_chainlet *find_chainlet(const chainsi_registry *registry,
+                                       const chainsi_target *target, proxy *p, refusal *refused)
+{
+    chainsi_deployment *deployment;
+    const chainsi_chain *chain =
+        chainsi_registry_find(registry, (chainsi_slice){ target->chain, strlen(target->chain) });
+    if (!chain) /* it was there when the request came */
+        return refuse(refused, CHAINS_UNAVAILABLE, "'%s' %s", target->chain,
+                      registry->stopping ? "is stopping" : "has been deleted");
+    if (target->version) {
+        deployment = chainsi_chain_running(chain, target->version);
+        if (!deployment)
+            return refuse(refused, CHAINS_FAILED_PRECONDITION,
+                          "version '%s' of '%s' doesn't run: `chains versions %s` shows which there "
+                          "are, and `chains promote %s %s --environment NAME` starts one",
+                          target->version, chain->name, chain->name, chain->name, target->version);
+    } else {
+        chainsi_environment *environment = chainsi_chain_environment(chain, target->environment);
+        if (!environment)
+            return refuse_environment(chain, target, refused);
+        if (!environment->current)
+            return refuse_version(environment, refused);
+        deployment = pick(environment, p);
     }
-    if (!chain->active) {
-        const char *failed = chain->failed ? chain->failed->failed_chainlet : NULL;
-        finish(p);
-        if (chain->failed && !chain->next_one)
-            chainsi_exchange_fail(exchange, CHAINS_UNAVAILABLE,
-                                  "'%s' has failed: %s%s%s; see `chains logs %s`", chain->name,
-                                  failed ? failed : "", failed ? ": " : "", chain->failed->failure,
-                                  chain->name);
-        else
-            chainsi_exchange_fail(exchange, CHAINS_UNAVAILABLE, "'%s' is %s", chain->name,
-                                  p->registry->stopping ? "stopping" : "still starting");
+    chainsi_chainlet *chainlet = chainsi_deployment_find(deployment, target->chainlet);
+    return chainlet ? chainlet : refuse_chainlet(deployment, target, refused);
+}
+
+size_t chainsi_proxy_max_body(const chainsi_registry *registry, const chainsi_target *target)
+{
+    const chainsi_chainlet *chainlet = find_chainlet(registry, target, NULL, NULL);
+    return chainlet ? (size_t)chainlet->service->max_body : CHAINSI_MAX_BODY;
+}
+
+/* The socket to call now; NULL with the reason. */
+static chainsi_upstream *find_upstream(proxy *p, refusal *refused)
+{
+    chainsi_chainlet *chainlet = find_chainlet(p->registry, &p->target, p, refused);
+    if (!chainlet)
         return NULL;
-    }
-    chainsi_chainlet *chainlet = chainsi_deployment_find(chain->active, p->chainlet);
-    if (!chainlet) {
-        chainsi_buffer names = { 0 };
-        list_chainlets(chain->active, &names);
-        finish(p);
-        chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND,
-                              "there is no Chainlet '%s' in '%s'; it has: %s", p->chainlet,
-                              chain->name, names.data);
-        chainsi_buffer_done(&names);
-        return NULL;
-    }
     chainsi_replica *ready = chainsi_chainlet_ready(chainlet);
-    if (chainsi_chainlet_state(chainlet) == CHAINSI_REPLICA_FAILED || (p->probes && !ready)) {
-        finish(p);
-        chainsi_exchange_fail(
-            exchange, CHAINS_UNAVAILABLE, "the Chainlet '%s' %s: %s; see `chains logs %s %s`",
-            chainlet->service->name, p->probes ? "is not ready" : "has failed",
-            chainlet->replicas[0]->last_end[0] ? chainlet->replicas[0]->last_end : "it is starting",
-            chain->name, chainlet->service->name);
-        return NULL;
-    }
-    return p->probes ? ready->probes : chainlet->calls;
+    bool probes = p->target.probes;
+    if (chainsi_chainlet_state(chainlet) != CHAINSI_REPLICA_FAILED && (!probes || ready))
+        return probes ? ready->probes : chainlet->calls;
+    const char *end = chainlet->replicas[0]->last_end;
+    return refuse(refused, CHAINS_UNAVAILABLE, "the Chainlet '%s' %s: %s; see `chains logs %s %s`",
+                  chainlet->service->name, probes ? "is not ready" : "has failed",
+                  end[0] ? end : "it is starting", p->target.chain, chainlet->service->name);
 }
 
 static void attempt(proxy *p)
 {
-    chainsi_upstream *upstream = find_upstream(p);
-    if (!upstream)
-        return;
     chainsi_exchange *exchange = p->exchange;
+    refusal refused = { .arena = &exchange->arena };
+    chainsi_upstream *upstream = find_upstream(p, &refused);
+    if (!upstream) {
+        count(p, 503);
+        finish(p);
+        chainsi_exchange_fail(exchange, refused.status, "%s", refused.why);
+        return;
+    }
     size_t constant = p->head.size;
     if (p->deadline_ns != CHAINSI_NEVER) {
         int64_t left = p->deadline_ns - chainsi_now_ns();
@@ -357,16 +460,20 @@ static void attempt(proxy *p)
     p->head.size = constant;
 }
 
-void chainsi_proxy(chainsi_registry *registry, chainsi_exchange *exchange, const char *chain,
-                   const char *chainlet, const char *path, bool probes)
+void chainsi_proxy(chainsi_registry *registry, chainsi_exchange *exchange,
+                   const chainsi_target *target)
 {
     proxy *p = chainsi_arena_alloc(&exchange->arena, sizeof *p);
     p->registry = registry;
     p->exchange = exchange;
-    p->chain = chainsi_arena_strdup(&exchange->arena, chain);
-    p->chainlet = chainsi_arena_strdup(&exchange->arena, chainlet);
-    p->path = path;
-    p->probes = probes;
+    p->target = (chainsi_target){
+        .chain = chainsi_arena_strdup(&exchange->arena, target->chain),
+        .environment = chainsi_arena_strdup(&exchange->arena, target->environment),
+        .version = chainsi_arena_strdup(&exchange->arena, target->version),
+        .chainlet = chainsi_arena_strdup(&exchange->arena, target->chainlet),
+        .path = target->path,
+        .probes = target->probes,
+    };
     if (!read_deadline(exchange, &p->deadline_ns)) {
         chainsi_exchange_fail(exchange, CHAINS_INVALID_ARGUMENT,
                               "the header X-Chains-Timeout-Ms is no number of milliseconds");

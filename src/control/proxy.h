@@ -2,15 +2,28 @@
 #ifndef CHAINSI_CONTROL_PROXY_H
 #define CHAINSI_CONTROL_PROXY_H
 
-#include "control/chain.h"
 #include "control/exchange.h"
+#include "control/registry.h"
 
-/* Forwards the exchange to a Chainlet of the chain's active version; chainlet NULL: the entrypoint.
- * path is what the Chainlet is asked for ("/run_remote"); probes: on its second socket, that takes
- * no slot. Identity and time go along: X-Request-Id and traceparent, made where the client gave
- * none, and X-Chains-Timeout-Ms, less the time spent here. What wasn't started is sent again, also
- * to a version that took over meanwhile; a client that leaves ends the call. */
-void chainsi_proxy(chainsi_registry *registry, chainsi_exchange *exchange, const char *chain,
-                   const char *chainlet, const char *path, bool probes);
+/* What is called. */
+typedef struct chainsi_target {
+    const char *chain;
+    const char *environment; /* its version, or one that is tried; NULL: `version` says which */
+    const char *version;     /* as people call it */
+    const char *chainlet;    /* NULL: the entrypoint */
+    const char *path;        /* what the Chainlet is asked for: "/run_remote" */
+    bool probes;             /* on its second socket, that takes no slot */
+} chainsi_target;
+
+/* Forwards the exchange to a Chainlet; target is copied. Of the calls of an entrypoint by environment a
+ * version that is tried gets its share, and they are counted for it. Identity and time go along:
+ * X-Request-Id and traceparent, made where the client gave none, and X-Chains-Timeout-Ms, less the time
+ * spent here. What wasn't started is sent again, also to a version that took over meanwhile; a client
+ * that leaves ends the call. */
+void chainsi_proxy(chainsi_registry *registry, chainsi_exchange *exchange,
+                   const chainsi_target *target);
+
+/* The most bytes that the body of such a call may have. */
+size_t chainsi_proxy_max_body(const chainsi_registry *registry, const chainsi_target *target);
 
 #endif

@@ -1,8 +1,9 @@
 /* Paths of the front door.
  *
- *   POST /chains/CHAIN/production/run_remote                  the entrypoint
- *   POST /chains/CHAIN/production/chainlets/NAME/run_remote   one Chainlet
- *   GET  /chains/CHAIN/production/openapi.json, .../chainlets/NAME/openapi.json
+ *   POST /chains/CHAIN/ENVIRONMENT/run_remote                  the entrypoint
+ *   POST /chains/CHAIN/ENVIRONMENT/chainlets/NAME/run_remote   one Chainlet
+ *   GET  /chains/CHAIN/ENVIRONMENT/openapi.json, .../chainlets/NAME/openapi.json
+ *   the same with versions/VERSION in the place of ENVIRONMENT
  *   GET  /healthz
  *   and what api_routes.c has below /api/v1 */
 #include "control/route.h"
@@ -112,8 +113,8 @@ static void answer_no_path(chainsi_exchange *exchange)
     chainsi_exchange_fail(
         exchange, CHAINS_NOT_FOUND,
         "there is nothing at %.*s; there are POST "
-        "/chains/CHAIN/production/run_remote, GET "
-        "/chains/CHAIN/production/openapi.json, both with /chainlets/CHAINLET before the last "
+        "/chains/CHAIN/ENVIRONMENT/run_remote, GET "
+        "/chains/CHAIN/ENVIRONMENT/openapi.json, both with /chainlets/CHAINLET before the last "
         "word, too, GET /api/v1/chains and GET /healthz",
         (int)exchange->request.path.size, exchange->request.path.data);
 }
@@ -162,10 +163,10 @@ bool chainsi_route_permits(const chainsi_routes *routes, chainsi_exchange *excha
 }
 
 bool chainsi_route_shows(const chainsi_routes *routes, const chainsi_exchange *exchange,
-                         const chainsi_chain *chain)
+                         const char *chain)
 {
     return chainsi_gate_judge(&routes->gate, has_token(routes, exchange), &exchange->request,
-                              CHAINSI_RIGHT_CALL, false, chain->name) == CHAINSI_VERDICT_YES;
+                              CHAINSI_RIGHT_CALL, false, chain) == CHAINSI_VERDICT_YES;
 }
 
 void chainsi_route_answer_no_chain(const chainsi_routes *routes, chainsi_exchange *exchange,
@@ -173,7 +174,8 @@ void chainsi_route_answer_no_chain(const chainsi_routes *routes, chainsi_exchang
 {
     chainsi_buffer names = { 0 };
     for (const chainsi_chain *at = routes->registry->chains; at; at = at->next)
-        if (!at->deleting && chainsi_route_shows(routes, exchange, at))
+        if (!at->deleting && at->environments &&
+            chainsi_route_shows(routes, exchange, at->name))
             chainsi_buffer_printf(&names, "%s%s", names.size ? ", " : "", at->name);
     chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND, "there is no chain '%s'; %s%.*s", chain,
                           names.size ? "deployed: " : "nothing is deployed", (int)names.size,
@@ -181,32 +183,47 @@ void chainsi_route_answer_no_chain(const chainsi_routes *routes, chainsi_exchang
     chainsi_buffer_done(&names);
 }
 
-/* /chains/CHAIN/production/... */
+/* What a path below /chains names. NULL: nothing; else its last segment, what is asked of it. */
+static const char *read_target(const char *const *segments, size_t count, chainsi_target *target)
+{
+    *target = (chainsi_target){ .chain = segments[1] };
+    if (count < 4)
+        return NULL;
+    size_t at = 3;
+    if (strcmp(segments[2], "versions") != 0)
+        target->environment = segments[2];
+    else
+        target->version = segments[at++];
+    if (count == at + 3 && !strcmp(segments[at], "chainlets")) {
+        target->chainlet = segments[at + 1];
+        at += 2;
+    }
+    return count == at + 1 ? segments[at] : NULL;
+}
+
 static void route_call(chainsi_routes *routes, chainsi_exchange *exchange,
                        const char *const *segments, size_t count)
 {
-    const char *chain = segments[1];
-    const char *chainlet = count == 6 && !strcmp(segments[3], "chainlets") ? segments[4] : NULL;
-    const char *verb = segments[count - 1];
-    bool run = !strcmp(verb, "run_remote"), describe = !strcmp(verb, "openapi.json");
+    chainsi_target target;
+    const char *verb = read_target(segments, count, &target);
+    bool run = verb && !strcmp(verb, "run_remote"), describe = verb && !strcmp(verb, "openapi.json");
+    chainsi_right right = target.chainlet ? CHAINSI_RIGHT_ADMIN : CHAINSI_RIGHT_CALL;
     /* First of all, so that a key learns nothing of what isn't its own. */
-    if (!chainsi_route_permits(routes, exchange,
-                               chainlet ? CHAINSI_RIGHT_ADMIN : CHAINSI_RIGHT_CALL, false, chain))
+    if (!chainsi_route_permits(routes, exchange, right, false, target.chain))
         return;
-    if (count < 4 || (count != 4 && !chainlet) || !(run || describe))
+    target.path = run ? "/run_remote" : "/openapi.json";
+    target.probes = describe;
+    if (!run && !describe)
         answer_no_path(exchange);
-    else if (strcmp(segments[2], "production") != 0)
-        chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND,
-                              "there is no environment '%s'; there is 'production'", segments[2]);
-    else if (!chainsi_registry_find(routes->registry, (chainsi_slice){ chain, strlen(chain) }))
-        chainsi_route_answer_no_chain(routes, exchange, chain);
+    else if (!chainsi_registry_find(routes->registry,
+                                    (chainsi_slice){ target.chain, strlen(target.chain) }))
+        chainsi_route_answer_no_chain(routes, exchange, target.chain);
     else if (run && exchange->request.method != CHAINSI_HTTP_POST)
         chainsi_answer_other_method(exchange, "POST");
     else if (describe && exchange->request.method != CHAINSI_HTTP_GET)
         chainsi_answer_other_method(exchange, "GET");
     else
-        chainsi_proxy(routes->registry, exchange, chain, chainlet,
-                      run ? "/run_remote" : "/openapi.json", describe);
+        chainsi_proxy(routes->registry, exchange, &target);
 }
 
 void chainsi_route(chainsi_routes *routes, chainsi_exchange *exchange)
@@ -236,15 +253,11 @@ size_t chainsi_route_max_body(chainsi_routes *routes, const chainsi_http_request
     const char *segments[MAX_SEGMENTS];
     size_t count = split_path(request->path, &arena, segments);
     size_t limit = MAX_API_BODY;
-    if (count >= 4 && !strcmp(segments[0], "chains")) {
-        const chainsi_chain *chain = chainsi_registry_find(
-            routes->registry, (chainsi_slice){ segments[1], strlen(segments[1]) });
-        chainsi_chainlet *chainlet =
-            chain && chain->active
-                ? chainsi_deployment_find(chain->active, count == 6 ? segments[4] : NULL)
-                : NULL;
-        limit = chainlet ? (size_t)chainlet->service->max_body : CHAINSI_MAX_BODY;
-    }
+    chainsi_target target;
+    if (count >= 4 && !strcmp(segments[0], "chains"))
+        limit = read_target(segments, count, &target)
+                    ? chainsi_proxy_max_body(routes->registry, &target)
+                    : CHAINSI_MAX_BODY;
     chainsi_arena_done(&arena);
     return limit;
 }

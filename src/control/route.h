@@ -6,11 +6,13 @@
 #include "control/exchange.h"
 #include "control/gate.h"
 #include "control/home.h"
+#include "control/registry.h"
 #include "control/site.h"
 
 /* What answers need. */
 typedef struct chainsi_routes {
     chainsi_registry *registry; /* not owned */
+    chainsi_store *store;       /* not owned */
     const char *home;           /* not owned */
     long keeper;                /* process number of the daemon's keeper */
     chainsi_gate gate;          /* who may do what */
@@ -27,6 +29,17 @@ void chainsi_route(chainsi_routes *routes, chainsi_exchange *exchange);
 void chainsi_route_api(chainsi_routes *routes, chainsi_exchange *exchange,
                        const char *const *segments, size_t count);
 
+/* Those of them that change something (api_changes.c). segments: as above, from "chains" on. */
+void chainsi_route_change(chainsi_routes *routes, chainsi_exchange *exchange,
+                          const char *const *segments, size_t count);
+/* The logs of a chain, or of one Chainlet (api_logs.c). */
+void chainsi_answer_logs(chainsi_exchange *exchange, const chainsi_chain *chain,
+                         const char *chainlet);
+
+/* A number in the query, such as tail in "tail=10&follow=1"; missing if it isn't there or no
+ * number. */
+size_t chainsi_query_number(chainsi_slice query, const char *name, size_t missing);
+
 /* Whether the request may do that with a chain, which needn't exist; else it has been answered. changes:
  * where there are no keys, it takes the home's token. */
 bool chainsi_route_permits(const chainsi_routes *routes, chainsi_exchange *exchange,
@@ -34,9 +47,9 @@ bool chainsi_route_permits(const chainsi_routes *routes, chainsi_exchange *excha
 /* 404, with the names of those that the request may know of. */
 void chainsi_route_answer_no_chain(const chainsi_routes *routes, chainsi_exchange *exchange,
                                    const char *chain);
-/* Whether the request may know of the chain. */
+/* Whether the request may know of the chain of that name, whether there is one or not. */
 bool chainsi_route_shows(const chainsi_routes *routes, const chainsi_exchange *exchange,
-                         const chainsi_chain *chain);
+                         const char *chain);
 
 /* Answers with a value in JSON. */
 void chainsi_answer_value(chainsi_exchange *exchange, int status, const chainsi_type *type,

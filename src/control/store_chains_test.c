@@ -23,7 +23,12 @@ static chainsi_api_service services[] = {
       .max_body = INT64_MAX },
     { .name = "writer", .c_name = "hello_writer", .binary = "/bin/writer", .replicas = 1 },
 };
-static const chainsi_api_deploy deploy = { "hello", "hello", { services, 2 } };
+static const chainsi_api_deploy deploy = {
+    .chain = "hello",
+    .environment = CHAINSI_PRODUCTION,
+    .entrypoint = "hello",
+    .services = { services, 2 },
+};
 
 static const char *add_version(const char *chain, const char *digest)
 {

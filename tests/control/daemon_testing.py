@@ -103,32 +103,53 @@ class Daemon:
             body = json.dumps(body)
         return self.ask(method, path, body, headers)
 
-    def call(self, chain, text="", headers=None, chainlet=None):
+    def call(self, chain, text="", headers=None, chainlet=None, environment="production", version=None):
+        where = f"versions/{version}" if version else environment
         inside = f"/chainlets/{chainlet}" if chainlet else ""
-        return self.ask("POST", f"/chains/{chain}/production{inside}/run_remote", text, headers)
+        return self.ask("POST", f"/chains/{chain}/{where}{inside}/run_remote", text, headers)
 
-    def deploy(self, chain, *services):
+    def begin(self, chain, *services, **more):
+        """Asks for a deployment of stand-ins; gives the answer."""
+        return self.change("POST", "/api/v1/chains", {
+            "chain": chain, "entrypoint": services[0]["name"], "services": list(services), **more})
+
+    def deploy(self, chain, *services, **more):
         """Begins a deployment of stand-ins; gives its version."""
-        answer = self.change("POST", "/api/v1/chains", {
-            "chain": chain, "entrypoint": services[0]["name"], "services": list(services)})
+        answer = self.begin(chain, *services, **more)
         assert answer.status == 202, answer.body
         return answer.json()["version"]
 
-    def chain(self, name):
-        answer = self.ask("GET", f"/api/v1/chains/{name}")
+    def chain(self, name, environment="production"):
+        answer = self.ask("GET", f"/api/v1/chains/{name}/environments/{environment}")
         assert answer.status == 200, answer.body
         return answer.json()
 
-    def deployed(self, chain, *services):
-        """Deploys and waits until that version answers."""
-        version = self.deploy(chain, *services)
+    def deployed(self, chain, *services, **more):
+        """Deploys and waits until that version answers, or is tried."""
+        version = self.deploy(chain, *services, **more)
 
         def look():
-            deployment = self.chain(chain)["deployment"]
+            deployment = self.chain(chain, more.get("environment", "production"))["deployment"]
             assert deployment["state"] != "failed", deployment
-            return deployment["state"] == "ready" and deployment["version"] == version
+            return deployment["state"] in ("ready", "trying") and deployment["version"] == version
         wait_until(look, f"version {version} of {chain}")
         return version
+
+    def change_environment(self, chain, verb, environment="production", **body):
+        """Promotes or rolls back; gives the answer."""
+        return self.change("POST", f"/api/v1/chains/{chain}/environments/{environment}/{verb}", body or None)
+
+    def versions(self, chain):
+        """Its versions by number."""
+        answer = self.ask("GET", f"/api/v1/chains/{chain}/versions")
+        assert answer.status == 200, answer.body
+        return {version["number"]: version for version in answer.json()}
+
+    def events(self, chain):
+        """What happened to it, kinds and messages, the oldest first."""
+        answer = self.ask("GET", f"/api/v1/chains/{chain}/events?limit=1000")
+        assert answer.status == 200, answer.body
+        return [(event["kind"], event["message"]) for event in reversed(answer.json())]
 
     def pids(self, chain):
         return [replica["pid"] for chainlet in self.chain(chain)["chainlets"]
@@ -146,9 +167,9 @@ class Daemon:
         with open(self.home.file("said"), encoding="utf-8") as said:
             return said.read()
 
-    def socket(self, chain, name, version=1):
+    def socket(self, chain, name, version=1, environment="production"):
         """The path of a Chainlet's socket of calls."""
-        return self.home_file("run", chain, str(version), name + ".calls")
+        return self.home_file("run", chain, environment, str(version), name + ".calls")
 
     def keeper(self):
         return self.home.daemon_pid()

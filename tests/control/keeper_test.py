@@ -159,9 +159,7 @@ class Brain(KeeperTest):
                 return deployment["state"] == "ready" and deployment["version"] == version
             wait_until(look, f"version {version}")
             self.assertEqual(daemon.call("x").json()["mark"], str(mark))
-        wait_until(lambda: os.listdir(daemon.home_file("run", "x")) == [str(version)], "old versions to go")
-        wait_until(lambda: set(os.listdir(daemon.home_file("chains", "x"))) == {"state.json", str(version)},
-                   "their programs to go")
+        wait_until(lambda: os.listdir(daemon.home_file("run", "x", "production")) == [str(version)], "old versions to go")
         self.assertEqual(len(children(daemon.keeper())), 3)
 
     def test_at_every_step_of_a_deployment(self):
@@ -176,7 +174,7 @@ class Brain(KeeperTest):
             daemon.kill_brain()
             wait_until(lambda: daemon.chain("x")["version"] == version, f"version {version}, killed at {step}")
             self.assertEqual(daemon.call("x", "call CHAINS_OTHER_URL").status, 200)
-            wait_until(lambda: os.listdir(daemon.home_file("run", "x")) == [str(version)], f"{step}: old sockets to go")
+            wait_until(lambda: os.listdir(daemon.home_file("run", "x", "production")) == [str(version)], f"{step}: old sockets to go")
             wait_until(lambda: len(children(daemon.keeper())) == 3, f"{step}: old processes to go")
         self.assertNotIn("belongs to nothing", daemon.said())
 
@@ -200,7 +198,7 @@ class Brain(KeeperTest):
         thread.join(60)
         self.assertEqual((answers[0].status, b'"pid"' in answers[0].body), (200, True), answers[0].body)
         self.assert_ended(pids)
-        wait_until(lambda: os.listdir(daemon.home_file("run", "x")) == ["2"], "the old sockets to go")
+        wait_until(lambda: os.listdir(daemon.home_file("run", "x", "production")) == ["2"], "the old sockets to go")
 
     def test_deleting_goes_on(self):
         daemon = self.start()
@@ -214,7 +212,7 @@ class Brain(KeeperTest):
             except (OSError, http.client.HTTPException):
                 pass  # cut; or the brain was killed after it
         self.in_threads(1, delete)
-        wait_until(lambda: not os.path.exists(daemon.home_file("chains", "x", "state.json")), "the deletion to begin")
+        wait_until(lambda: "ready -> draining" in daemon.said(), "the deletion to begin")
         daemon.kill_brain()
         running.join(60)
         self.assertIn(b'"slept"', answers)

@@ -196,18 +196,53 @@ class Life(DaemonTest):
                                   capture_output=True, timeout=60, check=False)
             self.assertEqual(done.returncode, status, words)
 
-    def test_a_damaged_state_is_left_alone(self):
+    def test_a_damaged_state_is_refused_with_what_to_do(self):
         daemon = self.start()
-        daemon.deployed("x", service("entry"))
+        daemon.deployed("x", service("entry", STAND_IN_MARK="kept"))
         daemon.stop()
+        self.start().stop()  # its backup has the chain
+        state = daemon.home_file("state.db")
+        with open(state, "r+b") as file:
+            file.write(b"no database at all")
+        done = subprocess.run([CHAINSD, "--port", "0"], env=self.home.env, text=True,
+                              capture_output=True, timeout=60, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("state.db is damaged", done.stderr)
+        advice = next(line for line in done.stderr.splitlines() if "state.backup.db" in line)
+        command = advice[advice.index("cd "):]
+        subprocess.run(command, shell=True, check=True, timeout=60)
+        self.assertEqual(self.start().call("x").json()["mark"], "kept")
+
+    def test_what_an_earlier_daemon_kept_is_taken_over(self):
+        daemon = self.start()
+        daemon.deployed("x", service("entry", "other", STAND_IN_MARK="kept"), service("other"))
+        daemon.stop()
+        for name in ("state.db", "state.db-wal", "state.db-shm", "state.backup.db"):
+            if os.path.exists(daemon.home_file(name)):
+                os.unlink(daemon.home_file(name))
+        os.rename(daemon.home_file("chains", "x", "1"), daemon.home_file("chains", "x", "7"))
+        services = [service("entry", "other", STAND_IN_MARK="kept"), service("other")]
+        for one in services:
+            one["binary"] = daemon.home_file("chains", "x", "7", one["c_name"])
         state = daemon.home_file("chains", "x", "state.json")
+        deployed_at = "2026-01-02T03:04:05.678Z"
         with open(state, "w", encoding="utf-8") as file:
+            json.dump({"version": 7, "deployed_at": deployed_at,
+                       "deploy": {"chain": "x", "entrypoint": "entry", "services": services}}, file)
+        broken = daemon.home_file("chains", "y", "state.json")
+        os.makedirs(os.path.dirname(broken))
+        with open(broken, "w", encoding="utf-8") as file:
             file.write('{"version": 1')
         again = self.start()
-        self.assertEqual(again.ask("GET", "/api/v1/chains").json(), [])
-        self.assertTrue(os.path.exists(state))
-        with open(self.home.file("said"), encoding="utf-8") as said:
-            self.assertIn("state.json is damaged", said.read())
+        self.assertEqual(again.call("x").json()["mark"], "kept")
+        chain = again.chain("x")
+        self.assertEqual((chain["version"], chain["deployed_at"]), (7, deployed_at))
+        self.assertEqual(os.path.exists(state), False)
+        self.assertEqual(os.path.exists(broken), True)
+        self.assertIn("state.json is damaged", again.said())
+        self.assertEqual(again.deployed("x", service("entry")), 8)
+        self.assertEqual(again.change_environment("x", "rollback").status, 200)
+        self.assertEqual(again.call("x").json()["mark"], "kept")
 
 
 class Deployments(DaemonTest):
@@ -322,7 +357,7 @@ class Deployments(DaemonTest):
         marks = {json.loads(body)["mark"] for _, body in answers if b"mark" in body}
         self.assertIn("0", marks)
         self.assertIn("5", marks)
-        wait_until(lambda: os.listdir(daemon.home_file("run", "x")) == ["6"], "old sockets to go")
+        wait_until(lambda: os.listdir(daemon.home_file("run", "x", "production")) == ["6"], "old sockets to go")
 
     def test_one_that_does_not_end_is_killed(self):
         daemon = self.start()
@@ -337,7 +372,7 @@ class Deployments(DaemonTest):
         daemon.deployed("x", service("entry", "other"), service("other"))
         pids = daemon.pids("x")
         answer = daemon.change("DELETE", "/api/v1/chains/x")
-        self.assertEqual((answer.status, answer.json()), (200, {"chain": "x"}))
+        self.assertEqual((answer.status, answer.json()["chain"]), (200, "x"))
         for pid in pids:
             self.assertFalse(is_alive(pid))
         self.assertEqual(daemon.call("x").status, 404)

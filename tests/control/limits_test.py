@@ -228,7 +228,7 @@ class Sizes(DaemonTest):
         daemon.deployed("second", service("entry"))
         for method, path, words in (("POST", "/chains/none/production/run_remote", ("first, second",)),
                                     ("GET", "/api/v1/chains/none", ("first, second",)),
-                                    ("POST", "/chains/first/staging/run_remote", ("'production'",)),
+                                    ("POST", "/chains/first/staging/run_remote", ("production",)),
                                     ("POST", "/chains/first/production/chainlets/none/run_remote", ("entry, other",)),
                                     ("GET", "/nothing", ("run_remote", "/api/v1/chains", "/healthz"))):
             answer = daemon.ask(method, path)

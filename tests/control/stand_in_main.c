@@ -15,7 +15,8 @@
  * latter the log says so, too),
  * STAND_IN_STUBBORN (ignores SIGTERM), STAND_IN_SLOTS, STAND_IN_MARK (an answer's "mark");
  * STAND_IN_WAIT_WHILE=PATH (a call that is to be made "after" says "held up" and waits while there is a
- * file), STAND_IN_CHILD (starts a process that stays). */
+ * file), STAND_IN_CHILD (starts a process that stays); STAND_IN_STATUS (what calls are answered with),
+ * STAND_IN_DELAY_MS (after how long). */
 #include <dirent.h>
 #include <poll.h>
 #include <signal.h>
@@ -133,6 +134,11 @@ static void handle(void *user, chainsi_server_request *request, chainsi_server_r
 {
     (void)user;
     response->content_type = "application/json";
+    const char *status = getenv("STAND_IN_STATUS"), *delay = getenv("STAND_IN_DELAY_MS");
+    if (status)
+        response->status = atoi(status);
+    if (delay)
+        nanosleep(&(struct timespec){ .tv_nsec = atol(delay) * 1000000 }, NULL);
     const char *mark = getenv("STAND_IN_MARK");
     char text[64];
     snprintf(text, sizeof text, "%.*s", (int)(request->body_size < 60 ? request->body_size : 60),

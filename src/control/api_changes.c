@@ -1,0 +1,263 @@
+/* Requests that change what is deployed: each is asked of an environment or a chain, and answered when
+ * that says what became of it. */
+#include <string.h>
+
+#include "control/route.h"
+#include "schema/json.h"
+
+/* A client that waits for an answer; in its exchange's arena. */
+typedef struct asker {
+    chainsi_routes *routes;
+    chainsi_exchange *exchange;
+    chainsi_intent *intent;         /* until its end; not owned */
+    const char *chain, *environment; /* names */
+} asker;
+
+static bool is_json(const chainsi_exchange *exchange)
+{
+    const chainsi_slice *type = chainsi_http_find(&exchange->request.head, "Content-Type");
+    if (!type)
+        return false;
+    chainsi_slice kind = *type;
+    const char *end = memchr(kind.data, ';', kind.size);
+    if (end)
+        kind.size = (size_t)(end - kind.data);
+    while (kind.size && kind.data[kind.size - 1] == ' ')
+        kind.size--;
+    return chainsi_slice_is_case(kind, "application/json");
+}
+
+/* Reads the body from a copy, so that what is read lives in arena. */
+static bool read_body(chainsi_exchange *exchange, const chainsi_type *type, chainsi_arena *arena,
+                      void *value)
+{
+    if (!is_json(exchange)) {
+        chainsi_exchange_refuse(exchange, 415, NULL, CHAINS_INVALID_ARGUMENT,
+                                "the body must be application/json");
+        return false;
+    }
+    chainsi_codec_error error;
+    char *body = chainsi_arena_copy(arena, exchange->body, exchange->body_size);
+    if (chainsi_json_decode(type, body, exchange->body_size, arena, value, &error) == CHAINS_OK)
+        return true;
+    chainsi_exchange_fail(exchange, CHAINS_INVALID_ARGUMENT, "%s%s%s", error.path,
+                          error.path[0] ? ": " : "", error.message);
+    return false;
+}
+
+static void on_asker_gone(chainsi_exchange *exchange)
+{
+    asker *waits = exchange->user;
+    waits->intent->on_end = NULL;
+}
+
+/* Has the client wait for the intent's end. */
+static void await(chainsi_routes *routes, chainsi_exchange *exchange, chainsi_intent *intent,
+                  const char *chain, const char *environment,
+                  void (*on_end)(void *, chains_status, const char *, const chainsi_step *))
+{
+    asker *waits = chainsi_arena_alloc(&exchange->arena, sizeof *waits);
+    *waits = (asker){
+        .routes = routes,
+        .exchange = exchange,
+        .intent = intent,
+        .chain = chainsi_arena_strdup(&exchange->arena, chain),
+        .environment = chainsi_arena_strdup(&exchange->arena, environment),
+    };
+    intent->on_end = on_end;
+    intent->user = waits;
+    exchange->user = waits;
+    exchange->on_gone = on_asker_gone;
+}
+
+/* Nobody waits any more: it could not be asked. */
+static void refuse(chainsi_exchange *exchange, chains_status status, const char *why)
+{
+    exchange->on_gone = NULL;
+    chainsi_exchange_fail(exchange, status, "%s", why);
+}
+
+/* Whether it succeeded; else the client has been told. */
+static bool check_end(const asker *waits, chains_status status, const char *why)
+{
+    waits->exchange->on_gone = NULL;
+    if (status != CHAINS_OK)
+        chainsi_exchange_fail(waits->exchange, status, "%s", why);
+    return status == CHAINS_OK;
+}
+
+static void on_deployed(void *user, chains_status status, const char *why, const chainsi_step *step)
+{
+    const asker *waits = user;
+    if (!check_end(waits, status, why))
+        return;
+    chainsi_api_accepted accepted = {
+        .chain = waits->chain,
+        .environment = waits->environment,
+        .version = step->found.number,
+        .version_id = step->found.id,
+    };
+    chainsi_answer_value(waits->exchange, 202, &chainsi_api_accepted_type, &accepted);
+}
+
+static void deploy(chainsi_routes *routes, chainsi_exchange *exchange)
+{
+    char why[512];
+    chainsi_intent *intent = chainsi_intent_new(chainsi_step_deploy, true);
+    chainsi_api_deploy *asked = chainsi_arena_alloc(intent->step->arena, sizeof *asked);
+    if (!read_body(exchange, &chainsi_api_deploy_type, intent->step->arena, asked)) {
+        chainsi_intent_free(intent);
+        return;
+    }
+    /* Again, now that it is known with which chain. */
+    if (!chainsi_route_permits(routes, exchange, CHAINSI_RIGHT_DEPLOY, true, asked->chain)) {
+        chainsi_intent_free(intent);
+        return;
+    }
+    await(routes, exchange, intent, asked->chain, asked->environment, on_deployed);
+    chains_status status =
+        chainsi_registry_deploy(routes->registry, asked, intent, why, sizeof why);
+    if (status != CHAINS_OK)
+        refuse(exchange, status, why);
+}
+
+/* Answers with the environment as it is now. */
+static void on_changed(void *user, chains_status status, const char *why, const chainsi_step *step)
+{
+    (void)step;
+    const asker *waits = user;
+    if (!check_end(waits, status, why))
+        return;
+    chainsi_slice name = { waits->chain, strlen(waits->chain) };
+    const chainsi_chain *chain = chainsi_registry_find(waits->routes->registry, name);
+    const chainsi_environment *environment =
+        chain ? chainsi_chain_environment(chain, waits->environment) : NULL;
+    chainsi_api_chain description;
+    if (environment && chainsi_environment_describe(environment, waits->routes->base_url,
+                                                    &waits->exchange->arena, &description))
+        chainsi_answer_value(waits->exchange, 200, &chainsi_api_chain_type, &description);
+    else
+        chainsi_exchange_fail(waits->exchange, CHAINS_NOT_FOUND, "'%s' has no environment '%s'",
+                              waits->chain, waits->environment);
+}
+
+static void promote(chainsi_routes *routes, chainsi_exchange *exchange, const char *chain,
+                    const char *environment)
+{
+    char why[512];
+    chainsi_api_promote asked;
+    chainsi_intent *intent = chainsi_intent_new(chainsi_step_promote, false);
+    if (!read_body(exchange, &chainsi_api_promote_type, intent->step->arena, &asked)) {
+        chainsi_intent_free(intent);
+        return;
+    }
+    intent->step->version = asked.version;
+    intent->step->canary = asked.canary;
+    await(routes, exchange, intent, chain, environment, on_changed);
+    chains_status status = chainsi_api_check_environment(environment, why, sizeof why);
+    if (status == CHAINS_OK)
+        status = chainsi_api_check_canary(&asked.canary, why, sizeof why);
+    if (status != CHAINS_OK)
+        chainsi_intent_free(intent);
+    else
+        status = chainsi_registry_ask(routes->registry, chain, environment, intent, why,
+                                      sizeof why);
+    if (status != CHAINS_OK)
+        refuse(exchange, status, why);
+}
+
+/* What has no body is asked of an environment that must exist. */
+static void ask(chainsi_routes *routes, chainsi_exchange *exchange, const chainsi_chain *chain,
+                const char *environment, chainsi_change run,
+                void (*on_end)(void *, chains_status, const char *, const chainsi_step *))
+{
+    char why[512];
+    if (!chainsi_chain_environment(chain, environment)) {
+        chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND, "'%s' has no environment '%s'",
+                              chain->name, environment);
+        return;
+    }
+    chainsi_intent *intent = chainsi_intent_new(run, false);
+    await(routes, exchange, intent, chain->name, environment, on_end);
+    chains_status status = chainsi_registry_ask(routes->registry, chain->name, environment, intent,
+                                                why, sizeof why);
+    if (status != CHAINS_OK)
+        refuse(exchange, status, why);
+}
+
+static void on_environment_deleted(void *user, chains_status status, const char *why,
+                                   const chainsi_step *step)
+{
+    (void)step;
+    const asker *waits = user;
+    if (!check_end(waits, status, why))
+        return;
+    chainsi_api_deleted deleted = { .chain = waits->chain, .environment = waits->environment };
+    chainsi_answer_value(waits->exchange, 200, &chainsi_api_deleted_type, &deleted);
+}
+
+static void on_version_deleted(void *user, chains_status status, const char *why,
+                               const chainsi_step *step)
+{
+    const asker *waits = user;
+    if (!check_end(waits, status, why))
+        return;
+    chainsi_api_deleted deleted = { .chain = waits->chain, .version_id = step->found.id };
+    chainsi_answer_value(waits->exchange, 200, &chainsi_api_deleted_type, &deleted);
+}
+
+static void delete_version(chainsi_routes *routes, chainsi_exchange *exchange, chainsi_chain *chain,
+                           const char *version)
+{
+    chainsi_intent *intent = chainsi_intent_new(chainsi_step_forget_version, true);
+    intent->step->version = chainsi_arena_strdup(intent->step->arena, version);
+    await(routes, exchange, intent, chain->name, NULL, on_version_deleted);
+    chainsi_chain_forget_version(chain, intent);
+}
+
+static void on_deleter_gone(chainsi_exchange *exchange)
+{
+    chainsi_chain *chain = exchange->user;
+    chain->on_deleted = NULL;
+}
+
+static void on_deleted(void *user, chains_status status, const char *why)
+{
+    chainsi_exchange *exchange = user;
+    const chainsi_chain *chain = exchange->user;
+    chainsi_api_deleted deleted = { .chain = chain->name };
+    exchange->on_gone = NULL;
+    if (status == CHAINS_OK)
+        chainsi_answer_value(exchange, 200, &chainsi_api_deleted_type, &deleted);
+    else
+        chainsi_exchange_fail(exchange, status, "%s", why);
+}
+
+void chainsi_route_change(chainsi_routes *routes, chainsi_exchange *exchange,
+                          const char *const *segments, size_t count)
+{
+    if (count == 1) {
+        deploy(routes, exchange);
+        return;
+    }
+    chainsi_slice name = { segments[1], strlen(segments[1]) };
+    chainsi_chain *chain = chainsi_registry_find(routes->registry, name);
+    if (!chain) {
+        chainsi_route_answer_no_chain(routes, exchange, segments[1]);
+    } else if (routes->registry->stopping) {
+        chainsi_exchange_fail(exchange, CHAINS_UNAVAILABLE, "chainsd is stopping");
+    } else if (count == 2) {
+        exchange->user = chain;
+        exchange->on_gone = on_deleter_gone;
+        chainsi_chain_delete(chain, on_deleted, exchange);
+    } else if (!strcmp(segments[2], "versions")) {
+        delete_version(routes, exchange, chain, segments[3]);
+    } else if (count == 4) {
+        ask(routes, exchange, chain, segments[3], chainsi_step_forget_environment,
+            on_environment_deleted);
+    } else if (!strcmp(segments[4], "promote")) {
+        promote(routes, exchange, chain->name, segments[3]);
+    } else {
+        ask(routes, exchange, chain, segments[3], chainsi_step_roll_back, on_changed);
+    }
+}

@@ -1,0 +1,56 @@
+/* The chains of a daemon: all of them, what is asked of them, and taking up again what was deployed when
+ * the daemon ended, or under way when the brain before this one did. Belongs to the thread of the
+ * loop. */
+#ifndef CHAINSI_CONTROL_REGISTRY_H
+#define CHAINSI_CONTROL_REGISTRY_H
+
+#include "control/environment.h"
+#include "rpc/http.h"
+
+typedef struct chainsi_registry chainsi_registry;
+
+struct chainsi_registry {
+    chainsi_supervisor *supervisor; /* not owned */
+    chainsi_store *store;           /* not owned */
+    char *home;                     /* owned */
+    chainsi_chain *chains;          /* owned; by name */
+    bool stopping;
+    void (*on_stopped)(void *user); /* every process has ended */
+    void *user;
+    uv_timer_t *stopped; /* owned; calls on_stopped */
+};
+
+/* An empty registry. */
+chainsi_registry *chainsi_registry_new(chainsi_supervisor *supervisor, chainsi_store *store,
+                                       const char *home, void (*on_stopped)(void *user),
+                                       void *user);
+/* After on_stopped. */
+void chainsi_registry_free(chainsi_registry *registry);
+
+/* Takes up what the state says, and what the keeper has (restore.c). With stopping set nothing is started.
+ * False, said, when the state can't be read or changed. */
+bool chainsi_registry_restore(chainsi_registry *registry);
+
+/* The chain of that name that isn't being deleted; NULL. */
+chainsi_chain *chainsi_registry_find(const chainsi_registry *registry, chainsi_slice name);
+
+/* Hands what is asked to the environment; made for a chain, or an environment of one, that doesn't exist
+ * yet. intent is the environment's from now on, or freed without a word: then the status says why, and
+ * why in a sentence. */
+chains_status chainsi_registry_ask(chainsi_registry *registry, const char *chain,
+                                   const char *environment, chainsi_intent *intent, char *why,
+                                   size_t why_size);
+/* Asks for a deployment. Its fate as of chainsi_registry_ask. deploy must live as long as intent. */
+chains_status chainsi_registry_deploy(chainsi_registry *registry, const chainsi_api_deploy *deploy,
+                                      chainsi_intent *intent, char *why, size_t why_size);
+
+/* Stops everything, keeping the files; on_stopped follows, never before this returns. */
+void chainsi_registry_stop(chainsi_registry *registry);
+/* A chain is gone. */
+void chainsi_registry_review(chainsi_registry *registry);
+/* Kills every process. */
+void chainsi_registry_kill(chainsi_registry *registry);
+/* Kills what processes have started, whose keeper is gone: they themselves die with it. */
+void chainsi_registry_bury(chainsi_registry *registry);
+
+#endif
