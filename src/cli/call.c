@@ -18,10 +18,10 @@ typedef struct request {
 static int call_chain(chainsi_daemon *daemon, const request *r, const chainsi_buffer *input)
 {
     const char *where = r->environment ? r->environment : CHAINSI_PRODUCTION;
-    const char *path = chainsi_arena_printf(
-        &daemon->arena, "/chains/%s/%s%s%s%s/run_remote", r->names.items[0],
-        r->version ? "versions/" : "", r->version ? r->version : where,
-        r->chainlet ? "/chainlets/" : "", r->chainlet ? r->chainlet : "");
+    const char *path =
+        chainsi_arena_printf(&daemon->arena, "/chains/%s/%s%s%s%s/run_remote", r->names.items[0],
+                             r->version ? "versions/" : "", r->version ? r->version : where,
+                             r->chainlet ? "/chainlets/" : "", r->chainlet ? r->chainlet : "");
     chainsi_daemon_answer answer;
     bool streamed = false;
     if (r->stream ? !chainsi_daemon_stream(daemon, path, input, r->chainlet != NULL, r->timeout_ms,
@@ -88,8 +88,9 @@ static int call(int argc, char **argv)
 
 const chainsi_verb chainsi_verb_call = {
     .name = "call",
-    .usage = "NAME [--input JSON|@FILE|-] [--environment NAME | --version VERSION] [--chainlet NAME] "
-             "[--timeout MS] [--stream] [--json]",
+    .usage =
+        "NAME [--input JSON|@FILE|-] [--environment NAME | --version VERSION] [--chainlet NAME] "
+        "[--timeout MS] [--stream] [--json]",
     .summary = "Call a deployed chain.",
     .help = "Calls the entrypoint of a chain that `chains deploy` has deployed, and prints the\n"
             "answer's JSON. An error goes to stderr with its trace.\n"

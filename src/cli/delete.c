@@ -12,9 +12,9 @@ static int delete_it(const char *chain, const char *kind, const char *name, bool
     chainsi_daemon_answer answer;
     int status = CHAINSI_EXIT_FAILED;
     if (chainsi_daemon_find(&daemon, true)) {
-        const char *path = chainsi_arena_printf(&daemon.arena, "/api/v1/chains/%s%s%s%s%s", chain,
-                                                kind ? "/" : "", kind ? kind : "", kind ? "/" : "",
-                                                kind ? name : "");
+        const char *path =
+            chainsi_arena_printf(&daemon.arena, "/api/v1/chains/%s%s%s%s%s", chain, kind ? "/" : "",
+                                 kind ? kind : "", kind ? "/" : "", kind ? name : "");
         if (chainsi_daemon_ask(&daemon, "DELETE", path, NULL, true, 0, &answer)) {
             status = answer.status / 100 == 2 ? CHAINSI_EXIT_OK
                                               : chainsi_daemon_fail(&daemon, &answer, json);
@@ -41,7 +41,10 @@ static int delete_what(const chainsi_words *words, const char *environment, cons
     const char *names[] = { words->items[0], environment, version };
     if (!chainsi_check_names(&chainsi_verb_delete, names, 3))
         return CHAINSI_EXIT_USAGE;
-    return delete_it(names[0], environment ? "environments" : version ? "versions" : NULL,
+    return delete_it(names[0],
+                     environment ? "environments"
+                     : version   ? "versions"
+                                 : NULL,
                      environment ? environment : version, json);
 }
 

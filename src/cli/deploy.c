@@ -77,8 +77,8 @@ static void describe_origin(const chainsi_model *model, const request *r, chains
     const struct passwd *user = getpwuid(getuid());
     if (chainsi_snapshot_digest(model, &r->fakes, digest))
         deploy->source_digest = chainsi_arena_strdup(arena, digest);
-    deploy->interface = chainsi_arena_printf(arena, "%016llx",
-                                             (unsigned long long)model->entrypoint->fingerprint);
+    deploy->interface =
+        chainsi_arena_printf(arena, "%016llx", (unsigned long long)model->entrypoint->fingerprint);
     deploy->created_by = user ? chainsi_arena_strdup(arena, user->pw_name)
                               : chainsi_arena_printf(arena, "%u", (unsigned)getuid());
 }
@@ -313,13 +313,13 @@ const chainsi_verb chainsi_verb_deploy = {
     .help =
         "Checks and builds the chain, starts each of its Chainlets as a process of its own, and\n"
         "returns when all are ready. A daemon is started if none runs. Each deployment makes a\n"
-        "version; it takes the place of the one before once all of it is ready, without a call lost.\n"
+        "version; it takes the place of the one before once all of it is ready, without a call "
+        "lost.\n"
         "If that fails, the old one goes on.\n"
         "\n"
         "  --name NAME          what the chain is called. Default: its entrypoint's name\n"
         "  --entrypoint NAME    the Chainlet to call, instead of the marked one\n"
-        "  --environment NAME   where it answers calls. Default: production\n"
-        CHAINSI_CANARY_HELP
+        "  --environment NAME   where it answers calls. Default: production\n" CHAINSI_CANARY_HELP
         "  --fake FILE.c        use the Chainlets that this file defines instead of the real ones\n"
         "  --port N             the port of a daemon that is started; 0 for any. Default: 8600\n"
         "  --json               print the deployed chain as JSON\n"

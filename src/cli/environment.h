@@ -11,14 +11,18 @@
     { "canary", CHAINSI_OPTION_NUMBER, &(canary).percent },                                        \
         { "max-error-rate-increase", CHAINSI_OPTION_NUMBER, &(canary).max_error_rate_increase },   \
         { "max-p99-ratio", CHAINSI_OPTION_NUMBER, &(canary).max_p99_ratio },                       \
-        { "canary-minutes", CHAINSI_OPTION_NUMBER, &(canary).minutes }
+    {                                                                                              \
+        "canary-minutes", CHAINSI_OPTION_NUMBER, &(canary).minutes                                 \
+    }
 #define CHAINSI_CANARY_USAGE                                                                       \
     "[--canary PERCENT] [--max-error-rate-increase X] [--max-p99-ratio X] [--canary-minutes N]"
 #define CHAINSI_CANARY_HELP                                                                        \
-    "  --canary PERCENT     try it first: it gets that share of the calls, and all of them if it\n" \
+    "  --canary PERCENT     try it first: it gets that share of the calls, and all of them if "    \
+    "it\n"                                                                                         \
     "                       does well; else it is given up. The margins:\n"                        \
-    "  --max-error-rate-increase X   its share of failed calls may be higher by X. Default: 0.01\n" \
-    "  --max-p99-ratio X    its p99 may be X times the old one's. Default: 1.5\n"                   \
+    "  --max-error-rate-increase X   its share of failed calls may be higher by X. Default: "      \
+    "0.01\n"                                                                                       \
+    "  --max-p99-ratio X    its p99 may be X times the old one's. Default: 1.5\n"                  \
     "  --canary-minutes N   how long it is tried. Default: 10\n"
 
 /* Whether all of these can be such names; NULL is none, and fine. False: said as a usage error. */

@@ -51,11 +51,11 @@ const chainsi_verb chainsi_verb_promote = {
     .summary = "Have a version answer the calls of an environment.",
     .help =
         "Starts the version from its kept programs if it doesn't run in that environment, waits\n"
-        "until all of it is ready, and then switches; calls in flight end where they are. A version\n"
+        "until all of it is ready, and then switches; calls in flight end where they are. A "
+        "version\n"
         "that is being tried gets all calls. `chains versions` shows which there are.\n"
         "\n"
-        "  --environment NAME   made if it doesn't exist. Default: production\n"
-        CHAINSI_CANARY_HELP
+        "  --environment NAME   made if it doesn't exist. Default: production\n" CHAINSI_CANARY_HELP
         "  --json               print the environment as JSON\n"
         "\n"
         "Example:\n"

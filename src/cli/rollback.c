@@ -30,14 +30,15 @@ const chainsi_verb chainsi_verb_rollback = {
     .name = "rollback",
     .usage = "CHAIN [--environment NAME] [--json]",
     .summary = "Have the version before answer again.",
-    .help = "Gives up the version that is being started or tried, if there is one. Else the version\n"
-            "that answered before the present one is started again, and answers when all of it is\n"
-            "ready; a second rollback goes there and back.\n"
-            "\n"
-            "  --environment NAME   default: production\n"
-            "  --json               print the environment as JSON\n"
-            "\n"
-            "Example:\n"
-            "  chains rollback hello\n",
+    .help =
+        "Gives up the version that is being started or tried, if there is one. Else the version\n"
+        "that answered before the present one is started again, and answers when all of it is\n"
+        "ready; a second rollback goes there and back.\n"
+        "\n"
+        "  --environment NAME   default: production\n"
+        "  --json               print the environment as JSON\n"
+        "\n"
+        "Example:\n"
+        "  chains rollback hello\n",
     .run = rollback,
 };

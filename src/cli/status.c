@@ -40,13 +40,14 @@ static void print_chain(const chainsi_api_chain *chain)
     printf("%-24s %-12s %-16s %-9s %s\n", chain->name, chain->environment,
            chain->version_id ? chain->version_id : "-", chain->state, chain->url);
     if (chain->canary)
-        printf("  %s is tried on %g %% of the calls until %.19sZ: %lld of its %lld calls failed, of "
-               "the old one's %lld of %lld\n",
-               chain->canary->version_id, chain->canary->percent, chain->canary->until,
-               (long long)chain->canary->new_version.failed,
-               (long long)chain->canary->new_version.calls,
-               (long long)chain->canary->old_version.failed,
-               (long long)chain->canary->old_version.calls);
+        printf(
+            "  %s is tried on %g %% of the calls until %.19sZ: %lld of its %lld calls failed, of "
+            "the old one's %lld of %lld\n",
+            chain->canary->version_id, chain->canary->percent, chain->canary->until,
+            (long long)chain->canary->new_version.failed,
+            (long long)chain->canary->new_version.calls,
+            (long long)chain->canary->old_version.failed,
+            (long long)chain->canary->old_version.calls);
     else if (!strcmp(chain->deployment.state, "starting"))
         printf("  %s is starting\n", chain->deployment.version_id);
     else if (!strcmp(chain->deployment.state, "failed"))
@@ -105,12 +106,13 @@ const chainsi_verb chainsi_verb_status = {
     .name = "status",
     .usage = "[--json]",
     .summary = "Show what is deployed, and how it is.",
-    .help = "Shows the daemon's address, and of each chain in each environment the version that\n"
-            "answers, its state, URL, Chainlets and their processes. Ends with 1 when no daemon runs.\n"
-            "\n"
-            "  --json    as the daemon's API gives it: an array, an object a chain and environment\n"
-            "\n"
-            "Example:\n"
-            "  chains status\n",
+    .help =
+        "Shows the daemon's address, and of each chain in each environment the version that\n"
+        "answers, its state, URL, Chainlets and their processes. Ends with 1 when no daemon runs.\n"
+        "\n"
+        "  --json    as the daemon's API gives it: an array, an object a chain and environment\n"
+        "\n"
+        "Example:\n"
+        "  chains status\n",
     .run = status,
 };

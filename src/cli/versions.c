@@ -26,8 +26,7 @@ static int show(const char *chain, bool json)
     chainsi_api_versions versions;
     int status = CHAINSI_EXIT_FAILED;
     if (chainsi_daemon_find(&daemon, true)) {
-        const char *path =
-            chainsi_arena_printf(&daemon.arena, "/api/v1/chains/%s/versions", chain);
+        const char *path = chainsi_arena_printf(&daemon.arena, "/api/v1/chains/%s/versions", chain);
         if (!chainsi_daemon_ask(&daemon, "GET", path, NULL, false, 0, &answer)) {
             status = CHAINSI_EXIT_FAILED;
         } else if (answer.status != 200) {
@@ -71,13 +70,14 @@ const chainsi_verb chainsi_verb_versions = {
     .name = "versions",
     .usage = "CHAIN [--json]",
     .summary = "Show the versions of a chain.",
-    .help = "Shows what was deployed, the newest first: state, when and by whom, the beginning of the\n"
-            "SHA-256 of its sources, and the environments whose calls it answers. A version that is\n"
-            "ready can be promoted; of one that is collected the programs are no longer kept.\n"
-            "\n"
-            "  --json    an array, an object a version\n"
-            "\n"
-            "Example:\n"
-            "  chains versions hello\n",
+    .help =
+        "Shows what was deployed, the newest first: state, when and by whom, the beginning of the\n"
+        "SHA-256 of its sources, and the environments whose calls it answers. A version that is\n"
+        "ready can be promoted; of one that is collected the programs are no longer kept.\n"
+        "\n"
+        "  --json    an array, an object a version\n"
+        "\n"
+        "Example:\n"
+        "  chains versions hello\n",
     .run = versions,
 };

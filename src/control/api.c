@@ -430,8 +430,7 @@ static bool check_origin(const chainsi_api_deploy *deploy, char *why, size_t siz
     const char *digest = deploy->source_digest, *interface = deploy->interface;
     if (digest && (strlen(digest) != 64 || strspn(digest, "0123456789abcdef") != 64))
         snprintf(why, size, "source_digest is not 64 small hex digits");
-    else if (interface &&
-             (strlen(interface) != 16 || strspn(interface, "0123456789abcdef") != 16))
+    else if (interface && (strlen(interface) != 16 || strspn(interface, "0123456789abcdef") != 16))
         snprintf(why, size, "interface is not 16 small hex digits");
     else if (deploy->created_by && strlen(deploy->created_by) > MAX_NAME)
         snprintf(why, size, "created_by is longer than %d bytes", MAX_NAME);

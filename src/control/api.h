@@ -187,10 +187,10 @@ typedef struct chainsi_api_chain {
     const char *name;
     const char *environment;
     const char *entrypoint;
-    const char *state;               /* starting, ready, degraded (some Chainlet isn't ready), failed */
-    const char *url;                 /* to POST arguments to */
-    int64_t version;                 /* that answers calls; 0: none does */
-    const char *version_id;          /* null: none does */
+    const char *state;      /* starting, ready, degraded (some Chainlet isn't ready), failed */
+    const char *url;        /* to POST arguments to */
+    int64_t version;        /* that answers calls; 0: none does */
+    const char *version_id; /* null: none does */
     const char *previous_version_id; /* that a rollback goes to; null: there is none */
     const char *deployed_at;         /* null: never successfully */
     chainsi_api_chainlets chainlets;
@@ -212,7 +212,7 @@ typedef struct chainsi_api_version {
     bool kept;           /* its programs are still there: it can be promoted */
     const char *source_digest, *interface, *created_by; /* or null */
     const char *created_at;
-    const char *ready_at; /* null: it never was */
+    const char *ready_at;            /* null: it never was */
     chains_string_list environments; /* that it answers calls of */
 } chainsi_api_version;
 

@@ -9,7 +9,7 @@
 typedef struct asker {
     chainsi_routes *routes;
     chainsi_exchange *exchange;
-    chainsi_intent *intent;         /* until its end; not owned */
+    chainsi_intent *intent;          /* until its end; not owned */
     const char *chain, *environment; /* names */
 } asker;
 
@@ -160,8 +160,8 @@ static void promote(chainsi_routes *routes, chainsi_exchange *exchange, const ch
     if (status != CHAINS_OK)
         chainsi_intent_free(intent);
     else
-        status = chainsi_registry_ask(routes->registry, chain, environment, intent, why,
-                                      sizeof why);
+        status =
+            chainsi_registry_ask(routes->registry, chain, environment, intent, why, sizeof why);
     if (status != CHAINS_OK)
         refuse(exchange, status, why);
 }
@@ -179,8 +179,8 @@ static void ask(chainsi_routes *routes, chainsi_exchange *exchange, const chains
     }
     chainsi_intent *intent = chainsi_intent_new(run, false);
     await(routes, exchange, intent, chain->name, environment, on_end);
-    chains_status status = chainsi_registry_ask(routes->registry, chain->name, environment, intent,
-                                                why, sizeof why);
+    chains_status status =
+        chainsi_registry_ask(routes->registry, chain->name, environment, intent, why, sizeof why);
     if (status != CHAINS_OK)
         refuse(exchange, status, why);
 }

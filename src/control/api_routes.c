@@ -107,8 +107,8 @@ static void list_versions(const chainsi_routes *routes, chainsi_exchange *exchan
     chainsi_arena *arena = &exchange->arena;
     chainsi_stored_versions stored;
     chainsi_stored_environments environments;
-    chains_status status = chainsi_stored_version_list(reader, chain->name, 0,
-                                                       CHAINSI_VERSIONS_KEPT, arena, &stored);
+    chains_status status =
+        chainsi_stored_version_list(reader, chain->name, 0, CHAINSI_VERSIONS_KEPT, arena, &stored);
     if (status == CHAINS_OK)
         status = chainsi_stored_environment_list(reader, chain->name, arena, &environments);
     if (status != CHAINS_OK) {
@@ -208,7 +208,7 @@ static const char *methods_at(const char *const *segments, size_t count)
     if (count == 2)
         return "GET, HEAD, DELETE";
     if (count == 3)
-        return !strcmp(what, "logs")                                        ? "GET"
+        return !strcmp(what, "logs") ? "GET"
                : !strcmp(what, "events") || !strcmp(what, "versions") ||
                        !strcmp(what, "environments")
                    ? "GET, HEAD"

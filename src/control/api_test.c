@@ -183,12 +183,12 @@ static void bad_deployments_are_refused(void **state)
                      "," B_SERVICE "]}",
                      why),
         CHAINS_OK);
-    assert_int_equal(
-        check_deploy(DEPLOY_B "\"environment\":\"a.b_c-1\",\"canary\":{\"percent\":99.5,"
-                              "\"max_error_rate_increase\":1,\"max_p99_ratio\":1,\"minutes\":"
-                              "10080},\"interface\":\"0123456789abcdef\"}",
-                     why),
-        CHAINS_OK);
+    assert_int_equal(check_deploy(DEPLOY_B
+                                  "\"environment\":\"a.b_c-1\",\"canary\":{\"percent\":99.5,"
+                                  "\"max_error_rate_increase\":1,\"max_p99_ratio\":1,\"minutes\":"
+                                  "10080},\"interface\":\"0123456789abcdef\"}",
+                                  why),
+                     CHAINS_OK);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(check_deploy(cases[i].text, why), CHAINS_INVALID_ARGUMENT);
         if (!strstr(why, cases[i].why))

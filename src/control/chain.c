@@ -147,8 +147,8 @@ static void free_environments(chainsi_chain *chain)
         }
         *at = environment->next;
         if (environment->forgotten) {
-            char *path = chainsi_path("%s/run/%s/%s", chain->registry->home, chain->name,
-                                      environment->name);
+            char *path =
+                chainsi_path("%s/run/%s/%s", chain->registry->home, chain->name, environment->name);
             if (!chainsi_remove_tree(path))
                 chainsi_say("cannot remove %s: %s", path, strerror(errno));
             free(path);

@@ -24,10 +24,10 @@ struct chainsi_chain {
     chainsi_chain_log *logs;           /* owned */
     int64_t *collected; /* owned; versions whose programs go when nothing runs them any more */
     size_t collected_count;
-    bool stored;   /* the state knows of it */
-    bool deleting; /* it will be forgotten, or that is being made durable */
-    bool condemned; /* and that is durable: its processes end */
-    unsigned writing; /* steps of its own that are being made durable */
+    bool stored;                   /* the state knows of it */
+    bool deleting;                 /* it will be forgotten, or that is being made durable */
+    bool condemned;                /* and that is durable: its processes end */
+    unsigned writing;              /* steps of its own that are being made durable */
     chainsi_on_deleted on_deleted; /* NULL: nobody waits */
     void *deleted_user;
     uv_timer_t *review; /* owned */

@@ -344,9 +344,9 @@ static void carry_out_accepted(chainsi_environment *environment, const chainsi_s
     if (step->outcome != CHAINSI_OUTCOME_STARTS)
         return;
     environment->canary = step->canary;
-    environment->candidate = chainsi_environment_deployment(
-        environment, &step->found, NULL,
-        step->deploy ? CHAINSI_BEGIN_COPYING : CHAINSI_BEGIN_STARTING);
+    environment->candidate = chainsi_environment_deployment(environment, &step->found, NULL,
+                                                            step->deploy ? CHAINSI_BEGIN_COPYING
+                                                                         : CHAINSI_BEGIN_STARTING);
     set_state(environment, CHAINSI_ENVIRONMENT_STARTING);
     if (accepted->until_accepted) {
         chainsi_keeping_flush(environment->chain->registry->supervisor->keeping);
@@ -386,8 +386,8 @@ static void on_step_end(chainsi_write *write, chains_status status, const char *
     environment->accepting = NULL;
     if (accepted && status == CHAINS_OK && environment->state == CHAINSI_ENVIRONMENT_ENDING &&
         step->outcome == CHAINSI_OUTCOME_STARTS && !accepted->until_accepted)
-        chainsi_intent_end(accepted, CHAINS_UNAVAILABLE, "chainsd is stopping; the next one goes on with it",
-                   NULL);
+        chainsi_intent_end(accepted, CHAINS_UNAVAILABLE,
+                           "chainsd is stopping; the next one goes on with it", NULL);
     else
         chainsi_intent_end(accepted, status, why, step);
     uv_timer_start(environment->review, on_review, again ? RETRY_MS : 0, 0);

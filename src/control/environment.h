@@ -82,10 +82,11 @@ struct chainsi_environment {
     chainsi_intent *intents;             /* owned; wait for their turn */
     chainsi_intent *waiting;             /* owned; accepted, and not yet done; NULL: nobody waits */
     void (*carry_out)(chainsi_environment *environment, const chainsi_step *step);
-    chainsi_intent *accepting; /* owned; whose step is being made durable; NULL: a step of its own */
-    bool writing;              /* a step is being made durable */
-    bool forgotten;            /* ENDING for good: deleted */
-    uv_timer_t *review;        /* owned */
+    chainsi_intent
+        *accepting;     /* owned; whose step is being made durable; NULL: a step of its own */
+    bool writing;       /* a step is being made durable */
+    bool forgotten;     /* ENDING for good: deleted */
+    uv_timer_t *review; /* owned */
     chainsi_environment *next;
 };
 

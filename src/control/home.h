@@ -13,7 +13,6 @@
  *   state.backup.db(.1)       its backups (backup.h)
  *   secret.key                with which secrets are sealed (sealing.h); mode 0600
  *   chainsd.log               what a daemon in the background says
- *   chains/CHAIN/state.json   what is deployed
  *   chains/CHAIN/VERSION/     the binaries of that version
  *   logs/CHAIN/CHAINLET.log   what its replicas say
  *   run/                      sockets; emptied when a keeper starts

@@ -397,10 +397,11 @@ static chainsi_chainlet *find_chainlet(const chainsi_registry *registry,
     if (target->version) {
         deployment = chainsi_chain_running(chain, target->version);
         if (!deployment)
-            return refuse(refused, CHAINS_FAILED_PRECONDITION,
-                          "version '%s' of '%s' doesn't run: `chains versions %s` shows which there "
-                          "are, and `chains promote %s %s --environment NAME` starts one",
-                          target->version, chain->name, chain->name, chain->name, target->version);
+            return refuse(
+                refused, CHAINS_FAILED_PRECONDITION,
+                "version '%s' of '%s' doesn't run: `chains versions %s` shows which there "
+                "are, and `chains promote %s %s --environment NAME` starts one",
+                target->version, chain->name, chain->name, chain->name, target->version);
     } else {
         chainsi_environment *environment = chainsi_chain_environment(chain, target->environment);
         if (!environment)

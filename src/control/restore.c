@@ -125,8 +125,8 @@ static chainsi_deployment *take_up(restoring *r, chainsi_environment *environmen
                                    chainsi_deployment_begin begin)
 {
     chainsi_stored_version version;
-    chains_status status = chainsi_stored_version_find(r->reader, environment->chain->name, id,
-                                                       &r->arena, &version);
+    chains_status status =
+        chainsi_stored_version_find(r->reader, environment->chain->name, id, &r->arena, &version);
     note_failure(r, status);
     if (status != CHAINS_OK)
         return NULL;
@@ -134,8 +134,8 @@ static chainsi_deployment *take_up(restoring *r, chainsi_environment *environmen
     if (found)
         found->taken = true;
     if (begin == CHAINSI_BEGIN_STARTING && version.state == CHAINSI_VERSION_STARTING &&
-        !(found && chainsi_deployment_is_copied(&found->saved.deploy, r->registry->home,
-                                                version.number)))
+        !(found &&
+          chainsi_deployment_is_copied(&found->saved.deploy, r->registry->home, version.number)))
         begin = CHAINSI_BEGIN_COPYING;
     return chainsi_environment_deployment(environment, &version, found ? found->saved.run : NULL,
                                           begin);
@@ -193,9 +193,9 @@ static void end_document(restoring *r, document *found)
         .deploy = saved->deploy,
     };
     found->taken = true;
-    chainsi_environment_retire(environment,
-                               chainsi_environment_deployment(environment, &version, saved->run,
-                                                              CHAINSI_BEGIN_STOPPING));
+    chainsi_environment_retire(
+        environment,
+        chainsi_environment_deployment(environment, &version, saved->run, CHAINSI_BEGIN_STOPPING));
 }
 
 /* Programs that nothing refers to: their removal was under way, or the copying of those of a version
@@ -210,8 +210,8 @@ static void remove_other_programs(restoring *r, chainsi_chain *chain)
         if (*end || end == entry->d_name)
             continue;
         chainsi_stored_version version;
-        chains_status status = chainsi_stored_version_find(r->reader, chain->name, entry->d_name,
-                                                           &r->arena, &version);
+        chains_status status =
+            chainsi_stored_version_find(r->reader, chain->name, entry->d_name, &r->arena, &version);
         if (status == CHAINS_NOT_FOUND || (status == CHAINS_OK && !version.artefacts))
             chainsi_chain_collect(chain, &(int64_t){ number }, 1);
     }
@@ -278,8 +278,8 @@ static void import_file(restoring *r, const char *chain, const char *path, const
         chainsi_say("%s is damaged", path);
     } else if (chainsi_stored_chain_find(r->reader, chain, &r->arena, &known) == CHAINS_OK) {
         unlink(path); /* it was taken over, and the daemon killed at once */
-    } else if (chainsi_store_write_now(r->registry->store, import_saved, &saved, why,
-                                       sizeof why) != CHAINS_OK) {
+    } else if (chainsi_store_write_now(r->registry->store, import_saved, &saved, why, sizeof why) !=
+               CHAINS_OK) {
         chainsi_say("cannot take %s over: %s", path, why);
         r->failed = true;
     } else {

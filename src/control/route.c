@@ -174,8 +174,7 @@ void chainsi_route_answer_no_chain(const chainsi_routes *routes, chainsi_exchang
 {
     chainsi_buffer names = { 0 };
     for (const chainsi_chain *at = routes->registry->chains; at; at = at->next)
-        if (!at->deleting && at->environments &&
-            chainsi_route_shows(routes, exchange, at->name))
+        if (!at->deleting && at->environments && chainsi_route_shows(routes, exchange, at->name))
             chainsi_buffer_printf(&names, "%s%s", names.size ? ", " : "", at->name);
     chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND, "there is no chain '%s'; %s%.*s", chain,
                           names.size ? "deployed: " : "nothing is deployed", (int)names.size,
@@ -206,7 +205,8 @@ static void route_call(chainsi_routes *routes, chainsi_exchange *exchange,
 {
     chainsi_target target;
     const char *verb = read_target(segments, count, &target);
-    bool run = verb && !strcmp(verb, "run_remote"), describe = verb && !strcmp(verb, "openapi.json");
+    bool run = verb && !strcmp(verb, "run_remote"),
+         describe = verb && !strcmp(verb, "openapi.json");
     chainsi_right right = target.chainlet ? CHAINSI_RIGHT_ADMIN : CHAINSI_RIGHT_CALL;
     /* First of all, so that a key learns nothing of what isn't its own. */
     if (!chainsi_route_permits(routes, exchange, right, false, target.chain))

@@ -28,13 +28,13 @@ static chains_status add_event(chainsi_database *database, const chainsi_step *s
         details = chainsi_arena_printf(step->arena, "{\"%s\":\"%s\"}",
                                        version ? "version" : "environment",
                                        version ? version : step->environment);
-    return chainsi_stored_event_add(database, &(chainsi_stored_event){
-                                                  .kind = kind,
-                                                  .chain = step->chain,
-                                                  .message = message,
-                                                  .details = { details,
-                                                               details ? strlen(details) : 0 },
-                                              });
+    return chainsi_stored_event_add(database,
+                                    &(chainsi_stored_event){
+                                        .kind = kind,
+                                        .chain = step->chain,
+                                        .message = message,
+                                        .details = { details, details ? strlen(details) : 0 },
+                                    });
 }
 
 /* The environment as it is; one without a version if it doesn't exist. */
@@ -166,10 +166,10 @@ chains_status chainsi_step_deploy(chainsi_database *database, void *arguments)
     TRY(read_environment(database, step, &step->now));
     TRY(end_all(database, step, &step->now, "another deployment has taken its place"));
     TRY(chainsi_stored_version_add(database, step->arena, &version));
-    TRY(chainsi_stored_version_set_artefacts(
-        database, step->chain, version.id,
-        chainsi_arena_printf(step->arena, "chains/%s/%lld", step->chain,
-                             (long long)version.number)));
+    TRY(chainsi_stored_version_set_artefacts(database, step->chain, version.id,
+                                             chainsi_arena_printf(step->arena, "chains/%s/%lld",
+                                                                  step->chain,
+                                                                  (long long)version.number)));
     step->found = version;
     TRY(begin_transition(database, step));
     return add_event(database, step, "deployed", version.id,
@@ -303,11 +303,10 @@ chains_status chainsi_step_try(chainsi_database *database, void *arguments)
                       .canary_until = until,
                   }));
     TRY(read_environment(database, step, &step->now));
-    return add_event(database, step, "canary_began", step->found.id,
-                     chainsi_arena_printf(step->arena,
-                                          "version %s gets %g %% of the calls of '%s' until %s",
-                                          step->found.id, step->canary.percent, step->environment,
-                                          until));
+    return add_event(
+        database, step, "canary_began", step->found.id,
+        chainsi_arena_printf(step->arena, "version %s gets %g %% of the calls of '%s' until %s",
+                             step->found.id, step->canary.percent, step->environment, until));
 }
 
 chains_status chainsi_step_switch(chainsi_database *database, void *arguments)

@@ -26,7 +26,7 @@ enum {
 typedef enum chainsi_outcome {
     CHAINSI_OUTCOME_STARTS,   /* the version is to be started */
     CHAINSI_OUTCOME_SWITCHES, /* the version that is tried answers from now on */
-    CHAINSI_OUTCOME_STAYS,    /* what was under way is given up, and the environment stays as it is */
+    CHAINSI_OUTCOME_STAYS, /* what was under way is given up, and the environment stays as it is */
 } chainsi_outcome;
 
 typedef struct chainsi_step {

@@ -109,9 +109,9 @@ static void deploys_and_switches(void **state)
 {
     (void)state;
     const char *one = deploy();
-    check_latest_event("deployed",
-                       chainsi_arena_printf(&arena, "version %s is deployed to 'production' by ada",
-                                            one));
+    check_latest_event(
+        "deployed",
+        chainsi_arena_printf(&arena, "version %s is deployed to 'production' by ada", one));
     assert_string_equal(on_its_way(), one);
     assert_int_equal(version_of(one).state, CHAINSI_VERSION_STARTING);
     assert_string_equal(version_of(one).artefacts, "chains/hello/1");
@@ -140,9 +140,9 @@ static void gives_up_what_fails(void **state)
     assert_int_equal(step.collected_count, 1);
     assert_int_equal(step.collected[0], 1);
     assert_null(on_its_way());
-    check_latest_event("deployment_failed",
-                       chainsi_arena_printf(
-                           &arena, "version %s is given up in 'production': a reason", one));
+    check_latest_event(
+        "deployment_failed",
+        chainsi_arena_printf(&arena, "version %s is given up in 'production': a reason", one));
     const char *two = deploy(), *three = deploy();
     check_failed(two, "another deployment has taken its place");
     assert_string_equal(on_its_way(), three);
@@ -203,9 +203,9 @@ static void tries(void **state)
     assert_null(production().canary_version);
     assert_int_equal(version_of(two).state, CHAINSI_VERSION_READY);
     assert_non_null(version_of(two).artefacts);
-    check_latest_event("canary_rolled_back",
-                       chainsi_arena_printf(
-                           &arena, "version %s is given up in 'production': a reason", two));
+    check_latest_event(
+        "canary_rolled_back",
+        chainsi_arena_printf(&arena, "version %s is given up in 'production': a reason", two));
     /* Promoted while it is tried, it answers without being started; with margins it is tried anew. */
     const char *three = deploy_and_try();
     step = step_of(three);
@@ -245,10 +245,9 @@ static void rolls_back(void **state)
     step = step_of(one);
     step.why = NULL;
     OK(chainsi_step_switch(database, &step));
-    check_latest_event("rolled_back",
-                       chainsi_arena_printf(&arena,
-                                            "version %s answers the calls of 'production' again",
-                                            one));
+    check_latest_event(
+        "rolled_back",
+        chainsi_arena_printf(&arena, "version %s answers the calls of 'production' again", one));
     assert_string_equal(production().previous_version, two);
     /* What is under way is given up first. */
     const char *three = deploy();

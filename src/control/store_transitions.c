@@ -40,24 +40,22 @@ chains_status chainsi_stored_transition_find(chainsi_database *database, const c
                                              chainsi_stored_transition *transition)
 {
     chainsi_statement find = chainsi_statement_begin(
-        database,
-        "SELECT * FROM transitions WHERE chain = :chain AND environment = :environment");
+        database, "SELECT * FROM transitions WHERE chain = :chain AND environment = :environment");
     chainsi_statement_text(&find, ":chain", chain);
     chainsi_statement_text(&find, ":environment", environment);
     chains_status status =
         chainsi_statement_read_one(&find, &chainsi_stored_transition_type, arena, transition);
     if (status == CHAINS_NOT_FOUND)
-        return chainsi_database_fail(database, status,
-                                     "'%s' of '%s' is on its way to no other version", environment,
-                                     chain);
+        return chainsi_database_fail(
+            database, status, "'%s' of '%s' is on its way to no other version", environment, chain);
     return status;
 }
 
 chains_status chainsi_stored_transition_list(chainsi_database *database, chainsi_arena *arena,
                                              chainsi_stored_transitions *transitions)
 {
-    chainsi_statement list = chainsi_statement_begin(
-        database, "SELECT * FROM transitions ORDER BY chain, environment");
+    chainsi_statement list =
+        chainsi_statement_begin(database, "SELECT * FROM transitions ORDER BY chain, environment");
     chainsi_statement_read_all(&list, &chainsi_stored_transitions_type, arena, transitions);
     return chainsi_statement_end(&list);
 }

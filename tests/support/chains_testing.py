@@ -90,10 +90,11 @@ class Home:
 
 
 def is_alive(pid):
-    """True while a process runs; a zombie doesn't."""
+    """True while a process runs; a zombie doesn't, once its last thread has ended and with it what it held."""
     try:
         with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
-            return file.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+            ended = file.read().rsplit(")", 1)[1].split()[0] in "ZX"
+        return not ended or len(os.listdir(f"/proc/{pid}/task")) > 1
     except OSError:
         return False
 
