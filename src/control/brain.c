@@ -92,6 +92,8 @@ static void on_front_finished(void *user)
     brain *b = user;
     chainsi_handle_close(b->back_up);
     b->back_up = NULL;
+    chainsi_store_close(b->store); /* a backup that is being made is given up */
+    b->store = NULL;
     chainsi_handle_close(b->hang_up);
     b->hang_up = NULL;
     chainsi_keeping_flush(b->supervisor.keeping);
@@ -302,7 +304,6 @@ int chainsi_brain_run(const chainsi_brain_options *options)
     uv_run(&b->loop, UV_RUN_DEFAULT);
     chainsi_front_free(b->front);
     chainsi_registry_free(b->routes.registry);
-    chainsi_store_close(b->store);
     uv_run(&b->loop, UV_RUN_DEFAULT); /* handles that are still closing */
     if (uv_loop_close(&b->loop) != 0)
         chainsi_say("chainsd: something was left open");

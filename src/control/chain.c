@@ -2,6 +2,7 @@
  * environments, removes programs that nothing runs any more, and leads a deletion to its end. */
 #include "control/chain.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,13 +116,15 @@ chainsi_environment *chainsi_chain_make_environment(chainsi_chain *chain, const 
     return environment;
 }
 
-/* Whether people may call the version so; number is its own. */
+/* Whether people may call its version so. */
 static bool is_called(const chainsi_deployment *deployment, const char *name)
 {
+    const char *digits = name + (*name == 'v');
     char *end;
-    long long number = strtoll(name + (*name == 'v'), &end, 10);
-    return !strcmp(deployment->options.id, name) ||
-           (!*end && end > name + (*name == 'v') && number == deployment->options.version);
+    if (!strcmp(deployment->options.id, name))
+        return true;
+    return isdigit((unsigned char)*digits) &&
+           strtoll(digits, &end, 10) == deployment->options.version && !*end;
 }
 
 chainsi_deployment *chainsi_chain_running(const chainsi_chain *chain, const char *name)

@@ -186,6 +186,15 @@ static void end_trial(chainsi_environment *environment)
     environment->trial = NULL;
 }
 
+/* A Chainlet that died too often: whatever its calls are, that is no good. NULL: none. */
+static const chainsi_chainlet *find_failed(const chainsi_deployment *deployment)
+{
+    for (size_t i = 0; i < deployment->options.deploy->services.count; i++)
+        if (chainsi_chainlet_state(&deployment->chainlets[i]) == CHAINSI_REPLICA_FAILED)
+            return &deployment->chainlets[i];
+    return NULL;
+}
+
 static void on_look(uv_timer_t *timer)
 {
     chainsi_environment *environment = timer->data;
@@ -194,6 +203,14 @@ static void on_look(uv_timer_t *timer)
     chainsi_trial *trial = environment->trial;
     if (trial->verdict != CHAINSI_CANARY_GOES_ON)
         return;
+    const chainsi_chainlet *failed = find_failed(environment->candidate);
+    if (failed) {
+        snprintf(trial->why, sizeof trial->why, "its Chainlet '%s' has failed: %s",
+                 failed->service->name, failed->replicas[0]->last_end);
+        trial->verdict = CHAINSI_CANARY_ROLL_BACK;
+        ask_review(environment);
+        return;
+    }
     trial->verdict = chainsi_canary_look(
         &trial->state, &trial->options, &trial->old_side, &trial->new_side,
         (chainsi_unix_ms() - trial->began_ms) * CHAINSI_NS_PER_MS, trial->why, sizeof trial->why);
@@ -249,15 +266,15 @@ chainsi_deployment *chainsi_environment_pick(chainsi_environment *environment, u
 }
 
 void chainsi_environment_count(chainsi_environment *environment, uint64_t trial, bool is_new,
-                               bool failed, int64_t ns)
+                               int status, int64_t ns)
 {
     if (!environment->trial || environment->trial->number != trial)
         return;
     chainsi_canary_side *side =
         is_new ? &environment->trial->new_side : &environment->trial->old_side;
     side->calls++;
-    side->failed += failed;
-    if (!failed)
+    side->failed += status >= 500;
+    if (status < 400)
         chainsi_latency_add(&side->latency, ns);
 }
 
@@ -332,8 +349,9 @@ static void carry_out_accepted(chainsi_environment *environment, const chainsi_s
 {
     chainsi_intent *accepted = environment->accepting;
     char why[192];
-    snprintf(why, sizeof why, "another change of '%s' has taken its place: %s", environment->name,
-             step->outcome == CHAINSI_OUTCOME_STAYS ? "it was rolled back" : step->found.id);
+    bool stays = step->outcome == CHAINSI_OUTCOME_STAYS;
+    snprintf(why, sizeof why, "another change of '%s' has taken its place: %s%s", environment->name,
+             stays ? step->now.version : step->found.id, stays ? " stays" : "");
     if (step->outcome == CHAINSI_OUTCOME_SWITCHES) {
         end_waiting(environment, CHAINS_ABORTED, why);
         carry_out_switch(environment, step);
@@ -348,10 +366,8 @@ static void carry_out_accepted(chainsi_environment *environment, const chainsi_s
                                                             step->deploy ? CHAINSI_BEGIN_COPYING
                                                                          : CHAINSI_BEGIN_STARTING);
     set_state(environment, CHAINSI_ENVIRONMENT_STARTING);
-    if (accepted->until_accepted) {
-        chainsi_keeping_flush(environment->chain->registry->supervisor->keeping);
+    if (accepted->until_accepted)
         return;
-    }
     environment->accepting = NULL;
     environment->waiting = accepted;
 }
@@ -363,6 +379,17 @@ static void carry_out_forget(chainsi_environment *environment, const chainsi_ste
     environment->accepting = NULL;
     chainsi_environment_end(environment, true);
     environment->waiting = accepted;
+}
+
+/* What those are told who wait for an environment that is being ended. */
+static chains_status end_status(const chainsi_environment *environment)
+{
+    return environment->forgotten ? CHAINS_ABORTED : CHAINS_UNAVAILABLE;
+}
+
+static const char *end_reason(const chainsi_environment *environment)
+{
+    return environment->forgotten ? "it is being deleted" : "chainsd is stopping";
 }
 
 /* Steps on their way. */
@@ -384,10 +411,11 @@ static void on_step_end(chainsi_write *write, chains_status status, const char *
     bool again = status != CHAINS_OK && !environment->accepting;
     chainsi_intent *accepted = environment->accepting;
     environment->accepting = NULL;
-    if (accepted && status == CHAINS_OK && environment->state == CHAINSI_ENVIRONMENT_ENDING &&
-        step->outcome == CHAINSI_OUTCOME_STARTS && !accepted->until_accepted)
-        chainsi_intent_end(accepted, CHAINS_UNAVAILABLE,
-                           "chainsd is stopping; the next one goes on with it", NULL);
+    bool undone = status == CHAINS_OK && accepted && !accepted->until_accepted &&
+                  environment->state == CHAINSI_ENVIRONMENT_ENDING &&
+                  step->outcome == CHAINSI_OUTCOME_STARTS;
+    if (undone)
+        chainsi_intent_end(accepted, end_status(environment), end_reason(environment), NULL);
     else
         chainsi_intent_end(accepted, status, why, step);
     uv_timer_start(environment->review, on_review, again ? RETRY_MS : 0, 0);
@@ -504,19 +532,17 @@ void chainsi_environment_free(chainsi_environment *environment)
 
 void chainsi_environment_end(chainsi_environment *environment, bool forgotten)
 {
-    const char *why = forgotten ? "it is being deleted" : "chainsd is stopping";
-    chains_status status = forgotten ? CHAINS_ABORTED : CHAINS_UNAVAILABLE;
     if (environment->state == CHAINSI_ENVIRONMENT_ENDING)
         return;
+    environment->forgotten = forgotten;
     end_trial(environment);
-    end_waiting(environment, status, why);
+    end_waiting(environment, end_status(environment), end_reason(environment));
     while (environment->intents) {
         chainsi_intent *intent = environment->intents;
         environment->intents = intent->next;
-        chainsi_intent_end(intent, status, why, NULL);
+        chainsi_intent_end(intent, end_status(environment), end_reason(environment), NULL);
     }
     set_state(environment, CHAINSI_ENVIRONMENT_ENDING);
-    environment->forgotten = forgotten;
     chainsi_deployment *all[] = { environment->current, environment->candidate,
                                   environment->failed };
     environment->current = environment->candidate = environment->failed = NULL;

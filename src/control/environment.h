@@ -115,11 +115,13 @@ void chainsi_environment_end(chainsi_environment *environment, bool forgotten);
  * call counts for, or 0; *is_new: on which side. */
 chainsi_deployment *chainsi_environment_pick(chainsi_environment *environment, uint64_t *trial,
                                              bool *is_new);
-/* Counts a call that was picked for a trial, if that still goes on. */
+/* Counts a call that was picked for a trial, if that still goes on. status: HTTP's; from 500 on the
+ * version has failed, others above 400 say something about the caller. */
 void chainsi_environment_count(chainsi_environment *environment, uint64_t trial, bool is_new,
-                               bool failed, int64_t ns);
+                               int status, int64_t ns);
 
-/* A deployment of it; of COPYING or further. */
+/* A deployment of a version in it, which is nobody's yet. run: its name, "ENVIRONMENT/VERSION"; NULL: one
+ * that no other has. */
 chainsi_deployment *chainsi_environment_deployment(chainsi_environment *environment,
                                                    const chainsi_stored_version *version,
                                                    const char *run, chainsi_deployment_begin begin);

@@ -64,8 +64,7 @@ static const char *shown_name(const proxy *p)
     return p->target.chainlet ? p->target.chainlet : p->target.chain;
 }
 
-/* Counts the call for the trial that it was picked for. What says something about the caller is no
- * failure of the version. */
+/* Counts the call for the trial that it was picked for. */
 static void count(const proxy *p, int status)
 {
     if (!p->trial)
@@ -75,7 +74,7 @@ static void count(const proxy *p, int status)
     chainsi_environment *environment =
         chain ? chainsi_chain_environment(chain, p->target.environment) : NULL;
     if (environment)
-        chainsi_environment_count(environment, p->trial, p->is_new, status >= 500,
+        chainsi_environment_count(environment, p->trial, p->is_new, status,
                                   chainsi_now_ns() - p->exchange->received_ns);
 }
 

@@ -327,6 +327,10 @@ bool chainsi_registry_restore(chainsi_registry *registry)
         chain->stored = true;
         chain->deleting = chains.items[i].deleting;
     }
+    /* What ends comes first: its names are taken. */
+    for (document *each = r.documents; !r.failed && each; each = each->next)
+        if (each->stop && !each->taken)
+            end_document(&r, each);
     for (size_t i = 0; !r.failed && i < environments.count; i++)
         restore_environment(&r, &environments.items[i]);
     for (size_t i = 0; !r.failed && i < transitions.count; i++)

@@ -250,6 +250,10 @@ chains_status chainsi_step_roll_back(chainsi_database *database, void *arguments
     TRY(read_environment(database, step, &step->now));
     TRY(read_transition(database, step, &transition));
     const char *given_up = transition.version ? transition.version : step->now.canary_version;
+    if (given_up && !step->now.version)
+        return chainsi_database_fail(database, CHAINS_FAILED_PRECONDITION,
+                                     "'%s' of '%s' is on its way to its first version",
+                                     step->environment, step->chain);
     if (given_up) {
         step->outcome = CHAINSI_OUTCOME_STAYS;
         TRY(end_all(database, step, &step->now, why));

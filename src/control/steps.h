@@ -52,7 +52,7 @@ chains_status chainsi_step_deploy(chainsi_database *database, void *step);
 /* NOT_FOUND; FAILED_PRECONDITION for a version that was never ready, or whose programs are gone. */
 chains_status chainsi_step_promote(chainsi_database *database, void *step);
 /* Gives up what is under way; else goes back to the version before. FAILED_PRECONDITION if there is
- * none. */
+ * none, or no version answers yet. */
 chains_status chainsi_step_roll_back(chainsi_database *database, void *step);
 chains_status chainsi_step_try(chainsi_database *database, void *step);
 chains_status chainsi_step_switch(chainsi_database *database, void *step);

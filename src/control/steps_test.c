@@ -235,6 +235,9 @@ static void rolls_back(void **state)
     chainsi_step step = step_of(NULL);
     FAILS(CHAINS_NOT_FOUND, "'hello' has no environment 'production'",
           chainsi_step_roll_back(database, &step));
+    deploy();
+    FAILS(CHAINS_FAILED_PRECONDITION, "'production' of 'hello' is on its way to its first version",
+          chainsi_step_roll_back(database, &step));
     const char *one = deploy_and_switch();
     FAILS(CHAINS_FAILED_PRECONDITION, "'production' of 'hello' has no previous version",
           chainsi_step_roll_back(database, &step));

@@ -3,13 +3,14 @@ import contextlib
 import http.client
 import json
 import os
+import signal
 import sqlite3
 import threading
 import time
 import unittest
 
 from chains_testing import children, is_alive, wait_until
-from daemon_testing import DaemonTest, service
+from daemon_testing import DaemonTest, call_socket, service
 
 CALL = "/chains/x/production/run_remote"
 
@@ -226,6 +227,9 @@ class Versions(VersionsTest):
         daemon.deploy("x", service("entry", STAND_IN_NEVER_READY=1))
         self.good(daemon.change_environment("x", "rollback"))  # of what is starting
         self.assertEqual(self.mark(daemon), "one")
+        daemon.deploy("x", service("entry", STAND_IN_NEVER_READY=1), environment="new")
+        self.refused(daemon.change_environment("x", "rollback", "new"), 400, "FAILED_PRECONDITION", "first version")
+        self.good(daemon.change("DELETE", "/api/v1/chains/x/environments/new"))
         self.assertEqual(daemon.chain("x")["deployment"]["state"], "ready")
         wait_until(lambda: len(children(daemon.keeper())) == 2, "what was given up to end")
 
@@ -387,6 +391,18 @@ class Canaries(VersionsTest):
         self.assertEqual({self.mark(daemon) for _ in range(8)}, {"newest"})
         self.assertEqual(daemon.chain("x")["canary"], None)
 
+    def test_one_that_dies_is_rolled_back_without_calls(self):
+        daemon = self.start()
+        stone = self.home.file("stone")
+        daemon.deployed("x", self.entry("old"))
+        daemon.deployed("x", self.entry("new", STAND_IN_FAIL_IF=stone), canary=dict(self.CANARY, minutes=1))
+        with open(stone, "w", encoding="utf-8"):
+            pass
+        os.kill(daemon.chain("x")["deployment"]["chainlets"][0]["replicas"][0]["pid"], signal.SIGKILL)
+        wait_until(lambda: "canary_rolled_back" in self.kinds(daemon), "it to be rolled back", 60)
+        self.assertIn("its Chainlet 'entry' has failed: exit status 3", daemon.events("x")[-1][1])
+        self.assertEqual(self.mark(daemon), "old")
+
     def test_the_first_version_is_not_tried(self):
         daemon = self.start()
         daemon.deployed("x", self.entry("first"), canary=dict(self.CANARY, minutes=60))
@@ -504,6 +520,33 @@ class Deaths(VersionsTest):
             self.kill_when(daemon, happened("canary_rolled_back", 1))
         self.assertEqual(self.answering(daemon), 2)
         wait_until(lambda: len(children(daemon.keeper())) == 2, "the bad one to end")
+
+    def test_rolling_back_to_one_that_still_ends(self):
+        daemon = self.start()
+        stone = self.home.file("stone")
+        with open(stone, "w", encoding="utf-8"):
+            pass
+        daemon.deployed("x", self.entry("1", STAND_IN_WAIT_WHILE=stone))
+        self.in_thread(lambda: daemon.call("x", "call NONE after"))
+        wait_until(lambda: "held up" in daemon.logs("x"), "the call to run")
+        old = daemon.pids("x")
+        path = daemon.socket("x", "entry")
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(call_socket(path, "call NONE after").status))
+        thread.start()
+        wait_until(lambda: daemon.logs("x").count("held up") == 2, "a call that no brain knows of")
+        daemon.deployed("x", self.entry("2"))
+        steps = self.steps(daemon, 2, 1)
+        self.in_thread(lambda: daemon.change_environment("x", "rollback"))
+        self.kill_when(daemon, steps["accepted"])
+        wait_until(lambda: self.answering(daemon) == 1, "what was accepted")
+        self.assertTrue(is_alive(old[0]))
+        self.assertNotEqual(daemon.pids("x"), old)
+        os.unlink(stone)
+        thread.join(60)
+        self.assertEqual(answers, [500])  # there is nothing to call at NONE, and it was not cut
+        self.assert_ended(old)
+        wait_until(lambda: len(children(daemon.keeper())) == 2, "one replica to be left")
 
     def test_both_processes(self):
         daemon = self.start()
