@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,14 +12,12 @@
 #include <unistd.h>
 
 #include "control/handle.h"
+#include "control/long_path.h"
 #include "control/time_text.h"
 
 /* How long a connection waits for another's lock. In WAL mode that happens while the log is brought
  * back into the file after a crash, and then for moments only. */
 enum { BUSY_MS = 10000, MAX_WHY = 1024 };
-
-/* Bytes of a path that SQLite takes for certain, "-wal" at its end included; its own limit is 512. */
-enum { MAX_PATH = 480 };
 
 typedef struct kept_statement {
     const char *sql; /* a constant of the program */
@@ -30,7 +27,6 @@ typedef struct kept_statement {
 struct chainsi_database {
     sqlite3 *handle;
     char *path;           /* owned */
-    int folder;           /* owned; of a path that is too long for SQLite; -1 */
     kept_statement *kept; /* owned */
     size_t kept_count;
     char why[MAX_WHY];
@@ -131,40 +127,6 @@ static chains_status fail_with(chainsi_database *database, int code)
 
 /* Connections. */
 
-/* For paths through /proc, which are whole as they are: to follow their links leads back to the long
- * ones. */
-static int keep_path(sqlite3_vfs *vfs, const char *path, int size, char *full)
-{
-    (void)vfs;
-    return snprintf(full, (size_t)size, "%s", path) < size ? SQLITE_OK : SQLITE_CANTOPEN;
-}
-
-static void make_short_paths(void)
-{
-    static sqlite3_vfs short_paths;
-    short_paths = *sqlite3_vfs_find(NULL);
-    short_paths.pNext = NULL;
-    short_paths.zName = "chains-short-paths";
-    short_paths.xFullPathname = keep_path;
-    sqlite3_vfs_register(&short_paths, 0);
-}
-
-/* Opens the file; one with a long path by its folder's descriptor. */
-static int open_handle(chainsi_database *database, int flags)
-{
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    if (strlen(database->path) <= MAX_PATH)
-        return sqlite3_open_v2(database->path, &database->handle, flags, NULL);
-    const char *name = strrchr(database->path, '/') + 1;
-    char *folder = strndup(database->path, (size_t)(name - database->path));
-    char alias[MAX_PATH];
-    database->folder = open(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    free(folder);
-    snprintf(alias, sizeof alias, "/proc/self/fd/%d/%s", database->folder, name);
-    pthread_once(&once, make_short_paths);
-    return sqlite3_open_v2(alias, &database->handle, flags, "chains-short-paths");
-}
-
 chainsi_database *chainsi_database_open(const char *path, chainsi_database_mode mode, char *why,
                                         size_t why_size)
 {
@@ -180,9 +142,9 @@ chainsi_database *chainsi_database_open(const char *path, chainsi_database_mode 
     }
     chainsi_database *database = chainsi_make(sizeof *database);
     database->path = chainsi_copy_text(path);
-    database->folder = -1;
     int flags = mode == CHAINSI_DATABASE_READ ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
-    int code = open_handle(database, flags | SQLITE_OPEN_NOMUTEX);
+    int code = sqlite3_open_v2(path, &database->handle, flags | SQLITE_OPEN_NOMUTEX,
+                               chainsi_long_path_vfs());
     if (!database->handle)
         abort();
     sqlite3_extended_result_codes(database->handle, 1);
@@ -214,8 +176,6 @@ void chainsi_database_close(chainsi_database *database)
     int code = sqlite3_close(database->handle);
     assert(code == SQLITE_OK);
     (void)code;
-    if (database->folder >= 0)
-        close(database->folder);
     free(database->kept);
     free(database->path);
     free(database);
