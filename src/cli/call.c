@@ -24,10 +24,8 @@ static int call_chain(chainsi_daemon *daemon, const request *r, const chainsi_bu
                              r->chainlet ? "/chainlets/" : "", r->chainlet ? r->chainlet : "");
     chainsi_daemon_answer answer;
     bool streamed = false;
-    if (r->stream ? !chainsi_daemon_stream(daemon, path, input, r->chainlet != NULL, r->timeout_ms,
-                                           &answer, &streamed)
-                  : !chainsi_daemon_ask(daemon, "POST", path, input, r->chainlet != NULL,
-                                        r->timeout_ms, &answer))
+    if (r->stream ? !chainsi_daemon_stream(daemon, path, input, r->timeout_ms, &answer, &streamed)
+                  : !chainsi_daemon_ask(daemon, "POST", path, input, r->timeout_ms, &answer))
         return CHAINSI_EXIT_FAILED;
     if (streamed)
         return answer.size ? chainsi_daemon_fail(daemon, &answer, r->json) : CHAINSI_EXIT_OK;

@@ -207,8 +207,8 @@ void chainsi_daemon_close(chainsi_daemon *daemon)
 }
 
 static bool exchange(chainsi_daemon *daemon, const char *method, const char *path,
-                     const chainsi_buffer *body, bool authorize, double timeout_ms,
-                     chainsi_client_sink *sink, chainsi_daemon_answer *answer)
+                     const chainsi_buffer *body, double timeout_ms, chainsi_client_sink *sink,
+                     chainsi_daemon_answer *answer)
 {
     enum { GRACE_MS = 500 }; /* for the daemon to say itself that time ran out */
     char token[CHAINSI_TOKEN_SIZE + 1];
@@ -217,7 +217,7 @@ static bool exchange(chainsi_daemon *daemon, const char *method, const char *pat
                                            : "Accept: application/json\r\n");
     if (body)
         chainsi_buffer_add_text(&headers, "Content-Type: application/json\r\n");
-    if (authorize && chainsi_home_token(daemon->home, false, token))
+    if (chainsi_home_token(daemon->home, false, token))
         chainsi_buffer_printf(&headers, "Authorization: Bearer %s\r\n", token);
     int64_t deadline_ns = CHAINSI_NEVER;
     if (timeout_ms > 0) {
@@ -256,10 +256,10 @@ static bool exchange(chainsi_daemon *daemon, const char *method, const char *pat
 }
 
 bool chainsi_daemon_ask(chainsi_daemon *daemon, const char *method, const char *path,
-                        const chainsi_buffer *body, bool authorize, double timeout_ms,
+                        const chainsi_buffer *body, double timeout_ms,
                         chainsi_daemon_answer *answer)
 {
-    return exchange(daemon, method, path, body, authorize, timeout_ms, NULL, answer);
+    return exchange(daemon, method, path, body, timeout_ms, NULL, answer);
 }
 
 /* Prints the lines of a stream. */
@@ -313,15 +313,14 @@ static bool take_lines(void *user, char *data, size_t size)
 }
 
 bool chainsi_daemon_stream(chainsi_daemon *daemon, const char *path, const chainsi_buffer *body,
-                           bool authorize, double timeout_ms, chainsi_daemon_answer *answer,
-                           bool *streamed)
+                           double timeout_ms, chainsi_daemon_answer *answer, bool *streamed)
 {
     printer it = { .arena = &daemon->arena };
     it.sink = (chainsi_client_sink){
         .begin = begin_lines, .take = take_lines, .user = &it, .deadline_ns = CHAINSI_NEVER
     };
     chainsi_splitter_init(&it.lines, CHAINSI_SPLIT_LINES, CHAINSI_MAX_PART);
-    bool good = exchange(daemon, "POST", path, body, authorize, timeout_ms, &it.sink, answer);
+    bool good = exchange(daemon, "POST", path, body, timeout_ms, &it.sink, answer);
     chainsi_splitter_done(&it.lines);
     *streamed = it.began;
     if (!it.began)
@@ -355,7 +354,7 @@ static bool copy(void *user, char *data, size_t size)
 bool chainsi_daemon_copy(chainsi_daemon *daemon, const char *path, chainsi_daemon_answer *answer)
 {
     chainsi_client_sink sink = { .begin = begin_copy, .take = copy, .deadline_ns = CHAINSI_NEVER };
-    return exchange(daemon, "GET", path, NULL, true, 0, &sink, answer);
+    return exchange(daemon, "GET", path, NULL, 0, &sink, answer);
 }
 
 int chainsi_daemon_fail(chainsi_daemon *daemon, const chainsi_daemon_answer *answer, bool json)

@@ -31,16 +31,15 @@ bool chainsi_daemon_find(chainsi_daemon *daemon, bool say);
 bool chainsi_daemon_start(chainsi_daemon *daemon, int port);
 void chainsi_daemon_close(chainsi_daemon *daemon);
 
-/* One request. body: JSON; NULL for none. authorize: it changes something. timeout_ms: 0 for none; it travels with the request. False, said on
+/* One request, in the name of the home's owner. body: JSON; NULL for none. timeout_ms: 0 for none; it travels with the request. False, said on
  * stderr, when there was no answer. Blocks. */
 bool chainsi_daemon_ask(chainsi_daemon *daemon, const char *method, const char *path,
-                        const chainsi_buffer *body, bool authorize, double timeout_ms,
+                        const chainsi_buffer *body, double timeout_ms,
                         chainsi_daemon_answer *answer);
 /* The same for a call whose answer may be a stream: prints its items and its result on stdout, a line of JSON each, as they come. *answer is as of
  * chainsi_daemon_ask where it is no stream (streamed false), else its error, or empty after success. */
 bool chainsi_daemon_stream(chainsi_daemon *daemon, const char *path, const chainsi_buffer *body,
-                           bool authorize, double timeout_ms, chainsi_daemon_answer *answer,
-                           bool *streamed);
+                           double timeout_ms, chainsi_daemon_answer *answer, bool *streamed);
 /* One GET whose answer, if it is 200, is copied to stdout as it comes; any other is in *answer as of chainsi_daemon_ask. */
 bool chainsi_daemon_copy(chainsi_daemon *daemon, const char *path, chainsi_daemon_answer *answer);
 /* Says on stderr what an answer other than 2xx means: readable, or as it came. Returns CHAINSI_EXIT_FAILED. */

@@ -15,7 +15,7 @@ static int delete_it(const char *chain, const char *kind, const char *name, bool
         const char *path =
             chainsi_arena_printf(&daemon.arena, "/api/v1/chains/%s%s%s%s%s", chain, kind ? "/" : "",
                                  kind ? kind : "", kind ? "/" : "", kind ? name : "");
-        if (chainsi_daemon_ask(&daemon, "DELETE", path, NULL, true, 0, &answer)) {
+        if (chainsi_daemon_ask(&daemon, "DELETE", path, NULL, 0, &answer)) {
             status = answer.status / 100 == 2 ? CHAINSI_EXIT_OK
                                               : chainsi_daemon_fail(&daemon, &answer, json);
             if (status == CHAINSI_EXIT_OK && json)

@@ -142,7 +142,7 @@ static void show_log(chainsi_daemon *daemon, const char *chain, const char *chai
     chainsi_daemon_answer answer;
     const char *path = chainsi_arena_printf(
         &daemon->arena, "/api/v1/chains/%s/chainlets/%s/logs?tail=%d", chain, chainlet, LOG_LINES);
-    if (chainsi_daemon_ask(daemon, "GET", path, NULL, false, 0, &answer) && answer.status == 200 &&
+    if (chainsi_daemon_ask(daemon, "GET", path, NULL, 0, &answer) && answer.status == 200 &&
         answer.size) {
         const char *text = chainsi_arena_copy(&daemon->arena, answer.body, answer.size);
         while (*text && strncmp(text, began, strlen(began)) < 0)
@@ -205,7 +205,7 @@ static int await(chainsi_daemon *daemon, const chainsi_api_deploy *deploy, int64
     while (status < 0) {
         chainsi_daemon_answer answer;
         chainsi_api_chain chain;
-        if (!chainsi_daemon_ask(daemon, "GET", path, NULL, false, 0, &answer)) {
+        if (!chainsi_daemon_ask(daemon, "GET", path, NULL, 0, &answer)) {
             status = CHAINSI_EXIT_FAILED;
         } else if (answer.status != 200) {
             status = chainsi_daemon_fail(daemon, &answer, r->json);
@@ -242,7 +242,7 @@ static int hand_over(chainsi_daemon *daemon, const chainsi_api_deploy *deploy, c
     int status = CHAINSI_EXIT_FAILED;
     if (chainsi_json_encode(&chainsi_api_deploy_type, deploy, &body, &why) != CHAINS_OK)
         fprintf(stderr, "chains deploy: %s: %s\n", why.path, why.message);
-    else if (chainsi_daemon_ask(daemon, "POST", "/api/v1/chains", &body, true, 0, &answer)) {
+    else if (chainsi_daemon_ask(daemon, "POST", "/api/v1/chains", &body, 0, &answer)) {
         if (answer.status / 100 != 2)
             status = chainsi_daemon_fail(daemon, &answer, r->json);
         else if (chainsi_daemon_read(daemon, &answer, &chainsi_api_accepted_type, &accepted))

@@ -44,7 +44,7 @@ int chainsi_change_environment(const char *chain, const char *environment, const
     if (chainsi_daemon_find(&daemon, true)) {
         const char *path = chainsi_arena_printf(
             &daemon.arena, "/api/v1/chains/%s/environments/%s/%s", chain, environment, what);
-        if (!chainsi_daemon_ask(&daemon, "POST", path, body, true, 0, &answer))
+        if (!chainsi_daemon_ask(&daemon, "POST", path, body, 0, &answer))
             status = CHAINSI_EXIT_FAILED;
         else if (answer.status != 200)
             status = chainsi_daemon_fail(&daemon, &answer, json);

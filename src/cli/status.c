@@ -88,7 +88,7 @@ static int status(int argc, char **argv)
     chainsi_daemon_answer answer;
     result = CHAINSI_EXIT_FAILED;
     if (chainsi_daemon_find(&daemon, true) &&
-        chainsi_daemon_ask(&daemon, "GET", "/api/v1/chains", NULL, false, 0, &answer)) {
+        chainsi_daemon_ask(&daemon, "GET", "/api/v1/chains", NULL, 0, &answer)) {
         if (answer.status != 200) {
             result = chainsi_daemon_fail(&daemon, &answer, json);
         } else if (json) {

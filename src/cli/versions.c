@@ -27,7 +27,7 @@ static int show(const char *chain, bool json)
     int status = CHAINSI_EXIT_FAILED;
     if (chainsi_daemon_find(&daemon, true)) {
         const char *path = chainsi_arena_printf(&daemon.arena, "/api/v1/chains/%s/versions", chain);
-        if (!chainsi_daemon_ask(&daemon, "GET", path, NULL, false, 0, &answer)) {
+        if (!chainsi_daemon_ask(&daemon, "GET", path, NULL, 0, &answer)) {
             status = CHAINSI_EXIT_FAILED;
         } else if (answer.status != 200) {
             status = chainsi_daemon_fail(&daemon, &answer, json);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/store_keys.h"
 #include "runtime/queue.h"
 
 enum {
@@ -254,9 +255,37 @@ static const chainsi_field deleted_fields[] = {
 };
 const chainsi_type chainsi_api_deleted_type = STRUCT_TYPE(chainsi_api_deleted, deleted_fields);
 
+static const double no_rate_limit = 0;
+static const chainsi_field key_asked_fields[] = {
+    { CHAINSI_FIELD(chainsi_api_key_asked, scope, &chainsi_scope_type) },
+    { CHAINSI_FIELD(chainsi_api_key_asked, rate_per_s, &chainsi_type_double),
+      .default_value = &no_rate_limit },
+    NULLABLE(chainsi_api_key_asked, chain),
+    NULLABLE(chainsi_api_key_asked, note),
+};
+const chainsi_type chainsi_api_key_asked_type =
+    STRUCT_TYPE(chainsi_api_key_asked, key_asked_fields);
+
+static const chainsi_field key_made_fields[] = {
+    TEXT(chainsi_api_key_made, key),
+    TEXT(chainsi_api_key_made, id),
+    { CHAINSI_FIELD(chainsi_api_key_made, scope, &chainsi_scope_type) },
+    { CHAINSI_FIELD(chainsi_api_key_made, rate_per_s, &chainsi_type_double) },
+    NULLABLE(chainsi_api_key_made, chain),
+    NULLABLE(chainsi_api_key_made, note),
+    TEXT(chainsi_api_key_made, created_at),
+};
+const chainsi_type chainsi_api_key_made_type = STRUCT_TYPE(chainsi_api_key_made, key_made_fields);
+
+static const chainsi_field key_revoked_fields[] = {
+    TEXT(chainsi_api_key_revoked, id),
+};
+const chainsi_type chainsi_api_key_revoked_type =
+    STRUCT_TYPE(chainsi_api_key_revoked, key_revoked_fields);
+
 static const chainsi_field health_fields[] = {
     TEXT(chainsi_api_health, status),
-    TEXT(chainsi_api_health, home),
+    NULLABLE(chainsi_api_health, home),
     INTEGER(chainsi_api_health, pid),
 };
 const chainsi_type chainsi_api_health_type = STRUCT_TYPE(chainsi_api_health, health_fields);
@@ -270,6 +299,11 @@ static bool is_name(const char *text, size_t max)
         return false;
     size_t size = strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
     return !text[size] && size <= max;
+}
+
+bool chainsi_api_is_chain_name(const char *text)
+{
+    return is_name(text, MAX_CHAIN);
 }
 
 static bool is_c_name(const char *text)

@@ -18,13 +18,18 @@
  *                                                  -> list of stored_event; ?before=ID&limit=N
  *   GET    /api/v1/chains/CHAIN/logs               -> text, a line a message; ?tail=N&follow=1
  *   GET    /api/v1/chains/CHAIN/chainlets/NAME/logs   likewise, of one Chainlet
+ *   POST   /api/v1/keys                            api_key_asked -> api_key_made (201)
+ *   GET    /api/v1/keys                            -> list of shown_key (store_keys.h)
+ *   DELETE /api/v1/keys/ID                         -> api_key_revoked
  *   GET    /healthz                                -> api_health
  *
- * What changes something needs `Authorization: Bearer TOKEN` with the token of CHAINS_HOME: whoever
- * deploys has programs run in the daemon's name, and 127.0.0.1 is open to every user of a machine. */
+ * Who may do what is gate.h's. What changes something needs an API key, or `Authorization: Bearer TOKEN`
+ * with the token of CHAINS_HOME: whoever deploys has programs run in the daemon's name, and 127.0.0.1 is
+ * open to every user of a machine. */
 #ifndef CHAINSI_CONTROL_API_H
 #define CHAINSI_CONTROL_API_H
 
+#include "control/keys.h"
 #include "schema/type.h"
 
 /* One variable of a process. */
@@ -227,18 +232,42 @@ typedef struct chainsi_api_deleted {
     const char *version_id;  /* null: all of them */
 } chainsi_api_deleted;
 
+/* A key to be made. */
+typedef struct chainsi_api_key_asked {
+    chainsi_scope scope;
+    double rate_per_s; /* default 0: no limit */
+    const char *chain; /* null: for all */
+    const char *note;  /* null: none */
+} chainsi_api_key_asked;
+
+/* It has been made; `key` is told this once. */
+typedef struct chainsi_api_key_made {
+    const char *key, *id;
+    chainsi_scope scope;
+    double rate_per_s;
+    const char *chain, *note, *created_at;
+} chainsi_api_key_made;
+
+typedef struct chainsi_api_key_revoked {
+    const char *id;
+} chainsi_api_key_revoked;
+
 typedef struct chainsi_api_health {
     const char *status; /* "ok", "stopping" */
-    const char *home;   /* the CHAINS_HOME that is served */
-    int64_t pid;
+    const char *home;   /* the CHAINS_HOME that is served; null for those who may not call */
+    int64_t pid;        /* likewise; 0 */
 } chainsi_api_health;
 
 extern const chainsi_type chainsi_api_deploy_type, chainsi_api_saved_type,
     chainsi_api_accepted_type, chainsi_api_promote_type, chainsi_api_chain_type,
     chainsi_api_chains_type, chainsi_api_versions_type, chainsi_api_deleted_type,
+    chainsi_api_key_asked_type, chainsi_api_key_made_type, chainsi_api_key_revoked_type,
     chainsi_api_health_type;
 
 #define CHAINSI_PRODUCTION "production" /* the environment that is meant where none is named */
+
+/* Whether a chain may be called so. */
+bool chainsi_api_is_chain_name(const char *text);
 
 /* CHAINS_OK, or CHAINS_INVALID_ARGUMENT with a sentence: names, that they are unique, that what is
  * named exists, that paths are absolute, that numbers make sense. */

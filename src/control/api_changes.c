@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "control/route.h"
-#include "schema/json.h"
 
 /* A client that waits for an answer; in its exchange's arena. */
 typedef struct asker {
@@ -12,38 +11,6 @@ typedef struct asker {
     chainsi_intent *intent;          /* until its end; not owned */
     const char *chain, *environment; /* names */
 } asker;
-
-static bool is_json(const chainsi_exchange *exchange)
-{
-    const chainsi_slice *type = chainsi_http_find(&exchange->request.head, "Content-Type");
-    if (!type)
-        return false;
-    chainsi_slice kind = *type;
-    const char *end = memchr(kind.data, ';', kind.size);
-    if (end)
-        kind.size = (size_t)(end - kind.data);
-    while (kind.size && kind.data[kind.size - 1] == ' ')
-        kind.size--;
-    return chainsi_slice_is_case(kind, "application/json");
-}
-
-/* Reads the body from a copy, so that what is read lives in arena. */
-static bool read_body(chainsi_exchange *exchange, const chainsi_type *type, chainsi_arena *arena,
-                      void *value)
-{
-    if (!is_json(exchange)) {
-        chainsi_exchange_refuse(exchange, 415, NULL, CHAINS_INVALID_ARGUMENT,
-                                "the body must be application/json");
-        return false;
-    }
-    chainsi_codec_error error;
-    char *body = chainsi_arena_copy(arena, exchange->body, exchange->body_size);
-    if (chainsi_json_decode(type, body, exchange->body_size, arena, value, &error) == CHAINS_OK)
-        return true;
-    chainsi_exchange_fail(exchange, CHAINS_INVALID_ARGUMENT, "%s%s%s", error.path,
-                          error.path[0] ? ": " : "", error.message);
-    return false;
-}
 
 static void on_asker_gone(chainsi_exchange *exchange)
 {
@@ -105,12 +72,12 @@ static void deploy(chainsi_routes *routes, chainsi_exchange *exchange)
     char why[512];
     chainsi_intent *intent = chainsi_intent_new(chainsi_step_deploy, true);
     chainsi_api_deploy *asked = chainsi_arena_alloc(intent->step->arena, sizeof *asked);
-    if (!read_body(exchange, &chainsi_api_deploy_type, intent->step->arena, asked)) {
+    if (!chainsi_read_value(exchange, &chainsi_api_deploy_type, intent->step->arena, asked)) {
         chainsi_intent_free(intent);
         return;
     }
     /* Again, now that it is known with which chain. */
-    if (!chainsi_route_permits(routes, exchange, CHAINSI_RIGHT_DEPLOY, true, asked->chain)) {
+    if (!chainsi_route_permits(routes, exchange, CHAINSI_SCOPE_DEPLOY, true, asked->chain)) {
         chainsi_intent_free(intent);
         return;
     }
@@ -147,7 +114,7 @@ static void promote(chainsi_routes *routes, chainsi_exchange *exchange, const ch
     char why[512];
     chainsi_api_promote asked;
     chainsi_intent *intent = chainsi_intent_new(chainsi_step_promote, false);
-    if (!read_body(exchange, &chainsi_api_promote_type, intent->step->arena, &asked)) {
+    if (!chainsi_read_value(exchange, &chainsi_api_promote_type, intent->step->arena, &asked)) {
         chainsi_intent_free(intent);
         return;
     }

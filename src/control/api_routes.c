@@ -160,14 +160,6 @@ static void list_events(const chainsi_routes *routes, chainsi_exchange *exchange
     chainsi_answer_value(exchange, 200, &chainsi_stored_events_type, &events);
 }
 
-static void answer_no_path(chainsi_exchange *exchange)
-{
-    chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND,
-                          "there is nothing at %.*s; the API has /api/v1/chains and "
-                          "/api/v1/events",
-                          (int)exchange->request.path.size, exchange->request.path.data);
-}
-
 /* What GET gives below /api/v1/chains/CHAIN. */
 static void get_of_chain(chainsi_routes *routes, chainsi_exchange *exchange,
                          const char *const *segments, size_t count)
@@ -194,7 +186,7 @@ static void get_of_chain(chainsi_routes *routes, chainsi_exchange *exchange,
     else if (count == 4 && !strcmp(what, "environments"))
         answer_chain(routes, exchange, chain, segments[3]);
     else
-        answer_no_path(exchange);
+        chainsi_answer_no_path(exchange);
 }
 
 /* The methods that there are at a path of the API; NULL: there is nothing. */
@@ -234,19 +226,19 @@ static const char *method_of(const chainsi_exchange *exchange)
 }
 
 /* What it takes to ask for that. */
-static chainsi_right right_for(const chainsi_exchange *exchange, const char *const *segments,
+static chainsi_scope scope_for(const chainsi_exchange *exchange, const char *const *segments,
                                size_t count)
 {
     const char *last = segments[count - 1];
     switch (exchange->request.method) {
     case CHAINSI_HTTP_GET:
     case CHAINSI_HTTP_HEAD:
-        return !strcmp(last, "logs") || !strcmp(last, "events") ? CHAINSI_RIGHT_DEPLOY
-                                                                : CHAINSI_RIGHT_CALL;
+        return !strcmp(last, "logs") || !strcmp(last, "events") ? CHAINSI_SCOPE_DEPLOY
+                                                                : CHAINSI_SCOPE_CALL;
     case CHAINSI_HTTP_POST:
-        return CHAINSI_RIGHT_DEPLOY;
+        return CHAINSI_SCOPE_DEPLOY;
     default:
-        return CHAINSI_RIGHT_ADMIN;
+        return CHAINSI_SCOPE_ADMIN;
     }
 }
 
@@ -255,13 +247,14 @@ void chainsi_route_api(chainsi_routes *routes, chainsi_exchange *exchange,
 {
     const char *methods = methods_at(segments, count);
     const char *method = method_of(exchange);
-    bool get = exchange->request.method == CHAINSI_HTTP_GET ||
-               exchange->request.method == CHAINSI_HTTP_HEAD;
-    if (!methods)
-        answer_no_path(exchange);
+    bool get = chainsi_is_get(exchange);
+    if (count && !strcmp(segments[0], "keys"))
+        chainsi_route_keys(routes, exchange, segments + 1, count - 1);
+    else if (!methods)
+        chainsi_answer_no_path(exchange);
     else if (!method || !strstr(methods, method))
         chainsi_answer_other_method(exchange, methods);
-    else if (!chainsi_route_permits(routes, exchange, right_for(exchange, segments, count), !get,
+    else if (!chainsi_route_permits(routes, exchange, scope_for(exchange, segments, count), !get,
                                     count > 1 ? segments[1] : NULL))
         return;
     else if (!get)

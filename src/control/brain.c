@@ -33,8 +33,9 @@ typedef struct brain {
     char *home;   /* owned */
     int front_fd; /* owned; -1 */
     chainsi_supervisor supervisor;
-    chainsi_store *store; /* owned */
-    uv_timer_t *back_up;  /* owned */
+    chainsi_store *store;     /* owned */
+    chainsi_keyring *keyring; /* owned */
+    uv_timer_t *back_up;      /* owned */
     chainsi_routes routes;
     chainsi_secure *secure; /* owned; NULL: plain HTTP */
     uv_signal_t *hang_up;   /* owned; NULL: not caught */
@@ -81,6 +82,12 @@ static int open_state(brain *b)
                    ? CHAINSI_KEEPER_HELPLESS
                    : 1;
     }
+    b->keyring = chainsi_keyring_new(b->store, why, sizeof why);
+    if (!b->keyring) {
+        fprintf(stderr, "chainsd: %s\n", why);
+        return 1;
+    }
+    b->routes.gate = (chainsi_gate){ .keyring = b->keyring, .token = b->routes.token };
     b->back_up = chainsi_timer_new(&b->loop, b);
     uv_timer_start(b->back_up, on_back_up, 0, BACK_UP_EVERY_MS);
     return 0;
@@ -242,6 +249,7 @@ static bool open_front(brain *b)
                                         .max_connections = options->max_connections,
                                         .max_connections_of_one = options->max_connections_of_one,
                                     });
+    b->routes.front = b->front;
     if (b->front_fd < 0)
         return true; /* the daemon is ending */
     int error = chainsi_front_open(b->front, b->front_fd);
@@ -304,6 +312,7 @@ int chainsi_brain_run(const chainsi_brain_options *options)
     uv_run(&b->loop, UV_RUN_DEFAULT);
     chainsi_front_free(b->front);
     chainsi_registry_free(b->routes.registry);
+    chainsi_keyring_free(b->keyring);
     uv_run(&b->loop, UV_RUN_DEFAULT); /* handles that are still closing */
     if (uv_loop_close(&b->loop) != 0)
         chainsi_say("chainsd: something was left open");

@@ -16,9 +16,9 @@
 #include <unistd.h>
 
 #include "control/brain.h"
-#include "control/gate.h"
 #include "control/home.h"
 #include "control/keeper.h"
+#include "control/keyring.h"
 #include "control/log.h"
 #include "control/secure.h"
 #include "rpc/address.h"
@@ -67,20 +67,31 @@ static bool check_options(chainsi_daemon_options *options)
     return false;
 }
 
+static bool are_there_keys(void)
+{
+    char why[512];
+    char *home = chainsi_home_find(why, sizeof why);
+    bool found = home && chainsi_keyring_is_used_in(home);
+    free(home);
+    return found;
+}
+
 /* Whether the daemon may be reached as it is to be; a message if not. After the home was opened, which knows
  * of keys. */
 static bool check_reach(const chainsi_daemon_options *options)
 {
-    const chainsi_gate gate = { 0 }; /* no keys are checked yet */
-    bool has_tls = options->tls_certificate != NULL, has_keys = chainsi_gate_has_keys(&gate);
-    if (is_loopback(options->host) || (has_tls && has_keys) || options->allow_insecure_network)
+    if (is_loopback(options->host) || options->allow_insecure_network)
+        return true;
+    bool has_tls = options->tls_certificate != NULL, has_keys = are_there_keys();
+    if (has_tls && has_keys)
         return true;
     fprintf(stderr,
             "chainsd: %s can be reached from other machines, which takes%s%s%s; or say "
             "--allow-insecure-network, if whoever reaches it may call the chains and read their "
             "logs\n",
             options->host, has_tls ? "" : " --tls-cert and --tls-key",
-            has_tls || has_keys ? "" : " and", has_keys ? "" : " an API key");
+            has_tls || has_keys ? "" : " and",
+            has_keys ? "" : " an API key (`chains key create`, with a daemon that is not)");
     return false;
 }
 

@@ -365,9 +365,10 @@ static void forget_request(connection *c)
     c->exchange.on_gone = NULL;
     c->exchange.on_drained = NULL;
     c->exchange.user = NULL;
+    c->exchange.caller = NULL;
     c->exchange.request_id[0] = 0;
     c->exchange.request.head.minor_version = 1;
-    c->head_only = false;
+    c->head_only = c->answer_began = false;
     chainsi_spool_reset(&c->body);
     shrink(&c->wire.in);
     shrink(&c->held);
@@ -467,6 +468,7 @@ static void make_head(connection *c, int status, const chainsi_buffer *headers,
 {
     chainsi_buffer *out = &c->held;
     out->size = 0;
+    c->answer_began = true;
     chainsi_buffer_add_text(out, "HTTP/1.1 ");
     chainsi_buffer_add_number(out, (uint64_t)status);
     chainsi_buffer_add_byte(out, ' ');
@@ -605,4 +607,22 @@ void chainsi_exchange_abort(chainsi_exchange *exchange)
     exchange->on_gone = NULL;
     c->aborted = true;
     limit_time(c, 0);
+}
+
+void chainsi_exchange_cancel(chainsi_exchange *exchange, int http_status, const char *headers,
+                             chains_status status, const char *format, ...)
+{
+    const connection *c = exchange->connection;
+    if (exchange->on_gone)
+        exchange->on_gone(exchange);
+    exchange->on_gone = NULL;
+    exchange->on_drained = NULL;
+    if (c->answer_began) {
+        chainsi_exchange_abort(exchange);
+        return;
+    }
+    va_list arguments;
+    va_start(arguments, format);
+    answer_error(exchange, http_status, headers, status, format, arguments);
+    va_end(arguments);
 }

@@ -32,7 +32,8 @@ typedef struct chainsi_exchange {
     const char *body;             /* with a NUL behind it; never NULL */
     size_t body_size;
     char request_id[CHAINSI_REQUEST_ID + 1];
-    int64_t received_ns; /* when the head was complete */
+    int64_t received_ns;                 /* when the head was complete */
+    const struct chainsi_caller *caller; /* of gate.h, in arena; NULL: nobody has asked */
     chainsi_arena arena; /* for whoever answers; until the answer has ended, or on_gone */
 
     /* Set by whoever answers later than at once. on_gone: the client has left; the exchange must
@@ -64,5 +65,10 @@ bool chainsi_exchange_write(chainsi_exchange *exchange, const void *data, size_t
 void chainsi_exchange_end(chainsi_exchange *exchange);
 /* The answer can't be completed: closes the connection, so that the client sees it cut short. */
 void chainsi_exchange_abort(chainsi_exchange *exchange);
+/* Takes an exchange away from whoever answers it, who is told on_gone, and answers as
+ * chainsi_exchange_refuse does; where the answer has begun, it is aborted. */
+void chainsi_exchange_cancel(chainsi_exchange *exchange, int http_status, const char *headers,
+                             chains_status status, const char *format, ...)
+    __attribute__((format(printf, 5, 6)));
 
 #endif

@@ -225,6 +225,16 @@ void chainsi_front_finish(chainsi_front *front)
     tell_finished(front);
 }
 
+void chainsi_front_visit(chainsi_front *front,
+                         void (*visit)(void *user, chainsi_exchange *exchange), void *user)
+{
+    for (chainsi_front_connection *c = front->connections, *next; c; c = next) {
+        next = c->next;
+        if (c->state == CHAINSI_FRONT_RUNNING && !c->aborted && !c->wire.broken)
+            visit(user, &c->exchange);
+    }
+}
+
 void chainsi_front_free(chainsi_front *front)
 {
     if (!front)

@@ -43,6 +43,9 @@ void chainsi_front_close_listener(uv_pipe_t *listener);
 void chainsi_front_stop(chainsi_front *front);
 /* Ends what is left: answers in flight are sent for at most a second, all else is cut. */
 void chainsi_front_finish(chainsi_front *front);
+/* Calls visit for every exchange that is being answered; it may cancel it. */
+void chainsi_front_visit(chainsi_front *front,
+                         void (*visit)(void *user, chainsi_exchange *exchange), void *user);
 /* After on_finished, or if nothing was ever accepted. NULL is allowed. */
 void chainsi_front_free(chainsi_front *front);
 

@@ -32,9 +32,10 @@ typedef struct chainsi_front_connection {
     size_t counted_body; /* bytes of body that front->held_bodies has */
     chainsi_http_chunked chunked;
     bool keep_alive, chunked_answer, head_only;
-    bool head_began; /* a byte of the request came */
-    bool advancing;  /* in advance() */
-    bool aborted;    /* the answer can't be completed */
+    bool head_began;   /* a byte of the request came */
+    bool answer_began; /* the head of its answer was made */
+    bool advancing;    /* in advance() */
+    bool aborted;      /* the answer can't be completed */
     uint64_t
         paced_from; /* bytes that the client had sent of a body, or taken, when the timer was set */
     size_t waiting_then; /* for it to read, likewise */

@@ -1,52 +1,55 @@
-/* Who may do what at the front door. The home's token may do all; here is where API keys plug in. */
+/* Who may do what at the front door.
+ *
+ * Who has the home's token is its owner and may do all. As long as there never was an API key, everybody
+ * who reaches the door may call and look, and what is guarded (changes, keys, secrets) takes the token.
+ * From the first key on, everything but /healthz takes a key of the scope that it needs, or the token.
+ *
+ * Every request is asked once who it is (chainsi_gate_enter, which keeps to its key's rate), and then
+ * for each thing that it wants (chainsi_gate_permits). Belongs to the thread of the loop. */
 #ifndef CHAINSI_CONTROL_GATE_H
 #define CHAINSI_CONTROL_GATE_H
 
-#include <stdbool.h>
+#include "control/front.h"
+#include "control/keyring.h"
 
-#include "rpc/http.h"
-
-/* Each includes those before it. */
-typedef enum chainsi_right {
-    CHAINSI_RIGHT_CALL,   /* of the entrypoint; seeing that the chain is there and how it does */
-    CHAINSI_RIGHT_DEPLOY, /* and its logs */
-    CHAINSI_RIGHT_ADMIN,  /* single Chainlets, deleting */
-} chainsi_right;
-
-typedef enum chainsi_verdict {
-    CHAINSI_VERDICT_YES,
-    CHAINSI_VERDICT_WHO, /* the request has no key, or none that is known: 401 */
-    CHAINSI_VERDICT_NO,  /* its key may not do that: 403 */
-} chainsi_verdict;
-
-/* All zero: there are no keys. Then whoever reaches the door may call and look, and only the token may
- * change anything. */
 typedef struct chainsi_gate {
-    /* Whether there is any key: then nothing is for everybody. */
-    bool (*has_keys)(void *user);
-    /* May this request do that with the chain of this name, whether there is one or not (NULL: with any at
-     * all)? Must not block. */
-    chainsi_verdict (*judge)(void *user, const chainsi_http_request *request, chainsi_right right,
-                             const char *chain);
-    void *user;
+    chainsi_keyring *keyring; /* not owned */
+    const char *token;        /* not owned; of the home, CHAINSI_TOKEN_SIZE digits */
 } chainsi_gate;
 
-static inline bool chainsi_gate_has_keys(const chainsi_gate *gate)
-{
-    return gate->has_keys && gate->has_keys(gate->user);
-}
+/* Whose request it is. A copy: the key may be revoked while it runs. */
+typedef struct chainsi_caller {
+    enum chainsi_caller_kind {
+        CHAINSI_CALLER_NOBODY,   /* without a key */
+        CHAINSI_CALLER_STRANGER, /* with something that is no valid key */
+        CHAINSI_CALLER_KEY,
+        CHAINSI_CALLER_OWNER, /* with the home's token */
+    } kind;
+    /* Of the key. */
+    char id[CHAINSI_KEY_ID + 1];
+    chainsi_scope scope;
+    const char *chain; /* NULL: it is for all */
+} chainsi_caller;
 
-/* The verdict on a request; has_token: it came with the home's token. */
-static inline chainsi_verdict chainsi_gate_judge(const chainsi_gate *gate, bool has_token,
-                                                 const chainsi_http_request *request,
-                                                 chainsi_right right, bool changes,
-                                                 const char *chain)
-{
-    if (has_token)
-        return CHAINSI_VERDICT_YES;
-    if (chainsi_gate_has_keys(gate))
-        return gate->judge(gate->user, request, right, chain);
-    return changes ? CHAINSI_VERDICT_WHO : CHAINSI_VERDICT_YES;
-}
+/* No chain's name: what isn't about one chain alone takes a key that is for all. */
+#define CHAINSI_EVERY_CHAIN "*"
+
+/* Whether there ever was a key. */
+bool chainsi_gate_has_keys(const chainsi_gate *gate);
+
+/* Finds out who asks, into exchange->caller. False: its key came too often, and the exchange has been
+ * answered with 429. */
+bool chainsi_gate_enter(const chainsi_gate *gate, chainsi_exchange *exchange);
+
+/* Whether the caller may do what takes that scope with the chain of this name, whether there is one or
+ * not; NULL: with whichever its key is for. guarded: it takes the token where there are no keys. */
+bool chainsi_gate_allows(const chainsi_gate *gate, const chainsi_exchange *exchange,
+                         chainsi_scope scope, bool guarded, const char *chain);
+/* The same; false: the exchange has been answered with 401 or 403. */
+bool chainsi_gate_permits(const chainsi_gate *gate, chainsi_exchange *exchange, chainsi_scope scope,
+                          bool guarded, const char *chain);
+
+/* Ends what is being answered to the key of that id; but not the exchange `other`, which may be NULL. */
+void chainsi_gate_cut_off(chainsi_front *front, const char *id, const chainsi_exchange *other);
 
 #endif

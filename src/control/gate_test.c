@@ -1,77 +1,138 @@
-/* Who may do what: without keys, with keys, and with the home's token. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
+/* Who may do what: nobody, strangers, keys of each scope and the owner, without and with keys. */
+#include "store_test_support.h"
 
 #include "control/gate.h"
+#include "control/home.h"
 
-/* A store of keys as a test knows it. */
-typedef struct keys {
-    bool any;
-    chainsi_verdict verdict;
-    int asked;
-} keys;
+static const char token[] = "0123456789abcdef0123456789abcdef";
+static chainsi_gate gate;
+static chainsi_exchange exchange;
 
-static bool has_keys(void *user)
+static int make_gate(void **state)
 {
-    return ((keys *)user)->any;
+    if (make_store(state) != 0)
+        return -1;
+    gate = (chainsi_gate){ chainsi_keyring_new(store, why, sizeof why), token };
+    return gate.keyring ? 0 : -1;
 }
 
-static chainsi_verdict judge(void *user, const chainsi_http_request *request, chainsi_right right,
-                             const char *chain)
+static int free_gate(void **state)
 {
-    keys *it = user;
-    assert_non_null(request);
-    assert_int_equal(right, CHAINSI_RIGHT_DEPLOY);
-    assert_string_equal(chain, "x");
-    it->asked++;
-    return it->verdict;
+    chainsi_arena_done(&exchange.arena);
+    close_store();
+    chainsi_keyring_free(gate.keyring);
+    return remove_home(state);
 }
 
-static chainsi_verdict ask(const chainsi_gate *gate, bool has_token, bool changes)
+/* A key that the ring has. */
+static const char *make_key(chainsi_scope scope, const char *chain)
 {
-    static const chainsi_http_request request;
-    return chainsi_gate_judge(gate, has_token, &request, CHAINSI_RIGHT_DEPLOY, changes, "x");
+    chainsi_new_key made;
+    assert_true(chainsi_key_make(&made));
+    chainsi_keyring_add(gate.keyring, &(chainsi_stored_key){
+                                          .id = made.id,
+                                          .scope = scope,
+                                          .chain = chain,
+                                          .digest = { made.digest, sizeof made.digest },
+                                      });
+    return chainsi_arena_strdup(&arena, made.text);
 }
 
-static void test_without_keys(void **state)
+/* A request with that in its Authorization header; NULL: without one. */
+static const chainsi_caller *enter(const char *scheme, const char *text)
+{
+    const char *value = text ? chainsi_arena_printf(&arena, "%s %s", scheme, text) : NULL;
+    memset(&exchange.request, 0, sizeof exchange.request);
+    chainsi_http_header *header = exchange.request.head.headers;
+    header->name = (chainsi_slice){ "Authorization", strlen("Authorization") };
+    if (value)
+        header->value = (chainsi_slice){ value, strlen(value) };
+    exchange.request.head.header_count = value != NULL;
+    assert_true(chainsi_gate_enter(&gate, &exchange));
+    return exchange.caller;
+}
+
+/* What it may: a letter for each scope in which it may do something unguarded with the chain, in
+ * capitals if guarded, too. */
+static const char *rights(const char *chain)
+{
+    static char text[4];
+    size_t used = 0;
+    for (int scope = CHAINSI_SCOPE_CALL; scope <= CHAINSI_SCOPE_ADMIN; scope++) {
+        bool open = chainsi_gate_allows(&gate, &exchange, (chainsi_scope)scope, false, chain);
+        bool guarded = chainsi_gate_allows(&gate, &exchange, (chainsi_scope)scope, true, chain);
+        assert_true(open || !guarded);
+        if (open)
+            text[used++] = (guarded ? "CDA" : "cda")[scope];
+    }
+    text[used] = 0;
+    return text;
+}
+
+static void without_keys_all_is_open_but_what_is_guarded(void **state)
 {
     (void)state;
-    keys none = { .verdict = CHAINSI_VERDICT_NO };
-    const chainsi_gate gates[] = { { 0 }, { .has_keys = has_keys, .judge = judge, .user = &none } };
-    for (int i = 0; i < 2; i++) {
-        assert_int_equal(ask(&gates[i], false, false), CHAINSI_VERDICT_YES);
-        assert_int_equal(ask(&gates[i], false, true), CHAINSI_VERDICT_WHO);
-        assert_int_equal(ask(&gates[i], true, true), CHAINSI_VERDICT_YES);
-        assert_false(chainsi_gate_has_keys(&gates[i]));
-    }
-    assert_int_equal(none.asked, 0);
+    assert_false(chainsi_gate_has_keys(&gate));
+    assert_int_equal(enter(NULL, NULL)->kind, CHAINSI_CALLER_NOBODY);
+    assert_string_equal(rights("x"), "cda");
+    assert_int_equal(enter("Bearer", "something")->kind, CHAINSI_CALLER_STRANGER);
+    assert_string_equal(rights("x"), "cda");
+    assert_int_equal(enter("Bearer", token)->kind, CHAINSI_CALLER_OWNER);
+    assert_string_equal(rights("x"), "CDA");
+    assert_string_equal(rights(CHAINSI_EVERY_CHAIN), "CDA");
 }
 
-static void test_with_keys(void **state)
+static void with_keys_each_has_its_scope(void **state)
 {
     (void)state;
-    keys some = { .any = true };
-    const chainsi_gate gate = { .has_keys = has_keys, .judge = judge, .user = &some };
-    static const chainsi_verdict verdicts[] = { CHAINSI_VERDICT_YES, CHAINSI_VERDICT_WHO,
-                                                CHAINSI_VERDICT_NO };
-    for (int i = 0; i < 3; i++) {
-        some.verdict = verdicts[i];
-        assert_int_equal(ask(&gate, false, false), verdicts[i]);
-        assert_int_equal(ask(&gate, false, true), verdicts[i]);
-        assert_int_equal(ask(&gate, true, true), CHAINSI_VERDICT_YES);
+    static const char *const expected[] = { "C", "CD", "CDA" };
+    for (int scope = CHAINSI_SCOPE_CALL; scope <= CHAINSI_SCOPE_ADMIN; scope++) {
+        const char *key = make_key((chainsi_scope)scope, NULL);
+        const chainsi_caller *caller = enter(scope ? "Api-Key" : "bearer", key);
+        assert_int_equal(caller->kind, CHAINSI_CALLER_KEY);
+        assert_memory_equal(caller->id, key + strlen(CHAINSI_KEY_PREFIX), CHAINSI_KEY_ID);
+        assert_string_equal(rights("x"), expected[scope]);
+        assert_string_equal(rights(NULL), expected[scope]);
+        assert_string_equal(rights(CHAINSI_EVERY_CHAIN), expected[scope]);
     }
-    assert_int_equal(some.asked, 6);
+    assert_true(chainsi_gate_has_keys(&gate));
+    enter(NULL, NULL);
+    assert_string_equal(rights("x"), "");
+    assert_int_equal(enter("Basic", token)->kind, CHAINSI_CALLER_STRANGER);
+    assert_string_equal(rights("x"), "");
+    assert_int_equal(enter("Bearer", "0123456789abcdef0123456789abcdeg")->kind,
+                     CHAINSI_CALLER_STRANGER);
+    assert_string_equal(rights(NULL), "");
+    enter("Api-Key", token);
+    assert_string_equal(rights(CHAINSI_EVERY_CHAIN), "CDA");
+}
+
+static void a_key_for_one_chain_is_for_that_alone(void **state)
+{
+    (void)state;
+    const char *key = make_key(CHAINSI_SCOPE_ADMIN, "x");
+    assert_string_equal(enter("Bearer", key)->chain, "x");
+    assert_string_equal(rights("x"), "CDA");
+    assert_string_equal(rights("y"), "");
+    assert_string_equal(rights(NULL), "CDA"); /* with whichever it is for */
+    assert_string_equal(rights(CHAINSI_EVERY_CHAIN), "");
+
+    /* The caller outlives the key, until somebody ends it. */
+    const chainsi_caller *caller = exchange.caller;
+    assert_true(chainsi_keyring_revoke(gate.keyring, caller->id));
+    assert_string_equal(caller->chain, "x");
+    assert_int_equal(enter("Bearer", key)->kind, CHAINSI_CALLER_STRANGER);
+    assert_string_equal(rights("x"), "");
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_without_keys),
-        cmocka_unit_test(test_with_keys),
+        cmocka_unit_test_setup_teardown(without_keys_all_is_open_but_what_is_guarded, make_gate,
+                                        free_gate),
+        cmocka_unit_test_setup_teardown(with_keys_each_has_its_scope, make_gate, free_gate),
+        cmocka_unit_test_setup_teardown(a_key_for_one_chain_is_for_that_alone, make_gate,
+                                        free_gate),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

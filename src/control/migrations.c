@@ -177,8 +177,11 @@ static const char transitions_schema[] =
     "  FOREIGN KEY (chain, version) REFERENCES versions (chain, id)"
     ") STRICT, WITHOUT ROWID;";
 
+/* 5: a key may be for one chain alone, whether there is one of that name or not. */
+static const char key_chains_schema[] = "ALTER TABLE keys ADD COLUMN chain TEXT;";
+
 const char *const chainsi_migrations[] = { chains_schema, keys_schema, requests_schema,
-                                           transitions_schema };
+                                           transitions_schema, key_chains_schema };
 const int chainsi_migration_count = sizeof chainsi_migrations / sizeof *chainsi_migrations;
 
 chains_status chainsi_migrations_taken(chainsi_database *database, int count, int *taken)

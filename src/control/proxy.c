@@ -100,7 +100,8 @@ static bool list_names(const chainsi_slice *list, chainsi_slice name)
     return false;
 }
 
-/* Adds the headers of a message but those that belong to one connection, or are said anew. */
+/* Adds the headers of a message but those that belong to one connection, are said anew, or are a key to
+ * this door and nobody else's business. */
 static void add_headers(chainsi_buffer *out, const chainsi_http_head *head)
 {
 #define NAME(text)                                                                                 \
@@ -113,6 +114,7 @@ static void add_headers(chainsi_buffer *out, const chainsi_http_head *head)
         NAME("Transfer-Encoding"),  NAME("Upgrade"),     NAME("Trailer"),
         NAME("Content-Length"),     NAME("Host"),        NAME("Expect"),
         NAME("X-Request-Id"),       NAME("traceparent"), NAME("X-Chains-Timeout-Ms"),
+        NAME("Authorization"),
     };
 #undef NAME
     const chainsi_slice *listed = chainsi_http_find(head, "Connection");

@@ -88,7 +88,38 @@ void chainsi_answer_other_method(chainsi_exchange *exchange, const char *allowed
         (int)exchange->request.method_name.size, exchange->request.method_name.data, allowed);
 }
 
-static bool is_get(const chainsi_exchange *exchange)
+static bool is_json(const chainsi_exchange *exchange)
+{
+    const chainsi_slice *type = chainsi_http_find(&exchange->request.head, "Content-Type");
+    if (!type)
+        return false;
+    chainsi_slice kind = *type;
+    const char *end = memchr(kind.data, ';', kind.size);
+    if (end)
+        kind.size = (size_t)(end - kind.data);
+    while (kind.size && kind.data[kind.size - 1] == ' ')
+        kind.size--;
+    return chainsi_slice_is_case(kind, "application/json");
+}
+
+bool chainsi_read_value(chainsi_exchange *exchange, const chainsi_type *type, chainsi_arena *arena,
+                        void *value)
+{
+    if (!is_json(exchange)) {
+        chainsi_exchange_refuse(exchange, 415, NULL, CHAINS_INVALID_ARGUMENT,
+                                "the body must be application/json");
+        return false;
+    }
+    chainsi_codec_error error;
+    if (chainsi_json_decode(type, exchange->body, exchange->body_size, arena, value, &error) ==
+        CHAINS_OK)
+        return true;
+    chainsi_exchange_fail(exchange, CHAINS_INVALID_ARGUMENT, "%s%s%s", error.path,
+                          error.path[0] ? ": " : "", error.message);
+    return false;
+}
+
+bool chainsi_is_get(const chainsi_exchange *exchange)
 {
     return exchange->request.method == CHAINSI_HTTP_GET ||
            exchange->request.method == CHAINSI_HTTP_HEAD;
@@ -96,77 +127,41 @@ static bool is_get(const chainsi_exchange *exchange)
 
 static void answer_health(chainsi_routes *routes, chainsi_exchange *exchange)
 {
-    if (!is_get(exchange)) {
+    if (!chainsi_is_get(exchange)) {
         chainsi_answer_other_method(exchange, "GET, HEAD");
         return;
     }
+    /* Everybody may ask whether it is there, and nobody else what is whose. */
+    bool knows = chainsi_gate_allows(&routes->gate, exchange, CHAINSI_SCOPE_CALL, false, NULL);
     chainsi_api_health health = {
         .status = routes->registry->stopping ? "stopping" : "ok",
-        .home = routes->home,
-        .pid = routes->keeper,
+        .home = knows ? routes->home : NULL,
+        .pid = knows ? routes->keeper : 0,
     };
     chainsi_answer_value(exchange, 200, &chainsi_api_health_type, &health);
 }
 
-static void answer_no_path(chainsi_exchange *exchange)
+void chainsi_answer_no_path(chainsi_exchange *exchange)
 {
     chainsi_exchange_fail(
         exchange, CHAINS_NOT_FOUND,
         "there is nothing at %.*s; there are POST "
         "/chains/CHAIN/ENVIRONMENT/run_remote, GET "
         "/chains/CHAIN/ENVIRONMENT/openapi.json, both with /chainlets/CHAINLET before the last "
-        "word, too, GET /api/v1/chains and GET /healthz",
+        "word, too, /api/v1/chains, /api/v1/events, /api/v1/keys and GET /healthz",
         (int)exchange->request.path.size, exchange->request.path.data);
 }
 
-/* Who may do what. */
-
-/* Compares in a time that doesn't tell how much of it was right. */
-static bool has_token(const chainsi_routes *routes, const chainsi_exchange *exchange)
-{
-    static const char scheme[] = "Bearer ";
-    const chainsi_slice *given = chainsi_http_find(&exchange->request.head, "Authorization");
-    if (!given || given->size != sizeof scheme - 1 + CHAINSI_TOKEN_SIZE ||
-        memcmp(given->data, scheme, sizeof scheme - 1) != 0)
-        return false;
-    unsigned char difference = 0;
-    for (size_t i = 0; i < CHAINSI_TOKEN_SIZE; i++)
-        difference |= (unsigned char)(given->data[sizeof scheme - 1 + i] ^ routes->token[i]);
-    return !difference;
-}
-
 bool chainsi_route_permits(const chainsi_routes *routes, chainsi_exchange *exchange,
-                           chainsi_right right, bool changes, const char *chain)
+                           chainsi_scope scope, bool guarded, const char *chain)
 {
-    static const char header[] = "WWW-Authenticate: Bearer\r\n";
-    switch (chainsi_gate_judge(&routes->gate, has_token(routes, exchange), &exchange->request,
-                               right, changes, chain)) {
-    case CHAINSI_VERDICT_YES:
-        return true;
-    case CHAINSI_VERDICT_NO:
-        chainsi_exchange_refuse(exchange, 403, NULL, CHAINS_PERMISSION_DENIED,
-                                "the API key may not do that%s%s%s", chain ? " with '" : "",
-                                chain ? chain : "", chain ? "'" : "");
-        return false;
-    case CHAINSI_VERDICT_WHO:
-        break;
-    }
-    if (chainsi_gate_has_keys(&routes->gate))
-        chainsi_exchange_refuse(exchange, 401, header, CHAINS_UNAUTHENTICATED,
-                                "this needs the header 'Authorization: Bearer KEY' with an API "
-                                "key, or with the token in the file 'token' of CHAINS_HOME");
-    else
-        chainsi_exchange_refuse(exchange, 401, header, CHAINS_UNAUTHENTICATED,
-                                "changing what is deployed needs the header 'Authorization: "
-                                "Bearer TOKEN' with the token in the file 'token' of CHAINS_HOME");
-    return false;
+    return chainsi_gate_permits(&routes->gate, exchange, scope, guarded, chain);
 }
 
 bool chainsi_route_shows(const chainsi_routes *routes, const chainsi_exchange *exchange,
                          const char *chain)
 {
-    return chainsi_gate_judge(&routes->gate, has_token(routes, exchange), &exchange->request,
-                              CHAINSI_RIGHT_CALL, false, chain) == CHAINSI_VERDICT_YES;
+    return chainsi_gate_allows(&routes->gate, exchange, CHAINSI_SCOPE_CALL, false, chain);
 }
 
 void chainsi_route_answer_no_chain(const chainsi_routes *routes, chainsi_exchange *exchange,
@@ -207,14 +202,14 @@ static void route_call(chainsi_routes *routes, chainsi_exchange *exchange,
     const char *verb = read_target(segments, count, &target);
     bool run = verb && !strcmp(verb, "run_remote"),
          describe = verb && !strcmp(verb, "openapi.json");
-    chainsi_right right = target.chainlet ? CHAINSI_RIGHT_ADMIN : CHAINSI_RIGHT_CALL;
+    chainsi_scope scope = target.chainlet ? CHAINSI_SCOPE_ADMIN : CHAINSI_SCOPE_CALL;
     /* First of all, so that a key learns nothing of what isn't its own. */
-    if (!chainsi_route_permits(routes, exchange, right, false, target.chain))
+    if (!chainsi_route_permits(routes, exchange, scope, false, target.chain))
         return;
     target.path = run ? "/run_remote" : "/openapi.json";
     target.probes = describe;
     if (!run && !describe)
-        answer_no_path(exchange);
+        chainsi_answer_no_path(exchange);
     else if (!chainsi_registry_find(routes->registry,
                                     (chainsi_slice){ target.chain, strlen(target.chain) }))
         chainsi_route_answer_no_chain(routes, exchange, target.chain);
@@ -235,6 +230,8 @@ void chainsi_route(chainsi_routes *routes, chainsi_exchange *exchange)
     }
     const char *segments[MAX_SEGMENTS];
     size_t count = split_path(exchange->request.path, &exchange->arena, segments);
+    if (!chainsi_gate_enter(&routes->gate, exchange))
+        return;
     if (count == 1 && !strcmp(segments[0], "healthz"))
         answer_health(routes, exchange);
     else if (count >= 2 && !strcmp(segments[0], "chains"))
@@ -242,7 +239,7 @@ void chainsi_route(chainsi_routes *routes, chainsi_exchange *exchange)
     else if (count >= 2 && !strcmp(segments[0], "api") && !strcmp(segments[1], "v1"))
         chainsi_route_api(routes, exchange, segments + 2, count - 2);
     else
-        answer_no_path(exchange);
+        chainsi_answer_no_path(exchange);
 }
 
 size_t chainsi_route_max_body(chainsi_routes *routes, const chainsi_http_request *request)

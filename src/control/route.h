@@ -12,6 +12,7 @@
 /* What answers need. */
 typedef struct chainsi_routes {
     chainsi_registry *registry; /* not owned */
+    chainsi_front *front;       /* not owned */
     chainsi_store *store;       /* not owned */
     const char *home;           /* not owned */
     long keeper;                /* process number of the daemon's keeper */
@@ -32,6 +33,9 @@ void chainsi_route_api(chainsi_routes *routes, chainsi_exchange *exchange,
 /* Those of them that change something (api_changes.c). segments: as above, from "chains" on. */
 void chainsi_route_change(chainsi_routes *routes, chainsi_exchange *exchange,
                           const char *const *segments, size_t count);
+/* Those below /api/v1/keys; as of chainsi_route_api. */
+void chainsi_route_keys(chainsi_routes *routes, chainsi_exchange *exchange,
+                        const char *const *segments, size_t count);
 /* The logs of a chain, or of one Chainlet (api_logs.c). */
 void chainsi_answer_logs(chainsi_exchange *exchange, const chainsi_chain *chain,
                          const char *chainlet);
@@ -40,10 +44,15 @@ void chainsi_answer_logs(chainsi_exchange *exchange, const chainsi_chain *chain,
  * number. */
 size_t chainsi_query_number(chainsi_slice query, const char *name, size_t missing);
 
-/* Whether the request may do that with a chain, which needn't exist; else it has been answered. changes:
- * where there are no keys, it takes the home's token. */
+/* Reads the body, JSON, into a value in an arena. False: it has been answered. */
+bool chainsi_read_value(chainsi_exchange *exchange, const chainsi_type *type, chainsi_arena *arena,
+                        void *value);
+/* Whether it is GET or HEAD. */
+bool chainsi_is_get(const chainsi_exchange *exchange);
+
+/* Whether the request may do that with a chain, as of chainsi_gate_permits; else it has been answered. */
 bool chainsi_route_permits(const chainsi_routes *routes, chainsi_exchange *exchange,
-                           chainsi_right right, bool changes, const char *chain);
+                           chainsi_scope scope, bool guarded, const char *chain);
 /* 404, with the names of those that the request may know of. */
 void chainsi_route_answer_no_chain(const chainsi_routes *routes, chainsi_exchange *exchange,
                                    const char *chain);
@@ -54,6 +63,8 @@ bool chainsi_route_shows(const chainsi_routes *routes, const chainsi_exchange *e
 /* Answers with a value in JSON. */
 void chainsi_answer_value(chainsi_exchange *exchange, int status, const chainsi_type *type,
                           const void *value);
+/* 404 with what paths there are. */
+void chainsi_answer_no_path(chainsi_exchange *exchange);
 /* 405 with the methods that there are. */
 void chainsi_answer_other_method(chainsi_exchange *exchange, const char *allowed);
 

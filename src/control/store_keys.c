@@ -10,12 +10,13 @@ static const chainsi_enumerator scopes[] = {
     { "deploy", CHAINSI_SCOPE_DEPLOY, NULL },
     { "admin", CHAINSI_SCOPE_ADMIN, NULL },
 };
-static const chainsi_type scope_type = CHAINSI_ENUM_OF(chainsi_scope, scopes);
+const chainsi_type chainsi_scope_type = CHAINSI_ENUM_OF(chainsi_scope, scopes);
 
 static const chainsi_field key_fields[] = {
     CHAINSI_FIELD_TEXT(chainsi_stored_key, id),
-    CHAINSI_FIELD_OF(chainsi_stored_key, scope, &scope_type),
+    CHAINSI_FIELD_OF(chainsi_stored_key, scope, &chainsi_scope_type),
     CHAINSI_FIELD_NUMBER(chainsi_stored_key, rate_per_s),
+    CHAINSI_FIELD_NULLABLE(chainsi_stored_key, chain),
     CHAINSI_FIELD_NULLABLE(chainsi_stored_key, note),
     CHAINSI_FIELD_TEXT(chainsi_stored_key, created_at),
     CHAINSI_FIELD_NULLABLE(chainsi_stored_key, revoked_at),
@@ -55,10 +56,10 @@ static chains_status no_key(chainsi_database *database, const char *id)
 chains_status chainsi_stored_key_add(chainsi_database *database, const chainsi_stored_key *key)
 {
     chainsi_statement insert = chainsi_statement_begin(
-        database, "INSERT INTO keys (id, digest, scope, rate_per_s, note, created_at) VALUES "
-                  "(:id, :digest, :scope, :rate_per_s, :note, :now)");
+        database,
+        "INSERT INTO keys (id, digest, scope, rate_per_s, chain, note, created_at) VALUES "
+        "(:id, :digest, :scope, :rate_per_s, :chain, :note, :created_at)");
     chainsi_statement_struct(&insert, &key_type, key);
-    chainsi_statement_now(&insert, ":now");
     return chainsi_statement_run(&insert);
 }
 
@@ -78,6 +79,11 @@ chains_status chainsi_stored_key_list(chainsi_database *database, chainsi_arena 
         chainsi_statement_begin(database, "SELECT * FROM keys ORDER BY created_at DESC, id");
     chainsi_statement_read_all(&list, &keys_type, arena, keys);
     return chainsi_statement_end(&list);
+}
+
+chains_status chainsi_stored_key_count(chainsi_database *database, int64_t *count)
+{
+    return chainsi_database_ask(database, "SELECT count(*) FROM keys", count);
 }
 
 /* Runs a statement that must change the key, and says when. */

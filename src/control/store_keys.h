@@ -12,6 +12,7 @@ typedef struct chainsi_stored_key {
     const char *id;
     chainsi_scope scope;
     double rate_per_s; /* 0: no limit */
+    const char *chain; /* the only one that it is for; NULL: all */
     const char *note;  /* what it is for; or NULL */
     const char *created_at;
     const char *revoked_at;   /* NULL: it is valid */
@@ -35,11 +36,13 @@ typedef struct chainsi_stored_secrets {
     size_t count;
 } chainsi_stored_secrets;
 
+/* A scope by its name. */
+extern const chainsi_type chainsi_scope_type;
 /* As they may be shown to people: without what is secret about them. */
 extern const chainsi_type chainsi_shown_key_type, chainsi_shown_keys_type,
     chainsi_shown_secret_type, chainsi_shown_secrets_type;
 
-/* Adds a key that was made now. ALREADY_EXISTS: its id is taken, make another. */
+/* Adds a key, with the time at which it was made. ALREADY_EXISTS: its id is taken, make another. */
 chains_status chainsi_stored_key_add(chainsi_database *database, const chainsi_stored_key *key);
 /* NOT_FOUND. A revoked one is found, too. */
 chains_status chainsi_stored_key_find(chainsi_database *database, const char *id,
@@ -47,6 +50,8 @@ chains_status chainsi_stored_key_find(chainsi_database *database, const char *id
 /* All, those that were made last first. */
 chains_status chainsi_stored_key_list(chainsi_database *database, chainsi_arena *arena,
                                       chainsi_stored_keys *keys);
+/* How many there are, valid or not. */
+chains_status chainsi_stored_key_count(chainsi_database *database, int64_t *count);
 /* It is valid no more; one that was revoked before stays as it was. NOT_FOUND. */
 chains_status chainsi_stored_key_revoke(chainsi_database *database, const char *id);
 /* Notes a use at unix_ms; to be called now and then, not with each call. NOT_FOUND. */

@@ -15,7 +15,9 @@ static void keeps_keys(void **state)
         .id = made.id,
         .scope = CHAINSI_SCOPE_DEPLOY,
         .rate_per_s = 2.5,
+        .chain = "poem",
         .note = "ci",
+        .created_at = "2026-01-31T12:00:00.000Z",
         .digest = { made.digest, sizeof made.digest },
     };
     OK(chainsi_stored_key_add(database, &key));
@@ -24,7 +26,9 @@ static void keeps_keys(void **state)
     OK(chainsi_stored_key_find(database, made.id, &arena, &found));
     assert_int_equal(found.scope, CHAINSI_SCOPE_DEPLOY);
     assert_true(found.rate_per_s == 2.5);
+    assert_string_equal(found.chain, "poem");
     assert_string_equal(found.note, "ci");
+    assert_string_equal(found.created_at, "2026-01-31T12:00:00.000Z");
     assert_null(found.revoked_at);
     assert_null(found.last_used_at);
     assert_int_equal(found.digest.size, CHAINSI_DIGEST_SIZE);
@@ -42,6 +46,10 @@ static void keeps_keys(void **state)
     FAILS(CHAINS_NOT_FOUND, "there is no key 'x'", chainsi_stored_key_use(database, "x", 0));
     FAILS(CHAINS_NOT_FOUND, "there is no key 'x'",
           chainsi_stored_key_find(database, "x", &arena, &found));
+
+    int64_t count;
+    OK(chainsi_stored_key_count(database, &count));
+    assert_int_equal(count, 1);
 
     /* What is shown says nothing of the digest. */
     chainsi_stored_keys keys;

@@ -5,6 +5,8 @@
  *   report            what it found: its process, environment, descriptors, and the call's headers
  *   sleep MS          answers after a while; its thread is named "busy" for that long
  *   wait              answers when its caller has left, or after 60 s; the log tells which
+ *   trickle           answers in parts, one after the other until its caller has left, or for 60 s;
+ *                     the log tells which
  *   die               ends the process by SIGKILL before it answers
  *   big BYTES         answers with that many bytes
  *   call URL_VARIABLE calls the service whose address is in that variable, with "report";
@@ -29,6 +31,7 @@
 #include <unistd.h>
 
 #include "rpc/client.h"
+#include "rpc/parts.h"
 #include "rpc/server.h"
 #include "schema/json.h"
 
@@ -130,6 +133,22 @@ static void call_other(const char *variable, chainsi_server_response *response,
     chainsi_client_free(client);
 }
 
+static void trickle(const chainsi_server_request *request, chainsi_server_response *response)
+{
+    chainsi_parts *parts = chainsi_arena_alloc(request->arena, sizeof *parts);
+    chainsi_parts_init(parts, request, response, 0);
+    response->parts = parts;
+    bool left = false;
+    for (int left_ms = WAIT_LIMIT_MS; left_ms > 0 && !left; left_ms -= 5) {
+        left =
+            chainsi_parts_send(parts, "\"drop\"\n", 7, false, CHAINSI_NEVER) != CHAINSI_PARTS_SENT;
+        nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
+    }
+    fprintf(stderr, left ? "the caller has left\n" : "the caller stayed\n");
+    if (!left)
+        chainsi_parts_send(parts, "", 0, true, CHAINSI_NEVER);
+}
+
 static void handle(void *user, chainsi_server_request *request, chainsi_server_response *response)
 {
     (void)user;
@@ -159,6 +178,8 @@ static void handle(void *user, chainsi_server_request *request, chainsi_server_r
         bool left = poll(&caller, 1, WAIT_LIMIT_MS) > 0;
         fprintf(stderr, left ? "the caller has left\n" : "the caller stayed\n");
         chainsi_buffer_add_text(response->body, "null");
+    } else if (!strcmp(text, "trickle")) {
+        trickle(request, response);
     } else if (!strcmp(text, "die")) {
         kill(getpid(), SIGKILL);
     } else if (!strncmp(text, "big ", 4)) {
