@@ -380,3 +380,12 @@ bool chainsi_daemon_read(chainsi_daemon *daemon, const chainsi_daemon_answer *an
     fprintf(stderr, "chains: the daemon's answer can't be read: %s: %s\n", why.path, why.message);
     return false;
 }
+
+bool chainsi_daemon_expect(chainsi_daemon *daemon, const chainsi_daemon_answer *answer, bool json,
+                           const chainsi_type *type, void *value)
+{
+    if (answer->status / 100 == 2)
+        return chainsi_daemon_read(daemon, answer, type, value);
+    chainsi_daemon_fail(daemon, answer, json);
+    return false;
+}

@@ -47,6 +47,9 @@ int chainsi_daemon_fail(chainsi_daemon *daemon, const chainsi_daemon_answer *ans
 /* Reads an answer that is JSON of that type; it lives as long as the daemon struct. False, said on stderr. */
 bool chainsi_daemon_read(chainsi_daemon *daemon, const chainsi_daemon_answer *answer,
                          const chainsi_type *type, void *value);
+/* The same of an answer that may be an error, which is said as by chainsi_daemon_fail: false then, too. */
+bool chainsi_daemon_expect(chainsi_daemon *daemon, const chainsi_daemon_answer *answer, bool json,
+                           const chainsi_type *type, void *value);
 /* Replaces this process by the daemon in the foreground, with these arguments, ended by NULL; returns only if that fails, having said why. */
 int chainsi_daemon_become(const char *const *words);
 

@@ -50,15 +50,35 @@ static chainsi_api_scaling describe_scaling(const chains_config *config)
     };
 }
 
-/* The secrets and assets that it names. */
-static void describe_needs(const chains_config *config, chainsi_api_service *sent,
-                           chainsi_arena *arena)
+static void add_secret(chainsi_api_service *sent, const char *name)
 {
-    size_t most = sizeof config->secrets / sizeof *config->secrets;
-    sent->secrets.items = chainsi_arena_array(arena, most, sizeof *sent->secrets.items);
-    for (size_t i = 0; i < most && config->secrets[i]; i++)
-        sent->secrets.items[sent->secrets.count++] = config->secrets[i];
-    most = sizeof config->assets / sizeof *config->assets;
+    for (size_t i = 0; i < sent->secrets.count; i++)
+        if (!strcmp(sent->secrets.items[i], name))
+            return;
+    sent->secrets.items[sent->secrets.count++] = name;
+}
+
+/* The secrets that the Chainlets in its process name, and those that calls to external services send. */
+static void describe_secrets(const chainsi_service *service, chainsi_api_service *sent,
+                             chainsi_arena *arena)
+{
+    enum { MOST = sizeof((chains_config *)0)->secrets / sizeof(const char *) };
+    sent->secrets.items = chainsi_arena_array(
+        arena, service->inside_count * MOST + service->dependency_count, sizeof(const char *));
+    for (size_t i = 0; i < service->inside_count; i++) {
+        const char *const *names = service->inside[i]->config.secrets;
+        for (size_t k = 0; k < MOST && names[k]; k++)
+            add_secret(sent, names[k]);
+    }
+    for (size_t i = 0; i < service->dependency_count; i++)
+        if (service->dependencies[i]->external && service->dependencies[i]->external_config.secret)
+            add_secret(sent, service->dependencies[i]->external_config.secret);
+}
+
+static void describe_assets(const chains_config *config, chainsi_api_service *sent,
+                            chainsi_arena *arena)
+{
+    size_t most = sizeof config->assets / sizeof *config->assets;
     sent->assets.items = chainsi_arena_array(arena, most, sizeof *sent->assets.items);
     for (size_t i = 0; i < most && config->assets[i].url; i++) {
         char *digest = chainsi_arena_strdup(arena, config->assets[i].sha256);
@@ -117,7 +137,8 @@ static chainsi_api_deploy describe(const chainsi_model *model, const chainsi_bui
             .memory = (int64_t)service->chainlet->memory_bytes,
             .gpu = config->gpu,
         };
-        describe_needs(config, sent, arena);
+        describe_secrets(service, sent, arena);
+        describe_assets(config, sent, arena);
         sent->dependencies.items = chainsi_arena_array(arena, service->dependency_count + 1,
                                                        sizeof *sent->dependencies.items);
         for (size_t j = 0; j < service->dependency_count; j++)

@@ -17,22 +17,6 @@ typedef struct request {
     bool json;
 } request;
 
-/* The daemon's answer as a value; false: it is none, and that has been said. */
-static bool read_answer(chainsi_daemon *daemon, const chainsi_daemon_answer *answer, bool json,
-                        const chainsi_type *type, void *value)
-{
-    chainsi_codec_error why;
-    if (answer->status / 100 != 2) {
-        chainsi_daemon_fail(daemon, answer, json);
-        return false;
-    }
-    if (chainsi_json_decode(type, answer->body, answer->size, &daemon->arena, value, &why) ==
-        CHAINS_OK)
-        return true;
-    fprintf(stderr, "chains: the daemon's answer can't be read: %s: %s\n", why.path, why.message);
-    return false;
-}
-
 /* The key alone goes to stdout, so that it can be put into a variable. */
 static void print_made(const chainsi_api_key_made *made)
 {
@@ -59,7 +43,7 @@ static int create_key(chainsi_daemon *daemon, const request *r)
         return chainsi_usage_error(&chainsi_verb_key, "%s: %s", why.path, why.message);
     if (chainsi_daemon_start(daemon, -1) &&
         chainsi_daemon_ask(daemon, "POST", "/api/v1/keys", &body, 0, &answer) &&
-        read_answer(daemon, &answer, r->json, &chainsi_api_key_made_type, &made)) {
+        chainsi_daemon_expect(daemon, &answer, r->json, &chainsi_api_key_made_type, &made)) {
         status = CHAINSI_EXIT_OK;
         if (r->json)
             printf("%.*s\n", (int)answer.size, answer.body);
@@ -87,7 +71,7 @@ static int list_keys(chainsi_daemon *daemon, const request *r)
     chainsi_stored_keys keys;
     if (!chainsi_daemon_find(daemon, true) ||
         !chainsi_daemon_ask(daemon, "GET", "/api/v1/keys", NULL, 0, &answer) ||
-        !read_answer(daemon, &answer, r->json, &chainsi_shown_keys_type, &keys))
+        !chainsi_daemon_expect(daemon, &answer, r->json, &chainsi_shown_keys_type, &keys))
         return CHAINSI_EXIT_FAILED;
     if (r->json) {
         printf("%.*s\n", (int)answer.size, answer.body);
@@ -112,7 +96,7 @@ static int revoke_key(chainsi_daemon *daemon, const request *r)
     snprintf(path, sizeof path, "/api/v1/keys/%s", id);
     if (!chainsi_daemon_find(daemon, true) ||
         !chainsi_daemon_ask(daemon, "DELETE", path, NULL, 0, &answer) ||
-        !read_answer(daemon, &answer, r->json, &chainsi_api_key_revoked_type, &revoked))
+        !chainsi_daemon_expect(daemon, &answer, r->json, &chainsi_api_key_revoked_type, &revoked))
         return CHAINSI_EXIT_FAILED;
     if (r->json)
         printf("%.*s\n", (int)answer.size, answer.body);

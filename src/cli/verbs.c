@@ -14,7 +14,8 @@
     DO(deploy)                                                                                     \
     DO(call)                                                                                       \
     DO(status)                                                                                     \
-    DO(logs) DO(versions) DO(promote) DO(rollback) DO(delete) DO(key) DO(serve) DO(simulate)
+    DO(logs)                                                                                       \
+    DO(versions) DO(promote) DO(rollback) DO(delete) DO(key) DO(secret) DO(serve) DO(simulate)
 
 #define DECLARE(name) extern const chainsi_verb chainsi_verb_##name;
 VERBS(DECLARE)

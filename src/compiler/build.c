@@ -360,6 +360,17 @@ static void list_dependencies(chainsi_service *service, const chainsi_program_pl
     service->dependencies = list;
 }
 
+static void list_inside(chainsi_service *service, const chainsi_program_plan *plan,
+                        chainsi_arena *arena)
+{
+    const chainsi_model_chainlet **list =
+        chainsi_arena_array(arena, plan->node_count, sizeof *list);
+    for (size_t i = 0; i < plan->node_count; i++)
+        if (!plan->nodes[i].fake)
+            list[service->inside_count++] = plan->nodes[i].chainlet;
+    service->inside = list;
+}
+
 static bool build_services(chainsi_build *build, chainsi_built *built)
 {
     bool failed;
@@ -388,6 +399,7 @@ static bool build_services(chainsi_build *build, chainsi_built *built)
         service->binary = chainsi_arena_strdup(&built->arena, chainsi_build_path(build, binary));
         service->fake = fake_of(fakes, fake_count, chainlet) != NULL;
         list_dependencies(service, &plans[count], build->model, &built->arena);
+        list_inside(service, &plans[count], &built->arena);
         count++;
     }
     built->services = services;

@@ -33,6 +33,9 @@ typedef struct chainsi_service {
      * (C_NAME in capitals); an external service has an address of its own unless that is set. */
     const chainsi_model_chainlet *const *dependencies;
     size_t dependency_count;
+    /* The Chainlets in its process that are no fakes: itself, and those that it co-locates. */
+    const chainsi_model_chainlet *const *inside;
+    size_t inside_count;
 } chainsi_service;
 
 /* What a build made. Owned by the caller; points into the model, which must outlive it. */

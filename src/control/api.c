@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "control/store_keys.h"
+#include "control/vault.h"
 #include "runtime/queue.h"
 
 enum {
@@ -14,6 +15,7 @@ enum {
     MAX_SERVICES = 1000,
     MAX_REPLICAS = 1000,
     MAX_SLOTS = 100000,
+    MAX_SECRETS = 256, /* of a service */
     MAX_CPU = 4096,
     MAX_CANARY_MINUTES = 7 * 24 * 60
 };
@@ -283,6 +285,19 @@ static const chainsi_field key_revoked_fields[] = {
 const chainsi_type chainsi_api_key_revoked_type =
     STRUCT_TYPE(chainsi_api_key_revoked, key_revoked_fields);
 
+static const chainsi_field secret_value_fields[] = {
+    TEXT(chainsi_api_secret_value, value),
+};
+const chainsi_type chainsi_api_secret_value_type =
+    STRUCT_TYPE(chainsi_api_secret_value, secret_value_fields);
+
+static const chainsi_field secret_changed_fields[] = {
+    TEXT(chainsi_api_secret_changed, name),
+    { CHAINSI_FIELD(chainsi_api_secret_changed, used_by, &strings_type) },
+};
+const chainsi_type chainsi_api_secret_changed_type =
+    STRUCT_TYPE(chainsi_api_secret_changed, secret_changed_fields);
+
 static const chainsi_field health_fields[] = {
     TEXT(chainsi_api_health, status),
     NULLABLE(chainsi_api_health, home),
@@ -360,6 +375,24 @@ static bool check_assets(const chainsi_api_service *service, size_t index, char 
     return true;
 }
 
+static bool check_secrets(const chainsi_api_service *service, size_t index, char *why, size_t size)
+{
+    for (size_t i = 0; i < service->secrets.count; i++) {
+        const char *name = service->secrets.items[i];
+        bool good = i < MAX_SECRETS && chainsi_vault_is_name(name);
+        for (size_t k = 0; good && k < i; k++)
+            good = strcmp(service->secrets.items[k], name) != 0;
+        if (good)
+            continue;
+        snprintf(why, size,
+                 "services[%zu].secrets[%zu]: it is no name of a secret, named twice, or one too "
+                 "many",
+                 index, i);
+        return false;
+    }
+    return true;
+}
+
 static bool check_service(const chainsi_api_deploy *deploy, size_t index, char *why, size_t size)
 {
     const chainsi_api_service *service = &deploy->services.items[index];
@@ -410,7 +443,8 @@ static bool check_service(const chainsi_api_deploy *deploy, size_t index, char *
                  index);
         return false;
     }
-    return check_scaling(service, index, why, size) && check_assets(service, index, why, size);
+    return check_scaling(service, index, why, size) && check_assets(service, index, why, size) &&
+           check_secrets(service, index, why, size);
 }
 
 /* Whether following dependencies from the service comes back to one on the way. */

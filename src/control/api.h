@@ -21,6 +21,9 @@
  *   POST   /api/v1/keys                            api_key_asked -> api_key_made (201)
  *   GET    /api/v1/keys                            -> list of shown_key (store_keys.h)
  *   DELETE /api/v1/keys/ID                         -> api_key_revoked
+ *   PUT    /api/v1/secrets/[CHAIN/]NAME            api_secret_value -> api_secret_changed
+ *   GET    /api/v1/secrets                         -> list of shown_secret (store_keys.h)
+ *   DELETE /api/v1/secrets/[CHAIN/]NAME            -> api_secret_changed
  *   GET    /healthz                                -> api_health
  *
  * Who may do what is gate.h's. What changes something needs an API key, or `Authorization: Bearer TOKEN`
@@ -252,6 +255,16 @@ typedef struct chainsi_api_key_revoked {
     const char *id;
 } chainsi_api_key_revoked;
 
+typedef struct chainsi_api_secret_value {
+    const char *value;
+} chainsi_api_secret_value;
+
+typedef struct chainsi_api_secret_changed {
+    const char *name; /* as it is kept: "NAME" or "CHAIN/NAME" */
+    chains_string_list
+        used_by; /* "CHAIN/CHAINLET": processes that go on with the value they have */
+} chainsi_api_secret_changed;
+
 typedef struct chainsi_api_health {
     const char *status; /* "ok", "stopping" */
     const char *home;   /* the CHAINS_HOME that is served; null for those who may not call */
@@ -262,7 +275,7 @@ extern const chainsi_type chainsi_api_deploy_type, chainsi_api_saved_type,
     chainsi_api_accepted_type, chainsi_api_promote_type, chainsi_api_chain_type,
     chainsi_api_chains_type, chainsi_api_versions_type, chainsi_api_deleted_type,
     chainsi_api_key_asked_type, chainsi_api_key_made_type, chainsi_api_key_revoked_type,
-    chainsi_api_health_type;
+    chainsi_api_secret_value_type, chainsi_api_secret_changed_type, chainsi_api_health_type;
 
 #define CHAINSI_PRODUCTION "production" /* the environment that is meant where none is named */
 

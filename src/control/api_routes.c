@@ -250,6 +250,8 @@ void chainsi_route_api(chainsi_routes *routes, chainsi_exchange *exchange,
     bool get = chainsi_is_get(exchange);
     if (count && !strcmp(segments[0], "keys"))
         chainsi_route_keys(routes, exchange, segments + 1, count - 1);
+    else if (count && !strcmp(segments[0], "secrets"))
+        chainsi_route_secrets(routes, exchange, segments + 1, count - 1);
     else if (!methods)
         chainsi_answer_no_path(exchange);
     else if (!method || !strstr(methods, method))

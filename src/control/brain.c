@@ -35,6 +35,7 @@ typedef struct brain {
     chainsi_supervisor supervisor;
     chainsi_store *store;     /* owned */
     chainsi_keyring *keyring; /* owned */
+    chainsi_vault *vault;     /* owned */
     uv_timer_t *back_up;      /* owned */
     chainsi_routes routes;
     chainsi_secure *secure; /* owned; NULL: plain HTTP */
@@ -87,6 +88,9 @@ static int open_state(brain *b)
         fprintf(stderr, "chainsd: %s\n", why);
         return 1;
     }
+    b->vault = chainsi_vault_new(b->home, b->store);
+    b->supervisor.vault = b->vault;
+    b->routes.vault = b->vault;
     b->routes.gate = (chainsi_gate){ .keyring = b->keyring, .token = b->routes.token };
     b->back_up = chainsi_timer_new(&b->loop, b);
     uv_timer_start(b->back_up, on_back_up, 0, BACK_UP_EVERY_MS);
@@ -312,6 +316,7 @@ int chainsi_brain_run(const chainsi_brain_options *options)
     uv_run(&b->loop, UV_RUN_DEFAULT);
     chainsi_front_free(b->front);
     chainsi_registry_free(b->routes.registry);
+    chainsi_vault_free(b->vault);
     chainsi_keyring_free(b->keyring);
     uv_run(&b->loop, UV_RUN_DEFAULT); /* handles that are still closing */
     if (uv_loop_close(&b->loop) != 0)

@@ -49,6 +49,7 @@ chainsi_log *chainsi_chain_log_of(void *user, const char *name)
     chainsi_chain_log *log = chainsi_make(sizeof *log);
     log->name = chainsi_copy_text(name);
     log->log = chainsi_log_new(path);
+    chainsi_log_redact(log->log, chainsi_vault_redactor(chain->registry->supervisor->vault));
     log->next = chain->logs;
     chain->logs = log;
     free(path);

@@ -169,7 +169,7 @@ static const char **make_environment(chainsi_deployment *deployment,
 {
     chainsi_arena *arena = &deployment->arena;
     const char **entries = chainsi_arena_array(
-        arena, service->env.count + service->dependencies.count + 3, sizeof *entries);
+        arena, service->env.count + service->dependencies.count + 4, sizeof *entries);
     size_t count = 0;
     for (size_t i = 0; i < service->env.count; i++)
         entries[count++] = chainsi_arena_printf(arena, "%s=%s", service->env.items[i].name,
@@ -178,6 +178,9 @@ static const char **make_environment(chainsi_deployment *deployment,
                                             deployment->options.deploy->environment);
     entries[count++] =
         chainsi_arena_printf(arena, "CHAINS_CHAIN=%s", deployment->options.deploy->chain);
+    if (service->secrets.count)
+        entries[count++] =
+            chainsi_arena_printf(arena, "CHAINS_SECRETS_FD=%d", CHAINSI_REPLICA_SECRETS_FD);
     for (size_t i = 0; i < service->dependencies.count; i++) {
         const chainsi_chainlet *callee =
             chainsi_deployment_find(deployment, service->dependencies.items[i]);
@@ -206,7 +209,7 @@ static const chainsi_order_fd *list_descriptors(chainsi_chainlet *chainlet, size
     for (size_t i = 0; i < service->dependencies.count; i++) {
         const chainsi_chainlet *callee =
             chainsi_deployment_find(deployment, service->dependencies.items[i]);
-        if (callee->board_fd < 0 || *count + 1 == CHAINSI_MOST_PROCESS_FDS)
+        if (callee->board_fd < 0 || *count + 2 == CHAINSI_MOST_PROCESS_FDS)
             continue; /* calls to it go by the queue */
         fds[(*count)++] =
             (chainsi_order_fd){ callee->board_name,
@@ -268,6 +271,10 @@ static bool make_sockets(chainsi_chainlet *chainlet, char *why, size_t why_size)
                 .environment = chainlet->environment,
                 .fds = fds,
                 .fd_count = fd_count,
+                .chain = deployment->options.deploy->chain,
+                .secrets = &service->secrets,
+                .secrets_name =
+                    service->secrets.count ? chainsi_arena_printf(arena, "%s/secrets", name) : NULL,
                 .probes_path = chainsi_arena_printf(
                     arena, "%s/%s.%d.probes", deployment->run_directory, service->c_name, (int)i),
                 .log = chainlet->log,

@@ -19,7 +19,8 @@ struct chainsi_log {
     int fd;     /* -1: not open */
     size_t size;
     bool complained;
-    chainsi_log_follower *followers; /* not owned */
+    chainsi_log_follower *followers;  /* not owned */
+    const chainsi_redactor *redactor; /* not owned; NULL: there are no secrets */
 };
 
 void chainsi_say(const char *format, ...)
@@ -139,7 +140,13 @@ static void log_line(chainsi_log *log, const char *text, size_t size)
     chainsi_buffer_done(&line);
 }
 
-void chainsi_log_feed(chainsi_log *log, chainsi_log_source *source, const char *data, size_t size)
+void chainsi_log_redact(chainsi_log *log, const chainsi_redactor *redactor)
+{
+    log->redactor = redactor;
+}
+
+/* Whole lines go to the log, the rest waits. */
+static void cut_lines(chainsi_log *log, chainsi_log_source *source, const char *data, size_t size)
 {
     chainsi_buffer *rest = &source->rest;
     while (size) {
@@ -159,8 +166,25 @@ void chainsi_log_feed(chainsi_log *log, chainsi_log_source *source, const char *
     }
 }
 
+void chainsi_log_feed(chainsi_log *log, chainsi_log_source *source, const char *data, size_t size)
+{
+    if (!log->redactor) {
+        cut_lines(log, source, data, size);
+        return;
+    }
+    chainsi_buffer told = { 0 };
+    chainsi_redact(log->redactor, &source->redaction, data, size, &told);
+    cut_lines(log, source, (const char *)told.data, told.size);
+    chainsi_buffer_done(&told);
+}
+
 void chainsi_log_end(chainsi_log *log, chainsi_log_source *source)
 {
+    chainsi_buffer told = { 0 };
+    if (log->redactor)
+        chainsi_redact_end(log->redactor, &source->redaction, &told);
+    cut_lines(log, source, (const char *)told.data, told.size);
+    chainsi_buffer_done(&told);
     if (source->rest.size)
         log_line(log, (const char *)source->rest.data, source->rest.size);
     chainsi_buffer_done(&source->rest);

@@ -12,6 +12,7 @@
 #include <stddef.h>
 
 #include "base/buffer.h"
+#include "control/redaction.h"
 #include "control/time_text.h"
 
 enum {
@@ -25,6 +26,7 @@ typedef struct chainsi_log chainsi_log;
 /* What a replica has written since its last line break. All zero at first. */
 typedef struct chainsi_log_source {
     chainsi_buffer rest;
+    chainsi_redaction redaction;
 } chainsi_log_source;
 
 /* Somebody who follows a log; embedded in the follower. */
@@ -41,6 +43,9 @@ typedef struct chainsi_log_follower {
 chainsi_log *chainsi_log_new(const char *path);
 /* Closes the file, and tells followers that it has ended. NULL is allowed. */
 void chainsi_log_free(chainsi_log *log);
+
+/* Takes secrets out of what replicas write from now on. The redactor must outlive the log. */
+void chainsi_log_redact(chainsi_log *log, const chainsi_redactor *redactor);
 
 /* Takes what a replica wrote: whole lines go to the log, the rest waits in source. */
 void chainsi_log_feed(chainsi_log *log, chainsi_log_source *source, const char *data, size_t size);

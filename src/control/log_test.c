@@ -161,10 +161,40 @@ static void turns_over_when_full(void **state)
     chainsi_log_free(log);
 }
 
+static void takes_secrets_out_wherever_they_are_cut(void **state)
+{
+    (void)state;
+    static const char text[] = "a hunter2 b\nhunterhunter2\nhunt\nthe end is hunter2";
+    chainsi_redactor *redactor = chainsi_redactor_new();
+    chainsi_redactor_add(redactor, "door", "hunter2", 7);
+    for (size_t step = 1; step < sizeof text; step++) {
+        chainsi_log *log = chainsi_log_new(path);
+        chainsi_log_source source = { 0 };
+        chainsi_log_redact(log, redactor);
+        for (size_t at = 0; at < sizeof text - 1; at += step) {
+            size_t left = sizeof text - 1 - at;
+            chainsi_log_feed(log, &source, text + at, left < step ? left : step);
+        }
+        chainsi_log_end(log, &source);
+        char *lines = tail(log, 10);
+        assert_null(strstr(lines, "hunter2"));
+        assert_non_null(strstr(lines, " a [redacted:door] b\n"));
+        assert_non_null(strstr(lines, " hunter[redacted:door]\n"));
+        assert_non_null(strstr(lines, " hunt\n"));
+        assert_non_null(strstr(lines, " the end is [redacted:door]\n"));
+        free(lines);
+        chainsi_log_free(log);
+        unlink(path);
+    }
+    chainsi_redactor_free(redactor);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(splits_lines_wherever_they_are_cut, make_folder,
+                                        remove_folder),
+        cmocka_unit_test_setup_teardown(takes_secrets_out_wherever_they_are_cut, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(gives_the_last_lines, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(cuts_long_lines, make_folder, remove_folder),

@@ -42,6 +42,9 @@ void chainsi_redactor_add(chainsi_redactor *redactor, const char *name, const ch
 {
     if (size < CHAINSI_REDACTION_LEAST)
         return;
+    for (size_t i = 0; i < redactor->count; i++)
+        if (redactor->values[i].size == size && !memcmp(redactor->values[i].value, value, size))
+            return;
     secret_value *values =
         realloc(redactor->values, (redactor->count + 1) * sizeof *redactor->values);
     if (!values)

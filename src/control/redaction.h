@@ -25,7 +25,8 @@ typedef struct chainsi_redactor chainsi_redactor;
 chainsi_redactor *chainsi_redactor_new(void);
 /* Erases the values from memory. NULL is allowed. */
 void chainsi_redactor_free(chainsi_redactor *redactor);
-/* Adds a value, which is copied. Of two that are equal the first one's name is told. */
+/* Adds a value, which is copied, unless it is there: of two that are equal the first one's name is told.
+ * Streams go on with it. */
 void chainsi_redactor_add(chainsi_redactor *redactor, const char *name, const char *value,
                           size_t size);
 

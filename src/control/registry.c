@@ -84,6 +84,8 @@ chains_status chainsi_registry_deploy(chainsi_registry *registry, const chainsi_
                                       chainsi_intent *intent, char *why, size_t why_size)
 {
     chains_status status = chainsi_api_check_deploy(deploy, why, why_size);
+    if (status == CHAINS_OK)
+        status = chainsi_vault_check(registry->supervisor->vault, deploy, why, why_size);
     if (status != CHAINS_OK) {
         chainsi_intent_free(intent);
         return status;

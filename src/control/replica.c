@@ -110,12 +110,45 @@ static int open_probes(const chainsi_replica_options *options, char *why, size_t
     return fd;
 }
 
+/* What a process that is to be picked up was handed must stay out of logs as before. */
+static void recall_secrets(const chainsi_replica_options *options)
+{
+    chainsi_supervisor *supervisor = options->supervisor;
+    int fd = options->secrets_name
+                 ? chainsi_keeping_take(supervisor->keeping, options->secrets_name)
+                 : -1;
+    if (fd < 0)
+        return;
+    chainsi_vault_recall(supervisor->vault, fd);
+    close(fd);
+}
+
+/* Has the keeper hold the secrets that the next process gets; true, too, if it gets none. */
+static bool hold_secrets(chainsi_replica *replica)
+{
+    const chainsi_replica_options *options = &replica->options;
+    chains_status status;
+    char why[sizeof replica->last_end - 16];
+    if (!options->secrets_name)
+        return true;
+    int fd = chainsi_vault_open(options->supervisor->vault, options->chain, options->secrets,
+                                &status, why, sizeof why);
+    if (fd < 0) {
+        snprintf(replica->last_end, sizeof replica->last_end, "cannot be run: %s", why);
+        return false;
+    }
+    chainsi_keeping_hold(options->supervisor->keeping, options->secrets_name, fd);
+    close(fd);
+    return true;
+}
+
 chainsi_replica *chainsi_replica_new(const chainsi_replica_options *options, char *why,
                                      size_t why_size)
 {
     int fd = open_probes(options, why, why_size);
     if (fd < 0)
         return NULL;
+    recall_secrets(options);
     chainsi_replica *replica = chainsi_make(sizeof *replica);
     replica->options = *options;
     replica->process = (chainsi_kept_process){
@@ -144,6 +177,9 @@ void chainsi_replica_free(chainsi_replica *replica)
     if (replica->kept)
         chainsi_keeping_forget(replica->options.supervisor->keeping, &replica->process);
     chainsi_keeping_release(replica->options.supervisor->keeping, replica->options.probes_name);
+    if (replica->options.secrets_name)
+        chainsi_keeping_release(replica->options.supervisor->keeping,
+                                replica->options.secrets_name);
     if (replica->previous)
         replica->previous->next = replica->next;
     else
@@ -426,19 +462,27 @@ void chainsi_replica_start(chainsi_replica *replica)
     replica->was_ready = false;
     replica->probe_delay_ms = PROBE_FIRST_DELAY_MS;
 
+    if (!hold_secrets(replica)) {
+        set_state(replica, CHAINSI_REPLICA_STARTING);
+        note_death(replica, 127 << 8);
+        return;
+    }
     chainsi_order_fd fds[CHAINSI_MOST_PROCESS_FDS];
-    size_t fd_count = replica->options.fd_count;
-    assert(fd_count > 0 && fd_count < CHAINSI_MOST_PROCESS_FDS);
+    size_t fd_count = 0, given = replica->options.fd_count;
+    assert(given > 0 && given + 2 <= CHAINSI_MOST_PROCESS_FDS);
     /* The two sockets first: programs that know no names count on that. */
-    fds[0] = replica->options.fds[0];
-    fds[1] = (chainsi_order_fd){ replica->options.probes_name, "probes" };
-    memcpy(fds + 2, replica->options.fds + 1, (fd_count - 1) * sizeof *fds);
+    fds[fd_count++] = replica->options.fds[0];
+    fds[fd_count++] = (chainsi_order_fd){ replica->options.probes_name, "probes" };
+    if (replica->options.secrets_name)
+        fds[fd_count++] = (chainsi_order_fd){ replica->options.secrets_name, "secrets" };
+    memcpy(fds + fd_count, replica->options.fds + 1, (given - 1) * sizeof *fds);
+    fd_count += given - 1;
     chainsi_order order = {
         .program = replica->options.program,
         .directory = replica->options.directory,
         .environment = replica->options.environment,
         .fds = fds,
-        .fd_count = fd_count + 1,
+        .fd_count = fd_count,
     };
     /* The note goes along: one of a process without its state would tell of the one before. */
     memory now = remember(replica, CHAINSI_REPLICA_STARTING);

@@ -44,6 +44,7 @@
 #include "control/keeping.h"
 #include "control/log.h"
 #include "control/upstream.h"
+#include "control/vault.h"
 #include "control/watch.h"
 
 typedef enum chainsi_replica_state {
@@ -60,10 +61,14 @@ typedef enum chainsi_replica_state {
 /* "stopped", "starting", ... A constant. */
 const char *chainsi_replica_state_name(chainsi_replica_state state);
 
+/* Where a process finds its secrets (CHAINS_SECRETS_FD), if it has any: behind its two sockets. */
+enum { CHAINSI_REPLICA_SECRETS_FD = 5 };
+
 /* What all replicas of a daemon share. */
 typedef struct chainsi_supervisor {
     uv_loop_t *loop;          /* not owned */
     chainsi_keeping *keeping; /* not owned */
+    chainsi_vault *vault;     /* not owned */
     struct chainsi_replica *replicas;
 } chainsi_supervisor;
 
@@ -79,8 +84,11 @@ typedef struct chainsi_replica_options {
      * owned, as long as the replica. */
     const chainsi_order_fd *fds;
     size_t fd_count;
-    const char *probes_path; /* where its own second socket is made */
-    chainsi_log *log;        /* not owned */
+    const char *chain;                 /* whose secrets it gets */
+    const chains_string_list *secrets; /* their names; as of now at each start */
+    const char *secrets_name;          /* what the keeper holds them as; NULL: it gets none */
+    const char *probes_path;           /* where its own second socket is made */
+    chainsi_log *log;                  /* not owned */
     double start_timeout_s, drain_timeout_s;
     double progress_timeout_s; /* 0: whether its calls get on isn't watched */
     const chainsi_backoff_policy *policy;

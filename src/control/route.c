@@ -148,7 +148,7 @@ void chainsi_answer_no_path(chainsi_exchange *exchange)
         "there is nothing at %.*s; there are POST "
         "/chains/CHAIN/ENVIRONMENT/run_remote, GET "
         "/chains/CHAIN/ENVIRONMENT/openapi.json, both with /chainlets/CHAINLET before the last "
-        "word, too, /api/v1/chains, /api/v1/events, /api/v1/keys and GET /healthz",
+        "word, too, /api/v1/chains, /api/v1/events, /api/v1/keys, /api/v1/secrets and GET /healthz",
         (int)exchange->request.path.size, exchange->request.path.data);
 }
 

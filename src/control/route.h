@@ -14,6 +14,7 @@ typedef struct chainsi_routes {
     chainsi_registry *registry; /* not owned */
     chainsi_front *front;       /* not owned */
     chainsi_store *store;       /* not owned */
+    chainsi_vault *vault;       /* not owned */
     const char *home;           /* not owned */
     long keeper;                /* process number of the daemon's keeper */
     chainsi_gate gate;          /* who may do what */
@@ -33,9 +34,11 @@ void chainsi_route_api(chainsi_routes *routes, chainsi_exchange *exchange,
 /* Those of them that change something (api_changes.c). segments: as above, from "chains" on. */
 void chainsi_route_change(chainsi_routes *routes, chainsi_exchange *exchange,
                           const char *const *segments, size_t count);
-/* Those below /api/v1/keys; as of chainsi_route_api. */
+/* Those below /api/v1/keys and /api/v1/secrets; as of chainsi_route_api. */
 void chainsi_route_keys(chainsi_routes *routes, chainsi_exchange *exchange,
                         const char *const *segments, size_t count);
+void chainsi_route_secrets(chainsi_routes *routes, chainsi_exchange *exchange,
+                           const char *const *segments, size_t count);
 /* The logs of a chain, or of one Chainlet (api_logs.c). */
 void chainsi_answer_logs(chainsi_exchange *exchange, const chainsi_chain *chain,
                          const char *chainlet);

@@ -148,6 +148,11 @@ chains_status chainsi_stored_secret_list(chainsi_database *database, chainsi_are
     return chainsi_statement_end(&list);
 }
 
+chains_status chainsi_stored_secret_count(chainsi_database *database, int64_t *count)
+{
+    return chainsi_database_ask(database, "SELECT count(*) FROM secrets", count);
+}
+
 chains_status chainsi_stored_secret_remove(chainsi_database *database, const char *name)
 {
     chainsi_statement remove =

@@ -66,6 +66,8 @@ chains_status chainsi_stored_secret_find(chainsi_database *database, const char 
 /* By name; without what is sealed. */
 chains_status chainsi_stored_secret_list(chainsi_database *database, chainsi_arena *arena,
                                          chainsi_stored_secrets *secrets);
+/* How many there are. */
+chains_status chainsi_stored_secret_count(chainsi_database *database, int64_t *count);
 /* NOT_FOUND. */
 chains_status chainsi_stored_secret_remove(chainsi_database *database, const char *name);
 

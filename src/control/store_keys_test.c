@@ -81,6 +81,9 @@ static void keeps_secrets(void **state)
     assert_int_equal(secrets.count, 2);
     assert_string_equal(secrets.items[0].name, "another");
     assert_null(secrets.items[0].sealed.data);
+    int64_t count;
+    OK(chainsi_stored_secret_count(database, &count));
+    assert_int_equal(count, 2);
     chainsi_stored_secret secret;
     OK(chainsi_stored_secret_find(database, "token", &arena, &secret));
     chainsi_plain plain = { 0 };

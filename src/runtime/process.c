@@ -14,23 +14,23 @@
 #include "runtime/error.h"
 #include "schema/json.h"
 
-CHAINS_MAP(const char *, secret_map);
-
 enum { MOST_SECRETS = 1024 * 1024 }; /* bytes of the secrets' JSON */
 
-static const chainsi_type secrets_type = {
+const chainsi_type chainsi_secret_map_type = {
     .kind = CHAINSI_MAP,
-    .size = sizeof(secret_map),
+    .size = sizeof(chainsi_secret_map),
     .item = &chainsi_type_string,
-    .entry_size = sizeof(struct secret_map_entry),
-    .value_offset = offsetof(struct secret_map_entry, value),
+    .entry_size = sizeof(chainsi_secret_entry),
+    .value_offset = offsetof(chainsi_secret_entry, value),
 };
 
+/* A file is read without moving its position, which all processes share that were handed it. */
 static bool read_all(int fd, chainsi_buffer *text)
 {
-    lseek(fd, 0, SEEK_SET); /* a memfd is read from its start; a pipe can't be and needn't */
+    bool is_file = lseek(fd, 0, SEEK_CUR) >= 0;
     for (;;) {
-        ssize_t got = read(fd, chainsi_buffer_reserve(text, 4096), 4096);
+        uint8_t *room = chainsi_buffer_reserve(text, 4096);
+        ssize_t got = is_file ? pread(fd, room, 4096, (off_t)text->size) : read(fd, room, 4096);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)
@@ -50,7 +50,7 @@ static const chains_secret_value *given; /* NULL: none came */
 static bool read_given_secrets(const char *number)
 {
     chainsi_buffer text = { 0 };
-    secret_map map = { 0 };
+    chainsi_secret_map map = { 0 };
     chainsi_codec_error why = { .message = "it can't be read" };
     chainsi_arena *arena = &arena_of_given;
     char *end;
@@ -58,8 +58,8 @@ static bool read_given_secrets(const char *number)
     bool good = end != number && *end == 0 && fd >= 0 && fd <= INT_MAX;
     if (good) {
         good = read_all((int)fd, &text) &&
-               chainsi_json_decode(&secrets_type, (const char *)text.data, text.size, arena, &map,
-                                   &why) == CHAINS_OK;
+               chainsi_json_decode(&chainsi_secret_map_type, (const char *)text.data, text.size,
+                                   arena, &map, &why) == CHAINS_OK;
         close((int)fd);
     }
     if (text.data)

@@ -3,6 +3,17 @@
 #define CHAINSI_RUNTIME_PROCESS_H
 
 #include "runtime/context.h"
+#include "schema/type.h"
+
+/* Secrets as they come through CHAINS_SECRETS_FD: JSON, an object of texts. */
+typedef struct chainsi_secret_entry {
+    const char *key, *value;
+} chainsi_secret_entry;
+typedef struct chainsi_secret_map {
+    chainsi_secret_entry *items;
+    size_t count;
+} chainsi_secret_map;
+extern const chainsi_type chainsi_secret_map_type;
 
 /* Reads what the environment says: CHAINS_ENVIRONMENT (else `environment`), CHAINS_SECRETS_FD,
  * CHAINS_ASSETS_DIR, CHAINS_LOG_LEVEL (debug, info, warning, error), CHAINS_STRICT. Memory of

@@ -7,6 +7,8 @@
  *   wait              answers when its caller has left, or after 60 s; the log tells which
  *   trickle           answers in parts, one after the other until its caller has left, or for 60 s;
  *                     the log tells which
+ *   secrets           answers with the secrets that it was handed, as they came
+ *   say TEXT          writes a line to its log
  *   die               ends the process by SIGKILL before it answers
  *   big BYTES         answers with that many bytes
  *   call URL_VARIABLE calls the service whose address is in that variable, with "report";
@@ -133,6 +135,17 @@ static void call_other(const char *variable, chainsi_server_response *response,
     chainsi_client_free(client);
 }
 
+static void add_secrets(chainsi_buffer *out)
+{
+    const char *fd = getenv("CHAINS_SECRETS_FD");
+    uint8_t *room = chainsi_buffer_reserve(out, 65536);
+    ssize_t got = fd ? pread(atoi(fd), room, 65536, 0) : -1;
+    if (got < 0)
+        chainsi_buffer_add_text(out, "null");
+    else
+        out->size += (size_t)got;
+}
+
 static void trickle(const chainsi_server_request *request, chainsi_server_response *response)
 {
     chainsi_parts *parts = chainsi_arena_alloc(request->arena, sizeof *parts);
@@ -180,6 +193,11 @@ static void handle(void *user, chainsi_server_request *request, chainsi_server_r
         chainsi_buffer_add_text(response->body, "null");
     } else if (!strcmp(text, "trickle")) {
         trickle(request, response);
+    } else if (!strcmp(text, "secrets")) {
+        add_secrets(response->body);
+    } else if (!strncmp(text, "say ", 4)) {
+        fprintf(stderr, "%.*s\n", (int)request->body_size - 4, (const char *)request->body + 4);
+        chainsi_buffer_add_text(response->body, "null");
     } else if (!strcmp(text, "die")) {
         kill(getpid(), SIGKILL);
     } else if (!strncmp(text, "big ", 4)) {
