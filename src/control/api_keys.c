@@ -44,8 +44,11 @@ static void on_added(chainsi_write *write, chains_status status, const char *why
     key_change *change = write->arguments;
     chainsi_exchange *exchange = change->exchange;
     const chainsi_stored_key *key = &change->stored;
-    if (status == CHAINS_OK)
+    if (status == CHAINS_OK) {
         chainsi_keyring_add(change->routes->gate.keyring, key);
+        chainsi_say("the key %s was made: %s%s%s", key->id, chainsi_scope_name(key->scope),
+                    key->chain ? ", for " : "", key->chain ? key->chain : "");
+    }
     if (exchange) {
         exchange->on_gone = NULL;
         chainsi_api_key_made made = {
@@ -163,8 +166,10 @@ static void begin_revoking(chainsi_routes *routes, chainsi_exchange *exchange, c
     write->run = revoke_key;
     write->on_end = on_revoked;
     hand_over(change, write);
-    if (chainsi_keyring_revoke(routes->gate.keyring, id))
-        chainsi_gate_cut_off(routes->front, id, exchange);
+    if (!chainsi_keyring_revoke(routes->gate.keyring, id))
+        return;
+    chainsi_say("the key %s was revoked", id);
+    chainsi_gate_cut_off(routes->front, id, exchange);
 }
 
 static void list_keys(chainsi_routes *routes, chainsi_exchange *exchange)

@@ -53,6 +53,9 @@ static void on_changed(chainsi_write *write, chains_status status, const char *w
 {
     const secret_change *change = write->arguments;
     chainsi_exchange *exchange = change->exchange;
+    if (status == CHAINS_OK)
+        chainsi_say("the secret %s was %s", change->kept_name,
+                    change->sealed.size ? "set" : "deleted");
     if (!exchange)
         return;
     exchange->on_gone = NULL;

@@ -354,6 +354,53 @@ static void test_running(void **state)
     close_door(&it);
 }
 
+static void cancel(void *user, chainsi_exchange *exchange)
+{
+    ++*(int *)user;
+    chainsi_exchange_cancel(exchange, 401, "X-Why: asked\r\n", CHAINS_UNAUTHENTICATED, "no %s",
+                            "more");
+}
+
+/* What is being answered is taken away from whoever answers it, and nothing else is. */
+static void test_cancelled(void **state)
+{
+    (void)state;
+    door it;
+    char space[4096];
+    int count = 0;
+    open_door(&it, &(chainsi_front_options){ 0 });
+    int idle = enter(&it), waiting = enter(&it), begun = enter(&it);
+    say_text(&it, waiting,
+             "GET /wait HTTP/1.1\r\nHost: x\r\n\r\nGET / HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_non_null(it.kept);
+    chainsi_front_visit(it.front, cancel, &count);
+    assert_int_equal(count, 1);
+    assert_null(it.kept);
+    assert_memory_equal(hear(&it, waiting, space, sizeof space), "HTTP/1.1 401 ", 13);
+    assert_non_null(strstr(space, "\r\nX-Why: asked\r\n"));
+    assert_non_null(strstr(space, "\"no more\""));
+    /* The next request on the connection is answered as ever. */
+    const char *next = strstr(space, "HTTP/1.1 200 ");
+    assert_non_null(next ? next : strstr(hear(&it, waiting, space, sizeof space), "HTTP/1.1 200 "));
+
+    say_text(&it, begun, "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n");
+    chainsi_exchange_begin(it.kept, 200, NULL, -1);
+    chainsi_exchange_write(it.kept, "abc", 3);
+    assert_non_null(strstr(hear(&it, begun, space, sizeof space), "abc"));
+    chainsi_front_visit(it.front, cancel, &count);
+    assert_int_equal(count, 2);
+    assert_null(it.kept);
+    /* Neither an end of the body nor another answer: it was cut. */
+    assert_null(hear(&it, begun, space, sizeof space));
+    assert_true(is_quiet(&it, idle));
+    chainsi_front_visit(it.front, cancel, &count);
+    assert_int_equal(count, 2);
+    close(idle);
+    close(waiting);
+    close(begun);
+    close_door(&it);
+}
+
 static void test_slow_readers(void **state)
 {
     (void)state;
@@ -446,11 +493,17 @@ static void test_bodies_that_cannot_be_held(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_silence),     cmocka_unit_test(test_slow_handshakes),
-        cmocka_unit_test(test_slow_heads),  cmocka_unit_test(test_slow_bodies),
-        cmocka_unit_test(test_slow_chunks), cmocka_unit_test(test_idle),
-        cmocka_unit_test(test_running),     cmocka_unit_test(test_slow_readers),
-        cmocka_unit_test(test_connections), cmocka_unit_test(test_bodies_that_cannot_be_held),
+        cmocka_unit_test(test_silence),
+        cmocka_unit_test(test_slow_handshakes),
+        cmocka_unit_test(test_slow_heads),
+        cmocka_unit_test(test_slow_bodies),
+        cmocka_unit_test(test_slow_chunks),
+        cmocka_unit_test(test_idle),
+        cmocka_unit_test(test_running),
+        cmocka_unit_test(test_cancelled),
+        cmocka_unit_test(test_slow_readers),
+        cmocka_unit_test(test_connections),
+        cmocka_unit_test(test_bodies_that_cannot_be_held),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
