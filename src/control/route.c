@@ -161,7 +161,8 @@ bool chainsi_route_permits(const chainsi_routes *routes, chainsi_exchange *excha
 bool chainsi_route_shows(const chainsi_routes *routes, const chainsi_exchange *exchange,
                          const char *chain)
 {
-    return chainsi_gate_allows(&routes->gate, exchange, CHAINSI_SCOPE_CALL, false, chain);
+    return chainsi_gate_allows(&routes->gate, exchange, CHAINSI_SCOPE_CALL, false,
+                               chain ? chain : CHAINSI_EVERY_CHAIN);
 }
 
 void chainsi_route_answer_no_chain(const chainsi_routes *routes, chainsi_exchange *exchange,

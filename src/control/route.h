@@ -59,7 +59,8 @@ bool chainsi_route_permits(const chainsi_routes *routes, chainsi_exchange *excha
 /* 404, with the names of those that the request may know of. */
 void chainsi_route_answer_no_chain(const chainsi_routes *routes, chainsi_exchange *exchange,
                                    const char *chain);
-/* Whether the request may know of the chain of that name, whether there is one or not. */
+/* Whether the request may know of the chain of that name, whether there is one or not; NULL: of what is
+ * no chain's. */
 bool chainsi_route_shows(const chainsi_routes *routes, const chainsi_exchange *exchange,
                          const char *chain);
 

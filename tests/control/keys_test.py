@@ -118,6 +118,8 @@ class Rights(KeysTest):
         self.assertEqual(self.with_key(mine, "POST", "/api/v1/chains", {**other, "chain": "x"}).status, 202)
         shown = self.with_key(mine, "GET", "/api/v1/chains").json()
         self.assertEqual([chain["name"] for chain in shown], ["x"])
+        events = self.with_key(mine, "GET", "/api/v1/events").json()
+        self.assertEqual({event["chain"] for event in events}, {"x"})
         every = self.make("call")
         message = self.refused(self.call(every, "none"), 404, "NOT_FOUND", "x, y").error()["message"]
         self.assertNotIn("chains_", message)
