@@ -80,6 +80,8 @@ bool chainsi_keyring_is_used_in(const char *home)
     /* For writing: what is only in its log has to be found as well. */
     chainsi_database *database =
         chainsi_database_open(path, CHAINSI_DATABASE_WRITE, why, sizeof why);
+    if (database)
+        chainsi_database_keep_log(database);
     bool used = database && chainsi_stored_key_count(database, &count) == CHAINS_OK && count > 0;
     chainsi_database_close(database);
     free(path);

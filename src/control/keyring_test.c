@@ -101,6 +101,23 @@ static void forgets_what_is_revoked_and_stays_locked(void **state)
     assert_true(chainsi_keyring_is_used(ring));
 }
 
+/* Before anybody has opened the state, and there may be none. */
+static void is_asked_of_a_home(void **state)
+{
+    (void)state;
+    close_store();
+    assert_false(chainsi_keyring_is_used_in(home));
+    assert_false(chainsi_keyring_is_used_in("/nowhere"));
+    open_store();
+    chainsi_keyring_free(ring);
+    ring = chainsi_keyring_new(store, why, sizeof why);
+    chainsi_new_key made = add(0);
+    assert_int_equal(change(revoke_stored, made.id), CHAINS_OK);
+    close_store();
+    assert_true(chainsi_keyring_is_used_in(home));
+    open_store();
+}
+
 static void keeps_to_the_rate_of_each_key(void **state)
 {
     (void)state;
@@ -162,6 +179,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(finds_keys_by_all_of_their_text, make_ring, free_ring),
         cmocka_unit_test_setup_teardown(forgets_what_is_revoked_and_stays_locked, make_ring,
                                         free_ring),
+        cmocka_unit_test_setup_teardown(is_asked_of_a_home, make_ring, free_ring),
         cmocka_unit_test_setup_teardown(keeps_to_the_rate_of_each_key, make_ring, free_ring),
         cmocka_unit_test_setup_teardown(notes_uses_now_and_then, make_ring, free_ring),
         cmocka_unit_test_setup_teardown(is_full_at_its_limit, make_ring, free_ring),
