@@ -1,10 +1,12 @@
 /* `chains secret`: secrets of the daemon. A value never stands on the command line, where everybody on the
  * machine could read it. */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/signalfd.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -20,51 +22,67 @@
 
 extern const chainsi_verb chainsi_verb_secret;
 
+/* What a terminal keeps of a line that is typed, its end included; the rest is dropped without a word. */
+enum { MOST_TYPED = 4096 };
+
 typedef struct request {
     chainsi_words words; /* what to do, and perhaps a secret's name */
     const char *file, *chain;
     bool json;
 } request;
 
-/* The terminal's settings while it shows nothing, for the signals that may end us meanwhile. */
-static struct termios shown;
-
-static void show_again(int number)
+static void read_all(FILE *file, chainsi_buffer *value)
 {
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
-    if (write(STDERR_FILENO, "\n", 1) < 0)
-        _exit(1);
-    signal(number, SIG_DFL);
-    raise(number);
-}
-
-static void read_until(FILE *file, int last, chainsi_buffer *value)
-{
-    for (int c; value->size <= CHAINSI_SECRET_MOST && (c = getc(file)) != EOF && c != last;)
+    for (int c; value->size <= CHAINSI_SECRET_MOST && (c = getc(file)) != EOF;)
         chainsi_buffer_add_byte(value, (uint8_t)c);
 }
 
-/* A line that isn't shown. */
-static void ask(const char *name, chainsi_buffer *value)
+/* A line of the terminal, without its end; false, if a signal wants us to end, which `ends` has. */
+static bool read_line(int ends, chainsi_buffer *value)
 {
-    static const int ends[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
-    struct termios hidden = shown;
+    for (;;) {
+        struct pollfd polled[] = { { .fd = ends, .events = POLLIN },
+                                   { .fd = STDIN_FILENO, .events = POLLIN } };
+        if (poll(polled, 2, -1) < 0)
+            continue;
+        if (polled[0].revents)
+            return false;
+        ssize_t got = read(STDIN_FILENO, chainsi_buffer_reserve(value, MOST_TYPED), MOST_TYPED);
+        if (got <= 0)
+            return true;
+        value->size += (size_t)got;
+        if (value->data[value->size - 1] != '\n')
+            continue;
+        value->size--;
+        return true;
+    }
+}
+
+/* Asks at the terminal, which shows nothing meanwhile; whatever ends us, it shows what is typed again. */
+static void ask(const char *name, const struct termios *shown, chainsi_buffer *value)
+{
+    static const int numbers[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+    sigset_t blocked, before;
+    sigemptyset(&blocked);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaddset(&blocked, numbers[i]);
+    sigprocmask(SIG_BLOCK, &blocked, &before);
+    int ends = signalfd(-1, &blocked, SFD_CLOEXEC);
+    struct termios hidden = *shown;
     hidden.c_lflag &= ~(tcflag_t)ECHO;
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        signal(ends[i], show_again);
     fprintf(stderr, "The value of '%s' (it isn't shown): ", name);
     tcsetattr(STDIN_FILENO, TCSAFLUSH, &hidden);
-    read_until(stdin, '\n', value);
-    tcsetattr(STDIN_FILENO, TCSAFLUSH, &shown);
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        signal(ends[i], SIG_DFL);
+    bool done = read_line(ends, value);
+    tcsetattr(STDIN_FILENO, done ? TCSADRAIN : TCSAFLUSH, shown);
     fputc('\n', stderr);
+    close(ends);
+    sigprocmask(SIG_SETMASK, &before, NULL); /* what came is delivered now */
 }
 
 /* Of what is piped in, a line break at the end is the shell's, not the secret's. */
 static void read_piped(chainsi_buffer *value)
 {
-    read_until(stdin, EOF, value);
+    read_all(stdin, value);
     if (value->size && value->data[value->size - 1] == '\n')
         value->size--;
     if (value->size && value->data[value->size - 1] == '\r')
@@ -74,10 +92,12 @@ static void read_piped(chainsi_buffer *value)
 /* False, said on stderr: there is none that could be taken. */
 static bool read_value(const request *r, const char *name, chainsi_buffer *value)
 {
+    struct termios shown;
+    bool typed = false;
     if (r->file) {
         FILE *file = fopen(r->file, "re");
         if (file)
-            read_until(file, EOF, value);
+            read_all(file, value);
         bool good = file && !ferror(file);
         if (!good)
             fprintf(stderr, "chains secret: can't read '%s': %s\n", r->file, strerror(errno));
@@ -86,11 +106,17 @@ static bool read_value(const request *r, const char *name, chainsi_buffer *value
         if (!good)
             return false;
     } else if (tcgetattr(STDIN_FILENO, &shown) == 0) {
-        ask(name, value);
+        ask(name, &shown, value);
+        typed = true;
     } else {
         read_piped(value);
     }
-    if (value->size > CHAINSI_SECRET_MOST) {
+    if (typed && value->size >= MOST_TYPED - 1) {
+        fprintf(stderr,
+                "chains secret: a terminal gives no more than %d bytes of a line\n"
+                "  hint: read it from a file, with --file\n",
+                MOST_TYPED - 1);
+    } else if (value->size > CHAINSI_SECRET_MOST) {
         fprintf(stderr, "chains secret: a secret has at most %d KiB\n", CHAINSI_SECRET_MOST / 1024);
     } else if (!value->size) {
         fprintf(stderr, "chains secret: the value is empty\n");

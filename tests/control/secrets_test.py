@@ -267,6 +267,16 @@ class CommandLine(SecretsTest):
             self.assertNotIn(b"typed", said)
             self.assertTrue(self.echoes(child_end))
 
+            # What a terminal would cut off isn't taken for all of it.
+            child = subprocess.Popen([CHAINS, "secret", "set", "two"], env=self.home.env, stdin=child_end, stdout=child_end,
+                                     stderr=child_end)
+            self.read_until(shown, b"(it isn't shown): ")
+            wait_until(lambda: not self.echoes(child_end), "the terminal to show nothing")
+            os.write(shown, b"x" * 4095 + b"\n")
+            self.read_until(shown, b"no more than 4095 bytes")
+            self.assertEqual(child.wait(60), 1)
+            self.assertTrue(self.echoes(child_end))
+
             # The terminal shows what is typed again, also after Ctrl-C.
             child = subprocess.Popen([CHAINS, "secret", "set", "one"], env=self.home.env, stdin=child_end, stdout=child_end,
                                      stderr=child_end)
