@@ -248,14 +248,12 @@ const chainsi_verb chainsi_verb_secret = {
     .usage = "set NAME [--file FILE] [--chain NAME] | list | delete NAME [--chain NAME]  [--json]",
     .summary = "Set, list and delete what Chainlets read with chains_secret.",
     .help =
-        "The value is read from stdin, less a line break at its end; on a terminal it is asked "
-        "for\n"
-        "and not shown. The daemon keeps it sealed, and hands it to the processes of those "
-        "Chainlets\n"
-        "that name it in their .secrets, when they start.\n"
+        "The value is read from stdin, less a line break at its end; on a terminal it is asked\n"
+        "for and not shown. The daemon keeps it sealed, and hands it to the processes of those\n"
+        "Chainlets that name it in their .secrets, when they start.\n"
         "\n"
         "  --file FILE     the value is what the file has, to its last byte\n"
-        "  --chain NAME    for that chain alone, in which it goes before one for all of that name\n"
+        "  --chain NAME    for that chain alone; it goes before one for all of that name\n"
         "  --json          print what the daemon's API answers, which has no values\n"
         "\n"
         "Example:\n"

@@ -29,6 +29,20 @@ static bool is_named(const chains_string_list *names, const char *name)
     return false;
 }
 
+/* Whether it is this one that the process gets: a chain's own goes before the one for all. */
+static bool is_handed(const secret_change *change, const chainsi_replica_options *options,
+                      chainsi_arena *arena)
+{
+    chainsi_stored_secret own;
+    if (!options->secrets_name || !is_named(options->secrets, change->name))
+        return false;
+    if (change->chain)
+        return !strcmp(change->chain, options->chain);
+    return chainsi_stored_secret_find(chainsi_store_reader(change->routes->store),
+                                      chainsi_vault_kept_name(options->chain, change->name, arena),
+                                      arena, &own) == CHAINS_NOT_FOUND;
+}
+
 /* The Chainlets whose processes get the secret. */
 static chains_string_list list_users(const secret_change *change, chainsi_arena *arena)
 {
@@ -39,12 +53,11 @@ static chains_string_list list_users(const secret_change *change, chainsi_arena 
         count++;
     users.items = chainsi_arena_array(arena, count, sizeof *users.items);
     for (const chainsi_replica *replica = replicas; replica; replica = replica->next) {
-        const chainsi_replica_options *options = &replica->options;
-        if ((!change->chain || !strcmp(change->chain, options->chain)) && options->secrets_name &&
-            replica->state != CHAINSI_REPLICA_DRAINING &&
-            replica->state != CHAINSI_REPLICA_STOPPED && is_named(options->secrets, change->name) &&
-            !is_named(&users, options->label))
-            users.items[users.count++] = chainsi_arena_strdup(arena, options->label);
+        const char *label = replica->options.label;
+        if (replica->state != CHAINSI_REPLICA_DRAINING &&
+            replica->state != CHAINSI_REPLICA_STOPPED && !is_named(&users, label) &&
+            is_handed(change, &replica->options, arena))
+            users.items[users.count++] = chainsi_arena_strdup(arena, label);
     }
     return users;
 }

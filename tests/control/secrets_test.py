@@ -146,13 +146,16 @@ class Refusals(SecretsTest):
 
     def test_what_is_in_use_stays(self):
         self.set("one")
-        self.set("x/one")
         self.daemon.deployed("x", service("entry", secrets=["one"]))
         self.refused(self.daemon.change("DELETE", "/api/v1/secrets/one"), 400, "FAILED_PRECONDITION", "in use by x/entry")
+        # From now on it is the chain's own that its processes get.
+        self.assertEqual(self.set("x/one"), ["x/entry"])
+        self.assertEqual(self.set("one"), [])
         self.refused(self.daemon.change("DELETE", "/api/v1/secrets/x/one"), 400, "FAILED_PRECONDITION", "in use by x/entry")
+        self.assertEqual(self.daemon.change("DELETE", "/api/v1/secrets/one").status, 200)
         self.assertEqual(self.daemon.change("DELETE", "/api/v1/chains/x").status, 200)
+        self.assertEqual(self.daemon.change("DELETE", "/api/v1/secrets/x/one").status, 200)
         for name in ("one", "x/one"):
-            self.assertEqual(self.daemon.change("DELETE", "/api/v1/secrets/" + name).status, 200)
             self.refused(self.daemon.change("DELETE", "/api/v1/secrets/" + name), 404, "NOT_FOUND", name)
         self.assertEqual(self.names(), [])
 
@@ -229,7 +232,7 @@ class CommandLine(SecretsTest):
         self.assertEqual(self.handed(), {"one": "-----BEGIN KEY-----\nabc\n"})
         self.assertRegex(self.home.good("secret", "list"), r"one +20\S+Z\nx/one +20\S+Z\n$")
         self.assertEqual([secret["name"] for secret in json.loads(self.home.good("secret", "list", "--json"))], ["one", "x/one"])
-        in_use = self.home.chains("secret", "delete", "one")
+        in_use = self.home.chains("secret", "delete", "one", "--chain", "x")
         self.assertEqual(in_use.returncode, 1)
         self.assertIn("in use by x/entry", in_use.stderr)
         self.home.good("delete", "x")
