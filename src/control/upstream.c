@@ -146,8 +146,11 @@ static void end_call(chainsi_upstream_call *call, chainsi_upstream_end end, cons
 /* The connection ended before the answer did. */
 static void lose_call(chainsi_upstream_call *call, int error)
 {
+    /* A write's failure is told after the end of what can be read, if both are found at once. Until then
+     * its bytes count as queued; and a call of which a byte wasn't sent hasn't begun. */
+    bool unsent = call->timer || uv_stream_get_write_queue_size((uv_stream_t *)call->peer->pipe);
     bool not_started = !call->answer_began &&
-                       (error == UV_ECONNRESET || error == UV_EPIPE ||
+                       (unsent || error == UV_ECONNRESET || error == UV_EPIPE ||
                         call->write_error == UV_EPIPE || call->write_error == UV_ECONNRESET);
     if (not_started)
         end_call(call, CHAINSI_UPSTREAM_NOT_STARTED, "the process ended before it read the call");
