@@ -12,6 +12,7 @@
 
 #include "control/database.h"
 #include "control/fields.h"
+#include "control/handle.h"
 #include "control/home.h"
 
 typedef enum colour { RED = 3, GREEN = 7 } colour;
@@ -253,6 +254,45 @@ static void says_what_it_cannot_open(void **state)
     free(text);
 }
 
+/* Whatever SQLite's own limit is: all its files are where they are said to be. */
+static void opens_paths_of_any_length(void **state)
+{
+    (void)state;
+    char why[1024];
+    for (int depth = 1; depth < 60; depth += 6) {
+        char *deep = chainsi_copy_text(folder);
+        for (int i = 0; i < depth; i++) {
+            char *deeper = chainsi_path("%s/%060d", deep, i);
+            free(deep);
+            deep = deeper;
+        }
+        char *file = chainsi_path("%s/y.db", deep), *log = chainsi_path("%s-wal", file);
+        assert_true(chainsi_make_folders(deep));
+        chainsi_database *writer =
+            chainsi_database_open(file, CHAINSI_DATABASE_MAKE, why, sizeof why);
+        assert_non_null(writer);
+        assert_string_equal(chainsi_database_path(writer), file);
+        assert_int_equal(chainsi_database_run(writer, "PRAGMA journal_mode = WAL;"
+                                                      "CREATE TABLE t (a INTEGER) STRICT;"
+                                                      "INSERT INTO t VALUES (1), (2)"),
+                         CHAINS_OK);
+        chainsi_database *reader =
+            chainsi_database_open(file, CHAINSI_DATABASE_READ, why, sizeof why);
+        assert_non_null(reader);
+        int64_t count = 0;
+        assert_int_equal(chainsi_database_ask(reader, "SELECT count(*) FROM t", &count), CHAINS_OK);
+        assert_int_equal(count, 2);
+        assert_int_equal(access(log, F_OK), 0);
+        chainsi_database_close(writer);
+        assert_int_equal(chainsi_database_ask(reader, "SELECT sum(a) FROM t", &count), CHAINS_OK);
+        assert_int_equal(count, 3);
+        chainsi_database_close(reader);
+        free(log);
+        free(file);
+        free(deep);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -264,6 +304,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(keeps_the_first_failure, open_database, close_database),
         cmocka_unit_test_setup_teardown(tells_broken_rules_apart, open_database, close_database),
         cmocka_unit_test_setup_teardown(says_what_it_cannot_open, open_database, close_database),
+        cmocka_unit_test_setup_teardown(opens_paths_of_any_length, open_database, close_database),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
