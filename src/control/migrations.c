@@ -180,8 +180,17 @@ static const char transitions_schema[] =
 /* 5: a key may be for one chain alone, whether there is one of that name or not. */
 static const char key_chains_schema[] = "ALTER TABLE keys ADD COLUMN chain TEXT;";
 
-const char *const chainsi_migrations[] = { chains_schema, keys_schema, requests_schema,
-                                           transitions_schema, key_chains_schema };
+/* 6: what running requests needs: the time of an attempt, and how many got lost. What waits for its time
+ * needn't have been tried. */
+static const char running_schema[] =
+    "ALTER TABLE requests ADD COLUMN timeout_ms REAL NOT NULL DEFAULT 0;"
+    "ALTER TABLE requests ADD COLUMN losses INTEGER NOT NULL DEFAULT 0;"
+    "DROP INDEX requests_retrying;"
+    "CREATE INDEX requests_delayed ON requests (not_before)"
+    "  WHERE state = 'QUEUED' AND not_before > created_at;";
+
+const char *const chainsi_migrations[] = { chains_schema,      keys_schema,       requests_schema,
+                                           transitions_schema, key_chains_schema, running_schema };
 const int chainsi_migration_count = sizeof chainsi_migrations / sizeof *chainsi_migrations;
 
 chains_status chainsi_migrations_taken(chainsi_database *database, int count, int *taken)

@@ -10,25 +10,6 @@
 #include "control/fields.h"
 #include "control/time_text.h"
 
-static const chainsi_enumerator states[] = {
-    { "QUEUED", CHAINSI_REQUEST_QUEUED, NULL },
-    { "RUNNING", CHAINSI_REQUEST_RUNNING, NULL },
-    { "SUCCEEDED", CHAINSI_REQUEST_SUCCEEDED, NULL },
-    { "FAILED", CHAINSI_REQUEST_FAILED, NULL },
-    { "EXPIRED", CHAINSI_REQUEST_EXPIRED, NULL },
-    { "CANCELLED", CHAINSI_REQUEST_CANCELLED, NULL },
-};
-static const chainsi_type state_type = CHAINSI_ENUM_OF(chainsi_request_state, states);
-
-static const chainsi_enumerator webhook_states[] = {
-    { "NONE", CHAINSI_WEBHOOK_NONE, NULL },
-    { "PENDING", CHAINSI_WEBHOOK_PENDING, NULL },
-    { "DELIVERED", CHAINSI_WEBHOOK_DELIVERED, NULL },
-    { "FAILED", CHAINSI_WEBHOOK_FAILED, NULL },
-};
-static const chainsi_type webhook_state_type =
-    CHAINSI_ENUM_OF(chainsi_webhook_state, webhook_states);
-
 static const chainsi_field request_fields[] = {
     CHAINSI_FIELD_TEXT(chainsi_stored_request, id),
     CHAINSI_FIELD_INTEGER(chainsi_stored_request, number),
@@ -37,11 +18,13 @@ static const chainsi_field request_fields[] = {
     CHAINSI_FIELD_NULLABLE(chainsi_stored_request, version),
     CHAINSI_FIELD_NULLABLE(chainsi_stored_request, chainlet),
     CHAINSI_FIELD_NULLABLE(chainsi_stored_request, key),
-    CHAINSI_FIELD_OF(chainsi_stored_request, state, &state_type),
+    CHAINSI_FIELD_OF(chainsi_stored_request, state, &chainsi_request_state_type),
     CHAINSI_FIELD_OF(chainsi_stored_request, priority, &chainsi_type_int32),
     CHAINSI_FIELD_NUMBER(chainsi_stored_request, max_time_in_queue_s),
+    CHAINSI_FIELD_NUMBER(chainsi_stored_request, timeout_ms),
     CHAINSI_FIELD_OF(chainsi_stored_request, retries, &chainsi_type_int32),
     CHAINSI_FIELD_OF(chainsi_stored_request, attempts, &chainsi_type_int32),
+    CHAINSI_FIELD_OF(chainsi_stored_request, losses, &chainsi_type_int32),
     CHAINSI_FIELD_TEXT(chainsi_stored_request, created_at),
     CHAINSI_FIELD_TEXT(chainsi_stored_request, not_before),
     CHAINSI_FIELD_NULLABLE(chainsi_stored_request, expires_at),
@@ -49,7 +32,7 @@ static const chainsi_field request_fields[] = {
     CHAINSI_FIELD_NULLABLE(chainsi_stored_request, ended_at),
     CHAINSI_FIELD_OPTIONAL(chainsi_stored_request, error, &chainsi_type_json),
     CHAINSI_FIELD_NULLABLE(chainsi_stored_request, webhook),
-    CHAINSI_FIELD_OF(chainsi_stored_request, webhook_state, &webhook_state_type),
+    CHAINSI_FIELD_OF(chainsi_stored_request, webhook_state, &chainsi_webhook_state_type),
     CHAINSI_FIELD_OF(chainsi_stored_request, webhook_attempts, &chainsi_type_int32),
     CHAINSI_FIELD_NULLABLE(chainsi_stored_request, webhook_at),
     CHAINSI_FIELD_NULLABLE(chainsi_stored_request, webhook_error),
@@ -61,18 +44,14 @@ const chainsi_type chainsi_stored_request_type =
 const chainsi_type chainsi_stored_requests_type =
     CHAINSI_LIST_OF(chainsi_stored_requests, &chainsi_stored_request_type);
 
-enum { ID_BYTES = 16 };
+static const chainsi_field line_fields[] = {
+    CHAINSI_FIELD_TEXT(chainsi_request_line, chain),
+    CHAINSI_FIELD_TEXT(chainsi_request_line, environment),
+};
+static const chainsi_type line_type = CHAINSI_STRUCT_OF(chainsi_request_line, line_fields);
+static const chainsi_type lines_type = CHAINSI_LIST_OF(chainsi_request_lines, &line_type);
 
-bool chainsi_request_state_from_name(const char *name, chainsi_request_state *state)
-{
-    for (size_t i = 0; i < sizeof states / sizeof *states; i++) {
-        if (strcmp(states[i].name, name) != 0)
-            continue;
-        *state = (chainsi_request_state)states[i].value;
-        return true;
-    }
-    return false;
-}
+enum { ID_BYTES = (CHAINSI_REQUEST_ID_TEXT - 1) / 2 };
 
 static const char *time_in(chainsi_arena *arena, int64_t unix_ms)
 {
@@ -106,7 +85,7 @@ chains_status chainsi_stored_request_add(chainsi_database *database, int64_t now
                                          chainsi_arena *arena, chainsi_stored_request *request)
 {
     uint8_t random[ID_BYTES];
-    char id[2 * ID_BYTES + 1];
+    char id[CHAINSI_REQUEST_ID_TEXT];
     if (getentropy(random, sizeof random) != 0)
         return chainsi_database_fail(database, CHAINS_UNAVAILABLE,
                                      "the system gives no random bytes");
@@ -126,10 +105,11 @@ chains_status chainsi_stored_request_add(chainsi_database *database, int64_t now
     chainsi_statement insert = chainsi_statement_begin(
         database,
         "INSERT INTO requests (id, chain, environment, version, chainlet, key, state, priority, "
-        "max_time_in_queue_s, retries, attempts, created_at, not_before, expires_at, webhook, "
-        "webhook_state, webhook_attempts) VALUES (:id, :chain, :environment, :version, :chainlet, "
-        ":key, :state, :priority, :max_time_in_queue_s, :retries, :attempts, :created_at, "
-        ":not_before, :expires_at, :webhook, :webhook_state, :webhook_attempts)");
+        "max_time_in_queue_s, timeout_ms, retries, attempts, created_at, not_before, expires_at, "
+        "webhook, webhook_state, webhook_attempts) VALUES (:id, :chain, :environment, :version, "
+        ":chainlet, :key, :state, :priority, :max_time_in_queue_s, :timeout_ms, :retries, "
+        ":attempts, :created_at, :not_before, :expires_at, :webhook, :webhook_state, "
+        ":webhook_attempts)");
     chainsi_statement_struct(&insert, &chainsi_stored_request_type, &added);
     chains_status status = chainsi_statement_run(&insert);
     if (status == CHAINS_FAILED_PRECONDITION)
@@ -206,6 +186,15 @@ chains_status chainsi_stored_request_list(chainsi_database *database,
     return chainsi_statement_end(&list);
 }
 
+chains_status chainsi_stored_request_lines(chainsi_database *database, chainsi_arena *arena,
+                                           chainsi_request_lines *lines)
+{
+    chainsi_statement list = chainsi_statement_begin(
+        database, "SELECT DISTINCT chain, environment FROM requests WHERE state = 'QUEUED'");
+    chainsi_statement_read_all(&list, &lines_type, arena, lines);
+    return chainsi_statement_end(&list);
+}
+
 chains_status chainsi_stored_request_waiting(chainsi_database *database, const char *chain,
                                              const char *environment, int64_t *count)
 {
@@ -221,15 +210,23 @@ chains_status chainsi_stored_request_waiting(chainsi_database *database, const c
     return status;
 }
 
-chains_status chainsi_stored_request_next_due(chainsi_database *database, chainsi_arena *arena,
-                                              const char **at)
+chains_status chainsi_stored_request_next_due(chainsi_database *database, int64_t now_ms,
+                                              chainsi_arena *arena, const char **at)
 {
     chainsi_statement ask = chainsi_statement_begin(
         database,
-        "SELECT min(at) FROM (SELECT min(expires_at) AS at FROM requests WHERE state = 'QUEUED' "
-        "AND expires_at IS NOT NULL UNION ALL SELECT min(not_before) FROM requests WHERE "
-        "state = 'QUEUED' AND attempts > 0 UNION ALL SELECT min(webhook_at) FROM requests WHERE "
-        "webhook_state = 'PENDING')");
+        /* The indices are named: to the planner that of a state alone looks as good, which is walked
+         * through all that waits. */
+        "SELECT min(at) FROM ("
+        "SELECT * FROM (SELECT expires_at AS at FROM requests INDEXED BY requests_expiring WHERE "
+        "state = 'QUEUED' AND expires_at IS NOT NULL AND attempts = 0 AND expires_at > :now "
+        "ORDER BY expires_at LIMIT 1) UNION ALL "
+        "SELECT * FROM (SELECT not_before FROM requests INDEXED BY requests_delayed WHERE "
+        "state = 'QUEUED' AND not_before > created_at AND not_before > :now "
+        "ORDER BY not_before LIMIT 1) UNION ALL "
+        "SELECT * FROM (SELECT webhook_at FROM requests INDEXED BY requests_telling WHERE "
+        "webhook_state = 'PENDING' AND webhook_at > :now ORDER BY webhook_at LIMIT 1))");
+    chainsi_statement_time(&ask, ":now", now_ms);
     const char *found =
         chainsi_statement_next(&ask) ? chainsi_statement_column_text(&ask, 0, arena) : NULL;
     chains_status status = chainsi_statement_end(&ask);
@@ -261,10 +258,11 @@ chains_status chainsi_stored_request_take(chainsi_database *database, const char
     const char *now = time_in(arena, now_ms);
     chainsi_stored_requests taken = { 0 };
     chainsi_statement find = chainsi_statement_begin(
-        database, "SELECT requests.*, input FROM requests JOIN request_inputs USING (number) WHERE "
-                  "state = 'QUEUED' AND chain = :chain AND environment = :environment AND "
-                  "not_before <= :now AND (expires_at IS NULL OR expires_at > :now) "
-                  "ORDER BY priority, requests.number LIMIT :count");
+        database,
+        "SELECT requests.*, input FROM requests JOIN request_inputs USING (number) WHERE "
+        "state = 'QUEUED' AND chain = :chain AND environment = :environment AND "
+        "not_before <= :now AND (expires_at IS NULL OR attempts > 0 OR expires_at > :now) "
+        "ORDER BY priority, requests.number LIMIT :count");
     chainsi_statement_text(&find, ":chain", chain);
     chainsi_statement_text(&find, ":environment", environment);
     chainsi_statement_text(&find, ":now", now);
@@ -285,8 +283,9 @@ static chains_status explain(chainsi_database *database, const char *id)
     chainsi_stored_request request;
     chains_status status = chainsi_stored_request_find(database, id, &arena, &request);
     if (status == CHAINS_OK)
-        status = chainsi_database_fail(database, CHAINS_FAILED_PRECONDITION,
-                                       "the request '%s' is %s", id, states[request.state].name);
+        status =
+            chainsi_database_fail(database, CHAINS_FAILED_PRECONDITION, "the request '%s' is %s",
+                                  id, chainsi_request_state_name(request.state));
     chainsi_arena_done(&arena);
     return status;
 }
@@ -300,12 +299,18 @@ static chains_status change_request(chainsi_statement *statement, const char *id
 }
 
 chains_status chainsi_stored_request_retry(chainsi_database *database, const char *id,
+                                           chainsi_request_return how, chains_json error,
                                            int64_t not_before_ms)
 {
+    chainsi_stored_request set = { .error = error };
     chainsi_statement retry = chainsi_statement_begin(
-        database, "UPDATE requests SET state = 'QUEUED', not_before = :not_before WHERE id = :id "
-                  "AND state = 'RUNNING'");
+        database, "UPDATE requests SET state = 'QUEUED', not_before = :not_before, "
+                  "error = :error, attempts = attempts - :undone, losses = losses + :lost "
+                  "WHERE id = :id AND state = 'RUNNING'");
+    chainsi_statement_struct(&retry, &chainsi_stored_request_type, &set);
     chainsi_statement_time(&retry, ":not_before", not_before_ms);
+    chainsi_statement_integer(&retry, ":undone", how == CHAINSI_RETURN_NOT_STARTED);
+    chainsi_statement_integer(&retry, ":lost", how == CHAINSI_RETURN_LOST);
     return change_request(&retry, id);
 }
 
@@ -376,7 +381,8 @@ chains_status chainsi_stored_request_expire(chainsi_database *database, int64_t 
         database,
         "UPDATE requests SET state = 'EXPIRED', error = json_object('status', "
         "'DEADLINE_EXCEEDED', 'message', 'it waited longer than max_time_in_queue_s'), " END
-        "WHERE state = 'QUEUED' AND expires_at IS NOT NULL AND expires_at <= :now");
+        "WHERE state = 'QUEUED' AND expires_at IS NOT NULL AND attempts = 0 AND "
+        "expires_at <= :now");
     chainsi_statement_time(&expire, ":now", now_ms);
     chains_status status = chainsi_statement_run(&expire);
     if (status == CHAINS_OK)
@@ -387,16 +393,16 @@ chains_status chainsi_stored_request_expire(chainsi_database *database, int64_t 
 chains_status chainsi_stored_request_recover(chainsi_database *database, int64_t now_ms)
 {
     chainsi_statement again = chainsi_statement_begin(
-        database, "UPDATE requests SET state = 'QUEUED' WHERE state = 'RUNNING' AND "
-                  "attempts <= retries");
+        database, "UPDATE requests SET state = 'QUEUED', losses = losses + 1 WHERE "
+                  "state = 'RUNNING' AND losses < :most");
+    chainsi_statement_integer(&again, ":most", CHAINSI_REQUEST_MOST_LOST);
     chains_status status = chainsi_statement_run(&again);
     if (status != CHAINS_OK)
         return status;
     chainsi_statement end = chainsi_statement_begin(
-        database,
-        "UPDATE requests SET state = 'FAILED', error = json_object('status', "
-        "'UNAVAILABLE', 'message', 'chainsd ended while it ran, and no retry was left'), " END
-        "WHERE state = 'RUNNING'");
+        database, "UPDATE requests SET state = 'FAILED', error = json_object('status', "
+                  "'UNAVAILABLE', 'message', 'chainsd has ended too often while it ran'), " END
+                  "WHERE state = 'RUNNING'");
     chainsi_statement_time(&end, ":now", now_ms);
     return chainsi_statement_run(&end);
 }
@@ -408,8 +414,7 @@ chains_status chainsi_stored_request_untold(chainsi_database *database, int64_t 
                                             chainsi_stored_requests *requests)
 {
     chainsi_statement list = chainsi_statement_begin(
-        database, "SELECT requests.*, result FROM requests LEFT JOIN request_results USING "
-                  "(number) WHERE webhook_state = 'PENDING' AND webhook_at <= :now "
+        database, "SELECT * FROM requests WHERE webhook_state = 'PENDING' AND webhook_at <= :now "
                   "ORDER BY webhook_at LIMIT :limit");
     chainsi_statement_time(&list, ":now", now_ms);
     chainsi_statement_integer(&list, ":limit", limit);

@@ -21,6 +21,13 @@
 
 #include "control/database.h"
 
+enum {
+    /* An attempt that got lost with its process is made again, whatever `retries` says, but not for ever:
+     * it may be the request that ends processes. */
+    CHAINSI_REQUEST_MOST_LOST = 10,
+    CHAINSI_REQUEST_ID_TEXT = 33 /* 32 hex digits and a NUL */
+};
+
 typedef enum chainsi_request_state {
     CHAINSI_REQUEST_QUEUED,
     CHAINSI_REQUEST_RUNNING,
@@ -47,15 +54,17 @@ typedef struct chainsi_stored_request {
     const char *key;         /* id of the key that asked; or NULL */
     chainsi_request_state state;
     int32_t priority;           /* 0 is the highest */
-    double max_time_in_queue_s; /* 0: no limit */
+    double max_time_in_queue_s; /* until it first runs; 0: no limit */
+    double timeout_ms;          /* of one attempt; 0: none */
     int32_t retries;            /* attempts after the first */
     int32_t attempts;           /* begun so far */
+    int32_t losses;             /* those of them of which nobody knows what came of them */
     const char *created_at;
     const char *not_before; /* when it may be taken */
-    const char *expires_at; /* while it is queued; or NULL */
+    const char *expires_at; /* unless an attempt has begun by then; or NULL */
     const char *started_at; /* of the latest attempt; or NULL */
     const char *ended_at;   /* or NULL */
-    chains_json error;      /* as in an error's body; without text: none */
+    chains_json error;      /* as in an error's body, of the latest attempt; without text: none */
     const char *webhook;    /* URL; or NULL */
     chainsi_webhook_state webhook_state;
     int32_t webhook_attempts;
@@ -70,8 +79,11 @@ typedef struct chainsi_stored_requests {
     size_t count;
 } chainsi_stored_requests;
 
-extern const chainsi_type chainsi_stored_request_type, chainsi_stored_requests_type;
-/* "QUEUED" ... False for any other text; *state is untouched then. */
+extern const chainsi_type chainsi_request_state_type, chainsi_webhook_state_type,
+    chainsi_stored_request_type, chainsi_stored_requests_type;
+/* "QUEUED" ... These two, and the types of states, are api_requests.c's. */
+const char *chainsi_request_state_name(chainsi_request_state state);
+/* False for any other text; *state is untouched then. */
 bool chainsi_request_state_from_name(const char *name, chainsi_request_state *state);
 
 /* Adds one with its input, and gives it id, number and times. What counts of *request: chain to key,
@@ -93,21 +105,41 @@ typedef struct chainsi_request_filter {
 chains_status chainsi_stored_request_list(chainsi_database *database,
                                           const chainsi_request_filter *filter,
                                           chainsi_arena *arena, chainsi_stored_requests *requests);
+/* Where requests wait. */
+typedef struct chainsi_request_line {
+    const char *chain;
+    const char *environment;
+} chainsi_request_line;
+typedef struct chainsi_request_lines {
+    chainsi_request_line *items;
+    size_t count;
+} chainsi_request_lines;
+/* Every chain and environment that something waits for. Looks at all that waits: for a start. */
+chains_status chainsi_stored_request_lines(chainsi_database *database, chainsi_arena *arena,
+                                           chainsi_request_lines *lines);
 /* How many wait for an environment. */
 chains_status chainsi_stored_request_waiting(chainsi_database *database, const char *chain,
                                              const char *environment, int64_t *count);
-/* When the next thing is due that nobody asks for: an expiry, a retry, a webhook. NULL: nothing. */
-chains_status chainsi_stored_request_next_due(chainsi_database *database, chainsi_arena *arena,
-                                              const char **at);
+/* When, after now_ms, the next thing is due that nobody asks for: an expiry, a retry, a webhook. NULL:
+ * nothing. */
+chains_status chainsi_stored_request_next_due(chainsi_database *database, int64_t now_ms,
+                                              chainsi_arena *arena, const char **at);
 
 /* Takes at most `count` that wait for the environment: they are RUNNING, with one more attempt begun.
  * With their inputs, in their order. */
 chains_status chainsi_stored_request_take(chainsi_database *database, const char *chain,
                                           const char *environment, int64_t count, int64_t now_ms,
                                           chainsi_arena *arena, chainsi_stored_requests *requests);
-/* Puts a RUNNING one back into the queue, from where it isn't taken before not_before_ms. Whether a
- * retry is left is for the caller to know. */
+/* Why a request runs no more and is to run again. */
+typedef enum chainsi_request_return {
+    CHAINSI_RETURN_FAILED,      /* the attempt failed */
+    CHAINSI_RETURN_LOST,        /* its process ended: one loss more */
+    CHAINSI_RETURN_NOT_STARTED, /* it certainly had not begun: one attempt less */
+} chainsi_request_return;
+/* Puts a RUNNING one back into the queue, from where it isn't taken before not_before_ms. error: of the
+ * attempt; without text if there is none. Whether it may run again is for the caller to know. */
 chains_status chainsi_stored_request_retry(chainsi_database *database, const char *id,
+                                           chainsi_request_return how, chains_json error,
                                            int64_t not_before_ms);
 /* A RUNNING one has succeeded. */
 chains_status chainsi_stored_request_succeed(chainsi_database *database, const char *id,
@@ -121,11 +153,11 @@ chains_status chainsi_stored_request_cancel(chainsi_database *database, const ch
 /* Those whose time in the queue is over are EXPIRED; *count of them. */
 chains_status chainsi_stored_request_expire(chainsi_database *database, int64_t now_ms,
                                             int64_t *count);
-/* For a daemon that starts: what RUNs was left by one that was killed, and may have run. Within its
- * retries it is QUEUED again; else it has FAILED with UNAVAILABLE. */
+/* For a daemon that starts: what RUNs was left by one that was killed, and may have run. It is QUEUED
+ * again, with one loss more, or has FAILED with UNAVAILABLE after CHAINSI_REQUEST_MOST_LOST of them. */
 chains_status chainsi_stored_request_recover(chainsi_database *database, int64_t now_ms);
 
-/* Those whose webhook is to be told by now, the longest due first; with their results. */
+/* Those whose webhook is to be told by now, the longest due first; without their results. */
 chains_status chainsi_stored_request_untold(chainsi_database *database, int64_t now_ms,
                                             int64_t limit, chainsi_arena *arena,
                                             chainsi_stored_requests *requests);

@@ -126,15 +126,17 @@ static void tries_again_later_in_its_place(void **state)
     (void)state;
     const char *first = add((chainsi_stored_request){ .retries = 1 }, T0);
     const char *second = add((chainsi_stored_request){ 0 }, T0), *at = "";
-    OK(chainsi_stored_request_next_due(database, &arena, &at));
+    OK(chainsi_stored_request_next_due(database, T0, &arena, &at));
     assert_null(at);
     assert_string_equal(take(1, T0).items[0].id, first);
-    OK(chainsi_stored_request_retry(database, first, T0 + 5 * SECOND));
-    OK(chainsi_stored_request_next_due(database, &arena, &at));
+    OK(chainsi_stored_request_retry(database, first, CHAINSI_RETURN_FAILED,
+                                    json("{\"status\":\"ABORTED\"}"), T0 + 5 * SECOND));
+    OK(chainsi_stored_request_next_due(database, T0, &arena, &at));
     assert_string_equal(at, "2027-01-15T08:00:05.000Z");
     FAILS(CHAINS_FAILED_PRECONDITION,
           chainsi_arena_printf(&arena, "the request '%s' is QUEUED", first),
-          chainsi_stored_request_retry(database, first, T0));
+          chainsi_stored_request_retry(database, first, CHAINSI_RETURN_FAILED, json("1"), T0));
+    assert_string_equal(find(first).error.text, "{\"status\":\"ABORTED\"}");
     chainsi_stored_requests taken = take(5, T0 + 5 * SECOND - 1);
     assert_int_equal(taken.count, 1);
     assert_string_equal(taken.items[0].id, second);
@@ -153,7 +155,7 @@ static void expires_what_waited_too_long(void **state)
     const char *short_one = add((chainsi_stored_request){ .max_time_in_queue_s = 1.5 }, T0);
     const char *long_one = add((chainsi_stored_request){ .max_time_in_queue_s = 1e12 }, T0);
     const char *at = NULL;
-    OK(chainsi_stored_request_next_due(database, &arena, &at));
+    OK(chainsi_stored_request_next_due(database, T0, &arena, &at));
     assert_string_equal(at, "2027-01-15T08:00:01.500Z");
     assert_null(find(long_one).expires_at);
     int64_t count = -1;
@@ -194,22 +196,80 @@ static void one_end_wins(void **state)
     assert_int_equal(count_rows("request_results"), 0);
 }
 
+/* A limit on the time in the queue is one on the time until it first runs. */
+static void does_not_expire_once_it_ran(void **state)
+{
+    (void)state;
+    const char *id = add((chainsi_stored_request){ .max_time_in_queue_s = 5 }, T0), *at = "";
+    take(1, T0 + SECOND);
+    OK(chainsi_stored_request_retry(database, id, CHAINSI_RETURN_LOST, (chains_json){ 0 }, T0));
+    int64_t count = -1;
+    OK(chainsi_stored_request_expire(database, T0 + 9 * SECOND, &count));
+    assert_int_equal(count, 0);
+    OK(chainsi_stored_request_next_due(database, T0, &arena, &at));
+    assert_null(at);
+    assert_int_equal(take(1, T0 + 9 * SECOND).count, 1);
+}
+
+/* What had not begun is as if it had never been taken. */
+static void forgets_attempts_that_did_not_start(void **state)
+{
+    (void)state;
+    const char *id = add((chainsi_stored_request){ .max_time_in_queue_s = 5 }, T0), *at = "";
+    take(1, T0);
+    OK(chainsi_stored_request_retry(database, id, CHAINSI_RETURN_NOT_STARTED, (chains_json){ 0 },
+                                    T0 + SECOND));
+    assert_int_equal(find(id).attempts, 0);
+    assert_int_equal(find(id).losses, 0);
+    OK(chainsi_stored_request_next_due(database, T0, &arena, &at));
+    assert_string_equal(at, "2027-01-15T08:00:01.000Z");
+    OK(chainsi_stored_request_next_due(database, T0 + SECOND, &arena, &at));
+    assert_string_equal(at, "2027-01-15T08:00:05.000Z");
+    int64_t count = -1;
+    OK(chainsi_stored_request_expire(database, T0 + 5 * SECOND, &count));
+    assert_int_equal(count, 1);
+}
+
 static void recovers_what_a_killed_daemon_ran(void **state)
 {
     (void)state;
-    const char *may = add((chainsi_stored_request){ .retries = 1 }, T0);
-    const char *may_not = add((chainsi_stored_request){ .webhook = "http://x/" }, T0);
+    const char *id = add((chainsi_stored_request){ .webhook = "http://x/" }, T0);
     const char *waits = add((chainsi_stored_request){ 0 }, T0);
-    assert_int_equal(take(2, T0).count, 2);
+    for (int i = 0; i < CHAINSI_REQUEST_MOST_LOST; i++) {
+        assert_string_equal(take(1, T0).items[0].id, id);
+        OK(chainsi_stored_request_recover(database, T0 + SECOND));
+        assert_int_equal(find(id).state, CHAINSI_REQUEST_QUEUED);
+        assert_int_equal(find(id).attempts, i + 1);
+        assert_int_equal(find(id).losses, i + 1);
+    }
+    take(1, T0);
     OK(chainsi_stored_request_recover(database, T0 + SECOND));
-    assert_int_equal(find(may).state, CHAINSI_REQUEST_QUEUED);
-    assert_int_equal(find(may_not).state, CHAINSI_REQUEST_FAILED);
-    assert_int_equal(find(may_not).webhook_state, CHAINSI_WEBHOOK_PENDING);
-    assert_non_null(strstr(find(may_not).error.text, "\"UNAVAILABLE\""));
+    assert_int_equal(find(id).state, CHAINSI_REQUEST_FAILED);
+    assert_int_equal(find(id).webhook_state, CHAINSI_WEBHOOK_PENDING);
+    assert_non_null(strstr(find(id).error.text, "\"UNAVAILABLE\""));
     assert_int_equal(find(waits).attempts, 0);
-    assert_int_equal(take(9, T0 + SECOND).count, 2);
-    OK(chainsi_stored_request_recover(database, T0 + SECOND));
-    assert_int_equal(find(may).state, CHAINSI_REQUEST_FAILED);
+    assert_int_equal(find(waits).losses, 0);
+}
+
+static void knows_where_requests_wait(void **state)
+{
+    (void)state;
+    chainsi_request_lines lines;
+    OK(chainsi_stored_chain_put(database, "other", "other"));
+    OK(chainsi_stored_request_lines(database, &arena, &lines));
+    assert_int_equal(lines.count, 0);
+    for (int i = 0; i < 3; i++) {
+        add((chainsi_stored_request){ 0 }, T0);
+        add((chainsi_stored_request){ .environment = "staging" }, T0);
+        add((chainsi_stored_request){ .chain = "other" }, T0);
+    }
+    take(3, T0);
+    OK(chainsi_stored_request_lines(database, &arena, &lines));
+    assert_int_equal(lines.count, 2);
+    assert_string_equal(lines.items[0].chain, "hello");
+    assert_string_equal(lines.items[0].environment, "staging");
+    assert_string_equal(lines.items[1].chain, "other");
+    assert_string_equal(lines.items[1].environment, "production");
 }
 
 static void tells_webhooks_until_they_have_heard(void **state)
@@ -223,9 +283,9 @@ static void tells_webhooks_until_they_have_heard(void **state)
     OK(chainsi_stored_request_succeed(database, id, json("7"), T0));
     OK(chainsi_stored_request_untold(database, T0, 10, &arena, &untold));
     assert_int_equal(untold.count, 1);
-    assert_string_equal(untold.items[0].result.text, "7");
+    assert_string_equal(untold.items[0].id, id);
     OK(chainsi_stored_request_told(database, id, "HTTP 500", T0 + 9 * SECOND));
-    OK(chainsi_stored_request_next_due(database, &arena, &at));
+    OK(chainsi_stored_request_next_due(database, T0, &arena, &at));
     assert_string_equal(at, "2027-01-15T08:00:09.000Z");
     OK(chainsi_stored_request_untold(database, T0 + 9 * SECOND - 1, 10, &arena, &untold));
     assert_int_equal(untold.count, 0);
@@ -354,7 +414,8 @@ static void uses_its_indices(void **state)
     for (size_t i = 0; i < 150; i++)
         OK(chainsi_stored_request_succeed(database, taken.items[i].id, json("1"), T0));
     for (size_t i = 150; i < 160; i++)
-        OK(chainsi_stored_request_retry(database, taken.items[i].id, T0 + SECOND));
+        OK(chainsi_stored_request_retry(database, taken.items[i].id, CHAINSI_RETURN_LOST, json("1"),
+                                        T0 + SECOND));
     OK(chainsi_database_run(database, "COMMIT"));
 
     chainsi_stored_requests requests;
@@ -363,7 +424,7 @@ static void uses_its_indices(void **state)
     bool was_running;
     int64_t count;
     OK(chainsi_stored_request_waiting(database, "hello", "production", &count));
-    OK(chainsi_stored_request_next_due(database, &arena, &at));
+    OK(chainsi_stored_request_next_due(database, T0, &arena, &at));
     OK(chainsi_stored_request_untold(database, T0, 5, &arena, &requests));
     OK(chainsi_stored_request_expire(database, T0, &count));
     OK(chainsi_stored_request_purge(database, T0 + SECOND, 5, &count));
@@ -391,11 +452,13 @@ static void holds_many(void **state)
         add((chainsi_stored_request){ .priority = i % 10, .max_time_in_queue_s = 1000 + i }, T0);
     int64_t taken_count = 0;
     int32_t priority = 0;
+    const char *at;
     for (chainsi_stored_requests taken; (taken = take(7, T0)).count;) {
         for (size_t i = 0; i < taken.count; i++) {
             assert_true(taken.items[i].priority >= priority);
             priority = taken.items[i].priority;
             OK(chainsi_stored_request_succeed(database, taken.items[i].id, json("1"), T0));
+            OK(chainsi_stored_request_next_due(database, T0 + 5000 * SECOND, &arena, &at));
         }
         taken_count += (int64_t)taken.count;
         chainsi_arena_reset(&arena);
@@ -414,7 +477,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(tries_again_later_in_its_place, begin, close_database),
         cmocka_unit_test_setup_teardown(expires_what_waited_too_long, begin, close_database),
         cmocka_unit_test_setup_teardown(one_end_wins, begin, close_database),
+        cmocka_unit_test_setup_teardown(does_not_expire_once_it_ran, begin, close_database),
+        cmocka_unit_test_setup_teardown(forgets_attempts_that_did_not_start, begin, close_database),
         cmocka_unit_test_setup_teardown(recovers_what_a_killed_daemon_ran, begin, close_database),
+        cmocka_unit_test_setup_teardown(knows_where_requests_wait, begin, close_database),
         cmocka_unit_test_setup_teardown(tells_webhooks_until_they_have_heard, begin,
                                         close_database),
         cmocka_unit_test_setup_teardown(purges_what_ended_long_ago, begin, close_database),
