@@ -315,9 +315,11 @@ void chainsi_home_forget_certificate(const char *home)
     forget_line(home, "certificate");
 }
 
-bool chainsi_home_token(const char *home, bool make, char token[CHAINSI_TOKEN_SIZE + 1])
+/* Reads random hex digits from a file, or makes them. */
+static bool read_digits(const char *home, const char *name, bool make,
+                        char token[CHAINSI_TOKEN_SIZE + 1])
 {
-    char *path = chainsi_path("%s/token", home);
+    char *path = chainsi_path("%s/%s", home, name);
     size_t size = 0;
     char *text = chainsi_read_file(path, 4096, &size);
     bool found = text && size >= CHAINSI_TOKEN_SIZE;
@@ -334,6 +336,16 @@ bool chainsi_home_token(const char *home, bool make, char token[CHAINSI_TOKEN_SI
     free(text);
     free(path);
     return found;
+}
+
+bool chainsi_home_token(const char *home, bool make, char token[CHAINSI_TOKEN_SIZE + 1])
+{
+    return read_digits(home, "token", make, token);
+}
+
+bool chainsi_home_webhook_key(const char *home, char key[CHAINSI_TOKEN_SIZE + 1])
+{
+    return read_digits(home, "webhook.key", true, key);
 }
 
 static bool remove_at(int folder, const char *name)

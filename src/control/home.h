@@ -12,6 +12,7 @@
  *                             in state.db-shm; state.lock is locked by who has it open
  *   state.backup.db(.1)       its backups (backup.h)
  *   secret.key                with which secrets are sealed (sealing.h); mode 0600
+ *   webhook.key               with which webhooks are signed (webhooks.h); mode 0600
  *   chainsd.log               what a daemon in the background says
  *   chains/CHAIN/VERSION/     the binaries of that version
  *   logs/CHAIN/CHAINLET.log   what its replicas say
@@ -59,6 +60,10 @@ void chainsi_home_forget_certificate(const char *home);
 
 /* Reads the token, after making one where there is none and make says so. False: errno. */
 bool chainsi_home_token(const char *home, bool make, char token[CHAINSI_TOKEN_SIZE + 1]);
+
+/* Reads the key with which webhooks are signed, as long as a token, after making one where there is none. False:
+ * errno. */
+bool chainsi_home_webhook_key(const char *home, char key[CHAINSI_TOKEN_SIZE + 1]);
 
 /* Makes a folder (0700) and those above it that are missing. False: errno. */
 bool chainsi_make_folders(const char *path);

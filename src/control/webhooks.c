@@ -1,0 +1,313 @@
+/* What is due is asked of the state; what is under way is known here. An attempt is over for us when its
+ * end is on the disk: until then it isn't begun again. */
+#include "control/webhooks.h"
+
+#include <openssl/hmac.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "control/api_requests.h"
+#include "control/handle.h"
+#include "control/time_text.h"
+#include "runtime/context.h"
+#include "schema/json.h"
+
+enum { DISK_PAUSE_MS = 1000 /* before an end that could not be written is written again */ };
+
+/* One attempt. */
+typedef struct telling {
+    chainsi_transfer transfer; /* first: on_done is handed a pointer to it */
+    chainsi_webhooks *webhooks;
+    struct telling *next;
+    char *id;                   /* owned */
+    int32_t attempts;           /* before this one */
+    int64_t ended_ms;           /* the request */
+    chainsi_buffer body;        /* owned */
+    struct curl_slist *headers; /* owned */
+    size_t answer_size;
+    char why[CURL_ERROR_SIZE + 64]; /* "": it was taken */
+    int64_t again_ms;               /* as of chainsi_stored_request_told */
+    uv_timer_t *pause;              /* owned; NULL: not waiting for the disk */
+    bool on_line;                   /* with libcurl */
+} telling;
+
+struct chainsi_webhooks {
+    chainsi_webhooks_options options;
+    telling *tellings; /* owned */
+    size_t count;
+    bool stopped;
+};
+
+void chainsi_webhook_sign(const char *key, const void *body, size_t size, int64_t unix_s,
+                          char text[CHAINSI_SIGNATURE_TEXT])
+{
+    chainsi_buffer signed_text = { 0 };
+    chainsi_buffer_printf(&signed_text, "%lld.", (long long)unix_s);
+    chainsi_buffer_add(&signed_text, body, size);
+    uint8_t digest[CHAINSI_DIGEST_SIZE];
+    unsigned written = 0;
+    if (!HMAC(EVP_sha256(), key, (int)strlen(key), signed_text.data, signed_text.size, digest,
+              &written) ||
+        written != sizeof digest)
+        abort(); /* out of memory */
+    chainsi_buffer_done(&signed_text);
+    char hex[CHAINSI_DIGEST_TEXT];
+    chainsi_hex(digest, sizeof digest, hex);
+    snprintf(text, CHAINSI_SIGNATURE_TEXT, "t=%lld,v1=%s", (long long)unix_s, hex);
+}
+
+bool chainsi_webhook_check_url(const char *url, char *why, size_t why_size)
+{
+    char *scheme = NULL, *host = NULL;
+    CURLU *parts = curl_url();
+    if (!parts)
+        abort();
+    bool good = strlen(url) <= CHAINSI_WEBHOOK_MOST_URL;
+    if (!good)
+        snprintf(why, why_size, "a URL may have %d bytes", CHAINSI_WEBHOOK_MOST_URL);
+    if (good) {
+        good = curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
+               curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
+               (!strcmp(scheme, "http") || !strcmp(scheme, "https")) &&
+               curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK && *host;
+        if (!good)
+            snprintf(why, why_size, "it is no http or https URL");
+    }
+    curl_free(scheme);
+    curl_free(host);
+    curl_url_cleanup(parts);
+    return good;
+}
+
+static void free_telling(telling *t)
+{
+    telling **at = &t->webhooks->tellings;
+    while (*at != t)
+        at = &(*at)->next;
+    *at = t->next;
+    t->webhooks->count--;
+    if (t->on_line)
+        chainsi_transfers_stop(t->webhooks->options.transfers, &t->transfer);
+    curl_easy_cleanup(t->transfer.easy);
+    curl_slist_free_all(t->headers);
+    chainsi_buffer_done(&t->body);
+    chainsi_handle_close(t->pause);
+    free(t->id);
+    free(t);
+}
+
+/* Its end. */
+
+struct told {
+    const char *id, *error;
+    int64_t again_ms;
+};
+
+static chains_status write_told(chainsi_database *database, void *arguments)
+{
+    const struct told *told = arguments;
+    return chainsi_stored_request_told(database, told->id, told->error, told->again_ms);
+}
+
+static void note(telling *t);
+
+static void on_pause_over(uv_timer_t *timer)
+{
+    telling *t = timer->data;
+    if (!t)
+        return;
+    chainsi_handle_close(t->pause);
+    t->pause = NULL;
+    note(t);
+}
+
+static void on_noted(chainsi_write *write, chains_status status, const char *why)
+{
+    (void)why;
+    telling *t = write->user;
+    chainsi_webhooks *webhooks = t->webhooks;
+    if (webhooks->stopped || status == CHAINS_OK || status == CHAINS_NOT_FOUND ||
+        status == CHAINS_FAILED_PRECONDITION) {
+        free_telling(t);
+        if (!webhooks->stopped && webhooks->options.on_told)
+            webhooks->options.on_told(webhooks->options.user);
+        return;
+    }
+    t->pause = chainsi_timer_new(webhooks->options.loop, t);
+    uv_timer_start(t->pause, on_pause_over, DISK_PAUSE_MS, 0);
+}
+
+static void note(telling *t)
+{
+    chainsi_write *write = chainsi_write_new(sizeof(struct told));
+    struct told *told = write->arguments;
+    told->id = chainsi_arena_strdup(&write->arena, t->id);
+    told->error = t->why[0] ? chainsi_arena_strdup(&write->arena, t->why) : NULL;
+    told->again_ms = t->again_ms;
+    write->run = write_told;
+    write->on_end = on_noted;
+    write->user = t;
+    chainsi_store_write(t->webhooks->options.store, write);
+}
+
+/* What trying again won't change. */
+static bool is_final(CURLcode code)
+{
+    return code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT;
+}
+
+static void on_done(chainsi_transfer *transfer, CURLcode code)
+{
+    telling *t = (telling *)transfer;
+    const chainsi_webhooks_options *options = &t->webhooks->options;
+    long status = 0;
+    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
+    t->on_line = false;
+    /* Whoever said 2xx has it, whatever became of the rest of the answer. */
+    if (status >= 200 && status < 300)
+        t->why[0] = 0;
+    else if (code == CURLE_OK)
+        snprintf(t->why, sizeof t->why, "HTTP %ld", status);
+    else if (!t->why[0])
+        snprintf(t->why, sizeof t->why, "%s", curl_easy_strerror(code));
+    t->again_ms = is_final(code)
+                      ? -1
+                      : chainsi_webhook_again_ms(options->policy, t->ended_ms, t->attempts,
+                                                 chainsi_unix_ms(), chainsi_random());
+    note(t);
+}
+
+/* Its way. */
+
+static size_t ignore(char *data, size_t size, size_t count, void *user)
+{
+    (void)data;
+    telling *t = user;
+    t->answer_size += size * count;
+    return t->answer_size > CHAINSI_WEBHOOK_MOST_ANSWER ? 0 : size * count;
+}
+
+static void add_header(telling *t, const char *format, const char *value)
+{
+    char line[256];
+    snprintf(line, sizeof line, format, value);
+    struct curl_slist *headers = curl_slist_append(t->headers, line);
+    if (!headers)
+        abort();
+    t->headers = headers;
+}
+
+static void set_up(telling *t, const char *url)
+{
+    CURL *easy = t->transfer.easy = curl_easy_init();
+    if (!easy)
+        abort();
+    char signature[CHAINSI_SIGNATURE_TEXT];
+    chainsi_webhook_sign(t->webhooks->options.key, t->body.data, t->body.size,
+                         chainsi_unix_ms() / 1000, signature);
+    add_header(t, "Content-Type: %s", "application/json");
+    add_header(t, "X-Request-Id: %s", t->id);
+    add_header(t, "X-Chains-Signature: %s", signature);
+    add_header(t, "Expect:%s", ""); /* a receiver need not know it */
+    curl_easy_setopt(easy, CURLOPT_URL, url);
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers);
+    curl_easy_setopt(easy, CURLOPT_USERAGENT, "chainsd");
+    curl_easy_setopt(easy, CURLOPT_POST, 1L);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, t->body.data);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->body.size);
+    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
+    curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)CHAINSI_WEBHOOK_MOST_REDIRECTS);
+    curl_easy_setopt(easy, CURLOPT_POSTREDIR, (long)CURL_REDIR_POST_ALL);
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long)CHAINSI_WEBHOOK_CONNECT_TIMEOUT_S);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT, (long)CHAINSI_WEBHOOK_TIMEOUT_S);
+    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->why);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, ignore);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
+}
+
+/* A request's row, with its result. */
+static void tell(chainsi_webhooks *webhooks, const chainsi_stored_request *request)
+{
+    telling *t = chainsi_make(sizeof *t);
+    t->webhooks = webhooks;
+    t->next = webhooks->tellings;
+    webhooks->tellings = t;
+    webhooks->count++;
+    t->id = chainsi_copy_text(request->id);
+    t->attempts = request->webhook_attempts;
+    if (!request->ended_at || !chainsi_time_text_parse(request->ended_at, &t->ended_ms))
+        t->ended_ms = chainsi_unix_ms();
+    chainsi_api_request object;
+    chainsi_api_request_of(request, &object);
+    chainsi_codec_error error;
+    if (chainsi_json_encode(&chainsi_api_request_type, &object, &t->body, &error) != CHAINS_OK) {
+        snprintf(t->why, sizeof t->why, "it cannot be written: %.64s %.64s", error.path,
+                 error.message);
+        t->again_ms = -1;
+        note(t);
+        return;
+    }
+    set_up(t, request->webhook);
+    t->transfer.on_done = on_done;
+    t->on_line = true;
+    chainsi_transfers_start(webhooks->options.transfers, &t->transfer);
+}
+
+static bool is_under_way(const chainsi_webhooks *webhooks, const char *id)
+{
+    for (const telling *t = webhooks->tellings; t; t = t->next)
+        if (!strcmp(t->id, id))
+            return true;
+    return false;
+}
+
+void chainsi_webhooks_look(chainsi_webhooks *webhooks)
+{
+    if (webhooks->stopped || webhooks->count >= CHAINSI_WEBHOOK_MOST_AT_ONCE)
+        return;
+    chainsi_database *reader = chainsi_store_reader(webhooks->options.store);
+    chainsi_arena arena = { 0 };
+    chainsi_stored_requests due = { 0 };
+    /* Those under way are due, too, and were due before the others. */
+    chainsi_stored_request_untold(reader, chainsi_unix_ms(), CHAINSI_WEBHOOK_MOST_AT_ONCE, &arena,
+                                  &due);
+    for (size_t i = 0; i < due.count && webhooks->count < CHAINSI_WEBHOOK_MOST_AT_ONCE; i++) {
+        chainsi_stored_request request;
+        if (!is_under_way(webhooks, due.items[i].id) &&
+            chainsi_stored_request_find(reader, due.items[i].id, &arena, &request) == CHAINS_OK)
+            tell(webhooks, &request);
+    }
+    chainsi_arena_done(&arena);
+}
+
+chainsi_webhooks *chainsi_webhooks_new(const chainsi_webhooks_options *options)
+{
+    chainsi_webhooks *webhooks = chainsi_make(sizeof *webhooks);
+    webhooks->options = *options;
+    return webhooks;
+}
+
+void chainsi_webhooks_stop(chainsi_webhooks *webhooks)
+{
+    webhooks->stopped = true;
+    for (telling *t = webhooks->tellings, *next; t; t = next) {
+        next = t->next;
+        if (t->on_line || t->pause)
+            free_telling(t);
+    }
+}
+
+void chainsi_webhooks_free(chainsi_webhooks *webhooks)
+{
+    if (!webhooks)
+        return;
+    while (webhooks->tellings)
+        free_telling(webhooks->tellings);
+    OPENSSL_cleanse(webhooks->options.key, sizeof webhooks->options.key);
+    free(webhooks);
+}
