@@ -105,6 +105,7 @@ static void on_front_finished(void *user)
     b->back_up = NULL;
     chainsi_store_close(b->store); /* a backup that is being made is given up */
     b->store = NULL;
+    chainsi_routes_end_requests(&b->routes); /* what was cut is taken up by the next daemon */
     chainsi_handle_close(b->hang_up);
     b->hang_up = NULL;
     chainsi_keeping_flush(b->supervisor.keeping);
@@ -128,6 +129,7 @@ static void begin_stop(brain *b)
         b->front_fd = -1;
         chainsi_keeping_release(b->supervisor.keeping, CHAINSI_KEEPER_FRONT);
     }
+    chainsi_requests_stop(b->routes.requests);
     chainsi_registry_stop(b->routes.registry);
 }
 
@@ -272,8 +274,14 @@ static bool begin(brain *b)
     b->routes.store = b->store;
     unsigned stops = chainsi_keeping_stops(b->supervisor.keeping);
     b->routes.registry->stopping = stops > 0;
+    char why[1024];
     if (!chainsi_registry_restore(b->routes.registry))
         return false;
+    if (!chainsi_routes_begin_requests(&b->routes, &b->loop, b->options->daemon->keep_results_ms,
+                                       why, sizeof why)) {
+        fprintf(stderr, "chainsd: %s\n", why);
+        return false;
+    }
     if (stops) {
         on_stop(b, stops);
     } else if ((b->secure && !announce_certificate(b)) ||

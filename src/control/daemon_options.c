@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "control/limits.h"
+#include "control/requests.h"
 
 static int say_usage(FILE *out, int status)
 {
@@ -14,6 +15,7 @@ static int say_usage(FILE *out, int status)
         "Usage: chainsd [--host ADDRESS] [--port N] [--tls-cert FILE --tls-key FILE]\n"
         "               [--allow-host NAME]... [--allow-insecure-network]\n"
         "               [--max-connections N] [--max-connections-per-client N]\n"
+        "               [--keep-results HOURS]\n"
         "\n"
         "Runs and supervises the chains that `chains deploy` hands to it, and is their front\n"
         "door. Its state is in CHAINS_HOME (default: the XDG data directory).\n"
@@ -28,6 +30,8 @@ static int say_usage(FILE *out, int status)
         "  --allow-insecure-network  let whoever reaches it call the chains and read their logs\n"
         "  --max-connections N, --max-connections-per-client N\n"
         "                            in all, and of one address (default: %d and %d)\n"
+        "  --keep-results HOURS      keep asynchronous requests for so long when they have ended;\n"
+        "                            fractions are allowed (default: 24)\n"
         "\n"
         "Example:\n"
         "  CHAINS_HOME=/tmp/try chainsd --port 0\n",
@@ -45,6 +49,20 @@ static bool read_number(const char *name, const char *text, long least, long mos
         return true;
     }
     fprintf(stderr, "chainsd: %s takes a number from %ld to %ld\n", name, least, most);
+    return false;
+}
+
+/* Hours, fractions allowed, as milliseconds. False after a message. */
+static bool read_hours(const char *name, const char *text, int64_t *ms)
+{
+    enum { MOST = 24 * 365 * 100 };
+    char *end;
+    double hours = strtod(text, &end);
+    if (*text && !*end && hours >= 0 && hours <= MOST) {
+        *ms = (int64_t)(hours * 60 * 60 * 1000);
+        return true;
+    }
+    fprintf(stderr, "chainsd: %s takes hours, from 0 to %d\n", name, MOST);
     return false;
 }
 
@@ -66,6 +84,7 @@ bool chainsi_daemon_options_read(char **words, chainsi_daemon_options *options, 
     *options = (chainsi_daemon_options){
         .host = "127.0.0.1",
         .port = CHAINSI_DEFAULT_PORT,
+        .keep_results_ms = CHAINSI_KEEP_RESULTS_MS,
         .words = words,
     };
     size_t count = 0;
@@ -101,6 +120,8 @@ bool chainsi_daemon_options_read(char **words, chainsi_daemon_options *options, 
         } else if ((text = value_of("--max-connections-per-client", words, &i))) {
             good = read_number("--max-connections-per-client", text, 1, MOST_CONNECTIONS, &number);
             options->max_connections_of_one = (size_t)number;
+        } else if ((text = value_of("--keep-results", words, &i))) {
+            good = read_hours("--keep-results", text, &options->keep_results_ms);
         } else {
             *status = say_usage(stderr, 2);
             return false;

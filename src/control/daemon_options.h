@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 enum { CHAINSI_DEFAULT_PORT = 8600 };
 
@@ -15,6 +16,7 @@ typedef struct chainsi_daemon_options {
     const char **allowed_hosts; /* owned; names under which it is reached, besides its addresses */
     size_t allowed_host_count;
     bool allow_insecure_network; /* be reached from other machines without TLS and keys */
+    int64_t keep_results_ms;     /* how long asynchronous requests are kept when they have ended */
     size_t max_connections;      /* 0: as of control/limits.h; of one client likewise */
     size_t max_connections_of_one;
     char **words; /* the words that were read, ended by NULL; of who called */

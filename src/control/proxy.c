@@ -186,24 +186,25 @@ static void make_head(proxy *p)
     chainsi_buffer_add_text(out, "\r\n");
 }
 
-/* Milliseconds, fractions allowed. False: it is there but no such number. */
-static bool read_deadline(const chainsi_exchange *exchange, int64_t *deadline_ns)
+bool chainsi_read_timeout(chainsi_exchange *exchange, double *timeout_ms)
 {
-    *deadline_ns = CHAINSI_NEVER;
     const chainsi_slice *value = chainsi_http_find(&exchange->request.head, "X-Chains-Timeout-Ms");
     if (!value)
         return true;
-    char text[32], *end;
-    if (!value->size || value->size >= sizeof text)
+    char text[32], *end = text;
+    double ms = 0;
+    if (value->size && value->size < sizeof text) {
+        memcpy(text, value->data, value->size);
+        text[value->size] = 0;
+        if (!text[strspn(text, "0123456789.")])
+            ms = strtod(text, &end);
+    }
+    if (end == text || *end) {
+        chainsi_exchange_fail(exchange, CHAINS_INVALID_ARGUMENT,
+                              "the header X-Chains-Timeout-Ms is no number of milliseconds");
         return false;
-    memcpy(text, value->data, value->size);
-    text[value->size] = 0;
-    if (text[strspn(text, "0123456789.")])
-        return false;
-    double ms = strtod(text, &end);
-    if (*end)
-        return false;
-    *deadline_ns = chainsi_deadline_after_ms(exchange->received_ns, ms);
+    }
+    *timeout_ms = ms;
     return true;
 }
 
@@ -476,11 +477,11 @@ void chainsi_proxy(chainsi_registry *registry, chainsi_exchange *exchange,
         .path = target->path,
         .probes = target->probes,
     };
-    if (!read_deadline(exchange, &p->deadline_ns)) {
-        chainsi_exchange_fail(exchange, CHAINS_INVALID_ARGUMENT,
-                              "the header X-Chains-Timeout-Ms is no number of milliseconds");
+    double timeout_ms = -1;
+    if (!chainsi_read_timeout(exchange, &timeout_ms))
         return;
-    }
+    p->deadline_ns = timeout_ms < 0 ? CHAINSI_NEVER
+                                    : chainsi_deadline_after_ms(exchange->received_ns, timeout_ms);
     make_head(p);
     exchange->user = p;
     exchange->on_gone = on_gone;

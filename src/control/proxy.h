@@ -26,4 +26,8 @@ void chainsi_proxy(chainsi_registry *registry, chainsi_exchange *exchange,
 /* The most bytes that the body of such a call may have. */
 size_t chainsi_proxy_max_body(const chainsi_registry *registry, const chainsi_target *target);
 
+/* The header X-Chains-Timeout-Ms, fractions allowed; *timeout_ms is left alone where there is none. False:
+ * it is no number, which has been answered. */
+bool chainsi_read_timeout(chainsi_exchange *exchange, double *timeout_ms);
+
 #endif

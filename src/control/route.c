@@ -4,6 +4,7 @@
  *   POST /chains/CHAIN/ENVIRONMENT/chainlets/NAME/run_remote   one Chainlet
  *   GET  /chains/CHAIN/ENVIRONMENT/openapi.json, .../chainlets/NAME/openapi.json
  *   the same with versions/VERSION in the place of ENVIRONMENT
+ *   POST .../async_run_remote likewise, and what request_routes.c has below /requests
  *   GET  /healthz
  *   and what api_routes.c has below /api/v1 */
 #include "control/route.h"
@@ -64,6 +65,22 @@ static size_t split_path(chainsi_slice path, chainsi_arena *arena,
             return 0;
     }
     return at == end ? count : 0;
+}
+
+const char *chainsi_query_text(chainsi_slice query, const char *name, chainsi_arena *arena)
+{
+    size_t name_size = strlen(name);
+    const char *at = query.data, *end = query.data + query.size;
+    while (at < end) {
+        const char *stop = memchr(at, '&', (size_t)(end - at));
+        if (!stop)
+            stop = end;
+        size_t size = (size_t)(stop - at);
+        if (size > name_size && !memcmp(at, name, name_size) && at[name_size] == '=')
+            return decode_segment(at + name_size + 1, size - name_size - 1, arena);
+        at = stop + 1;
+    }
+    return NULL;
 }
 
 void chainsi_answer_value(chainsi_exchange *exchange, int status, const chainsi_type *type,
@@ -146,9 +163,10 @@ void chainsi_answer_no_path(chainsi_exchange *exchange)
     chainsi_exchange_fail(
         exchange, CHAINS_NOT_FOUND,
         "there is nothing at %.*s; there are POST "
-        "/chains/CHAIN/ENVIRONMENT/run_remote, GET "
-        "/chains/CHAIN/ENVIRONMENT/openapi.json, both with /chainlets/CHAINLET before the last "
-        "word, too, /api/v1/chains, /api/v1/events, /api/v1/keys, /api/v1/secrets and GET /healthz",
+        "/chains/CHAIN/ENVIRONMENT/run_remote and .../async_run_remote, GET "
+        "/chains/CHAIN/ENVIRONMENT/openapi.json, all with /chainlets/CHAINLET before the last "
+        "word, too, /requests, /api/v1/chains, /api/v1/events, /api/v1/keys, /api/v1/secrets and "
+        "GET /healthz",
         (int)exchange->request.path.size, exchange->request.path.data);
 }
 
@@ -202,6 +220,7 @@ static void route_call(chainsi_routes *routes, chainsi_exchange *exchange,
     chainsi_target target;
     const char *verb = read_target(segments, count, &target);
     bool run = verb && !strcmp(verb, "run_remote"),
+         later = verb && !strcmp(verb, "async_run_remote"),
          describe = verb && !strcmp(verb, "openapi.json");
     chainsi_scope scope = target.chainlet ? CHAINSI_SCOPE_ADMIN : CHAINSI_SCOPE_CALL;
     /* First of all, so that a key learns nothing of what isn't its own. */
@@ -209,15 +228,17 @@ static void route_call(chainsi_routes *routes, chainsi_exchange *exchange,
         return;
     target.path = run ? "/run_remote" : "/openapi.json";
     target.probes = describe;
-    if (!run && !describe)
+    if (!run && !later && !describe)
         chainsi_answer_no_path(exchange);
     else if (!chainsi_registry_find(routes->registry,
                                     (chainsi_slice){ target.chain, strlen(target.chain) }))
         chainsi_route_answer_no_chain(routes, exchange, target.chain);
-    else if (run && exchange->request.method != CHAINSI_HTTP_POST)
+    else if (!describe && exchange->request.method != CHAINSI_HTTP_POST)
         chainsi_answer_other_method(exchange, "POST");
     else if (describe && exchange->request.method != CHAINSI_HTTP_GET)
         chainsi_answer_other_method(exchange, "GET");
+    else if (later)
+        chainsi_route_async(routes, exchange, &target);
     else
         chainsi_proxy(routes->registry, exchange, &target);
 }
@@ -237,6 +258,8 @@ void chainsi_route(chainsi_routes *routes, chainsi_exchange *exchange)
         answer_health(routes, exchange);
     else if (count >= 2 && !strcmp(segments[0], "chains"))
         route_call(routes, exchange, segments, count);
+    else if (count >= 1 && !strcmp(segments[0], "requests"))
+        chainsi_route_requests(routes, exchange, segments + 1, count - 1);
     else if (count >= 2 && !strcmp(segments[0], "api") && !strcmp(segments[1], "v1"))
         chainsi_route_api(routes, exchange, segments + 2, count - 2);
     else

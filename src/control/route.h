@@ -6,7 +6,9 @@
 #include "control/exchange.h"
 #include "control/gate.h"
 #include "control/home.h"
+#include "control/proxy.h"
 #include "control/registry.h"
+#include "control/requests.h"
 #include "control/site.h"
 
 /* What answers need. */
@@ -15,13 +17,22 @@ typedef struct chainsi_routes {
     chainsi_front *front;       /* not owned */
     chainsi_store *store;       /* not owned */
     chainsi_vault *vault;       /* not owned */
-    const char *home;           /* not owned */
-    long keeper;                /* process number of the daemon's keeper */
-    chainsi_gate gate;          /* who may do what */
-    chainsi_site site;          /* which hosts and origins are ours */
-    char base_url[64];          /* "http://127.0.0.1:8600" */
+    chainsi_requests *requests; /* owned, with the next one; NULL: not begun */
+    chainsi_transfers *transfers;
+    const char *home;  /* not owned */
+    long keeper;       /* process number of the daemon's keeper */
+    chainsi_gate gate; /* who may do what */
+    chainsi_site site; /* which hosts and origins are ours */
+    char base_url[64]; /* "http://127.0.0.1:8600" */
     char token[CHAINSI_TOKEN_SIZE + 1];
 } chainsi_routes;
+
+/* Begins to run the asynchronous requests in the state; ended ones are kept for keep_ms. When the chains are
+ * there. Blocks. False with a reason. */
+bool chainsi_routes_begin_requests(chainsi_routes *routes, uv_loop_t *loop, int64_t keep_ms,
+                                   char *why, size_t why_size);
+/* After the store has been closed. */
+void chainsi_routes_end_requests(chainsi_routes *routes);
 
 /* As of chainsi_front_options. */
 size_t chainsi_route_max_body(chainsi_routes *routes, const chainsi_http_request *request);
@@ -63,6 +74,16 @@ void chainsi_route_answer_no_chain(const chainsi_routes *routes, chainsi_exchang
  * no chain's. */
 bool chainsi_route_shows(const chainsi_routes *routes, const chainsi_exchange *exchange,
                          const char *chain);
+
+/* POST .../async_run_remote of a chain that is there. */
+void chainsi_route_async(chainsi_routes *routes, chainsi_exchange *exchange,
+                         const chainsi_target *target);
+/* The requests below /requests, path being what follows it, decoded segments. */
+void chainsi_route_requests(chainsi_routes *routes, chainsi_exchange *exchange,
+                            const char *const *segments, size_t count);
+/* A text in the query, such as b in "x=1&name=b", decoded, in arena; NULL if it isn't there or is
+ * malformed. */
+const char *chainsi_query_text(chainsi_slice query, const char *name, chainsi_arena *arena);
 
 /* Answers with a value in JSON. */
 void chainsi_answer_value(chainsi_exchange *exchange, int status, const chainsi_type *type,
