@@ -9,7 +9,7 @@ extern const chainsi_verb chainsi_verb_serve;
 /* What is passed on to chainsd, which checks it. */
 static int serve(int argc, char **argv)
 {
-    const char *host = NULL, *certificate = NULL, *key = NULL;
+    const char *host = NULL, *certificate = NULL, *key = NULL, *keep_results = NULL;
     int64_t port = -1;
     bool insecure = false;
     chainsi_words names = { 0 }, words = { 0 };
@@ -19,6 +19,7 @@ static int serve(int argc, char **argv)
         { "tls-cert", CHAINSI_OPTION_TEXT, &certificate },
         { "tls-key", CHAINSI_OPTION_TEXT, &key },
         { "allow-host", CHAINSI_OPTION_WORDS, &names },
+        { "keep-results", CHAINSI_OPTION_TEXT, &keep_results },
         { "allow-insecure-network", CHAINSI_OPTION_FLAG, &insecure },
         { NULL, CHAINSI_OPTION_END, NULL },
     };
@@ -34,6 +35,7 @@ static int serve(int argc, char **argv)
                 { "--port", port < 0 ? NULL : number },
                 { "--tls-cert", certificate },
                 { "--tls-key", key },
+                { "--keep-results", keep_results },
             };
             for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
                 if (!values[i][1])
@@ -74,6 +76,8 @@ const chainsi_verb chainsi_verb_serve = {
         "  --allow-host NAME         answer to this name, too, besides IP addresses, localhost "
         "and\n"
         "                            what the certificate is for. May be repeated\n"
+        "  --keep-results HOURS      keep asynchronous requests for so long when they have ended;\n"
+        "                            fractions are allowed. Default: 24\n"
         "  --allow-insecure-network  let whoever reaches it call the chains and read their logs\n"
         "\n"
         "Example:\n"

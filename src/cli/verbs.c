@@ -13,6 +13,7 @@
     DO(openapi)                                                                                    \
     DO(deploy)                                                                                     \
     DO(call)                                                                                       \
+    DO(requests)                                                                                   \
     DO(status)                                                                                     \
     DO(logs)                                                                                       \
     DO(versions) DO(promote) DO(rollback) DO(delete) DO(key) DO(secret) DO(serve) DO(simulate)
