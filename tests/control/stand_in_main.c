@@ -1,7 +1,7 @@
 /* A service without a Chainlet, that does what a test asks for: it stands where a generated one would,
  * on the sockets of LISTEN_FDS.
  *
- * POST /run_remote with one of these as the body:
+ * POST /run_remote with one of these as the body, as it is or as a JSON string:
  *   report            what it found: its process, environment, descriptors, and the call's headers
  *   sleep MS          answers after a while; its thread is named "busy" for that long
  *   wait              answers when its caller has left, or after 60 s; the log tells which
@@ -11,6 +11,8 @@
  *   say TEXT          writes a line to its log
  *   die               ends the process by SIGKILL before it answers
  *   big BYTES         answers with that many bytes
+ *   echo TEXT         answers with the text, as a JSON string
+ *   fail PATH         answers with UNAVAILABLE while there is that file
  *   call URL_VARIABLE calls the service whose address is in that variable, with "report";
  *   call URL_VARIABLE after   likewise, after a while: see STAND_IN_WAIT_WHILE
  * Environment: STAND_IN_FAIL=TEXT writes it to stderr and exits with 3;
@@ -162,6 +164,18 @@ static void trickle(const chainsi_server_request *request, chainsi_server_respon
         chainsi_parts_send(parts, "", 0, true, CHAINSI_NEVER);
 }
 
+/* The body, without the quotes of a JSON string. */
+static void read_command(const chainsi_server_request *request, char *text, size_t size)
+{
+    const char *body = request->body;
+    size_t length = request->body_size;
+    if (length >= 2 && body[0] == '"' && body[length - 1] == '"') {
+        body++;
+        length -= 2;
+    }
+    snprintf(text, size, "%.*s", (int)(length < size ? length : size), body);
+}
+
 static void handle(void *user, chainsi_server_request *request, chainsi_server_response *response)
 {
     (void)user;
@@ -172,9 +186,8 @@ static void handle(void *user, chainsi_server_request *request, chainsi_server_r
     if (delay)
         nanosleep(&(struct timespec){ .tv_nsec = atol(delay) * 1000000 }, NULL);
     const char *mark = getenv("STAND_IN_MARK");
-    char text[64];
-    snprintf(text, sizeof text, "%.*s", (int)(request->body_size < 60 ? request->body_size : 60),
-             request->body);
+    char text[256];
+    read_command(request, text, sizeof text);
     if (chainsi_slice_is(request->head.path, "/openapi.json")) {
         chainsi_buffer_add_text(response->body, "{\"openapi\":\"3.1.0\"}");
     } else if (!strcmp(text, "report")) {
@@ -203,6 +216,13 @@ static void handle(void *user, chainsi_server_request *request, chainsi_server_r
     } else if (!strncmp(text, "big ", 4)) {
         for (long left = atol(text + 4); left > 0; left--)
             chainsi_buffer_add_byte(response->body, 'x');
+    } else if (!strncmp(text, "echo ", 5)) {
+        chainsi_json_write_text(response->body, text + 5);
+    } else if (!strncmp(text, "fail ", 5) && access(text + 5, F_OK) == 0) {
+        response->status = 503;
+        chainsi_buffer_add_text(response->body,
+                                "{\"error\":{\"status\":\"UNAVAILABLE\",\"message\":\"as told\","
+                                "\"path\":null,\"trace\":[],\"request_id\":null}}");
     } else if (!strncmp(text, "call ", 5)) {
         char *after = strstr(text, " after");
         if (after) {
