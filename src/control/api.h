@@ -123,7 +123,7 @@ typedef struct chainsi_api_saved {
     const char *id;  /* of the version */
     const char *run; /* "ENVIRONMENT/VERSION": its name among those of the chain */
     const char *deployed_at;
-    chainsi_api_deploy deploy; /* with the binaries as copied */
+    chainsi_api_deploy deploy;
 } chainsi_api_saved;
 
 /* The deployment has begun. */

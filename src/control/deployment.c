@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -324,22 +325,50 @@ static void start_all(chainsi_deployment *deployment)
         chainsi_deployment_stop(deployment);
 }
 
-/* Binaries. */
+/* Binaries. A file under its name is whole and on the disk: what is being copied has another. */
 
 typedef struct copy {
-    uv_fs_t request;
+    uv_work_t request;
     chainsi_deployment *deployment;
     chainsi_chainlet *chainlet;
+    char *from; /* owned */
+    int error;  /* of libuv; 0: none */
 } copy;
 
-static void on_copied(uv_fs_t *request)
+static int sync_file(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int error = fd < 0 || fsync(fd) != 0 ? uv_translate_sys_error(errno) : 0;
+    if (fd >= 0)
+        close(fd);
+    return error;
+}
+
+/* On a thread of the pool. */
+static void copy_binary(uv_work_t *request)
+{
+    copy *doing = (copy *)request;
+    const char *to = doing->chainlet->service->binary;
+    char *part = chainsi_path("%s.part", to);
+    uv_fs_t copying;
+    doing->error = uv_fs_copyfile(NULL, &copying, doing->from, part, UV_FS_COPYFILE_FICLONE, NULL);
+    uv_fs_req_cleanup(&copying);
+    if (!doing->error)
+        doing->error = sync_file(part);
+    if (!doing->error && !chainsi_replace_file(part, to))
+        doing->error = uv_translate_sys_error(errno);
+    free(part);
+}
+
+static void on_copied(uv_work_t *request, int status)
 {
     copy *done = (copy *)request;
     chainsi_deployment *deployment = done->deployment;
-    if (request->result < 0 && !deployment->stop_asked)
+    int error = status ? status : done->error;
+    if (error && !deployment->stop_asked)
         fail(deployment, done->chainlet->service->name, "cannot copy its program",
-             uv_strerror((int)request->result));
-    uv_fs_req_cleanup(request);
+             uv_strerror(error));
+    free(done->from);
     free(done);
     deployment->copies--;
     ask_review(deployment);
@@ -359,14 +388,14 @@ static void use_copy(chainsi_deployment *deployment, chainsi_api_service *servic
     free(path);
 }
 
-bool chainsi_deployment_is_copied(const chainsi_api_deploy *deploy, const char *home,
-                                  int64_t version)
+/* Whether a brain before this one has copied them all. */
+static bool are_copied(const chainsi_deployment_options *options)
 {
     bool copied = true;
-    for (size_t i = 0; copied && i < deploy->services.count; i++) {
-        const chainsi_api_service *service = &deploy->services.items[i];
-        char *path = binary_path(home, deploy->chain, version, service->c_name);
-        copied = !strcmp(service->binary, path);
+    for (size_t i = 0; copied && i < options->deploy->services.count; i++) {
+        char *path = binary_path(options->home, options->deploy->chain, options->version,
+                                 options->deploy->services.items[i].c_name);
+        copied = access(path, X_OK) == 0;
         free(path);
     }
     return copied;
@@ -385,15 +414,10 @@ static void copy_binaries(chainsi_deployment *deployment)
         copy *started = chainsi_make(sizeof *started);
         started->deployment = deployment;
         started->chainlet = &deployment->chainlets[i];
+        started->from = chainsi_copy_text(from);
         deployment->copies++;
-        int error = uv_fs_copyfile(deployment->options.supervisor->loop, &started->request, from,
-                                   service->binary, UV_FS_COPYFILE_FICLONE, on_copied);
-        if (error) {
-            deployment->copies--;
-            free(started);
-            fail(deployment, service->name, "cannot copy its program", uv_strerror(error));
-            return;
-        }
+        uv_queue_work(deployment->options.supervisor->loop, &started->request, copy_binary,
+                      on_copied);
     }
 }
 
@@ -403,6 +427,8 @@ chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *opt
     chainsi_arena *arena = &deployment->arena;
     const char *chain = options->deploy->chain;
     deployment->options = *options;
+    if (options->begin == CHAINSI_BEGIN_COPYING && are_copied(options))
+        deployment->options.begin = CHAINSI_BEGIN_STARTING;
     deployment->options.deploy = copy_deploy(arena, options->deploy);
     deployment->options.home = chainsi_arena_strdup(arena, options->home);
     deployment->options.id = chainsi_arena_strdup(arena, options->id);
@@ -417,7 +443,7 @@ chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *opt
     deployment->chainlets = chainsi_arena_array(arena, count, sizeof *deployment->chainlets);
     for (size_t i = 0; i < count; i++) {
         chainsi_api_service *service = &deployment->options.deploy->services.items[i];
-        if (options->begin != CHAINSI_BEGIN_COPYING)
+        if (deployment->options.begin != CHAINSI_BEGIN_COPYING)
             use_copy(deployment, service);
         deployment->chainlets[i] = (chainsi_chainlet){
             .deployment = deployment,
@@ -444,7 +470,7 @@ chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *opt
     /* Before anything of it: whatever is begun, somebody knows whose it is. */
     if (options->begin != CHAINSI_BEGIN_STOPPING)
         hold_document(deployment, "deploy");
-    if (options->begin == CHAINSI_BEGIN_COPYING)
+    if (deployment->options.begin == CHAINSI_BEGIN_COPYING)
         copy_binaries(deployment);
     else
         start_all(deployment);
@@ -627,7 +653,6 @@ static void review(chainsi_deployment *deployment)
     case CHAINSI_DEPLOYMENT_COPYING:
         if (deployment->copies || deployment->stop_asked)
             break;
-        hold_document(deployment, "deploy"); /* with the copies */
         start_all(deployment);
         break;
     case CHAINSI_DEPLOYMENT_STARTING:

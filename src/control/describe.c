@@ -44,7 +44,8 @@ static const char *state_of(const chainsi_environment *environment)
 {
     const chainsi_deployment *current = environment->current;
     if (!current)
-        return environment->candidate ? "starting" : "failed";
+        return environment->candidate && !environment->candidate->failure[0] ? "starting"
+                                                                             : "failed";
     bool all_ready = true;
     for (size_t i = 0; i < current->options.deploy->services.count; i++) {
         chainsi_replica_state state = chainsi_chainlet_state(&current->chainlets[i]);

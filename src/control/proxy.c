@@ -356,9 +356,10 @@ static void *refuse_environment(const chainsi_chain *chain, const chainsi_target
 /* The environment answers no calls yet. */
 static void *refuse_version(const chainsi_environment *environment, refusal *refused)
 {
-    const chainsi_deployment *failed = environment->failed;
+    const chainsi_deployment *failed =
+        environment->candidate ? environment->candidate : environment->failed;
     const char *chain = environment->chain->name;
-    if (!failed || environment->candidate)
+    if (!failed || !failed->failure[0])
         return refuse(refused, CHAINS_UNAVAILABLE, "'%s' is still starting", chain);
     return refuse(refused, CHAINS_UNAVAILABLE, "'%s' has failed: %s%s%s; see `chains logs %s`",
                   chain, failed->failed_chainlet ? failed->failed_chainlet : "",

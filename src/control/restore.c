@@ -133,10 +133,8 @@ static chainsi_deployment *take_up(restoring *r, chainsi_environment *environmen
     document *found = find_document(r, environment, version.number);
     if (found)
         found->taken = true;
-    if (begin == CHAINSI_BEGIN_STARTING && version.state == CHAINSI_VERSION_STARTING &&
-        !(found &&
-          chainsi_deployment_is_copied(&found->saved.deploy, r->registry->home, version.number)))
-        begin = CHAINSI_BEGIN_COPYING;
+    if (begin == CHAINSI_BEGIN_STARTING && version.state == CHAINSI_VERSION_STARTING)
+        begin = CHAINSI_BEGIN_COPYING; /* if they haven't all been copied */
     return chainsi_environment_deployment(environment, &version, found ? found->saved.run : NULL,
                                           begin);
 }
