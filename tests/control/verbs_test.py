@@ -2,6 +2,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -16,7 +17,8 @@ INPUT = '{"words": ["moon"]}'
 class WithoutDaemon(HomeTest):
     def test_each_says_that_none_runs(self):
         for words in (["status"], ["status", "--json"], ["call", "hello", "--input", INPUT],
-                      ["logs", "hello"], ["delete", "hello"]):
+                      ["logs", "hello"], ["delete", "hello"], ["versions", "hello"],
+                      ["promote", "hello", "v1"], ["rollback", "hello"]):
             done = self.home.chains(*words)
             self.assertEqual((done.returncode, done.stdout), (1, ""), words)
             self.assertIn("no daemon runs", done.stderr)
@@ -171,6 +173,65 @@ class WithDaemon(HomeTest):
             pid = int(file.read())
         os.kill(pid, signal.SIGTERM)
         wait_until(lambda: not is_alive(pid), "its daemon to end")
+
+    def test_versions_and_environments(self):
+        env = {"CHAINS_HOME": self.home.file("versions")}
+
+        def chains(*words):
+            return self.home.good(*words, env=env)
+
+        def refused(status, words, *line):
+            done = self.home.chains(*line, env=env)
+            self.assertEqual((done.returncode, done.stdout), (status, ""), line)
+            self.assertIn(words, done.stderr, line)
+        try:
+            out = chains("deploy", self.chain, "--port", "0")
+            first = re.search(r"hello version (v0001-[0-9a-f]{6}) is deployed to production", out)[1]
+            self.assertIn(f"{first} ", chains("status"))
+            again = chains("deploy", self.chain, "--environment", "staging")
+            self.assertIn(first.replace("v0001", "v0002"), again)  # of the same sources
+            self.assertIn("chains call hello --environment staging", again)
+            changed = self.home.file("changed")
+            shutil.copytree(self.chain, changed, ignore=shutil.ignore_patterns(".chains"))
+            with open(os.path.join(changed, "hello.h"), "a", encoding="utf-8") as file:
+                file.write("/* changed */\n")
+            out = chains("deploy", changed, "--canary", "50", "--canary-minutes", "60", "--max-p99-ratio", "2")
+            self.assertRegex(out, r"version v0003-[0-9a-f]{6} gets 50 % of the calls in production until ")
+            self.assertNotIn(first[6:], out.splitlines()[0])
+            self.assertRegex(chains("status"), r"v0003-[0-9a-f]{6} is tried on 50 % of the calls until ")
+            versions = json.loads(chains("versions", "hello", "--json"))
+            self.assertEqual([(v["number"], v["environments"]) for v in versions],
+                             [(3, []), (2, ["staging"]), (1, ["production"])])
+            self.assertEqual({len(v["source_digest"]) for v in versions}, {64})
+            self.assertTrue(all(v["created_by"] and v["interface"] for v in versions))
+            self.assertRegex(chains("versions", "hello"), rf"(?m)^{first} +ready .* production$")
+            answer = self.home.good("call", "hello", "--input", INPUT)
+            for line in (["--environment", "staging"], ["--version", "2"], ["--version", "v0003"], []):
+                self.assertEqual(chains("call", "hello", "--input", INPUT, *line), answer)
+            self.assertIn("version v0003-", chains("promote", "hello", "v3"))
+            self.assertIn(f"version {first} answers the calls of hello in production", chains("rollback", "hello"))
+            new = json.loads(chains("promote", "hello", "3", "--environment", "new", "--json"))
+            self.assertEqual((new["environment"], new["version"]), ("new", 3))
+            refused(1, "refers to version", "delete", "hello", "--version", "3")
+            self.assertEqual(chains("delete", "hello", "--environment", "staging"), "staging of hello is deleted\n")
+            self.assertEqual(chains("delete", "hello", "--version", "v2"), "v2 of hello is deleted\n")
+            refused(1, "NOT_FOUND", "promote", "hello", "v2")
+            refused(1, "NOT_FOUND", "rollback", "hello", "--environment", "staging")
+            refused(1, "FAILED_PRECONDITION", "rollback", "hello", "--environment", "new")
+            refused(1, "NOT_FOUND", "versions", "other")
+            for line in (["versions"], ["promote", "hello"], ["promote", "a/b", "v1"], ["rollback"], ["rollback", "a b"],
+                         ["promote", "hello", "v1", "--canary", "100"],
+                         ["promote", "hello", "v1", "--canary", "1", "--canary-minutes", "0"],
+                         ["delete", "hello", "--version", "1", "--environment", "new"],
+                         ["delete", "hello", "--version", ""],
+                         ["call", "hello", "--version", "1", "--environment", "new"],
+                         ["deploy", self.chain, "--environment", "a/b"], ["deploy", self.chain, "--canary", "-1"]):
+                refused(2, "", *line)
+        finally:
+            with open(self.home.file("versions/pid"), encoding="utf-8") as file:
+                pid = int(file.read())
+            os.kill(pid, signal.SIGTERM)
+            wait_until(lambda: not is_alive(pid), "its daemon to end")
 
     def test_two_at_once_start_one_daemon(self):
         env = {"CHAINS_HOME": self.home.file("second")}
