@@ -325,12 +325,13 @@ static void start_daemon(daemon_process *daemon, const char *folder)
         &arena);
     const char *chain;
     while (!strstr(chain = ask(address, "GET", "/api/v1/chains/echo", NULL, &arena),
-                   "\"deployment\":{\"version\":1,\"state\":\"ready\""))
+                   "\"state\":\"ready\",\"chainlet\":")) /* of the deployment */
         wait_a_little(until, "the service to be ready");
     daemon->service = atoi(strstr(chain, "\"pid\":") + 6);
     daemon->brain = find_brain(daemon);
     chainsi_arena_done(&arena);
-    snprintf(daemon->socket_path, sizeof daemon->socket_path, "%s/run/echo/1/echo.calls", home);
+    snprintf(daemon->socket_path, sizeof daemon->socket_path, "%s/run/echo/production/1/echo.calls",
+             home);
 }
 
 /* ------------------------------------------------------------------------------------------------
