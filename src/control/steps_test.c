@@ -329,6 +329,43 @@ static void bounds_what_is_kept(void **state)
     assert_int_equal(with_programs, CHAINSI_VERSIONS_WITH_PROGRAMS + 1);
 }
 
+static void keeps_transitions(void **state)
+{
+    (void)state;
+    const char *one = deploy_and_switch();
+    chainsi_stored_transition transition = {
+        .chain = "hello",
+        .environment = "staging",
+        .version = "v9",
+        .percent = 12.5,
+        .max_error_rate_increase = 0.25,
+        .max_p99_ratio = 3,
+        .minutes = 7,
+    };
+    FAILS(CHAINS_NOT_FOUND, "'hello' has no version 'v9'",
+          chainsi_stored_transition_put(database, &transition));
+    transition.version = one;
+    OK(chainsi_stored_transition_put(database, &transition));
+    OK(chainsi_stored_transition_put(database, &transition)); /* in the place of the other */
+    chainsi_stored_transitions transitions;
+    OK(chainsi_stored_transition_list(database, &arena, &transitions));
+    assert_int_equal(transitions.count, 1);
+    const chainsi_stored_transition *kept = &transitions.items[0];
+    assert_string_equal(kept->chain, "hello");
+    assert_string_equal(kept->environment, "staging");
+    assert_string_equal(kept->version, one);
+    assert_true(kept->percent == 12.5 && kept->max_error_rate_increase == 0.25);
+    assert_true(kept->max_p99_ratio == 3 && kept->minutes == 7);
+    assert_int_equal(strlen(kept->begun_at), 24);
+    FAILS(
+        CHAINS_NOT_FOUND, "'production' of 'hello' is on its way to no other version",
+        chainsi_stored_transition_find(database, "hello", CHAINSI_PRODUCTION, &arena, &transition));
+    OK(chainsi_stored_transition_remove(database, "hello", "staging"));
+    OK(chainsi_stored_transition_remove(database, "hello", "staging"));
+    OK(chainsi_stored_transition_list(database, &arena, &transitions));
+    assert_int_equal(transitions.count, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -338,6 +375,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(tries, open_database, close_database),
         cmocka_unit_test_setup_teardown(rolls_back, open_database, close_database),
         cmocka_unit_test_setup_teardown(forgets, open_database, close_database),
+        cmocka_unit_test_setup_teardown(keeps_transitions, open_database, close_database),
         cmocka_unit_test_setup_teardown(bounds_what_is_kept, open_database, close_database),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
