@@ -211,11 +211,27 @@ static void on_look(uv_timer_t *timer)
         ask_review(environment);
         return;
     }
-    trial->verdict = chainsi_canary_look(
-        &trial->state, &trial->options, &trial->old_side, &trial->new_side,
-        (chainsi_unix_ms() - trial->began_ms) * CHAINSI_NS_PER_MS, trial->why, sizeof trial->why);
+    trial->verdict =
+        chainsi_canary_look(&trial->state, &trial->options, &trial->old_side, &trial->new_side,
+                            chainsi_now_ns() - trial->began_ns, trial->why, sizeof trial->why);
     if (trial->verdict != CHAINSI_CANARY_GOES_ON)
         ask_review(environment);
+}
+
+/* People may set their clock while a version is tried: it tells only how long that was before a
+ * restart. */
+static void set_times(chainsi_trial *trial, const chainsi_stored_environment *stored)
+{
+    int64_t now_ms = chainsi_unix_ms(), since_ms = now_ms, until_ms;
+    if (stored->canary_since && chainsi_time_text_parse(stored->canary_since, &since_ms))
+        snprintf(trial->since, sizeof trial->since, "%s", stored->canary_since);
+    until_ms = since_ms;
+    if (stored->canary_until && chainsi_time_text_parse(stored->canary_until, &until_ms))
+        snprintf(trial->until, sizeof trial->until, "%s", stored->canary_until);
+    int64_t passed_ms = now_ms > since_ms ? now_ms - since_ms : 0;
+    int64_t duration_ms = until_ms > since_ms ? until_ms - since_ms : 0;
+    trial->began_ns = chainsi_now_ns() - passed_ms * CHAINSI_NS_PER_MS;
+    trial->options.duration_ns = duration_ms * CHAINSI_NS_PER_MS;
 }
 
 /* Begins to try the candidate, or goes on with it: what was counted before a restart is lost. */
@@ -223,24 +239,14 @@ static void begin_trial(chainsi_environment *environment, const chainsi_stored_e
 {
     static uint64_t last_number;
     chainsi_trial *trial = chainsi_make(sizeof *trial);
-    int64_t until_ms = 0;
     trial->number = ++last_number;
     trial->percent = stored->canary_percent;
-    snprintf(trial->since, sizeof trial->since, "%s",
-             stored->canary_since ? stored->canary_since : "");
-    snprintf(trial->until, sizeof trial->until, "%s",
-             stored->canary_until ? stored->canary_until : "");
-    trial->began_ms = chainsi_unix_ms();
-    chainsi_time_text_parse(trial->since, &trial->began_ms);
-    until_ms = trial->began_ms;
-    chainsi_time_text_parse(trial->until, &until_ms);
-    int64_t duration_ms = until_ms > trial->began_ms ? until_ms - trial->began_ms : 0;
     trial->options = (chainsi_canary_options){
         .max_error_rate_increase = stored->canary_max_error_rate_increase,
         .max_p99_ratio = stored->canary_max_p99_ratio,
-        .duration_ns = duration_ms * CHAINSI_NS_PER_MS,
     };
-    int64_t every_ms = duration_ms / LOOKS;
+    set_times(trial, stored);
+    int64_t every_ms = trial->options.duration_ns / CHAINSI_NS_PER_MS / LOOKS;
     every_ms = every_ms > MOST_LOOK_MS ? MOST_LOOK_MS : every_ms;
     every_ms = every_ms < LEAST_LOOK_MS ? LEAST_LOOK_MS : every_ms;
     trial->look = chainsi_timer_new(environment->chain->registry->supervisor->loop, environment);

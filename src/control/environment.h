@@ -56,7 +56,7 @@ typedef struct chainsi_trial {
     uint64_t number; /* never given twice in a process */
     chainsi_canary_options options;
     double percent, credit; /* credit: what the new one is owed, in calls of 100 */
-    int64_t began_ms;       /* Unix time */
+    int64_t began_ns;       /* as of chainsi_now_ns(), or when it would have by that clock */
     char since[CHAINSI_TIME_TEXT], until[CHAINSI_TIME_TEXT];
     chainsi_canary_side old_side, new_side;
     chainsi_canary_state state;
