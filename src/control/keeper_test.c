@@ -577,6 +577,34 @@ static void ends_with_its_brain(void **state)
     await_state(pid, "ZX"); /* what the brain left is not left */
 }
 
+/* The brain ends, with that status. */
+static void end_brain(fixture *it, unsigned char exit_status)
+{
+    assert_int_equal(write(it->line, &exit_status, 1), 1);
+}
+
+static void a_brain_that_nobody_can_help_ends_it(void **state)
+{
+    fixture *it = *state;
+    end_brain(it, 1); /* another one may fare better */
+    meet_brain(it);
+    end_brain(it, CHAINSI_KEEPER_HELPLESS);
+    assert_int_equal(await_keeper(it), 1 << 8);
+}
+
+static void what_runs_goes_on_without_help(void **state)
+{
+    fixture *it = *state;
+    assert_int_equal(ask_name(it, CHAINSI_COMMAND_SERVING, "", 0, -1), 0);
+    pid_t pid = start_staying(it, "p", "");
+    for (int i = 0; i < 3; i++) {
+        end_brain(it, CHAINSI_KEEPER_HELPLESS);
+        meet_brain(it);
+    }
+    assert_int_equal(list(it, 0, "", NULL, NULL), 1);
+    assert_int_equal(kill(pid, 0), 0);
+}
+
 static void the_second_signal_kills(void **state)
 {
     fixture *it = *state;
@@ -627,6 +655,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(brains_leave_nothing, begin, end),
         cmocka_unit_test_setup_teardown(processes_die_with_the_keeper, begin, end),
         cmocka_unit_test_setup_teardown(ends_with_its_brain, begin, end),
+        cmocka_unit_test_setup_teardown(a_brain_that_nobody_can_help_ends_it, begin, end),
+        cmocka_unit_test_setup_teardown(what_runs_goes_on_without_help, begin, end),
         cmocka_unit_test_setup_teardown(the_second_signal_kills, begin, end),
         cmocka_unit_test_setup_teardown(gives_the_front_door_up, begin, end),
     };
