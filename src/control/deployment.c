@@ -33,8 +33,7 @@ static const char *state_name(chainsi_deployment_state state)
 
 static void set_state(chainsi_deployment *deployment, chainsi_deployment_state state)
 {
-    chainsi_say("%s version %lld: %s -> %s", deployment->options.deploy->chain,
-                (long long)deployment->options.version, state_name(deployment->state),
+    chainsi_say("%s: %s -> %s", deployment->title, state_name(deployment->state),
                 state_name(state));
     deployment->state = state;
     deployment->options.on_change(deployment->options.user);
@@ -64,8 +63,7 @@ static void fail(chainsi_deployment *deployment, const char *chainlet, const cha
     deployment->failed_chainlet = chainlet;
     snprintf(deployment->failure, sizeof deployment->failure, "%s%s%s", what, *why ? ": " : "",
              why);
-    chainsi_say("%s version %lld failed: %s%s%s", deployment->options.deploy->chain,
-                (long long)deployment->options.version, chainlet ? chainlet : "",
+    chainsi_say("%s failed: %s%s%s", deployment->title, chainlet ? chainlet : "",
                 chainlet ? ": " : "", deployment->failure);
     chainsi_deployment_stop(deployment);
 }
@@ -437,6 +435,10 @@ chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *opt
     deployment->directory = chainsi_arena_printf(arena, "%s/chains/%s/%lld", options->home, chain,
                                                  (long long)options->version);
     deployment->name = chainsi_arena_printf(arena, "%s/%s", chain, options->run);
+    bool elsewhere = strcmp(options->deploy->environment, CHAINSI_PRODUCTION) != 0;
+    deployment->title = chainsi_arena_printf(arena, "%s version %lld%s%s", chain,
+                                             (long long)options->version, elsewhere ? " in " : "",
+                                             elsewhere ? options->deploy->environment : "");
     deployment->run_directory =
         chainsi_arena_printf(arena, "%s/run/%s", options->home, deployment->name);
     size_t count = options->deploy->services.count;

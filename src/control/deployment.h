@@ -84,6 +84,7 @@ struct chainsi_deployment {
     chainsi_deployment_state state;
     const char *directory, *run_directory;
     const char *name;            /* "CHAIN/RUN" */
+    const char *title;           /* for messages: "CHAIN version 3 in staging" */
     chainsi_chainlet *chainlets; /* deploy->services.count of them */
     size_t entrypoint;           /* its index */
     const char *failed_chainlet; /* name; NULL: none */

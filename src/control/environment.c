@@ -368,10 +368,10 @@ static void carry_out_accepted(chainsi_environment *environment, const chainsi_s
     if (step->outcome != CHAINSI_OUTCOME_STARTS)
         return;
     environment->canary = step->canary;
+    set_state(environment, CHAINSI_ENVIRONMENT_STARTING);
     environment->candidate = chainsi_environment_deployment(environment, &step->found, NULL,
                                                             step->deploy ? CHAINSI_BEGIN_COPYING
                                                                          : CHAINSI_BEGIN_STARTING);
-    set_state(environment, CHAINSI_ENVIRONMENT_STARTING);
     if (accepted->until_accepted)
         return;
     environment->accepting = NULL;
