@@ -386,13 +386,12 @@ static void use_copy(chainsi_deployment *deployment, chainsi_api_service *servic
     free(path);
 }
 
-/* Whether a brain before this one has copied them all. */
-static bool are_copied(const chainsi_deployment_options *options)
+bool chainsi_deployment_is_copied(const chainsi_api_deploy *deploy, const char *home,
+                                  int64_t version)
 {
     bool copied = true;
-    for (size_t i = 0; copied && i < options->deploy->services.count; i++) {
-        char *path = binary_path(options->home, options->deploy->chain, options->version,
-                                 options->deploy->services.items[i].c_name);
+    for (size_t i = 0; copied && i < deploy->services.count; i++) {
+        char *path = binary_path(home, deploy->chain, version, deploy->services.items[i].c_name);
         copied = access(path, X_OK) == 0;
         free(path);
     }
@@ -425,8 +424,6 @@ chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *opt
     chainsi_arena *arena = &deployment->arena;
     const char *chain = options->deploy->chain;
     deployment->options = *options;
-    if (options->begin == CHAINSI_BEGIN_COPYING && are_copied(options))
-        deployment->options.begin = CHAINSI_BEGIN_STARTING;
     deployment->options.deploy = copy_deploy(arena, options->deploy);
     deployment->options.home = chainsi_arena_strdup(arena, options->home);
     deployment->options.id = chainsi_arena_strdup(arena, options->id);

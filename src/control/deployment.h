@@ -35,7 +35,7 @@ typedef enum chainsi_deployment_state {
 
 /* Where a deployment begins. */
 typedef enum chainsi_deployment_begin {
-    CHAINSI_BEGIN_COPYING, /* it is new; if its programs have all been copied, STARTING */
+    CHAINSI_BEGIN_COPYING, /* it is new, or its programs have not all been copied */
     CHAINSI_BEGIN_STARTING,
     CHAINSI_BEGIN_RUNNING,
     CHAINSI_BEGIN_STOPPING,
@@ -93,6 +93,11 @@ struct chainsi_deployment {
     bool stop_asked;
     uv_timer_t *review; /* owned */
 };
+
+/* Whether a brain before this one has copied all programs of a version to where they are run from. Not
+ * for a new one: its number may be that of another, of a state before a backup was taken up. */
+bool chainsi_deployment_is_copied(const chainsi_api_deploy *deploy, const char *home,
+                                  int64_t version);
 
 /* Begins at once. Never NULL: failures are told by state and failure. */
 chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *options);

@@ -133,8 +133,9 @@ static chainsi_deployment *take_up(restoring *r, chainsi_environment *environmen
     document *found = find_document(r, environment, version.number);
     if (found)
         found->taken = true;
-    if (begin == CHAINSI_BEGIN_STARTING && version.state == CHAINSI_VERSION_STARTING)
-        begin = CHAINSI_BEGIN_COPYING; /* if they haven't all been copied */
+    if (begin == CHAINSI_BEGIN_STARTING && version.state == CHAINSI_VERSION_STARTING &&
+        !chainsi_deployment_is_copied(&version.deploy, r->registry->home, version.number))
+        begin = CHAINSI_BEGIN_COPYING;
     return chainsi_environment_deployment(environment, &version, found ? found->saved.run : NULL,
                                           begin);
 }
