@@ -1,9 +1,11 @@
 """The daemon's life and that of its processes: starting, dying, coming back, ending."""
+import contextlib
 import json
 import os
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import threading
 import unittest
@@ -201,7 +203,14 @@ class Life(DaemonTest):
         daemon = self.start()
         daemon.deployed("x", service("entry", STAND_IN_MARK="kept"))
         daemon.stop()
-        self.start().stop()  # its backup has the chain
+        second = self.start()  # its backup has the chain, once it is made
+
+        def backed_up():
+            with contextlib.closing(sqlite3.connect(f"file:{daemon.home_file('state.backup.db')}?mode=ro",
+                                                    uri=True)) as backup:
+                return backup.execute("SELECT count(*) FROM environments").fetchone()[0]
+        wait_until(backed_up, "a backup with the chain")
+        second.stop()
         state = daemon.home_file("state.db")
         with open(state, "r+b") as file:
             file.write(b"no database at all")
