@@ -53,6 +53,8 @@ enum chainsi_frame_flag {
     /* CALL: the caller takes ITEM frames before the answer. Only of one that is SOLE, as a caller
      * that reads slowly holds up whatever else is on the connection. */
     CHAINSI_FRAME_TAKES_ITEMS = 4,
+    /* CALL: spans of its trace are recorded. */
+    CHAINSI_FRAME_RECORDED = 8,
 };
 
 /* The start of every frame. */

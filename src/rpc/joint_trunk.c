@@ -147,6 +147,8 @@ void chainsi_joint_add(chainsi_joint_trunk *on, chainsi_joint_call *call,
                   .made_ns = call->made_ns },
         .request_id = request->request_id,
     };
+    if (request->recorded)
+        frame.head.flags |= CHAINSI_FRAME_RECORDED;
     memcpy(frame.call.trace_id, request->trace_id, sizeof frame.call.trace_id);
     memcpy(frame.call.span_id, request->span_id, sizeof frame.call.span_id);
     if (!on->calls.count) {

@@ -68,6 +68,7 @@ typedef struct chainsi_link_request {
     const char *request_id; /* "": the callee makes one; no longer than the protocol's limit */
     uint8_t trace_id[16];   /* all zero: none */
     uint8_t span_id[8];
+    bool recorded;    /* the trace's spans are */
     const void *body; /* MessagePack */
     size_t body_size;
     const int *attachments; /* descriptors that travel beside the body; stay the caller's */

@@ -161,6 +161,8 @@ static void write_head(exchange *it)
         frame.head.flags |= CHAINSI_FRAME_KEEPS;
     if (request->sink)
         frame.head.flags |= CHAINSI_FRAME_TAKES_ITEMS;
+    if (request->recorded)
+        frame.head.flags |= CHAINSI_FRAME_RECORDED;
     memcpy(frame.call.trace_id, request->trace_id, sizeof frame.call.trace_id);
     memcpy(frame.call.span_id, request->span_id, sizeof frame.call.span_id);
     char *at = it->head;

@@ -15,6 +15,7 @@
 #include "runtime/memory.h"
 #include "runtime/progress.h"
 #include "runtime/retry.h"
+#include "runtime/spans.h"
 #include "runtime/waiter.h"
 #include "schema/value.h"
 
@@ -141,7 +142,8 @@ chains_status chainsi_call_explain(chainsi_callee *callee, chains_ctx *ctx, chai
 
 static chains_status attempt_call(chainsi_callee *callee, chains_ctx *ctx, const void *input,
                                   const chainsi_message *message, void *output,
-                                  chainsi_intake *intake, chainsi_attempt *attempt)
+                                  chainsi_intake *intake, chainsi_made *made,
+                                  chainsi_attempt *attempt)
 {
     double timeout_ms = callee->options->timeout_ms;
     int64_t deadline_ns = ctx->deadline_ns;
@@ -152,6 +154,8 @@ static chains_status attempt_call(chainsi_callee *callee, chains_ctx *ctx, const
     }
     chains_status status = chainsi_slots_take(&callee->in_flight, ctx, deadline_ns);
     if (status == CHAINS_OK) {
+        if (made->began_ns && made->queue_ns < 0)
+            made->queue_ns = chainsi_now_ns() - made->began_ns;
         if (callee->instance)
             status =
                 chainsi_local_attempt(callee->instance, ctx, input, output, intake, deadline_ns);
@@ -201,9 +205,17 @@ static bool should_wait_for_others(const chains_ctx *ctx, const chainsi_attempt 
     return ctx != NULL;
 }
 
+/* What is called from now on is called by the attempt that follows. */
+static void begin_attempt(chainsi_made *made, chains_ctx *ctx, const chainsi_callee *callee,
+                          chains_status status)
+{
+    chainsi_made_retry(made, ctx, callee->interface->name, status);
+    ctx->trace.span = made->attempt;
+}
+
 static chains_status attempt_as_allowed(chainsi_callee *callee, chains_ctx *ctx, const void *input,
                                         const chainsi_message *message, void *output,
-                                        chainsi_intake *intake)
+                                        chainsi_intake *intake, chainsi_made *made)
 {
     const bool may_resend = chainsi_call_begin(callee);
     chainsi_retry_state state = { 0 };
@@ -215,7 +227,8 @@ static chains_status attempt_as_allowed(chainsi_callee *callee, chains_ctx *ctx,
         memset(output, 0, callee->interface->output->size);
         /* Before and after: what filled the queue may have ended meanwhile. */
         bool others = may_resend && chainsi_slots_taken(&callee->in_flight);
-        chains_status status = attempt_call(callee, ctx, input, message, output, intake, &attempt);
+        chains_status status =
+            attempt_call(callee, ctx, input, message, output, intake, made, &attempt);
         if (status == CHAINS_OK || !may_resend || (intake && intake->items))
             return status;
         if ((others || chainsi_slots_taken(&callee->in_flight)) &&
@@ -228,8 +241,12 @@ static chains_status attempt_as_allowed(chainsi_callee *callee, chains_ctx *ctx,
             return status;
         if (callee->remote)
             chainsi_edge_retry(&callee->edge);
+        if (made->began_ns)
+            begin_attempt(made, ctx, callee, status);
         if (decision.delay_ns > 0)
             pause_call(ctx, decision.delay_ns);
+        if (made->began_ns)
+            made->attempt_ns = chainsi_now_ns();
     }
 }
 
@@ -237,11 +254,19 @@ static chains_status run_attempts(chainsi_callee *callee, chains_ctx *ctx, const
                                   const chainsi_message *message, void *output,
                                   chainsi_intake *intake)
 {
-    if (!callee->remote)
-        return attempt_as_allowed(callee, ctx, input, message, output, intake);
-    int64_t began_ns = chainsi_edge_begin();
-    chains_status status = attempt_as_allowed(callee, ctx, input, message, output, intake);
-    chainsi_edge_end(&callee->edge, status, began_ns);
+    const uint64_t own_span = ctx->trace.span;
+    chainsi_made made;
+    chainsi_made_begin(&made, ctx);
+    if (made.began_ns)
+        ctx->trace.span = made.attempt; /* the callee's parent */
+    int64_t began_ns = callee->remote ? chainsi_edge_begin() : 0;
+    chains_status status = attempt_as_allowed(callee, ctx, input, message, output, intake, &made);
+    if (callee->remote)
+        chainsi_edge_end(&callee->edge, status, began_ns);
+    if (made.began_ns) {
+        chainsi_made_end(&made, ctx, callee->interface->name, !callee->remote, status, intake);
+        ctx->trace.span = own_span;
+    }
     return status;
 }
 

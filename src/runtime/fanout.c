@@ -106,6 +106,13 @@ void chainsi_branch_error_ctx(chainsi_branch *branch, chains_ctx *from)
     chainsi_context_init_child(branch->job.ctx, from, false);
 }
 
+void chainsi_branch_tell_end(chainsi_branch *branch)
+{
+    const chains_ctx *ctx = branch->job.ctx ? branch->job.ctx : &branch->job.gather->ctx;
+    chainsi_made_end(&branch->made, ctx, branch->callee->interface->name, false, branch->job.status,
+                     NULL);
+}
+
 /* Of a call that was stopped with others: it has no error before somebody asks. */
 static void explain_branch(void *data)
 {
@@ -134,6 +141,7 @@ static chainsi_branch *make_branch(chainsi_gather *gather, chainsi_callee *calle
     branch->job.explain = explain_branch;
     branch->job.data = branch;
     branch->callee = callee;
+    chainsi_made_begin(&branch->made, &gather->ctx);
     branch->scratch = memory + scratch_at;
     branch->outputs = (void **)(memory + outputs_at);
     if (output->field_count)
@@ -287,6 +295,7 @@ static void stop_all(chainsi_fanout *fanout, chains_status status)
         chainsi_branch *branch = fanout->paused[--fanout->paused_count];
         branch->state = CHAINSI_BRANCH_DONE;
         branch->job.status = status;
+        chainsi_branch_tell_end(branch);
         chainsi_fanout_ended(fanout, branch);
     }
 }

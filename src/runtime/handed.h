@@ -3,6 +3,7 @@
  *   calls            the listening socket of its calls
  *   probes           the one of its probes; without it the first serves both
  *   board            its own board (rpc/board.h)
+ *   spans            the ring for what it tells of calls (runtime/spans.h)
  *   board.<c_name>   that of a dependency
  * Without names: calls, then probes. */
 #ifndef CHAINSI_RUNTIME_HANDED_H

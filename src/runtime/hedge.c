@@ -14,6 +14,7 @@
 
 #include "runtime/error.h"
 #include "runtime/memory.h"
+#include "runtime/spans.h"
 #include "runtime/waiter.h"
 
 enum {
@@ -71,10 +72,12 @@ struct race {
     chainsi_waiter *waiter;   /* the caller's thread's */
     void *output;             /* of the second attempt, in its arena */
     int64_t due_ns;
-    race *next, *previous; /* in the list */
-    bool listed;           /* guarded by the lock, as are the next three */
-    bool running;          /* the second attempt */
-    bool won;              /* it succeeded first */
+    race *next, *previous;              /* in the list */
+    bool listed;                        /* guarded by the lock, as are the next three */
+    bool running;                       /* the second attempt */
+    bool won;                           /* it succeeded first */
+    int64_t second_ns, second_ended_ns; /* of its attempt, if it is told of; 0: there was none */
+    chains_status second_status;
     chainsi_hedge_state state;
 };
 
@@ -144,8 +147,12 @@ static void run_late(race *it)
         return;
     }
     it->running = true;
+    const bool told = chainsi_spans_tells(&it->second.trace);
     pthread_mutex_unlock(&lock);
+    it->second_ns = told ? chainsi_now_ns() : 0;
     chains_status status = attempt_second(it);
+    it->second_ended_ns = told ? chainsi_now_ns() : 0;
+    it->second_status = status;
     chainsi_error_leave_thread();
     chainsi_slots_give(&it->callee->in_flight);
     pthread_mutex_lock(&lock);
@@ -327,6 +334,26 @@ static chainsi_hedge_action end_race(race *it, chains_status status)
     return action == CHAINSI_HEDGE_TAKE_FIRST ? action : CHAINSI_HEDGE_FAIL;
 }
 
+static void tell_second(const race *it)
+{
+    chainsi_span span = {
+        .id = it->second.trace.span,
+        .parent = it->ctx->trace.span,
+        .began_ns = it->second_ns,
+        .ended_ns = it->second_ended_ns,
+        .queue_ns = -1,
+        .decode_ns = -1,
+        .run_ns = -1,
+        .encode_ns = -1,
+        .first_item_ns = -1,
+        .attempt = 2,
+        .kind = CHAINSI_SPAN_HEDGE,
+        .status = (uint8_t)it->second_status,
+        .callee = it->callee->interface->name,
+    };
+    chainsi_spans_write(&span, &it->second);
+}
+
 chains_status chainsi_hedge_attempt(chainsi_callee *callee, chains_ctx *ctx,
                                     const chainsi_message *message, void *output,
                                     int64_t deadline_ns, chainsi_attempt *attempt)
@@ -361,6 +388,8 @@ chains_status chainsi_hedge_attempt(chainsi_callee *callee, chains_ctx *ctx,
     default:
         status = chainsi_error_pass(ctx, &it.first.error);
     }
+    if (it.second_ns)
+        tell_second(&it);
     chainsi_context_done(&it.first);
     chainsi_context_done(&it.second);
     return status;

@@ -76,6 +76,8 @@ void chainsi_lane_init(chainsi_lane *lane, chainsi_fanout *fanout, chainsi_calle
     lane->frame.head.kind = CHAINSI_FRAME_CALL;
     if (chainsi_link_board(lane->link))
         lane->frame.head.flags = CHAINSI_FRAME_KEEPS;
+    if (ctx->trace.recorded)
+        lane->frame.head.flags |= CHAINSI_FRAME_RECORDED;
     lane->frame.call.interface = callee->interface->fingerprint;
     lane->frame.request_id = chainsi_remote_request_id(ctx);
     lane->frame.call.request_id_size = (uint32_t)strlen(lane->frame.request_id);
@@ -140,6 +142,7 @@ static void end_branch(chainsi_lane *lane, chainsi_branch *branch, chains_status
     branch->state = CHAINSI_BRANCH_DONE;
     branch->job.status = status;
     chainsi_edge_end(&lane->callee->edge, status, branch->timed_ns);
+    chainsi_branch_tell_end(branch);
     chainsi_fanout_ended(lane->fanout, branch);
 }
 
@@ -186,6 +189,7 @@ static void fail_attempt(chainsi_lane *lane, chainsi_branch *branch, chains_stat
         return;
     }
     chainsi_edge_retry(&lane->callee->edge);
+    chainsi_made_retry(&branch->made, branch->job.ctx, lane->callee->interface->name, status);
     memset(branch->scratch, 0, lane->callee->interface->output->size);
     if (decision.delay_ns <= 0) {
         make_pending(lane, branch);
@@ -373,12 +377,20 @@ static void send_branch(chainsi_lane *lane, chainsi_trunk *trunk, const chainsi_
     branch->trunk = trunk;
     branch->claimed = claim != NULL;
     chainsi_frame *frame = &lane->frame;
-    frame->head.flags = (uint8_t)((frame->head.flags & CHAINSI_FRAME_KEEPS) |
-                                  (trunk->sole ? CHAINSI_FRAME_SOLE : 0));
+    frame->head.flags =
+        (uint8_t)((frame->head.flags & (CHAINSI_FRAME_KEEPS | CHAINSI_FRAME_RECORDED)) |
+                  (trunk->sole ? CHAINSI_FRAME_SOLE : 0));
     frame->head.body_size = branch->body_size;
     frame->head.attachments = branch->attachments ? (uint8_t)branch->attachments->count : 0;
     frame->call.deadline_ns = branch->deadline_ns;
     frame->call.made_ns = branch->made_ns;
+    if (branch->made.began_ns) {
+        memcpy(frame->call.span_id, &branch->made.attempt, sizeof frame->call.span_id);
+        if (branch->made.queue_ns < 0)
+            branch->made.queue_ns = now_ns - branch->made.began_ns;
+        if (branch->made.attempts > 1)
+            branch->made.attempt_ns = now_ns;
+    }
     frame->call.slot = CHAINSI_FRAME_NO_SLOT;
     frame->call.claim = 0;
     if (claim) {

@@ -24,6 +24,7 @@
 #include "runtime/gather.h"
 #include "runtime/remote.h"
 #include "runtime/retry.h"
+#include "runtime/spans.h"
 
 typedef enum chainsi_branch_state {
     CHAINSI_BRANCH_PENDING,
@@ -59,6 +60,7 @@ struct chainsi_branch {
     void *scratch;                    /* the output, decoded */
     void **outputs;                   /* where it goes */
     chainsi_retry_state retry;
+    chainsi_made made;
     int moves; /* from replicas that turned out to be gone */
     int64_t made_ns,
         timed_ns; /* when it was first sent; and if it is one of those that are timed, else 0 */
@@ -109,6 +111,8 @@ void chainsi_lane_done(chainsi_lane *lane);
 
 /* What a lane asks of its fan-out. */
 
+/* Tells of a call that is DONE (runtime/spans.h). */
+void chainsi_branch_tell_end(chainsi_branch *branch);
 /* Makes branch->job.ctx, if there is none yet, in the memory of `from`, the fan-out's ctx. */
 void chainsi_branch_error_ctx(chainsi_branch *branch, chains_ctx *from);
 

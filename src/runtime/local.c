@@ -15,6 +15,7 @@
 #include "runtime/gather.h"
 #include "runtime/graph.h"
 #include "runtime/memory.h"
+#include "runtime/spans.h"
 #include "runtime/strict.h"
 #include "schema/value.h"
 
@@ -42,7 +43,8 @@ static chains_status run_method(chainsi_instance *instance, chains_ctx *ctx, con
     child.config = interface->config;
     if (deadline_ns < child.deadline_ns)
         child.deadline_ns = deadline_ns;
-    if (chainsi_trace_is_set(&child.trace))
+    /* Where it is told of, both sides are one span, which the caller has made. */
+    if (chainsi_trace_is_set(&child.trace) && !chainsi_spans_tells(&child.trace))
         child.trace.span = chainsi_trace_span();
     chainsi_guard *guard = strict ? chainsi_guard_new(interface, input, output) : NULL;
     chainsi_local_stream stream;

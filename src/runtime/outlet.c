@@ -217,7 +217,8 @@ static chains_status deliver(chainsi_stream *stream, const void *item)
             close_part(outlet);
             status = send_part(outlet, false);
         }
-        outlet->items++;
+        if (!outlet->items++)
+            outlet->first_ns = chainsi_now_ns();
     }
     bool first_failure = status != CHAINS_OK && outlet->failed == CHAINS_OK;
     outlet->failed = status;

@@ -43,6 +43,7 @@ typedef struct chainsi_outlet {
     pthread_mutex_t lock;            /* a method may emit from its chains_each steps */
     chainsi_buffer *buffer;          /* one part; of GATHERED, all items */
     size_t items;                    /* emitted */
+    int64_t first_ns;                /* when the first of them was */
     chainsi_attachments attachments; /* of ITEMS, while one is sent */
     uint64_t afloat;           /* of ITEMS, bytes beside them that the reader may not have taken */
     chains_status failed;      /* what emit gives from now on */

@@ -429,6 +429,7 @@ static chains_status attempt_in_frames(chainsi_remote *remote, chains_ctx *ctx,
         .deadline_ns = deadline_ns,
         .interrupt = interrupt,
         .elsewhere = attempt->elsewhere,
+        .recorded = ctx->trace.recorded,
     };
     chainsi_remote_trace(ctx, request.trace_id, request.span_id);
     int descriptors[CHAINSI_MAX_ATTACHMENTS];

@@ -26,6 +26,7 @@
 #include "runtime/process.h"
 #include "runtime/queue.h"
 #include "runtime/service.h"
+#include "runtime/spans.h"
 
 enum {
     BACKLOG = 4096,
@@ -63,6 +64,7 @@ static bool take_sockets(sockets *taken)
     taken->calls = chainsi_handed_find("calls");
     taken->probes = chainsi_handed_find("probes");
     taken->board = chainsi_handed_find("board");
+    chainsi_spans_use(chainsi_handed_find("spans"));
     return taken->calls >= 0;
 }
 

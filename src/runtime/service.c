@@ -17,6 +17,7 @@
 #include "runtime/gather.h"
 #include "runtime/memory.h"
 #include "runtime/outlet.h"
+#include "runtime/spans.h"
 #include "runtime/status.h"
 #include "runtime/traffic.h"
 #include "runtime/waiter.h"
@@ -51,14 +52,18 @@ static bool accepts_msgpack(const chainsi_http_head *head)
     return accept && memmem(accept->data, accept->size, msgpack_type, sizeof msgpack_type - 1);
 }
 
-/* Takes over a trace, or begins one. The span is this call's own. */
-static void read_trace(chains_ctx *ctx, const chainsi_http_head *head)
+/* Takes over a trace, or begins one. The span is this call's own; its parent's is returned, 0: there is
+ * none. */
+static uint64_t read_trace(chains_ctx *ctx, const chainsi_server_request *request)
 {
-    const chainsi_slice *parent = chainsi_http_find(head, "traceparent");
-    if (parent && chainsi_trace_read(&ctx->trace, parent->data, parent->size))
-        ctx->trace.span = chainsi_trace_span();
-    else
-        ctx->trace = chainsi_trace_new();
+    const chainsi_slice *text = chainsi_http_find(&request->head.head, "traceparent");
+    if (!text || !chainsi_trace_read(&ctx->trace, text->data, text->size)) {
+        ctx->trace = chainsi_spans_begin_trace(request->received_ns);
+        return 0;
+    }
+    uint64_t parent = ctx->trace.span;
+    ctx->trace.span = chainsi_trace_span();
+    return parent;
 }
 
 static void make_request_id(chains_ctx *ctx)
@@ -131,19 +136,25 @@ static chains_status check_fingerprint(chains_ctx *ctx, const chainsi_interface 
 
 /* The same things of a frame. */
 
-static void read_frame_ids(chains_ctx *ctx, const chainsi_frame *frame)
+static uint64_t read_frame_ids(chains_ctx *ctx, const chainsi_server_request *request)
 {
+    const chainsi_frame *frame = request->frame;
     const chainsi_frame_call *call = &frame->call;
+    uint64_t parent = 0;
     memcpy(&ctx->trace.high, call->trace_id, sizeof ctx->trace.high);
     memcpy(&ctx->trace.low, call->trace_id + sizeof ctx->trace.high, sizeof ctx->trace.low);
-    if (chainsi_trace_is_set(&ctx->trace))
+    if (chainsi_trace_is_set(&ctx->trace)) {
+        memcpy(&parent, call->span_id, sizeof parent);
         ctx->trace.span = chainsi_trace_span();
-    else
-        ctx->trace = chainsi_trace_new();
+        ctx->trace.recorded = frame->head.flags & CHAINSI_FRAME_RECORDED;
+    } else {
+        ctx->trace = chainsi_spans_begin_trace(request->received_ns);
+    }
     if (call->request_id_size)
         ctx->request_id = chainsi_arena_copy(ctx->arena, frame->request_id, call->request_id_size);
     else
         make_request_id(ctx);
+    return parent;
 }
 
 static chains_status check_frame(chains_ctx *ctx, const chainsi_interface *interface,
@@ -161,6 +172,46 @@ static chains_status check_frame(chains_ctx *ctx, const chainsi_interface *inter
 }
 
 /* Running */
+
+/* What is told of a call beside its status; times are negative while they aren't known. */
+typedef struct told {
+    uint64_t parent; /* its caller's span; 0: none */
+    int64_t queue_ns, decode_ns, run_ns, encode_ns;
+    const chainsi_outlet *outlet; /* NULL without a stream */
+} told;
+
+static const told nothing_told = { .queue_ns = -1, .decode_ns = -1, .run_ns = -1, .encode_ns = -1 };
+
+static void write_span(const chains_ctx *ctx, const chainsi_server_request *request,
+                       chains_status status, const told *call, int64_t ended_ns)
+{
+    const chainsi_outlet *outlet = call->outlet;
+    chainsi_span span = {
+        .id = ctx->trace.span,
+        .parent = call->parent,
+        .began_ns = request->received_ns,
+        .ended_ns = ended_ns,
+        .queue_ns = call->queue_ns,
+        .decode_ns = call->decode_ns,
+        .run_ns = call->run_ns,
+        .encode_ns = call->encode_ns,
+        .first_item_ns = outlet && outlet->items ? outlet->first_ns - request->received_ns : -1,
+        .items = outlet ? outlet->items : 0,
+        .kind = CHAINSI_SPAN_SERVED,
+        .status = (uint8_t)(status == CHAINS_OK ? CHAINS_OK : ctx->error.status),
+        .streamed = outlet != NULL,
+    };
+    chainsi_spans_write(&span, ctx);
+}
+
+/* Counts a call that has ended, and tells of it. */
+static void note_end(chainsi_service *service, const chains_ctx *ctx,
+                     const chainsi_server_request *request, chains_status status, const told *call)
+{
+    chainsi_metrics_count(&service->metrics, status, call->run_ns);
+    if (chainsi_spans_tells_served(&ctx->trace, status, call->run_ns))
+        write_span(ctx, request, status, call, chainsi_now_ns());
+}
 
 /* The input of a frame that has attachments, which are taken. */
 static chains_status decode_shared_input(chains_ctx *ctx, const chainsi_interface *interface,
@@ -285,7 +336,7 @@ static chains_status encode_shared_output(const chainsi_interface *interface, co
 static chains_status run_method(chainsi_service *service, chains_ctx *ctx,
                                 chainsi_server_request *request, bool msgpack_in, bool msgpack_out,
                                 chainsi_outlet *outlet, chainsi_server_response *response,
-                                int64_t *run_ns)
+                                told *call)
 {
     const chainsi_implementation *implementation = service->node->implementation;
     const chainsi_interface *interface = implementation->interface;
@@ -301,20 +352,23 @@ static chains_status run_method(chainsi_service *service, chains_ctx *ctx,
         return status;
     void *input = chainsi_arena_alloc(ctx->arena, interface->input->size);
     void *output = chainsi_arena_alloc(ctx->arena, interface->output->size);
-    const bool timed = chainsi_metrics_sample();
+    const bool counted = chainsi_metrics_sample(),
+               timed = counted || chainsi_spans_tells(&ctx->trace);
     int64_t since_ns = timed ? chainsi_now_ns() : 0;
     status = decode_input(ctx, interface, request, msgpack_in, input);
     if (status != CHAINS_OK)
         return status;
     if (timed)
-        chainsi_metrics_time(&service->metrics, CHAINSI_PHASE_DECODE, chainsi_now_ns() - since_ns);
+        call->decode_ns = chainsi_now_ns() - since_ns;
+    if (counted)
+        chainsi_metrics_time(&service->metrics, CHAINSI_PHASE_DECODE, call->decode_ns);
     /* It may have waited in the queue for long, and only a Unix socket tells a caller that has left
      * from one that has only finished sending. */
     if (may_have_left(request) && chainsi_context_stopped(ctx) == CHAINS_CANCELLED)
         return chainsi_error_at_declaration(ctx, interface, CHAINS_CANCELLED, NULL,
                                             "the caller had left before the call began");
     status = run_decoded(service, ctx, request, input, output, outlet ? &outlet->stream : NULL,
-                         run_ns, &response->ended_ns);
+                         &call->run_ns, &response->ended_ns);
     if (outlet) {
         chainsi_gathers_end(ctx); /* nothing emits any more */
         status = chainsi_outlet_settle(outlet, status);
@@ -332,7 +386,9 @@ static chains_status run_method(chainsi_service *service, chains_ctx *ctx,
                  ? encode_shared_output(interface, output, response, &why)
                  : chainsi_answer_encode(interface, output, msgpack_out, response->body, &why);
     if (timed)
-        chainsi_metrics_time(&service->metrics, CHAINSI_PHASE_ENCODE, chainsi_now_ns() - since_ns);
+        call->encode_ns = chainsi_now_ns() - since_ns;
+    if (counted)
+        chainsi_metrics_time(&service->metrics, CHAINSI_PHASE_ENCODE, call->encode_ns);
     return status == CHAINS_OK ? CHAINS_OK : chainsi_error_answer(ctx, interface, &why);
 }
 
@@ -369,22 +425,24 @@ static void handle_frame(chainsi_service *service, chainsi_server_request *reque
                          chainsi_server_response *response)
 {
     chains_ctx *ctx = begin_call(service, request);
-    read_frame_ids(ctx, request->frame);
-    if (request->frame->call.made_ns)
-        chainsi_metrics_time(&service->metrics, CHAINSI_PHASE_QUEUE,
-                             request->received_ns - request->frame->call.made_ns);
-    int64_t run_ns = -1;
+    told call = nothing_told;
+    call.parent = read_frame_ids(ctx, request);
+    if (request->frame->call.made_ns) {
+        call.queue_ns = request->received_ns - request->frame->call.made_ns;
+        chainsi_metrics_time(&service->metrics, CHAINSI_PHASE_QUEUE, call.queue_ns);
+    }
     const chainsi_interface *interface = service->node->implementation->interface;
     chainsi_outlet *outlet = NULL;
     if (interface->stream_name && (request->frame->head.flags & CHAINSI_FRAME_TAKES_ITEMS)) {
         outlet = chainsi_arena_alloc_raw(request->arena, sizeof *outlet);
         chainsi_outlet_init(outlet, ctx, interface, CHAINSI_OUTLET_ITEMS, true, request, response);
     }
-    chains_status status = run_method(service, ctx, request, true, true, outlet, response, &run_ns);
+    call.outlet = outlet;
+    chains_status status = run_method(service, ctx, request, true, true, outlet, response, &call);
     if (outlet)
         chainsi_outlet_done(outlet);
-    chainsi_metrics_count(&service->metrics, status, run_ns);
-    response->run_ns = run_ns > 0 ? run_ns : 0;
+    note_end(service, ctx, request, status, &call);
+    response->run_ns = call.run_ns > 0 ? call.run_ns : 0;
     response->lingers = ctx->gathers != NULL;
     if (status == CHAINS_OK)
         return;
@@ -402,7 +460,8 @@ static void handle_call(chainsi_service *service, chainsi_server_request *reques
     const chainsi_http_head *head = &request->head.head;
     chains_ctx *ctx = begin_call(service, request);
     read_request_id(ctx, head);
-    read_trace(ctx, head);
+    told call = nothing_told;
+    call.parent = read_trace(ctx, request);
     chainsi_buffer_printf(response->headers, "X-Request-Id: %s\r\n", ctx->request_id);
 
     const chainsi_slice *type = chainsi_http_find(head, "Content-Type");
@@ -411,13 +470,13 @@ static void handle_call(chainsi_service *service, chainsi_server_request *reques
                                slice_starts(*type, "application/vnd.msgpack"));
     bool msgpack_out = accepts_msgpack(head);
     int http = 0;
-    int64_t run_ns = -1;
     chains_status status;
     chainsi_outlet *outlet = NULL;
     if (interface->stream_name) {
         outlet = chainsi_arena_alloc_raw(request->arena, sizeof *outlet);
         chainsi_outlet_init(outlet, ctx, interface, chainsi_outlet_choose(head), msgpack_out,
                             request, response);
+        call.outlet = outlet;
     }
     if (request->head.method != CHAINSI_HTTP_POST) {
         status = chainsi_error_at_declaration(ctx, interface, CHAINS_UNIMPLEMENTED, NULL,
@@ -432,9 +491,9 @@ static void handle_call(chainsi_service *service, chainsi_server_request *reques
         http = 415;
     } else {
         status =
-            run_method(service, ctx, request, msgpack_in, msgpack_out, outlet, response, &run_ns);
+            run_method(service, ctx, request, msgpack_in, msgpack_out, outlet, response, &call);
     }
-    chainsi_metrics_count(&service->metrics, status, run_ns);
+    note_end(service, ctx, request, status, &call);
     if (outlet) {
         bool begun = chainsi_outlet_has_begun(outlet);
         if (begun && status != CHAINS_OK)

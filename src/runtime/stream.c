@@ -46,7 +46,8 @@ void chainsi_intake_init(chainsi_intake *intake, const chainsi_interface *interf
 
 chains_status chainsi_intake_deliver(chainsi_intake *intake, const void *item)
 {
-    intake->items++;
+    if (!intake->items++)
+        intake->first_ns = chainsi_now_ns();
     if (intake->listens && intake->failed == CHAINS_OK)
         intake->failed = intake->job ? chainsi_delivery_make(intake->job, &intake->to, item)
                                      : intake->to.deliver(&intake->to, item);

@@ -20,6 +20,7 @@ typedef struct chainsi_intake {
     int64_t due_ns;       /* when the next item, or the end, must be there: CHAINSI_NEVER before the
                                 first */
     size_t items;         /* that have come: with one, nothing is retried */
+    int64_t first_ns;     /* when the first of them came */
     chains_status failed; /* what emit returned */
 } chainsi_intake;
 

@@ -4,7 +4,7 @@
 
 #include "runtime/context.h"
 
-enum { SPAN_DIGITS = 16, TRACE_AT = 3, SPAN_AT = 36, FLAGS_AT = 53 };
+enum { SPAN_DIGITS = 16, FLAG_DIGITS = 2, TRACE_AT = 3, SPAN_AT = 36, FLAGS_AT = 53, SAMPLED = 1 };
 
 uint64_t chainsi_trace_span(void)
 {
@@ -14,13 +14,13 @@ uint64_t chainsi_trace_span(void)
 
 chainsi_trace chainsi_trace_new(void)
 {
-    return (chainsi_trace){ chainsi_random(), chainsi_trace_span(), chainsi_trace_span() };
+    return (chainsi_trace){ chainsi_random(), chainsi_trace_span(), chainsi_trace_span(), false };
 }
 
-static bool read_hex(const char *text, uint64_t *number)
+static bool read_hex(const char *text, int digits, uint64_t *number)
 {
     uint64_t value = 0;
-    for (int i = 0; i < SPAN_DIGITS; i++) {
+    for (int i = 0; i < digits; i++) {
         char digit = text[i];
         if (digit >= '0' && digit <= '9')
             value = value << 4 | (uint64_t)(digit - '0');
@@ -44,12 +44,16 @@ static void write_hex(uint64_t number, char *text)
 bool chainsi_trace_read(chainsi_trace *trace, const char *text, size_t size)
 {
     chainsi_trace read;
+    uint64_t flags;
     if (size < CHAINSI_TRACEPARENT_SIZE - 1 || text[TRACE_AT - 1] != '-' ||
         text[SPAN_AT - 1] != '-' || text[FLAGS_AT - 1] != '-' ||
-        !read_hex(text + TRACE_AT, &read.high) ||
-        !read_hex(text + TRACE_AT + SPAN_DIGITS, &read.low) ||
-        !read_hex(text + SPAN_AT, &read.span) || !read.span || !chainsi_trace_is_set(&read))
+        !read_hex(text + TRACE_AT, SPAN_DIGITS, &read.high) ||
+        !read_hex(text + TRACE_AT + SPAN_DIGITS, SPAN_DIGITS, &read.low) ||
+        !read_hex(text + SPAN_AT, SPAN_DIGITS, &read.span) ||
+        !read_hex(text + FLAGS_AT, FLAG_DIGITS, &flags) || !read.span ||
+        !chainsi_trace_is_set(&read))
         return false;
+    read.recorded = flags & SAMPLED;
     *trace = read;
     return true;
 }
@@ -61,5 +65,5 @@ void chainsi_trace_write(const chainsi_trace *trace, char text[CHAINSI_TRACEPARE
     write_hex(trace->low, text + TRACE_AT + SPAN_DIGITS);
     text[SPAN_AT - 1] = '-';
     write_hex(trace->span, text + SPAN_AT);
-    memcpy(text + FLAGS_AT - 1, "-01", 4);
+    memcpy(text + FLAGS_AT - 1, trace->recorded ? "-01" : "-00", 4);
 }

@@ -13,9 +13,10 @@ enum { CHAINSI_TRACEPARENT_SIZE = 56 };
 typedef struct chainsi_trace {
     uint64_t high, low; /* the trace's id; both 0: there is no trace */
     uint64_t span;      /* of the call; not 0 in a trace */
+    bool recorded;      /* its spans are told of (runtime/spans.h): decided where it begins */
 } chainsi_trace;
 
-/* A new trace with a first span. Any thread. */
+/* A new trace with a first span, not recorded. Any thread. */
 chainsi_trace chainsi_trace_new(void);
 /* The id of a new span. Any thread. */
 uint64_t chainsi_trace_span(void);

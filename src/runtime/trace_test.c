@@ -21,9 +21,32 @@ static void what_is_read_is_written(void **state)
     assert_true(trace.high == 0x0af7651916cd43dd);
     assert_true(trace.low == 0x8448eb211c80319c);
     assert_true(trace.span == 0xb7ad6b7169203331);
+    assert_true(trace.recorded);
     char text[CHAINSI_TRACEPARENT_SIZE];
     chainsi_trace_write(&trace, text);
     assert_string_equal(text, good);
+}
+
+static void whether_it_is_recorded_is_one_flag_of_several(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *flags;
+        bool recorded;
+    } cases[] = {
+        { "00", false }, { "01", true }, { "02", false }, { "03", true }, { "ff", true }
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[sizeof good];
+        memcpy(text, good, sizeof good);
+        memcpy(text + sizeof good - 3, cases[i].flags, 2);
+        chainsi_trace trace;
+        assert_true(chainsi_trace_read(&trace, text, sizeof good - 1));
+        assert_true(trace.recorded == cases[i].recorded);
+        char written[CHAINSI_TRACEPARENT_SIZE];
+        chainsi_trace_write(&trace, written);
+        assert_string_equal(written + sizeof good - 3, cases[i].recorded ? "01" : "00");
+    }
 }
 
 static void odd_ones_are_refused_and_change_nothing(void **state)
@@ -41,11 +64,12 @@ static void odd_ones_are_refused_and_change_nothing(void **state)
         "00+0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         "00-0af7651916cd43dd8448eb211c80319c+b7ad6b7169203331-01",
         "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331+01",
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0x",
     };
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
-        chainsi_trace trace = { 1, 2, 3 };
+        chainsi_trace trace = { 1, 2, 3, true };
         assert_false(chainsi_trace_read(&trace, odd[i], strlen(odd[i])));
-        assert_true(trace.high == 1 && trace.low == 2 && trace.span == 3);
+        assert_true(trace.high == 1 && trace.low == 2 && trace.span == 3 && trace.recorded);
     }
 }
 
@@ -65,6 +89,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_read_is_written),
+        cmocka_unit_test(whether_it_is_recorded_is_one_flag_of_several),
         cmocka_unit_test(odd_ones_are_refused_and_change_nothing),
         cmocka_unit_test(new_ones_can_be_sent),
     };

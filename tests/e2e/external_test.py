@@ -80,7 +80,7 @@ class External(HomeTest):
         path, headers, body = Weather.seen[0]
         self.assertEqual((path, body), ("/v1/forecast", {"city": "Berlin"}))
         self.assertEqual(headers["Content-Type"], "application/json")
-        self.assertRegex(headers["traceparent"], "^00-[0-9a-f]{32}-[0-9a-f]{16}-01$")
+        self.assertRegex(headers["traceparent"], "^00-[0-9a-f]{32}-[0-9a-f]{16}-00$")
 
     def test_https(self):
         done = self.run_chain(self.https_url(), "--secret", "weather_key=s3cret",
