@@ -252,6 +252,8 @@ void chainsi_route_api(chainsi_routes *routes, chainsi_exchange *exchange,
         chainsi_route_keys(routes, exchange, segments + 1, count - 1);
     else if (count && !strcmp(segments[0], "secrets"))
         chainsi_route_secrets(routes, exchange, segments + 1, count - 1);
+    else if (count && !strcmp(segments[0], "traces"))
+        chainsi_route_traces(routes, exchange, segments + 1, count - 1);
     else if (!methods)
         chainsi_answer_no_path(exchange);
     else if (!method || !strstr(methods, method))

@@ -314,6 +314,7 @@ int chainsi_brain_run(const chainsi_brain_options *options)
         options->on_lost(options->lock, options->front);
         return 1;
     }
+    b->supervisor.collector = b->routes.collector = chainsi_collector_new(&b->loop);
     if (!open_home(b))
         return 1; /* and the keeper tries again */
     int status = open_state(b);
@@ -324,6 +325,7 @@ int chainsi_brain_run(const chainsi_brain_options *options)
     uv_run(&b->loop, UV_RUN_DEFAULT);
     chainsi_front_free(b->front);
     chainsi_registry_free(b->routes.registry);
+    chainsi_collector_free(b->routes.collector);
     chainsi_vault_free(b->vault);
     chainsi_keyring_free(b->keyring);
     uv_run(&b->loop, UV_RUN_DEFAULT); /* handles that are still closing */

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/ring.h"
 #include "control/handle.h"
 #include "control/home.h"
 #include "control/process.h"
@@ -192,19 +193,21 @@ static const char **make_environment(chainsi_deployment *deployment,
     return entries;
 }
 
-/* What the processes of a Chainlet are handed: its socket and board, and the boards of those that it
+/* What the processes of a Chainlet are handed: its socket, board and ring, and the boards of those that it
  * calls. *count gets how many. */
 static const chainsi_order_fd *list_descriptors(chainsi_chainlet *chainlet, size_t *count)
 {
     chainsi_deployment *deployment = chainlet->deployment;
     const chainsi_api_service *service = chainlet->service;
     chainsi_arena *arena = &deployment->arena;
-    size_t most = service->dependencies.count + 2;
+    size_t most = service->dependencies.count + 3;
     chainsi_order_fd *fds = chainsi_arena_array(arena, most, sizeof *fds);
     *count = 0;
     fds[(*count)++] = (chainsi_order_fd){ chainlet->calls_name, "calls" };
     if (chainlet->board_fd >= 0)
         fds[(*count)++] = (chainsi_order_fd){ chainlet->board_name, "board" };
+    if (chainlet->spans_fd >= 0)
+        fds[(*count)++] = (chainsi_order_fd){ chainlet->spans_name, "spans" };
     for (size_t i = 0; i < service->dependencies.count; i++) {
         const chainsi_chainlet *callee =
             chainsi_deployment_find(deployment, service->dependencies.items[i]);
@@ -243,6 +246,16 @@ static void open_board(chainsi_chainlet *chainlet)
     chainlet->board_fd = chainsi_board_create((uint32_t)chainlet->service->max_queue);
     if (chainlet->board_fd >= 0)
         chainsi_keeping_hold(keeping_of(deployment), chainlet->board_name, chainlet->board_fd);
+}
+
+static void open_spans(chainsi_chainlet *chainlet)
+{
+    const chainsi_deployment *deployment = chainlet->deployment;
+    chainlet->spans_fd = chainsi_keeping_take(keeping_of(deployment), chainlet->spans_name);
+    if (chainlet->spans_fd < 0 && (chainlet->spans_fd = chainsi_ring_create()) >= 0)
+        chainsi_keeping_hold(keeping_of(deployment), chainlet->spans_name, chainlet->spans_fd);
+    chainlet->spans = chainsi_collector_add(deployment->options.supervisor->collector,
+                                            deployment->options.deploy->chain, chainlet->spans_fd);
 }
 
 static bool make_sockets(chainsi_chainlet *chainlet, char *why, size_t why_size)
@@ -302,8 +315,10 @@ static void start_all(chainsi_deployment *deployment)
         fail(deployment, NULL, "cannot make the folder of its sockets", strerror(errno));
         return;
     }
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         open_board(&deployment->chainlets[i]);
+        open_spans(&deployment->chainlets[i]);
+    }
     for (size_t i = 0; i < count; i++) {
         if (make_sockets(&deployment->chainlets[i], why, sizeof why))
             continue;
@@ -454,8 +469,11 @@ chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *opt
                 chainsi_arena_printf(arena, "%s/%s/calls", deployment->name, service->c_name),
             .board_name =
                 chainsi_arena_printf(arena, "%s/%s/board", deployment->name, service->c_name),
+            .spans_name =
+                chainsi_arena_printf(arena, "%s/%s/spans", deployment->name, service->c_name),
             .calls_fd = -1,
             .board_fd = -1,
+            .spans_fd = -1,
             .replicas =
                 chainsi_arena_array(arena, (size_t)service->replicas, sizeof(chainsi_replica *)),
             .log = options->find_log(options->log_user, service->name),
@@ -702,8 +720,12 @@ void chainsi_deployment_free(chainsi_deployment *deployment)
             close(chainlet->calls_fd);
         if (chainlet->board_fd >= 0)
             close(chainlet->board_fd);
+        chainsi_collector_remove(chainlet->spans);
+        if (chainlet->spans_fd >= 0)
+            close(chainlet->spans_fd);
         chainsi_keeping_release(keeping_of(deployment), chainlet->calls_name);
         chainsi_keeping_release(keeping_of(deployment), chainlet->board_name);
+        chainsi_keeping_release(keeping_of(deployment), chainlet->spans_name);
     }
     if (!chainsi_remove_tree(deployment->run_directory))
         chainsi_say("cannot remove %s: %s", deployment->run_directory, strerror(errno));

@@ -48,10 +48,12 @@ typedef struct chainsi_chainlet {
     chainsi_deployment *deployment;
     const chainsi_api_service *service; /* of the deployment's arena; binary is the copy */
     const char *label, *calls_path;
-    const char *calls_name, *board_name; /* what the keeper holds them as */
+    const char *calls_name, *board_name, *spans_name; /* what the keeper holds them as */
     const char **environment;
     int calls_fd;               /* owned; listening; -1: not made yet */
     int board_fd;               /* owned; rpc/board.h; -1: none, calls go by the queue alone */
+    int spans_fd;               /* owned; base/ring.h; -1: none, nothing is told of calls */
+    chainsi_collected *spans;   /* owned; where that is read; NULL */
     chainsi_upstream *calls;    /* owned; for the front door */
     chainsi_replica **replicas; /* owned; service->replicas of them, NULL before they are made */
     chainsi_log *log;           /* not owned */

@@ -10,8 +10,9 @@
 
 #include "base/clock.h"
 #include "control/chain.h"
+#include "control/front_span.h"
 #include "control/handle.h"
-#include "runtime/context.h"
+#include "runtime/status.h"
 
 enum {
     MAX_ATTEMPTS = 20,  /* of a call that certainly wasn't started */
@@ -36,6 +37,8 @@ typedef struct proxy {
     int status;                   /* of HTTP, when it began */
     uint64_t trial;               /* that it counts for; 0: none */
     bool is_new;                  /* on which side of it */
+    chainsi_front_span span;
+    const char *called; /* the Chainlet's name, of the arena; NULL: not known yet */
 } proxy;
 
 static void attempt(proxy *p);
@@ -52,11 +55,6 @@ static void finish(proxy *p)
     chainsi_buffer_done(&p->head);
     p->exchange->on_gone = NULL;
     p->exchange->on_drained = NULL;
-}
-
-static void on_gone(chainsi_exchange *exchange)
-{
-    finish(exchange->user);
 }
 
 static const char *shown_name(const proxy *p)
@@ -76,6 +74,22 @@ static void count(const proxy *p, int status)
     if (environment)
         chainsi_environment_count(environment, p->trial, p->is_new, status,
                                   chainsi_now_ns() - p->exchange->received_ns);
+}
+
+/* Tells of the call, which has ended. */
+static void tell(const proxy *p, chains_status status, const char *message)
+{
+    if (!p->target.probes)
+        chainsi_front_span_end(&p->span, p->registry->supervisor->collector, p->exchange,
+                               p->target.chain, p->called ? p->called : shown_name(p), p->attempts,
+                               status, message);
+}
+
+static void on_gone(chainsi_exchange *exchange)
+{
+    proxy *p = exchange->user;
+    tell(p, CHAINS_CANCELLED, "the client left");
+    finish(p);
 }
 
 /* Headers. */
@@ -133,24 +147,6 @@ static void add_headers(chainsi_buffer *out, const chainsi_http_head *head)
     }
 }
 
-/* W3C Trace Context, version 00: "00-<32 hex>-<16 hex>-<2 hex>", ids not all zero. */
-static bool is_traceparent(const chainsi_slice *value)
-{
-    static const char form[] = "hh-hhhhhhhhhhhhhhhhhhhhhhhhhhhhhhhh-hhhhhhhhhhhhhhhh-hh";
-    if (!value || value->size != sizeof form - 1)
-        return false;
-    bool trace_set = false, span_set = false;
-    for (size_t i = 0; i < value->size; i++) {
-        char c = value->data[i];
-        bool hex = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f');
-        if (form[i] == '-' ? c != '-' : !hex)
-            return false;
-        trace_set = trace_set || (i > 2 && i < 35 && c != '0');
-        span_set = span_set || (i > 35 && i < 52 && c != '0');
-    }
-    return trace_set && span_set && strncmp(value->data, "ff", 2) != 0;
-}
-
 /* The head of the request as it goes on, but for its end: what time is left. */
 static void make_head(proxy *p)
 {
@@ -166,19 +162,9 @@ static void make_head(proxy *p)
     chainsi_buffer_add_text(out, "Host: localhost\r\nX-Request-Id: ");
     chainsi_buffer_add_text(out, exchange->request_id);
     chainsi_buffer_add_text(out, "\r\ntraceparent: ");
-    const chainsi_slice *trace = chainsi_http_find(&request->head, "traceparent");
-    if (is_traceparent(trace)) {
-        chainsi_buffer_add(out, trace->data, trace->size);
-    } else {
-        char trace_id[33], span_id[17];
-        chainsi_random_hex(trace_id, 32);
-        chainsi_random_hex(span_id, 16);
-        chainsi_buffer_add_text(out, "00-");
-        chainsi_buffer_add(out, trace_id, 32);
-        chainsi_buffer_add_byte(out, '-');
-        chainsi_buffer_add(out, span_id, 16);
-        chainsi_buffer_add_text(out, "-01");
-    }
+    char trace[CHAINSI_TRACEPARENT_SIZE];
+    chainsi_trace_write(&p->span.trace, trace);
+    chainsi_buffer_add_text(out, trace);
     if (request->method == CHAINSI_HTTP_POST || exchange->body_size) {
         chainsi_buffer_add_text(out, "\r\nContent-Length: ");
         chainsi_buffer_add_number(out, exchange->body_size);
@@ -272,6 +258,12 @@ static void on_end(void *user, chainsi_upstream_end end, const char *why)
     count(p, end == CHAINSI_UPSTREAM_ANSWERED     ? p->status
              : end == CHAINSI_UPSTREAM_QUEUE_FULL ? 429
                                                   : 503);
+    if (end == CHAINSI_UPSTREAM_ANSWERED)
+        tell(p, chainsi_status_from_http(p->status), "");
+    else if (end == CHAINSI_UPSTREAM_QUEUE_FULL)
+        tell(p, CHAINS_RESOURCE_EXHAUSTED, "the queue is full");
+    else
+        tell(p, CHAINS_UNAVAILABLE, why);
     finish(p);
     if (end == CHAINSI_UPSTREAM_ANSWERED)
         chainsi_exchange_end(exchange);
@@ -293,6 +285,7 @@ static void on_deadline(uv_timer_t *timer)
     bool began = p->began;
     double limit_ms = (double)(p->deadline_ns - exchange->received_ns) / (double)CHAINSI_NS_PER_MS;
     count(p, 504);
+    tell(p, CHAINS_DEADLINE_EXCEEDED, "there was no answer in time");
     finish(p);
     if (began)
         chainsi_exchange_abort(exchange);
@@ -429,6 +422,8 @@ static chainsi_upstream *find_upstream(proxy *p, refusal *refused)
     chainsi_chainlet *chainlet = find_chainlet(p->registry, &p->target, p, refused);
     if (!chainlet)
         return NULL;
+    if (!p->called)
+        p->called = chainsi_arena_strdup(&p->exchange->arena, chainlet->service->name);
     chainsi_replica *ready = chainsi_chainlet_ready(chainlet);
     bool probes = p->target.probes;
     if (chainsi_chainlet_state(chainlet) != CHAINSI_REPLICA_FAILED && (!probes || ready))
@@ -446,6 +441,7 @@ static void attempt(proxy *p)
     chainsi_upstream *upstream = find_upstream(p, &refused);
     if (!upstream) {
         count(p, 503);
+        tell(p, refused.status, refused.why);
         finish(p);
         chainsi_exchange_fail(exchange, refused.status, "%s", refused.why);
         return;
@@ -459,6 +455,7 @@ static void attempt(proxy *p)
     }
     chainsi_buffer_add_text(&p->head, "\r\n");
     p->attempts++;
+    chainsi_collector_expect(p->registry->supervisor->collector);
     p->call = chainsi_upstream_start(upstream, p->head.data, p->head.size, exchange->body,
                                      exchange->body_size, p->attempts > 1, &events, p);
     p->head.size = constant;
@@ -483,6 +480,7 @@ void chainsi_proxy(chainsi_registry *registry, chainsi_exchange *exchange,
         return;
     p->deadline_ns = timeout_ms < 0 ? CHAINSI_NEVER
                                     : chainsi_deadline_after_ms(exchange->received_ns, timeout_ms);
+    chainsi_front_span_begin(&p->span, registry->supervisor->collector, exchange);
     make_head(p);
     exchange->user = p;
     exchange->on_gone = on_gone;

@@ -41,6 +41,7 @@
 #include <uv.h>
 
 #include "control/backoff.h"
+#include "control/collector.h"
 #include "control/keeping.h"
 #include "control/log.h"
 #include "control/upstream.h"
@@ -70,6 +71,7 @@ typedef struct chainsi_supervisor {
     chainsi_keeping *keeping; /* not owned */
     chainsi_vault *vault;     /* not owned */
     struct chainsi_replica *replicas;
+    chainsi_collector *collector; /* not owned; NULL: nobody asks for traces */
 } chainsi_supervisor;
 
 /* What a replica is made of. Texts must live as long as the replica. */

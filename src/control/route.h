@@ -3,6 +3,7 @@
 #define CHAINSI_CONTROL_ROUTE_H
 
 #include "control/chain.h"
+#include "control/collector.h"
 #include "control/exchange.h"
 #include "control/gate.h"
 #include "control/home.h"
@@ -13,11 +14,12 @@
 
 /* What answers need. */
 typedef struct chainsi_routes {
-    chainsi_registry *registry; /* not owned */
-    chainsi_front *front;       /* not owned */
-    chainsi_store *store;       /* not owned */
-    chainsi_vault *vault;       /* not owned */
-    chainsi_requests *requests; /* owned, with the next one; NULL: not begun */
+    chainsi_registry *registry;   /* not owned */
+    chainsi_front *front;         /* not owned */
+    chainsi_store *store;         /* not owned */
+    chainsi_vault *vault;         /* not owned */
+    chainsi_collector *collector; /* not owned */
+    chainsi_requests *requests;   /* owned, with the next one; NULL: not begun */
     chainsi_transfers *transfers;
     const char *home;  /* not owned */
     long keeper;       /* process number of the daemon's keeper */
@@ -45,11 +47,13 @@ void chainsi_route_api(chainsi_routes *routes, chainsi_exchange *exchange,
 /* Those of them that change something (api_changes.c). segments: as above, from "chains" on. */
 void chainsi_route_change(chainsi_routes *routes, chainsi_exchange *exchange,
                           const char *const *segments, size_t count);
-/* Those below /api/v1/keys and /api/v1/secrets; as of chainsi_route_api. */
+/* Those below /api/v1/keys, /api/v1/secrets and /api/v1/traces; as of chainsi_route_api. */
 void chainsi_route_keys(chainsi_routes *routes, chainsi_exchange *exchange,
                         const char *const *segments, size_t count);
 void chainsi_route_secrets(chainsi_routes *routes, chainsi_exchange *exchange,
                            const char *const *segments, size_t count);
+void chainsi_route_traces(chainsi_routes *routes, chainsi_exchange *exchange,
+                          const char *const *segments, size_t count);
 /* The logs of a chain, or of one Chainlet (api_logs.c). */
 void chainsi_answer_logs(chainsi_exchange *exchange, const chainsi_chain *chain,
                          const char *chainlet);

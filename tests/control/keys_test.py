@@ -121,6 +121,13 @@ class Rights(KeysTest):
         events = self.with_key(mine, "GET", "/api/v1/events").json()
         self.assertEqual({event["chain"] for event in events}, {"x"})
         every = self.make("call")
+        self.assertEqual(self.call(every, "y").status, 200)
+        self.refused(self.with_key(every, "GET", "/api/v1/traces"), 403, "PERMISSION_DENIED", "'deploy'")
+        traces = self.with_key(mine, "GET", "/api/v1/traces").json()["traces"]
+        self.assertEqual({trace["chain"] for trace in traces}, {"x"})
+        all_traces = self.with_key(self.make("deploy"), "GET", "/api/v1/traces").json()["traces"]
+        of_y = next(trace["trace_id"] for trace in all_traces if trace["chain"] == "y")
+        self.refused(self.with_key(mine, "GET", "/api/v1/traces/" + of_y), 404, "NOT_FOUND", "no trace of")
         message = self.refused(self.call(every, "none"), 404, "NOT_FOUND", "x, y").error()["message"]
         self.assertNotIn("chains_", message)
 

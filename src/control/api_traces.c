@@ -1,0 +1,119 @@
+/* The API's answers about traces. */
+#include <ctype.h>
+#include <string.h>
+
+#include "control/api_trace.h"
+#include "control/query.h"
+#include "control/route.h"
+
+enum { MOST_MS = 1000 * 1000 * 1000 };
+
+/* NULL: it isn't asked for. */
+static const char *find_text(chainsi_slice query, const char *name, chainsi_arena *arena)
+{
+    const char *text = chainsi_query_text(query, name, arena);
+    return text && *text ? text : NULL;
+}
+
+static bool read_filter(chainsi_exchange *exchange, chainsi_trace_filter *filter)
+{
+    const chainsi_slice query = exchange->request.query;
+    chainsi_arena *arena = &exchange->arena;
+    double limit = CHAINSI_TRACES_LIMIT, before = 0;
+    *filter = (chainsi_trace_filter){
+        .chain = find_text(query, "chain", arena),
+        .chainlet = find_text(query, "chainlet", arena),
+        .state = find_text(query, "state", arena),
+        .request_id = find_text(query, "request_id", arena),
+    };
+    const char *wrong =
+        !chainsi_query_double(query, "min_ms", MOST_MS, &filter->min_ms)                  ? "min_ms"
+        : !chainsi_query_double(query, "before", 1e15, &before)                           ? "before"
+        : !chainsi_query_double(query, "limit", CHAINSI_TRACES_MOST, &limit) || limit < 1 ? "limit"
+                                                                                          : NULL;
+    if (wrong)
+        chainsi_exchange_fail(exchange, CHAINS_INVALID_ARGUMENT,
+                              "%s is no number that is possible there (limit: 1 to %d)", wrong,
+                              CHAINSI_TRACES_MOST);
+    filter->before = (int64_t)before;
+    filter->limit = (size_t)limit;
+    return !wrong;
+}
+
+/* Who asks, and of whom. */
+typedef struct asker {
+    const chainsi_routes *routes;
+    const chainsi_exchange *exchange;
+} asker;
+
+static bool shows(void *user, const char *chain)
+{
+    const asker *who = user;
+    return chainsi_route_shows(who->routes, who->exchange, chain);
+}
+
+static void list_traces(chainsi_routes *routes, chainsi_exchange *exchange)
+{
+    chainsi_trace_filter filter;
+    chainsi_api_traces list;
+    if (!read_filter(exchange, &filter))
+        return;
+    filter.shows = shows;
+    filter.user = &(asker){ routes, exchange };
+    chainsi_trace_list(chainsi_collector_traces(routes->collector), &filter, &exchange->arena,
+                       &list);
+    list.lost = (int64_t)chainsi_collector_lost(routes->collector);
+    chainsi_answer_value(exchange, 200, &chainsi_api_traces_type, &list);
+}
+
+/* 32 hex digits, which may be a request id as well: those that are made are. */
+static const chainsi_trace_kept *find_by_id(const chainsi_traces *traces, const char *id)
+{
+    uint64_t halves[2] = { 0 };
+    size_t digits = 0;
+    for (; digits < 32 && isxdigit((unsigned char)id[digits]); digits++) {
+        const char c = (char)(id[digits] | 0x20);
+        halves[digits / 16] =
+            halves[digits / 16] << 4 | (uint64_t)(c <= '9' ? c - '0' : c - 'a' + 10);
+    }
+    return digits == 32 && !id[32] ? chainsi_traces_find(traces, halves[0], halves[1]) : NULL;
+}
+
+static void answer_trace(chainsi_routes *routes, chainsi_exchange *exchange, const char *id)
+{
+    const chainsi_traces *traces = chainsi_collector_traces(routes->collector);
+    const chainsi_trace_kept *trace = find_by_id(traces, id);
+    if (!trace)
+        trace = chainsi_traces_find_request(traces, id);
+    if (!trace || !chainsi_route_shows(routes, exchange, trace->chain)) {
+        chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND,
+                              "no trace of '%s' is kept: only recent ones are, and of many calls a "
+                              "second not all are recorded",
+                              id);
+        return;
+    }
+    chainsi_api_trace_tree tree;
+    chainsi_trace_describe(trace, &exchange->arena, &tree);
+    chainsi_answer_value(exchange, 200, &chainsi_api_trace_tree_type, &tree);
+}
+
+void chainsi_route_traces(chainsi_routes *routes, chainsi_exchange *exchange,
+                          const char *const *segments, size_t count)
+{
+    if (count > 1) {
+        chainsi_answer_no_path(exchange);
+        return;
+    }
+    if (!chainsi_is_get(exchange)) {
+        chainsi_answer_other_method(exchange, "GET, HEAD");
+        return;
+    }
+    /* What failed says why, as logs do. */
+    if (!chainsi_route_permits(routes, exchange, CHAINSI_SCOPE_DEPLOY, false, NULL))
+        return;
+    chainsi_collector_collect(routes->collector);
+    if (count)
+        answer_trace(routes, exchange, segments[0]);
+    else
+        list_traces(routes, exchange);
+}

@@ -1,0 +1,127 @@
+"""What is told of calls: the chain of tests/e2e/trace, in four processes and the daemon's."""
+import json
+import unittest
+from urllib.request import Request, urlopen
+
+from chains_testing import HomeTest, wait_until
+
+TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
+CLIENT_SPAN = "b7ad6b7169203331"
+
+
+class Trace(HomeTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.home.good("deploy", cls.home.copy("tests/e2e/trace"), "--port", "0")
+
+    def get(self, path):
+        with urlopen(self.home.address() + path, timeout=60) as answer:
+            return json.load(answer)
+
+    def call(self, request_id, traceparent=None, **arguments):
+        headers = {"Content-Type": "application/json", "X-Request-Id": request_id}
+        if traceparent:
+            headers["traceparent"] = traceparent
+        with urlopen(Request(self.home.address() + "/chains/guide/production/run_remote",
+                             json.dumps(arguments).encode(), headers), timeout=60) as answer:
+            return json.load(answer)
+
+    def traces(self, query):
+        return self.get("/api/v1/traces?" + query)["traces"]
+
+    def tree(self, request_id, spans):
+        """The trace of a request, once that many spans of it are there."""
+        def look():
+            found = self.traces("request_id=" + request_id)
+            return found and found[0]["state"] != "partial" and found[0]["spans"] >= spans
+        wait_until(look, f"{spans} spans of {request_id}")
+        tree = self.get("/api/v1/traces/" + request_id)
+        self.assertEqual(len(tree["spans"]), spans)
+        self.assertEqual(self.get("/api/v1/traces/" + tree["trace"]["trace_id"]), tree)
+        return tree
+
+    def shape(self, tree):
+        return [(span["depth"], span["kind"], span["chainlet"], span["callee"], span["status"])
+                for span in tree["spans"]]
+
+    def assert_whole(self, tree):
+        """Every parent is there, stands before its child, and lies around it."""
+        seen = {}
+        for span in tree["spans"]:
+            self.assertFalse(span["orphan"])
+            self.assertNotIn(span["span_id"], seen)
+            seen[span["span_id"]] = span
+            parent = seen.get(span["parent_id"])
+            if span["depth"]:
+                self.assertEqual(parent["depth"], span["depth"] - 1)
+                self.assertGreaterEqual(span["start_ms"] - (span["queue_ms"] or 0), parent["start_ms"] - 1e-6)
+
+    def test_fan_out_retry_and_stream(self):
+        self.assertEqual(self.call("carried", bags=2, stumble=True, lines=3), 3)
+        tree = self.tree("carried", 15)
+        self.assert_whole(tree)
+        shape = self.shape(tree)
+        self.assertEqual(shape[:3], [(0, "front", "", "guide", "OK"), (1, "served", "guide", None, "OK"),
+                                     (2, "made", "guide", "porter", "OK")])
+        retried = [(3, "served", "porter", None, "OK"), (4, "made", "porter", "hand", "OK"),
+                   (5, "attempt", "porter", "hand", "UNAVAILABLE"), (6, "served", "hand", None, "UNAVAILABLE"),
+                   (5, "attempt", "porter", "hand", "OK"), (6, "served", "hand", None, "OK")]
+        at = shape.index(retried[2]) - 2
+        self.assertEqual(shape[at:at + 6], retried)
+        self.assertEqual([tree["spans"][at + i]["attempt"] for i in (1, 2, 4)], [2, 1, 2])
+        self.assertEqual(shape[-2:], [(2, "made", "guide", "singer", "OK"), (3, "served", "singer", None, "OK")])
+        for span in tree["spans"][-2:]:
+            self.assertEqual(span["items"], 3)
+            self.assertIsNotNone(span["first_item_ms"])
+        self.assertEqual(len({span["pid"] for span in tree["spans"]}), 5)
+        for span in tree["spans"]:
+            if span["kind"] == "served" and span["status"] == "OK":
+                for phase in ("decode_ms", "run_ms", "encode_ms"):
+                    self.assertIsNotNone(span[phase], span)
+                # Only callers that speak frames say when they made a call.
+                self.assertEqual(span["queue_ms"] is None, span["chainlet"] == "guide")
+        self.assertEqual(tree["trace"]["state"], "ok")
+        self.assertEqual(tree["trace"]["chainlets"], ["guide", "hand", "porter", "singer"])
+
+    def test_where_a_failure_was_raised(self):
+        done = self.home.chains("call", "guide", "--json", "--input", '{"bags": 1, "drop": true}')
+        failed = json.loads(done.stderr)["error"]
+        tree = self.tree(failed["request_id"], 6)
+        self.assert_whole(tree)
+        trace = tree["trace"]
+        self.assertEqual((trace["state"], trace["status"], trace["message"], trace["raised_by"], trace["file"]),
+                         ("failed", "FAILED_PRECONDITION", "dropped bag 0", "hand", "hand.c"))
+        self.assertEqual(trace["line"], failed["trace"][-1]["line"])
+        self.assertIn(trace, self.traces("state=FAILED_PRECONDITION"))
+        self.assertIn(trace, self.traces("state=failed&chainlet=hand&chain=guide"))
+        self.assertNotIn(trace, self.traces("state=ok"))
+
+    def test_a_client_decides_whether_it_is_recorded(self):
+        self.call("silent", f"00-{TRACE_ID}-{CLIENT_SPAN}-00", bags=1)
+        self.call("told", f"00-{TRACE_ID}-{CLIENT_SPAN}-01", bags=0)
+        tree = self.tree("told", 2)
+        self.assertEqual(tree["trace"]["trace_id"], TRACE_ID)
+        self.assertEqual((tree["spans"][0]["parent_id"], tree["spans"][0]["orphan"]), (CLIENT_SPAN, True))
+        self.assertEqual(self.traces("request_id=silent"), [])
+
+    def test_pages(self):
+        for i in range(5):
+            self.call(f"page-{i}", bags=0)
+            self.tree(f"page-{i}", 2)
+        pages, query = [], "limit=2&chain=guide"
+        while True:
+            page = self.get("/api/v1/traces?" + query)
+            pages += [trace["number"] for trace in page["traces"]]
+            if page["next"] is None:
+                break
+            self.assertEqual(len(page["traces"]), 2)
+            query = f"limit=2&chain=guide&before={page['next']}"
+        self.assertEqual(pages, sorted(set(pages), reverse=True))
+        self.assertGreaterEqual(len(pages), 5)
+        self.assertEqual(self.traces("chain=nobody"), [])
+        self.assertEqual(self.traces("min_ms=100000"), [])
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2)
