@@ -39,6 +39,8 @@ static const chainsi_field traces_fields[] = {
     CHAINSI_FIELD_OPTIONAL(chainsi_api_traces, next, &integer_type),
     CHAINSI_FIELD_INTEGER(chainsi_api_traces, kept),
     CHAINSI_FIELD_INTEGER(chainsi_api_traces, lost),
+    CHAINSI_FIELD_INTEGER(chainsi_api_traces, exported),
+    CHAINSI_FIELD_INTEGER(chainsi_api_traces, not_exported),
 };
 const chainsi_type chainsi_api_traces_type = CHAINSI_STRUCT_OF(chainsi_api_traces, traces_fields);
 

@@ -42,6 +42,8 @@ typedef struct chainsi_api_traces {
     const int64_t *next; /* for `before`; null: there are no more */
     int64_t kept;        /* traces in the store */
     int64_t lost; /* spans that were overwritten before they were read, since the daemon began */
+    int64_t exported;     /* spans that were sent by OTLP, since then */
+    int64_t not_exported; /* that couldn't be, and were dropped */
 } chainsi_api_traces;
 
 /* A span, in the order of a waterfall: what it calls follows it. Numbers that aren't known are null. */

@@ -63,6 +63,8 @@ static void list_traces(chainsi_routes *routes, chainsi_exchange *exchange)
     chainsi_trace_list(chainsi_collector_traces(routes->collector), &filter, &exchange->arena,
                        &list);
     list.lost = (int64_t)chainsi_collector_lost(routes->collector);
+    list.exported = (int64_t)chainsi_exporter_sent(routes->exporter);
+    list.not_exported = (int64_t)chainsi_exporter_dropped(routes->exporter);
     chainsi_answer_value(exchange, 200, &chainsi_api_traces_type, &list);
 }
 

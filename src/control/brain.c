@@ -30,8 +30,9 @@ enum { BACK_UP_EVERY_MS = 24 * 60 * 60 * 1000 };
 typedef struct brain {
     const chainsi_brain_options *options;
     uv_loop_t loop;
-    char *home;   /* owned */
-    int front_fd; /* owned; -1 */
+    char *home;          /* owned */
+    chainsi_arena arena; /* of settings */
+    int front_fd;        /* owned; -1 */
     chainsi_supervisor supervisor;
     chainsi_store *store;     /* owned */
     chainsi_keyring *keyring; /* owned */
@@ -97,10 +98,12 @@ static int open_state(brain *b)
     return 0;
 }
 
-/* Nothing else is left: without the keeper's socket the loop ends. */
+/* Nothing else is left: without the keeper's socket the loop ends, once the last spans have left. */
 static void on_front_finished(void *user)
 {
     brain *b = user;
+    chainsi_collector_collect(b->routes.collector);
+    chainsi_exporter_finish(b->routes.exporter);
     chainsi_handle_close(b->back_up);
     b->back_up = NULL;
     chainsi_store_close(b->store); /* a backup that is being made is given up */
@@ -295,6 +298,26 @@ static bool begin(brain *b)
     return true;
 }
 
+static const char *look_up(const char *name)
+{
+    return getenv(name);
+}
+
+static void open_traces(brain *b)
+{
+    chainsi_otlp_settings settings;
+    const char *why;
+    b->supervisor.collector = b->routes.collector = chainsi_collector_new(&b->loop);
+    chainsi_arena_init(&b->arena);
+    chainsi_otlp_read(&settings, look_up, &b->arena, &why);
+    if (why)
+        chainsi_say("%s", why);
+    if (!settings.url)
+        return;
+    b->routes.exporter = chainsi_exporter_new(&b->loop, &settings, &chainsi_export_usual);
+    chainsi_collector_set_taker(b->routes.collector, chainsi_exporter_take, b->routes.exporter);
+}
+
 int chainsi_brain_run(const chainsi_brain_options *options)
 {
     static brain the_brain;
@@ -314,7 +337,7 @@ int chainsi_brain_run(const chainsi_brain_options *options)
         options->on_lost(options->lock, options->front);
         return 1;
     }
-    b->supervisor.collector = b->routes.collector = chainsi_collector_new(&b->loop);
+    open_traces(b);
     if (!open_home(b))
         return 1; /* and the keeper tries again */
     int status = open_state(b);
@@ -326,6 +349,8 @@ int chainsi_brain_run(const chainsi_brain_options *options)
     chainsi_front_free(b->front);
     chainsi_registry_free(b->routes.registry);
     chainsi_collector_free(b->routes.collector);
+    chainsi_exporter_free(b->routes.exporter);
+    chainsi_arena_done(&b->arena);
     chainsi_vault_free(b->vault);
     chainsi_keyring_free(b->keyring);
     uv_run(&b->loop, UV_RUN_DEFAULT); /* handles that are still closing */

@@ -33,7 +33,7 @@ bool chainsi_query_double(chainsi_slice query, const char *name, double most, do
     memcpy(text, value.data, value.size);
     text[value.size] = 0;
     double read = strtod(text, &end);
-    if (*end || text[strspn(text, "0123456789.")] || read > most)
+    if (end == text || *end || text[strspn(text, "0123456789.")] || read > most)
         return false;
     *number = read;
     return true;

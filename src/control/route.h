@@ -5,6 +5,7 @@
 #include "control/chain.h"
 #include "control/collector.h"
 #include "control/exchange.h"
+#include "control/exporter.h"
 #include "control/gate.h"
 #include "control/home.h"
 #include "control/proxy.h"
@@ -19,6 +20,7 @@ typedef struct chainsi_routes {
     chainsi_store *store;         /* not owned */
     chainsi_vault *vault;         /* not owned */
     chainsi_collector *collector; /* not owned */
+    chainsi_exporter *exporter;   /* not owned; NULL: spans are not exported */
     chainsi_requests *requests;   /* owned, with the next one; NULL: not begun */
     chainsi_transfers *transfers;
     const char *home;  /* not owned */

@@ -1,5 +1,7 @@
 """What is told of calls: the chain of tests/e2e/trace, in four processes and the daemon's."""
+import http.server
 import json
+import threading
 import unittest
 from urllib.request import Request, urlopen
 
@@ -9,11 +11,42 @@ TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 CLIENT_SPAN = "b7ad6b7169203331"
 
 
+class Backend(http.server.BaseHTTPRequestHandler):
+    """What spans are exported to; keeps them by their traces."""
+    spans, services, keys = {}, {}, set()
+
+    def do_POST(self):
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.keys.add((self.path, self.headers["Content-Type"], self.headers["X-Key"]))
+        for group in body["resourceSpans"]:
+            attributes = {one["key"]: one["value"]["stringValue"] for one in group["resource"]["attributes"]}
+            for span in group["scopeSpans"][0]["spans"]:
+                self.services[span["spanId"]] = (attributes["service.namespace"], attributes["service.name"])
+                self.spans.setdefault(span["traceId"], []).append(span)
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_):
+        pass
+
+
 class Trace(HomeTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
+        cls.backend = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Backend)
+        threading.Thread(target=cls.backend.serve_forever, daemon=True).start()
+        cls.home.env.update(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{cls.backend.server_port}",
+                            OTEL_EXPORTER_OTLP_HEADERS="X-Key=a%20key", OTEL_SERVICE_NAME="door")
         cls.home.good("deploy", cls.home.copy("tests/e2e/trace"), "--port", "0")
+
+    @classmethod
+    def tearDownClass(cls):
+        super().tearDownClass()
+        cls.backend.shutdown()
+        cls.backend.server_close()
 
     def get(self, path):
         with urlopen(self.home.address() + path, timeout=60) as answer:
@@ -104,6 +137,21 @@ class Trace(HomeTest):
         self.assertEqual(tree["trace"]["trace_id"], TRACE_ID)
         self.assertEqual((tree["spans"][0]["parent_id"], tree["spans"][0]["orphan"]), (CLIENT_SPAN, True))
         self.assertEqual(self.traces("request_id=silent"), [])
+
+    def test_spans_are_exported(self):
+        self.call("exported", bags=1)
+        tree = self.tree("exported", 6)
+        trace_id = tree["trace"]["trace_id"]
+        spans = wait_until(lambda: len(Backend.spans.get(trace_id, [])) == 6 and Backend.spans[trace_id], "the spans")
+        self.assertEqual(Backend.keys, {("/v1/traces", "application/json", "a key")})
+        self.assertEqual({span["spanId"]: span["parentSpanId"] for span in spans},
+                         {span["span_id"]: span["parent_id"] or "" for span in tree["spans"]})
+        self.assertEqual({Backend.services[span["spanId"]] for span in spans},
+                         {("guide", name) for name in ("door", "guide", "porter", "hand")})
+        for span in spans:
+            self.assertLessEqual(int(span["startTimeUnixNano"]), int(span["endTimeUnixNano"]))
+        wait_until(lambda: self.get("/api/v1/traces")["exported"] >= 6, "the exporter to know")
+        self.assertEqual(self.get("/api/v1/traces")["not_exported"], 0)
 
     def test_pages(self):
         for i in range(5):
