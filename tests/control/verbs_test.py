@@ -18,7 +18,7 @@ class WithoutDaemon(HomeTest):
     def test_each_says_that_none_runs(self):
         for words in (["status"], ["status", "--json"], ["call", "hello", "--input", INPUT],
                       ["logs", "hello"], ["delete", "hello"], ["versions", "hello"],
-                      ["promote", "hello", "v1"], ["rollback", "hello"]):
+                      ["promote", "hello", "v1"], ["rollback", "hello"], ["trace"]):
             done = self.home.chains(*words)
             self.assertEqual((done.returncode, done.stdout), (1, ""), words)
             self.assertIn("no daemon runs", done.stderr)

@@ -88,7 +88,8 @@ class Trace(HomeTest):
             parent = seen.get(span["parent_id"])
             if span["depth"]:
                 self.assertEqual(parent["depth"], span["depth"] - 1)
-                self.assertGreaterEqual(span["start_ms"] - (span["queue_ms"] or 0), parent["start_ms"] - 1e-6)
+                made_ms = span["start_ms"] - (span["queue_ms"] or 0 if span["kind"] == "served" else 0)
+                self.assertGreaterEqual(made_ms, parent["start_ms"] - 1e-6, (span, parent))
 
     def test_fan_out_retry_and_stream(self):
         self.assertEqual(self.call("carried", bags=2, stumble=True, lines=3), 3)
@@ -152,6 +153,24 @@ class Trace(HomeTest):
             self.assertLessEqual(int(span["startTimeUnixNano"]), int(span["endTimeUnixNano"]))
         wait_until(lambda: self.get("/api/v1/traces")["exported"] >= 6, "the exporter to know")
         self.assertEqual(self.get("/api/v1/traces")["not_exported"], 0)
+
+    def test_the_verb(self):
+        self.home.chains("call", "guide", "--json", "--input", '{"bags": 1, "drop": true}')
+        wait_until(lambda: self.traces("state=failed&limit=1"), "a failed call")
+        trace = self.traces("state=failed&limit=1")[0]
+        listed = self.home.good("trace", "--state", "failed", "--chain", "guide").splitlines()
+        self.assertTrue(listed[0].startswith("STARTED"))
+        self.assertIn(trace["trace_id"], listed[1])
+        tree = self.tree(trace["request_id"], 6)
+        self.assertEqual(json.loads(self.home.good("trace", "--json", trace["trace_id"])), tree)
+        drawn = self.home.good("trace", trace["request_id"])
+        self.assertIn("guide/guide  FAILED_PRECONDITION  ", drawn)
+        self.assertIn("    -> hand ", drawn)
+        self.assertIn("FAILED_PRECONDITION: dropped bag 0 (hand, hand.c:", drawn)
+        self.assertTrue(drawn.isascii())
+        nobody = self.home.chains("trace", "no such request")
+        self.assertEqual(nobody.returncode, 1)
+        self.assertIn("no trace of 'no such request'", nobody.stderr)
 
     def test_pages(self):
         for i in range(5):
