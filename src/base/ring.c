@@ -38,7 +38,9 @@ typedef struct memory {
     uint64_t magic;
     char padding[64 - 8];
     _Atomic uint64_t end; /* records that were begun */
-    char more_padding[4096 - 64 - 8];
+    char more_padding[64 - 8];
+    _Atomic uint64_t marked; /* records that were read */
+    char last_padding[4096 - 128 - 8];
     place places[CHAINSI_RING_RECORDS];
 } memory;
 
@@ -145,6 +147,24 @@ bool chainsi_ring_write(chainsi_ring *ring, const void *record, size_t size)
         atomic_store_explicit(&at->data[i], words[i], memory_order_release);
     atomic_store_explicit(&at->word, make_word(number, size, false), memory_order_release);
     return true;
+}
+
+void chainsi_ring_start(const chainsi_ring *ring, chainsi_ring_reader *reader)
+{
+    const uint64_t end = atomic_load_explicit(&ring->memory->end, memory_order_acquire);
+    *reader = (chainsi_ring_reader){
+        .next = end > CHAINSI_RING_RECORDS ? end - CHAINSI_RING_RECORDS : 0,
+    };
+}
+
+void chainsi_ring_mark(chainsi_ring *ring, const chainsi_ring_reader *reader)
+{
+    atomic_store_explicit(&ring->memory->marked, reader->next, memory_order_relaxed);
+}
+
+uint64_t chainsi_ring_marked(const chainsi_ring *ring)
+{
+    return atomic_load_explicit(&ring->memory->marked, memory_order_relaxed);
 }
 
 void chainsi_ring_begin(const chainsi_ring *ring, chainsi_ring_reader *reader, int64_t now_ns)

@@ -45,6 +45,12 @@ typedef struct chainsi_ring_reader {
     uint64_t lost; /* records that were overwritten, dropped or never finished; only goes up */
 } chainsi_ring_reader;
 
+/* Where a new reader begins: at the oldest record that may still be there, of which nothing is lost. */
+void chainsi_ring_start(const chainsi_ring *ring, chainsi_ring_reader *reader);
+/* Notes in the ring how far the reader is, for whoever reads after this process has ended. */
+void chainsi_ring_mark(chainsi_ring *ring, const chainsi_ring_reader *reader);
+/* How far a reader was that has made a note: records before that number have been read; 0: none has. */
+uint64_t chainsi_ring_marked(const chainsi_ring *ring);
 /* Begins a round, in which everything written so far can be read; now_ns: CLOCK_MONOTONIC. */
 void chainsi_ring_begin(const chainsi_ring *ring, chainsi_ring_reader *reader, int64_t now_ns);
 /* Copies the next record of the round, and returns its size; 0: there is none. record has room for

@@ -10,7 +10,7 @@ enum {
     LEAST_BAR = 10,
     TIME_COLUMNS = 9,
     MOST_INDENT = 24, /* deeper rows are no further to the right */
-    MOST_LABEL = 160, /* bytes */
+    MOST_LABEL = 200, /* bytes */
 };
 
 void chainsi_waterfall_time(char text[32], double ms, bool unicode)

@@ -17,7 +17,8 @@ struct chainsi_collected {
     chainsi_collector *collector;
     chainsi_ring *ring; /* owned */
     chainsi_ring_reader reader;
-    char *chain; /* owned */
+    uint64_t taken; /* records before that number were handed on by a brain that has ended */
+    char *chain;    /* owned */
     chainsi_collected *next;
 };
 
@@ -75,10 +76,10 @@ static int64_t unix_offset_ns(void)
 }
 
 static void take(chainsi_collector *collector, const char *chain, const chainsi_span *span,
-                 int64_t offset_ns)
+                 int64_t offset_ns, bool is_new)
 {
     chainsi_traces_add(collector->traces, chain, span, offset_ns);
-    if (collector->taker)
+    if (collector->taker && is_new)
         collector->taker(collector->taker_user, chain, span, offset_ns);
 }
 
@@ -94,10 +95,12 @@ static bool read_ring(chainsi_collected *collected)
         chainsi_span span;
         some = true;
         if (chainsi_span_unpack(&span, &record, size))
-            take(collected->collector, collected->chain, &span, offset_ns);
+            take(collected->collector, collected->chain, &span, offset_ns,
+                 collected->reader.next > collected->taken);
         else
             collected->reader.lost++;
     }
+    chainsi_ring_mark(collected->ring, &collected->reader);
     return some;
 }
 
@@ -126,6 +129,8 @@ chainsi_collected *chainsi_collector_add(chainsi_collector *collector, const cha
     collected->collector = collector;
     collected->ring = ring;
     collected->chain = chainsi_copy_text(chain);
+    collected->taken = chainsi_ring_marked(ring);
+    chainsi_ring_start(ring, &collected->reader);
     collected->next = collector->rings;
     collector->rings = collected;
     if (!uv_is_active((uv_handle_t *)collector->timer))
@@ -165,7 +170,7 @@ void chainsi_collector_collect(chainsi_collector *collector)
 void chainsi_collector_tell(chainsi_collector *collector, const char *chain,
                             const chainsi_span *span)
 {
-    take(collector, chain, span, unix_offset_ns());
+    take(collector, chain, span, unix_offset_ns(), true);
 }
 
 bool chainsi_collector_choose(chainsi_collector *collector, const chainsi_trace *trace,

@@ -4,8 +4,8 @@
  * Rings are read when somebody asks for traces, and by a timer: a second after calls were seen, for as long
  * as some are told of, else every 15 seconds, for calls that don't come through the front door. So a ring,
  * which has room for 4,096 spans, is read before it is written over, but where a Chainlet tells of more a
- * second; and a daemon whose chains rest wakes up for it four times a minute. Belongs to the thread of the
- * loop. */
+ * second; and a daemon whose chains rest wakes up for it four times a minute. A new brain finds what is in the
+ * rings still, and hands on only what the one before it hasn't. Belongs to the thread of the loop. */
 #ifndef CHAINSI_CONTROL_COLLECTOR_H
 #define CHAINSI_CONTROL_COLLECTOR_H
 

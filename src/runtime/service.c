@@ -177,20 +177,21 @@ static chains_status check_frame(chains_ctx *ctx, const chainsi_interface *inter
 typedef struct told {
     uint64_t parent; /* its caller's span; 0: none */
     int64_t queue_ns, decode_ns, run_ns, encode_ns;
+    int64_t ended_ns;             /* the clock, once the answer was encoded; 0: it wasn't read */
     const chainsi_outlet *outlet; /* NULL without a stream */
 } told;
 
 static const told nothing_told = { .queue_ns = -1, .decode_ns = -1, .run_ns = -1, .encode_ns = -1 };
 
 static void write_span(const chains_ctx *ctx, const chainsi_server_request *request,
-                       chains_status status, const told *call, int64_t ended_ns)
+                       chains_status status, const told *call)
 {
     const chainsi_outlet *outlet = call->outlet;
     chainsi_span span = {
         .id = ctx->trace.span,
         .parent = call->parent,
         .began_ns = request->received_ns,
-        .ended_ns = ended_ns,
+        .ended_ns = call->ended_ns ? call->ended_ns : chainsi_now_ns(),
         .queue_ns = call->queue_ns,
         .decode_ns = call->decode_ns,
         .run_ns = call->run_ns,
@@ -210,7 +211,7 @@ static void note_end(chainsi_service *service, const chains_ctx *ctx,
 {
     chainsi_metrics_count(&service->metrics, status, call->run_ns);
     if (chainsi_spans_tells_served(&ctx->trace, status, call->run_ns))
-        write_span(ctx, request, status, call, chainsi_now_ns());
+        write_span(ctx, request, status, call);
 }
 
 /* The input of a frame that has attachments, which are taken. */
@@ -358,8 +359,10 @@ static chains_status run_method(chainsi_service *service, chains_ctx *ctx,
     status = decode_input(ctx, interface, request, msgpack_in, input);
     if (status != CHAINS_OK)
         return status;
-    if (timed)
-        call->decode_ns = chainsi_now_ns() - since_ns;
+    if (timed) {
+        request->now_ns = chainsi_now_ns(); /* and so needn't be read again */
+        call->decode_ns = request->now_ns - since_ns;
+    }
     if (counted)
         chainsi_metrics_time(&service->metrics, CHAINSI_PHASE_DECODE, call->decode_ns);
     /* It may have waited in the queue for long, and only a Unix socket tells a caller that has left
@@ -381,12 +384,15 @@ static chains_status run_method(chainsi_service *service, chains_ctx *ctx,
     if (status != CHAINS_OK)
         return chainsi_error_settle(ctx, status, interface);
     chainsi_codec_error why;
-    since_ns = timed ? chainsi_now_ns() : 0;
+    if (timed)
+        since_ns = response->ended_ns ? response->ended_ns : chainsi_now_ns();
     status = request->frame
                  ? encode_shared_output(interface, output, response, &why)
                  : chainsi_answer_encode(interface, output, msgpack_out, response->body, &why);
-    if (timed)
-        call->encode_ns = chainsi_now_ns() - since_ns;
+    if (timed) {
+        call->ended_ns = chainsi_now_ns();
+        call->encode_ns = call->ended_ns - since_ns;
+    }
     if (counted)
         chainsi_metrics_time(&service->metrics, CHAINSI_PHASE_ENCODE, call->encode_ns);
     return status == CHAINS_OK ? CHAINS_OK : chainsi_error_answer(ctx, interface, &why);

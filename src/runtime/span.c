@@ -63,7 +63,11 @@ size_t chainsi_span_pack(const chainsi_span *span, chainsi_span_record *record)
     char *at = record->bytes + sizeof numbers;
     char *const end = record->bytes + CHAINSI_RING_RECORD;
     for (int i = 0; i < TEXTS; i++) {
-        const char *text = texts[i] ? texts[i] : "";
+        const char *text = texts[i];
+        if (!text || !*text) {
+            *at++ = 0;
+            continue;
+        }
         size_t size = strlen(text);
         size_t room = (size_t)(end - at) - (size_t)(TEXTS - i); /* a NUL for each is left */
         size_t kept = size < most[i] ? size : most[i];

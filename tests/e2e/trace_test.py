@@ -1,13 +1,17 @@
 """What is told of calls: the chain of tests/e2e/trace, in four processes and the daemon's."""
 import http.server
 import json
+import os
+import signal
 import threading
 import unittest
+from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 from chains_testing import HomeTest, wait_until
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
+OTHER_ID = "1af7651916cd43dd8448eb211c80319c"
 CLIENT_SPAN = "b7ad6b7169203331"
 
 
@@ -78,11 +82,11 @@ class Trace(HomeTest):
         return [(span["depth"], span["kind"], span["chainlet"], span["callee"], span["status"])
                 for span in tree["spans"]]
 
-    def assert_whole(self, tree):
-        """Every parent is there, stands before its child, and lies around it."""
+    def assert_whole(self, tree, tops=0):
+        """Every parent is there (but a client's: tops), stands before its child, and lies around it."""
         seen = {}
         for span in tree["spans"]:
-            self.assertFalse(span["orphan"])
+            self.assertEqual(span["orphan"], tops > 0 and not seen)
             self.assertNotIn(span["span_id"], seen)
             seen[span["span_id"]] = span
             parent = seen.get(span["parent_id"])
@@ -138,6 +142,34 @@ class Trace(HomeTest):
         self.assertEqual(tree["trace"]["trace_id"], TRACE_ID)
         self.assertEqual((tree["spans"][0]["parent_id"], tree["spans"][0]["orphan"]), (CLIENT_SPAN, True))
         self.assertEqual(self.traces("request_id=silent"), [])
+
+    def test_a_failure_is_told_of_in_any_case(self):
+        with self.assertRaises(HTTPError):
+            self.call("unasked", f"00-{OTHER_ID}-{CLIENT_SPAN}-00", bags=1, drop=True)
+        # Of each process what it served, and nothing of calls that were made.
+        tree = self.tree("unasked", 4)
+        self.assertEqual(tree["trace"]["trace_id"], OTHER_ID)
+        self.assert_whole(tree, tops=1)
+        self.assertEqual([(span["kind"], span["chainlet"]) for span in tree["spans"]],
+                         [("front", ""), ("served", "guide"), ("served", "porter"), ("served", "hand")])
+
+    def test_a_new_brain_finds_them(self):
+        self.call("before", bags=1)
+        tree = self.tree("before", 6)
+        trace_id = tree["trace"]["trace_id"]
+        wait_until(lambda: len(Backend.spans.get(trace_id, [])) == 6, "the spans")
+        brain = self.home.brain_pid()
+        os.kill(brain, signal.SIGKILL)
+        wait_until(lambda: self.home.brain_pid() not in (None, brain), "another brain")
+        found = self.get("/api/v1/traces/before")
+        # The front door's own span was the brain's; the rest is there, and isn't exported again.
+        self.assertEqual([span["span_id"] for span in found["spans"]], [span["span_id"] for span in tree["spans"][1:]])
+        self.assertEqual(found["trace"]["state"], "partial")
+        self.call("after", bags=1)
+        after = self.tree("after", 6)["trace"]["trace_id"]
+        wait_until(lambda: len(Backend.spans.get(after, [])) == 6, "the spans of the other brain")
+        self.assertEqual(len(Backend.spans[trace_id]), 6)
+        self.assertEqual(self.get("/api/v1/traces")["lost"], 0)
 
     def test_spans_are_exported(self):
         self.call("exported", bags=1)

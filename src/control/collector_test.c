@@ -1,0 +1,192 @@
+/* Gathering spans from rings. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/ring.h"
+#include "control/collector.h"
+
+static void write_span(chainsi_ring *ring, uint64_t trace)
+{
+    chainsi_span_record record;
+    const chainsi_span span = {
+        .trace_low = trace,
+        .id = trace,
+        .ended_ns = 1,
+        .kind = CHAINSI_SPAN_SERVED,
+        .chainlet = "reader",
+    };
+    assert_true(chainsi_ring_write(ring, record.words, chainsi_span_pack(&span, &record)));
+}
+
+/* Notes which traces it was handed, in decimal digits. */
+static void note(void *user, const char *chain, const chainsi_span *span, int64_t unix_offset_ns)
+{
+    char *noted = user;
+    assert_string_equal(chain, "books");
+    assert_true(unix_offset_ns > 0);
+    size_t size = strlen(noted);
+    noted[size] = (char)('0' + span->trace_low);
+    noted[size + 1] = 0;
+}
+
+typedef struct fixture {
+    uv_loop_t loop;
+    int fd;
+    chainsi_ring *ring;
+    chainsi_collector *collector;
+    chainsi_collected *collected;
+    char noted[16];
+} fixture;
+
+static void begin_collector(fixture *it)
+{
+    it->noted[0] = 0;
+    it->collector = chainsi_collector_new(&it->loop);
+    chainsi_collector_set_taker(it->collector, note, it->noted);
+    it->collected = chainsi_collector_add(it->collector, "books", it->fd);
+    assert_non_null(it->collected);
+}
+
+static void end_collector(fixture *it)
+{
+    chainsi_collector_remove(it->collected);
+    chainsi_collector_free(it->collector);
+    uv_run(&it->loop, UV_RUN_DEFAULT); /* its timer doesn't keep it alive */
+}
+
+static void begin(fixture *it)
+{
+    uv_loop_init(&it->loop);
+    it->fd = chainsi_ring_create();
+    it->ring = chainsi_ring_open(it->fd);
+    assert_non_null(it->ring);
+    begin_collector(it);
+}
+
+static void end(fixture *it)
+{
+    end_collector(it);
+    chainsi_ring_close(it->ring);
+    close(it->fd);
+    assert_int_equal(uv_loop_close(&it->loop), 0);
+}
+
+static void what_is_told_is_kept_and_handed_on_once(void **state)
+{
+    (void)state;
+    fixture it;
+    begin(&it);
+    write_span(it.ring, 1);
+    write_span(it.ring, 2);
+    chainsi_collector_collect(it.collector);
+    chainsi_collector_collect(it.collector);
+    write_span(it.ring, 3);
+    chainsi_collector_collect(it.collector);
+    assert_string_equal(it.noted, "123");
+    assert_int_equal(chainsi_traces_count(chainsi_collector_traces(it.collector)), 3);
+    assert_int_equal(chainsi_collector_lost(it.collector), 0);
+    end(&it);
+}
+
+static void what_is_no_span_is_lost(void **state)
+{
+    (void)state;
+    fixture it;
+    begin(&it);
+    const uint64_t nonsense[4] = { 1, 2, 3, 4 };
+    chainsi_ring_write(it.ring, nonsense, sizeof nonsense);
+    write_span(it.ring, 1);
+    chainsi_collector_collect(it.collector);
+    assert_string_equal(it.noted, "1");
+    assert_int_equal(chainsi_collector_lost(it.collector), 1);
+    chainsi_collector_remove(it.collected);
+    it.collected = NULL;
+    assert_int_equal(chainsi_collector_lost(it.collector), 1);
+    end(&it);
+}
+
+static void the_next_one_keeps_all_and_hands_on_what_is_new(void **state)
+{
+    (void)state;
+    fixture it;
+    begin(&it);
+    write_span(it.ring, 1);
+    write_span(it.ring, 2);
+    chainsi_collector_collect(it.collector);
+    /* It ends as when it is killed: nothing is read any more. */
+    chainsi_collector *killed = it.collector;
+    chainsi_collected *left = it.collected;
+    begin_collector(&it);
+    write_span(it.ring, 3);
+    chainsi_collector_collect(it.collector);
+    assert_string_equal(it.noted, "3");
+    assert_int_equal(chainsi_traces_count(chainsi_collector_traces(it.collector)), 3);
+    assert_int_equal(chainsi_collector_lost(it.collector), 0);
+    chainsi_collector_set_taker(killed, NULL, NULL);
+    chainsi_collector_remove(left);
+    chainsi_collector_free(killed);
+    end(&it);
+}
+
+static void a_ring_that_is_removed_is_read_once_more(void **state)
+{
+    (void)state;
+    fixture it;
+    begin(&it);
+    write_span(it.ring, 7);
+    chainsi_collector_remove(it.collected);
+    it.collected = NULL;
+    assert_string_equal(it.noted, "7");
+    end(&it);
+}
+
+static void stop_timer(uv_timer_t *timer)
+{
+    uv_timer_stop(timer);
+}
+
+static void calls_are_looked_for_soon_after(void **state)
+{
+    (void)state;
+    fixture it;
+    begin(&it);
+    write_span(it.ring, 5);
+    chainsi_collector_expect(it.collector);
+    chainsi_collector_expect(it.collector);
+    uv_timer_t alive; /* the collector's own timer doesn't keep the loop running */
+    uv_timer_init(&it.loop, &alive);
+    uv_timer_start(&alive, stop_timer, 60 * 1000, 0);
+    while (!*it.noted && uv_is_active((uv_handle_t *)&alive))
+        uv_run(&it.loop, UV_RUN_ONCE);
+    assert_string_equal(it.noted, "5");
+    uv_close((uv_handle_t *)&alive, NULL);
+    end(&it);
+}
+
+static void without_one_nothing_is_done(void **state)
+{
+    (void)state;
+    assert_null(chainsi_collector_add(NULL, "books", 0));
+    chainsi_collector_expect(NULL);
+    chainsi_collector_remove(NULL);
+    chainsi_collector_free(NULL);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(what_is_told_is_kept_and_handed_on_once),
+        cmocka_unit_test(what_is_no_span_is_lost),
+        cmocka_unit_test(the_next_one_keeps_all_and_hands_on_what_is_new),
+        cmocka_unit_test(a_ring_that_is_removed_is_read_once_more),
+        cmocka_unit_test(calls_are_looked_for_soon_after),
+        cmocka_unit_test(without_one_nothing_is_done),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
