@@ -247,7 +247,8 @@ static void request_id_and_trace_travel(void **state)
     mirror_output back;
     chainsi_context_init_root(&request, made->ctx->process);
     request.request_id = "order-17";
-    request.trace = (chainsi_trace){ 0x0123456789abcdef, 0xfedcba9876543210, 0x1122334455667788, false };
+    request.trace =
+        (chainsi_trace){ 0x0123456789abcdef, 0xfedcba9876543210, 0x1122334455667788, false };
     assert_int_equal(call_mirror(made, &request, &nothing, &back), CHAINS_OK);
     assert_string_equal(back.request_id, "order-17");
     assert_true(back.trace_high == request.trace.high);

@@ -389,7 +389,8 @@ static void send_branch(chainsi_lane *lane, chainsi_trunk *trunk, const chainsi_
         if (branch->made.queue_ns < 0)
             branch->made.queue_ns = now_ns - branch->made.began_ns;
         if (branch->made.attempts > 1)
-            branch->made.attempt_ns = now_ns;
+            frame->call.made_ns = branch->made.attempt_ns =
+                now_ns; /* each attempt waits by itself */
     }
     frame->call.slot = CHAINSI_FRAME_NO_SLOT;
     frame->call.claim = 0;

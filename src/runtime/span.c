@@ -17,6 +17,9 @@ typedef struct packed {
 
 enum { TEXTS = 6, FILE_TEXT = 4 };
 
+/* No machine has run for 36 years: times are far from where sums of them would overflow. */
+#define LATEST_NS (INT64_C(1) << 60)
+
 static const uint8_t most[TEXTS] = {
     CHAINSI_SPAN_NAME, CHAINSI_SPAN_NAME, CHAINSI_SPAN_REQUEST_ID,
     CHAINSI_SPAN_NAME, CHAINSI_SPAN_FILE, CHAINSI_SPAN_MESSAGE,
@@ -104,7 +107,7 @@ bool chainsi_span_unpack(chainsi_span *span, chainsi_span_record *record, size_t
     memcpy(&numbers, record->bytes, sizeof numbers);
     if (!chainsi_span_kind_name(numbers.kind) || numbers.status > CHAINS_UNAUTHENTICATED ||
         (!numbers.trace_high && !numbers.trace_low) || !numbers.id || numbers.began_ns < 0 ||
-        numbers.ended_ns < numbers.began_ns)
+        numbers.ended_ns < numbers.began_ns || numbers.ended_ns > LATEST_NS)
         return false;
     char *texts[TEXTS];
     size_t at = sizeof numbers;

@@ -4,7 +4,16 @@
 
 #include "runtime/context.h"
 
-enum { SPAN_DIGITS = 16, FLAG_DIGITS = 2, TRACE_AT = 3, SPAN_AT = 36, FLAGS_AT = 53, SAMPLED = 1 };
+enum {
+    SPAN_DIGITS = 16,
+    FLAG_DIGITS = 2,
+    VERSION_DIGITS = 2,
+    NO_VERSION = 0xff,
+    TRACE_AT = 3,
+    SPAN_AT = 36,
+    FLAGS_AT = 53,
+    SAMPLED = 1
+};
 
 uint64_t chainsi_trace_span(void)
 {
@@ -44,9 +53,12 @@ static void write_hex(uint64_t number, char *text)
 bool chainsi_trace_read(chainsi_trace *trace, const char *text, size_t size)
 {
     chainsi_trace read;
-    uint64_t flags;
+    uint64_t flags, version;
     if (size < CHAINSI_TRACEPARENT_SIZE - 1 || text[TRACE_AT - 1] != '-' ||
         text[SPAN_AT - 1] != '-' || text[FLAGS_AT - 1] != '-' ||
+        !read_hex(text, VERSION_DIGITS, &version) || version == NO_VERSION ||
+        (size >= CHAINSI_TRACEPARENT_SIZE &&
+         (!version || text[CHAINSI_TRACEPARENT_SIZE - 1] != '-')) ||
         !read_hex(text + TRACE_AT, SPAN_DIGITS, &read.high) ||
         !read_hex(text + TRACE_AT + SPAN_DIGITS, SPAN_DIGITS, &read.low) ||
         !read_hex(text + SPAN_AT, SPAN_DIGITS, &read.span) ||

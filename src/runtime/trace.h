@@ -21,7 +21,7 @@ chainsi_trace chainsi_trace_new(void);
 /* The id of a new span. Any thread. */
 uint64_t chainsi_trace_span(void);
 /* Reads the header traceparent, size bytes at text: false and nothing written if it isn't of version
- * 00's form with ids that are not zero. */
+ * 00's form with ids that are not zero. Of later versions that are longer, so much is read; ff is none. */
 bool chainsi_trace_read(chainsi_trace *trace, const char *text, size_t size);
 /* Writes the header's value and a NUL. */
 void chainsi_trace_write(const chainsi_trace *trace, char text[CHAINSI_TRACEPARENT_SIZE]);

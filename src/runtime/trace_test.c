@@ -49,6 +49,15 @@ static void whether_it_is_recorded_is_one_flag_of_several(void **state)
     }
 }
 
+static void of_later_versions_what_is_known_is_read(void **state)
+{
+    (void)state;
+    static const char later[] = "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more";
+    chainsi_trace trace;
+    assert_true(chainsi_trace_read(&trace, later, sizeof later - 1));
+    assert_true(trace.span == 0xb7ad6b7169203331 && trace.recorded);
+}
+
 static void odd_ones_are_refused_and_change_nothing(void **state)
 {
     (void)state;
@@ -65,6 +74,10 @@ static void odd_ones_are_refused_and_change_nothing(void **state)
         "00-0af7651916cd43dd8448eb211c80319c+b7ad6b7169203331-01",
         "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331+01",
         "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-0x",
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
+        "01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01more",
+        "ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+        "0x-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
     };
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
         chainsi_trace trace = { 1, 2, 3, true };
@@ -90,6 +103,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_read_is_written),
         cmocka_unit_test(whether_it_is_recorded_is_one_flag_of_several),
+        cmocka_unit_test(of_later_versions_what_is_known_is_read),
         cmocka_unit_test(odd_ones_are_refused_and_change_nothing),
         cmocka_unit_test(new_ones_can_be_sent),
     };
