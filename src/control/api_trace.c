@@ -281,8 +281,20 @@ static const char *id_text(uint64_t id, chainsi_arena *arena)
     return chainsi_arena_printf(arena, "%016" PRIx64, id);
 }
 
-static void describe_span(const chainsi_trace_row *row, int64_t first_ns, chainsi_arena *arena,
-                          chainsi_api_span *told)
+/* How long a call waited. By HTTP nobody says when it was made; of one that came by the front door its own
+ * span does. */
+static int64_t queue_of(const chainsi_trace_row *row, const chainsi_span *front)
+{
+    const chainsi_span *span = row->span;
+    const bool is_told = span->queue_ns >= 0 || span->kind != CHAINSI_SPAN_SERVED;
+    if (is_told || !front || span->parent != front->id || span->began_ns < front->began_ns)
+        return span->queue_ns;
+    return span->began_ns - front->began_ns;
+}
+
+/* front: the front door's span above it; NULL. */
+static void describe_span(const chainsi_trace_row *row, const chainsi_span *front, int64_t first_ns,
+                          chainsi_arena *arena, chainsi_api_span *told)
 {
     const chainsi_span *span = row->span;
     int64_t *items = NULL;
@@ -302,7 +314,7 @@ static void describe_span(const chainsi_trace_row *row, int64_t first_ns, chains
         .status = chains_status_name((chains_status)span->status),
         .start_ms = to_ms(span->began_ns - first_ns),
         .duration_ms = to_ms(span->ended_ns - span->began_ns),
-        .queue_ms = told_ms(span->queue_ns, arena),
+        .queue_ms = told_ms(queue_of(row, front), arena),
         .decode_ms = told_ms(span->decode_ns, arena),
         .run_ms = told_ms(span->run_ns, arena),
         .encode_ms = told_ms(span->encode_ns, arena),
@@ -327,6 +339,10 @@ void chainsi_trace_describe(const chainsi_trace_kept *trace, chainsi_arena *aren
     describe_trace(trace, top, is_whole, first_ns, last_ns, arena, &tree->trace);
     tree->spans.count = trace->span_count;
     tree->spans.items = chainsi_arena_array(arena, trace->span_count, sizeof *tree->spans.items);
-    for (size_t i = 0; i < trace->span_count; i++)
-        describe_span(&rows[i], first_ns, arena, &tree->spans.items[i]);
+    const chainsi_span *front = NULL;
+    for (size_t i = 0; i < trace->span_count; i++) {
+        if (rows[i].depth == 0)
+            front = rows[i].span->kind == CHAINSI_SPAN_FRONT ? rows[i].span : NULL;
+        describe_span(&rows[i], front, first_ns, arena, &tree->spans.items[i]);
+    }
 }

@@ -58,7 +58,8 @@ typedef struct chainsi_api_span {
     int64_t attempt;    /* of an attempt its number; of a call how many there were; else 0 */
     const char *status;
     double start_ms, duration_ms;
-    const double *queue_ms; /* served: before start_ms; else from start_ms on */
+    /* Served: before start_ms, in its queue (and on its way); else from start_ms on. */
+    const double *queue_ms;
     const double *decode_ms, *run_ms, *encode_ms;
     const int64_t *items; /* of a stream */
     const double *first_item_ms;

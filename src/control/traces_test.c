@@ -271,6 +271,11 @@ static void a_trace_is_told_as_a_whole(void **state)
     assert_true(tree.spans.items[1].start_ms == 1);
     assert_true(*tree.spans.items[1].queue_ms == 0.5);
     assert_null(tree.spans.items[1].run_ms);
+    /* By HTTP nobody says when a call was made, but the front door when it came. */
+    chainsi_trace_describe(chainsi_traces_find(traces, 7, 2), &arena, &tree);
+    assert_true(*tree.spans.items[1].queue_ms == 1);
+    chainsi_trace_describe(chainsi_traces_find(traces, 7, 3), &arena, &tree);
+    assert_null(tree.spans.items[0].queue_ms);
     chainsi_arena_done(&arena);
     chainsi_traces_free(traces);
 }

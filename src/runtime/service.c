@@ -136,6 +136,7 @@ static chains_status check_fingerprint(chains_ctx *ctx, const chainsi_interface 
 
 /* The same things of a frame. */
 
+/* Returns the caller's span; 0: there is none. */
 static uint64_t read_frame_ids(chains_ctx *ctx, const chainsi_server_request *request)
 {
     const chainsi_frame *frame = request->frame;
