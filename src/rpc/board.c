@@ -247,10 +247,11 @@ bool chainsi_board_join(chainsi_board *board, uint32_t slots, uint64_t incarnati
     return true;
 }
 
-void chainsi_seat_leave(chainsi_seat *seat)
+uint32_t chainsi_seat_leave(chainsi_seat *seat)
 {
     if (!seat->board)
-        return;
+        return 0;
+    uint32_t claimed = 0;
     row *at = &seat->board->memory->rows[seat->row];
     uint64_t own = seat->incarnation;
     atomic_compare_exchange_strong(&at->incarnation, &own, 0);
@@ -259,9 +260,11 @@ void chainsi_seat_leave(chainsi_seat *seat)
         while ((state_of(word) == FREE || state_of(word) == CLAIMED) &&
                !atomic_compare_exchange_weak(&at->words[i], &word, next_word(word, ABSENT)))
             ;
+        claimed += state_of(word) == CLAIMED;
     }
     for (uint32_t i = 0; i < WORD_COUNT; i++)
         atomic_store(&at->free[i], 0);
+    return claimed;
 }
 
 static bool run_free_slot(row *at, uint32_t slot)
@@ -457,6 +460,19 @@ void chainsi_board_bury(chainsi_board *board, uint64_t incarnation)
     }
 }
 
+void chainsi_board_bury_dead(chainsi_board *board)
+{
+    uint32_t count = count_rows(board);
+    for (uint32_t i = 0; i < count; i++) {
+        row *at = &board->memory->rows[i];
+        /* In this order: whoever takes the row over changes the owner first. */
+        uint64_t incarnation = atomic_load(&at->incarnation);
+        int32_t owner = atomic_load(&at->owner);
+        if (incarnation && owner && is_gone(owner))
+            atomic_compare_exchange_strong(&at->incarnation, &incarnation, 0);
+    }
+}
+
 uint32_t chainsi_board_slots(const chainsi_board *board, uint32_t *replicas)
 {
     uint32_t slots = 0, open = 0, count = count_rows(board);
@@ -483,6 +499,36 @@ uint32_t chainsi_board_free_slots(const chainsi_board *board)
             total += state_of(atomic_load(&at->words[slot])) == FREE;
     }
     return total;
+}
+
+uint64_t chainsi_board_turns(const chainsi_board *board)
+{
+    uint64_t turns = 0;
+    uint32_t count = count_rows(board);
+    for (uint32_t i = 0; i < count; i++)
+        for (uint32_t slot = 0; slot < count_slots(&board->memory->rows[i]); slot++)
+            turns += atomic_load(&board->memory->rows[i].words[slot]) >> (64 - FIELD_BITS);
+    return turns;
+}
+
+bool chainsi_board_look(const chainsi_board *board, int32_t process, uint32_t *busy,
+                        uint64_t *average_ns)
+{
+    uint32_t count = count_rows(board);
+    for (uint32_t i = 0; i < count; i++) {
+        const row *at = &board->memory->rows[i];
+        if (atomic_load(&at->owner) != process || !atomic_load(&at->incarnation))
+            continue;
+        uint32_t claimed = 0;
+        for (uint32_t slot = 0; slot < count_slots(at); slot++) {
+            enum slot_state state = state_of(atomic_load(&at->words[slot]));
+            claimed += state == CLAIMED || state == RUNNING;
+        }
+        *busy = claimed;
+        *average_ns = atomic_load(&at->average_ns);
+        return true;
+    }
+    return false;
 }
 
 /* The counter of this process; NULL: all are taken. */

@@ -54,8 +54,9 @@ typedef struct chainsi_seat {
 bool chainsi_board_join(chainsi_board *board, uint32_t slots, uint64_t incarnation,
                         chainsi_seat *seat);
 /* Closes the row to claims, for draining: no slot is claimed from now on, and those that are free
- * or claimed are gone (a late start fails). Running ones end with chainsi_seat_free. */
-void chainsi_seat_leave(chainsi_seat *seat);
+ * or claimed are gone (a late start fails). Running ones end with chainsi_seat_free. Returns how many were
+ * claimed: their calls may be on their way. */
+uint32_t chainsi_seat_leave(chainsi_seat *seat);
 /* A slot for a call from the queue: FREE to RUNNING. -1: none is free. */
 int chainsi_seat_take(const chainsi_seat *seat);
 /* CLAIMED to RUNNING for the call that came with this claim; false: it doesn't hold any more, the
@@ -95,10 +96,19 @@ bool chainsi_board_withdraw(chainsi_board *board, const chainsi_claim *claim);
 bool chainsi_board_is_waiting(const chainsi_board *board, const chainsi_claim *claim);
 /* Clears the row of an incarnation whose socket refuses connections: its process is gone. */
 void chainsi_board_bury(chainsi_board *board, uint64_t incarnation);
+/* Clears the rows of all processes that are gone: what they ran counts as running else. */
+void chainsi_board_bury_dead(chainsi_board *board);
 /* Rows that are open to claims, and their slots together. */
 uint32_t chainsi_board_slots(const chainsi_board *board, uint32_t *replicas);
 /* Free slots now, of all rows. */
 uint32_t chainsi_board_free_slots(const chainsi_board *board);
+/* A number that is another one after a slot has become free: so it tells of calls that came and went
+ * between two looks. */
+uint64_t chainsi_board_turns(const chainsi_board *board);
+/* The replica that is this process: slots that are claimed or run a call, and what its calls take (a moving
+ * average; 0: none has run). False, outputs untouched: it is on no row that is open to claims. */
+bool chainsi_board_look(const chainsi_board *board, int32_t process, uint32_t *busy,
+                        uint64_t *average_ns);
 
 /* Counts one more call of this process that waits in the queue, or was taken from it and runs. False:
  * as many wait as may (max_queue and the slots together), and it was not counted. */

@@ -123,6 +123,82 @@ static void test_killed_replica(void **state)
     chainsi_board_close(board);
 }
 
+static void test_dead_replicas(void **state)
+{
+    (void)state;
+    int fd = chainsi_board_create(0);
+    chainsi_board *board = chainsi_board_open(fd);
+    int ready[2], over[2];
+    assert_int_equal(pipe(ready), 0);
+    assert_int_equal(pipe(over), 0);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        chainsi_seat seat;
+        char byte = 0;
+        bool runs = chainsi_board_join(chainsi_board_open(fd), 2, 7, &seat) &&
+                    chainsi_seat_take(&seat) >= 0 && write(ready[1], &byte, 1) == 1;
+        _exit(runs && read(over[0], &byte, 1) == 1 ? 0 : 1);
+    }
+    char byte = 0;
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    chainsi_seat own = join(board, 1, 8);
+    chainsi_board_bury_dead(board); /* nobody is */
+    uint32_t replicas;
+    assert_int_equal(chainsi_board_slots(board, &replicas), 3);
+    assert_int_equal(replicas, 2);
+    assert_int_equal(write(over[1], &byte, 1), 1);
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    assert_int_equal(chainsi_board_free_slots(board), 2); /* as if it ran its call for ever */
+    chainsi_board_bury_dead(board);
+    assert_int_equal(chainsi_board_slots(board, &replicas), 1);
+    assert_int_equal(replicas, 1);
+    chainsi_claim claim;
+    assert_true(chainsi_board_claim(board, 7, 0, &claim));
+    assert_true(claim.incarnation == 8);
+    chainsi_seat_leave(&own);
+    chainsi_board_close(board);
+    close(fd);
+    for (int i = 0; i < 2; i++) {
+        close(ready[i]);
+        close(over[i]);
+    }
+}
+
+static void test_looking_from_outside(void **state)
+{
+    (void)state;
+    chainsi_board *board = make(0);
+    uint32_t busy = 99;
+    uint64_t average_ns = 99, turns = chainsi_board_turns(board);
+    assert_false(chainsi_board_look(board, getpid(), &busy, &average_ns));
+    assert_int_equal(busy, 99);
+    chainsi_seat seat = join(board, 3, 7);
+    assert_true(chainsi_board_look(board, getpid(), &busy, &average_ns));
+    assert_int_equal(busy, 0);
+    assert_int_equal(average_ns, 0);
+    turns = chainsi_board_turns(board);
+    chainsi_claim claim;
+    assert_true(chainsi_board_claim(board, 0, 0, &claim));
+    int slot = chainsi_seat_take(&seat);
+    assert_true(chainsi_board_look(board, getpid(), &busy, &average_ns));
+    assert_int_equal(busy, 2);
+    assert_true(chainsi_board_turns(board) == turns);
+    chainsi_seat_free(&seat, (uint32_t)slot, 1000);
+    assert_true(chainsi_board_turns(board) != turns);
+    turns = chainsi_board_turns(board);
+    assert_true(chainsi_board_look(board, getpid(), &busy, &average_ns));
+    assert_int_equal(busy, 1);
+    assert_int_equal(average_ns, 1000);
+    /* What left is no replica to look at, and to leave is no call. */
+    chainsi_seat_leave(&seat);
+    assert_false(chainsi_board_look(board, getpid(), &busy, &average_ns));
+    assert_true(chainsi_board_turns(board) == turns);
+    chainsi_board_close(board);
+}
+
 static void test_fastest_first(void **state)
 {
     (void)state;
@@ -352,6 +428,8 @@ int main(void)
         cmocka_unit_test(test_life_of_a_slot),
         cmocka_unit_test(test_leaving_and_joining),
         cmocka_unit_test(test_killed_replica),
+        cmocka_unit_test(test_dead_replicas),
+        cmocka_unit_test(test_looking_from_outside),
         cmocka_unit_test(test_fastest_first),
         cmocka_unit_test(test_revoking),
         cmocka_unit_test(test_waiting_calls_are_counted),

@@ -100,6 +100,12 @@ void chainsi_connection_open(chainsi_connection *connection, int fd,
 /* Frees what it holds and closes the descriptor. */
 void chainsi_connection_close(chainsi_connection *connection);
 
+/* Whether several calls may be on their way by it at once. */
+static inline bool chainsi_connection_takes_many(const chainsi_connection *connection)
+{
+    return connection->direct || connection->protocol == CHAINSI_FRAMES;
+}
+
 /* Goes on reading, into *spare's buffer if it needs one. Bytes that are already there are used
  * before the socket is asked. */
 chainsi_read_end chainsi_connection_read(chainsi_connection *connection, size_t max_body,

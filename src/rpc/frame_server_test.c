@@ -101,6 +101,74 @@ static void test_claims(void **state)
     stop_boarded(&its);
 }
 
+static void *drain(void *user)
+{
+    chainsi_server *server = user;
+    return chainsi_server_drain(server, CHAINSI_NEVER) ? server : NULL;
+}
+
+/* Of several calls that are closed unread together their caller can't tell whether one of them was
+ * begun: so a server that drains waits for them, and says so. */
+static void test_claims_that_come_while_draining(void **state)
+{
+    (void)state;
+    boarded its;
+    start_boarded(&its, 4, (chainsi_server_options){ .late_claim_ms = PATIENCE_MS });
+    /* Connections of both kinds, and one that nobody may have accepted yet. */
+    int fds[] = { dial_direct(&its), dial(&its.it) }, silent = dial_direct(&its);
+    chainsi_claim claims[4];
+    for (int i = 0; i < 2; i++) {
+        greet(fds[i]);
+        chainsi_claim claim = claim_slot(&its);
+        call(fds[i], 1, CHAINSI_FRAME_SOLE | CHAINSI_FRAME_KEEPS, i ? NULL : &claim, "hello");
+        expect_answer(fds[i], 1, "hello");
+        chainsi_board_withdraw(its.board, &claim);
+    }
+    for (int i = 0; i < 4; i++)
+        claims[i] = claim_slot(&its);
+    pthread_t thread;
+    assert_int_equal(pthread_create(&thread, NULL, drain, its.it.server), 0);
+    AWAIT(!chainsi_board_slots(its.board, NULL));
+    for (int i = 0; i < 2; i++) {
+        char text[2048];
+        size_t size = write_call(text, 7, CHAINSI_FRAME_KEEPS, &claims[i * 2], "late");
+        size += write_call(text + size, 8, CHAINSI_FRAME_KEEPS, &claims[i * 2 + 1], "later");
+        assert_int_equal(send(fds[i], text, size, MSG_NOSIGNAL), size);
+        uint32_t ids = 0;
+        for (int k = 0; k < 2; k++) {
+            chainsi_frame frame = hear_frame(fds[i], text, sizeof text);
+            assert_int_equal(frame.head.kind, CHAINSI_FRAME_NOT_STARTED);
+            ids += frame.head.id;
+        }
+        assert_int_equal(ids, 7 + 8);
+    }
+    void *drained;
+    pthread_join(thread, &drained);
+    assert_non_null(drained);
+    expect_end(silent);
+    for (int i = 0; i < 2; i++) {
+        expect_end(fds[i]);
+        close(fds[i]);
+    }
+    close(silent);
+    assert_int_equal(atomic_load(&its.it.handled), 2);
+    stop_boarded(&its);
+}
+
+static void test_claims_that_never_come(void **state)
+{
+    (void)state;
+    boarded its;
+    start_boarded(&its, 2, (chainsi_server_options){ .late_claim_ms = 10 });
+    int fd = dial_direct(&its);
+    greet(fd);
+    claim_slot(&its);
+    assert_non_null(drain(its.it.server));
+    expect_end(fd);
+    close(fd);
+    stop_boarded(&its);
+}
+
 /* Calls that come by the queue slowly find all slots taken when they are whole: they wait, as they have
  * nowhere else to go. */
 static void test_slow_calls_from_the_queue(void **state)
@@ -465,6 +533,8 @@ int main(void)
         TEST(test_queued_call),
         TEST(test_byte_by_byte),
         TEST(test_claims),
+        TEST(test_claims_that_come_while_draining),
+        TEST(test_claims_that_never_come),
         TEST(test_queue_beside_claims),
         TEST(test_slow_calls_from_the_queue),
         TEST(test_descriptors),

@@ -52,6 +52,9 @@ enum {
      * (at once if its process is gone), which is looked at this often. */
     CHAINSI_CLAIM_MS = 1000,
     CHAINSI_CLAIM_LOOK_MS = 1,
+    /* A server that drains waits this long for calls whose slots had been claimed by then, to send
+     * them back: of several that are closed unread together nobody knows that none was begun. */
+    CHAINSI_LATE_CLAIM_MS = 1000,
     /* A slot that was granted to a connection over TCP is kept for its call so long. */
     CHAINSI_LEASE_MS = 250,
     /* Calls of one framed connection that were read and wait in the process, and their bytes; beyond

@@ -12,7 +12,22 @@ void chainsi_places_close(chainsi_places *places)
 {
     if (!places->seat.board || atomic_exchange(&places->closed, true))
         return;
-    chainsi_seat_leave(&places->seat);
+    atomic_fetch_add(&places->late, (int)chainsi_seat_leave(&places->seat));
+}
+
+bool chainsi_places_expect(const chainsi_places *places)
+{
+    return atomic_load(&places->late) > 0;
+}
+
+/* Starts the call of a claim. One that comes after the board was left can't be. */
+static bool start_claimed(chainsi_places *places, uint32_t slot, uint64_t claim)
+{
+    if (chainsi_seat_start(&places->seat, slot, claim))
+        return true;
+    if (claim && atomic_load(&places->closed))
+        atomic_fetch_sub(&places->late, 1);
+    return false;
 }
 
 /* One more, unless there are as many as may be. */
@@ -39,7 +54,7 @@ int chainsi_places_take(chainsi_places *places)
 
 int chainsi_places_start(chainsi_places *places, uint32_t slot, uint64_t claim)
 {
-    if (!chainsi_seat_start(&places->seat, slot, claim))
+    if (!start_claimed(places, slot, claim))
         return CHAINSI_NO_PLACE;
     atomic_fetch_add(&places->running, 1);
     return (int)slot;
@@ -47,7 +62,7 @@ int chainsi_places_start(chainsi_places *places, uint32_t slot, uint64_t claim)
 
 bool chainsi_places_drop(chainsi_places *places, uint32_t slot, uint64_t claim)
 {
-    if (!chainsi_seat_start(&places->seat, slot, claim))
+    if (!start_claimed(places, slot, claim))
         return false;
     chainsi_seat_free(&places->seat, slot, -1);
     return true;

@@ -23,12 +23,15 @@ typedef struct chainsi_places {
     atomic_int off_board_taken;
     atomic_int running; /* held ones */
     atomic_bool closed; /* the seat was left: what is still to be run is only counted */
+    atomic_int late;    /* slots that were claimed then, whose calls have not come */
 } chainsi_places;
 
 /* seat: NULL without a board. */
 void chainsi_places_init(chainsi_places *places, int count, const chainsi_seat *seat);
 /* Leaves the board: no call is claimed from now on. */
 void chainsi_places_close(chainsi_places *places);
+/* Whether calls may come yet that had claimed a slot when the board was left. */
+bool chainsi_places_expect(const chainsi_places *places);
 /* A free slot, or CHAINSI_NO_PLACE. */
 int chainsi_places_take(chainsi_places *places);
 /* The slot that a call claimed, which is given to it if the claim still holds; else CHAINSI_NO_PLACE. */

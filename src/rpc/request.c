@@ -338,15 +338,18 @@ static chainsi_connection *take_frame(chainsi_worker *self, chainsi_connection *
         if (*admitted)
             return first;
     }
+    /* Else a caller without a board, who always has a next call, would hold up draining. */
+    const bool turned_away = atomic_load(&self->server->draining) && connection->answered &&
+                             frame->call.slot == CHAINSI_FRAME_NO_SLOT;
     bool keep;
-    if (chainsi_queue_start_claimed(self, frame)) {
+    if (!turned_away && chainsi_queue_start_claimed(self, frame)) {
         keep = run_call(self, connection);
     } else {
         keep = send_not_started(self, connection);
         chainsi_connection_skip(connection, frame->head.attachments);
     }
     connection->answered = true;
-    return go_on(self, connection, keep);
+    return go_on(self, connection, keep && !turned_away);
 }
 
 /* Answers what was refused and drops what else comes, so that a caller that is still sending gets to
@@ -389,13 +392,16 @@ static chainsi_connection *read_once(chainsi_worker *self, chainsi_connection *c
         chainsi_table_close(&server->table, connection);
         return NULL;
     }
-    if (atomic_load(&server->draining) && chainsi_bundle_is_busy(connection))
+    /* Of several calls that come together each is sent back: see leaves_doubt in rpc/server.c. */
+    const bool closes =
+        atomic_load(&server->draining) && !chainsi_connection_takes_many(connection);
+    if (closes && chainsi_bundle_is_busy(connection))
         return let_go(self, connection); /* draining ends it when its calls are answered */
     if (connection->phase == CHAINSI_READ_WHOLE) {
         chainsi_connection_parse(connection, &reading);
         /* It has waited. */
         end = connection->protocol == CHAINSI_FRAMES ? CHAINSI_READ_FRAME : CHAINSI_READ_REQUEST;
-    } else if (atomic_load(&server->draining) && server->local) {
+    } else if (closes && server->local) {
         end = CHAINSI_READ_CLOSED; /* unread, so that the caller knows that nothing started */
     } else if (connection->phase == CHAINSI_LINGERING) {
         end = chainsi_connection_drop(connection);

@@ -52,6 +52,8 @@ static void set_defaults(chainsi_server_options *options)
         options->max_waiting = CHAINSI_MAX_WAITING;
     if (options->request_timeout_ms <= 0)
         options->request_timeout_ms = CHAINSI_REQUEST_TIMEOUT_MS;
+    if (options->late_claim_ms <= 0)
+        options->late_claim_ms = CHAINSI_LATE_CLAIM_MS;
     if (options->send_timeout_ms <= 0)
         options->send_timeout_ms = CHAINSI_SEND_TIMEOUT_MS;
     if (options->lease_ms <= 0)
@@ -159,8 +161,33 @@ chainsi_server *chainsi_server_start(const chainsi_server_options *options, char
     return NULL;
 }
 
-/* Closes what nobody waits for. Over TCP a caller can't tell whether a request that it has sent was
- * read, so what it has begun to send is still taken, and who has a slot kept for it may send. */
+/* Whether something has come on a connection that nobody has read. */
+static bool has_unread(const chainsi_connection *connection)
+{
+    char byte;
+    return recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
+}
+
+/* Whether its caller would be left in doubt if a connection on which nothing runs was closed with
+ * what has come. On a Unix socket it is told that a call was not read. But over TCP nothing tells, and
+ * where several calls are on their way together nothing tells for which of them that holds: so what
+ * has come is read, and sent back. */
+static bool leaves_doubt(const chainsi_server *server, const chainsi_connection *connection)
+{
+    if (chainsi_connection_takes_many(connection))
+        return has_unread(connection);
+    return !server->local && connection->phase != CHAINSI_LINGERING &&
+           (!chainsi_table_is_idle(connection) || has_unread(connection));
+}
+
+/* Whether calls whose slots were claimed before draining may come yet. */
+static bool is_early(const chainsi_server *server)
+{
+    return chainsi_places_expect(&server->places) &&
+           chainsi_now_ns() < atomic_load(&server->late_ns);
+}
+
+/* Closes what nobody waits for. Over TCP who has a slot kept for it may send. */
 static void close_for_drain(chainsi_connection *connection, void *user)
 {
     chainsi_server *server = user;
@@ -172,16 +199,14 @@ static void close_for_drain(chainsi_connection *connection, void *user)
         chainsi_table_put_back(&server->table, connection);
         return;
     }
-    char byte;
     bool is_idle = connection->phase != CHAINSI_LINGERING && chainsi_table_is_idle(connection);
     if (is_idle && chainsi_now_ns() < atomic_load(&server->idle_until_ns)) {
         chainsi_table_put_back(&server->table, connection);
         return;
     }
-    bool begun = !server->local && connection->phase != CHAINSI_LINGERING &&
-                 (!chainsi_table_is_idle(connection) ||
-                  recv(connection->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0);
-    if (begun)
+    if (leaves_doubt(server, connection))
+        chainsi_table_rouse(&server->table, connection);
+    else if (chainsi_connection_takes_many(connection) && is_early(server))
         chainsi_table_put_back(&server->table, connection);
     else
         chainsi_table_close(&server->table, connection);
@@ -199,8 +224,8 @@ static void begin_drain_over_tcp(chainsi_server *server, int64_t deadline_ns)
     shutdown(server->options.listen_fd, SHUT_RDWR);
 }
 
-/* Turns callers away from the server's own socket; those who wait there learn that they were not
- * read. Its descriptor stays open, as a thread may be about to use it. */
+/* Turns callers away from the server's own socket, and takes in those who wait there. Its descriptor
+ * stays open, as a thread may be about to use it. */
 static void close_direct(chainsi_server *server)
 {
     if (!server->options.direct)
@@ -208,36 +233,48 @@ static void close_direct(chainsi_server *server)
     int direct_fd = server->options.direct_fd;
     epoll_ctl(server->table.epoll, EPOLL_CTL_DEL, direct_fd, NULL);
     shutdown(direct_fd, SHUT_RDWR);
-    for (int fd; (fd = accept4(direct_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0;)
-        close(fd);
+    chainsi_worker_accept_late(server);
+}
+
+/* Waits, with the lock held, until something has changed, or, if early, there is nothing more to
+ * come. False: the deadline is over. */
+static bool await_change(chainsi_server *server, bool early, int64_t deadline_ns)
+{
+    int64_t late_ns = atomic_load(&server->late_ns);
+    int64_t until_ns = early && late_ns < deadline_ns ? late_ns : deadline_ns;
+    if (until_ns == CHAINSI_NEVER)
+        return !pthread_cond_wait(&server->changed, &server->lock);
+    struct timespec until = { .tv_sec = until_ns / 1000000000, .tv_nsec = until_ns % 1000000000 };
+    int failed = pthread_cond_timedwait(&server->changed, &server->lock, &until);
+    return !failed || until_ns < deadline_ns;
 }
 
 bool chainsi_server_drain(chainsi_server *server, int64_t deadline_ns)
 {
     if (!atomic_exchange(&server->draining, true)) {
         chainsi_places_close(&server->places);
+        atomic_store(&server->late_ns,
+                     chainsi_now_ns() + server->options.late_claim_ms * CHAINSI_NS_PER_MS);
         epoll_ctl(server->table.epoll, EPOLL_CTL_DEL, server->options.listen_fd, NULL);
         close_direct(server);
         if (server->grants)
             begin_drain_over_tcp(server, deadline_ns);
     }
-    struct timespec until = { .tv_sec = deadline_ns / 1000000000,
-                              .tv_nsec = deadline_ns % 1000000000 };
     for (;;) {
         pthread_mutex_lock(&server->lock);
         uint64_t seen = server->changes;
         pthread_mutex_unlock(&server->lock);
+        const bool early =
+            is_early(server); /* before the visit: what it leaves open is closed then */
         chainsi_queue_drain(server);
         chainsi_table_visit(&server->table, close_for_drain, server);
-        int failed = 0;
+        bool in_time = true;
         pthread_mutex_lock(&server->lock);
         bool done = !atomic_load(&server->active) && !atomic_load(&server->table.connections);
-        while (!done && !failed && seen == server->changes)
-            failed = deadline_ns == CHAINSI_NEVER
-                         ? pthread_cond_wait(&server->changed, &server->lock)
-                         : pthread_cond_timedwait(&server->changed, &server->lock, &until);
+        if (!done && seen == server->changes)
+            in_time = await_change(server, early, deadline_ns);
         pthread_mutex_unlock(&server->lock);
-        if (done || failed)
+        if (done || !in_time)
             return done;
     }
 }

@@ -103,7 +103,7 @@ typedef struct chainsi_server_options {
      * are refused, and go elsewhere, instead of waiting for nobody. */
     bool ends_listening;
     /* Limits of rpc/limits.h to be used instead where not 0. */
-    int request_timeout_ms, send_timeout_ms, max_connections, lease_ms;
+    int request_timeout_ms, send_timeout_ms, late_claim_ms, max_connections, lease_ms;
     /* Close idle Unix connections when the last slot is taken, so that their callers' next call
      * goes to the shared listening socket and finds a free slot of another process, instead of
      * waiting here. The caller's client notices without loss. Those of callers that come with claims
@@ -117,7 +117,8 @@ chainsi_server *chainsi_server_start(const chainsi_server_options *options, char
 /* Stops accepting and reading, closes idle connections (over TCP in a server that accepts eagerly once they
  * have been silent for CHAINSI_LEASE_MS: what is on its way then is answered), and waits until running (and, in an eager
  * server, waiting) calls have been answered, each with "Connection: close", or until the deadline.
- * What is not wholly read by then is not started. Returns whether everything was answered. Any
+ * What is not wholly read by then is not started, and calls whose slots had been claimed are sent back when
+ * they come. Returns whether everything was answered. Any
  * thread but the server's own; a second call only waits. */
 bool chainsi_server_drain(chainsi_server *server, int64_t deadline_ns);
 /* Drains without a time limit, ends the threads and frees all. NULL is allowed. */

@@ -64,6 +64,7 @@ struct chainsi_server {
     int thread_count;        /* that run */
     chainsi_worker *workers; /* owned */
     atomic_bool draining;
+    _Atomic int64_t late_ns; /* until then calls are waited for that were claimed before draining */
     atomic_bool listener_paused; /* no descriptor is left for its next connection */
     atomic_bool listener_left;   /* disarmed: it had something when no slot was free */
     atomic_bool claims_watched;  /* the timer runs */
@@ -87,6 +88,8 @@ void *chainsi_worker_run(void *user);
 bool chainsi_worker_watch(chainsi_server *server);
 /* Accepts from the shared socket, if it has something; the caller owns the connection. */
 chainsi_connection *chainsi_worker_accept(chainsi_worker *self);
+/* Accepts what has connected to the direct socket and can't come in otherwise any more. */
+void chainsi_worker_accept_late(chainsi_server *server);
 /* Accepts all that waits in the queue of a server that drains. */
 void chainsi_worker_accept_last(chainsi_server *server);
 /* Has the epoll tell of the shared socket again. */

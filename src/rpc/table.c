@@ -186,6 +186,13 @@ void chainsi_table_put_back(chainsi_table *table, chainsi_connection *connection
         watch(table, EPOLL_CTL_MOD, connection); /* tells of what is there once more */
 }
 
+void chainsi_table_rouse(chainsi_table *table, chainsi_connection *connection)
+{
+    if (connection->registered)
+        watch(table, EPOLL_CTL_MOD, connection);
+    chainsi_table_put_back(table, connection);
+}
+
 static void find_oldest(chainsi_connection *connection, void *user)
 {
     chainsi_connection **oldest = user;

@@ -73,6 +73,8 @@ bool chainsi_table_seize(chainsi_connection *connection);
 bool chainsi_table_release(chainsi_table *table, chainsi_connection *connection);
 /* Lets go of a connection that was seized; what came meanwhile is told to another thread. */
 void chainsi_table_put_back(chainsi_table *table, chainsi_connection *connection);
+/* The same, and what has come before that is told of once more. */
+void chainsi_table_rouse(chainsi_table *table, chainsi_connection *connection);
 /* For an owner who puts it into a list, and one who takes it from there. */
 void chainsi_table_queue(chainsi_connection *connection);
 void chainsi_table_unqueue(chainsi_connection *connection);

@@ -145,6 +145,29 @@ static bool is_trusted(int fd)
            (peer.uid == geteuid() || peer.uid == 0);
 }
 
+/* The connection of a caller that comes with claims, NULL; fd is taken. */
+static chainsi_connection *open_direct(chainsi_server *server, int fd)
+{
+    if (!is_trusted(fd)) {
+        close(fd);
+        return NULL;
+    }
+    chainsi_connection *connection = open_connection(server, fd, CHAINSI_UNDECIDED);
+    if (connection)
+        connection->direct = connection->keeps = true;
+    return connection;
+}
+
+void chainsi_worker_accept_late(chainsi_server *server)
+{
+    for (int fd; (fd = accept4(server->options.direct_fd, NULL, NULL,
+                               SOCK_CLOEXEC | SOCK_NONBLOCK)) >= 0;) {
+        chainsi_connection *connection = open_direct(server, fd);
+        if (connection)
+            chainsi_table_put_back(&server->table, connection);
+    }
+}
+
 static void accept_direct(chainsi_worker *self)
 {
     chainsi_server *server = self->server;
@@ -153,17 +176,9 @@ static void accept_direct(chainsi_worker *self)
     int fd = accept_descriptor(server, server->options.direct_fd);
     if (!atomic_load(&server->listener_paused))
         arm(server, server->options.direct_fd, &direct_tag);
-    if (fd < 0)
-        return;
-    if (!is_trusted(fd)) {
-        close(fd);
-        return;
-    }
-    chainsi_connection *connection = open_connection(server, fd, CHAINSI_UNDECIDED);
-    if (!connection)
-        return;
-    connection->direct = connection->keeps = true;
-    chainsi_request_serve(self, connection, false);
+    chainsi_connection *connection = fd < 0 ? NULL : open_direct(server, fd);
+    if (connection)
+        chainsi_request_serve(self, connection, false);
 }
 
 /* ------------------------------------------------------------------------------------------------
