@@ -15,7 +15,6 @@
 #include "compiler/sample.h"
 #include "control/api.h"
 #include "control/log.h"
-#include "control/scaling.h"
 #include "runtime/queue.h"
 #include "schema/json.h"
 
@@ -35,20 +34,6 @@ typedef struct request {
     const char *sample;            /* arguments to try it with */
     char began[CHAINSI_TIME_TEXT]; /* when, as the lines of logs begin */
 } request;
-
-static chainsi_api_scaling describe_scaling(const chains_config *config)
-{
-    chainsi_scaling_options options = chainsi_scaling_options_of(config);
-    return (chainsi_api_scaling){
-        .min_replicas = (int32_t)options.min_replicas,
-        .max_replicas = (int32_t)options.max_replicas,
-        .concurrency_target = options.concurrency_target,
-        .target_utilization = options.target_utilization,
-        .window_s = options.window_s,
-        .scale_down_delay_s = options.scale_down_delay_s,
-        .scale_to_zero_delay_s = options.scale_to_zero_delay_s,
-    };
-}
 
 static void add_secret(chainsi_api_service *sent, const char *name)
 {
@@ -121,18 +106,18 @@ static chainsi_api_deploy describe(const chainsi_model *model, const chainsi_bui
         const chainsi_service *service = &built->services[i];
         const chains_config *config = &service->chainlet->config;
         chainsi_api_service *sent = &deploy.services.items[i];
+        chainsi_scaling_options scaling = chainsi_scaling_options_of(config);
         *sent = (chainsi_api_service){
             .name = service->chainlet->wire_name,
             .c_name = service->chainlet->c_name,
             .binary = service->binary,
-            .replicas = config->autoscaling.min_replicas > 1 ? config->autoscaling.min_replicas : 1,
             .start_timeout_s = config->start_timeout_s > 0 ? config->start_timeout_s : 600,
             .drain_timeout_s = config->drain_timeout_s > 0 ? config->drain_timeout_s : 30,
             .progress_timeout_s = config->progress_timeout_s > 0 ? config->progress_timeout_s : 0,
             .max_queue = chainsi_queue_most(config),
             .max_body = config->max_body > 0 ? config->max_body : 64 * 1024 * 1024,
             .concurrency = config->concurrency > 1 ? config->concurrency : 1,
-            .scaling = describe_scaling(config),
+            .scaling = chainsi_api_scaling_of(&scaling),
             .cpu = config->cpu > 0 ? config->cpu : 0,
             .memory = (int64_t)service->chainlet->memory_bytes,
             .gpu = config->gpu,

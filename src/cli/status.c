@@ -23,9 +23,14 @@ static void print_chainlet(const chainsi_api_chainlet *chainlet)
             used += added > 0 ? (size_t)added : 0;
         }
     }
-    const char *since = chainlet->replicas.count ? chainlet->replicas.items[0].since : "";
-    printf("  %-24s %-12s %8zu %8lld  %.19sZ  %s\n", chainlet->name, chainlet->state,
-           chainlet->replicas.count, (long long)restarts, since, pids);
+    char ready[48], since[32] = "-";
+    snprintf(ready, sizeof ready, "%lld/%lld", (long long)chainlet->ready,
+             (long long)chainlet->wanted);
+    if (chainlet->replicas.count)
+        snprintf(since, sizeof since, "%.19sZ", chainlet->replicas.items[0].since);
+    printf("  %-24s %-12s %8s %9lld %7lld %8lld  %-20s  %s\n", chainlet->name, chainlet->state,
+           ready, (long long)chainlet->in_flight, (long long)chainlet->waiting, (long long)restarts,
+           since, pids);
     for (size_t i = 0; i < chainlet->replicas.count; i++) {
         const chainsi_api_replica *replica = &chainlet->replicas.items[i];
         if (replica->last_end)
@@ -53,8 +58,8 @@ static void print_chain(const chainsi_api_chain *chain)
     else if (!strcmp(chain->deployment.state, "failed"))
         printf("  %s has failed: %s\n", chain->deployment.version_id,
                chain->deployment.message ? chain->deployment.message : "");
-    printf("  %-24s %-12s %8s %8s  %-20s  %s\n", "CHAINLET", "STATE", "REPLICAS", "RESTARTS",
-           "SINCE", "PIDS");
+    printf("  %-24s %-12s %8s %9s %7s %8s  %-20s  %s\n", "CHAINLET", "STATE", "READY", "IN FLIGHT",
+           "WAITING", "RESTARTS", "SINCE", "PIDS");
     for (size_t i = 0; i < chain->chainlets.count; i++)
         print_chainlet(&chain->chainlets.items[i]);
 }
@@ -108,7 +113,8 @@ const chainsi_verb chainsi_verb_status = {
     .summary = "Show what is deployed, and how it is.",
     .help =
         "Shows the daemon's address, and of each chain in each environment the version that\n"
-        "answers, its state, URL, Chainlets and their processes. Ends with 1 when no daemon runs.\n"
+        "answers, its state, URL, Chainlets and their processes: how many are ready of those\n"
+        "that there should be, calls that run and that wait. Ends with 1 when no daemon runs.\n"
         "\n"
         "  --json    as the daemon's API gives it: an array, an object a chain and environment\n"
         "\n"

@@ -17,6 +17,7 @@
     DO(status)                                                                                     \
     DO(logs)                                                                                       \
     DO(trace)                                                                                      \
+    DO(scale)                                                                                      \
     DO(versions) DO(promote) DO(rollback) DO(delete) DO(key) DO(secret) DO(serve) DO(simulate)
 
 #define DECLARE(name) extern const chainsi_verb chainsi_verb_##name;

@@ -59,7 +59,7 @@ static const chainsi_field scaling_fields[] = {
     { CHAINSI_FIELD(chainsi_api_scaling, scale_down_delay_s, &chainsi_type_double) },
     { CHAINSI_FIELD(chainsi_api_scaling, scale_to_zero_delay_s, &chainsi_type_double) },
 };
-static const chainsi_type scaling_type = STRUCT_TYPE(chainsi_api_scaling, scaling_fields);
+const chainsi_type chainsi_api_scaling_type = STRUCT_TYPE(chainsi_api_scaling, scaling_fields);
 
 static const chainsi_field asset_fields[] = {
     TEXT(chainsi_api_asset, url),
@@ -94,7 +94,6 @@ static const chainsi_field service_fields[] = {
     { CHAINSI_FIELD(chainsi_api_service, dependencies, &strings_type),
       .default_value = &no_strings },
     { CHAINSI_FIELD(chainsi_api_service, env, &variables_type), .default_value = &no_variables },
-    { CHAINSI_FIELD(chainsi_api_service, replicas, &chainsi_type_int32), .default_value = &one },
     { CHAINSI_FIELD(chainsi_api_service, start_timeout_s, &chainsi_type_double),
       .default_value = &start_timeout_s },
     { CHAINSI_FIELD(chainsi_api_service, drain_timeout_s, &chainsi_type_double),
@@ -106,7 +105,8 @@ static const chainsi_field service_fields[] = {
     { CHAINSI_FIELD(chainsi_api_service, max_body, &chainsi_type_int64),
       .default_value = &max_body },
     { CHAINSI_FIELD(chainsi_api_service, concurrency, &chainsi_type_int32), .default_value = &one },
-    { CHAINSI_FIELD(chainsi_api_service, scaling, &scaling_type), .default_value = &usual_scaling },
+    { CHAINSI_FIELD(chainsi_api_service, scaling, &chainsi_api_scaling_type),
+      .default_value = &usual_scaling },
     { CHAINSI_FIELD(chainsi_api_service, cpu, &chainsi_type_double),
       .default_value = &no_cpu_limit },
     { CHAINSI_FIELD(chainsi_api_service, memory, &chainsi_type_int64),
@@ -181,6 +181,11 @@ static const chainsi_field chainlet_fields[] = {
     TEXT(chainsi_api_chainlet, name),
     { CHAINSI_FIELD(chainsi_api_chainlet, entrypoint, &chainsi_type_bool) },
     TEXT(chainsi_api_chainlet, state),
+    INTEGER(chainsi_api_chainlet, ready),
+    INTEGER(chainsi_api_chainlet, wanted),
+    INTEGER(chainsi_api_chainlet, in_flight),
+    INTEGER(chainsi_api_chainlet, waiting),
+    { CHAINSI_FIELD(chainsi_api_chainlet, scaling, &chainsi_api_scaling_type) },
     { CHAINSI_FIELD(chainsi_api_chainlet, replicas, &replicas_type) },
 };
 static const chainsi_type chainlet_type = STRUCT_TYPE(chainsi_api_chainlet, chainlet_fields);
@@ -340,21 +345,41 @@ static bool is_within(double value, double least, double most)
     return value >= least && value <= most;
 }
 
-static bool check_scaling(const chainsi_api_service *service, size_t index, char *why, size_t size)
+chains_status chainsi_api_check_scaling(const chainsi_api_scaling *scaling, char *why,
+                                        size_t why_size)
 {
-    const chainsi_api_scaling *scaling = &service->scaling;
+    if (scaling->max_replicas < 1 || scaling->max_replicas > MAX_REPLICAS)
+        snprintf(why, why_size, "max_replicas is %d, and must be 1 to %d",
+                 (int)scaling->max_replicas, MAX_REPLICAS);
+    else if (scaling->min_replicas < 0 || scaling->min_replicas > scaling->max_replicas)
+        snprintf(why, why_size, "min_replicas is %d, and must be 0 to max_replicas, which is %d",
+                 (int)scaling->min_replicas, (int)scaling->max_replicas);
+    else if (!is_within(scaling->concurrency_target, 1e-3, 1e6))
+        snprintf(why, why_size, "concurrency_target is %g, and must be 0.001 to 1000000",
+                 scaling->concurrency_target);
+    else if (!is_within(scaling->target_utilization, 1e-3, 1))
+        snprintf(why, why_size, "target_utilization is %g, and must be 0.001 to 1",
+                 scaling->target_utilization);
+    else if (!is_within(scaling->window_s, 1e-3, 1e9))
+        snprintf(why, why_size, "window_s is %g, and must be 0.001 to 1e9", scaling->window_s);
+    else if (!is_within(scaling->scale_down_delay_s, 0, 1e9) ||
+             !is_within(scaling->scale_to_zero_delay_s, 0, 1e9))
+        snprintf(why, why_size, "a delay is out of range: it must be 0 to 1e9 s");
+    else
+        return CHAINS_OK;
+    return CHAINS_INVALID_ARGUMENT;
+}
+
+static bool check_needs(const chainsi_api_service *service, size_t index, char *why, size_t size)
+{
+    char problem[256];
     if (service->concurrency < 1 || service->concurrency > MAX_SLOTS ||
-        !is_within(service->cpu, 0, MAX_CPU) || service->memory < 0 || scaling->min_replicas < 0 ||
-        scaling->max_replicas < 1 || scaling->max_replicas > MAX_REPLICAS ||
-        scaling->min_replicas > scaling->max_replicas ||
-        !is_within(scaling->concurrency_target, 1e-3, 1e6) ||
-        !is_within(scaling->target_utilization, 1e-3, 1) ||
-        !is_within(scaling->window_s, 1e-3, 1e9) ||
-        !is_within(scaling->scale_down_delay_s, 0, 1e9) ||
-        !is_within(scaling->scale_to_zero_delay_s, 0, 1e9)) {
-        snprintf(why, size,
-                 "services[%zu]: concurrency, cpu, memory or something of scaling is out of range",
-                 index);
+        !is_within(service->cpu, 0, MAX_CPU) || service->memory < 0) {
+        snprintf(why, size, "services[%zu]: concurrency, cpu or memory is out of range", index);
+        return false;
+    }
+    if (chainsi_api_check_scaling(&service->scaling, problem, sizeof problem) != CHAINS_OK) {
+        snprintf(why, size, "services[%zu].scaling: %s", index, problem);
         return false;
     }
     return true;
@@ -432,18 +457,16 @@ static bool check_service(const chainsi_api_deploy *deploy, size_t index, char *
                  name);
         return false;
     }
-    if (service->replicas < 1 || service->replicas > MAX_REPLICAS ||
-        !(service->start_timeout_s > 0 && service->start_timeout_s < 1e9) ||
+    if (!(service->start_timeout_s > 0 && service->start_timeout_s < 1e9) ||
         !(service->drain_timeout_s >= 0 && service->drain_timeout_s < 1e9) ||
         !(service->progress_timeout_s >= 0 && service->progress_timeout_s < 1e9) ||
         service->max_queue < 1 || service->max_queue > CHAINSI_QUEUE_MOST ||
         service->max_body < 1) {
-        snprintf(why, size,
-                 "services[%zu]: replicas, a timeout, max_queue or max_body is out of range",
+        snprintf(why, size, "services[%zu]: a timeout, max_queue or max_body is out of range",
                  index);
         return false;
     }
-    return check_scaling(service, index, why, size) && check_assets(service, index, why, size) &&
+    return check_needs(service, index, why, size) && check_assets(service, index, why, size) &&
            check_secrets(service, index, why, size);
 }
 
@@ -539,4 +562,30 @@ chains_status chainsi_api_check_deploy(const chainsi_api_deploy *deploy, char *w
         return CHAINS_INVALID_ARGUMENT;
     }
     return CHAINS_OK;
+}
+
+chainsi_scaling_options chainsi_api_scaling_options(const chainsi_api_scaling *scaling)
+{
+    return (chainsi_scaling_options){
+        .min_replicas = scaling->min_replicas,
+        .max_replicas = scaling->max_replicas,
+        .concurrency_target = scaling->concurrency_target,
+        .target_utilization = scaling->target_utilization,
+        .window_s = scaling->window_s,
+        .scale_down_delay_s = scaling->scale_down_delay_s,
+        .scale_to_zero_delay_s = scaling->scale_to_zero_delay_s,
+    };
+}
+
+chainsi_api_scaling chainsi_api_scaling_of(const chainsi_scaling_options *options)
+{
+    return (chainsi_api_scaling){
+        .min_replicas = (int32_t)options->min_replicas,
+        .max_replicas = (int32_t)options->max_replicas,
+        .concurrency_target = options->concurrency_target,
+        .target_utilization = options->target_utilization,
+        .window_s = options->window_s,
+        .scale_down_delay_s = options->scale_down_delay_s,
+        .scale_to_zero_delay_s = options->scale_to_zero_delay_s,
+    };
 }

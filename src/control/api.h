@@ -18,6 +18,7 @@
  *                                                  -> list of stored_event; ?before=ID&limit=N
  *   GET    /api/v1/chains/CHAIN/logs               -> text, a line a message; ?tail=N&follow=1
  *   GET    /api/v1/chains/CHAIN/chainlets/NAME/logs   likewise, of one Chainlet
+ *   GET, PUT, DELETE /api/v1/chains/CHAIN/chainlets/NAME/scaling   scale.h
  *   POST   /api/v1/keys                            api_key_asked -> api_key_made (201)
  *   GET    /api/v1/keys                            -> list of shown_key (store_keys.h)
  *   DELETE /api/v1/keys/ID                         -> api_key_revoked
@@ -33,6 +34,7 @@
 #define CHAINSI_CONTROL_API_H
 
 #include "control/keys.h"
+#include "control/scaling.h"
 #include "schema/type.h"
 
 /* One variable of a process. */
@@ -71,7 +73,6 @@ typedef struct chainsi_api_service {
     const char *binary;              /* path of its program; absolute */
     chains_string_list dependencies; /* names on the wire of the Chainlets that it calls */
     chainsi_api_variables env;
-    int32_t replicas;            /* processes; default 1 */
     double start_timeout_s;      /* default 600 */
     double drain_timeout_s;      /* default 30 */
     double progress_timeout_s;   /* default 0: not watched */
@@ -157,7 +158,11 @@ typedef struct chainsi_api_replicas {
 typedef struct chainsi_api_chainlet {
     const char *name;
     bool entrypoint;
-    const char *state; /* of the replica that is best off */
+    const char
+        *state; /* of the replica that is best off; "at_zero": there is none, until a call comes */
+    int64_t ready, wanted;       /* replicas that take calls, and that there should be */
+    int64_t in_flight, waiting;  /* calls that run, and that no replica has begun */
+    chainsi_api_scaling scaling; /* by which it is scaled now */
     chainsi_api_replicas replicas;
 } chainsi_api_chainlet;
 
@@ -271,7 +276,7 @@ typedef struct chainsi_api_health {
     int64_t pid;        /* likewise; 0 */
 } chainsi_api_health;
 
-extern const chainsi_type chainsi_api_deploy_type, chainsi_api_saved_type,
+extern const chainsi_type chainsi_api_deploy_type, chainsi_api_saved_type, chainsi_api_scaling_type,
     chainsi_api_accepted_type, chainsi_api_promote_type, chainsi_api_chain_type,
     chainsi_api_chains_type, chainsi_api_versions_type, chainsi_api_deleted_type,
     chainsi_api_key_asked_type, chainsi_api_key_made_type, chainsi_api_key_revoked_type,
@@ -286,6 +291,13 @@ bool chainsi_api_is_chain_name(const char *text);
  * named exists, that paths are absolute, that numbers make sense. */
 chains_status chainsi_api_check_deploy(const chainsi_api_deploy *deploy, char *why,
                                        size_t why_size);
+/* The same for scaling alone. */
+chains_status chainsi_api_check_scaling(const chainsi_api_scaling *scaling, char *why,
+                                        size_t why_size);
+
+/* What the API says as the policy's options, and back. */
+chainsi_scaling_options chainsi_api_scaling_options(const chainsi_api_scaling *scaling);
+chainsi_api_scaling chainsi_api_scaling_of(const chainsi_scaling_options *options);
 /* Likewise, of what is tried how. */
 chains_status chainsi_api_check_canary(const chainsi_api_canary *canary, char *why,
                                        size_t why_size);

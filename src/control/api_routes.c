@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "control/route.h"
+#include "control/scale.h"
 #include "control/store_history.h"
+#include "schema/json.h"
 
 enum { DEFAULT_EVENTS = 100, MAX_EVENTS = 1000 };
 
@@ -189,6 +191,26 @@ static void get_of_chain(chainsi_routes *routes, chainsi_exchange *exchange,
         chainsi_answer_no_path(exchange);
 }
 
+/* /chains/CHAIN/chainlets/NAME/scaling */
+static bool is_scaling(const char *const *segments, size_t count)
+{
+    return count == 5 && !strcmp(segments[2], "chainlets") && !strcmp(segments[4], "scaling");
+}
+
+static void route_scaling(chainsi_routes *routes, chainsi_exchange *exchange,
+                          const char *const *segments)
+{
+    chainsi_slice name = { segments[1], strlen(segments[1]) };
+    chainsi_chain *chain = chainsi_registry_find(routes->registry, name);
+    chainsi_environment *environment =
+        chain ? chainsi_chain_environment(chain, CHAINSI_PRODUCTION) : NULL;
+    if (environment && environment->current)
+        chainsi_route_scale(exchange, environment->current, segments[3]);
+    else
+        chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND,
+                              "there is no chain '%s' that answers calls", segments[1]);
+}
+
 /* The methods that there are at a path of the API; NULL: there is nothing. */
 static const char *methods_at(const char *const *segments, size_t count)
 {
@@ -211,6 +233,8 @@ static const char *methods_at(const char *const *segments, size_t count)
                                                : NULL;
     if (count == 5 && !strcmp(what, "chainlets") && !strcmp(last, "logs"))
         return "GET";
+    if (is_scaling(segments, count))
+        return "GET, HEAD, PUT, DELETE";
     bool change = !strcmp(last, "promote") || !strcmp(last, "rollback");
     return count == 5 && !strcmp(what, "environments") && change ? "POST" : NULL;
 }
@@ -218,7 +242,7 @@ static const char *methods_at(const char *const *segments, size_t count)
 /* NULL: one that is offered nowhere. */
 static const char *method_of(const chainsi_exchange *exchange)
 {
-    static const char *const names[] = { "GET", "HEAD", "POST", "DELETE" };
+    static const char *const names[] = { "GET", "HEAD", "POST", "PUT", "DELETE" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         if (chainsi_slice_is(exchange->request.method_name, names[i]))
             return names[i];
@@ -236,6 +260,7 @@ static chainsi_scope scope_for(const chainsi_exchange *exchange, const char *con
         return !strcmp(last, "logs") || !strcmp(last, "events") ? CHAINSI_SCOPE_DEPLOY
                                                                 : CHAINSI_SCOPE_CALL;
     case CHAINSI_HTTP_POST:
+    case CHAINSI_HTTP_PUT:
         return CHAINSI_SCOPE_DEPLOY;
     default:
         return CHAINSI_SCOPE_ADMIN;
@@ -261,6 +286,8 @@ void chainsi_route_api(chainsi_routes *routes, chainsi_exchange *exchange,
     else if (!chainsi_route_permits(routes, exchange, scope_for(exchange, segments, count), !get,
                                     count > 1 ? segments[1] : NULL))
         return;
+    else if (is_scaling(segments, count))
+        route_scaling(routes, exchange, segments);
     else if (!get)
         chainsi_route_change(routes, exchange, segments, count);
     else if (!strcmp(segments[0], "events"))

@@ -28,10 +28,16 @@ static void check_round_trip(const chainsi_type *type, const char *text)
 #define REPLICA                                                                                    \
     "{\"state\":\"ready\",\"pid\":12,\"restarts\":1,\"since\":\"2026-01-31T12:00:00.123Z\","       \
     "\"last_end\":\"exit status 1\"}"
+#define SCALING                                                                                    \
+    "\"scaling\":{\"min_replicas\":0,\"max_replicas\":3,\"concurrency_target\":2.5,"               \
+    "\"target_utilization\":0.5,\"window_s\":10.0,\"scale_down_delay_s\":20.0,"                    \
+    "\"scale_to_zero_delay_s\":30.0}"
+#define COUNTS "\"ready\":1,\"wanted\":2,\"in_flight\":3,\"waiting\":4," SCALING ","
 #define CHAINLETS                                                                                  \
-    "[{\"name\":\"a\",\"entrypoint\":false,\"state\":\"ready\",\"replicas\":[" REPLICA "]},"       \
-    "{\"name\":\"b\",\"entrypoint\":true,\"state\":\"ready\",\"replicas\":[" REPLICA "," REPLICA   \
-    "]}]"
+    "[{\"name\":\"a\",\"entrypoint\":false,\"state\":\"ready\"," COUNTS "\"replicas\":[" REPLICA   \
+    "]},"                                                                                          \
+    "{\"name\":\"b\",\"entrypoint\":true,\"state\":\"ready\"," COUNTS "\"replicas\":[" REPLICA     \
+    "," REPLICA "]}]"
 
 static void descriptions_come_back(void **state)
 {
@@ -66,11 +72,9 @@ static void descriptions_come_back(void **state)
 
 #define A_SERVICE                                                                                  \
     "{\"name\":\"a\",\"c_name\":\"a_\",\"binary\":\"/bin/a\",\"dependencies\":[\"b\"],"            \
-    "\"env\":[{\"name\":\"N\",\"value\":\"v\"}],\"replicas\":2,\"start_timeout_s\":1.0,"           \
+    "\"env\":[{\"name\":\"N\",\"value\":\"v\"}],\"start_timeout_s\":1.0,"                          \
     "\"drain_timeout_s\":2.5,\"progress_timeout_s\":3.5,\"max_queue\":9,\"max_body\":77,"          \
-    "\"concurrency\":4,\"scaling\":{\"min_replicas\":0,\"max_replicas\":3,"                        \
-    "\"concurrency_target\":2.5,\"target_utilization\":0.5,\"window_s\":10.0,"                     \
-    "\"scale_down_delay_s\":20.0,\"scale_to_zero_delay_s\":30.0},\"cpu\":0.5,\"memory\":1024,"     \
+    "\"concurrency\":4," SCALING ",\"cpu\":0.5,\"memory\":1024,"                                   \
     "\"gpu\":\"any:2\",\"secrets\":[\"key\"],\"assets\":[{\"url\":\"file:///m\",\"sha256\":"       \
     "\"0000000000000000000000000000000000000000000000000000000000000000\",\"path\":\"m\"}]}"
 #define B_SERVICE "{\"name\":\"b\",\"c_name\":\"b\",\"binary\":\"/bin/b\"}"
@@ -115,7 +119,6 @@ static void deployments_have_defaults(void **state)
     assert_true(deploy.canary.percent == 0);
     assert_null(deploy.created_by);
     const chainsi_api_service *service = &deploy.services.items[0];
-    assert_int_equal(service->replicas, 1);
     assert_true(service->start_timeout_s == 600);
     assert_true(service->drain_timeout_s == 30);
     assert_true(service->progress_timeout_s == 0);
@@ -155,7 +158,7 @@ static void bad_deployments_are_refused(void **state)
           "\"binary\":\"/b\"}]}",
           "no name" },
         { "{\"chain\":\"x\",\"entrypoint\":\"b\",\"services\":[{\"name\":\"b\",\"c_name\":\"b\","
-          "\"binary\":\"/b\",\"replicas\":0}]}",
+          "\"binary\":\"/b\",\"concurrency\":0}]}",
           "out of range" },
         { "{\"chain\":\"x\",\"entrypoint\":\"b\",\"services\":[{\"name\":\"b\",\"c_name\":\"b\","
           "\"binary\":\"/b\",\"max_queue\":0}]}",

@@ -90,7 +90,9 @@ chainsi_demand chainsi_demand_read(int diag_fd, int listen_fd, chainsi_board *bo
 {
     chainsi_demand demand = { 0 };
     if (board) {
+        chainsi_board_bury_dead(board);
         demand.slots = chainsi_board_slots(board, &demand.replicas);
+        demand.turns = chainsi_board_turns(board);
         uint32_t free_slots = chainsi_board_free_slots(board);
         demand.running = free_slots < demand.slots ? demand.slots - free_slots : 0;
         /* Callers count a call that came by the queue until it is answered: some of those run. */

@@ -12,10 +12,11 @@
 #include "rpc/board.h"
 
 typedef struct chainsi_demand {
-    uint32_t running; /* slots that are claimed or run a call */
-    uint32_t waiting; /* calls that wait for a slot; those of clients without a board, too */
-    uint32_t slots;   /* of all replicas that take calls */
-    uint32_t replicas;
+    uint32_t running;  /* slots that are claimed or run a call */
+    uint32_t waiting;  /* calls that wait for a slot; those of clients without a board, too */
+    uint32_t slots;    /* of all replicas that take calls by the board */
+    uint32_t replicas; /* those */
+    uint64_t turns;    /* another number than before: calls have ended since */
 } chainsi_demand;
 
 /* A way to ask the kernel: a netlink socket, CLOEXEC; -1 with errno. */

@@ -133,10 +133,12 @@ static void the_board_tells_what_runs(void **state)
         close(callers[i]);
     for (int i = 0; i < 5; i++)
         chainsi_board_leave_queue(board);
+    uint64_t turns = demand.turns;
     chainsi_seat_free(&seats[0], (uint32_t)taken, 1000);
     assert_true(chainsi_board_withdraw(board, &claim));
     demand = chainsi_demand_read(made->diag_fd, made->listen_fd, board);
     assert_int_equal(demand.running, 0);
+    assert_true(demand.turns != turns);
     chainsi_seat_leave(&seats[1]);
     demand = chainsi_demand_read(made->diag_fd, made->listen_fd, board);
     assert_int_equal(demand.slots, 3);

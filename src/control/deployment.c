@@ -225,6 +225,7 @@ static bool open_calls(chainsi_chainlet *chainlet, char *why, size_t why_size)
 {
     const chainsi_deployment *deployment = chainlet->deployment;
     chainlet->calls_fd = chainsi_keeping_take(keeping_of(deployment), chainlet->calls_name);
+    chainlet->found = chainlet->calls_fd >= 0;
     if (chainlet->calls_fd >= 0 || deployment->options.begin == CHAINSI_BEGIN_STOPPING)
         return true;
     chainsi_address address = { .kind = CHAINSI_ADDRESS_UNIX,
@@ -258,53 +259,66 @@ static void open_spans(chainsi_chainlet *chainlet)
                                             deployment->options.deploy->chain, chainlet->spans_fd);
 }
 
-static bool make_sockets(chainsi_chainlet *chainlet, char *why, size_t why_size)
+/* How each process of a Chainlet is started: all that is said of a start comes together here. */
+static chainsi_replica_options describe_start(chainsi_chainlet *chainlet)
+{
+    const chainsi_deployment *deployment = chainlet->deployment;
+    const chainsi_api_service *service = chainlet->service;
+    chainsi_replica_options start = {
+        .supervisor = deployment->options.supervisor,
+        .label = chainlet->label,
+        .program = service->binary,
+        .directory = deployment->directory,
+        .environment = chainlet->environment,
+        .chain = deployment->options.deploy->chain,
+        .secrets = &service->secrets,
+        .log = chainlet->log,
+        .start_timeout_s = service->start_timeout_s,
+        .drain_timeout_s = service->drain_timeout_s,
+        .progress_timeout_s = service->progress_timeout_s,
+        .policy = deployment->options.begin == CHAINSI_BEGIN_RUNNING ? &chainsi_backoff_running
+                                                                     : &chainsi_backoff_deploying,
+    };
+    start.fds = list_descriptors(chainlet, &start.fd_count);
+    return start;
+}
+
+/* Its sockets, and what runs of it. */
+static bool take_up(chainsi_chainlet *chainlet, char *why, size_t why_size)
 {
     chainsi_deployment *deployment = chainlet->deployment;
-    chainsi_arena *arena = &deployment->arena;
-    const chainsi_api_service *service = chainlet->service;
     if (!open_calls(chainlet, why, why_size))
         return false;
     chainlet->calls =
         chainsi_upstream_new(deployment->options.supervisor->loop, chainlet->calls_path);
-    size_t fd_count;
-    const chainsi_order_fd *fds = list_descriptors(chainlet, &fd_count);
-    for (int32_t i = 0; i < service->replicas; i++) {
-        const char *name =
-            chainsi_arena_printf(arena, "%s/%s/%d", deployment->name, service->c_name, (int)i);
-        chainlet->replicas[i] = chainsi_replica_new(
-            &(chainsi_replica_options){
-                .supervisor = deployment->options.supervisor,
-                .label = chainlet->label,
-                .name = name,
-                .probes_name = chainsi_arena_printf(arena, "%s/probes", name),
-                .program = service->binary,
-                .directory = deployment->directory,
-                .environment = chainlet->environment,
-                .fds = fds,
-                .fd_count = fd_count,
-                .chain = deployment->options.deploy->chain,
-                .secrets = &service->secrets,
-                .secrets_name =
-                    service->secrets.count ? chainsi_arena_printf(arena, "%s/secrets", name) : NULL,
-                .probes_path = chainsi_arena_printf(
-                    arena, "%s/%s.%d.probes", deployment->run_directory, service->c_name, (int)i),
-                .log = chainlet->log,
-                .start_timeout_s = service->start_timeout_s,
-                .drain_timeout_s = service->drain_timeout_s,
-                .progress_timeout_s = service->progress_timeout_s,
-                .policy = deployment->options.begin == CHAINSI_BEGIN_RUNNING
-                              ? &chainsi_backoff_running
-                              : &chainsi_backoff_deploying,
-                .on_state = ask_review,
-                .user = deployment,
-            },
-            why, why_size);
-        if (!chainlet->replicas[i])
-            return false;
-    }
+    chainlet->fleet = chainsi_fleet_new(&(chainsi_fleet_options){
+        .start = describe_start(chainlet),
+        .name = chainlet->name,
+        .probes_prefix = chainsi_arena_printf(&deployment->arena, "%s/%s",
+                                              deployment->run_directory, chainlet->service->c_name),
+        .board_fd = chainlet->board_fd,
+        .on_change = ask_review,
+        .user = deployment,
+    });
+    chainsi_fleet_pick_up(chainlet->fleet);
     return true;
 }
+
+/* Starts what has to be there before it is scaled. What was found with the keeper is being scaled
+ * already, and may be at zero; all else begins with one replica, so that it is seen to start. */
+static bool start_first(chainsi_chainlet *chainlet, char *why, size_t why_size)
+{
+    int64_t first = chainlet->service->scaling.min_replicas;
+    if (first < 1)
+        first = 1;
+    if (chainlet->deployment->options.begin == CHAINSI_BEGIN_RUNNING && chainlet->found)
+        first = 0;
+    if (first < chainlet->fleet->wanted)
+        first = chainlet->fleet->wanted;
+    return chainsi_fleet_resize(chainlet->fleet, first, why, why_size);
+}
+
+static void begin_scaling(chainsi_deployment *deployment);
 
 static void start_all(chainsi_deployment *deployment)
 {
@@ -320,7 +334,7 @@ static void start_all(chainsi_deployment *deployment)
         open_spans(&deployment->chainlets[i]);
     }
     for (size_t i = 0; i < count; i++) {
-        if (make_sockets(&deployment->chainlets[i], why, sizeof why))
+        if (take_up(&deployment->chainlets[i], why, sizeof why))
             continue;
         fail(deployment, deployment->chainlets[i].service->name, "cannot listen", why);
         return;
@@ -328,14 +342,85 @@ static void start_all(chainsi_deployment *deployment)
     if (begin != CHAINSI_BEGIN_STOPPING)
         set_state(deployment, begin == CHAINSI_BEGIN_RUNNING ? CHAINSI_DEPLOYMENT_RUNNING
                                                              : CHAINSI_DEPLOYMENT_STARTING);
-    for (size_t i = 0; i < count; i++)
-        for (int32_t r = 0; r < deployment->chainlets[i].service->replicas; r++) {
-            chainsi_replica *replica = deployment->chainlets[i].replicas[r];
-            if (!chainsi_replica_pick_up(replica) && begin != CHAINSI_BEGIN_STOPPING)
-                chainsi_replica_start(replica);
-        }
+    for (size_t i = 0; i < count && begin != CHAINSI_BEGIN_STOPPING; i++) {
+        if (start_first(&deployment->chainlets[i], why, sizeof why))
+            continue;
+        fail(deployment, deployment->chainlets[i].service->name, "cannot listen", why);
+        return;
+    }
+    /* What stops is scaled until its turn comes: its callers' calls may still need it. */
+    if (begin == CHAINSI_BEGIN_RUNNING || begin == CHAINSI_BEGIN_STOPPING)
+        begin_scaling(deployment);
     if (begin == CHAINSI_BEGIN_STOPPING)
         chainsi_deployment_stop(deployment);
+}
+
+/* Scaling. */
+
+static void on_scaled(void *user, const chainsi_scaled *scaled)
+{
+    const chainsi_chainlet *chainlet = user;
+    const chainsi_deployment_options *options = &chainlet->deployment->options;
+    chainsi_say("%s: %s", chainlet->label, scaled->text);
+    if (options->on_scaled)
+        options->on_scaled(options->user, chainlet->service->name, scaled);
+}
+
+/* Wakes all that is at zero of what it calls, and of what those call. */
+static void wake_callees(chainsi_chainlet *caller, bool *seen)
+{
+    chainsi_deployment *deployment = caller->deployment;
+    for (size_t i = 0; i < caller->service->dependencies.count; i++) {
+        chainsi_chainlet *callee =
+            chainsi_deployment_find(deployment, caller->service->dependencies.items[i]);
+        size_t index = (size_t)(callee - deployment->chainlets);
+        if (seen[index])
+            continue;
+        seen[index] = true;
+        if (callee->scaler)
+            chainsi_scaler_wake(callee->scaler);
+        wake_callees(callee, seen);
+    }
+}
+
+static void on_woken(void *user)
+{
+    chainsi_chainlet *chainlet = user;
+    size_t count = chainlet->deployment->options.deploy->services.count;
+    bool *seen = chainsi_make(count * sizeof *seen);
+    wake_callees(chainlet, seen);
+    free(seen);
+}
+
+static void begin_scaling(chainsi_deployment *deployment)
+{
+    for (size_t i = 0; i < deployment->options.deploy->services.count; i++) {
+        chainsi_chainlet *chainlet = &deployment->chainlets[i];
+        if (chainlet->calls_fd < 0)
+            continue; /* it only has to end */
+        chainsi_fleet_set_policy(chainlet->fleet, &chainsi_backoff_running);
+        chainlet->scaler = chainsi_scaler_new(&(chainsi_scaler_options){
+            .fleet = chainlet->fleet,
+            .calls_fd = chainlet->calls_fd,
+            .scaling = chainlet->scaling,
+            .on_woken = on_woken,
+            .on_scaled = on_scaled,
+            .user = chainlet,
+        });
+    }
+}
+
+bool chainsi_deployment_scale(chainsi_deployment *deployment, const char *name,
+                              const chainsi_scaling_options *scaling)
+{
+    chainsi_chainlet *chainlet = chainsi_deployment_find(deployment, name);
+    if (!chainlet)
+        return false;
+    chainlet->scaling =
+        scaling ? *scaling : chainsi_api_scaling_options(&chainlet->service->scaling);
+    if (chainlet->scaler)
+        chainsi_scaler_set_options(chainlet->scaler, &chainlet->scaling);
+    return true;
 }
 
 /* Binaries. A file under its name is whole and on the disk: what is being copied has another. */
@@ -465,6 +550,7 @@ chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *opt
             .label = chainsi_arena_printf(arena, "%s/%s", chain, service->name),
             .calls_path = chainsi_arena_printf(arena, "%s/%s.calls", deployment->run_directory,
                                                service->c_name),
+            .name = chainsi_arena_printf(arena, "%s/%s", deployment->name, service->c_name),
             .calls_name =
                 chainsi_arena_printf(arena, "%s/%s/calls", deployment->name, service->c_name),
             .board_name =
@@ -474,8 +560,7 @@ chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *opt
             .calls_fd = -1,
             .board_fd = -1,
             .spans_fd = -1,
-            .replicas =
-                chainsi_arena_array(arena, (size_t)service->replicas, sizeof(chainsi_replica *)),
+            .scaling = chainsi_api_scaling_options(&service->scaling),
             .log = options->find_log(options->log_user, service->name),
         };
         if (!strcmp(service->name, options->deploy->entrypoint))
@@ -506,40 +591,24 @@ chainsi_chainlet *chainsi_deployment_find(chainsi_deployment *deployment, const 
     return NULL;
 }
 
-chainsi_replica *chainsi_chainlet_ready(const chainsi_chainlet *chainlet)
+bool chainsi_chainlet_is_at_zero(const chainsi_chainlet *chainlet)
 {
-    for (int32_t i = 0; i < chainlet->service->replicas; i++)
-        if (chainlet->replicas[i] && (chainlet->replicas[i]->state == CHAINSI_REPLICA_READY ||
-                                      (chainlet->replicas[i]->state == CHAINSI_REPLICA_PICKED_UP &&
-                                       chainlet->replicas[i]->was_ready)))
-            return chainlet->replicas[i];
-    return NULL;
+    return chainlet->scaler && !chainlet->fleet->wanted;
 }
 
-chainsi_replica_state chainsi_chainlet_state(const chainsi_chainlet *chainlet)
+bool chainsi_chainlet_is_well(const chainsi_chainlet *chainlet)
 {
-    static const chainsi_replica_state order[] = {
-        CHAINSI_REPLICA_READY,   CHAINSI_REPLICA_PICKED_UP,   CHAINSI_REPLICA_STARTING,
-        CHAINSI_REPLICA_STALLED, CHAINSI_REPLICA_BACKING_OFF, CHAINSI_REPLICA_DRAINING,
-        CHAINSI_REPLICA_FAILED,
-    };
-    for (size_t o = 0; o < sizeof order / sizeof *order; o++)
-        for (int32_t i = 0; i < chainlet->service->replicas; i++)
-            if (chainlet->replicas[i] && chainlet->replicas[i]->state == order[o])
-                return order[o];
-    return CHAINSI_REPLICA_STOPPED;
+    if (chainsi_chainlet_is_at_zero(chainlet))
+        return true;
+    chainsi_replica_state state = chainsi_fleet_state(chainlet->fleet);
+    return state == CHAINSI_REPLICA_READY ||
+           (state == CHAINSI_REPLICA_STARTING && !chainsi_fleet_last_end(chainlet->fleet)[0]);
 }
 
 /* Whether nothing of it runs, and nothing will. */
 static bool has_ended(const chainsi_chainlet *chainlet)
 {
-    for (int32_t i = 0; i < chainlet->service->replicas; i++) {
-        const chainsi_replica *replica = chainlet->replicas[i];
-        if (replica && replica->state != CHAINSI_REPLICA_STOPPED &&
-            (replica->state != CHAINSI_REPLICA_FAILED || !chainlet->stop_asked))
-            return false;
-    }
-    return true;
+    return chainlet->stop_asked && chainsi_fleet_has_ended(chainlet->fleet);
 }
 
 /* Stopping. */
@@ -585,12 +654,12 @@ static void stop_chainlet(chainsi_chainlet *chainlet)
     chainlet->stop_asked = true;
     chainsi_refuser_free(chainlet->refuser);
     chainlet->refuser = NULL;
+    chainsi_scaler_free(chainlet->scaler);
+    chainlet->scaler = NULL;
     sweep(chainlet);
     /* What made a deployment fail keeps its state, to be looked at. */
-    for (int32_t i = 0; i < chainlet->service->replicas; i++)
-        if (chainlet->replicas[i] && (chainlet->replicas[i]->state != CHAINSI_REPLICA_FAILED ||
-                                      !chainlet->deployment->failure[0]))
-            chainsi_replica_stop(chainlet->replicas[i]);
+    if (chainlet->fleet)
+        chainsi_fleet_stop(chainlet->fleet, chainlet->deployment->failure[0]);
 }
 
 static void review_stop(chainsi_deployment *deployment)
@@ -610,7 +679,7 @@ static void review_stop(chainsi_deployment *deployment)
                 stop_chainlet(chainlet);
                 again = true;
             }
-            ended += chainlet->stop_asked && has_ended(chainlet);
+            ended += has_ended(chainlet);
         }
     }
     if (ended == count && !deployment->copies)
@@ -622,23 +691,18 @@ static void review_start(chainsi_deployment *deployment)
     size_t count = deployment->options.deploy->services.count;
     bool ready = true;
     for (size_t i = 0; i < count; i++) {
-        chainsi_chainlet *chainlet = &deployment->chainlets[i];
-        for (int32_t r = 0; r < chainlet->service->replicas; r++) {
-            const chainsi_replica *replica = chainlet->replicas[r];
-            if (replica->state == CHAINSI_REPLICA_FAILED) {
-                fail(deployment, chainlet->service->name, "it does not start", replica->last_end);
-                return;
-            }
-            ready = ready && replica->state == CHAINSI_REPLICA_READY;
+        const chainsi_chainlet *chainlet = &deployment->chainlets[i];
+        const chainsi_replica *failed = chainsi_fleet_find(chainlet->fleet, CHAINSI_REPLICA_FAILED);
+        if (failed) {
+            fail(deployment, chainlet->service->name, "it does not start", failed->last_end);
+            return;
         }
+        ready = ready && chainsi_fleet_count(chainlet->fleet).ready >= chainlet->fleet->wanted;
     }
     if (!ready)
         return;
-    for (size_t i = 0; i < count; i++)
-        for (int32_t r = 0; r < deployment->chainlets[i].service->replicas; r++)
-            chainsi_replica_set_policy(deployment->chainlets[i].replicas[r],
-                                       &chainsi_backoff_running);
     set_state(deployment, CHAINSI_DEPLOYMENT_RUNNING);
+    begin_scaling(deployment);
 }
 
 /* Has calls of a Chainlet that has failed answered, and those of one that is tried again wait. */
@@ -646,14 +710,14 @@ static void review_running(chainsi_deployment *deployment)
 {
     for (size_t i = 0; i < deployment->options.deploy->services.count; i++) {
         chainsi_chainlet *chainlet = &deployment->chainlets[i];
-        bool failed = chainsi_chainlet_state(chainlet) == CHAINSI_REPLICA_FAILED;
+        bool failed = chainsi_fleet_state(chainlet->fleet) == CHAINSI_REPLICA_FAILED;
         if (failed == (chainlet->refuser != NULL))
             continue;
         if (failed) {
             char message[512];
             snprintf(message, sizeof message,
                      "the Chainlet '%s' has failed: %s; see `chains logs %s %s`",
-                     chainlet->service->name, chainlet->replicas[0]->last_end,
+                     chainlet->service->name, chainsi_fleet_last_end(chainlet->fleet),
                      deployment->options.deploy->chain, chainlet->service->name);
             chainlet->refuser = chainsi_refuser_new(deployment->options.supervisor->loop,
                                                     chainlet->calls_fd, message);
@@ -666,6 +730,9 @@ static void review_running(chainsi_deployment *deployment)
 
 static void review(chainsi_deployment *deployment)
 {
+    for (size_t i = 0; i < deployment->options.deploy->services.count; i++)
+        if (deployment->chainlets[i].fleet)
+            chainsi_fleet_review(deployment->chainlets[i].fleet);
     switch (deployment->state) {
     case CHAINSI_DEPLOYMENT_COPYING:
         if (deployment->copies || deployment->stop_asked)
@@ -700,9 +767,7 @@ void chainsi_deployment_stop(chainsi_deployment *deployment)
 void chainsi_deployment_kill(chainsi_deployment *deployment)
 {
     for (size_t i = 0; i < deployment->options.deploy->services.count; i++)
-        for (int32_t r = 0; r < deployment->chainlets[i].service->replicas; r++)
-            if (deployment->chainlets[i].replicas[r])
-                chainsi_replica_kill(deployment->chainlets[i].replicas[r]);
+        chainsi_fleet_kill(deployment->chainlets[i].fleet);
 }
 
 void chainsi_deployment_free(chainsi_deployment *deployment)
@@ -712,8 +777,7 @@ void chainsi_deployment_free(chainsi_deployment *deployment)
     assert(deployment->state == CHAINSI_DEPLOYMENT_STOPPED);
     for (size_t i = 0; i < deployment->options.deploy->services.count; i++) {
         chainsi_chainlet *chainlet = &deployment->chainlets[i];
-        for (int32_t r = 0; r < chainlet->service->replicas; r++)
-            chainsi_replica_free(chainlet->replicas[r]);
+        chainsi_fleet_free(chainlet->fleet);
         chainsi_handle_close(chainlet->sweeper);
         chainsi_upstream_free(chainlet->calls);
         if (chainlet->calls_fd >= 0)

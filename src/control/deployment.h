@@ -4,7 +4,8 @@
  *      \            \ a Chainlet failed, stop()  ^
  *       \____________\__________________________/
  *
- * RUNNING: every Chainlet has been ready once; from then on what dies is started again. STOPPING goes from the entrypoint inwards: a Chainlet is stopped when those that call it
+ * RUNNING: every Chainlet has been ready once; from then on what dies is started again, and there are as
+ * many replicas as calls need (scaler.h). STOPPING goes from the entrypoint inwards: a Chainlet is stopped when those that call it
  * have ended, so that running calls find what they need.
  *
  * A brain takes up deployments again where the one before it left them, in any of these states, with
@@ -22,7 +23,7 @@
 #include "base/arena.h"
 #include "control/api.h"
 #include "control/refuser.h"
-#include "control/replica.h"
+#include "control/scaler.h"
 #include "control/upstream.h"
 
 typedef enum chainsi_deployment_state {
@@ -48,15 +49,19 @@ typedef struct chainsi_chainlet {
     chainsi_deployment *deployment;
     const chainsi_api_service *service; /* of the deployment's arena; binary is the copy */
     const char *label, *calls_path;
+    const char *name;                                 /* of its fleet: "CHAIN/VERSION/C_NAME" */
     const char *calls_name, *board_name, *spans_name; /* what the keeper holds them as */
     const char **environment;
-    int calls_fd;               /* owned; listening; -1: not made yet */
-    int board_fd;               /* owned; rpc/board.h; -1: none, calls go by the queue alone */
-    int spans_fd;               /* owned; base/ring.h; -1: none, nothing is told of calls */
-    chainsi_collected *spans;   /* owned; where that is read; NULL */
-    chainsi_upstream *calls;    /* owned; for the front door */
-    chainsi_replica **replicas; /* owned; service->replicas of them, NULL before they are made */
-    chainsi_log *log;           /* not owned */
+    int calls_fd;                    /* owned; listening; -1: not made yet */
+    bool found;                      /* the keeper had it: a brain before this one made it */
+    int board_fd;                    /* owned; rpc/board.h; -1: none, calls go by the queue alone */
+    int spans_fd;                    /* owned; base/ring.h; -1: none, nothing is told of calls */
+    chainsi_collected *spans;        /* owned; where that is read; NULL */
+    chainsi_upstream *calls;         /* owned; for the front door */
+    chainsi_fleet *fleet;            /* owned; its replicas; NULL before they are made */
+    chainsi_scaling_options scaling; /* by which it is scaled now */
+    chainsi_scaler *scaler; /* owned; while it is scaled: RUNNING, and until it is stopped */
+    chainsi_log *log;       /* not owned */
     bool stop_asked;
     chainsi_refuser *refuser; /* owned; while it has failed; else NULL */
     uv_poll_t *sweeper;       /* owned; sends waiting calls away while it is stopped; else NULL */
@@ -76,6 +81,9 @@ typedef struct chainsi_deployment_options {
     /* Something changed. Called from within changes: must not stop or free anything, but look again
      * later. */
     void (*on_change)(void *user);
+    /* There should be more or fewer replicas of a Chainlet, by its name on the wire; it has been said.
+     * NULL: nobody keeps that. */
+    void (*on_scaled)(void *user, const char *chainlet, const chainsi_scaled *scaled);
     void *user;
 } chainsi_deployment_options;
 
@@ -113,10 +121,13 @@ void chainsi_deployment_free(chainsi_deployment *deployment);
 
 /* The Chainlet of that name on the wire; NULL name: the entrypoint. NULL if there is none. */
 chainsi_chainlet *chainsi_deployment_find(chainsi_deployment *deployment, const char *name);
-/* The state of the replica that is best off: ready, then picked_up, starting, stalled,
- * backing_off, draining, failed, stopped. */
-chainsi_replica_state chainsi_chainlet_state(const chainsi_chainlet *chainlet);
-/* A replica that is ready, or was when it was picked up; NULL if none is. */
-chainsi_replica *chainsi_chainlet_ready(const chainsi_chainlet *chainlet);
+/* Has a Chainlet scaled by these options from now on; NULL: by its own, as it was deployed. Options are
+ * the deployment's, not kept when the brain or the daemon ends. False: there is no such Chainlet. */
+bool chainsi_deployment_scale(chainsi_deployment *deployment, const char *chainlet,
+                              const chainsi_scaling_options *scaling);
+/* Whether it has no replica, and needs none: the next call starts one. */
+bool chainsi_chainlet_is_at_zero(const chainsi_chainlet *chainlet);
+/* Whether callers find it as it should be: ready, at zero, or starting without having died. */
+bool chainsi_chainlet_is_well(const chainsi_chainlet *chainlet);
 
 #endif

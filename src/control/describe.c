@@ -15,6 +15,32 @@ static void describe_replica(const chainsi_replica *replica, chainsi_arena *aren
     };
 }
 
+static void describe_chainlet(const chainsi_chainlet *chainlet, chainsi_arena *arena,
+                              chainsi_api_chainlet *item)
+{
+    const chainsi_fleet *fleet = chainlet->fleet;
+    *item = (chainsi_api_chainlet){
+        .name = chainlet->service->name,
+        .state = chainsi_chainlet_is_at_zero(chainlet)
+                     ? "at_zero"
+                     : chainsi_replica_state_name(chainsi_fleet_state(fleet)),
+        .ready = chainsi_fleet_count(fleet).ready,
+        .wanted = fleet ? fleet->wanted : 0,
+        .scaling = chainsi_api_scaling_of(&chainlet->scaling),
+    };
+    if (chainlet->scaler) {
+        chainsi_demand demand = chainsi_scaler_measure(chainlet->scaler);
+        item->in_flight = demand.running;
+        item->waiting = demand.waiting;
+    }
+    size_t places = fleet ? fleet->place_count : 0;
+    item->replicas.items = chainsi_arena_array(arena, places, sizeof *item->replicas.items);
+    for (size_t i = 0; i < places; i++)
+        if (fleet->places[i].replica)
+            describe_replica(fleet->places[i].replica, arena,
+                             &item->replicas.items[item->replicas.count++]);
+}
+
 static chainsi_api_chainlets describe_chainlets(const chainsi_deployment *deployment,
                                                 chainsi_arena *arena)
 {
@@ -24,17 +50,8 @@ static chainsi_api_chainlets describe_chainlets(const chainsi_deployment *deploy
         .count = count,
     };
     for (size_t i = 0; i < count; i++) {
-        const chainsi_chainlet *chainlet = &deployment->chainlets[i];
-        chainsi_api_chainlet *item = &list.items[i];
-        item->name = chainlet->service->name;
-        item->entrypoint = i == deployment->entrypoint;
-        item->state = chainsi_replica_state_name(chainsi_chainlet_state(chainlet));
-        item->replicas.items = chainsi_arena_array(arena, (size_t)chainlet->service->replicas,
-                                                   sizeof *item->replicas.items);
-        for (int32_t r = 0; r < chainlet->service->replicas; r++)
-            if (chainlet->replicas[r])
-                describe_replica(chainlet->replicas[r], arena,
-                                 &item->replicas.items[item->replicas.count++]);
+        describe_chainlet(&deployment->chainlets[i], arena, &list.items[i]);
+        list.items[i].entrypoint = i == deployment->entrypoint;
     }
     return list;
 }
@@ -46,14 +63,14 @@ static const char *state_of(const chainsi_environment *environment)
     if (!current)
         return environment->candidate && !environment->candidate->failure[0] ? "starting"
                                                                              : "failed";
-    bool all_ready = true;
+    bool all_well = true;
     for (size_t i = 0; i < current->options.deploy->services.count; i++) {
-        chainsi_replica_state state = chainsi_chainlet_state(&current->chainlets[i]);
-        if (state == CHAINSI_REPLICA_FAILED)
+        const chainsi_chainlet *chainlet = &current->chainlets[i];
+        if (chainsi_fleet_state(chainlet->fleet) == CHAINSI_REPLICA_FAILED)
             return "failed";
-        all_ready = all_ready && state == CHAINSI_REPLICA_READY;
+        all_well = all_well && chainsi_chainlet_is_well(chainlet);
     }
-    return all_ready ? "ready" : "degraded";
+    return all_well ? "ready" : "degraded";
 }
 
 static chainsi_api_canary_side describe_side(const chainsi_canary_side *side)

@@ -190,7 +190,7 @@ static void end_trial(chainsi_environment *environment)
 static const chainsi_chainlet *find_failed(const chainsi_deployment *deployment)
 {
     for (size_t i = 0; i < deployment->options.deploy->services.count; i++)
-        if (chainsi_chainlet_state(&deployment->chainlets[i]) == CHAINSI_REPLICA_FAILED)
+        if (chainsi_fleet_state(deployment->chainlets[i].fleet) == CHAINSI_REPLICA_FAILED)
             return &deployment->chainlets[i];
     return NULL;
 }
@@ -206,7 +206,7 @@ static void on_look(uv_timer_t *timer)
     const chainsi_chainlet *failed = find_failed(environment->candidate);
     if (failed) {
         snprintf(trial->why, sizeof trial->why, "its Chainlet '%s' has failed: %s",
-                 failed->service->name, failed->replicas[0]->last_end);
+                 failed->service->name, chainsi_fleet_last_end(failed->fleet));
         trial->verdict = CHAINSI_CANARY_ROLL_BACK;
         ask_review(environment);
         return;

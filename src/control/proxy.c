@@ -424,11 +424,13 @@ static chainsi_upstream *find_upstream(proxy *p, refusal *refused)
         return NULL;
     if (!p->called)
         p->called = chainsi_arena_strdup(&p->exchange->arena, chainlet->service->name);
-    chainsi_replica *ready = chainsi_chainlet_ready(chainlet);
+    chainsi_replica *ready = chainsi_fleet_find_ready(chainlet->fleet);
     bool probes = p->target.probes;
-    if (chainsi_chainlet_state(chainlet) != CHAINSI_REPLICA_FAILED && (!probes || ready))
-        return probes ? ready->probes : chainlet->calls;
-    const char *end = chainlet->replicas[0]->last_end;
+    bool waits = chainsi_chainlet_is_at_zero(chainlet); /* for one that this very request wakes */
+    if (chainsi_fleet_state(chainlet->fleet) != CHAINSI_REPLICA_FAILED &&
+        (!probes || ready || waits))
+        return probes && ready ? ready->probes : chainlet->calls;
+    const char *end = chainsi_fleet_last_end(chainlet->fleet);
     return refuse(refused, CHAINS_UNAVAILABLE, "the Chainlet '%s' %s: %s; see `chains logs %s %s`",
                   chainlet->service->name, probes ? "is not ready" : "has failed",
                   end[0] ? end : "it is starting", p->target.chain, chainlet->service->name);

@@ -530,17 +530,11 @@ void chainsi_replica_stop(chainsi_replica *replica)
         uv_timer_stop(replica->timer);
         set_state(replica, CHAINSI_REPLICA_STOPPED);
         return;
-    case CHAINSI_REPLICA_STARTING:
-        /* It has begun no call, so nothing is lost; and it may be too busy loading to listen. */
-        cancel_probe(replica);
-        uv_timer_stop(replica->timer);
-        set_state(replica, CHAINSI_REPLICA_DRAINING);
-        chainsi_replica_kill(replica);
-        return;
     case CHAINSI_REPLICA_STALLED: /* it has been killed */
         set_state(replica, CHAINSI_REPLICA_DRAINING);
         return;
-    case CHAINSI_REPLICA_PICKED_UP: /* it may run calls, whether we know that it is ready or not */
+    case CHAINSI_REPLICA_STARTING: /* may run calls before we know that they are ready */
+    case CHAINSI_REPLICA_PICKED_UP:
     case CHAINSI_REPLICA_READY:
         break;
     }

@@ -72,6 +72,7 @@ typedef struct chainsi_supervisor {
     chainsi_vault *vault;     /* not owned */
     struct chainsi_replica *replicas;
     chainsi_collector *collector; /* not owned; NULL: nobody asks for traces */
+    struct chainsi_pulse *pulse;  /* scaler.c's; NULL: nothing is scaled */
 } chainsi_supervisor;
 
 /* What a replica is made of. Texts must live as long as the replica. */

@@ -73,7 +73,7 @@ static void find_target(void *user, const char *chain_name, const char *environm
         snprintf(target->why, sizeof target->why, "there is no Chainlet '%s' in '%s' any more",
                  chainlet_name, chain_name);
     target->state = target->why[0] ? CHAINSI_TARGET_NONE : CHAINSI_TARGET_WAIT;
-    if (!chainlet || chainsi_chainlet_state(chainlet) == CHAINSI_REPLICA_FAILED)
+    if (!chainlet || chainsi_fleet_state(chainlet->fleet) == CHAINSI_REPLICA_FAILED)
         return;
     target->state = CHAINSI_TARGET_READY;
     target->upstream = chainlet->calls;

@@ -7,7 +7,7 @@
 #include "store_rows_test_support.h"
 
 static chainsi_api_service services[] = {
-    { .name = "hello", .c_name = "hello", .binary = "/bin/hello", .replicas = 1 },
+    { .name = "hello", .c_name = "hello", .binary = "/bin/hello" },
 };
 static const chainsi_api_deploy deployed = {
     .chain = "hello",

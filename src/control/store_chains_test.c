@@ -17,11 +17,10 @@ static chainsi_api_service services[] = {
       .binary = "/bin/hello",
       .dependencies = { dependencies, 1 },
       .env = { variables, 2 },
-      .replicas = 2,
       .start_timeout_s = 1.5,
       .max_queue = 7,
       .max_body = INT64_MAX },
-    { .name = "writer", .c_name = "hello_writer", .binary = "/bin/writer", .replicas = 1 },
+    { .name = "writer", .c_name = "hello_writer", .binary = "/bin/writer" },
 };
 static const chainsi_api_deploy deploy = {
     .chain = "hello",

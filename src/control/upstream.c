@@ -20,13 +20,14 @@ enum { READ_SIZE = 64 * 1024 };
 
 typedef struct peer peer;
 
+static char read_buffer[READ_SIZE]; /* used within one callback at a time */
+
 /* A connection: idle in the pool, or with one call. */
 struct peer {
     chainsi_upstream *upstream;
     peer *next;                  /* of the idle ones */
     uv_pipe_t *pipe;             /* owned */
     chainsi_upstream_call *call; /* NULL: idle */
-    char *buffer;                /* READ_SIZE bytes */
 };
 
 struct chainsi_upstream {
@@ -49,7 +50,9 @@ struct chainsi_upstream_call {
     chainsi_upstream_end failure;
     char why[160];
     call_state state;
+    bool writing;        /* what became of the request isn't known yet */
     int write_error;     /* 0, or libuv's */
+    int read_error;      /* by which the connection ended while it was written; 0 */
     bool answer_began;   /* a byte of it came */
     chainsi_buffer head; /* of the answer, until it is complete */
     chainsi_http_scan scan;
@@ -68,7 +71,6 @@ typedef struct pending_write {
 static void close_peer(peer *p)
 {
     chainsi_handle_close(p->pipe);
-    free(p->buffer);
     free(p);
 }
 
@@ -118,9 +120,9 @@ static void free_call(chainsi_upstream_call *call)
 
 static void allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
 {
+    (void)handle;
     (void)suggested;
-    peer *p = handle->data;
-    *buffer = uv_buf_init(p->buffer, READ_SIZE);
+    *buffer = uv_buf_init(read_buffer, READ_SIZE);
 }
 
 static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer);
@@ -129,8 +131,9 @@ static void end_call(chainsi_upstream_call *call, chainsi_upstream_end end, cons
 {
     peer *p = call->peer;
     bool keep = end == CHAINSI_UPSTREAM_ANSWERED && call->response.head.keep_alive &&
-                !call->until_end && !call->write_error && !p->pipe->write_queue_size &&
-                !call->upstream->closed && call->upstream->idle_count < CHAINSI_MAX_IDLE;
+                !call->until_end && !call->writing && !call->write_error &&
+                !p->pipe->write_queue_size && !call->upstream->closed &&
+                call->upstream->idle_count < CHAINSI_MAX_IDLE;
     if (keep) {
         call->peer = NULL;
         p->call = NULL;
@@ -158,6 +161,14 @@ static void lose_call(chainsi_upstream_call *call, int error)
         end_call(call, CHAINSI_UPSTREAM_LOST, "the process ended while it answered");
     else
         end_call(call, CHAINSI_UPSTREAM_LOST, "the process ended while the call ran");
+}
+
+/* A kept connection may have been closed just before the request was written: both are told of
+ * in one turn of the loop, and the end first, which alone would mean that the call may have run. */
+static void await_write(chainsi_upstream_call *call, int error)
+{
+    call->read_error = error;
+    uv_read_stop((uv_stream_t *)call->peer->pipe);
 }
 
 static void begin_body(chainsi_upstream_call *call)
@@ -212,7 +223,6 @@ static bool body_is_complete(const chainsi_upstream_call *call)
 
 static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
 {
-    (void)buffer;
     peer *p = stream->data;
     if (!p || got == 0)
         return;
@@ -231,12 +241,14 @@ static void on_read(uv_stream_t *stream, ssize_t got, const uv_buf_t *buffer)
     if (got < 0) {
         if (got == UV_EOF && call->state == IN_BODY && call->until_end)
             end_call(call, CHAINSI_UPSTREAM_ANSWERED, "");
+        else if (call->writing)
+            await_write(call, (int)got);
         else
             lose_call(call, (int)got);
         return;
     }
     call->answer_began = true;
-    char *data = p->buffer;
+    char *data = buffer->base;
     size_t size = (size_t)got;
     bool failed = false, done = false;
     while (size && call->state == AWAITING_HEAD && !failed) {
@@ -274,9 +286,15 @@ static void on_written(uv_write_t *request, int status)
 {
     peer *p = request->handle->data;
     free(request);
+    chainsi_upstream_call *call = p ? p->call : NULL;
+    if (!call)
+        return;
     /* What came of it is told by reading, which the failure of writing only explains. */
-    if (p && p->call && status < 0)
-        p->call->write_error = status;
+    call->writing = false;
+    if (status < 0)
+        call->write_error = status;
+    if (call->read_error)
+        lose_call(call, call->read_error);
 }
 
 static void on_no_connection(uv_timer_t *timer)
@@ -305,7 +323,6 @@ static peer *connect_peer(chainsi_upstream *upstream, chainsi_upstream_call *cal
     }
     peer *p = chainsi_make(sizeof *p);
     p->upstream = upstream;
-    p->buffer = chainsi_make(READ_SIZE);
     p->pipe = chainsi_make(sizeof *p->pipe);
     uv_pipe_init(upstream->loop, p->pipe, 0);
     p->pipe->data = p;
@@ -334,6 +351,7 @@ static void send_request(chainsi_upstream_call *call, const void *head, size_t h
     };
     int result = uv_try_write(stream, buffers, body_size ? 2 : 1);
     if (result < 0 && result != UV_EAGAIN) {
+        call->write_error = result; /* the end of reading may be told of before */
         snprintf(call->why, sizeof call->why, "cannot send: %s", uv_strerror(result));
         fail_later(call, CHAINSI_UPSTREAM_NOT_STARTED);
         return;
@@ -351,6 +369,7 @@ static void send_request(chainsi_upstream_call *call, const void *head, size_t h
     buffers[1].len -= sent - head_sent;
     unsigned first = head_left ? 0 : 1, end = buffers[1].len ? 2 : 1;
     int error = uv_write(&pending->request, stream, buffers + first, end - first, on_written);
+    call->writing = !error;
     if (error) {
         /* A call begins with its last byte, so this one hasn't. */
         free(pending);

@@ -219,6 +219,12 @@ def service(name, *dependencies, binary=STAND_IN, **more):
             "dependencies": list(dependencies), "env": env, **options}
 
 
+def scaling(**more):
+    """How a service is scaled: as one that says nothing, but for what is given."""
+    return {"min_replicas": 0, "max_replicas": 1, "concurrency_target": 1, "target_utilization": 0.7, "window_s": 60,
+            "scale_down_delay_s": 300, "scale_to_zero_delay_s": 900, **more}
+
+
 def pause(pid):
     """Stops a process where it is, and returns when it stands still."""
     os.kill(pid, signal.SIGSTOP)

@@ -7,7 +7,7 @@ import threading
 import unittest
 
 from chains_testing import children, is_alive, wait_until
-from daemon_testing import CHAINSD, DaemonTest, call_socket, is_busy, pause, service, waiting
+from daemon_testing import CHAINSD, DaemonTest, call_socket, is_busy, pause, scaling, service, waiting
 
 
 def descriptors(pid):
@@ -47,7 +47,7 @@ class KeeperTest(DaemonTest):
 class Brain(KeeperTest):
     def test_calls_between_chainlets_do_not_notice(self):
         daemon = self.start()
-        daemon.deployed("x", service("entry", "other", STAND_IN_SLOTS=4), service("other", replicas=2))
+        daemon.deployed("x", service("entry", "other", STAND_IN_SLOTS=4), service("other", scaling=scaling(min_replicas=2, max_replicas=2)))
         pids, keeper, path = daemon.pids("x"), daemon.keeper(), daemon.socket("x", "entry")
         answers, stop = [], threading.Event()
 
@@ -246,7 +246,7 @@ class Brain(KeeperTest):
 
     def test_many_deaths_leak_nothing(self):
         daemon = self.start()
-        daemon.deployed("x", service("entry", "other"), service("other", replicas=2))
+        daemon.deployed("x", service("entry", "other"), service("other", scaling=scaling(min_replicas=2, max_replicas=2)))
         daemon.kill_brain()
         pids, path = [r["pid"] for r in self.ready(daemon, "x")], daemon.socket("x", "entry")
         keeper, brain = descriptors(daemon.keeper()), descriptors(daemon.brain())
@@ -347,7 +347,7 @@ class Ending(KeeperTest):
 class Keeper(KeeperTest):
     def test_the_brain_takes_its_place(self):
         daemon = self.start()
-        daemon.deployed("x", service("entry", "other"), service("other", replicas=2))
+        daemon.deployed("x", service("entry", "other"), service("other", scaling=scaling(min_replicas=2, max_replicas=2)))
         for _ in range(3):
             pids, brain, url = daemon.pids("x"), daemon.brain(), self.home.address()
             daemon.kill_keeper()
@@ -378,7 +378,7 @@ class Keeper(KeeperTest):
 
     def test_both(self):
         daemon = self.start()
-        daemon.deployed("x", service("entry", "other"), service("other", replicas=2))
+        daemon.deployed("x", service("entry", "other"), service("other", scaling=scaling(min_replicas=2, max_replicas=2)))
         pids = daemon.pids("x")
         daemon.kill_both()
         self.assert_ended(pids)

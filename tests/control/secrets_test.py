@@ -9,7 +9,7 @@ import termios
 import unittest
 
 from chains_testing import CHAINS, command_of, wait_until
-from daemon_testing import DaemonTest, service
+from daemon_testing import DaemonTest, scaling, service
 
 VALUE = "hunter2 – très secret"
 
@@ -65,7 +65,7 @@ class HandedOver(SecretsTest):
         self.set("x/two", "the value of x")
         self.daemon.deployed("x", service("entry", "other", "none", secrets=["one", "two"]), service("other", secrets=["two"]),
                              service("none"))
-        self.daemon.deployed("y", service("entry", secrets=["two"], replicas=2))
+        self.daemon.deployed("y", service("entry", secrets=["two"], scaling=scaling(min_replicas=2, max_replicas=2)))
         self.assertEqual(self.handed(), {"one": VALUE, "two": "the value of x"})
         self.assertEqual(self.handed(chainlet="other"), {"two": "the value of x"})
         self.assertIsNone(self.handed(chainlet="none"))

@@ -5,6 +5,7 @@
  *   report            what it found: its process, environment, descriptors, and the call's headers
  *   sleep MS          answers after a while; its thread is named "busy" for that long
  *   wait              answers when its caller has left, or after 60 s; the log tells which
+ *   stay              answers after a while: see STAND_IN_WAIT_WHILE
  *   trickle           answers in parts, one after the other until its caller has left, or for 60 s;
  *                     the log tells which
  *   secrets           answers with the secrets that it was handed, as they came
@@ -20,8 +21,9 @@
  * STAND_IN_STALLED_IF=PATH, STAND_IN_UNREADY_IF=PATH (/readyz says 503 while there is a file; for the
  * latter the log says so, too),
  * STAND_IN_STUBBORN (ignores SIGTERM), STAND_IN_SLOTS, STAND_IN_MARK (an answer's "mark");
- * STAND_IN_WAIT_WHILE=PATH (a call that is to be made "after" says "held up" and waits while there is a
- * file), STAND_IN_CHILD (starts a process that stays); STAND_IN_STATUS (what calls are answered with),
+ * STAND_IN_WAIT_WHILE=PATH (a call that is to be made "after", or to "stay", says "held up" and waits while
+ * there is a file), STAND_IN_START_WHILE=PATH (is not ready before there is no such file), STAND_IN_CHILD
+ * (starts a process that stays); STAND_IN_STATUS (what calls are answered with),
  * STAND_IN_DELAY_MS (after how long). */
 #include <dirent.h>
 #include <poll.h>
@@ -39,7 +41,7 @@
 #include "rpc/server.h"
 #include "schema/json.h"
 
-enum { CALLS_FD = 3, PROBES_FD = 4, WAIT_LIMIT_MS = 60000 };
+enum { CALLS_FD = 3, PROBES_FD = 4, BOARD_FD = 5, WAIT_LIMIT_MS = 60000 };
 
 extern char **environ;
 
@@ -204,6 +206,9 @@ static void handle(void *user, chainsi_server_request *request, chainsi_server_r
         bool left = poll(&caller, 1, WAIT_LIMIT_MS) > 0;
         fprintf(stderr, left ? "the caller has left\n" : "the caller stayed\n");
         chainsi_buffer_add_text(response->body, "null");
+    } else if (!strcmp(text, "stay")) {
+        hold_up();
+        chainsi_buffer_add_text(response->body, "\"stayed\"");
     } else if (!strcmp(text, "trickle")) {
         trickle(request, response);
     } else if (!strcmp(text, "secrets")) {
@@ -265,6 +270,8 @@ int main(void)
         fprintf(stderr, "not while there is %s\n", getenv("STAND_IN_FAIL_IF"));
         return 3;
     }
+    for (int left_ms = WAIT_LIMIT_MS; left_ms > 0 && is_there("STAND_IN_START_WHILE"); left_ms -= 5)
+        nanosleep(&(struct timespec){ .tv_nsec = 5000000 }, NULL);
     const char *pid = getenv("LISTEN_PID"), *names = getenv("LISTEN_FDNAMES");
     if (!pid || atoi(pid) != getpid() || !names || strncmp(names, "calls:probes", 12) != 0) {
         fprintf(stderr, "no sockets were handed over\n");
@@ -283,6 +290,12 @@ int main(void)
     chainsi_server_options calls = { .listen_fd = CALLS_FD,
                                      .slots = slots ? atoi(slots) : 4,
                                      .handler = handle };
+    /* Nobody claims its slots, but they show what runs. */
+    chainsi_seat seat;
+    chainsi_board *board =
+        strncmp(names, "calls:probes:board", 18) ? NULL : chainsi_board_open(BOARD_FD);
+    if (board && chainsi_board_join(board, (uint32_t)calls.slots, (uint64_t)getpid(), &seat))
+        calls.seat = &seat;
     chainsi_server_options probes = { .listen_fd = PROBES_FD, .slots = 1, .handler = answer_probe };
     chainsi_server *calls_server = chainsi_server_start(&calls, why, sizeof why);
     chainsi_server *probes_server = chainsi_server_start(&probes, why, sizeof why);
@@ -298,5 +311,6 @@ int main(void)
     } while (getenv("STAND_IN_STUBBORN"));
     chainsi_server_free(calls_server);
     chainsi_server_free(probes_server);
+    chainsi_board_close(board);
     return 0;
 }

@@ -69,7 +69,7 @@ class WithDaemon(HomeTest):
     def test_status(self):
         out = self.home.good("status")
         replica = self.replicas()["hello"]
-        self.assertRegex(out, rf"(?m)^  hello +ready +1 +\d+ .* {replica['pid']}$")
+        self.assertRegex(out, rf"(?m)^  hello +ready +1/1 +0 +0 +\d+ .* {replica['pid']}$")
         chain = self.home.status()[0]
         self.assertEqual((chain["name"], chain["state"]), ("hello", "ready"))
         self.assertTrue(is_alive(replica["pid"]))
@@ -96,6 +96,38 @@ class WithDaemon(HomeTest):
             self.assertIn("message", json.loads(done.stderr)["error"])
         for words in ([], ["hello", "again"], ["a/b"], ["hello", "--timeout", "-1"], ["hello", "--input", "@none"]):
             self.assertEqual(self.home.chains("call", *words).returncode, 2, words)
+
+    def test_scale(self):
+        def scaled():
+            return next(c for c in self.home.status()[0]["chainlets"] if c["name"] == "hello_writer")["ready"]
+        own = json.loads(self.home.good("scale", "hello", "hello_writer", "--json"))
+        said = self.home.good("scale", "hello", "hello_writer", "--min", "2", "--max", "3", "--window", "30")
+        self.assertIn("hello_writer of hello: 2 to 3 replicas", said)
+        wait_until(lambda: scaled() == 2, "two of them")
+        shown = json.loads(self.home.good("scale", "hello", "hello_writer", "--json"))
+        self.assertEqual(shown, dict(own, min_replicas=2, max_replicas=3, window_s=30.0))
+        # What isn't said any more is as it was deployed.
+        shown = json.loads(self.home.good("scale", "hello", "hello_writer", "--max", "2", "--json"))
+        self.assertEqual(shown, dict(own, max_replicas=2))
+        self.assertEqual(json.loads(self.home.good("scale", "hello", "hello_writer", "--reset", "--json")), own)
+        wait_until(lambda: scaled() == own["max_replicas"], "as many as before")
+
+    def test_failures_of_scale(self):
+        for words, said in ((["hello", "hello", "--min", "5", "--max", "2"], "min_replicas is 5, and must be 0 to max"),
+                            (["hello", "hello", "--max", "0"], "max_replicas is 0"),
+                            (["hello", "hello", "--target-utilization", "1.5"], "target_utilization is 1.5"),
+                            (["hello", "hello", "--window", "-1"], "window_s is -1"),
+                            (["hello", "none", "--max", "2"], "there is no Chainlet 'none'"),
+                            (["none", "hello", "--max", "2"], "there is no chain 'none'")):
+            done = self.home.chains("scale", *words)
+            self.assertEqual((done.returncode, done.stdout), (1, ""), words)
+            self.assertIn(said, done.stderr)
+            self.assertIn("message", json.loads(self.home.chains("scale", *words, "--json").stderr)["error"])
+        for words in ([], ["hello"], ["hello", "hello", "x"], ["hello", "a/b", "--reset"], ["hello", "x y"],
+                      ["hello", "hello", "--min", "1.5"], ["hello", "hello", "--max", "-1"],
+                      ["hello", "hello", "--max", "1", "--reset"], ["hello", "hello", "--window", "inf"]):
+            self.assertEqual(self.home.chains("scale", *words).returncode, 2, words)
+        self.assertIn("Example:", self.home.good("scale", "--help"))
 
     def test_a_killed_process_comes_back(self):
         pid = self.replicas()["hello"]["pid"]
