@@ -61,7 +61,10 @@ bool chainsi_joint_look(chainsi_joint *joint, chainsi_joint_call *call)
     bool ended = true;
     pthread_mutex_lock(&joint->lock);
     if (atomic_load(&call->word) & (CHAINSI_JOINT_DONE | CHAINSI_JOINT_ALONE)) {
-        ended = false; /* it will see */
+        /* It will see; but who interrupts says so once, so it mustn't go on alone. */
+        if (interrupted && call->how != CHAINSI_JOINT_ENDED)
+            chainsi_joint_set_end(call, CHAINSI_EXCHANGE_INTERRUPTED, 0, "interrupted");
+        ended = false;
     } else if (interrupted) {
         abandon(joint, call);
         chainsi_joint_set_end(call, CHAINSI_EXCHANGE_INTERRUPTED, 0, "interrupted");

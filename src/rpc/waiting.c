@@ -308,6 +308,19 @@ static void pass_lead(chainsi_replicas *set)
         prune_wants(set, chainsi_now_ns()); /* none waits: all of them */
 }
 
+/* A call that was interrupted in the moment in which its waiting ended otherwise: who interrupts says so
+ * once, so it mustn't go on. A slot that was granted is given back by closing. */
+static void give_up(chainsi_waiting_call *call)
+{
+    if (call->end == CHAINSI_WAITING_GRANTED) {
+        close(call->connection);
+        chainsi_replica_unref(call->replica);
+        call->connection = -1;
+        call->replica = NULL;
+    }
+    call->end = CHAINSI_WAITING_INTERRUPTED;
+}
+
 chainsi_waiting_end chainsi_waiting_take(chainsi_replicas *set,
                                          const chainsi_client_request *request,
                                          chainsi_replica **replica, int *connection)
@@ -321,6 +334,8 @@ chainsi_waiting_end chainsi_waiting_take(chainsi_replicas *set,
     while (self.end == CHAINSI_WAITING_STILL) {
         chainsi_wait_end end =
             set->leader == &self ? lead(set, &self, request) : follow(set, &self, request);
+        if (self.end != CHAINSI_WAITING_STILL && end == CHAINSI_WAIT_INTERRUPTED)
+            give_up(&self);
         if (self.end != CHAINSI_WAITING_STILL || end == CHAINSI_WAIT_READY)
             continue;
         unlink_call(set, &self);
