@@ -112,6 +112,15 @@ _Atomic uint64_t *chainsi_tally_place(chainsi_tally *tally, uint32_t counter)
     return &chunk[number % CHAINSI_TALLY_CHUNK];
 }
 
+void chainsi_tally_begin_thread(void)
+{
+    chainsi_tally_page *own = chainsi_tally_own ? chainsi_tally_own : make_page();
+    pthread_mutex_lock(&lock);
+    for (uint32_t number = 0; number < used; number += CHAINSI_TALLY_CHUNK)
+        chunk_of(own, number);
+    pthread_mutex_unlock(&lock);
+}
+
 /* The sum of a number over all pages, locked. */
 static uint64_t sum_of(uint32_t number)
 {

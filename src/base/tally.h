@@ -54,6 +54,9 @@ static inline void chainsi_tally_add(chainsi_tally *tally, uint32_t counter, uin
                           memory_order_relaxed);
 }
 
+/* Makes this thread's page, with all that is in use, so that its first calls needn't. */
+void chainsi_tally_begin_thread(void);
+
 /* What all threads have added, modulo 2^64. Any thread; what others add meanwhile may count or not. */
 uint64_t chainsi_tally_read(const chainsi_tally *tally, uint32_t counter);
 /* All counters at once, into sums[tally->count]. */

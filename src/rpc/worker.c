@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/tally.h"
 #include "rpc/bundle.h"
 
 /* What epoll says for what is no connection. */
@@ -271,6 +272,7 @@ void *chainsi_worker_run(void *user)
 {
     chainsi_worker *self = user;
     chainsi_server *server = self->server;
+    chainsi_tally_begin_thread();
     for (;;) {
         struct epoll_event event;
         if (epoll_wait(server->table.epoll, &event, 1, -1) != 1)
