@@ -20,9 +20,9 @@
 #include "runtime/context.h"
 
 enum {
-    LOOK_EVERY_MS = 250,          /* while something waits that can't run */
-    DISK_PAUSE_MS = 1000,         /* before what could not be written is written again */
-    LONGEST_SLEEP_MS = 60 * 1000, /* clocks of people are set */
+    LOOK_EVERY_MS = 250,         /* while something waits that can't run */
+    DISK_PAUSE_MS = 1000,        /* before what could not be written is written again */
+    LONGEST_SLEEP_MS = 5 * 1000, /* clocks of people are set, and what was missed is found then */
     PURGE_EVERY_MS = 30 * 1000,
     PURGE_AT_ONCE = 1000,
     NO_CHAIN_SLOTS = 16, /* of requests that only fail, at once */
