@@ -20,9 +20,9 @@
 #include "runtime/context.h"
 
 enum {
-    LOOK_EVERY_MS = 250,         /* while something waits that can't run */
-    DISK_PAUSE_MS = 1000,        /* before what could not be written is written again */
-    LONGEST_SLEEP_MS = 5 * 1000, /* clocks of people are set, and what was missed is found then */
+    LOOK_EVERY_MS = 250,          /* while something waits that can't run */
+    DISK_PAUSE_MS = 1000,         /* before what could not be written is written again */
+    LONGEST_SLEEP_MS = 60 * 1000, /* clocks of people are set */
     PURGE_EVERY_MS = 30 * 1000,
     PURGE_AT_ONCE = 1000,
     NO_CHAIN_SLOTS = 16, /* of requests that only fail, at once */
@@ -33,7 +33,8 @@ typedef struct request_line {
     struct request_line *next;
     char *chain, *environment; /* owned */
     size_t in_flight;
-    bool empty; /* nothing can be taken, unless something happens */
+    bool empty;       /* nothing can be taken, unless something happens */
+    unsigned stirred; /* how often something has */
 } request_line;
 
 /* One attempt. */
@@ -58,7 +59,8 @@ struct chainsi_requests {
     request_line *lines;                     /* owned */
     attempt *attempts;                       /* owned */
     uv_timer_t *review, *due, *look, *purge; /* owned */
-    bool expiring, purging, stopping;
+    int64_t looked_ms;                       /* what was due by then has been seen to */
+    bool expiring, expire_again, purging, stopping;
 };
 
 /* Whoever waits for a change; the arguments of its write. */
@@ -72,6 +74,13 @@ struct chainsi_request_waiter {
 };
 
 static void on_review(uv_timer_t *timer);
+
+/* Something happened: there may be something to be taken. */
+static void stir(request_line *line)
+{
+    line->empty = false;
+    line->stirred++;
+}
 
 static void ask_review(chainsi_requests *requests)
 {
@@ -149,7 +158,7 @@ static void on_written(chainsi_write *write, chains_status status, const char *w
     /* NOT_FOUND, FAILED_PRECONDITION: it was cancelled meanwhile, or its chain is gone. */
     if (requests->stopping || status == CHAINS_OK || status == CHAINS_NOT_FOUND ||
         status == CHAINS_FAILED_PRECONDITION) {
-        a->line->empty = false;
+        stir(a->line);
         free_attempt(a);
         ask_review(requests);
         return;
@@ -235,6 +244,7 @@ static void begin(attempt *a)
 struct taking {
     chainsi_requests *requests;
     request_line *line;
+    unsigned stirred; /* the line's, when it was handed over */
     chainsi_arena arena;
     chainsi_stored_requests taken;
 };
@@ -256,7 +266,11 @@ static void on_taken(chainsi_write *write, chains_status status, const char *why
     request_line *line = taking->line;
     if (status != CHAINS_OK || !taking->taken.count || requests->stopping) {
         line->in_flight--;
-        line->empty = line->empty || (status == CHAINS_OK && !taking->taken.count);
+        /* What has happened since it was handed over, it may not have seen. */
+        if (taking->stirred != line->stirred)
+            ask_review(requests);
+        else if (status == CHAINS_OK && !taking->taken.count)
+            line->empty = true;
         chainsi_arena_done(&taking->arena);
         return;
     }
@@ -277,6 +291,7 @@ static void take(chainsi_requests *requests, request_line *line)
     struct taking *taking = write->arguments;
     taking->requests = requests;
     taking->line = line;
+    taking->stirred = line->stirred;
     write->run = write_take;
     write->on_end = on_taken;
     line->in_flight++;
@@ -295,20 +310,27 @@ static chains_status write_expire(chainsi_database *database, void *arguments)
     return chainsi_stored_request_expire(database, chainsi_unix_ms(), &sweep->count);
 }
 
+static void expire(chainsi_requests *requests);
+
 static void on_expired(chainsi_write *write, chains_status status, const char *why)
 {
     (void)why;
     const struct sweep *sweep = write->arguments;
     chainsi_requests *requests = write->user;
-    requests->expiring = false;
+    bool again = requests->expire_again;
+    requests->expiring = requests->expire_again = false;
     if (status == CHAINS_OK && sweep->count)
         ask_review(requests);
+    if (again && !requests->stopping)
+        expire(requests);
 }
 
 static void expire(chainsi_requests *requests)
 {
-    if (requests->expiring)
+    if (requests->expiring) { /* perhaps at a time before what is due now */
+        requests->expire_again = true;
         return;
+    }
     requests->expiring = true;
     chainsi_write *write = chainsi_write_new(sizeof(struct sweep));
     write->run = write_expire;
@@ -368,21 +390,22 @@ static void on_due(uv_timer_t *timer)
     chainsi_requests *requests = timer->data;
     if (!requests)
         return;
+    requests->looked_ms = chainsi_unix_ms();
     for (request_line *at = requests->lines; at; at = at->next)
-        at->empty = false;
+        stir(at);
     expire(requests);
     ask_review(requests);
 }
 
-/* Sleeps until something is due. */
+/* Sleeps until something is due that was not when it was last looked for: it may be by now. */
 static void wait_for_due(chainsi_requests *requests)
 {
     chainsi_arena arena = { 0 };
     const char *at = NULL;
     int64_t now_ms = chainsi_unix_ms(), at_ms, sleep_ms = LONGEST_SLEEP_MS;
     chainsi_database *reader = chainsi_store_reader(requests->options.store);
-    if (chainsi_stored_request_next_due(reader, now_ms, &arena, &at) == CHAINS_OK && at &&
-        chainsi_time_text_parse(at, &at_ms) && at_ms - now_ms < sleep_ms)
+    if (chainsi_stored_request_next_due(reader, requests->looked_ms, &arena, &at) == CHAINS_OK &&
+        at && chainsi_time_text_parse(at, &at_ms) && at_ms - now_ms < sleep_ms)
         sleep_ms = at_ms - now_ms;
     chainsi_arena_done(&arena);
     uv_timer_start(requests->due, on_due, (uint64_t)(sleep_ms > 0 ? sleep_ms : 0), 0);
@@ -457,8 +480,7 @@ static void on_added(chainsi_write *write, chains_status status, const char *why
 {
     chainsi_request_waiter *waiter = write->arguments;
     if (status == CHAINS_OK) {
-        find_line(waiter->requests, waiter->request.chain, waiter->request.environment)->empty =
-            false;
+        stir(find_line(waiter->requests, waiter->request.chain, waiter->request.environment));
         ask_review(waiter->requests);
     }
     tell_waiter(waiter, status, why);
@@ -506,7 +528,7 @@ static void on_cancelled(chainsi_write *write, chains_status status, const char 
     while (a && strcmp(a->request.id, waiter->id) != 0)
         a = a->next;
     if (a && a->call) { /* else its own end is being written, and will find that it is too late */
-        a->line->empty = false;
+        stir(a->line);
         free_attempt(a);
     }
     if (status == CHAINS_OK)
