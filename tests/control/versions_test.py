@@ -40,6 +40,16 @@ class VersionsTest(DaemonTest):
         with contextlib.closing(sqlite3.connect(f"file:{daemon.home_file('state.db')}?mode=ro", uri=True)) as state:
             return state.execute(sql).fetchall()
 
+    def in_thread(self, work):
+        """Asks for something whose answer may be cut off; gives the thread."""
+        def ask():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                work()
+        thread = threading.Thread(target=ask)
+        thread.start()
+        self.addCleanup(thread.join, 60)
+        return thread
+
 
 class Load:
     """Calls without pause, half of the clients on connections that they keep, half on new ones."""
@@ -181,9 +191,7 @@ class Versions(VersionsTest):
         with open(stone, "w", encoding="utf-8"):
             pass
         daemon.deployed("x", self.entry("one", STAND_IN_WAIT_WHILE=stone))
-        answers = []
-        thread = threading.Thread(target=lambda: answers.append(daemon.call("x", "call NONE after")))
-        thread.start()
+        thread = self.in_thread(lambda: daemon.call("x", "call NONE after"))
         wait_until(lambda: "held up" in daemon.logs("x"), "the call to run")
         old = daemon.pids("x")
         daemon.deployed("x", self.entry("two"))
@@ -419,15 +427,6 @@ class Deaths(VersionsTest):
             self.assertLess(time.monotonic(), end, "the step never came")
         daemon.kill_brain()
 
-    def in_thread(self, work):
-        """Asks for something whose answer may be cut off."""
-        def ask():
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                work()
-        thread = threading.Thread(target=ask)
-        thread.start()
-        self.addCleanup(thread.join, 60)
-
     def answering(self, daemon):
         """The number of the version that answers: soon the same wherever one looks."""
         def look():
@@ -463,8 +462,10 @@ class Deaths(VersionsTest):
         for step in self.steps(daemon, old(), new()):
             before, after = old(), new()
             condition = self.steps(daemon, before, after)[step]
-            self.in_thread(change)
+            asking = self.in_thread(change)
             self.kill_when(daemon, condition)
+            asking.join(60)  # else the next brain may accept what has only been sent, at any time
+            self.assertFalse(asking.is_alive(), step)
             seen = self.answering(daemon)
             self.assertIn(seen, (before, after), step)
             if step != "nothing yet":
