@@ -22,9 +22,7 @@
 
 #include "base/arena.h"
 #include "control/api.h"
-#include "control/refuser.h"
-#include "control/scaler.h"
-#include "control/upstream.h"
+#include "control/chainlet.h"
 
 typedef enum chainsi_deployment_state {
     CHAINSI_DEPLOYMENT_COPYING,
@@ -41,31 +39,6 @@ typedef enum chainsi_deployment_begin {
     CHAINSI_BEGIN_RUNNING,
     CHAINSI_BEGIN_STOPPING,
 } chainsi_deployment_begin;
-
-typedef struct chainsi_deployment chainsi_deployment;
-
-/* A Chainlet of a deployment. Read-only for others. */
-typedef struct chainsi_chainlet {
-    chainsi_deployment *deployment;
-    const chainsi_api_service *service; /* of the deployment's arena; binary is the copy */
-    const char *label, *calls_path;
-    const char *name;                                 /* of its fleet: "CHAIN/VERSION/C_NAME" */
-    const char *calls_name, *board_name, *spans_name; /* what the keeper holds them as */
-    const char **environment;
-    int calls_fd;                    /* owned; listening; -1: not made yet */
-    bool found;                      /* the keeper had it: a brain before this one made it */
-    int board_fd;                    /* owned; rpc/board.h; -1: none, calls go by the queue alone */
-    int spans_fd;                    /* owned; base/ring.h; -1: none, nothing is told of calls */
-    chainsi_collected *spans;        /* owned; where that is read; NULL */
-    chainsi_upstream *calls;         /* owned; for the front door */
-    chainsi_fleet *fleet;            /* owned; its replicas; NULL before they are made */
-    chainsi_scaling_options scaling; /* by which it is scaled now */
-    chainsi_scaler *scaler; /* owned; while it is scaled: RUNNING, and until it is stopped */
-    chainsi_log *log;       /* not owned */
-    bool stop_asked;
-    chainsi_refuser *refuser; /* owned; while it has failed; else NULL */
-    uv_poll_t *sweeper;       /* owned; sends waiting calls away while it is stopped; else NULL */
-} chainsi_chainlet;
 
 typedef struct chainsi_deployment_options {
     chainsi_supervisor *supervisor;
@@ -125,9 +98,8 @@ chainsi_chainlet *chainsi_deployment_find(chainsi_deployment *deployment, const 
  * the deployment's, not kept when the brain or the daemon ends. False: there is no such Chainlet. */
 bool chainsi_deployment_scale(chainsi_deployment *deployment, const char *chainlet,
                               const chainsi_scaling_options *scaling);
-/* Whether it has no replica, and needs none: the next call starts one. */
-bool chainsi_chainlet_is_at_zero(const chainsi_chainlet *chainlet);
-/* Whether callers find it as it should be: ready, at zero, or starting without having died. */
-bool chainsi_chainlet_is_well(const chainsi_chainlet *chainlet);
+
+/* Has all of it looked at from the loop, soon. Takes the deployment. */
+void chainsi_deployment_review_later(void *deployment);
 
 #endif

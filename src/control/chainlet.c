@@ -1,0 +1,347 @@
+/* What a Chainlet of a deployment has: sockets, shared memory, processes, and who scales them. */
+#include "control/chainlet.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/ring.h"
+#include "control/deployment.h"
+#include "control/handle.h"
+#include "control/process.h"
+#include "rpc/address.h"
+#include "rpc/board.h"
+#include "runtime/queue.h"
+
+void chainsi_chainlet_init(chainsi_chainlet *chainlet, chainsi_deployment *deployment,
+                           const chainsi_api_service *service)
+{
+    chainsi_arena *arena = &deployment->arena;
+    const chainsi_deployment_options *options = &deployment->options;
+    *chainlet = (chainsi_chainlet){
+        .deployment = deployment,
+        .service = service,
+        .label = chainsi_arena_printf(arena, "%s/%s", options->deploy->chain, service->name),
+        .calls_path =
+            chainsi_arena_printf(arena, "%s/%s.calls", deployment->run_directory, service->c_name),
+        .name = chainsi_arena_printf(arena, "%s/%s", deployment->name, service->c_name),
+        .calls_name = chainsi_arena_printf(arena, "%s/%s/calls", deployment->name, service->c_name),
+        .board_name = chainsi_arena_printf(arena, "%s/%s/board", deployment->name, service->c_name),
+        .spans_name = chainsi_arena_printf(arena, "%s/%s/spans", deployment->name, service->c_name),
+        .calls_fd = -1,
+        .board_fd = -1,
+        .spans_fd = -1,
+        .scaling = chainsi_api_scaling_options(&service->scaling),
+        .log = options->find_log(options->log_user, service->name),
+    };
+}
+
+static chainsi_keeping *keeping_of(const chainsi_chainlet *chainlet)
+{
+    return chainlet->deployment->options.supervisor->keeping;
+}
+
+/* How its processes are started. */
+
+/* What the processes of a Chainlet find in their environment. */
+static const char **make_environment(const chainsi_chainlet *chainlet)
+{
+    chainsi_deployment *deployment = chainlet->deployment;
+    const chainsi_api_service *service = chainlet->service;
+    chainsi_arena *arena = &deployment->arena;
+    const char **entries = chainsi_arena_array(
+        arena, service->env.count + service->dependencies.count + 4, sizeof *entries);
+    size_t count = 0;
+    for (size_t i = 0; i < service->env.count; i++)
+        entries[count++] = chainsi_arena_printf(arena, "%s=%s", service->env.items[i].name,
+                                                service->env.items[i].value);
+    entries[count++] = chainsi_arena_printf(arena, "CHAINS_ENVIRONMENT=%s",
+                                            deployment->options.deploy->environment);
+    entries[count++] =
+        chainsi_arena_printf(arena, "CHAINS_CHAIN=%s", deployment->options.deploy->chain);
+    if (service->secrets.count)
+        entries[count++] =
+            chainsi_arena_printf(arena, "CHAINS_SECRETS_FD=%d", CHAINSI_REPLICA_SECRETS_FD);
+    for (size_t i = 0; i < service->dependencies.count; i++) {
+        const chainsi_chainlet *callee =
+            chainsi_deployment_find(deployment, service->dependencies.items[i]);
+        char *name = chainsi_arena_strdup(arena, callee->service->c_name);
+        for (char *at = name; *at; at++)
+            *at = (char)toupper((unsigned char)*at);
+        entries[count++] =
+            chainsi_arena_printf(arena, "CHAINS_%s_URL=unix:%s", name, callee->calls_path);
+    }
+    return entries;
+}
+
+/* What the processes of a Chainlet are handed: its socket, board and ring, and the boards of those that it
+ * calls. *count gets how many. */
+static const chainsi_order_fd *list_descriptors(chainsi_chainlet *chainlet, size_t *count)
+{
+    chainsi_deployment *deployment = chainlet->deployment;
+    const chainsi_api_service *service = chainlet->service;
+    chainsi_arena *arena = &deployment->arena;
+    size_t most = service->dependencies.count + 3;
+    chainsi_order_fd *fds = chainsi_arena_array(arena, most, sizeof *fds);
+    *count = 0;
+    fds[(*count)++] = (chainsi_order_fd){ chainlet->calls_name, "calls" };
+    if (chainlet->board_fd >= 0)
+        fds[(*count)++] = (chainsi_order_fd){ chainlet->board_name, "board" };
+    if (chainlet->spans_fd >= 0)
+        fds[(*count)++] = (chainsi_order_fd){ chainlet->spans_name, "spans" };
+    for (size_t i = 0; i < service->dependencies.count; i++) {
+        const chainsi_chainlet *callee =
+            chainsi_deployment_find(deployment, service->dependencies.items[i]);
+        if (callee->board_fd < 0 || *count + 2 == CHAINSI_MOST_PROCESS_FDS)
+            continue; /* calls to it go by the queue */
+        fds[(*count)++] =
+            (chainsi_order_fd){ callee->board_name,
+                                chainsi_arena_printf(arena, "board.%s", callee->service->c_name) };
+    }
+    return fds;
+}
+
+/* The socket of its calls: what the keeper holds, else a new one. What only has to end needs none. */
+static bool open_calls(chainsi_chainlet *chainlet, char *why, size_t why_size)
+{
+    const chainsi_deployment *deployment = chainlet->deployment;
+    chainlet->calls_fd = chainsi_keeping_take(keeping_of(chainlet), chainlet->calls_name);
+    chainlet->found = chainlet->calls_fd >= 0;
+    if (chainlet->calls_fd >= 0 || deployment->options.begin == CHAINSI_BEGIN_STOPPING)
+        return true;
+    chainsi_address address = { .kind = CHAINSI_ADDRESS_UNIX,
+                                .path = (char *)chainlet->calls_path };
+    chainlet->calls_fd = chainsi_address_listen(
+        &address, chainsi_queue_backlog(chainlet->service->max_queue), why, why_size);
+    if (chainlet->calls_fd < 0)
+        return false;
+    chainsi_keeping_hold(keeping_of(chainlet), chainlet->calls_name, chainlet->calls_fd);
+    return true;
+}
+
+static void open_board(chainsi_chainlet *chainlet)
+{
+    chainlet->board_fd = chainsi_keeping_take(keeping_of(chainlet), chainlet->board_name);
+    if (chainlet->board_fd >= 0)
+        return;
+    chainlet->board_fd = chainsi_board_create((uint32_t)chainlet->service->max_queue);
+    if (chainlet->board_fd >= 0)
+        chainsi_keeping_hold(keeping_of(chainlet), chainlet->board_name, chainlet->board_fd);
+}
+
+static void open_spans(chainsi_chainlet *chainlet)
+{
+    const chainsi_deployment *deployment = chainlet->deployment;
+    chainlet->spans_fd = chainsi_keeping_take(keeping_of(chainlet), chainlet->spans_name);
+    if (chainlet->spans_fd < 0 && (chainlet->spans_fd = chainsi_ring_create()) >= 0)
+        chainsi_keeping_hold(keeping_of(chainlet), chainlet->spans_name, chainlet->spans_fd);
+    chainlet->spans = chainsi_collector_add(deployment->options.supervisor->collector,
+                                            deployment->options.deploy->chain, chainlet->spans_fd);
+}
+
+/* How each process of a Chainlet is started: all that is said of a start comes together here. */
+static chainsi_replica_options describe_start(chainsi_chainlet *chainlet)
+{
+    const chainsi_deployment *deployment = chainlet->deployment;
+    const chainsi_api_service *service = chainlet->service;
+    chainsi_replica_options start = {
+        .supervisor = deployment->options.supervisor,
+        .label = chainlet->label,
+        .program = service->binary,
+        .directory = deployment->directory,
+        .environment = chainlet->environment,
+        .chain = deployment->options.deploy->chain,
+        .secrets = &service->secrets,
+        .log = chainlet->log,
+        .start_timeout_s = service->start_timeout_s,
+        .drain_timeout_s = service->drain_timeout_s,
+        .progress_timeout_s = service->progress_timeout_s,
+        .policy = deployment->options.begin == CHAINSI_BEGIN_RUNNING ? &chainsi_backoff_running
+                                                                     : &chainsi_backoff_deploying,
+    };
+    start.fds = list_descriptors(chainlet, &start.fd_count);
+    return start;
+}
+
+void chainsi_chainlet_open_shared(chainsi_chainlet *chainlet)
+{
+    open_board(chainlet);
+    open_spans(chainlet);
+}
+
+bool chainsi_chainlet_take_up(chainsi_chainlet *chainlet, char *why, size_t why_size)
+{
+    chainsi_deployment *deployment = chainlet->deployment;
+    chainlet->environment = make_environment(chainlet);
+    if (!open_calls(chainlet, why, why_size))
+        return false;
+    chainlet->calls =
+        chainsi_upstream_new(deployment->options.supervisor->loop, chainlet->calls_path);
+    chainlet->fleet = chainsi_fleet_new(&(chainsi_fleet_options){
+        .start = describe_start(chainlet),
+        .name = chainlet->name,
+        .probes_prefix = chainsi_arena_printf(&deployment->arena, "%s/%s",
+                                              deployment->run_directory, chainlet->service->c_name),
+        .board_fd = chainlet->board_fd,
+        .on_change = chainsi_deployment_review_later,
+        .user = deployment,
+    });
+    chainsi_fleet_pick_up(chainlet->fleet);
+    return true;
+}
+
+bool chainsi_chainlet_start_first(chainsi_chainlet *chainlet, char *why, size_t why_size)
+{
+    int64_t first = chainlet->service->scaling.min_replicas;
+    if (first < 1)
+        first = 1;
+    if (chainlet->deployment->options.begin == CHAINSI_BEGIN_RUNNING && chainlet->found)
+        first = 0;
+    if (first < chainlet->fleet->wanted)
+        first = chainlet->fleet->wanted;
+    return chainsi_fleet_resize(chainlet->fleet, first, why, why_size);
+}
+
+/* Scaling. */
+
+static void on_scaled(void *user, const chainsi_scaled *scaled)
+{
+    const chainsi_chainlet *chainlet = user;
+    const chainsi_deployment_options *options = &chainlet->deployment->options;
+    chainsi_say("%s: %s", chainlet->label, scaled->text);
+    if (options->on_scaled)
+        options->on_scaled(options->user, chainlet->service->name, scaled);
+}
+
+/* Wakes all that is at zero of what it calls, and of what those call. */
+static void wake_callees(chainsi_chainlet *caller, bool *seen)
+{
+    chainsi_deployment *deployment = caller->deployment;
+    for (size_t i = 0; i < caller->service->dependencies.count; i++) {
+        chainsi_chainlet *callee =
+            chainsi_deployment_find(deployment, caller->service->dependencies.items[i]);
+        size_t index = (size_t)(callee - deployment->chainlets);
+        if (seen[index])
+            continue;
+        seen[index] = true;
+        if (callee->scaler)
+            chainsi_scaler_wake(callee->scaler);
+        wake_callees(callee, seen);
+    }
+}
+
+static void on_woken(void *user)
+{
+    chainsi_chainlet *chainlet = user;
+    size_t count = chainlet->deployment->options.deploy->services.count;
+    bool *seen = chainsi_make(count * sizeof *seen);
+    wake_callees(chainlet, seen);
+    free(seen);
+}
+
+void chainsi_chainlet_begin_scaling(chainsi_chainlet *chainlet)
+{
+    if (chainlet->calls_fd < 0)
+        return; /* it only has to end */
+    chainsi_fleet_set_policy(chainlet->fleet, &chainsi_backoff_running);
+    chainlet->scaler = chainsi_scaler_new(&(chainsi_scaler_options){
+        .fleet = chainlet->fleet,
+        .calls_fd = chainlet->calls_fd,
+        .scaling = chainlet->scaling,
+        .on_woken = on_woken,
+        .on_scaled = on_scaled,
+        .user = chainlet,
+    });
+}
+
+void chainsi_chainlet_scale(chainsi_chainlet *chainlet, const chainsi_scaling_options *scaling)
+{
+    chainlet->scaling =
+        scaling ? *scaling : chainsi_api_scaling_options(&chainlet->service->scaling);
+    if (chainlet->scaler)
+        chainsi_scaler_set_options(chainlet->scaler, &chainlet->scaling);
+}
+
+/* Looking. */
+
+bool chainsi_chainlet_is_at_zero(const chainsi_chainlet *chainlet)
+{
+    return chainlet->scaler && !chainlet->fleet->wanted;
+}
+
+bool chainsi_chainlet_is_well(const chainsi_chainlet *chainlet)
+{
+    if (chainsi_chainlet_is_at_zero(chainlet))
+        return true;
+    chainsi_replica_state state = chainsi_fleet_state(chainlet->fleet);
+    return state == CHAINSI_REPLICA_READY ||
+           (state == CHAINSI_REPLICA_STARTING && !chainsi_fleet_last_end(chainlet->fleet)[0]);
+}
+
+bool chainsi_chainlet_has_ended(const chainsi_chainlet *chainlet)
+{
+    return chainlet->stop_asked && chainsi_fleet_has_ended(chainlet->fleet);
+}
+
+/* Stopping. */
+
+/* A call that still waits in the queue of a Chainlet that is being stopped is closed unread, which
+ * tells its caller for certain that it wasn't started: the front door then sends it to the version
+ * that has taken over. */
+static void on_waiting_call(uv_poll_t *poll, int status, int events)
+{
+    (void)events;
+    chainsi_chainlet *chainlet = poll->data;
+    if (!chainlet || status < 0)
+        return;
+    int fd = accept4(chainlet->calls_fd, NULL, NULL, SOCK_CLOEXEC);
+    if (fd >= 0)
+        close(fd);
+}
+
+static void sweep(chainsi_chainlet *chainlet)
+{
+    if (chainlet->calls_fd < 0)
+        return;
+    uv_poll_t *poll = chainsi_make(sizeof *poll);
+    if (uv_poll_init(chainlet->deployment->options.supervisor->loop, poll, chainlet->calls_fd)) {
+        free(poll);
+        return;
+    }
+    poll->data = chainlet;
+    chainlet->sweeper = poll;
+    uv_poll_start(poll, UV_READABLE, on_waiting_call);
+}
+
+void chainsi_chainlet_stop(chainsi_chainlet *chainlet)
+{
+    chainlet->stop_asked = true;
+    chainsi_refuser_free(chainlet->refuser);
+    chainlet->refuser = NULL;
+    chainsi_scaler_free(chainlet->scaler);
+    chainlet->scaler = NULL;
+    sweep(chainlet);
+    /* What made a deployment fail keeps its state, to be looked at. */
+    if (chainlet->fleet)
+        chainsi_fleet_stop(chainlet->fleet, chainlet->deployment->failure[0]);
+}
+
+void chainsi_chainlet_close(chainsi_chainlet *chainlet)
+{
+    chainsi_fleet_free(chainlet->fleet);
+    chainsi_handle_close(chainlet->sweeper);
+    chainsi_upstream_free(chainlet->calls);
+    if (chainlet->calls_fd >= 0)
+        close(chainlet->calls_fd);
+    if (chainlet->board_fd >= 0)
+        close(chainlet->board_fd);
+    chainsi_collector_remove(chainlet->spans);
+    if (chainlet->spans_fd >= 0)
+        close(chainlet->spans_fd);
+    chainsi_keeping_release(keeping_of(chainlet), chainlet->calls_name);
+    chainsi_keeping_release(keeping_of(chainlet), chainlet->board_name);
+    chainsi_keeping_release(keeping_of(chainlet), chainlet->spans_name);
+}

@@ -1,0 +1,70 @@
+/* A Chainlet of a deployment: the sockets and the shared memory that its replicas have in common, how their
+ * processes are started, their fleet, and who scales it. Which step it takes when is the deployment's to
+ * say (deployment.h). Belongs to the thread of the loop. */
+#ifndef CHAINSI_CONTROL_CHAINLET_H
+#define CHAINSI_CONTROL_CHAINLET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "control/api.h"
+#include "control/refuser.h"
+#include "control/scaler.h"
+#include "control/upstream.h"
+
+typedef struct chainsi_deployment chainsi_deployment;
+
+/* Read-only for others. */
+typedef struct chainsi_chainlet {
+    chainsi_deployment *deployment;
+    const chainsi_api_service *service; /* of the deployment's arena; binary is the copy */
+    const char *label, *calls_path;
+    const char *name;                                 /* of its fleet: "CHAIN/VERSION/C_NAME" */
+    const char *calls_name, *board_name, *spans_name; /* what the keeper holds them as */
+    const char **environment;
+    int calls_fd;                    /* owned; listening; -1: not made yet */
+    bool found;                      /* the keeper had it: a brain before this one made it */
+    int board_fd;                    /* owned; rpc/board.h; -1: none, calls go by the queue alone */
+    int spans_fd;                    /* owned; base/ring.h; -1: none, nothing is told of calls */
+    chainsi_collected *spans;        /* owned; where that is read; NULL */
+    chainsi_upstream *calls;         /* owned; for the front door */
+    chainsi_fleet *fleet;            /* owned; its replicas; NULL before they are made */
+    chainsi_scaling_options scaling; /* by which it is scaled now */
+    chainsi_scaler *scaler; /* owned; while it is scaled: RUNNING, and until it is stopped */
+    chainsi_log *log;       /* not owned */
+    bool stop_asked;
+    chainsi_refuser *refuser; /* owned; while it has failed; else NULL */
+    uv_poll_t *sweeper;       /* owned; sends waiting calls away while it is stopped; else NULL */
+} chainsi_chainlet;
+
+/* Nothing of it runs yet. Its texts are of the deployment's arena, service must live as long. */
+void chainsi_chainlet_init(chainsi_chainlet *chainlet, chainsi_deployment *deployment,
+                           const chainsi_api_service *service);
+/* Opens the memory that it shares with its callers and the daemon. Of all Chainlets, before one is taken
+ * up: callers are handed the boards of those that they call. */
+void chainsi_chainlet_open_shared(chainsi_chainlet *chainlet);
+/* Its sockets, and what runs of it. False with a reason. */
+bool chainsi_chainlet_take_up(chainsi_chainlet *chainlet, char *why, size_t why_size);
+/* Starts what has to be there before it is scaled. What was found with the keeper is being scaled
+ * already, and may be at zero; all else begins with one replica, so that it is seen to start. False with a
+ * reason. */
+bool chainsi_chainlet_start_first(chainsi_chainlet *chainlet, char *why, size_t why_size);
+
+/* From now on there are as many replicas as calls need. */
+void chainsi_chainlet_begin_scaling(chainsi_chainlet *chainlet);
+/* By these options from now on; NULL: by its own, as it was deployed. */
+void chainsi_chainlet_scale(chainsi_chainlet *chainlet, const chainsi_scaling_options *scaling);
+
+/* Whether it has no replica, and needs none: the next call starts one. */
+bool chainsi_chainlet_is_at_zero(const chainsi_chainlet *chainlet);
+/* Whether callers find it as it should be: ready, at zero, or starting without having died. */
+bool chainsi_chainlet_is_well(const chainsi_chainlet *chainlet);
+/* Whether nothing of it runs, and nothing will. */
+bool chainsi_chainlet_has_ended(const chainsi_chainlet *chainlet);
+
+/* Drains its replicas, and sends away the calls that wait. */
+void chainsi_chainlet_stop(chainsi_chainlet *chainlet);
+/* Gives up what it has, with the keeper as well. It must have ended. */
+void chainsi_chainlet_close(chainsi_chainlet *chainlet);
+
+#endif
