@@ -130,6 +130,14 @@ class Limits(DaemonTest):
         self.assertEqual(self.record(), folders)
         self.assertEqual(self.exhaust().error()["status"], "RESOURCE_EXHAUSTED")
 
+    def test_a_killed_keeper_leaves_nothing_in_groups(self):
+        self.deployed(STAND_IN_ESCAPE=1)
+        escaped = int(re.search(r"escaped: (\d+)", self.daemon.logs("hungry")).group(1))
+        self.daemon.kill_keeper()
+        self.assert_ended([escaped])
+        wait_until(lambda: self.replica()["state"] == "ready", "the chain to run again")
+        self.assertEqual(self.exhaust().error()["status"], "RESOURCE_EXHAUSTED")
+
     def test_what_a_process_leaves_in_its_group_goes_with_it(self):
         self.deployed(STAND_IN_ESCAPE=1)
         escaped = int(re.search(r"escaped: (\d+)", self.daemon.logs("hungry")).group(1))
