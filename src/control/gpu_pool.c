@@ -227,8 +227,8 @@ static chainsi_gpu_request *list_requests(const chainsi_api_deploy *deploy, chai
             continue;
         for (size_t k = 0; k < count_first(service); k++)
             requests[(*count)++] = (chainsi_gpu_request){
-                .owner = chainsi_arena_printf(arena, "%s/%s/new/%s/%zu", deploy->chain,
-                                              deploy->environment, service->c_name, k),
+                .owner = k ? chainsi_arena_printf(arena, "%s (replica %zu)", service->name, k + 1)
+                           : service->name,
                 .kind = kind,
                 .count = devices,
             };

@@ -171,9 +171,9 @@ static void a_deployment_is_checked_as_a_whole(void **state)
 {
     fixture *it = *state;
     chainsi_api_service services[] = {
-        { .c_name = "entry" },
-        { .c_name = "phi", .gpu = "A10G", .scaling = { .min_replicas = 0 } },
-        { .c_name = "llama", .gpu = "any" },
+        { .name = "entry" },
+        { .name = "phi", .gpu = "A10G", .scaling = { .min_replicas = 0 } },
+        { .name = "llama", .gpu = "any" },
     };
     chainsi_api_deploy deploy = { .chain = "poem",
                                   .environment = "staging",
@@ -186,7 +186,8 @@ static void a_deployment_is_checked_as_a_whole(void **state)
     assert_true(chainsi_gpu_pool_check(it->pool, &deploy, it->why, sizeof it->why));
     services[1].scaling.min_replicas = 2; /* all of these at once */
     assert_false(chainsi_gpu_pool_check(it->pool, &deploy, it->why, sizeof it->why));
-    assert_non_null(strstr(it->why, "poem/staging/new/llama/0 needs a GPU"));
+    assert_non_null(strstr(it->why, "llama needs a GPU, and too few are free: phi has"));
+    assert_non_null(strstr(it->why, ", phi (replica 2) has"));
     assert_null(strstr(it->why, "chains delete"));
     services[1].scaling.min_replicas = 1;
     assert_true(take(it, "poem/staging/1/phi/0", "A10G", 1, &set));

@@ -63,6 +63,20 @@ static chainsi_cgroups *open_cgroups(chainsi_limiter *limiter)
     return limiter->cgroups;
 }
 
+/* Whether the daemon has to leave its group for one below before it can have limits: not later, when replicas
+ * without limits are in it, too. */
+static bool is_unified(void)
+{
+    chainsi_cgroup_layout layout;
+    chainsi_cgroup_layout_read(&layout);
+    const chainsi_cgroup_place *places = layout.places;
+    bool all_v1 = places[CHAINSI_CGROUP_CPU].reach != CHAINSI_CGROUP_ABSENT &&
+                  places[CHAINSI_CGROUP_MEMORY].reach != CHAINSI_CGROUP_ABSENT;
+    bool unified = !all_v1 && places[CHAINSI_CGROUP_UNIFIED].reach == CHAINSI_CGROUP_REACHED;
+    chainsi_cgroup_layout_done(&layout);
+    return unified;
+}
+
 static bool is_kept(const char *name, void *user)
 {
     bool kept = false;
@@ -84,8 +98,10 @@ chainsi_limiter *chainsi_limiter_new(uv_loop_t *loop, const char *home, chainsi_
     limiter->timer = chainsi_timer_new(loop, limiter);
     uv_unref((uv_handle_t *)limiter->timer); /* what is left when the loop ends is cleared */
     char *record = chainsi_path("%s/cgroups", home);
-    if (access(record, F_OK) == 0 &&
-        !chainsi_cgroups_clear(open_cgroups(limiter), is_kept, keeping))
+    bool is_recorded = access(record, F_OK) == 0;
+    if (is_unified())
+        open_cgroups(limiter);
+    if (is_recorded && !chainsi_cgroups_clear(open_cgroups(limiter), is_kept, keeping))
         chainsi_say("what an earlier daemon has left in cgroups hasn't ended yet");
     free(record);
     return limiter;

@@ -1,8 +1,8 @@
 /* The limits of a daemon's replicas: the groups that their processes run in (cgroup.h), from before a start until
  * all in it has ended.
  *
- * Nothing is opened, and no group made, before a Chainlet asks for a limit: a v2 daemon that moves into a
- * group below its own does so for those alone. A group is known by its process's name with the keeper, so that
+ * With v1 nothing is opened before a Chainlet asks for a limit; with v2 the daemon moves into a group below its own
+ * (cgroups.h) at once, as long as no other process is in the way. A group is known by its process's name with the keeper, so that
  * a new brain finds those of the replicas that it picks up, and a new daemon knows that none of those that
  * are there is anybody's.
  *

@@ -76,9 +76,6 @@ class Limits(DaemonTest):
         self.daemon.call("hungry", "die")
         self.await_restart(1)
         self.assertEqual(self.groups(), before)
-        # Who asks for nothing has none.
-        self.daemon.deployed("modest", service("entry"))
-        self.assertEqual(self.groups("modest"), [])
 
     def test_a_new_brain_goes_on_with_the_groups(self):
         self.deployed()
@@ -167,9 +164,10 @@ class Notes(DaemonTest):
         self.assertEqual(self.daemon.call("cores", "report").json()["environment"]["OMP_NUM_THREADS"], "2")
         self.assertEqual(self.daemon.call("told", "report").json()["environment"]["OMP_NUM_THREADS"], "7")
 
-    def test_nobody_who_asks_for_nothing_has_groups_made(self):
+    def test_nobody_who_asks_for_nothing_has_a_group(self):
         self.daemon.deployed("modest", service("entry"))
-        self.assertFalse(os.path.exists(self.daemon.home_file("cgroups")))
+        answer = self.daemon.call("modest", "groups")
+        self.assertNotIn("replica-", answer.body.decode())
 
 
 if __name__ == "__main__":

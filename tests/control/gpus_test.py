@@ -43,7 +43,7 @@ class Gpus(DaemonTest):
     def test_what_is_not_there_is_refused_before_anything_is_made(self):
         self.start_with("NVIDIA T4")
         message = self.refused("poem", service("entry", gpu="A10G"))
-        self.assertIn("poem/production/new/entry/0 needs a GPU of the kind A10G, and here there is NVIDIA T4", message)
+        self.assertIn("entry needs a GPU of the kind A10G, and here there is NVIDIA T4", message)
         self.assertIn("`chains deploy --fake FILE.c`", message)
         self.assertIn("`--target kubernetes`, is not there yet", message)
         self.assertIn("2 GPUs", self.refused("poem", service("entry", gpu="T4:2")))
