@@ -33,6 +33,7 @@ typedef struct guest {
     size_t body_size;     /* 0: a few bytes, of each call its own */
     int64_t timeout_ns;   /* 0: none */
     int interrupt_fd;     /* readable: its call ends; -1: none */
+    atomic_bool *due;     /* set: its call is to end; NULL: nothing tells but the descriptor */
     atomic_int *finished; /* calls, of all guests; NULL: not counted */
     /* Filled in. */
     int ends[CHAINSI_EXCHANGE_PROTOCOL + 1];
@@ -41,13 +42,21 @@ typedef struct guest {
     pthread_t thread;
 } guest;
 
+static bool is_due(void *user)
+{
+    guest *it = user;
+    return it->due && atomic_load(it->due);
+}
+
 static void make_call(guest *it, int number)
 {
     char text[64], large[8192];
     int size = snprintf(text, sizeof text, "%p makes call %d", (void *)it, number);
     memset(large, 'x', sizeof large);
     chainsi_arena arena = { 0 };
-    chainsi_interrupt interrupt = { .count = 1, .watch = { { it->interrupt_fd, POLLIN } } };
+    chainsi_interrupt interrupt = {
+        .count = 1, .watch = { { it->interrupt_fd, POLLIN } }, .is_due = is_due, .user = it
+    };
     chainsi_link_request request = {
         .interface = 7,
         .request_id = "r1",
@@ -277,6 +286,44 @@ static void test_one_is_interrupted(void **state)
     close_party(&at);
 }
 
+/* What ends one call ends others, which are not told by descriptors of their own. */
+static void test_many_are_interrupted(void **state)
+{
+    (void)state;
+    enum { THREADS = 12 };
+    party at;
+    open_party(&at, 0);
+    keeper its = { .kept = 0 };
+    stand_in replica = {
+        .shared_fd = -1, .board = at.place.board, .slots = THREADS, .handle = keep, .user = &its
+    };
+    stand_in_start(&replica);
+    guest guests[THREADS];
+    int told = eventfd(0, EFD_CLOEXEC), untold = eventfd(0, EFD_CLOEXEC);
+    atomic_bool due = false;
+    for (int i = 0; i < THREADS; i++) {
+        guests[i] = make_guest(&at, 1);
+        guests[i].interrupt_fd = i == THREADS / 2 ? told : untold;
+        guests[i].due = &due;
+    }
+    start_guests(guests, THREADS);
+    wait_until(&its.kept, THREADS);
+    uint64_t one = 1;
+    atomic_store(&due, true);
+    assert_int_equal(write(told, &one, sizeof one), sizeof one);
+    if (replica.accepted > 1) /* a slow machine: some have another connection */
+        assert_int_equal(write(untold, &one, sizeof one), sizeof one);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(guests[i].thread, NULL);
+        assert_int_equal(guests[i].last, CHAINSI_EXCHANGE_INTERRUPTED);
+    }
+    wait_until(&replica.hang_ups, replica.accepted);
+    stand_in_stop(&replica);
+    close(told);
+    close(untold);
+    close_party(&at);
+}
+
 static void test_deadlines(void **state)
 {
     (void)state;
@@ -470,6 +517,7 @@ int main(void)
         cmocka_unit_test(test_large_bodies_go_alone),
         cmocka_unit_test(test_callers_wait_in_line),
         cmocka_unit_test(test_one_is_interrupted),
+        cmocka_unit_test(test_many_are_interrupted),
         cmocka_unit_test(test_deadlines),
         cmocka_unit_test(test_the_connection_is_lost),
         cmocka_unit_test(test_what_was_not_read_moves),

@@ -52,7 +52,7 @@ void chainsi_joint_tell(chainsi_joint_call *call, uint32_t what, chainsi_joint_w
     _Atomic uint32_t *word = &call->word;
     if (!(atomic_fetch_or(word, what) & CHAINSI_JOINT_SLEEPS))
         return;
-    if (to_wake->count < CHAINSI_JOINT_TOGETHER)
+    if (to_wake->count < CHAINSI_JOINT_MOST)
         to_wake->words[to_wake->count++] = word;
     else
         wake(word);

@@ -636,19 +636,25 @@ int64_t chainsi_lane_wakes(const chainsi_lane *lane, int64_t now_ns)
 
 void chainsi_lane_stop(chainsi_lane *lane, chains_status status)
 {
+    chainsi_branches stopped = { 0 };
     chainsi_branch *branch;
+    /* Those below hear of it first: it is there that something runs. */
     for (chainsi_trunk *trunk = lane->trunks, *next; trunk; trunk = next) {
         bool has_left;
         next = trunk->next;
         while ((branch = chainsi_sheaf_take_back(&trunk->sheaf, &has_left))) {
             leave_trunk(lane, branch);
-            end_branch(lane, branch, status);
+            chainsi_branches_add(&stopped, branch);
         }
         remove_trunk(trunk); /* with something abandoned on it, it is closed */
     }
     assert(!lane->sent.count);
     while ((branch = lane->pending.first)) {
         chainsi_branches_remove(&lane->pending, branch);
+        chainsi_branches_add(&stopped, branch);
+    }
+    while ((branch = stopped.first)) {
+        chainsi_branches_remove(&stopped, branch);
         end_branch(lane, branch, status);
     }
 }

@@ -196,24 +196,39 @@ too_large:
     return 0;
 }
 
+/* A call whose thread waits for an answer. */
+typedef struct waiting_call {
+    const chains_ctx *ctx;
+    chainsi_waiter *waiter; /* of the thread; NULL: it isn't woken by one */
+} waiting_call;
+
 static bool should_stop(void *user)
 {
-    chainsi_waiter_clear(chainsi_waiter_self());
-    return chainsi_context_stopped(user) != CHAINS_OK;
+    const waiting_call *call = user;
+    if (call->waiter)
+        chainsi_waiter_clear(call->waiter);
+    return chainsi_context_stopped(call->ctx) != CHAINS_OK;
+}
+
+static bool is_cancelled(void *user)
+{
+    const waiting_call *call = user;
+    return chainsi_context_is_cancelled(call->ctx);
 }
 
 /* What ends a wait for this ctx early: its thread's waker if it is part of something started, one of
  * two attempts, or called beside others on one connection, and its caller's connection. False: nothing can, and the wait needs no poll(). */
-static bool watch_for_cancellation(chains_ctx *ctx, chainsi_interrupt *interrupt)
+static bool watch_for_cancellation(waiting_call *call, chainsi_interrupt *interrupt)
 {
-    const chains_ctx *told = ctx;
+    const chains_ctx *told = call->ctx;
     while (told && !told->gather && !told->raced && !told->caller_left)
         told = told->parent;
     if (told) {
-        interrupt->watch[interrupt->count].fd = chainsi_waiter_fd(chainsi_waiter_self());
+        call->waiter = chainsi_waiter_self();
+        interrupt->watch[interrupt->count].fd = chainsi_waiter_fd(call->waiter);
         interrupt->watch[interrupt->count++].events = POLLIN;
     }
-    const chains_ctx *connected = chainsi_context_connected(ctx);
+    const chains_ctx *connected = chainsi_context_connected(call->ctx);
     if (connected) {
         interrupt->watch[interrupt->count].fd = connected->connection;
         interrupt->watch[interrupt->count++].events = connected->connection_events;
@@ -505,8 +520,9 @@ chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
                                      chainsi_intake *intake, int64_t deadline_ns,
                                      chainsi_attempt *attempt)
 {
-    chainsi_interrupt watched = { .check = should_stop, .user = ctx };
-    const chainsi_interrupt *interrupt = watch_for_cancellation(ctx, &watched) ? &watched : NULL;
+    waiting_call call = { .ctx = ctx };
+    chainsi_interrupt watched = { .check = should_stop, .is_due = is_cancelled, .user = &call };
+    const chainsi_interrupt *interrupt = watch_for_cancellation(&call, &watched) ? &watched : NULL;
     /* Asked once more now that this thread can be woken: what came before woke nobody. */
     chains_status stopped = interrupt ? chainsi_context_stopped_lately(ctx) : CHAINS_OK;
     if (stopped != CHAINS_OK)
