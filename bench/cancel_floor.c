@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "bench.h"
 
 enum { MOST = 1000, STACK_SIZE = 64 * 1024 };
 
@@ -73,12 +74,6 @@ static void run_level(level *its, int count)
     _exit(0);
 }
 
-static int compare(const void *one, const void *other)
-{
-    const int64_t *a = one, *b = other;
-    return (*a > *b) - (*a < *b);
-}
-
 int main(int argc, char **argv)
 {
     int count = argc == 3 ? atoi(argv[1]) : 0;
@@ -106,7 +101,7 @@ int main(int argc, char **argv)
             return 1;
     for (int i = 0; i < 2; i++) {
         int64_t *moments = all->levels[i].moments;
-        qsort(moments, (size_t)count, sizeof *moments, compare);
+        qsort(moments, (size_t)count, sizeof *moments, compare_times);
         printf("%.2f %.2f ", (double)(moments[count / 2] - set_ns) / 1e6,
                (double)(moments[count - 1] - set_ns) / 1e6);
     }
