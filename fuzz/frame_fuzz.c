@@ -164,7 +164,7 @@ static served *the_server(void)
         .slots = SLOTS,
         .max_body = MOST_BODY,
         .handler = handle,
-        .recall_idle = true,
+        .shared = true,
     };
     char why[256];
     its.server = chainsi_server_start(&options, why, sizeof why);

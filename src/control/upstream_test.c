@@ -86,7 +86,8 @@ static void knows_what_was_not_started(void **state)
         .listen_fd = chainsi_address_listen(&address, CHAINSI_BACKLOG, why, sizeof why),
         .slots = 1,
         .handler = answer,
-        .recall_idle = true,
+        .shared = true,
+        .frames = true,
     };
     chainsi_server *server = chainsi_server_start(&options, why, sizeof why);
     assert_non_null(server);

@@ -469,7 +469,7 @@ static void test_mixture(void **state)
 {
     (void)state;
     boarded its;
-    start_boarded(&its, 3, (chainsi_server_options){ .recall_idle = true });
+    start_boarded(&its, 3, (chainsi_server_options){ .shared = true });
     atomic_store(&stopping, false);
     atomic_store(&callers_answered, 0);
     pthread_t threads[6];

@@ -54,7 +54,7 @@ typedef struct chainsi_connection {
     bool direct;     /* it came by the server's own socket, not by the shared one */
     bool answered;   /* a call that came by it */
     bool keeps;      /* it is not to be closed for being idle while calls wait elsewhere */
-    bool recallable; /* counted as one that is idle and may be closed for that */
+    bool recallable; /* counted as one in frames that is idle and may be closed for that */
     bool timed;      /* deadline_ns is that of an incomplete request */
     bool continued;  /* "100 Continue" was sent for this request */
     bool wants;      /* its last request asks for a slot, not to be run (rpc/grants.h) */

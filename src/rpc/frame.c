@@ -50,6 +50,10 @@ ptrdiff_t chainsi_frame_parse(const char *data, size_t size, uint64_t max_body,
         return parse_answer(data, size, frame);
     case CHAINSI_FRAME_ITEM:
         return (ptrdiff_t)sizeof *head;
+    case CHAINSI_FRAME_HANDOVER:
+        if (head->body_size || head->attachments != 1)
+            return refuse(why, "a handover is of one connection");
+        return (ptrdiff_t)sizeof *head;
     case CHAINSI_FRAME_NOT_STARTED:
     case CHAINSI_FRAME_CANCEL:
         if (head->body_size || head->attachments)

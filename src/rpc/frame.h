@@ -9,6 +9,7 @@
  *     CALL id  [request id] [body]  -->
  *     CALL id  …                    -->          any number at once, if not SOLE
  *     CANCEL id                     -->          at any time
+ *     HANDOVER                      -->          alone: a connection of a client in HTTP, beside it
  *                                   <--  ITEM id body         of a call that takes items: any number
  *                                                             before its ANSWER, in their order
  *                                   <--  ANSWER id [body]     in any order, one for each call:
@@ -41,6 +42,7 @@ typedef enum chainsi_frame_kind {
     CHAINSI_FRAME_NOT_STARTED,
     CHAINSI_FRAME_CANCEL,
     CHAINSI_FRAME_ITEM, /* of the stream that the call makes; its body follows the head at once */
+    CHAINSI_FRAME_HANDOVER, /* of a replica to whichever is free (rpc/serving.h); one attachment */
 } chainsi_frame_kind;
 
 enum chainsi_frame_flag {

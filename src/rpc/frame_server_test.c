@@ -175,7 +175,7 @@ static void test_slow_calls_from_the_queue(void **state)
 {
     (void)state;
     boarded its;
-    start_boarded(&its, 1, (chainsi_server_options){ .recall_idle = true });
+    start_boarded(&its, 1, (chainsi_server_options){ .shared = true });
     int direct = dial_direct(&its), slow[3];
     greet(direct);
     char text[3][1024];
@@ -187,6 +187,7 @@ static void test_slow_calls_from_the_queue(void **state)
             8 + write_call(text[i] + 8, i, CHAINSI_FRAME_SOLE | CHAINSI_FRAME_KEEPS, NULL, "slow");
         assert_int_equal(send(slow[i], text[i], sizes[i] / 2, MSG_NOSIGNAL), sizes[i] / 2);
         AWAIT(counters_of(&its.it).connections == i + 2);
+        await_read(slow[i]);
         AWAIT(counters_of(&its.it).in_flight == 0);
     }
     chainsi_claim claim = claim_slot(&its);
@@ -216,7 +217,7 @@ static void test_queue_beside_claims(void **state)
 {
     (void)state;
     boarded its;
-    start_boarded(&its, 1, (chainsi_server_options){ .recall_idle = true });
+    start_boarded(&its, 1, (chainsi_server_options){ .shared = true });
     int fd = dial_direct(&its);
     greet(fd);
     /* A claim keeps those in the queue waiting until it ends; then they come next. */
@@ -239,14 +240,16 @@ static void test_queue_beside_claims(void **state)
         expect(late, 200, "late");
         close(late);
     }
-    /* Those that come with claims stay when the last slot is taken, others go. */
+    /* Those that come with claims stay when the last slot is taken, and so do clients in HTTP; others go. */
     AWAIT(chainsi_board_free_slots(its.board) == 1);
     claim = claim_slot(&its);
     call(fd, 3, CHAINSI_FRAME_SOLE | CHAINSI_FRAME_KEEPS, &claim, "wait");
     expect_end(queued);
-    expect_end(http);
+    post(http, "/x", "again");
+    AWAIT(counters_of(&its.it).connections == 1); /* it waits in the queue */
     sem_post(&its.it.gate);
     expect_answer(fd, 3, "");
+    expect(http, 200, "again");
     close(queued);
     close(http);
     close(fd);
@@ -342,6 +345,8 @@ static void test_nonsense(void **state)
         { { .kind = CHAINSI_FRAME_CANCEL, .body_size = 1 }, "a cancellation with a body" },
         { { .kind = CHAINSI_FRAME_CALL, .body_size = 11 }, "a body past the limit" },
         { { .kind = CHAINSI_FRAME_CALL, .attachments = 17 }, "too many descriptors" },
+        { { .kind = CHAINSI_FRAME_HANDOVER }, "a handover of nothing" },
+        { { .kind = CHAINSI_FRAME_HANDOVER, .attachments = 2 }, "a handover of two" },
     };
     for (size_t i = 0; i < sizeof heads / sizeof heads[0]; i++) {
         for (int after = 0; after < 2; after++) {
@@ -449,7 +454,7 @@ static void test_many_idle(void **state)
     (void)state;
     enum { IDLE = 400 };
     boarded its;
-    start_boarded(&its, 1, (chainsi_server_options){ .recall_idle = true });
+    start_boarded(&its, 1, (chainsi_server_options){ .shared = true });
     int fds[IDLE];
     for (int i = 0; i < IDLE; i++) {
         fds[i] = dial_direct(&its);

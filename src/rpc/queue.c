@@ -2,7 +2,8 @@
  *
  * A call waits in one of two places: in the kernel's queue of the shared listening socket, or, as a
  * connection that has something to be read or of which a whole call was read, in the list here,
- * which comes first. Both hold to one rule: whoever finds no free slot says so first
+ * which comes first. (Where other processes share the socket, what comes on a kept connection in HTTP is put
+ * into the kernel's queue, too: rpc/handover.c.) Both hold to one rule: whoever finds no free slot says so first
  * (listener_left, waiting) and looks for a slot once more; whoever frees a slot frees it first and
  * looks at both afterwards (chainsi_queue_recheck). All four are sequentially consistent, so one of
  * the two sees the other:
@@ -43,8 +44,8 @@ bool chainsi_queue_is_waited(chainsi_server *server)
 /* What follows when the thread has got a slot. */
 static void recall_if_full(chainsi_server *server)
 {
-    if (server->options.recall_idle && server->local &&
-        atomic_load(&server->table.recallable) > 0 && chainsi_places_full(&server->places))
+    if (server->options.shared && server->local && atomic_load(&server->table.recallable) > 0 &&
+        chainsi_places_full(&server->places))
         chainsi_table_close_idle(&server->table);
 }
 
@@ -123,7 +124,8 @@ static bool has_hung_up(const chainsi_server *server, const chainsi_connection *
     if (!server->local && connection->phase != CHAINSI_READ_WHOLE)
         return false; /* it may only have finished sending */
     struct pollfd watched = { .fd = connection->fd, .events = server->hang_up };
-    return poll(&watched, 1, 0) > 0 && watched.revents;
+    return poll(&watched, 1, 0) > 0 && watched.revents &&
+           !chainsi_handover_is_coming(server, connection);
 }
 
 /* Takes a connection out of the list, if it is there and its caller is gone. */
@@ -176,6 +178,8 @@ chainsi_connection *chainsi_queue_admit(chainsi_worker *self, chainsi_connection
     if (self->place != CHAINSI_NO_PLACE ? !others_wait
                                         : !others_wait && chainsi_queue_take_place(self))
         return connection;
+    if (chainsi_handover_send(server, connection))
+        return self->place == CHAINSI_NO_PLACE ? NULL : take_waiting(server);
     if (server->grants)
         chainsi_table_register(&server->table, connection); /* to be told when it is withdrawn */
     if (!append(server, connection))
@@ -303,7 +307,7 @@ void chainsi_queue_drain(chainsi_server *server)
         unread = connection->next;
         chainsi_table_unqueue(connection);
         if (server->local || connection->wants)
-            chainsi_table_close(&server->table, connection);
+            chainsi_handover_close(server, connection);
         else
             chainsi_table_put_back(&server->table, connection);
     }

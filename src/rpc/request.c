@@ -322,6 +322,10 @@ static chainsi_connection *take_frame(chainsi_worker *self, chainsi_connection *
     const bool was_admitted = *admitted;
     *admitted = false;
     forget_deadline(connection);
+    if (frame->head.kind == CHAINSI_FRAME_HANDOVER) {
+        *admitted = was_admitted;
+        return chainsi_handover_take(self, connection);
+    }
     if ((frame->head.kind != CHAINSI_FRAME_CALL && frame->head.kind != CHAINSI_FRAME_CANCEL) ||
         (takes_items(frame) && !is_sole(connection, frame))) {
         chainsi_table_close(&self->server->table, connection); /* no caller sends that */
@@ -402,7 +406,10 @@ static chainsi_connection *read_once(chainsi_worker *self, chainsi_connection *c
         /* It has waited. */
         end = connection->protocol == CHAINSI_FRAMES ? CHAINSI_READ_FRAME : CHAINSI_READ_REQUEST;
     } else if (closes && server->local) {
-        end = CHAINSI_READ_CLOSED; /* unread, so that the caller knows that nothing started */
+        chainsi_handover_close(server,
+                               connection); /* unread: its caller knows that nothing started */
+        *admitted = false;
+        return NULL;
     } else if (connection->phase == CHAINSI_LINGERING) {
         end = chainsi_connection_drop(connection);
     } else {

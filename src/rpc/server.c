@@ -76,6 +76,7 @@ static bool open_descriptors(chainsi_server *server)
         return false;
     server->local = name.ss_family == AF_UNIX;
     server->hang_up = server->local ? POLLHUP : POLLHUP | POLLRDHUP;
+    chainsi_handover_init(server);
     /* Connections inherit it. */
     if (!server->local)
         setsockopt(listen_fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
@@ -209,7 +210,7 @@ static void close_for_drain(chainsi_connection *connection, void *user)
     else if (chainsi_connection_takes_many(connection) && is_early(server))
         chainsi_table_put_back(&server->table, connection);
     else
-        chainsi_table_close(&server->table, connection);
+        chainsi_handover_close(server, connection);
 }
 
 /* Callers over TCP go to others from now on. */

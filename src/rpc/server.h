@@ -104,11 +104,12 @@ typedef struct chainsi_server_options {
     bool ends_listening;
     /* Limits of rpc/limits.h to be used instead where not 0. */
     int request_timeout_ms, send_timeout_ms, late_claim_ms, max_connections, lease_ms;
-    /* Close idle Unix connections when the last slot is taken, so that their callers' next call
-     * goes to the shared listening socket and finds a free slot of another process, instead of
-     * waiting here. The caller's client notices without loss. Those of callers that come with claims
-     * (CHAINSI_FRAME_KEEPS, and the direct ones) stay. */
-    bool recall_idle;
+    /* Other processes accept from the Unix socket, too: what comes on a kept connection while all slots
+     * are busy must not wait here, as one of theirs may be free. A connection that speaks HTTP goes
+     * back to the socket's queue with the request that came on it (needs `frames`). Idle ones of
+     * callers in frames are closed when the last slot is taken, which they notice without loss; not those
+     * of callers that come with claims (CHAINSI_FRAME_KEEPS, and the direct ones). */
+    bool shared;
 } chainsi_server_options;
 
 /* Starts the threads. NULL with a reason. The server's descriptors are CLOEXEC. */

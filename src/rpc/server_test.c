@@ -298,11 +298,12 @@ static void test_most_connections(void **state)
 static void test_many_at_once(void **state)
 {
     (void)state;
-    /* plain, recalling, TCP, eager TCP */
+    /* plain, with kept connections that come back, TCP, eager TCP */
     for (int kind = 0; kind < 4; kind++) {
         fixture it;
         start(&it, kind >= 2,
-              (chainsi_server_options){ .slots = 4, .recall_idle = kind == 1, .eager = kind == 3 });
+              (chainsi_server_options){
+                  .slots = 4, .shared = kind == 1, .frames = kind == 1, .eager = kind == 3 });
         pthread_t threads[MANY];
         for (int i = 0; i < MANY; i++)
             assert_int_equal(pthread_create(&threads[i], NULL, call_many, &it), 0);
@@ -373,28 +374,6 @@ static void test_idle_connections_hold_no_slot(void **state)
     stop(&it);
 }
 
-static void test_recall(void **state)
-{
-    (void)state;
-    fixture it;
-    start(&it, false, (chainsi_server_options){ .slots = 1, .recall_idle = true });
-    int first = dial(&it);
-    post(first, "/x", "a");
-    expect(first, 200, "a");
-    AWAIT(counters_of(&it).in_flight == 0);
-    int second = dial(&it);
-    post(second, "/wait", "");
-    /* Its next call would have had to wait here. */
-    expect_end(first);
-    sem_post(&it.gate);
-    expect(second, 200, "");
-    post(second, "/x", "b");
-    expect(second, 200, "b");
-    close(first);
-    close(second);
-    stop(&it);
-}
-
 static void test_eager(void **state)
 {
     (void)state;
@@ -445,7 +424,6 @@ int main(void)
         TEST(test_many_at_once),
         TEST(test_slots_are_used_and_respected),
         TEST(test_idle_connections_hold_no_slot),
-        TEST(test_recall),
         TEST(test_eager),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

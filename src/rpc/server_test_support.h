@@ -5,6 +5,7 @@
 #include "rpc/server.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -13,6 +14,7 @@
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -158,6 +160,13 @@ __attribute__((unused)) static int dial(fixture *it)
 __attribute__((unused)) static void say(int fd, const char *text)
 {
     assert_int_equal(send(fd, text, strlen(text), MSG_NOSIGNAL), strlen(text));
+}
+
+/* Waits until the server has read what was said. */
+__attribute__((unused)) static void await_read(int fd)
+{
+    int unread;
+    AWAIT(!ioctl(fd, SIOCOUTQ, &unread) && !unread);
 }
 
 /* Reads one answer with a Content-Length, and nothing behind it. "" at the connection's end. */

@@ -3,6 +3,7 @@
  *   server.c   its life: start, drain, end
  *   worker.c   its threads: events, listening sockets, late connections
  *   queue.c    its slots: what waits for one, and what a thread does with the one it has
+ *   handover.c kept connections in HTTP, whose next request goes to the shared queue
  *   lease.c    slots that are kept for a connection over TCP, whose call is to come (rpc/grants.h)
  *   request.c  reads a connection, runs its requests one by one, answers them
  *   bundle.c   runs the calls of a connection that carries several at once
@@ -12,6 +13,8 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "rpc/answer.h"
 #include "rpc/connection.h"
@@ -50,7 +53,9 @@ struct chainsi_server {
     chainsi_server_options options;
     bool local;
     short hang_up;
-    chainsi_table table; /* with the epoll and the timer */
+    struct sockaddr_un own_name; /* of the shared socket */
+    socklen_t own_name_size;     /* 0: nothing can be handed over */
+    chainsi_table table;         /* with the epoll and the timer */
     chainsi_places places;
     chainsi_bundles bundles;
     int stop;         /* owned descriptors */
@@ -86,6 +91,11 @@ struct chainsi_server {
 void *chainsi_worker_run(void *user);
 /* Puts what is not a connection into the epoll. False with errno. */
 bool chainsi_worker_watch(chainsi_server *server);
+/* Whether the other end is a process of the same user, or root's. */
+bool chainsi_worker_trusts(int fd);
+/* The connection of an accepted descriptor, which is taken; the caller owns it. NULL: there are too many. */
+chainsi_connection *chainsi_worker_open(chainsi_server *server, int fd,
+                                        enum chainsi_protocol protocol);
 /* Accepts from the shared socket, if it has something; the caller owns the connection. */
 chainsi_connection *chainsi_worker_accept(chainsi_worker *self);
 /* Accepts what has connected to the direct socket and can't come in otherwise any more. */
@@ -127,6 +137,21 @@ void chainsi_queue_check_claims(chainsi_worker *self);
 void chainsi_queue_withdraw(chainsi_server *server, chainsi_connection *connection);
 /* Takes all out that wait unread, or for a slot alone, and closes them, for draining. */
 void chainsi_queue_drain(chainsi_server *server);
+
+/* --- handover.c --- */
+
+/* Finds out how the server's shared socket is reached; see options.shared. */
+void chainsi_handover_init(chainsi_server *server);
+/* Has the request that has come on a connection of the caller's, of which nothing was read, wait in the queue
+ * of the shared socket: the connection goes there, and is not the caller's any more. False: it can't. */
+bool chainsi_handover_send(chainsi_server *server, chainsi_connection *connection);
+/* The same, or closes it. */
+void chainsi_handover_close(chainsi_server *server, chainsi_connection *connection);
+/* Whether what has come on a connection is a HANDOVER, whose sender needn't be there any more. */
+bool chainsi_handover_is_coming(const chainsi_server *server, const chainsi_connection *connection);
+/* The connection that came with the HANDOVER frame that was read on a connection of the caller's, who owns it instead of
+ * that. NULL: there is none. */
+chainsi_connection *chainsi_handover_take(chainsi_worker *self, chainsi_connection *carrier);
 
 /* --- lease.c --- */
 

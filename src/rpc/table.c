@@ -79,7 +79,8 @@ bool chainsi_table_is_idle(const chainsi_connection *connection)
 void chainsi_table_set_idle(chainsi_table *table, chainsi_connection *connection, int64_t since_ns)
 {
     atomic_store_explicit(&connection->idle_since_ns, since_ns, memory_order_relaxed);
-    bool recallable = since_ns != CHAINSI_NEVER && !connection->keeps;
+    bool recallable =
+        since_ns != CHAINSI_NEVER && connection->protocol == CHAINSI_FRAMES && !connection->keeps;
     if (connection->recallable == recallable)
         return;
     connection->recallable = recallable;
@@ -99,6 +100,13 @@ void chainsi_table_close(chainsi_table *table, chainsi_connection *connection)
     table->free_ones = connection;
     pthread_mutex_unlock(&table->lock);
     atomic_fetch_sub(&table->connections, 1);
+}
+
+void chainsi_table_close_handed(chainsi_table *table, chainsi_connection *connection)
+{
+    if (connection->registered)
+        epoll_ctl(table->epoll, EPOLL_CTL_DEL, connection->fd, NULL);
+    chainsi_table_close(table, connection);
 }
 
 void chainsi_table_set_timer(chainsi_table *table)

@@ -43,7 +43,7 @@ typedef struct chainsi_table {
     void (*closing)(void *user, chainsi_connection *connection);
     void *user;
     atomic_bool timer_armed;
-    atomic_int recallable;  /* connections between requests that needn't be kept */
+    atomic_int recallable;  /* connections in frames between calls that needn't be kept */
     atomic_int connections; /* open ones */
     pthread_mutex_t lock;   /* of what follows */
     chainsi_connection *chunks[CHAINSI_TABLE_CHUNKS]; /* owned */
@@ -60,6 +60,8 @@ void chainsi_table_done(chainsi_table *table);
 chainsi_connection *chainsi_table_take(chainsi_table *table);
 /* Closes a connection that the caller owns. */
 void chainsi_table_close(chainsi_table *table, chainsi_connection *connection);
+/* The same of one whose socket somebody else has as well: else epoll would go on to tell of it. */
+void chainsi_table_close_handed(chainsi_table *table, chainsi_connection *connection);
 
 /* Has epoll tell of an owned connection, if it doesn't yet. False: it can't. */
 bool chainsi_table_register(chainsi_table *table, chainsi_connection *connection);
@@ -82,8 +84,8 @@ void chainsi_table_unqueue(chainsi_connection *connection);
 /* Notes since when a connection of the caller's is idle; CHAINSI_NEVER: it isn't. */
 void chainsi_table_set_idle(chainsi_table *table, chainsi_connection *connection, int64_t since_ns);
 bool chainsi_table_is_idle(const chainsi_connection *connection);
-/* Closes all idle ones that nobody owns and that needn't be kept / the one that is idle for longest;
- * false if none is. */
+/* Closes all idle ones in frames that nobody owns and that needn't be kept / the one that is idle for
+ * longest; false if none is. */
 void chainsi_table_close_idle(chainsi_table *table);
 bool chainsi_table_close_oldest(chainsi_table *table);
 

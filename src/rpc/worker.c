@@ -82,8 +82,8 @@ static int accept_descriptor(chainsi_server *server, int listen_fd)
     return fd;
 }
 
-static chainsi_connection *open_connection(chainsi_server *server, int fd,
-                                           enum chainsi_protocol protocol)
+chainsi_connection *chainsi_worker_open(chainsi_server *server, int fd,
+                                        enum chainsi_protocol protocol)
 {
     chainsi_connection *connection = NULL;
     if (atomic_load(&server->table.connections) < server->options.max_connections)
@@ -103,9 +103,9 @@ chainsi_connection *chainsi_worker_accept(chainsi_worker *self)
     int fd = accept_descriptor(server, server->options.listen_fd);
     if (fd < 0)
         return NULL;
-    return open_connection(server, fd,
-                           server->options.frames && server->local ? CHAINSI_UNDECIDED
-                                                                   : CHAINSI_ONLY_HTTP);
+    return chainsi_worker_open(server, fd,
+                               server->options.frames && server->local ? CHAINSI_UNDECIDED
+                                                                       : CHAINSI_ONLY_HTTP);
 }
 
 void chainsi_worker_accept_last(chainsi_server *server)
@@ -113,7 +113,7 @@ void chainsi_worker_accept_last(chainsi_server *server)
     int fd;
     while ((fd = accept4(server->options.listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK)) >=
            0) {
-        chainsi_connection *connection = open_connection(server, fd, CHAINSI_ONLY_HTTP);
+        chainsi_connection *connection = chainsi_worker_open(server, fd, CHAINSI_ONLY_HTTP);
         if (connection)
             chainsi_table_put_back(&server->table, connection);
     }
@@ -137,8 +137,7 @@ static void accept_shared(chainsi_worker *self)
         chainsi_request_serve(self, connection, !eager);
 }
 
-/* Whether the other end is a process of the same user, or root's. */
-static bool is_trusted(int fd)
+bool chainsi_worker_trusts(int fd)
 {
     struct ucred peer;
     socklen_t size = sizeof peer;
@@ -149,11 +148,11 @@ static bool is_trusted(int fd)
 /* The connection of a caller that comes with claims, NULL; fd is taken. */
 static chainsi_connection *open_direct(chainsi_server *server, int fd)
 {
-    if (!is_trusted(fd)) {
+    if (!chainsi_worker_trusts(fd)) {
         close(fd);
         return NULL;
     }
-    chainsi_connection *connection = open_connection(server, fd, CHAINSI_UNDECIDED);
+    chainsi_connection *connection = chainsi_worker_open(server, fd, CHAINSI_UNDECIDED);
     if (connection)
         connection->direct = connection->keeps = true;
     return connection;
@@ -262,7 +261,7 @@ static void handle_connection(chainsi_worker *self, chainsi_connection *connecti
         return;
     }
     /* Nobody is there any more to be answered, whatever was sent. */
-    if (events & (EPOLLHUP | EPOLLERR))
+    if (events & (EPOLLHUP | EPOLLERR) && !chainsi_handover_is_coming(self->server, connection))
         chainsi_request_hang_up(self, connection);
     else
         chainsi_request_serve(self, connection, false);

@@ -221,7 +221,7 @@ CHAINS_UNUSED_ static void start_serving(fixture *made)
         .slots = FIXTURE_SLOTS,
         .max_body = config->max_body > 0 ? (size_t)config->max_body : 0,
         .frames = !tcp,
-        .recall_idle = !tcp,
+        .shared = !tcp,
         .eager = tcp,
         .max_waiting = fixture_waiting,
         .probe = tcp ? chainsi_service_is_probe : NULL,

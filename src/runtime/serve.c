@@ -177,8 +177,8 @@ static void join_board(chainsi_board *board, chainsi_server_options *options, ch
 }
 
 /* A queue that replicas share is the kernel's, and a call waits there for the first free slot of
- * any of them: no replica takes more than it can run, and none keeps idle connections while it is
- * busy. A socket of this process alone is accepted from at once, so that probes don't wait behind
+ * any of them: no replica takes more than it can run, and what comes on a kept connection while it is
+ * busy goes back there. A socket of this process alone is accepted from at once, so that probes don't wait behind
  * calls. */
 static chainsi_server *start_calls(chainsi_service *service, const sockets *listening, char *why,
                                    size_t why_size)
@@ -193,7 +193,7 @@ static chainsi_server *start_calls(chainsi_service *service, const sockets *list
         .wake = chainsi_service_wake,
         .user = service,
         .frames = !is_tcp(listening->calls),
-        .recall_idle = listening->shared,
+        .shared = listening->shared,
         .eager = !listening->shared,
         .ends_listening = listening->own,
         .max_waiting = (size_t)chainsi_queue_most(config),
