@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "rpc/limits.h"
 #include "rpc/parts.h"
 
 enum {
@@ -49,7 +50,7 @@ chainsi_server_response chainsi_answer_error(chainsi_answer *answer, int status,
                           "\"trace\":[],\"request_id\":\"\"}}",
                           name, message);
     if (status == 429)
-        chainsi_buffer_add_text(response.headers, "Retry-After: 1\r\n");
+        chainsi_buffer_printf(response.headers, "Retry-After: %d\r\n", CHAINSI_RETRY_AFTER_S);
     if (status == 429 || status == 503)
         chainsi_buffer_add_text(response.headers, CHAINSI_HTTP_NOT_STARTED ": 1\r\n");
     return response;

@@ -48,6 +48,8 @@ enum {
     CHAINSI_MAX_CONNECTIONS = 16384,
     /* Calls that wait inside a server that accepts eagerly; beyond, 429. */
     CHAINSI_MAX_WAITING = 256,
+    /* The pause that a caller who meets a full queue, or an exhausted service, is asked for: seconds. */
+    CHAINSI_RETRY_AFTER_S = 1,
     /* A claim of a slot whose call hasn't come after this time is taken back when the slot is needed
      * (at once if its process is gone), which is looked at this often. */
     CHAINSI_CLAIM_MS = 1000,

@@ -177,6 +177,32 @@ static void a_full_queue_is_resource_exhausted(void **state)
     close(first);
 }
 
+/* A full queue asks for a second, as a service's 429 does: a caller that hasn't got that tries no more. */
+static void a_full_queue_is_left_alone_for_a_while(void **state)
+{
+    place *at = *state;
+    worker_input input = { .text = "x" };
+    void *const outputs[] = { NULL, NULL };
+    chainsi_buffer told = { 0 };
+    assert_int_equal(listen(at->calls_fd, 0), 0); /* and nobody accepts */
+    int first = begin_call(at->calls, endless);
+    at->options.retries = 3;
+    at->ctx->deadline_ns = chainsi_now_ns() + CHAINSI_RETRY_AFTER_S * 1000 * CHAINSI_NS_PER_MS;
+    for (int started = 0; started < 2; started++) {
+        chains_ctx *ctx = started ? chains_gather(at->ctx) : at->ctx;
+        chains_status status = chainsi_call(at->callee, ctx, &input, outputs, NULL);
+        assert_int_equal(started ? chains_wait(ctx) : status, CHAINS_RESOURCE_EXHAUSTED);
+        told.size = 0;
+        chainsi_edges_write(&told);
+        chainsi_buffer_add_byte(&told, 0);
+        const char *retries = strstr((const char *)told.data, "\nchains_dependency_retries_total{");
+        assert_non_null(retries);
+        assert_int_equal(atoi(strchr(retries, '}') + 1), 0);
+    }
+    chainsi_buffer_done(&told);
+    close(first);
+}
+
 static void a_service_by_itself_lets_max_queue_calls_wait(void **state)
 {
     place *at = *state;
@@ -222,6 +248,7 @@ int main(int argc, char **argv)
         TEST(a_late_call_is_made_again_elsewhere),
         TEST(only_what_may_be_is_hedged),
         TEST(a_full_queue_is_resource_exhausted),
+        TEST(a_full_queue_is_left_alone_for_a_while),
         TEST(a_service_by_itself_lets_max_queue_calls_wait),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

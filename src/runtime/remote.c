@@ -356,6 +356,8 @@ chains_status chainsi_remote_fail(chainsi_remote *remote, chains_ctx *ctx,
         /* A full queue is an answer: sending again at once is what it must be spared. */
         if (failed->error == EAGAIN) {
             attempt->end = CHAINSI_ATTEMPT_QUEUE_FULL;
+            attempt->retry_after_ns = /* as its 429 says over HTTP */
+                CHAINSI_RETRY_AFTER_S * 1000 * CHAINSI_NS_PER_MS;
             return chainsi_error_set(ctx, CHAINS_RESOURCE_EXHAUSTED, name, "run_remote", NULL,
                                      "the queue of %s at %s is full", name, remote->address);
         }

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "rpc/limits.h"
 #include "runtime/answer.h"
 #include "runtime/error.h"
 #include "runtime/gather.h"
@@ -27,7 +28,6 @@
 
 enum {
     MOST_REQUEST_ID = 128, /* characters of a request id that is taken over */
-    RETRY_AFTER_S = 1,     /* that a caller of a full service should wait */
 };
 
 static _Thread_local chains_ctx *request_ctx;      /* of the request that this thread runs */
@@ -405,7 +405,7 @@ static void answer_error(chains_ctx *ctx, bool msgpack, int http, chainsi_server
     response->content_type = msgpack ? msgpack_type : json_type;
     response->body->size = 0;
     if (response->status == 429)
-        chainsi_buffer_printf(response->headers, "Retry-After: %d\r\n", RETRY_AFTER_S);
+        chainsi_buffer_printf(response->headers, "Retry-After: %d\r\n", CHAINSI_RETRY_AFTER_S);
     chainsi_error_encode(&ctx->error, ctx->request_id, msgpack, response->body);
 }
 
@@ -455,7 +455,7 @@ static void handle_frame(chainsi_service *service, chainsi_server_request *reque
         return;
     response->status = (int)ctx->error.status;
     if (ctx->error.status == CHAINS_RESOURCE_EXHAUSTED)
-        response->retry_after_ms = RETRY_AFTER_S * 1000;
+        response->retry_after_ms = CHAINSI_RETRY_AFTER_S * 1000;
     response->body->size = 0;
     chainsi_error_encode(&ctx->error, ctx->request_id, true, response->body);
 }
