@@ -34,9 +34,10 @@ typedef struct proxy {
     chainsi_upstream_call *call;  /* in flight; NULL */
     uv_timer_t *pause, *deadline; /* owned; NULL when not in use */
     bool began;                   /* the head of the answer went to the client */
-    int status;                   /* of HTTP, when it began */
-    uint64_t trial;               /* that it counts for; 0: none */
-    bool is_new;                  /* on which side of it */
+    bool is_late;   /* the deadline has passed; what runs may still say so itself, for a while */
+    int status;     /* of HTTP, when it began */
+    uint64_t trial; /* that it counts for; 0: none */
+    bool is_new;    /* on which side of it */
     chainsi_front_span span;
     const char *called; /* the Chainlet's name, of the arena; NULL: not known yet */
 } proxy;
@@ -288,6 +289,12 @@ static void on_deadline(uv_timer_t *timer)
         return;
     chainsi_exchange *exchange = p->exchange;
     bool began = p->began;
+    const bool has_begun = p->call && !chainsi_upstream_is_unread(p->call);
+    if (has_begun && !p->is_late) {
+        p->is_late = true;
+        uv_timer_start(timer, on_deadline, DEADLINE_GRACE_MS, 0);
+        return;
+    }
     double limit_ms = (double)(p->deadline_ns - exchange->received_ns) / (double)CHAINSI_NS_PER_MS;
     count(p, 504);
     tell(p, CHAINS_DEADLINE_EXCEEDED, "there was no answer in time");
@@ -296,8 +303,8 @@ static void on_deadline(uv_timer_t *timer)
         chainsi_exchange_abort(exchange);
     else
         chainsi_exchange_fail(exchange, CHAINS_DEADLINE_EXCEEDED,
-                              "'%s' did not answer within %g ms (X-Chains-Timeout-Ms)",
-                              shown_name(p), limit_ms);
+                              "'%s' did not %s within %g ms (X-Chains-Timeout-Ms)", shown_name(p),
+                              has_begun ? "answer" : "begin the call", limit_ms);
 }
 
 /* The way there. */
@@ -496,7 +503,7 @@ void chainsi_proxy(chainsi_registry *registry, chainsi_exchange *exchange,
         int64_t left = p->deadline_ns - chainsi_now_ns();
         uint64_t ms = left > 0 ? (uint64_t)(left / CHAINSI_NS_PER_MS) : 0;
         p->deadline = chainsi_timer_new(registry->supervisor->loop, p);
-        uv_timer_start(p->deadline, on_deadline, ms + DEADLINE_GRACE_MS, 0);
+        uv_timer_start(p->deadline, on_deadline, ms, 0);
     }
     attempt(p);
 }

@@ -27,6 +27,7 @@ struct chainsi_request_call {
     int64_t retry_after_ns;
     chainsi_buffer body;
     bool too_large;
+    bool is_late; /* its time is over; what runs may still say so itself, for a while */
 };
 
 static void free_call(chainsi_request_call *call)
@@ -198,9 +199,15 @@ static void on_deadline(uv_timer_t *timer)
     chainsi_request_call *call = timer->data;
     if (!call)
         return;
+    const bool has_begun = call->call && !chainsi_upstream_is_unread(call->call);
+    if (has_begun && !call->is_late) {
+        call->is_late = true;
+        uv_timer_start(timer, on_deadline, DEADLINE_GRACE_MS, 0);
+        return;
+    }
     chainsi_request_outcome outcome =
-        FAIL(call, CHAINS_DEADLINE_EXCEEDED, "'%s' did not answer within %g ms", call->options.name,
-             call->options.request->timeout_ms);
+        FAIL(call, CHAINS_DEADLINE_EXCEEDED, "'%s' did not %s within %g ms", call->options.name,
+             has_begun ? "answer" : "begin the call", call->options.request->timeout_ms);
     end(call, &outcome);
 }
 
@@ -223,8 +230,7 @@ chainsi_request_call *chainsi_request_call_start(const chainsi_request_call_opti
                           request->id, request->id, span_id, request->input.size);
     if (request->timeout_ms > 0) {
         chainsi_buffer_printf(&head, "X-Chains-Timeout-Ms: %.0f\r\n", request->timeout_ms);
-        uv_timer_start(call->limit, on_deadline, (uint64_t)request->timeout_ms + DEADLINE_GRACE_MS,
-                       0);
+        uv_timer_start(call->limit, on_deadline, (uint64_t)request->timeout_ms, 0);
     }
     chainsi_buffer_add_text(&head, "\r\n");
     call->call =

@@ -6,9 +6,11 @@
 #include "control/upstream.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -466,6 +468,18 @@ chainsi_upstream_call *chainsi_upstream_start(chainsi_upstream *upstream, const 
 
     send_request(call, head, head_size, body, body_size);
     return call;
+}
+
+bool chainsi_upstream_is_unread(const chainsi_upstream_call *call)
+{
+    int fd, unread;
+    if (!call->peer)
+        return !call->lost_ns;
+    if (uv_stream_get_write_queue_size((uv_stream_t *)call->peer->pipe))
+        return true;
+    /* Of a Unix socket it is what the other end has not read. */
+    return !uv_fileno((uv_handle_t *)call->peer->pipe, &fd) && !ioctl(fd, SIOCOUTQ, &unread) &&
+           unread > 0;
 }
 
 void chainsi_upstream_cancel(chainsi_upstream_call *call)

@@ -52,6 +52,8 @@ chainsi_upstream_call *chainsi_upstream_start(chainsi_upstream *upstream, const 
                                               size_t head_size, const void *body, size_t body_size,
                                               bool fresh, const chainsi_upstream_events *events,
                                               void *user);
+/* Whether the call has certainly not begun: its process, if there is one, has not read all of it. */
+bool chainsi_upstream_is_unread(const chainsi_upstream_call *call);
 /* Ends a call without further events, by closing its connection: so the callee learns. */
 void chainsi_upstream_cancel(chainsi_upstream_call *call);
 /* Holds events back, and lets them come again. */

@@ -188,6 +188,23 @@ static chainsi_upstream_call *lose(ending *it)
     return call;
 }
 
+static void knows_what_was_not_read(void **state)
+{
+    static const chainsi_upstream_events events = { ignore_head, ignore_body, note_end };
+    ending *it = *state;
+    char data[sizeof head + 1];
+    chainsi_upstream_call *call =
+        chainsi_upstream_start(it->upstream, head, sizeof head - 1, "{}", 2, true, &events, it);
+    assert_true(chainsi_upstream_is_unread(call)); /* it waits in the queue */
+    int fd = accept(it->listen_fd, NULL, NULL);
+    assert_true(fd >= 0);
+    assert_true(chainsi_upstream_is_unread(call));
+    assert_int_equal(read(fd, data, sizeof data), sizeof head + 1);
+    assert_false(chainsi_upstream_is_unread(call));
+    chainsi_upstream_cancel(call);
+    close(fd);
+}
+
 static void what_is_lost_ends_at_once_where_nobody_tells_why(void **state)
 {
     ending *it = *state;
@@ -252,6 +269,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(knows_what_was_not_started),
+        cmocka_unit_test_setup_teardown(knows_what_was_not_read, open_ending, close_ending),
         cmocka_unit_test_setup_teardown(what_is_lost_ends_at_once_where_nobody_tells_why,
                                         open_ending, close_ending),
         cmocka_unit_test_setup_teardown(what_is_lost_waits_for_its_reason, open_ending,

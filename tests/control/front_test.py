@@ -112,6 +112,10 @@ class Calls(DaemonTest):
         finally:
             os.kill(pid, signal.SIGCONT)
         self.assertEqual((answer.status, answer.error()["status"]), (504, "DEADLINE_EXCEEDED"))
+        self.assertIn("did not begin the call within 50 ms", answer.error()["message"])
+        answer = self.daemon.call("x", "wait", {"X-Chains-Timeout-Ms": "50"})
+        self.assertEqual((answer.status, answer.error()["status"]), (504, "DEADLINE_EXCEEDED"))
+        self.assertIn("did not answer within 50 ms", answer.error()["message"])
         self.assertEqual(self.daemon.call("x", "", {"X-Chains-Timeout-Ms": "soon"}).status, 400)
 
     def test_a_connection_is_kept(self):
