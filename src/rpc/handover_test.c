@@ -136,6 +136,67 @@ static void test_half_a_request_stays(void **state)
     stop(&it);
 }
 
+/* What the queue has no room for waits at its replica, as it did there before. */
+static void test_full_queue(void **state)
+{
+    (void)state;
+    fixture it;
+    start(&it, false, shared_options(1));
+    int kept[3];
+    for (int i = 0; i < 3; i++)
+        kept[i] = keep_one(&it);
+    int running = occupy(&it);
+    assert_int_equal(listen(it.listen_fd, 0), 0); /* room for one */
+    for (int i = 0; i < 3; i++) {
+        post(kept[i], "/x", "kept");
+        AWAIT(counters_of(&it).connections == 3);
+        AWAIT(counters_of(&it).waiting == (uint64_t)i);
+    }
+    sem_post(&it.gate);
+    expect(running, 200, "");
+    for (int i = 0; i < 3; i++) {
+        expect(kept[i], 200, "kept");
+        close(kept[i]);
+    }
+    close(running);
+    stop(&it);
+}
+
+/* Calls over one connection, none of which may be lost. */
+static void *call_over_one(void *user)
+{
+    enum { CALLS = 60 };
+    int fd = dial(user);
+    for (int i = 0; i < CALLS; i++) {
+        char body[32];
+        snprintf(body, sizeof body, "%d of %d", i, fd);
+        post(fd, "/x", body);
+        expect(fd, 200, body);
+    }
+    close(fd);
+    return NULL;
+}
+
+/* More clients than slots, at two replicas of which one joins while they call. */
+static void test_many_keep_theirs(void **state)
+{
+    (void)state;
+    enum { CLIENTS = 12 };
+    fixture it;
+    pthread_t threads[CLIENTS];
+    start(&it, false, shared_options(2));
+    for (int i = 0; i < CLIENTS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, call_over_one, &it), 0);
+    AWAIT(counters_of(&it).requests >= CLIENTS);
+    chainsi_server *another = join_another(&it, shared_options(2));
+    for (int i = 0; i < CLIENTS; i++)
+        pthread_join(threads[i], NULL);
+    assert_in_range(atomic_load(&it.most_running), 1, 4);
+    AWAIT(counters_of(&it).connections == 0);
+    chainsi_server_free(another);
+    stop(&it);
+}
+
 static void hand_over(int carrier, int fd)
 {
     chainsi_frame frame = { .head = { .kind = CHAINSI_FRAME_HANDOVER, .attachments = 1 } };
@@ -208,6 +269,8 @@ int main(void)
         TEST(test_another_replica_takes_them),
         TEST(test_outlives_its_replica),
         TEST(test_half_a_request_stays),
+        TEST(test_full_queue),
+        TEST(test_many_keep_theirs),
         TEST(test_sender_is_gone),
         TEST(test_what_is_no_connection),
     };
