@@ -23,6 +23,7 @@
 #include "control/keeper.h"
 #include "control/registry.h"
 #include "control/route.h"
+#include "control/state_clock.h"
 #include "control/store.h"
 
 enum { BACK_UP_EVERY_MS = 24 * 60 * 60 * 1000 };
@@ -83,6 +84,12 @@ static int open_state(brain *b)
         return status == CHAINS_DATA_LOSS || status == CHAINS_FAILED_PRECONDITION
                    ? CHAINSI_KEEPER_HELPLESS
                    : 1;
+    }
+    chainsi_clock_reading reading = chainsi_clock_read();
+    if (chainsi_store_write_now(b->store, chainsi_clock_follow, &reading, why, sizeof why) !=
+        CHAINS_OK) {
+        chainsi_clock_go_back(&reading);
+        chainsi_say("the state's times cannot follow the clock: %s", why);
     }
     b->keyring = chainsi_keyring_new(b->store, why, sizeof why);
     if (!b->keyring) {

@@ -10,6 +10,7 @@
 #include "control/chain.h"
 #include "control/handle.h"
 #include "control/home.h"
+#include "control/steady.h"
 #include "control/time_text.h"
 
 enum {
@@ -218,11 +219,10 @@ static void on_look(uv_timer_t *timer)
         ask_review(environment);
 }
 
-/* People may set their clock while a version is tried: it tells only how long that was before a
- * restart. */
+/* What the state says tells only how long it was tried before a restart. */
 static void set_times(chainsi_trial *trial, const chainsi_stored_environment *stored)
 {
-    int64_t now_ms = chainsi_unix_ms(), since_ms = now_ms, until_ms;
+    int64_t now_ms = chainsi_steady_ms(), since_ms = now_ms, until_ms;
     if (stored->canary_since && chainsi_time_text_parse(stored->canary_since, &since_ms))
         snprintf(trial->since, sizeof trial->since, "%s", stored->canary_since);
     until_ms = since_ms;

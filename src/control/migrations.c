@@ -189,8 +189,23 @@ static const char running_schema[] =
     "CREATE INDEX requests_delayed ON requests (not_before)"
     "  WHERE state = 'QUEUED' AND not_before > created_at;";
 
+/* 7: how the clock stood (state_clock.h). When it was set, the ends of what has ended move: that ends
+ * nothing. */
+static const char clock_schema[] =
+    "CREATE TABLE clock ("
+    "  one INTEGER PRIMARY KEY CHECK (one = 1),"
+    "  boot TEXT NOT NULL,"
+    "  offset_ms INTEGER NOT NULL"
+    ") STRICT;"
+    "DROP TRIGGER requests_end;"
+    "CREATE TRIGGER requests_end AFTER UPDATE OF ended_at ON requests"
+    "  WHEN old.ended_at IS NULL AND new.ended_at IS NOT NULL BEGIN"
+    "  DELETE FROM request_inputs WHERE number = new.number;"
+    "END;";
+
 const char *const chainsi_migrations[] = { chains_schema,      keys_schema,       requests_schema,
-                                           transitions_schema, key_chains_schema, running_schema };
+                                           transitions_schema, key_chains_schema, running_schema,
+                                           clock_schema };
 const int chainsi_migration_count = sizeof chainsi_migrations / sizeof *chainsi_migrations;
 
 chains_status chainsi_migrations_taken(chainsi_database *database, int count, int *taken)

@@ -6,6 +6,7 @@
 
 #include "control/store_history.h"
 #include "control/store_transitions.h"
+#include "control/steady.h"
 #include "control/time_text.h"
 
 /* Stops at the first failure. */
@@ -293,7 +294,7 @@ chains_status chainsi_step_try(chainsi_database *database, void *arguments)
     chainsi_step *step = arguments;
     char until[CHAINSI_TIME_TEXT];
     chainsi_time_text_of(until,
-                         chainsi_unix_ms() + (int64_t)(step->canary.minutes * MS_PER_MINUTE));
+                         chainsi_steady_ms() + (int64_t)(step->canary.minutes * MS_PER_MINUTE));
     TRY(note_ready(database, step));
     TRY(chainsi_stored_transition_remove(database, step->chain, step->environment));
     TRY(chainsi_stored_environment_try(

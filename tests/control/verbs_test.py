@@ -265,6 +265,40 @@ class WithDaemon(HomeTest):
             os.kill(pid, signal.SIGTERM)
             wait_until(lambda: not is_alive(pid), "its daemon to end")
 
+    def test_a_deploy_that_is_killed(self):
+        """Whatever it had begun, the next one has what was asked for answer."""
+        chain = self.home.copy("examples/hello", "killed")
+        env = {"CHAINS_HOME": self.home.file("killed-home")}
+        log = os.path.join(env["CHAINS_HOME"], "chainsd.log")
+
+        def said(text):
+            try:
+                with open(log, encoding="utf-8") as file:
+                    return text in file.read()
+            except OSError:
+                return False
+
+        def made(ending):
+            return any(name.endswith(ending) for _, _, names in os.walk(os.path.join(chain, ".chains")) for name in names)
+        try:
+            for step, reached in (("nothing", lambda: True), ("generated", lambda: made("build.ninja")),
+                                  ("compiled", lambda: made(".o")), ("a daemon", lambda: os.path.exists(log)),
+                                  ("accepted", lambda: said("version 1: "))):
+                deploying = subprocess.Popen([CHAINS, "deploy", chain, "--port", "0", "--name", "x"], env=dict(self.home.env, **env),
+                                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                wait_until(lambda reached=reached: reached() or deploying.poll() is not None, step)
+                deploying.kill()
+                deploying.wait()
+            self.home.good("deploy", chain, "--port", "0", "--name", "x", env=env)
+            self.home.good("call", "x", "--input", INPUT, env=env)
+            status = json.loads(self.home.good("status", "--json", env=env))
+            self.assertEqual([(c["name"], c["state"], c["deployment"]["state"]) for c in status], [("x", "ready", "ready")])
+        finally:
+            with open(os.path.join(env["CHAINS_HOME"], "pid"), encoding="utf-8") as file:
+                pid = int(file.read())
+            os.kill(pid, signal.SIGTERM)
+            wait_until(lambda: not is_alive(pid), "its daemon to end")
+
     def test_two_at_once_start_one_daemon(self):
         env = {"CHAINS_HOME": self.home.file("second")}
         both = [subprocess.Popen([CHAINS, "deploy", self.chain, "--port", "0", "--name", name],
