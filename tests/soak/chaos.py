@@ -14,6 +14,7 @@ Chainlets do, and into the queue of asynchronous requests. Each has to end as pr
   - A call through the front door is cut where the brain, the keeper or both are killed under its connection, and is answered with
     UNAVAILABLE where the entrypoint's process is killed, or all are; both are counted apart, and nothing else may cut it or fail it. A process that is
     stopped holds it up.
+  - Nobody is refused a connection but while brain and keeper are both gone, or the keeper of an entrypoint's socket.
   - A request that was accepted succeeds.
 
 Anything else is lost. Prints what happened and what became of the calls; exit status 1 if anything was lost, or something is left behind.
@@ -115,6 +116,8 @@ class Ledger:
                 self.inner += inner
             elif what == "cut" and self.windows.covers(self.who_cuts(kind), min(connected, began), ended):
                 self.counts[kind, "cut"] += 1
+            elif what == "refused" and self.windows.covers(self.who_refuses(kind), began, ended):
+                self.counts[kind, "refused"] += 1
             elif what == "UNAVAILABLE" and self.windows.covers(self.who_fails(why), began, ended):
                 self.counts[kind, "failed"] += 1
                 self.statuses[what] += 1
@@ -124,6 +127,10 @@ class Ledger:
 
     def who_cuts(self, kind):
         return ("soak" if kind == self.INSIDE else "brain", "keeper", "both", "daemon")
+
+    def who_refuses(self, kind):
+        """The front door stays open when one of the two is killed, the Chainlets' sockets when it isn't the keeper."""
+        return ("both", "daemon") + (("keeper",) if kind == self.INSIDE else ())
 
     def who_fails(self, why):
         """Whose deaths are a reason for that. All replicas die with the keeper, one after the other."""
@@ -419,7 +426,7 @@ def print_table(chaos):
     for whom in (*REPLICAS, "brain", "keeper", "both", "daemon", "caller"):
         name = f"replicas of {whom}" if whom in REPLICAS else {"both": "brain and keeper", "caller": "callers"}.get(whom, whom)
         print(f"{name:32}" + "".join(f"{happened[whom, what]:9}" for what in ("kill", "stop", "end")))
-    columns = ("answered", "failed", "cut", "left", "lost")
+    columns = ("answered", "failed", "cut", "refused", "left", "lost")
     print(f"\n{'calls':32}{'made':>9}" + "".join(f"{column:>9}" for column in columns))
     for kind in (ledger.OUTSIDE, ledger.INSIDE, ledger.LATER):
         print(f"{kind:32}{ledger.made[kind]:9}" + "".join(f"{ledger.counts[kind, column]:9}" for column in columns))
@@ -429,7 +436,8 @@ def print_table(chaos):
     if chaos.outages:
         print(f"after a brain's death the front door answered within {max(chaos.outages) * 1000:.0f} ms, and most often within "
               f"{statistics.median(chaos.outages) * 1000:.0f} ms")
-    print("cut: the process that had the connection was killed; left: the caller was\n")
+    print("cut: the process that had the connection was killed; refused: nobody was there to take it, until it was started again; "
+          "left: the caller was killed\n")
 
 
 def copy_chain(home):

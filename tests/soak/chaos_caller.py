@@ -49,6 +49,10 @@ class Caller:
         try:
             if not self.connection:
                 self.connect()
+        except OSError as error:
+            self.close()
+            return "refused", repr(error)
+        try:
             self.connection.request("POST", "/chains/soak/production/run_remote" if self.address else "/run_remote",
                                     json.dumps(plan), {"Content-Type": "application/json"})
             response = self.connection.getresponse()
@@ -77,7 +81,7 @@ class Caller:
             what, why = self.outcome(plan)
             self.say(call=number, what=what, why=why[:400], connected=self.connected_at, ended=time.monotonic(),
                      inner=inner_calls(plan))
-            if what == "cut":
+            if what in ("cut", "refused"):
                 self.stop.wait(PAUSE_S)
         self.close()
 
