@@ -53,7 +53,7 @@ static const char **make_environment(const chainsi_chainlet *chainlet)
     const chainsi_api_service *service = chainlet->service;
     chainsi_arena *arena = &deployment->arena;
     const char **entries = chainsi_arena_array(
-        arena, service->env.count + service->dependencies.count + 4, sizeof *entries);
+        arena, service->env.count + service->dependencies.count + 5, sizeof *entries);
     size_t count = 0;
     for (size_t i = 0; i < service->env.count; i++)
         entries[count++] = chainsi_arena_printf(arena, "%s=%s", service->env.items[i].name,
@@ -65,6 +65,10 @@ static const char **make_environment(const chainsi_chainlet *chainlet)
     if (service->secrets.count)
         entries[count++] =
             chainsi_arena_printf(arena, "CHAINS_SECRETS_FD=%d", CHAINSI_REPLICA_SECRETS_FD);
+    if (service->assets.count)
+        entries[count++] = chainsi_arena_printf(
+            arena, "CHAINS_ASSETS_DIR=%s",
+            chainsi_asset_folders_path(arena, deployment->directory, service->c_name));
     for (size_t i = 0; i < service->dependencies.count; i++) {
         const chainsi_chainlet *callee =
             chainsi_deployment_find(deployment, service->dependencies.items[i]);
