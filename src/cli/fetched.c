@@ -47,23 +47,30 @@ static void add_bytes(char words[CHAINSI_FETCHED_TEXT], double bytes)
     add(words, " %s", unit);
 }
 
-static void add_progress(char words[CHAINSI_FETCHED_TEXT], const chainsi_api_fetched *fetched)
+static void add_size(char words[CHAINSI_FETCHED_TEXT], const chainsi_api_fetched *fetched)
 {
     if (fetched->bytes > 0) {
         double divisor;
         const char *unit = find_unit((double)fetched->bytes, &divisor);
+        add(words, ", ");
         add_number(words, (double)fetched->bytes_done, divisor);
         add(words, " of ");
         add_number(words, (double)fetched->bytes, divisor);
         add(words, " %s", unit);
-    } else {
+    } else if (fetched->bytes_done > 0) {
+        add(words, ", ");
         add_bytes(words, (double)fetched->bytes_done);
     }
+}
+
+static void add_progress(char words[CHAINSI_FETCHED_TEXT], const chainsi_api_fetched *fetched)
+{
+    add_size(words, fetched);
     if (fetched->trouble) {
         add(words, ", tried again soon: %s", fetched->trouble);
     } else if (fetched->verifying) {
         add(words, ", verifying");
-    } else {
+    } else if (fetched->bytes_per_s > 0) {
         add(words, ", ");
         add_bytes(words, fetched->bytes_per_s);
         add(words, "/s");
@@ -80,11 +87,13 @@ void chainsi_fetched_words(const chainsi_api_fetched *fetched, char words[CHAINS
     words[0] = 0;
     if (!is_all(fetched))
         add(words, "%lld of ", (long long)fetched->files_done);
-    add(words, "%lld asset%s, ", (long long)fetched->files, fetched->files == 1 ? "" : "s");
-    if (is_all(fetched))
+    add(words, "%lld asset%s", (long long)fetched->files, fetched->files == 1 ? "" : "s");
+    if (is_all(fetched)) {
+        add(words, ", ");
         add_bytes(words, (double)fetched->bytes_done);
-    else
+    } else {
         add_progress(words, fetched);
+    }
     for (char *at = words; *at; at++)
         if ((unsigned char)*at < ' ' || *at == 0x7f)
             *at = ' ';

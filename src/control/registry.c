@@ -17,7 +17,7 @@ chainsi_registry *chainsi_registry_new(chainsi_supervisor *supervisor, chainsi_s
     registry->store = store;
     registry->home = chainsi_copy_text(home);
     registry->assets = chainsi_assets_new(supervisor->loop, home, NULL);
-    registry->sweep = chainsi_sweep_new(supervisor->loop, home, store);
+    registry->sweep = chainsi_sweep_new(supervisor->loop, home, store, CHAINSI_SWEEP_SPARES_S);
     registry->on_stopped = on_stopped;
     registry->user = user;
     registry->stopped = chainsi_timer_new(supervisor->loop, registry);

@@ -27,9 +27,10 @@ struct chainsi_sweep {
     uv_loop_t *loop;      /* not owned */
     chainsi_store *store; /* not owned */
     char *home;           /* owned */
-    uv_timer_t *timer;    /* owned */
-    round *under_way;     /* not owned; NULL */
-    bool asked, again;    /* again: this is the look for what was too young at the one before */
+    int spares_s;
+    uv_timer_t *timer; /* owned */
+    round *under_way;  /* not owned; NULL */
+    bool asked, again; /* again: this is the look for what was too young at the one before */
 };
 
 static void on_timer(uv_timer_t *timer);
@@ -53,7 +54,7 @@ static void on_walked(uv_work_t *request, int status)
         if (sweep->asked)
             uv_timer_start(sweep->timer, on_timer, 0, 0);
         else if (!sweep->again)
-            uv_timer_start(sweep->timer, on_timer, (CHAINSI_SWEEP_SPARES_S + 60) * MS, 0);
+            uv_timer_start(sweep->timer, on_timer, (uint64_t)(sweep->spares_s + 1) * MS, 0);
     }
     chainsi_arena_done(&it->arena);
     free(it);
@@ -75,7 +76,7 @@ static void on_timer(uv_timer_t *timer)
     }
     it->sweep = sweep;
     it->home = chainsi_arena_strdup(&it->arena, sweep->home);
-    it->before_s = (int64_t)time(NULL) - CHAINSI_SWEEP_SPARES_S;
+    it->before_s = (int64_t)time(NULL) - sweep->spares_s;
     sweep->under_way = it;
     uv_queue_work(sweep->loop, &it->request, walk, on_walked);
 }
@@ -88,12 +89,14 @@ void chainsi_sweep_ask(chainsi_sweep *sweep)
     uv_timer_start(sweep->timer, on_timer, 0, 0);
 }
 
-chainsi_sweep *chainsi_sweep_new(uv_loop_t *loop, const char *home, chainsi_store *store)
+chainsi_sweep *chainsi_sweep_new(uv_loop_t *loop, const char *home, chainsi_store *store,
+                                 int spares_s)
 {
     chainsi_sweep *sweep = chainsi_make(sizeof *sweep);
     sweep->loop = loop;
     sweep->store = store;
     sweep->home = chainsi_copy_text(home);
+    sweep->spares_s = spares_s;
     sweep->timer = chainsi_timer_new(loop, sweep);
     uv_unref((uv_handle_t *)sweep->timer); /* nobody waits for it */
     return sweep;

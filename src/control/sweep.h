@@ -9,12 +9,14 @@
 
 #include "control/store.h"
 
-enum { CHAINSI_SWEEP_SPARES_S = 10 * 60 /* what is younger stays */ };
+enum { CHAINSI_SWEEP_SPARES_S = 10 * 60 /* what is younger stays, usually */ };
 
 typedef struct chainsi_sweep chainsi_sweep;
 
-/* home is copied; the store must outlive it. Never NULL. */
-chainsi_sweep *chainsi_sweep_new(uv_loop_t *loop, const char *home, chainsi_store *store);
+/* home is copied; the store must outlive it; spares_s: how old in seconds what goes is at least. Doesn't
+ * keep the loop running. Never NULL. */
+chainsi_sweep *chainsi_sweep_new(uv_loop_t *loop, const char *home, chainsi_store *store,
+                                 int spares_s);
 /* Has the store of assets looked through soon. NULL is allowed, likewise below. */
 void chainsi_sweep_ask(chainsi_sweep *sweep);
 /* One that is under way ends by itself. */
