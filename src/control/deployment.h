@@ -60,6 +60,8 @@ typedef struct chainsi_deployment_options {
     /* There should be more or fewer replicas of a Chainlet, by its name on the wire; it has been said.
      * NULL: nobody keeps that. */
     void (*on_scaled)(void *user, const char *chainlet, const chainsi_scaled *scaled);
+    /* A process was killed because memory ran out; how: a sentence that says whose. Likewise. */
+    void (*on_exhausted)(void *user, const char *chainlet, const char *how);
     void *user;
 } chainsi_deployment_options;
 
