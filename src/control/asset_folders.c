@@ -1,6 +1,7 @@
 /* Folders of links: asked for of the store as one job, then made as one folder. */
 #include "control/asset_folders.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,8 @@
 
 #include "control/asset_links.h"
 #include "control/handle.h"
+#include "control/home.h"
+#include "control/log.h"
 
 /* Between a look at the store and the links a file may go that nobody but this wants: then it is
  * fetched again. */
@@ -80,7 +83,7 @@ static void on_done(void *user, chains_status status, size_t failed, const char 
     folders->progress.trouble = NULL;
     /* Another environment may have been faster, and its processes use the folder. */
     bool made = status == CHAINS_OK &&
-                ((!options->anew && is_made(folders)) ||
+                (is_made(folders) ||
                  chainsi_asset_links_make(options->home, folders->folder, folders->items,
                                           folders->count, problem, sizeof problem));
     if (status == CHAINS_OK && !made && ++folders->attempts < MOST_ATTEMPTS) {
@@ -115,6 +118,8 @@ chainsi_asset_folders *chainsi_asset_folders_new(const chainsi_asset_folders_opt
     folders->options.home = chainsi_arena_strdup(&folders->arena, options->home);
     folders->folder = chainsi_arena_printf(&folders->arena, "%s/assets.links", options->directory);
     folders->progress = (chainsi_assets_progress){ .files = folders->count, .size = -1 };
+    if (options->anew && !chainsi_remove_tree(folders->folder))
+        chainsi_say("cannot remove %s: %s", folders->folder, strerror(errno));
     if (!options->anew && is_made(folders)) {
         folders->progress.size = 0;
         note_made(folders);

@@ -17,7 +17,7 @@ typedef struct chainsi_asset_folders_options {
     const char *home;                     /* CHAINS_HOME */
     const char *directory;                /* of the version's programs */
     const chainsi_api_services *services; /* texts and lists live as long as the folders */
-    bool anew; /* what may be there already is another version's of that number */
+    bool anew; /* what may be there already is another version's of that number, and goes */
     /* It has ended: OK, or why not, and which service's asset failed (by its name on the wire; NULL:
      * none in particular). Once, from the loop; not after a stop. */
     void (*on_end)(void *user, chains_status status, const char *service, const char *why);
