@@ -305,8 +305,14 @@ class Kept(AssetsTest):
         os.makedirs(folder)
         with open(os.path.join(folder, "small"), "wb") as file:
             file.write(b"another's")
-        self.daemon.deployed("x", service("entry", assets=[self.site.asset("/small")]))
+        with open(os.path.join(folder, "large"), "wb") as file:
+            file.write(b"another's, too")
+        version = self.begin_slowly(self.site.asset("/small"), self.site.asset("/large"))
+        self.daemon.kill_brain()
+        self.site.release()
+        self.wait_ready(version)
         self.assertEqual(self.read("small"), SMALL)
+        self.assertEqual(self.read("large"), LARGE)
 
 
 class LetGo(AssetsTest):
