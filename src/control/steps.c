@@ -4,9 +4,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/steady.h"
 #include "control/store_history.h"
 #include "control/store_transitions.h"
-#include "control/steady.h"
 #include "control/time_text.h"
 
 /* Stops at the first failure. */
