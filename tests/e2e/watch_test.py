@@ -115,10 +115,10 @@ class Watch(unittest.TestCase):
         with open(self.home.file("said"), "a", encoding="utf-8") as said:
             self.process = subprocess.Popen([CHAINS, "watch", self.folder, "--json", "--port", "0", *words],
                                             env=self.home.env, stdout=subprocess.PIPE, stderr=said, text=True)
-        self.addCleanup(self.end)
         reader = threading.Thread(target=self.read, args=(self.process,))
         reader.start()
         self.addCleanup(reader.join, 60)
+        self.addCleanup(self.end)
 
     def read(self, process):
         with process.stdout:
