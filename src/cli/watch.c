@@ -236,7 +236,8 @@ static int watch_on(session *s)
 {
     bring_up_to_date(s);
     chainsi_watch_say_watching(&s->report, s->folder);
-    while (!is_ending() && await_save(s)) {
+    /* Where nobody reads what it says it ends, too. */
+    while (!is_ending() && !ferror(stdout) && await_save(s)) {
         chainsi_watch_say_changed(&s->report, &s->files.changed);
         chainsi_file_watch_forget(&s->files);
         bring_up_to_date(s);
@@ -246,7 +247,7 @@ static int watch_on(session *s)
         return CHAINSI_EXIT_FAILED;
     }
     chainsi_watch_say_ended(&s->report);
-    return CHAINSI_EXIT_OK;
+    return ferror(stdout) ? CHAINSI_EXIT_FAILED : CHAINSI_EXIT_OK;
 }
 
 static int watch_folder(session *s)

@@ -123,13 +123,13 @@ void chainsi_watch_say_changed(chainsi_watch_report *report, const chainsi_words
                    join(files->items, files->count, MOST_NAMES, names, sizeof names));
 }
 
-/* What goes on, for the end of a line. */
+/* What happened, and what answers all the same. */
 static void print_goes_on(const chainsi_watch_report *report, const char *what)
 {
     if (report->version[0])
-        print_line("%s: %s goes on as it is", what, report->version);
+        print_line("%s: %s goes on answering", what, report->version);
     else
-        print_line("%s", what);
+        print_line("%s: nothing answers yet", what);
 }
 
 void chainsi_watch_say_not_built(chainsi_watch_report *report)
@@ -189,7 +189,7 @@ void chainsi_watch_say_failed(chainsi_watch_report *report, const char *chainlet
         print_json(report,
                    (happening){ .event = "failed", .chainlet = chainlet, .message = message });
     else
-        print_goes_on(report, "not swapped");
+        print_goes_on(report, "no change");
 }
 
 void chainsi_watch_say_ended(chainsi_watch_report *report)
