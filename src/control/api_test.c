@@ -71,7 +71,8 @@ static void descriptions_come_back(void **state)
 }
 
 #define A_SERVICE                                                                                  \
-    "{\"name\":\"a\",\"c_name\":\"a_\",\"binary\":\"/bin/a\",\"dependencies\":[\"b\"],"            \
+    "{\"name\":\"a\",\"c_name\":\"a_\",\"binary\":\"/bin/a\",\"program\":\"a_.3\","                \
+    "\"interface\":\"00ff\",\"dependencies\":[\"b\"],"                                             \
     "\"env\":[{\"name\":\"N\",\"value\":\"v\"}],\"start_timeout_s\":1.0,"                          \
     "\"drain_timeout_s\":2.5,\"progress_timeout_s\":3.5,\"max_queue\":9,\"max_body\":77,"          \
     "\"concurrency\":4," SCALING ",\"cpu\":0.5,\"memory\":1024,"                                   \
