@@ -20,9 +20,11 @@ typedef struct chainsi_deploy_request {
     const char *version_id; /* what it became; the daemon's arena; NULL until it is accepted */
 } chainsi_deploy_request;
 
-/* What is sent to the daemon, in its arena. Sets sample and began. */
-chainsi_api_deploy chainsi_deploy_describe(const chainsi_model *model, const chainsi_built *built,
-                                           chainsi_deploy_request *request, chainsi_daemon *daemon);
+/* What is sent to the daemon, in its arena. Sets sample and began. False, said on stderr: it asks for what can't
+ * be. */
+bool chainsi_deploy_describe(const chainsi_model *model, const chainsi_built *built,
+                             chainsi_deploy_request *request, chainsi_daemon *daemon,
+                             chainsi_api_deploy *out);
 /* Sends it, and returns when all of it is ready, or has failed: the exit status. What went wrong has been said. */
 int chainsi_deploy_hand_over(chainsi_daemon *daemon, const chainsi_api_deploy *deploy,
                              chainsi_deploy_request *request);

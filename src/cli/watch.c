@@ -224,8 +224,9 @@ static void bring_up_to_date(session *s)
         chainsi_watch_say_not_built(&s->report);
     } else if (chainsi_daemon_start(&daemon, (int)s->request.port)) {
         daemon.interrupt = &s->interrupt;
-        chainsi_api_deploy what = chainsi_deploy_describe(chain.model, built, &s->request, &daemon);
-        hand_over(s, &daemon, &what);
+        chainsi_api_deploy what;
+        if (chainsi_deploy_describe(chain.model, built, &s->request, &daemon, &what))
+            hand_over(s, &daemon, &what);
     }
     chainsi_daemon_close(&daemon);
     chainsi_built_free(built);

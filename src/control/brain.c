@@ -303,6 +303,14 @@ static const char *look_up(const char *name)
     return getenv(name);
 }
 
+/* What replicas are given of the machine. */
+static void open_machine(brain *b)
+{
+    const chainsi_gpu_sources sources = chainsi_gpu_own_sources();
+    b->supervisor.limiter = chainsi_limiter_new(&b->loop, b->home, b->supervisor.keeping);
+    b->supervisor.gpus = chainsi_gpu_pool_new(&b->loop, &sources);
+}
+
 static void open_traces(brain *b)
 {
     chainsi_otlp_settings settings;
@@ -340,6 +348,7 @@ int chainsi_brain_run(const chainsi_brain_options *options)
     open_traces(b);
     if (!open_home(b))
         return 1; /* and the keeper tries again */
+    open_machine(b);
     int status = open_state(b);
     if (status)
         return status;
@@ -348,6 +357,8 @@ int chainsi_brain_run(const chainsi_brain_options *options)
     uv_run(&b->loop, UV_RUN_DEFAULT);
     chainsi_front_free(b->front);
     chainsi_registry_free(b->routes.registry);
+    chainsi_limiter_free(b->supervisor.limiter);
+    chainsi_gpu_pool_free(b->supervisor.gpus);
     chainsi_collector_free(b->routes.collector);
     chainsi_exporter_free(b->routes.exporter);
     chainsi_arena_done(&b->arena);

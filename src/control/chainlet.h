@@ -27,6 +27,7 @@ typedef struct chainsi_chainlet {
     const chainsi_order_fd
         *fds; /* fd_count of them; what its processes are handed; NULL: not yet */
     size_t fd_count;
+    chains_string_list notes;        /* what should be known of its limits: not enforced, and why */
     int calls_fd;                    /* owned; listening; -1: not made yet */
     bool found;                      /* the keeper had it: a brain before this one made it */
     int board_fd;                    /* owned; rpc/board.h; -1: none, calls go by the queue alone */

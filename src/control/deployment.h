@@ -59,6 +59,8 @@ typedef struct chainsi_deployment_options {
     /* There should be more or fewer replicas of a Chainlet, by its name on the wire; it has been said.
      * NULL: nobody keeps that. */
     void (*on_scaled)(void *user, const char *chainlet, const chainsi_scaled *scaled);
+    /* A process was killed because memory ran out; how: a sentence that says whose. Likewise. */
+    void (*on_exhausted)(void *user, const char *chainlet, const char *how);
     void *user;
 } chainsi_deployment_options;
 
@@ -73,7 +75,7 @@ struct chainsi_deployment {
     chainsi_chainlet *chainlets; /* deploy->services.count of them */
     size_t entrypoint;           /* its index */
     const char *failed_chainlet; /* name; NULL: none */
-    char failure[256];           /* why it failed; "" if it didn't */
+    char failure[512];           /* why it failed; "" if it didn't */
     size_t copies;               /* of programs, in progress */
     chainsi_swap *swap;          /* owned; other programs are taking their place; else NULL */
     bool stop_asked;

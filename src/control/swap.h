@@ -51,7 +51,7 @@ struct chainsi_swap {
     uv_timer_t *look;         /* owned; while LEAVING; else NULL */
     int64_t leaving_ns;       /* since when */
     const char *failed;       /* name of the Chainlet; NULL: none */
-    char why[384];
+    char why[512];
     /* Its end, once; NULL: nobody wants to know any more. OK: all that differs has been swapped, and it may be
      * nothing. Else why, and failed is the Chainlet whose fault it is. */
     void (*on_end)(void *user, chains_status status, const char *why, const chainsi_swap *swap);
