@@ -1,12 +1,10 @@
 """Other programs in the place of those that run: only what differs is replaced, nothing is lost, whatever dies."""
 import contextlib
-import http.client
 import json
 import os
 import shutil
 import signal
 import sqlite3
-import threading
 import unittest
 
 from chains_testing import children, is_alive, wait_until
@@ -48,20 +46,6 @@ class Swaps(DaemonTest):
         said = answer.json()
         self.assertEqual(said["state"], "swapped" if said["chainlets"] else "unchanged", said)
         return said["chainlets"]
-
-    def in_thread(self, work):
-        """Asks for something whose answer may be cut off; gives the thread."""
-        def ask():
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                work()
-        thread = threading.Thread(target=ask)
-        thread.start()
-        self.addCleanup(thread.join, 60)
-        return thread
-
-    def refused(self, answer, status, name, words):
-        self.assertEqual((answer.status, answer.error()["status"]), (status, name), answer.body)
-        self.assertIn(words, answer.error()["message"])
 
     def pid(self, daemon, name):
         """The one process of a Chainlet that takes calls."""
