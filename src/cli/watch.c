@@ -137,15 +137,15 @@ static void deploy(session *s, chainsi_daemon *daemon, const chainsi_api_deploy 
     s->deployed = true;
 }
 
-/* Why something can't be swapped, from the answer of the daemon. */
-static const char *read_reason(chainsi_daemon *daemon, const chainsi_daemon_answer *answer)
+/* Whether the daemon's answer is that it has to be deployed; *reason: why, NULL if nothing runs yet. */
+static bool needs_deployment(chainsi_daemon *daemon, const chainsi_daemon_answer *answer,
+                             const char **reason)
 {
     chains_error error;
     if (!chainsi_error_decode(answer->body, answer->size, false, &daemon->arena, &error))
-        return NULL;
-    return error.status == CHAINS_FAILED_PRECONDITION || error.status == CHAINS_NOT_FOUND
-               ? chainsi_arena_strdup(&daemon->arena, error.message)
-               : NULL;
+        return false;
+    *reason = error.status == CHAINS_FAILED_PRECONDITION ? error.message : NULL;
+    return error.status == CHAINS_FAILED_PRECONDITION || error.status == CHAINS_NOT_FOUND;
 }
 
 static void report_swap(session *s, chainsi_daemon *daemon, const chainsi_api_swapped *swapped)
@@ -176,7 +176,7 @@ static void hand_over(session *s, chainsi_daemon *daemon, const chainsi_api_depl
     } else if (answer.status == 200) {
         if (chainsi_daemon_read(daemon, &answer, &chainsi_api_swapped_type, &swapped))
             report_swap(s, daemon, &swapped);
-    } else if ((reason = read_reason(daemon, &answer)))
+    } else if (needs_deployment(daemon, &answer, &reason))
         deploy(s, daemon, what, reason);
     else {
         chainsi_daemon_fail(daemon, &answer, false);

@@ -175,8 +175,8 @@ void chainsi_watch_say_deployed(chainsi_watch_report *report, const char *versio
                                         .built_s = &built_s,
                                         .total_s = &total_s });
     else if (report->saved_ns)
-        print_line("deployed %s, because %s: built in %.2f s, answers %.2f s after the change",
-                   version, reason, built_s, total_s);
+        print_line("deployed %s%s%s: built in %.2f s, answers %.2f s after the change", version,
+                   reason ? ", because " : "", reason ? reason : "", built_s, total_s);
 }
 
 void chainsi_watch_say_failed(chainsi_watch_report *report, const char *chainlet,

@@ -23,7 +23,7 @@ void chainsi_watch_say_not_built(chainsi_watch_report *report);
 /* Without names: nothing had to be swapped. */
 void chainsi_watch_say_swapped(chainsi_watch_report *report, const char *version,
                                const chains_string_list *chainlets);
-/* reason: why it could not be swapped. */
+/* reason: why it could not be swapped; NULL: nothing ran yet. */
 void chainsi_watch_say_deployed(chainsi_watch_report *report, const char *version,
                                 const char *reason);
 /* chainlet, message: whose fault it is, and why; NULL: that has been said. */

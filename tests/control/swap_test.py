@@ -54,6 +54,11 @@ class Swaps(DaemonTest):
         self.assertEqual(len(pids), 1, chainlets[name])
         return pids[0]
 
+    def await_ready(self, daemon):
+        """Waits for a process of each to take calls, as far as a new brain knows."""
+        wait_until(lambda: all(c["state"] == "ready" for c in daemon.chain("x", "development")["chainlets"]),
+                   "all of it to be ready")
+
     def programs(self, daemon, version=1):
         return sorted(os.listdir(daemon.home_file("chains", "x", str(version))))
 
@@ -257,6 +262,7 @@ class Swaps(DaemonTest):
         self.starting(daemon)
         daemon.kill_brain()
         self.settled(daemon)
+        self.await_ready(daemon)
         self.assertEqual([self.pid(daemon, name) for name in ("entry", "other")], before)
         self.assertEqual(self.programs(daemon), ["entry", "other"])
         self.good(daemon)
@@ -275,7 +281,7 @@ class Swaps(DaemonTest):
         self.assertEqual(self.swapped(daemon, *self.services("a", STAND_IN_WAIT_WHILE=stone)), ["entry"])
         after = self.pid(daemon, "entry")
         daemon.kill_brain()
-        wait_until(lambda: daemon.chain("x", "development")["state"] == "ready", "it to be ready")
+        self.await_ready(daemon)
         self.assertEqual(self.pid(daemon, "entry"), after)
         self.assertTrue(is_alive(before))
         self.assertEqual(self.swapped(daemon, *self.services("b", STAND_IN_WAIT_WHILE=stone)), ["entry"])
@@ -292,7 +298,7 @@ class Swaps(DaemonTest):
             thread.join(number * 0.004)  # the later the further it has come
             daemon.kill_brain()
             thread.join(60)
-            wait_until(lambda: daemon.chain("x", "development")["state"] == "ready", "it to be ready")
+            self.await_ready(daemon)
             self.settled(daemon)
             stored = self.stored(daemon)
             self.assertEqual({name: self.runs(self.pid(daemon, name)) for name in stored}, stored)
@@ -306,12 +312,13 @@ class Swaps(DaemonTest):
         self.assertEqual(self.swapped(daemon, *self.services("a")), ["entry"])
         daemon.kill_both()
         again = self.start()
-        wait_until(lambda: again.chain("x", "development")["state"] == "ready", "it to be ready")
+        self.await_ready(again)
         self.assertEqual((self.runs(self.pid(again, "entry")), self.runs(self.pid(again, "other"))),
                          ("entry.1", "other"))
         self.good(again)
         os.kill(self.pid(again, "entry"), signal.SIGKILL)
         wait_until(lambda: again.call("x", "mark", environment="development").status == 200, "another process")
+        self.await_ready(again)
         self.assertEqual(self.runs(self.pid(again, "entry")), "entry.1")
         self.assertEqual(self.swapped(again, *self.services("b")), ["entry"])
         self.assertEqual(self.runs(self.pid(again, "entry")), "entry.2")
