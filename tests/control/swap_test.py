@@ -197,6 +197,20 @@ class Swaps(DaemonTest):
         self.assertIn("cannot copy its program", answer["message"])
         self.assert_ended([before])
 
+    def test_one_that_has_failed_is_mended(self):
+        daemon = self.begin()
+
+        def failed():
+            daemon.call("x", "die", environment="development")
+            return daemon.chain("x", "development")["state"] == "failed"
+        wait_until(failed, "it to have died too often")
+        self.assertEqual(daemon.call("x", "mark", environment="development").status, 503)
+        self.assertEqual(self.swapped(daemon, *self.services("mended")), ["entry"])
+        for _ in range(3):
+            self.good(daemon)
+        self.assertEqual(daemon.chain("x", "development")["state"], "ready")
+        self.settled(daemon)
+
     def hang(self, **more):
         """A daemon, and a swap of both whose new processes don't become ready; gives it with the file that holds
         them up and the services."""

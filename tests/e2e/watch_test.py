@@ -111,10 +111,13 @@ class Watch(unittest.TestCase):
         self.save(name + ".new", text)
         os.rename(os.path.join(self.folder, name + ".new"), os.path.join(self.folder, name))
 
-    def start(self, *words):
+    def begin(self, *words):
         with open(self.home.file("said"), "a", encoding="utf-8") as said:
-            self.process = subprocess.Popen([CHAINS, "watch", self.folder, "--json", "--port", "0", *words],
+            self.process = subprocess.Popen([CHAINS, "watch", self.folder, "--port", "0", *words],
                                             env=self.home.env, stdout=subprocess.PIPE, stderr=said, text=True)
+
+    def start(self, *words):
+        self.begin("--json", *words)
         self.reader = threading.Thread(target=self.read, args=(self.process,))
         self.reader.start()
         self.addCleanup(self.reader.join, 60)
@@ -281,6 +284,27 @@ class Watch(unittest.TestCase):
         write("another")
         self.assertEqual(self.next("swapped")["chainlets"], ["word"])
         self.assertEqual(self.call(), "another")
+
+    def test_lines_for_people(self):
+        self.begin()
+        self.addCleanup(self.end)
+        with self.process.stdout as lines:
+            self.assertRegex(lines.readline(), r"^entry version v0001-\w+ is deployed to development:$")
+            self.assertRegex(lines.readline(), r"^  http://.*/chains/entry/development/run_remote$")
+            self.assertEqual(lines.readline(), "Try it:\n")
+            self.assertIn("chains call entry --environment development", lines.readline())
+            self.assertRegex(lines.readline(), r"^\d\d:\d\d:\d\d watching .*chain; Ctrl-C ends it$")
+            self.save("word.c", SOURCE % dict(INT, text="two"))
+            self.assertRegex(lines.readline(), r"^\S+ changed: word\.c$")
+            self.assertRegex(lines.readline(), r"^\S+ swapped word: built in [\d.]+ s, answers [\d.]+ s after the change$")
+            self.save("word.c", SOURCE % dict(INT, text="two", new="broken"))
+            self.assertRegex(lines.readline(), r"^\S+ changed: word\.c$")
+            self.assertRegex(lines.readline(), r"^\S+ not built: v0001-\w+ goes on answering$")
+            self.save("word.c", SOURCE % dict(INT, text="two"))
+            lines.readline()
+            self.assertRegex(lines.readline(), r"^\S+ nothing to swap: v0001-\w+ runs these very programs \(built in .*\)$")
+            self.assertEqual(self.end(), 0)
+            self.assertRegex(lines.readline(), r"^\S+ no longer watching: v0001-\w+ goes on answering$")
 
     def test_bad_words(self):
         for words, part in ((["nowhere"], "nowhere: No such file"), (["--environment", "production"], "production"),
