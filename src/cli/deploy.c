@@ -129,6 +129,7 @@ bool chainsi_deploy_describe(const chainsi_model *model, const chainsi_built *bu
         .entrypoint = model->entrypoint->wire_name,
         .services = { .count = built->service_count },
         .canary = r->canary,
+        .swappable = r->swappable,
     };
     describe_origin(model, r, arena, &deploy);
     r->sample = make_sample(model, arena);

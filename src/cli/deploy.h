@@ -14,6 +14,7 @@ typedef struct chainsi_deploy_request {
     chainsi_api_canary canary;
     int64_t port;
     bool json;
+    bool swappable;                /* programs of the version may be replaced in place */
     bool quiet;                    /* says nothing of progress and success */
     const char *sample;            /* arguments to try it with */
     char began[CHAINSI_TIME_TEXT]; /* when, as the lines of logs begin */

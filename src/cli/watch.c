@@ -283,6 +283,7 @@ static int watch(int argc, char **argv)
     session s = { .request = { .verb = "watch",
                                .port = -1,
                                .environment = DEVELOPMENT,
+                               .swappable = true,
                                .canary = CHAINSI_NO_CANARY } };
     chainsi_deploy_request *r = &s.request;
     const chainsi_option options[] = {

@@ -135,6 +135,7 @@ static const chainsi_field canary_fields[] = {
 static const chainsi_type canary_type = STRUCT_TYPE(chainsi_api_canary, canary_fields);
 
 static const char *const production = CHAINSI_PRODUCTION;
+static const bool no = false;
 static const chainsi_field deploy_fields[] = {
     TEXT(chainsi_api_deploy, chain),
     { CHAINSI_FIELD(chainsi_api_deploy, environment, &chainsi_type_string),
@@ -145,6 +146,7 @@ static const chainsi_field deploy_fields[] = {
     NULLABLE(chainsi_api_deploy, source_digest),
     NULLABLE(chainsi_api_deploy, interface),
     NULLABLE(chainsi_api_deploy, created_by),
+    { CHAINSI_FIELD(chainsi_api_deploy, swappable, &chainsi_type_bool), .default_value = &no },
 };
 const chainsi_type chainsi_api_deploy_type = STRUCT_TYPE(chainsi_api_deploy, deploy_fields);
 

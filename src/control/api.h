@@ -121,6 +121,8 @@ typedef struct chainsi_api_deploy {
     const char *source_digest; /* SHA-256 of the sources, small hex digits; null: not known */
     const char *interface;     /* fingerprint of the entrypoint, hex; null: not known */
     const char *created_by;    /* who deploys; null: not known */
+    bool
+        swappable; /* its programs may be replaced in place (swap.h); default: they stay as they are */
 } chainsi_api_deploy;
 
 /* What the keeper holds of a deployment. */

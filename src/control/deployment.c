@@ -84,6 +84,7 @@ static chainsi_api_deploy *copy_deploy(chainsi_arena *arena, const chainsi_api_d
     copy->source_digest = chainsi_arena_strdup(arena, from->source_digest);
     copy->interface = chainsi_arena_strdup(arena, from->interface);
     copy->created_by = chainsi_arena_strdup(arena, from->created_by);
+    copy->swappable = from->swappable;
     copy->services.count = from->services.count;
     copy->services.items =
         chainsi_arena_array(arena, from->services.count, sizeof *copy->services.items);

@@ -425,8 +425,14 @@ chains_status chainsi_swap_begin(chainsi_swap *swap, chainsi_environment *enviro
                  environment->chain->name, environment->name);
         return CHAINS_ABORTED;
     }
+    if (!deployment->options.deploy->swappable) {
+        snprintf(why, why_size, "version %s was not deployed to be swapped",
+                 deployment->options.id);
+        return CHAINS_FAILED_PRECONDITION;
+    }
     if (find_difference(swap, deployment, why, why_size))
         return CHAINS_FAILED_PRECONDITION;
+    swap->asked.swappable = true;
     swap->environment = environment;
     swap->deployment = deployment;
     swap->state = CHAINSI_SWAP_COPYING;

@@ -10,8 +10,8 @@
  * From STARTING on old and new ones answer side by side, so nothing but programs may differ: neither
  * interfaces nor what calls what, nor options. Where they do it takes a version of its own, which is deployed.
  *
- * The version stays the same one and has other programs from then on (steps.h); it must be of no other
- * environment, and never of production. Programs have numbers, "C_NAME.3" (chainsi_api_service.program), so
+ * The version stays the same one and has other programs from then on (steps.h); it must have been deployed for
+ * that (chainsi_api_deploy.swappable), be of no other environment, and never of production. Programs have numbers, "C_NAME.3" (chainsi_api_service.program), so
  * none is written over that runs, and the keeper knows which process runs which. What a killed brain leaves is
  * settled by the next one: processes of the programs that the state says go on, others end
  * (chainlet.h). Belongs to the thread of the loop. */

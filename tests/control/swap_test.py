@@ -32,7 +32,7 @@ class Swaps(DaemonTest):
 
     def begin(self, **more):
         daemon = self.start()
-        daemon.deployed("x", *self.services(**more), environment="development")
+        daemon.deployed("x", *self.services(**more), environment="development", swappable=True)
         return daemon
 
     def swap(self, daemon, *services, environment="development", **more):
@@ -167,10 +167,17 @@ class Swaps(DaemonTest):
         self.refused(self.swap(daemon, *self.services("b")), 400, "FAILED_PRECONDITION", "one of 'production' as well")
         self.assertEqual(daemon.pids("x"), pids)
         # One that is deployed is another version, which can be swapped again.
-        daemon.deployed("x", *self.services("b"), environment="development")
+        daemon.deployed("x", *self.services("b"), environment="development", swappable=True)
         self.assertEqual(self.swapped(daemon, *self.services("c")), ["entry"])
         self.assertEqual((self.programs(daemon), self.programs(daemon, 2)),
                          (["entry", "entry.1", "other"], ["entry", "entry.1", "other"]))
+
+    def test_a_version_that_was_deployed_to_stay(self):
+        daemon = self.begin()
+        daemon.deployed("x", *self.services("a"), environment="development")
+        self.refused(self.swap(daemon, *self.services("b")), 400, "FAILED_PRECONDITION", "not deployed to be swapped")
+        self.assertEqual(daemon.change_environment("x", "rollback", "development").status, 200)
+        self.assertEqual(self.swapped(daemon, *self.services("b")), ["entry"])
 
     def test_one_that_does_not_start(self):
         trap = self.home.file("trap")
