@@ -160,6 +160,21 @@ static void report_swap(session *s, chainsi_daemon *daemon, const chainsi_api_sw
         chainsi_deploy_show_log(daemon, swapped->chain, swapped->chainlet, s->request.began);
 }
 
+/* Asks for a swap. One that is under way, taken back just now or another's, is waited for. */
+static bool ask(session *s, chainsi_daemon *daemon, const char *path, const chainsi_buffer *body,
+                chainsi_daemon_answer *answer)
+{
+    enum { ABORTED = 409, PAUSE_MS = 50, TRIES = 100 };
+    for (int left = TRIES; chainsi_daemon_ask(daemon, "POST", path, body, 0, answer); left--) {
+        if (answer->status != ABORTED || !left)
+            return true;
+        if (is_interrupted(s))
+            break;
+        nanosleep(&(struct timespec){ .tv_nsec = PAUSE_MS * CHAINSI_NS_PER_MS }, NULL);
+    }
+    return false;
+}
+
 /* Swaps what can be swapped, and deploys what can't. */
 static void hand_over(session *s, chainsi_daemon *daemon, const chainsi_api_deploy *what)
 {
@@ -170,7 +185,7 @@ static void hand_over(session *s, chainsi_daemon *daemon, const chainsi_api_depl
     const char *path = environment_path(s, what, "/swap", daemon), *reason;
     if (chainsi_json_encode(&chainsi_api_deploy_type, what, &body, &why) != CHAINS_OK)
         fprintf(stderr, "chains watch: %s: %s\n", why.path, why.message);
-    else if (!chainsi_daemon_ask(daemon, "POST", path, &body, 0, &answer)) {
+    else if (!ask(s, daemon, path, &body, &answer)) {
         if (!is_interrupted(s))
             chainsi_watch_say_failed(&s->report, NULL, NULL);
     } else if (answer.status == 200) {
