@@ -345,6 +345,7 @@ bool chainsi_registry_restore(chainsi_registry *registry)
     }
     if (!r.failed)
         chainsi_keeping_settle(registry->supervisor->keeping);
+    chainsi_sweep_ask(registry->sweep);
     chainsi_arena_done(&r.arena);
     return !r.failed;
 }
