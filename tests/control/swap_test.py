@@ -1,5 +1,6 @@
 """Other programs in the place of those that run: only what differs is replaced, nothing is lost, whatever dies."""
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -327,6 +328,22 @@ class Swaps(DaemonTest):
             self.assertEqual(self.programs(daemon), sorted({"entry", "other", *stored.values()}))
             self.good(daemon)
         self.assertEqual(self.swapped(daemon, *self.services("last", "last")), ["entry", "other"])
+
+    def test_assets_stay(self):
+        path = self.home.file("words.txt")
+        with open(path, "wb") as file:
+            file.write(b"moon sun")
+        more = {"assets": [{"url": "file://" + path, "sha256": hashlib.sha256(b"moon sun").hexdigest(), "path": "words"}]}
+        daemon = self.begin(**more)
+        os.unlink(path)
+        for number in range(3):
+            self.assertEqual(self.swapped(daemon, *self.services(str(number), **more)), ["entry"])
+            report = daemon.call("x", "report", environment="development").json()
+            with open(os.path.join(report["environment"]["CHAINS_ASSETS_DIR"], "words"), encoding="utf-8") as file:
+                self.assertEqual(file.read(), "moon sun")
+        daemon.kill_brain()
+        self.await_ready(daemon)
+        self.assertEqual(self.runs(self.pid(daemon, "entry")), "entry.3")
 
     def test_both_killed(self):
         daemon = self.begin()
