@@ -95,6 +95,8 @@ static const chainsi_field service_fields[] = {
     TEXT(chainsi_api_service, name),
     TEXT(chainsi_api_service, c_name),
     TEXT(chainsi_api_service, binary),
+    NULLABLE(chainsi_api_service, program),
+    NULLABLE(chainsi_api_service, interface),
     { CHAINSI_FIELD(chainsi_api_service, dependencies, &strings_type),
       .default_value = &no_strings },
     { CHAINSI_FIELD(chainsi_api_service, env, &variables_type), .default_value = &no_variables },
@@ -119,8 +121,9 @@ static const chainsi_field service_fields[] = {
     { CHAINSI_FIELD(chainsi_api_service, secrets, &strings_type), .default_value = &no_strings },
     { CHAINSI_FIELD(chainsi_api_service, assets, &assets_type), .default_value = &no_assets },
 };
-static const chainsi_type service_type = STRUCT_TYPE(chainsi_api_service, service_fields);
-static const chainsi_type services_type = LIST_TYPE(chainsi_api_services, &service_type);
+const chainsi_type chainsi_api_service_type = STRUCT_TYPE(chainsi_api_service, service_fields);
+static const chainsi_type services_type =
+    LIST_TYPE(chainsi_api_services, &chainsi_api_service_type);
 
 static const chainsi_api_canary no_canary = CHAINSI_NO_CANARY;
 static const chainsi_field canary_fields[] = {
@@ -135,6 +138,7 @@ static const chainsi_field canary_fields[] = {
 static const chainsi_type canary_type = STRUCT_TYPE(chainsi_api_canary, canary_fields);
 
 static const char *const production = CHAINSI_PRODUCTION;
+static const bool no = false;
 static const chainsi_field deploy_fields[] = {
     TEXT(chainsi_api_deploy, chain),
     { CHAINSI_FIELD(chainsi_api_deploy, environment, &chainsi_type_string),
@@ -145,6 +149,7 @@ static const chainsi_field deploy_fields[] = {
     NULLABLE(chainsi_api_deploy, source_digest),
     NULLABLE(chainsi_api_deploy, interface),
     NULLABLE(chainsi_api_deploy, created_by),
+    { CHAINSI_FIELD(chainsi_api_deploy, swappable, &chainsi_type_bool), .default_value = &no },
 };
 const chainsi_type chainsi_api_deploy_type = STRUCT_TYPE(chainsi_api_deploy, deploy_fields);
 
@@ -166,6 +171,18 @@ static const chainsi_field accepted_fields[] = {
     TEXT(chainsi_api_accepted, version_id),
 };
 const chainsi_type chainsi_api_accepted_type = STRUCT_TYPE(chainsi_api_accepted, accepted_fields);
+
+static const chainsi_field swapped_fields[] = {
+    TEXT(chainsi_api_swapped, chain),
+    TEXT(chainsi_api_swapped, environment),
+    INTEGER(chainsi_api_swapped, version),
+    TEXT(chainsi_api_swapped, version_id),
+    TEXT(chainsi_api_swapped, state),
+    { CHAINSI_FIELD(chainsi_api_swapped, chainlets, &strings_type) },
+    NULLABLE(chainsi_api_swapped, chainlet),
+    NULLABLE(chainsi_api_swapped, message),
+};
+const chainsi_type chainsi_api_swapped_type = STRUCT_TYPE(chainsi_api_swapped, swapped_fields);
 
 static const chainsi_field promote_fields[] = {
     TEXT(chainsi_api_promote, version),

@@ -13,6 +13,8 @@
  *                                                  api_promote -> api_chain, when it is done
  *   POST   /api/v1/chains/CHAIN/environments/ENVIRONMENT/rollback
  *                                                  -> api_chain, when it is done
+ *   POST   /api/v1/chains/CHAIN/environments/ENVIRONMENT/swap
+ *                                                  api_deploy -> api_swapped, when it is done
  *   GET    /api/v1/chains/CHAIN/versions           -> list of api_version, the newest first
  *   DELETE /api/v1/chains/CHAIN/versions/VERSION   -> api_deleted
  *   GET    /api/v1/events, /api/v1/chains/CHAIN/events
@@ -67,6 +69,8 @@ typedef struct chainsi_api_service {
     const char *name;                /* the Chainlet's, on the wire */
     const char *c_name;              /* the Chainlet's, in C */
     const char *binary;              /* path of its program; absolute */
+    const char *program;             /* the daemon's: the name of its copy; null: c_name */
+    const char *interface;           /* fingerprint of its method, hex; null: not known */
     chains_string_list dependencies; /* names on the wire of the Chainlets that it calls */
     chainsi_api_variables env;
     double start_timeout_s;      /* default 600 */
@@ -112,6 +116,8 @@ typedef struct chainsi_api_deploy {
     const char *source_digest; /* SHA-256 of the sources, small hex digits; null: not known */
     const char *interface;     /* fingerprint of the entrypoint, hex; null: not known */
     const char *created_by;    /* who deploys; null: not known */
+    bool
+        swappable; /* its programs may be replaced in place (swap.h); default: they stay as they are */
 } chainsi_api_deploy;
 
 /* What the keeper holds of a deployment. */
@@ -130,6 +136,18 @@ typedef struct chainsi_api_accepted {
     int64_t version;        /* counts the versions of a chain */
     const char *version_id; /* v0012-9f3c1a */
 } chainsi_api_accepted;
+
+/* What became of programs that were to take the place of those of a running version (swap.h). */
+typedef struct chainsi_api_swapped {
+    const char *chain;
+    const char *environment;
+    int64_t version;
+    const char *version_id;
+    const char *state; /* swapped; unchanged: they are what runs; failed: what ran goes on */
+    chains_string_list chainlets; /* whose programs differ */
+    const char *chainlet; /* the one that failed; null: none in particular, or none at all */
+    const char *message;  /* why it failed; null: it didn't */
+} chainsi_api_swapped;
 
 /* A version to answer the calls of an environment. */
 typedef struct chainsi_api_promote {
@@ -284,11 +302,12 @@ typedef struct chainsi_api_health {
     int64_t pid;        /* likewise; 0 */
 } chainsi_api_health;
 
-extern const chainsi_type chainsi_api_deploy_type, chainsi_api_saved_type, chainsi_api_scaling_type,
-    chainsi_api_accepted_type, chainsi_api_promote_type, chainsi_api_chain_type,
-    chainsi_api_chains_type, chainsi_api_versions_type, chainsi_api_deleted_type,
-    chainsi_api_key_asked_type, chainsi_api_key_made_type, chainsi_api_key_revoked_type,
-    chainsi_api_secret_value_type, chainsi_api_secret_changed_type, chainsi_api_health_type;
+extern const chainsi_type chainsi_api_deploy_type, chainsi_api_service_type, chainsi_api_saved_type,
+    chainsi_api_scaling_type, chainsi_api_accepted_type, chainsi_api_swapped_type,
+    chainsi_api_promote_type, chainsi_api_chain_type, chainsi_api_chains_type,
+    chainsi_api_versions_type, chainsi_api_deleted_type, chainsi_api_key_asked_type,
+    chainsi_api_key_made_type, chainsi_api_key_revoked_type, chainsi_api_secret_value_type,
+    chainsi_api_secret_changed_type, chainsi_api_health_type;
 
 #define CHAINSI_PRODUCTION "production" /* the environment that is meant where none is named */
 

@@ -132,6 +132,8 @@ static void deploy(chainsi_routes *routes, chainsi_exchange *exchange)
         chainsi_intent_free(intent);
         return;
     }
+    for (size_t i = 0; i < asked->services.count; i++)
+        asked->services.items[i].program = NULL; /* is ours to say */
     await(routes, exchange, intent, asked->chain, asked->environment, on_deployed);
     asker *waits = exchange->user;
     chainsi_gpu_pool *gpus = routes->registry->supervisor->gpus;
@@ -280,6 +282,8 @@ void chainsi_route_change(chainsi_routes *routes, chainsi_exchange *exchange,
             on_environment_deleted);
     } else if (!strcmp(segments[4], "promote")) {
         promote(routes, exchange, chain->name, segments[3]);
+    } else if (!strcmp(segments[4], "swap")) {
+        chainsi_route_swap(routes, exchange, chain, segments[3]);
     } else {
         ask(routes, exchange, chain, segments[3], chainsi_step_roll_back, on_changed);
     }

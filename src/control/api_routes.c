@@ -235,7 +235,7 @@ static const char *methods_at(const char *const *segments, size_t count)
         return "GET";
     if (is_scaling(segments, count))
         return "GET, HEAD, PUT, DELETE";
-    bool change = !strcmp(last, "promote") || !strcmp(last, "rollback");
+    bool change = !strcmp(last, "promote") || !strcmp(last, "rollback") || !strcmp(last, "swap");
     return count == 5 && !strcmp(what, "environments") && change ? "POST" : NULL;
 }
 

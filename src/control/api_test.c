@@ -75,7 +75,8 @@ static void descriptions_come_back(void **state)
 }
 
 #define A_SERVICE                                                                                  \
-    "{\"name\":\"a\",\"c_name\":\"a_\",\"binary\":\"/bin/a\",\"dependencies\":[\"b\"],"            \
+    "{\"name\":\"a\",\"c_name\":\"a_\",\"binary\":\"/bin/a\",\"program\":\"a_.3\","                \
+    "\"interface\":\"00ff\",\"dependencies\":[\"b\"],"                                             \
     "\"env\":[{\"name\":\"N\",\"value\":\"v\"}],\"start_timeout_s\":1.0,"                          \
     "\"drain_timeout_s\":2.5,\"progress_timeout_s\":3.5,\"max_queue\":9,\"max_body\":77,"          \
     "\"concurrency\":4," SCALING ",\"cpu\":0.5,\"memory\":1024,"                                   \
@@ -86,13 +87,14 @@ static void descriptions_come_back(void **state)
 static void saved_state_comes_back(void **state)
 {
     (void)state;
-    check_round_trip(&chainsi_api_saved_type,
-                     "{\"version\":9,\"id\":\"v0009-0\",\"run\":\"e/9\","
-                     "\"deployed_at\":\"2026-01-31T12:00:00.123Z\",\"deploy\":"
-                     "{\"chain\":\"x\",\"environment\":\"e\",\"entrypoint\":\"a\","
-                     "\"services\":[" A_SERVICE "],\"canary\":{\"percent\":0.0,"
-                     "\"max_error_rate_increase\":0.0,\"max_p99_ratio\":0.0,\"minutes\":0.0},"
-                     "\"source_digest\":null,\"interface\":null,\"created_by\":\"me\"}}");
+    check_round_trip(
+        &chainsi_api_saved_type,
+        "{\"version\":9,\"id\":\"v0009-0\",\"run\":\"e/9\","
+        "\"deployed_at\":\"2026-01-31T12:00:00.123Z\",\"deploy\":"
+        "{\"chain\":\"x\",\"environment\":\"e\",\"entrypoint\":\"a\","
+        "\"services\":[" A_SERVICE "],\"canary\":{\"percent\":0.0,"
+        "\"max_error_rate_increase\":0.0,\"max_p99_ratio\":0.0,\"minutes\":0.0},"
+        "\"source_digest\":null,\"interface\":null,\"created_by\":\"me\",\"swappable\":true}}");
 }
 
 /* Decodes and checks; why gets what is wrong. */

@@ -26,6 +26,8 @@
 #include "control/asset_folders.h"
 #include "control/chainlet.h"
 
+typedef struct chainsi_swap chainsi_swap;
+
 typedef enum chainsi_deployment_state {
     CHAINSI_DEPLOYMENT_COPYING,
     CHAINSI_DEPLOYMENT_STARTING,
@@ -77,8 +79,9 @@ struct chainsi_deployment {
     size_t entrypoint;             /* its index */
     const char *failed_chainlet;   /* name; NULL: none */
     char failure[1024];            /* why it failed; "" if it didn't */
-    size_t copies;                 /* in progress */
+    size_t copies;                 /* of programs, in progress */
     chainsi_asset_folders *assets; /* owned; NULL: it has none, or only has to end */
+    chainsi_swap *swap;            /* owned; other programs are taking their place; else NULL */
     bool stop_asked;
     uv_timer_t *review; /* owned */
 };
@@ -104,6 +107,16 @@ chainsi_chainlet *chainsi_deployment_find(chainsi_deployment *deployment, const 
  * the deployment's, not kept when the brain or the daemon ends. False: there is no such Chainlet. */
 bool chainsi_deployment_scale(chainsi_deployment *deployment, const char *chainlet,
                               const chainsi_scaling_options *scaling);
+
+/* Copies a program so that `to` is whole and on the disk, or not there. Blocks; any thread. 0, or an error
+ * of libuv. */
+int chainsi_deployment_copy(const char *from, const char *to);
+/* Has a service run another program, which lies in the deployment's directory: a name, as of
+ * chainsi_api_service. */
+void chainsi_deployment_use(chainsi_deployment *deployment, chainsi_api_service *service,
+                            const char *program);
+/* Has the keeper hold what there is to know of the deployment, which is to go on. */
+void chainsi_deployment_hold(chainsi_deployment *deployment);
 
 /* Has all of it looked at from the loop, soon. Takes the deployment. */
 void chainsi_deployment_review_later(void *deployment);

@@ -17,6 +17,19 @@ static void describe_replica(const chainsi_replica *replica, chainsi_arena *aren
     };
 }
 
+static size_t count_places(const chainsi_fleet *fleet)
+{
+    return fleet ? fleet->place_count : 0;
+}
+
+static void describe_replicas(const chainsi_fleet *fleet, chainsi_arena *arena,
+                              chainsi_api_replicas *list)
+{
+    for (size_t i = 0; i < count_places(fleet); i++)
+        if (fleet->places[i].replica)
+            describe_replica(fleet->places[i].replica, arena, &list->items[list->count++]);
+}
+
 static void describe_chainlet(const chainsi_chainlet *chainlet, chainsi_arena *arena,
                               chainsi_api_chainlet *item)
 {
@@ -36,12 +49,14 @@ static void describe_chainlet(const chainsi_chainlet *chainlet, chainsi_arena *a
         item->in_flight = demand.running;
         item->waiting = demand.waiting;
     }
-    size_t places = fleet ? fleet->place_count : 0;
+    size_t places = count_places(fleet) + count_places(chainlet->coming);
+    for (const chainsi_fleet *each = chainlet->leaving; each; each = each->next)
+        places += count_places(each);
     item->replicas.items = chainsi_arena_array(arena, places, sizeof *item->replicas.items);
-    for (size_t i = 0; i < places; i++)
-        if (fleet->places[i].replica)
-            describe_replica(fleet->places[i].replica, arena,
-                             &item->replicas.items[item->replicas.count++]);
+    describe_replicas(fleet, arena, &item->replicas);
+    describe_replicas(chainlet->coming, arena, &item->replicas);
+    for (const chainsi_fleet *each = chainlet->leaving; each; each = each->next)
+        describe_replicas(each, arena, &item->replicas);
 }
 
 static chainsi_api_chainlets describe_chainlets(const chainsi_deployment *deployment,

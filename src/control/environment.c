@@ -395,6 +395,13 @@ static void carry_out_forget(chainsi_environment *environment, const chainsi_ste
     environment->waiting = accepted;
 }
 
+/* The deployment has it already, and is told next. */
+static void carry_out_swap(chainsi_environment *environment, const chainsi_step *step)
+{
+    (void)environment;
+    (void)step;
+}
+
 /* What those are told who wait for an environment that is being ended. */
 static chains_status end_status(const chainsi_environment *environment)
 {
@@ -473,6 +480,7 @@ static void begin_intent(chainsi_environment *environment)
     intent->write = NULL;
     begin_step(environment, write, intent->run,
                intent->run == chainsi_step_forget_environment ? carry_out_forget
+               : intent->run == chainsi_step_swap             ? carry_out_swap
                                                               : carry_out_accepted);
 }
 

@@ -49,6 +49,9 @@ void chainsi_route_api(chainsi_routes *routes, chainsi_exchange *exchange,
 /* Those of them that change something (api_changes.c). segments: as above, from "chains" on. */
 void chainsi_route_change(chainsi_routes *routes, chainsi_exchange *exchange,
                           const char *const *segments, size_t count);
+/* Programs that take the place of those in an environment (api_swap.c). */
+void chainsi_route_swap(chainsi_routes *routes, chainsi_exchange *exchange, chainsi_chain *chain,
+                        const char *environment);
 /* Those below /api/v1/keys, /api/v1/secrets and /api/v1/traces; as of chainsi_route_api. */
 void chainsi_route_keys(chainsi_routes *routes, chainsi_exchange *exchange,
                         const char *const *segments, size_t count);

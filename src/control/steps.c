@@ -339,6 +339,30 @@ chains_status chainsi_step_give_up(chainsi_database *database, void *arguments)
                                           step->version, step->environment, step->why));
 }
 
+chains_status chainsi_step_swap(chainsi_database *database, void *arguments)
+{
+    chainsi_step *step = arguments;
+    chainsi_stored_transition transition;
+    const char *other;
+    step->outcome = CHAINSI_OUTCOME_STAYS;
+    TRY(read_environment(database, step, &step->now));
+    TRY(read_transition(database, step, &transition));
+    if (!step->now.version || strcmp(step->now.version, step->version) != 0 ||
+        step->now.canary_version || transition.version)
+        return chainsi_database_fail(database, CHAINS_ABORTED,
+                                     "'%s' of '%s' is on its way to another version",
+                                     step->environment, step->chain);
+    TRY(chainsi_stored_environment_find_other(database, step->chain, step->environment,
+                                              step->version, step->arena, &other));
+    if (other)
+        return chainsi_database_fail(database, CHAINS_FAILED_PRECONDITION, CHAINSI_SWAP_OF_ANOTHER,
+                                     step->version, other);
+    TRY(chainsi_stored_version_set_deploy(database, step->chain, step->version, step->deploy));
+    return add_event(database, step, "swapped", step->version,
+                     chainsi_arena_printf(step->arena, "version %s in '%s' has other programs: %s",
+                                          step->version, step->environment, step->why));
+}
+
 chains_status chainsi_step_forget_environment(chainsi_database *database, void *arguments)
 {
     chainsi_step *step = arguments;

@@ -248,6 +248,21 @@ chains_status chainsi_stored_version_set_state(chainsi_database *database, const
     return change_version(&update, chain, id);
 }
 
+chains_status chainsi_stored_version_set_deploy(chainsi_database *database, const char *chain,
+                                                const char *id, const chainsi_api_deploy *deploy)
+{
+    chainsi_stored_version set = {
+        .deploy = *deploy,
+        .source_digest = deploy->source_digest,
+        .interface = deploy->interface,
+    };
+    chainsi_statement update = chainsi_statement_begin(
+        database, "UPDATE versions SET deploy = :deploy, source_digest = :source_digest, "
+                  "interface = :interface WHERE chain = :chain AND id = :id");
+    chainsi_statement_struct(&update, &chainsi_stored_version_type, &set);
+    return change_version(&update, chain, id);
+}
+
 chains_status chainsi_stored_version_set_artefacts(chainsi_database *database, const char *chain,
                                                    const char *id, const char *folder)
 {

@@ -84,6 +84,9 @@ chains_status chainsi_stored_version_list(chainsi_database *database, const char
 chains_status chainsi_stored_version_set_state(chainsi_database *database, const char *chain,
                                                const char *id, chainsi_version_state state,
                                                const char *message);
+/* Sets what it consists of, with the digest of its sources and its interface. NOT_FOUND. */
+chains_status chainsi_stored_version_set_deploy(chainsi_database *database, const char *chain,
+                                                const char *id, const chainsi_api_deploy *deploy);
 /* Sets the folder of its programs; NULL: they are gone. NOT_FOUND. */
 chains_status chainsi_stored_version_set_artefacts(chainsi_database *database, const char *chain,
                                                    const char *id, const char *folder);

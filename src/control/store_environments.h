@@ -73,6 +73,11 @@ chains_status chainsi_stored_environment_find(chainsi_database *database, const 
 chains_status chainsi_stored_environment_list(chainsi_database *database, const char *chain,
                                               chainsi_arena *arena,
                                               chainsi_stored_environments *environments);
+/* The name of another environment that the version answers in, is tried or started in, or would be rolled back to;
+ * NULL: there is none. */
+chains_status chainsi_stored_environment_find_other(chainsi_database *database, const char *chain,
+                                                    const char *name, const char *version,
+                                                    chainsi_arena *arena, const char **other);
 /* Forgets it with what it has scaled. */
 chains_status chainsi_stored_environment_remove(chainsi_database *database, const char *chain,
                                                 const char *name);

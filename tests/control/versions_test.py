@@ -33,10 +33,6 @@ class VersionsTest(DaemonTest):
         self.assertEqual(answer.status, 200, answer.body)
         return answer.json()
 
-    def refused(self, answer, status, name, words):
-        self.assertEqual((answer.status, answer.error()["status"]), (status, name), answer.body)
-        self.assertIn(words, answer.error()["message"])
-
     def programs(self, daemon):
         return sorted(os.listdir(daemon.home_file("chains", "x")), key=int)
 
@@ -44,16 +40,6 @@ class VersionsTest(DaemonTest):
         """What the state says, read as people do."""
         with contextlib.closing(sqlite3.connect(f"file:{daemon.home_file('state.db')}?mode=ro", uri=True)) as state:
             return state.execute(sql).fetchall()
-
-    def in_thread(self, work):
-        """Asks for something whose answer may be cut off; gives the thread."""
-        def ask():
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                work()
-        thread = threading.Thread(target=ask)
-        thread.start()
-        self.addCleanup(thread.join, 60)
-        return thread
 
 
 class Load:
