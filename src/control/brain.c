@@ -89,8 +89,10 @@ static int open_state(brain *b)
         fprintf(stderr, "chainsd: %s\n", why);
         return 1;
     }
+    b->supervisor.history = chainsi_history_new(&b->loop, b->store);
     b->vault = chainsi_vault_new(b->home, b->store);
     b->supervisor.vault = b->vault;
+    chainsi_collector_redact(b->routes.collector, chainsi_vault_redactor(b->vault));
     b->routes.vault = b->vault;
     b->routes.gate = (chainsi_gate){ .keyring = b->keyring, .token = b->routes.token };
     b->back_up = chainsi_timer_new(&b->loop, b);
@@ -106,6 +108,7 @@ static void on_front_finished(void *user)
     chainsi_exporter_finish(b->routes.exporter);
     chainsi_handle_close(b->back_up);
     b->back_up = NULL;
+    chainsi_history_finish(b->supervisor.history);
     chainsi_store_close(b->store); /* a backup that is being made is given up */
     b->store = NULL;
     chainsi_routes_end_requests(&b->routes); /* what was cut is taken up by the next daemon */
@@ -329,6 +332,7 @@ int chainsi_brain_run(const chainsi_brain_options *options)
     signal(SIGINT, SIG_IGN);
     uv_loop_init(&b->loop);
     b->supervisor.loop = &b->loop;
+    b->supervisor.meters = chainsi_meters_new();
     b->supervisor.keeping = chainsi_keeping_new(
         &b->loop, options->keeper,
         &(chainsi_keeping_events){ .on_stop = on_stop, .on_lost = on_lost, .user = b });
@@ -351,6 +355,8 @@ int chainsi_brain_run(const chainsi_brain_options *options)
     chainsi_collector_free(b->routes.collector);
     chainsi_exporter_free(b->routes.exporter);
     chainsi_arena_done(&b->arena);
+    chainsi_history_free(b->supervisor.history);
+    chainsi_meters_free(b->supervisor.meters);
     chainsi_vault_free(b->vault);
     chainsi_keyring_free(b->keyring);
     uv_run(&b->loop, UV_RUN_DEFAULT); /* handles that are still closing */

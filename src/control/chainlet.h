@@ -18,6 +18,7 @@ typedef struct chainsi_deployment chainsi_deployment;
 typedef struct chainsi_chainlet {
     chainsi_deployment *deployment;
     const chainsi_api_service *service; /* of the deployment's arena; binary is the copy */
+    chainsi_history_place place;
     const char *label, *calls_path;
     const char *name;                                 /* of its fleet: "CHAIN/VERSION/C_NAME" */
     const char *calls_name, *board_name, *spans_name; /* what the keeper holds them as */
@@ -52,8 +53,8 @@ bool chainsi_chainlet_start_first(chainsi_chainlet *chainlet, char *why, size_t 
 
 /* From now on there are as many replicas as calls need. */
 void chainsi_chainlet_begin_scaling(chainsi_chainlet *chainlet);
-/* By these options from now on; NULL: by its own, as it was deployed. */
-void chainsi_chainlet_scale(chainsi_chainlet *chainlet, const chainsi_scaling_options *scaling);
+/* By what the deployment's find_scale says now, or by its own options, as it was deployed. */
+void chainsi_chainlet_rescale(chainsi_chainlet *chainlet);
 
 /* Whether it has no replica, and needs none: the next call starts one. */
 bool chainsi_chainlet_is_at_zero(const chainsi_chainlet *chainlet);

@@ -79,10 +79,15 @@ static void count(const proxy *p, int status)
 /* Tells of the call, which has ended. */
 static void tell(const proxy *p, chains_status status, const char *message)
 {
-    if (!p->target.probes)
-        chainsi_front_span_end(&p->span, p->registry->supervisor->collector, p->exchange,
-                               p->target.chain, p->called ? p->called : shown_name(p), p->attempts,
-                               status, message);
+    if (p->target.probes)
+        return;
+    if (p->called) /* else there may be no such environment */
+        chainsi_meters_call(p->registry->supervisor->meters, p->target.chain,
+                            p->target.version ? "versions" : p->target.environment, status,
+                            chainsi_now_ns() - p->exchange->received_ns);
+    chainsi_front_span_end(&p->span, p->registry->supervisor->collector, p->exchange,
+                           p->target.chain, p->called ? p->called : shown_name(p), p->attempts,
+                           status, message);
 }
 
 static void on_gone(chainsi_exchange *exchange)

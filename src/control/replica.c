@@ -92,6 +92,18 @@ static void set_state(chainsi_replica *replica, chainsi_replica_state state)
     replica->options.on_state(replica->options.user);
 }
 
+static chainsi_history *history_of(const chainsi_replica *replica)
+{
+    return replica->options.supervisor->history;
+}
+
+/* A phase of its start, which began then, has ended. */
+static void count_phase(const chainsi_replica *replica, chainsi_start_phase phase, int64_t began_ns)
+{
+    chainsi_meters_start(replica->options.supervisor->meters, &replica->options.place, phase,
+                         chainsi_now_ns() - began_ns);
+}
+
 static void on_started(chainsi_kept_process *process, pid_t pid, int error, int output);
 static void on_ended(chainsi_kept_process *process, int wait_status);
 
@@ -156,7 +168,7 @@ chainsi_replica *chainsi_replica_new(const chainsi_replica_options *options, cha
         .on_started = on_started,
         .on_ended = on_ended,
     };
-    replica->ready_ns = -1;
+    replica->ready_ns = replica->spawned_ns = -1;
     replica->retry_ns = CHAINSI_NEVER;
     replica->probes_fd = fd;
     replica->probes = chainsi_upstream_new(options->supervisor->loop, options->probes_path);
@@ -295,6 +307,12 @@ static void become_ready(chainsi_replica *replica)
     begin_watch(replica);
     replica->keep_since = replica->was_ready;
     set_state(replica, CHAINSI_REPLICA_READY);
+    if (!replica->pid)
+        return; /* it is told with its start */
+    chainsi_history_ready(history_of(replica), replica->options.name);
+    if (replica->spawned_ns >= 0)
+        count_phase(replica, CHAINSI_START_READY, replica->spawned_ns);
+    replica->spawned_ns = -1;
 }
 
 static bool is_probed(const chainsi_replica *replica)
@@ -342,6 +360,7 @@ static void on_start_time(uv_timer_t *timer)
         return;
     chainsi_log_say(replica->options.log, "ERROR", "not ready after %g s (.start_timeout_s)",
                     replica->options.start_timeout_s);
+    replica->late = true;
     chainsi_replica_kill(replica);
 }
 
@@ -385,9 +404,33 @@ static void await_restart(chainsi_replica *replica)
                        (uint64_t)chainsi_poll_timeout(replica->retry_ns, chainsi_now_ns()), 0);
 }
 
+/* Has it kept how the process ended, or that there was none. */
+static void tell_end(const chainsi_replica *replica, int wait_status)
+{
+    chainsi_history *history = history_of(replica);
+    chainsi_meters *meters = replica->options.supervisor->meters;
+    const char *name = replica->options.name;
+    if (!replica->pid) {
+        chainsi_meters_end(meters, &replica->options.place, CHAINSI_ENDING_NOT_STARTED);
+        chainsi_history_not_started(history, &replica->options.place, name, replica->last_end);
+        return;
+    }
+    bool told_to =
+        WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) == SIGTERM : WEXITSTATUS(wait_status) == 0;
+    const char *ending = replica->stalled[0] ? CHAINSI_ENDING_STALLED
+                         : replica->late     ? CHAINSI_ENDING_LATE
+                         : replica->state == CHAINSI_REPLICA_DRAINING && told_to
+                             ? CHAINSI_ENDING_DRAINED
+                         : WIFSIGNALED(wait_status) ? CHAINSI_ENDING_KILLED
+                                                    : CHAINSI_ENDING_EXITED;
+    chainsi_meters_end(meters, &replica->options.place, ending);
+    chainsi_history_ended(history, name, ending, wait_status, replica->last_end);
+}
+
 /* The process is gone, or never came to be. */
 static void note_death(chainsi_replica *replica, int wait_status)
 {
+    tell_end(replica, wait_status);
     replica->runs = false;
     replica->pid = 0;
     uv_timer_stop(replica->timer);
@@ -430,6 +473,12 @@ static void on_started(chainsi_kept_process *process, pid_t pid, int error, int 
     if (!error) {
         replica->pid = pid;
         read_output(replica, output);
+        chainsi_history_started(history_of(replica), &replica->options.place, process->name, pid,
+                                replica->started_at);
+        count_phase(replica, CHAINSI_START_SPAWN, replica->started_ns);
+        replica->spawned_ns = chainsi_now_ns();
+        if (replica->state == CHAINSI_REPLICA_READY)
+            chainsi_history_ready(history_of(replica), process->name);
         return;
     }
     cancel_probe(replica);
@@ -456,8 +505,11 @@ void chainsi_replica_start(chainsi_replica *replica)
     assert(!replica->runs);
     replica->starts++;
     replica->stalled[0] = 0;
+    replica->late = false;
+    chainsi_time_text(replica->started_at);
     replica->started_ns = chainsi_now_ns();
     replica->ready_ns = -1;
+    replica->spawned_ns = -1;
     replica->retry_ns = CHAINSI_NEVER;
     replica->was_ready = false;
     replica->probe_delay_ms = PROBE_FIRST_DELAY_MS;
@@ -573,7 +625,21 @@ static void pick_up_running(chainsi_replica *replica, const memory *found)
     ask_ready(replica);
 }
 
-static void pick_up_ended(chainsi_replica *replica, const memory *found, int wait_status)
+/* What the brain before this one may not have had the time to keep. */
+static void tell_picked_up(chainsi_replica *replica, pid_t pid)
+{
+    replica->pid = pid;
+    if (!pid)
+        return; /* it never ran */
+    chainsi_time_text_of(replica->started_at,
+                         chainsi_unix_ms() -
+                             (chainsi_now_ns() - replica->started_ns) / CHAINSI_NS_PER_MS);
+    chainsi_history_picked_up(history_of(replica), &replica->options.place, replica->options.name,
+                              pid, replica->started_at);
+}
+
+static void pick_up_ended(chainsi_replica *replica, const memory *found,
+                          const chainsi_command *said)
 {
     if (found->state == CHAINSI_REPLICA_BACKING_OFF || found->state == CHAINSI_REPLICA_FAILED) {
         finish_output(replica);
@@ -581,10 +647,11 @@ static void pick_up_ended(chainsi_replica *replica, const memory *found, int wai
         set_state(replica, found->state);
         return;
     }
+    tell_picked_up(replica, said->pid);
     replica->runs = true; /* until the next line, to which its end is news */
     set_state(replica, found->state == CHAINSI_REPLICA_DRAINING ? CHAINSI_REPLICA_DRAINING
                                                                 : CHAINSI_REPLICA_PICKED_UP);
-    on_ended(&replica->process, wait_status);
+    on_ended(&replica->process, said->value);
 }
 
 bool chainsi_replica_pick_up(chainsi_replica *replica)
@@ -610,10 +677,10 @@ bool chainsi_replica_pick_up(chainsi_replica *replica)
     memcpy(replica->stalled, found.stalled, sizeof replica->stalled);
     read_output(replica, output);
     if (said.ended) {
-        pick_up_ended(replica, &found, said.value);
+        pick_up_ended(replica, &found, &said);
     } else {
         replica->runs = true;
-        replica->pid = said.pid;
+        tell_picked_up(replica, said.pid);
         pick_up_running(replica, &found);
     }
     return true;

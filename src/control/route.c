@@ -15,7 +15,7 @@
 #include "schema/json.h"
 
 enum {
-    MAX_SEGMENTS = 8,
+    MAX_SEGMENTS = 10,
     MAX_API_BODY = 4 * 1024 * 1024, /* bytes */
 };
 

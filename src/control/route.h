@@ -56,6 +56,9 @@ void chainsi_route_secrets(chainsi_routes *routes, chainsi_exchange *exchange,
                            const char *const *segments, size_t count);
 void chainsi_route_traces(chainsi_routes *routes, chainsi_exchange *exchange,
                           const char *const *segments, size_t count);
+/* How a Chainlet of an environment is scaled (api_scale.h); whoever may not change it has been turned away. */
+void chainsi_route_scale(const chainsi_routes *routes, chainsi_exchange *exchange,
+                         const char *chain, const char *environment, const char *chainlet);
 /* The logs of a chain, or of one Chainlet (api_logs.c). */
 void chainsi_answer_logs(chainsi_exchange *exchange, const chainsi_chain *chain,
                          const char *chainlet);
