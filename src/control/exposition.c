@@ -246,6 +246,19 @@ static void write_labels(const chainsi_labels *given, const chainsi_labels *own,
         chainsi_buffer_add_byte(out, '}');
 }
 
+/* As short as it can be for the same number to be read. */
+static void write_fraction(double number, chainsi_buffer *out)
+{
+    enum { LEAST = 15, ENOUGH = 17 };
+    char text[40];
+    for (int digits = LEAST; digits <= ENOUGH; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, number);
+        if (strtod(text, NULL) == number)
+            break;
+    }
+    chainsi_buffer_add_text(out, text);
+}
+
 static void write_number(double number, chainsi_buffer *out)
 {
     if (isnan(number))
@@ -255,7 +268,7 @@ static void write_number(double number, chainsi_buffer *out)
     else if (number == floor(number) && fabs(number) < 1e15)
         chainsi_buffer_printf(out, "%.0f", number);
     else
-        chainsi_buffer_printf(out, "%.17g", number);
+        write_fraction(number, out);
 }
 
 static void write_samples(const chainsi_source *source, const chainsi_family *family,

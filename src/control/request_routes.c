@@ -110,7 +110,6 @@ static void count_call(void *user, const chainsi_stored_request *request,
 bool chainsi_routes_begin_requests(chainsi_routes *routes, uv_loop_t *loop, int64_t keep_ms,
                                    char *why, size_t why_size)
 {
-    routes->transfers = chainsi_transfers_new(loop);
     routes->requests = chainsi_requests_new(
         &(chainsi_requests_options){
             .loop = loop,
@@ -130,9 +129,7 @@ bool chainsi_routes_begin_requests(chainsi_routes *routes, uv_loop_t *loop, int6
 void chainsi_routes_end_requests(chainsi_routes *routes)
 {
     chainsi_requests_free(routes->requests);
-    chainsi_transfers_free(routes->transfers);
     routes->requests = NULL;
-    routes->transfers = NULL;
 }
 
 /* What waits for the disk on behalf of a client. */

@@ -43,7 +43,7 @@ class Trace(HomeTest):
         cls.backend = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Backend)
         threading.Thread(target=cls.backend.serve_forever, daemon=True).start()
         cls.home.env.update(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{cls.backend.server_port}",
-                            OTEL_EXPORTER_OTLP_HEADERS="X-Key=a%20key", OTEL_SERVICE_NAME="door")
+                            OTEL_EXPORTER_OTLP_HEADERS="X-Key=a%20key", OTEL_SERVICE_NAME="door", OTEL_METRICS_EXPORTER="none")
         cls.home.good("deploy", cls.home.copy("tests/e2e/trace"), "--port", "0")
 
     @classmethod
