@@ -21,6 +21,24 @@ static const char *look_up(const char *name)
     return NULL;
 }
 
+static void check_read(chainsi_otlp_signal signal, const char *const *given, const char *url,
+                       long interval_ms, bool says_why)
+{
+    chainsi_arena arena;
+    chainsi_otlp_settings settings;
+    const char *why;
+    chainsi_arena_init(&arena);
+    environment = given;
+    chainsi_otlp_read(&settings, signal, look_up, &arena, &why);
+    if (url)
+        assert_string_equal(settings.url, url);
+    else
+        assert_null(settings.url);
+    assert_int_equal(settings.interval_ms, interval_ms);
+    assert_true((why != NULL) == says_why);
+    chainsi_arena_done(&arena);
+}
+
 static void urls(void **state)
 {
     (void)state;
@@ -51,18 +69,7 @@ static void urls(void **state)
           true },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        chainsi_arena arena;
-        chainsi_otlp_settings settings;
-        const char *why;
-        chainsi_arena_init(&arena);
-        environment = cases[i].environment;
-        chainsi_otlp_read(&settings, CHAINSI_OTLP_TRACES, look_up, &arena, &why);
-        if (cases[i].url)
-            assert_string_equal(settings.url, cases[i].url);
-        else
-            assert_null(settings.url);
-        assert_true((why != NULL) == cases[i].why);
-        chainsi_arena_done(&arena);
+        check_read(CHAINSI_OTLP_TRACES, cases[i].environment, cases[i].url, 60000, cases[i].why);
     }
 }
 
@@ -142,19 +149,8 @@ static void metrics_are_asked_for_apart(void **state)
           true },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        chainsi_arena arena;
-        chainsi_otlp_settings settings;
-        const char *why;
-        chainsi_arena_init(&arena);
-        environment = cases[i].environment;
-        chainsi_otlp_read(&settings, CHAINSI_OTLP_METRICS, look_up, &arena, &why);
-        if (cases[i].url)
-            assert_string_equal(settings.url, cases[i].url);
-        else
-            assert_null(settings.url);
-        assert_int_equal(settings.interval_ms, cases[i].interval_ms);
-        assert_true((why != NULL) == cases[i].why);
-        chainsi_arena_done(&arena);
+        check_read(CHAINSI_OTLP_METRICS, cases[i].environment, cases[i].url, cases[i].interval_ms,
+                   cases[i].why);
     }
 }
 

@@ -7,30 +7,21 @@ import threading
 import unittest
 from urllib.request import Request, urlopen
 
-from chains_testing import HomeTest, wait_until
+from chains_testing import Collector, HomeTest, wait_until
 
 LINE = re.compile(r'([a-z_]+)(?:\{(.*)\})? (\S+)$')
 LABEL = re.compile(r'([a-z]+)="((?:[^"\\]|\\.)*)"')
 
 
-class Backend(http.server.BaseHTTPRequestHandler):
+class Backend(Collector):
     """What metrics are exported to; keeps the latest of each process."""
     resources, keys = {}, set()
 
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.keys.add((self.path, self.headers["Content-Type"], self.headers["X-Key"]))
+    def take(self, body):
         for group in body["resourceMetrics"]:
             resource = {one["key"]: one["value"]["stringValue"] for one in group["resource"]["attributes"]}
             metrics = {one["name"]: one for one in group["scopeMetrics"][0]["metrics"]}
             self.resources[resource["service.name"], resource["service.instance.id"]] = (resource, metrics)
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, *_):
-        pass
 
 
 class Metrics(HomeTest):
