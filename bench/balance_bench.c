@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "bench.h"
 #include "rpc/address.h"
 #include "rpc/board.h"
 #include "rpc/places.h"
@@ -238,12 +239,6 @@ static const chainsi_implementation implementation = {
 
 static char folder[] = "/tmp/chains-bench-XXXXXX", socket_path[64];
 static char addresses[1024]; /* as CHAINS_NAP_URL has them */
-
-static _Noreturn void give_up(const char *what)
-{
-    fprintf(stderr, "balance_bench: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
 
 static void hand_over(const int *fds, int count, const char *names)
 {

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "bench.h"
 #include "rpc/address.h"
 #include "runtime/callee.h"
 
@@ -128,12 +129,6 @@ typedef struct service {
     chainsi_callee *callee;
 } service;
 
-static _Noreturn void give_up(const char *what)
-{
-    fprintf(stderr, "batch_bench: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
 static void start_service(service *it, int number)
 {
     char why[256];
@@ -194,12 +189,6 @@ static void *make_calls(void *user)
     return NULL;
 }
 
-static int compare(const void *a, const void *b)
-{
-    int64_t left = *(const int64_t *)a, right = *(const int64_t *)b;
-    return (left > right) - (left < right);
-}
-
 typedef struct result {
     double per_second, together, median_ms, p99_ms;
 } result;
@@ -231,7 +220,7 @@ static result measure(service *to, int callers, double seconds)
         at += all[i].count;
         free(all[i].samples);
     }
-    qsort(samples, count, sizeof *samples, compare);
+    qsort(samples, count, sizeof *samples, compare_times);
     result found = { .per_second = (double)count / took,
                      .together = (double)together / (double)count,
                      .median_ms = (double)samples[count / 2] / 1e6,

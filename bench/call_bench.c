@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "bench.h"
 #include "call_service.h"
 #include "rpc/board.h"
 #include "rpc/frame.h"
@@ -45,39 +46,12 @@ static char service_path[4096];
 static int board_fd; /* of the service */
 static cpu_set_t all_cpus;
 
-static _Noreturn void give_up(const char *what)
-{
-    fprintf(stderr, "call_bench: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
 /* ------------------------------------------------------------------------------------------------
  * places and numbers */
 
-/* The n-th CPU that this process may use, counted round. */
-static size_t cpu_number(int n)
-{
-    int count = CPU_COUNT(&all_cpus);
-    n %= count;
-    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
-        if (CPU_ISSET(cpu, &all_cpus) && n-- == 0)
-            return cpu;
-    return 0;
-}
-
 static void pin(int n)
 {
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    CPU_SET(cpu_number(n), &one);
-    if (sched_setaffinity(0, sizeof one, &one) < 0)
-        give_up("sched_setaffinity");
-}
-
-static int compare(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
+    pin_to(&all_cpus, n);
 }
 
 typedef struct summary {
@@ -86,7 +60,7 @@ typedef struct summary {
 
 static summary summarize(int64_t *samples, size_t count)
 {
-    qsort(samples, count, sizeof *samples, compare);
+    qsort(samples, count, sizeof *samples, compare_times);
     return (summary){ (double)samples[count / 2] / 1e3, (double)samples[count * 99 / 100] / 1e3 };
 }
 
@@ -119,49 +93,15 @@ static int connect_to(const char *name)
     return fd;
 }
 
-static void write_all(int fd, const char *data, size_t size)
-{
-    while (size) {
-        ssize_t done = write(fd, data, size);
-        if (done < 0)
-            give_up("write");
-        data += done;
-        size -= (size_t)done;
-    }
-}
-
-/* False at the end of the stream. */
-static bool read_all(int fd, char *data, size_t size)
-{
-    while (size) {
-        ssize_t done = read(fd, data, size);
-        if (done < 0)
-            give_up("read");
-        if (done == 0)
-            return false;
-        data += done;
-        size -= (size_t)done;
-    }
-    return true;
-}
-
 /* ------------------------------------------------------------------------------------------------
  * processes */
 
-static void stop(pid_t child)
+/* A process that has one connection to the address of that name, and answers there what comes. cpu: where it runs;
+ * -1: anywhere. */
+static pid_t start_peer(const char *name, size_t in, size_t out, int cpu,
+                        void (*answer)(int fd, char *data, size_t in, size_t out))
 {
-    kill(child, SIGTERM);
-    while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-        ;
-}
-
-/* A process that answers `in` bytes with `out` bytes on one connection: the least that a call can
- * be. cpu: where it runs; -1: anywhere. */
-static pid_t start_floor(size_t in, size_t out, int cpu);
-/* The same, but whatever has come is answered in one write. */
-static pid_t start_batch_floor(size_t in, size_t out, int cpu)
-{
-    int listener = listen_at("batch");
+    int listener = listen_at(name);
     pid_t child = fork();
     if (child < 0)
         give_up("fork");
@@ -172,8 +112,18 @@ static pid_t start_batch_floor(size_t in, size_t out, int cpu)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (cpu >= 0)
         pin(cpu);
-    char *data = calloc(1, MOST_BYTES);
-    int fd = accept(listener, NULL, NULL);
+    answer(accept(listener, NULL, NULL), calloc(1, MOST_BYTES), in, out);
+    _exit(0);
+}
+
+static void answer_each(int fd, char *data, size_t in, size_t out)
+{
+    while (read_all(fd, data, in))
+        write_all(fd, data, out);
+}
+
+static void answer_all(int fd, char *data, size_t in, size_t out)
+{
     size_t have = 0;
     for (ssize_t got; (got = read(fd, data + have, MOST_BYTES - have)) > 0;) {
         have += (size_t)got;
@@ -181,27 +131,18 @@ static pid_t start_batch_floor(size_t in, size_t out, int cpu)
         have %= in;
         write_all(fd, data, count * out);
     }
-    _exit(0);
 }
 
+/* Answers `in` bytes with `out` bytes: the least that a call can be. */
 static pid_t start_floor(size_t in, size_t out, int cpu)
 {
-    int listener = listen_at("floor");
-    pid_t child = fork();
-    if (child < 0)
-        give_up("fork");
-    if (child > 0) {
-        close(listener);
-        return child;
-    }
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (cpu >= 0)
-        pin(cpu);
-    char *data = calloc(1, MOST_BYTES);
-    int fd = accept(listener, NULL, NULL);
-    while (read_all(fd, data, in))
-        write_all(fd, data, out);
-    _exit(0);
+    return start_peer("floor", in, out, cpu, answer_each);
+}
+
+/* The same, but whatever has come is answered in one write. */
+static pid_t start_batch_floor(size_t in, size_t out, int cpu)
+{
+    return start_peer("batch", in, out, cpu, answer_all);
 }
 
 /* The service on the listening sockets "calls" and "probes". exec_ns: where the moment before exec
@@ -438,21 +379,6 @@ static void count_bytes(size_t *in, size_t *out)
     stop(service);
 }
 
-/* CPU time of this process and another one, nanoseconds. */
-static int64_t cpu_ns(pid_t other)
-{
-    clockid_t clocks[2] = { CLOCK_PROCESS_CPUTIME_ID };
-    int64_t total_ns = 0;
-    if (clock_getcpuclockid(other, &clocks[1]) != 0)
-        give_up("the CPU time of a process");
-    for (int i = 0; i < 2; i++) {
-        struct timespec used;
-        clock_gettime(clocks[i], &used);
-        total_ns += (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
-    }
-    return total_ns;
-}
-
 static void compare_with_floor(const char *title, int service_cpu, int rounds, int calls, size_t in,
                                size_t out)
 {
@@ -542,20 +468,6 @@ static void request_once(void)
         exit(1);
     }
     close(fd);
-}
-
-static long resident_kib(pid_t process)
-{
-    char path[64], line[256];
-    snprintf(path, sizeof path, "/proc/%d/status", (int)process);
-    FILE *file = fopen(path, "re");
-    long kib = -1;
-    while (file && fgets(line, sizeof line, file))
-        if (sscanf(line, "VmRSS: %ld", &kib) == 1)
-            break;
-    if (file)
-        fclose(file);
-    return kib;
 }
 
 static void measure_starts(void)

@@ -24,6 +24,7 @@
 #endif
 
 #include "base/clock.h"
+#include "bench.h"
 #include "codecs_document.h"
 #include "codecs_simdjson.h"
 #include "schema/json.h"
@@ -497,12 +498,6 @@ static double measure(const struct contender *contender, struct input *input)
     return (double)(chainsi_now_ns() - start) / 1e3 / (double)input->repeats;
 }
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 /* NULL: all. */
 static const char *wanted_operation, *wanted_contender;
 
@@ -539,7 +534,7 @@ static void run(struct input *input, size_t rounds)
             continue;
         }
         double *mine = samples + c * rounds;
-        qsort(mine, rounds, sizeof *mine, compare);
+        qsort(mine, rounds, sizeof *mine, compare_figures);
         medians[c] = mine[rounds / 2];
         size_t bytes =
             contender->operation < MSGPACK_DECODE ? input->json.size : input->msgpack.size;

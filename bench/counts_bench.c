@@ -19,6 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bench.h"
 #include "call_service.h"
 #include "rpc/address.h"
 #include "rpc/board.h"
@@ -74,12 +75,6 @@ void free(void *memory)
     __libc_free(memory);
 }
 #endif
-
-static _Noreturn void give_up(const char *what)
-{
-    fprintf(stderr, "counts_bench: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
 
 /* ------------------------------------------------------------------------------------------------
  * the service */

@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "bench.h"
 #include "call_service.h"
 #include "rpc/board.h"
 #include "runtime/callee.h"
@@ -37,33 +38,14 @@ static char folder[] = "/tmp/chains-bench-XXXXXX";
 static int board_fd;
 static cpu_set_t all_cpus;
 
-static _Noreturn void give_up(const char *what)
-{
-    fprintf(stderr, "fanout_bench: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
 static void pin(int n)
 {
-    cpu_set_t one;
-    n %= CPU_COUNT(&all_cpus);
-    CPU_ZERO(&one);
-    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
-        if (CPU_ISSET(cpu, &all_cpus) && n-- == 0)
-            CPU_SET(cpu, &one);
-    if (sched_setaffinity(0, sizeof one, &one) < 0)
-        give_up("sched_setaffinity");
-}
-
-static int compare(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
+    pin_to(&all_cpus, n);
 }
 
 static double median_us(int64_t *samples, int count)
 {
-    qsort(samples, (size_t)count, sizeof *samples, compare);
+    qsort(samples, (size_t)count, sizeof *samples, compare_times);
     return (double)samples[count / 2] / 1e3;
 }
 
@@ -140,27 +122,6 @@ static pid_t start_service(int cpu)
 /* ------------------------------------------------------------------------------------------------
  * the floor */
 
-static void write_all(int fd, const char *data, size_t size)
-{
-    for (size_t at = 0; at < size;) {
-        ssize_t done = write(fd, data + at, size - at);
-        if (done < 0)
-            give_up("write");
-        at += (size_t)done;
-    }
-}
-
-static bool read_all(int fd, char *data, size_t size)
-{
-    for (size_t at = 0; at < size;) {
-        ssize_t done = read(fd, data + at, size - at);
-        if (done <= 0)
-            return false;
-        at += (size_t)done;
-    }
-    return true;
-}
-
 /* Answers batches of `calls` messages. */
 static pid_t start_floor(int calls, int cpu, int *fd)
 {
@@ -212,21 +173,6 @@ static int64_t gather_once(chainsi_callee *callee, int calls)
     return took;
 }
 
-/* CPU time of this process and another one, nanoseconds. */
-static int64_t cpu_ns(pid_t other)
-{
-    clockid_t clocks[2] = { CLOCK_PROCESS_CPUTIME_ID };
-    int64_t total_ns = 0;
-    if (clock_getcpuclockid(other, &clocks[1]) != 0)
-        give_up("the CPU time of a process");
-    for (int i = 0; i < 2; i++) {
-        struct timespec used;
-        clock_gettime(clocks[i], &used);
-        total_ns += (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
-    }
-    return total_ns;
-}
-
 static int64_t batch_once(int fd, char *data, int calls)
 {
     int64_t start = chainsi_now_ns();
@@ -234,13 +180,6 @@ static int64_t batch_once(int fd, char *data, int calls)
     if (!read_all(fd, data, (size_t)calls * FRAME_OUT))
         give_up("the floor's process");
     return chainsi_now_ns() - start;
-}
-
-static void stop(pid_t child)
-{
-    kill(child, SIGTERM);
-    while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-        ;
 }
 
 static void measure(const char *title, int cpu, int calls, int rounds)

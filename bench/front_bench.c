@@ -26,6 +26,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "bench.h"
 #include "rpc/client.h"
 
 enum {
@@ -38,24 +39,13 @@ enum {
 static char home[] = "/tmp/chains-bench-XXXXXX";
 static cpu_set_t all_cpus;
 
-static _Noreturn void give_up(const char *what)
-{
-    fprintf(stderr, "front_bench: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
 /* ------------------------------------------------------------------------------------------------
  * places and numbers */
 
 /* Has a process, with all its threads, run on the n-th CPU that this one may use. */
 static void pin(pid_t pid, int n)
 {
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    n %= CPU_COUNT(&all_cpus);
-    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
-        if (CPU_ISSET(cpu, &all_cpus) && n-- == 0)
-            CPU_SET(cpu, &one);
+    cpu_set_t one = nth_cpu(&all_cpus, n);
     char path[64];
     snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
     DIR *tasks = opendir(path);
@@ -67,19 +57,13 @@ static void pin(pid_t pid, int n)
     closedir(tasks);
 }
 
-static int compare(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
 typedef struct summary {
     double median, p99; /* microseconds */
 } summary;
 
 static summary summarize(int64_t *samples, size_t count)
 {
-    qsort(samples, count, sizeof *samples, compare);
+    qsort(samples, count, sizeof *samples, compare_times);
     return (summary){ (double)samples[count / 2] / 1e3, (double)samples[count * 99 / 100] / 1e3 };
 }
 
@@ -113,32 +97,6 @@ static int connect_unix(const char *path)
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
         give_up(path);
     return fd;
-}
-
-static void write_all(int fd, const char *data, size_t size)
-{
-    while (size) {
-        ssize_t done = write(fd, data, size);
-        if (done < 0)
-            give_up("write");
-        data += done;
-        size -= (size_t)done;
-    }
-}
-
-/* False at the end of the stream. */
-static bool read_all(int fd, char *data, size_t size)
-{
-    while (size) {
-        ssize_t done = read(fd, data, size);
-        if (done < 0)
-            give_up("read");
-        if (!done)
-            return false;
-        data += done;
-        size -= (size_t)done;
-    }
-    return true;
 }
 
 static void make_request(way *it, const char *path)
@@ -372,13 +330,6 @@ static void compare_ways(const char *where, bool far, daemon_process *daemon, pi
            door.median - direct.median, (door.median - direct.median) / floor.median);
     for (int i = 0; i < 3; i++)
         free(ways[i].samples);
-}
-
-static void stop(pid_t child)
-{
-    kill(child, SIGTERM);
-    while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
-        ;
 }
 
 int main(int argc, char **argv)

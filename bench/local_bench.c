@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "bench.h"
 #include "runtime/callee.h"
 
 typedef struct scale_input {
@@ -105,12 +106,6 @@ static __attribute__((noinline)) chains_status call_scale(void *self, chains_ctx
     return chainsi_call(self, ctx, &input, outputs, NULL);
 }
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 typedef chains_status (*kind_of_call)(void *, chains_ctx *, double, double, int64_t, double *,
                                       int64_t *);
 
@@ -162,7 +157,7 @@ int main(int argc, char **argv)
         for (int kind = 0; kind < KINDS; kind++)
             samples[kind][round] = measure(kinds[kind], callee, contexts[kind], calls);
     for (int kind = 0; kind < KINDS; kind++) {
-        qsort(samples[kind], (size_t)rounds, sizeof **samples, compare);
+        qsort(samples[kind], (size_t)rounds, sizeof **samples, compare_figures);
         medians[kind] = samples[kind][rounds / 2];
         printf("%-46s %7.1f ns median, %7.1f ns p99", names[kind], medians[kind],
                samples[kind][rounds * 99 / 100]);

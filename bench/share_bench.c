@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "bench.h"
 #include "runtime/callee.h"
 #include "runtime/traffic.h"
 #include "share_service.h"
@@ -36,25 +37,12 @@ static char folder[] = "/tmp/chains-bench-XXXXXX";
 static char service_path[4096];
 static cpu_set_t all_cpus;
 
-static _Noreturn void give_up(const char *what)
-{
-    fprintf(stderr, "share_bench: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
-
 /* ------------------------------------------------------------------------------------------------
  * places and sockets */
 
 static void pin(int n)
 {
-    cpu_set_t one;
-    CPU_ZERO(&one);
-    n %= CPU_COUNT(&all_cpus);
-    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
-        if (CPU_ISSET(cpu, &all_cpus) && n-- == 0)
-            CPU_SET(cpu, &one);
-    if (sched_setaffinity(0, sizeof one, &one) < 0)
-        give_up("sched_setaffinity");
+    pin_to(&all_cpus, n);
 }
 
 static struct sockaddr_un address_of(const char *name)
@@ -75,24 +63,6 @@ static int connect_to(const char *name)
         usleep(1000);
     }
     give_up(address.sun_path);
-}
-
-static void write_all(int fd, const void *data, size_t size)
-{
-    const char *at = data;
-    for (ssize_t done; size; at += done, size -= (size_t)done)
-        if ((done = write(fd, at, size)) <= 0)
-            give_up("write");
-}
-
-/* False at the end of the stream. */
-static bool read_all(int fd, void *data, size_t size)
-{
-    char *at = data;
-    for (ssize_t done; size; at += done, size -= (size_t)done)
-        if ((done = read(fd, at, size)) <= 0)
-            return false;
-    return true;
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -290,12 +260,6 @@ static chainsi_traffic all_traffic(const bench *it, way how)
     return own;
 }
 
-static int compare(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
 static void measure(bench *it, int rounds)
 {
     static int64_t took[2][WAYS][MOST_ROUNDS];
@@ -310,7 +274,7 @@ static void measure(bench *it, int rounds)
         double floor_us = 0;
         for (way how = BARE; how < WAYS; how++) {
             int64_t *samples = took[made][how];
-            qsort(samples, (size_t)rounds, sizeof *samples, compare);
+            qsort(samples, (size_t)rounds, sizeof *samples, compare_times);
             double us = (double)samples[rounds / 2] / 1e3;
             if (how == BARE)
                 floor_us = us;

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/ring.h"
+#include "bench.h"
 #include "runtime/spans.h"
 
 enum { MOST_ROUNDS = 1000 };
@@ -85,12 +86,6 @@ static const struct {
 };
 enum { KINDS = sizeof kinds / sizeof *kinds };
 
-static int compare(const void *left, const void *right)
-{
-    const double a = *(const double *)left, b = *(const double *)right;
-    return (a > b) - (a < b);
-}
-
 int main(int argc, char **argv)
 {
     static double ns[KINDS][MOST_ROUNDS];
@@ -109,7 +104,7 @@ int main(int argc, char **argv)
         }
     }
     for (int kind = 0; kind < KINDS; kind++) {
-        qsort(ns[kind], (size_t)rounds, sizeof **ns, compare);
+        qsort(ns[kind], (size_t)rounds, sizeof **ns, compare_figures);
         printf("%-36s median %7.1f ns   p99 %7.1f ns   %6.2f x copying\n", kinds[kind].name,
                ns[kind][rounds / 2], ns[kind][rounds * 99 / 100],
                ns[kind][rounds / 2] / ns[0][rounds / 2]);

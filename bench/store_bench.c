@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "bench.h"
 #include "control/home.h"
 #include "control/store.h"
 #include "control/store_chains.h"
@@ -25,12 +26,6 @@ enum { A_ROUND = 256, GROUP = 64, PAGE = 4096, MOST_ROUNDS = 200, READS = 2000 }
 static char home[4096], why[1024];
 static uv_loop_t loop;
 static chainsi_store *store;
-
-static _Noreturn void give_up(const char *what)
-{
-    fprintf(stderr, "store_bench: %s\n", what);
-    exit(1);
-}
 
 /* Times of one way, in nanoseconds an operation. */
 typedef struct samples {
@@ -45,15 +40,9 @@ static void add_sample(samples *way, int64_t ns)
     way->ns[way->count++] = ns;
 }
 
-static int compare(const void *left, const void *right)
-{
-    int64_t a = *(const int64_t *)left, b = *(const int64_t *)right;
-    return (a > b) - (a < b);
-}
-
 static double report(samples *way, double floor_us)
 {
-    qsort(way->ns, way->count, sizeof *way->ns, compare);
+    qsort(way->ns, way->count, sizeof *way->ns, compare_times);
     double each_us = (double)way->busy_ns / 1e3 / (double)way->count;
     printf("%-34s %10.1f %10.1f %12.1f %10.0f %8.2f\n", way->name,
            (double)way->ns[way->count / 2] / 1e3, (double)way->ns[way->count * 99 / 100] / 1e3,

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "bench.h"
 #include "runtime/callee.h"
 #include "runtime/glue.h"
 
@@ -63,12 +64,6 @@ static const chains_config config = { .abi_ = 1 };
 static const chainsi_interface plain = INTERFACE(.fingerprint = 1);
 static const chainsi_interface streaming =
     INTERFACE(.fingerprint = 2, .stream_name = "tokens", .stream_item = &chainsi_type_string);
-
-static _Noreturn void give_up(const char *what)
-{
-    fprintf(stderr, "stream_bench: %s: %s\n", what, strerror(errno));
-    exit(1);
-}
 
 static void *create(chains_ctx *ctx, void *const dependencies[])
 {
@@ -140,20 +135,6 @@ typedef struct ear {
     long resident_kib, before_kib;
 } ear;
 
-static long resident_kib(pid_t pid)
-{
-    char path[64], line[128];
-    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-    FILE *file = fopen(path, "r");
-    long kib = -1;
-    while (file && fgets(line, sizeof line, file))
-        if (sscanf(line, "VmRSS: %ld", &kib) == 1)
-            break;
-    if (file)
-        fclose(file);
-    return kib;
-}
-
 static chains_status hear(chainsi_stream *stream, const void *item)
 {
     (void)item;
@@ -215,15 +196,9 @@ static double run_floor(void)
     return each;
 }
 
-static int compare(const void *a, const void *b)
-{
-    double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
 static double median(double *values, int count)
 {
-    qsort(values, (size_t)count, sizeof *values, compare);
+    qsort(values, (size_t)count, sizeof *values, compare_figures);
     return values[count / 2];
 }
 

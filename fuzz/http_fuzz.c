@@ -1,15 +1,13 @@
 /* HTTP of anybody: heads and chunked bodies at once and in pieces, a connection of the serving side,
  * and the calling side with a peer that answers with the input. The first byte is the size of the
  * pieces; whatever it is must make no difference. */
-#include <poll.h>
-#include <pthread.h>
-#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "peer.h"
 #include "rpc/client.h"
 #include "rpc/connection.h"
 #include "rpc/grants.h"
@@ -201,61 +199,12 @@ static served serve(const char *data, size_t size, size_t piece)
 /* ------------------------------------------------------------------------------------------------
  * the calling side */
 
-static char folder[] = "/tmp/chains-fuzz-XXXXXX", address_text[64];
-static int listening = -1;
-static const char *answer; /* of the peer, in pieces; set while it waits for a connection */
-static size_t answer_size, answer_piece;
-static sem_t answered; /* the peer is done with it */
-
-/* Takes a request, answers, closes. */
-static void *answer_always(void *user)
-{
-    (void)user;
-    for (;;) {
-        struct pollfd watched = { .fd = listening, .events = POLLIN };
-        poll(&watched, 1, -1);
-        int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0)
-            continue;
-        char seen[512];
-        size_t have = 0;
-        ssize_t got;
-        while ((have < 6 || memcmp(seen + have - 6, "\r\n\r\nhi", 6)) &&
-               (got = recv(fd, seen + have, sizeof seen - have, 0)) > 0)
-            have += (size_t)got;
-        for (size_t at = 0; at < answer_size; at += answer_piece) {
-            size_t part = answer_size - at < answer_piece ? answer_size - at : answer_piece;
-            if (send(fd, answer + at, part, MSG_NOSIGNAL) < 0)
-                break;
-        }
-        close(fd);
-        sem_post(&answered);
-    }
-    return NULL;
-}
-
-static void clean_up(void)
-{
-    unlink(address_text + 5);
-    rmdir(folder);
-}
-
 static chainsi_client *make_client(void)
 {
-    char why[256];
-    chainsi_address address;
-    pthread_t thread;
-    REQUIRE(mkdtemp(folder));
-    snprintf(address_text, sizeof address_text, "unix:%s/s", folder);
-    atexit(clean_up);
-    REQUIRE(chainsi_address_parse(address_text, &address, why, sizeof why));
-    listening = chainsi_address_listen(&address, 16, why, sizeof why);
-    REQUIRE(listening >= 0);
-    chainsi_address_done(&address);
-    REQUIRE(!sem_init(&answered, 0, 0));
-    REQUIRE(!pthread_create(&thread, NULL, answer_always, NULL));
-    pthread_detach(thread);
-    chainsi_client *client = chainsi_client_new(address_text, why, sizeof why);
+    char why[256], address[80];
+    REQUIRE(start_peer("\r\n\r\nhi"));
+    snprintf(address, sizeof address, "unix:%s", peer.path);
+    chainsi_client *client = chainsi_client_new(address, why, sizeof why);
     REQUIRE(client);
     return client;
 }
@@ -297,9 +246,7 @@ static called call(const char *data, size_t size, size_t piece, bool streamed)
     static chainsi_client *client;
     if (!client)
         client = make_client();
-    answer = data;
-    answer_size = size;
-    answer_piece = piece;
+    set_answer(data, size, piece);
     chainsi_client_request request = { .method = "POST",
                                        .path = "/x",
                                        .body = "hi",
@@ -336,8 +283,7 @@ static called call(const char *data, size_t size, size_t piece, bool streamed)
     free(body.data);
     chainsi_client_close_idle(client);
     chainsi_arena_done(&arena);
-    while (sem_wait(&answered)) {
-    }
+    await_peer();
     return result;
 }
 

@@ -2,15 +2,13 @@
  * takes items, and several on one connection. The first byte is the size of the pieces, which makes
  * no difference; the second how many calls are on the connection. */
 #include <errno.h>
-#include <poll.h>
-#include <pthread.h>
-#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "peer.h"
 #include "rpc/link.h"
 #include "rpc/sheaf.h"
 
@@ -91,59 +89,10 @@ static bundled run_sheaf(const char *data, size_t size, size_t piece, int calls)
 /* ------------------------------------------------------------------------------------------------
  * one call */
 
-static char folder[] = "/tmp/chains-fuzz-XXXXXX", path[64];
-static int listening = -1;
-static const char *answer_data; /* of the callee, in pieces; set while it waits for a connection */
-static size_t answer_size, answer_piece;
-static sem_t answered; /* the callee is done with it */
-
-/* Takes a call, answers, closes. */
-static void *answer_always(void *user)
-{
-    (void)user;
-    for (;;) {
-        struct pollfd watched = { .fd = listening, .events = POLLIN };
-        poll(&watched, 1, -1);
-        int fd = accept4(listening, NULL, NULL, SOCK_CLOEXEC);
-        if (fd < 0)
-            continue;
-        char seen[512];
-        size_t have = 0;
-        ssize_t got;
-        while ((have < 2 || memcmp(seen + have - 2, "hi", 2)) &&
-               (got = recv(fd, seen + have, sizeof seen - have, 0)) > 0)
-            have += (size_t)got;
-        for (size_t at = 0; at < answer_size; at += answer_piece) {
-            size_t part = answer_size - at < answer_piece ? answer_size - at : answer_piece;
-            if (send(fd, answer_data + at, part, MSG_NOSIGNAL) < 0)
-                break;
-        }
-        close(fd);
-        sem_post(&answered);
-    }
-    return NULL;
-}
-
-static void clean_up(void)
-{
-    unlink(path);
-    rmdir(folder);
-}
-
 static chainsi_link *make_link(void)
 {
-    char why[256];
-    pthread_t thread;
-    REQUIRE(mkdtemp(folder));
-    snprintf(path, sizeof path, "%s/s", folder);
-    atexit(clean_up);
-    chainsi_address address = { .kind = CHAINSI_ADDRESS_UNIX, .path = path };
-    listening = chainsi_address_listen(&address, 16, why, sizeof why);
-    REQUIRE(listening >= 0);
-    REQUIRE(!sem_init(&answered, 0, 0));
-    REQUIRE(!pthread_create(&thread, NULL, answer_always, NULL));
-    pthread_detach(thread);
-    return chainsi_link_new(path, -1);
+    REQUIRE(start_peer("hi"));
+    return chainsi_link_new(peer.path, -1);
 }
 
 typedef struct called {
@@ -167,9 +116,7 @@ static called call(const char *data, size_t size, size_t piece, bool takes_items
     static chainsi_link *link;
     if (!link)
         link = make_link();
-    answer_data = data;
-    answer_size = size;
-    answer_piece = piece;
+    set_answer(data, size, piece);
     chainsi_link_request request = { .request_id = "",
                                      .body = "hi",
                                      .body_size = 2,
@@ -194,8 +141,7 @@ static called call(const char *data, size_t size, size_t piece, bool takes_items
     }
     chainsi_link_close_idle(link);
     chainsi_arena_done(&arena);
-    while (sem_wait(&answered)) {
-    }
+    await_peer();
     return result;
 }
 

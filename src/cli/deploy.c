@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -60,6 +61,32 @@ static void describe_secrets(const chainsi_service *service, chainsi_api_service
             add_secret(sent, service->dependencies[i]->external_config.secret);
 }
 
+/* The GPUs of a process: those of all Chainlets in it, of one kind. *gpu gets NULL for none, as where fakes have taken
+ * their places. False, said on stderr: they ask for different kinds. */
+static bool describe_gpus(const chainsi_service *service, chainsi_arena *arena, const char **gpu)
+{
+    const chainsi_model_chainlet *first = NULL;
+    int count = 0;
+    for (size_t i = 0; i < service->inside_count; i++) {
+        const chainsi_model_chainlet *inside = service->inside[i];
+        if (!inside->gpu_kind)
+            continue;
+        if (!first || !strcasecmp(first->gpu_kind, "any")) {
+            first = inside;
+        } else if (strcasecmp(inside->gpu_kind, "any") != 0 &&
+                   strcasecmp(inside->gpu_kind, first->gpu_kind) != 0) {
+            fprintf(stderr,
+                    "chains deploy: %s and %s are in one process, and ask for GPUs of different "
+                    "kinds (.gpu): %s and %s\n",
+                    first->wire_name, inside->wire_name, first->gpu_kind, inside->gpu_kind);
+            return false;
+        }
+        count += inside->gpu_count;
+    }
+    *gpu = first ? chainsi_arena_printf(arena, "%s:%d", first->gpu_kind, count) : NULL;
+    return true;
+}
+
 static void describe_assets(const chains_config *config, chainsi_api_service *sent,
                             chainsi_arena *arena)
 {
@@ -88,9 +115,9 @@ static void describe_origin(const chainsi_model *model, const request *r, chains
                               : chainsi_arena_printf(arena, "%u", (unsigned)getuid());
 }
 
-/* What is sent to the daemon, in arena. */
-static chainsi_api_deploy describe(const chainsi_model *model, const chainsi_built *built,
-                                   const request *r, chainsi_arena *arena)
+/* What is sent to the daemon, in arena. False, said on stderr: it asks for what can't be. */
+static bool describe(const chainsi_model *model, const chainsi_built *built, const request *r,
+                     chainsi_arena *arena, chainsi_api_deploy *out)
 {
     chainsi_api_deploy deploy = {
         .chain = r->name ? r->name : model->entrypoint->wire_name,
@@ -120,8 +147,9 @@ static chainsi_api_deploy describe(const chainsi_model *model, const chainsi_bui
             .scaling = chainsi_api_scaling_of(&scaling),
             .cpu = config->cpu > 0 ? config->cpu : 0,
             .memory = (int64_t)service->chainlet->memory_bytes,
-            .gpu = config->gpu,
         };
+        if (!describe_gpus(service, arena, &sent->gpu))
+            return false;
         describe_secrets(service, sent, arena);
         describe_assets(config, sent, arena);
         sent->dependencies.items = chainsi_arena_array(arena, service->dependency_count + 1,
@@ -138,7 +166,69 @@ static chainsi_api_deploy describe(const chainsi_model *model, const chainsi_bui
                 .value = config->env[j].value ? config->env[j].value : "",
             };
     }
-    return deploy;
+    *out = deploy;
+    return true;
+}
+
+/* Lists the Chainlets that ask for GPUs, of those that the entrypoint needs. */
+static void list_gpus(const chainsi_model_chainlet *from, chainsi_api_services *services,
+                      bool *seen)
+{
+    if (seen[from->index])
+        return;
+    seen[from->index] = true;
+    for (size_t i = 0; i < from->dependency_count; i++)
+        list_gpus(from->dependencies[i].chainlet, services, seen);
+    if (!from->gpu_kind)
+        return;
+    const chainsi_scaling_options scaling = chainsi_scaling_options_of(&from->config);
+    services->items[services->count++] = (chainsi_api_service){
+        .name = from->wire_name,
+        .c_name = from->c_name,
+        .binary = "/",
+        .start_timeout_s = 1,
+        .max_queue = 1,
+        .max_body = 1,
+        .concurrency = 1,
+        .scaling = chainsi_api_scaling_of(&scaling),
+        .gpu = from->config.gpu,
+    };
+}
+
+/* Asks whether there are the GPUs, before anything is built for them. With fakes it is asked when it is known
+ * what they replace. */
+static bool check_gpus(const chainsi_model *model, const request *r, chainsi_daemon *daemon)
+{
+    chainsi_arena arena = { 0 };
+    chainsi_api_deploy deploy = {
+        .chain = r->name ? r->name : model->entrypoint->wire_name,
+        .environment = r->environment,
+        .canary = r->canary,
+        .services.items =
+            chainsi_arena_array(&arena, model->chainlet_count, sizeof *deploy.services.items),
+    };
+    bool *seen = chainsi_arena_array(&arena, model->chainlet_count, sizeof *seen);
+    memset(seen, 0, model->chainlet_count * sizeof *seen);
+    if (!r->fakes.count)
+        list_gpus(model->entrypoint, &deploy.services, seen);
+    bool asked = deploy.services.count > 0;
+    if (asked)
+        deploy.entrypoint = deploy.services.items[0].name;
+    chainsi_buffer body = { 0 };
+    chainsi_codec_error why;
+    chainsi_daemon_answer answer = { .status = 200 };
+    bool good =
+        !asked ||
+        (chainsi_daemon_start(daemon, (int)r->port) &&
+         chainsi_json_encode(&chainsi_api_deploy_type, &deploy, &body, &why) == CHAINS_OK &&
+         chainsi_daemon_ask(daemon, "POST", "/api/v1/chains?only_check=1", &body, 0, &answer));
+    if (good && answer.status / 100 != 2) {
+        chainsi_daemon_fail(daemon, &answer, r->json);
+        good = false;
+    }
+    chainsi_buffer_done(&body);
+    chainsi_arena_done(&arena);
+    return good;
 }
 
 /* Shows the end of a Chainlet's log, but nothing of earlier deployments. */
@@ -168,6 +258,14 @@ static void show_progress(const chainsi_api_deployment *deployment, bool *shown)
             fprintf(stderr, "ready  %s\n", chainlet->name);
         }
     }
+}
+
+/* What of the machine isn't as the Chainlets want it. */
+static void show_notes(const chainsi_api_deployment *deployment)
+{
+    for (size_t i = 0; i < deployment->chainlets.count; i++)
+        for (size_t k = 0; k < deployment->chainlets.items[i].notes.count; k++)
+            fprintf(stderr, "note: %s\n", deployment->chainlets.items[i].notes.items[k]);
 }
 
 static int report_success(const chainsi_api_chain *chain, const request *r)
@@ -224,10 +322,14 @@ static int await(chainsi_daemon *daemon, const chainsi_api_deploy *deploy, int64
         } else {
             if (shown && chain.deployment.chainlets.count <= deploy->services.count)
                 show_progress(&chain.deployment, shown);
-            if (!strcmp(chain.deployment.state, "ready") ||
-                !strcmp(chain.deployment.state, "trying"))
+            bool failed = !strcmp(chain.deployment.state, "failed");
+            bool done = !strcmp(chain.deployment.state, "ready") ||
+                        !strcmp(chain.deployment.state, "trying");
+            if (done || failed)
+                show_notes(&chain.deployment);
+            if (done)
                 status = report_success(&chain, r);
-            else if (!strcmp(chain.deployment.state, "failed"))
+            else if (failed)
                 status = report_failure(daemon, &chain, r);
             if (status == CHAINSI_EXIT_OK && r->json)
                 printf("%.*s\n", (int)answer.size, answer.body);
@@ -265,18 +367,21 @@ static int build_and_deploy(request *r)
     if (chainsi_chain_open(&chain, r->folders.count ? r->folders.items[0] : NULL, r->entrypoint,
                            true)) {
         chainsi_build_options options = { .fakes = r->fakes.items, .fake_count = r->fakes.count };
-        chainsi_built *built = chainsi_build_services(chain.model, &options, &chain.diagnostics);
+        chainsi_daemon daemon = { 0 };
+        chainsi_built *built = NULL;
+        if (check_gpus(chain.model, r, &daemon))
+            built = chainsi_build_services(chain.model, &options, &chain.diagnostics);
         chainsi_chain_report(&chain);
         status = CHAINSI_EXIT_FAILED;
-        chainsi_daemon daemon = { 0 };
-        if (built && chainsi_daemon_start(&daemon, (int)r->port)) {
-            chainsi_api_deploy deploy = describe(chain.model, built, r, &daemon.arena);
+        if (built && (daemon.client || chainsi_daemon_start(&daemon, (int)r->port))) {
+            chainsi_api_deploy deploy;
             chainsi_buffer sample = { 0 };
             chainsi_sample_arguments(chain.model->entrypoint, &sample);
             r->sample = chainsi_arena_copy(&daemon.arena, sample.data, sample.size);
             chainsi_buffer_done(&sample);
             chainsi_time_text(r->began);
-            status = hand_over(&daemon, &deploy, r);
+            if (describe(chain.model, built, r, &daemon.arena, &deploy))
+                status = hand_over(&daemon, &deploy, r);
         }
         chainsi_daemon_close(&daemon);
         chainsi_built_free(built);

@@ -40,6 +40,8 @@ static void print_chainlet(const chainsi_api_chainlet *chainlet)
             printf("    ended %swith: %s\n", strcmp(replica->state, "ready") ? "" : "before ",
                    replica->last_end);
     }
+    for (size_t i = 0; i < chainlet->notes.count; i++)
+        printf("    note: %s\n", chainlet->notes.items[i]);
 }
 
 static void print_chain(const chainsi_api_chain *chain)

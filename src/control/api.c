@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "control/api_scale.h"
+#include "control/gpu.h"
 #include "control/store_keys.h"
 #include "control/vault.h"
 #include "runtime/queue.h"
@@ -192,6 +193,7 @@ static const chainsi_field chainlet_fields[] = {
     INTEGER(chainsi_api_chainlet, wanted),
     INTEGER(chainsi_api_chainlet, in_flight),
     INTEGER(chainsi_api_chainlet, waiting),
+    { CHAINSI_FIELD(chainsi_api_chainlet, notes, &strings_type), .default_value = &no_strings },
     { CHAINSI_FIELD(chainsi_api_chainlet, scaling, &chainsi_api_scaling_type) },
     { CHAINSI_FIELD(chainsi_api_chainlet, override, &some_override), .optional = true },
     { CHAINSI_FIELD(chainsi_api_chainlet, replicas, &replicas_type) },
@@ -384,6 +386,13 @@ static bool check_needs(const chainsi_api_service *service, size_t index, char *
     if (service->concurrency < 1 || service->concurrency > MAX_SLOTS ||
         !is_within(service->cpu, 0, MAX_CPU) || service->memory < 0) {
         snprintf(why, size, "services[%zu]: concurrency, cpu or memory is out of range", index);
+        return false;
+    }
+    char kind[CHAINSI_GPU_TEXT];
+    size_t gpus;
+    if (service->gpu && !chainsi_gpu_read_request(service->gpu, kind, &gpus)) {
+        snprintf(why, size, "services[%zu].gpu '%s' is neither KIND nor KIND:COUNT", index,
+                 service->gpu);
         return false;
     }
     if (chainsi_api_check_scaling(&service->scaling, problem, sizeof problem) != CHAINS_OK) {

@@ -1,7 +1,8 @@
 /* What the daemon's API takes and gives under /api/v1, as C structs with the tables that the codecs
  * walk. The names of the fields are those on the wire.
  *
- *   POST   /api/v1/chains                          api_deploy -> api_accepted (202)
+ *   POST   /api/v1/chains                          api_deploy -> api_accepted (202); with ?only_check=1 it is
+ *                                                  only checked (200, version 0), GPUs included
  *   GET    /api/v1/chains                          -> list of api_chain, one for each environment
  *   GET    /api/v1/chains/CHAIN                    -> api_chain: production, else the first there is
  *   DELETE /api/v1/chains/CHAIN                    -> api_deleted, when all its processes have ended
@@ -162,6 +163,7 @@ typedef struct chainsi_api_chainlet {
         *state; /* of the replica that is best off; "at_zero": there is none, until a call comes */
     int64_t ready, wanted;       /* replicas that take calls, and that there should be */
     int64_t in_flight, waiting;  /* calls that run, and that no replica has begun */
+    chains_string_list notes;    /* which of its limits aren't enforced here, and why */
     chainsi_api_scaling scaling; /* by which it is scaled now */
     /* What of that `chains scale` said, as of chainsi_api_override_type (api_scale.h); null: nothing. */
     const struct chainsi_stored_scale *override;

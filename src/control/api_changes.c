@@ -1,7 +1,9 @@
 /* Requests that change what is deployed: each is asked of an environment or a chain, and answered when
  * that says what became of it. */
+#include <stddef.h>
 #include <string.h>
 
+#include "control/query.h"
 #include "control/route.h"
 
 /* A client that waits for an answer; in its exchange's arena. */
@@ -10,11 +12,20 @@ typedef struct asker {
     chainsi_exchange *exchange;
     chainsi_intent *intent;          /* until its end; not owned */
     const char *chain, *environment; /* names */
+    const chainsi_api_deploy
+        *deploy; /* in the intent's arena; not handed over yet: it waits until GPUs were
+                                         found, and owns the intent. Else NULL */
+    chainsi_gpu_waiter gpus_known;
 } asker;
 
 static void on_asker_gone(chainsi_exchange *exchange)
 {
     asker *waits = exchange->user;
+    if (waits->deploy) {
+        chainsi_gpu_pool_leave(waits->routes->registry->supervisor->gpus, &waits->gpus_known);
+        chainsi_intent_free(waits->intent);
+        return;
+    }
     waits->intent->on_end = NULL;
 }
 
@@ -67,9 +78,49 @@ static void on_deployed(void *user, chains_status status, const char *why, const
     chainsi_answer_value(waits->exchange, 202, &chainsi_api_accepted_type, &accepted);
 }
 
+/* Whether the client only wants to know whether it could be. */
+static bool only_checks(const chainsi_exchange *exchange)
+{
+    double number = 0;
+    return chainsi_query_double(exchange->request.query, "only_check", 1, &number) && number == 1;
+}
+
+/* Hands the deployment over that the client waits for, or checks it. */
+static void hand_over(asker *waits, const chainsi_api_deploy *deploy)
+{
+    char why[1024];
+    chainsi_exchange *exchange = waits->exchange;
+    chainsi_registry *registry = waits->routes->registry;
+    chainsi_intent *intent = waits->intent;
+    waits->deploy = NULL;
+    chains_status status;
+    if (!only_checks(exchange)) {
+        status = chainsi_registry_deploy(registry, deploy, intent, why, sizeof why);
+        if (status != CHAINS_OK)
+            refuse(exchange, status, why);
+        return;
+    }
+    status = chainsi_registry_check(registry, deploy, why, sizeof why);
+    chainsi_intent_free(intent);
+    if (status != CHAINS_OK) {
+        refuse(exchange, status, why);
+        return;
+    }
+    exchange->on_gone = NULL;
+    chainsi_answer_value(exchange, 200, &chainsi_api_accepted_type,
+                         &(chainsi_api_accepted){ .chain = waits->chain,
+                                                  .environment = waits->environment,
+                                                  .version_id = "" });
+}
+
+static void on_gpus_known(chainsi_gpu_waiter *waiter)
+{
+    asker *waits = (asker *)((char *)waiter - offsetof(asker, gpus_known));
+    hand_over(waits, waits->deploy);
+}
+
 static void deploy(chainsi_routes *routes, chainsi_exchange *exchange)
 {
-    char why[512];
     chainsi_intent *intent = chainsi_intent_new(chainsi_step_deploy, true);
     chainsi_api_deploy *asked = chainsi_arena_alloc(intent->step->arena, sizeof *asked);
     if (!chainsi_read_value(exchange, &chainsi_api_deploy_type, intent->step->arena, asked)) {
@@ -82,10 +133,15 @@ static void deploy(chainsi_routes *routes, chainsi_exchange *exchange)
         return;
     }
     await(routes, exchange, intent, asked->chain, asked->environment, on_deployed);
-    chains_status status =
-        chainsi_registry_deploy(routes->registry, asked, intent, why, sizeof why);
-    if (status != CHAINS_OK)
-        refuse(exchange, status, why);
+    asker *waits = exchange->user;
+    chainsi_gpu_pool *gpus = routes->registry->supervisor->gpus;
+    if (!chainsi_gpu_pool_is_asked(asked) || chainsi_gpu_pool_known(gpus)) {
+        hand_over(waits, asked);
+        return;
+    }
+    waits->deploy = asked;
+    waits->gpus_known.on_known = on_gpus_known;
+    chainsi_gpu_pool_await(gpus, &waits->gpus_known);
 }
 
 /* Answers with the environment as it is now. */

@@ -319,6 +319,14 @@ static bool read_otlp(brain *b, chainsi_otlp_signal signal, chainsi_otlp_setting
     return settings->url != NULL;
 }
 
+/* What replicas are given of the machine. */
+static void open_machine(brain *b)
+{
+    const chainsi_gpu_sources sources = chainsi_gpu_own_sources();
+    b->supervisor.limiter = chainsi_limiter_new(&b->loop, b->home, b->supervisor.keeping);
+    b->supervisor.gpus = chainsi_gpu_pool_new(&b->loop, &sources);
+}
+
 static void open_traces(brain *b)
 {
     chainsi_otlp_settings settings;
@@ -374,6 +382,7 @@ int chainsi_brain_run(const chainsi_brain_options *options)
     open_traces(b);
     if (!open_home(b))
         return 1; /* and the keeper tries again */
+    open_machine(b);
     int status = open_state(b);
     if (status)
         return status;
@@ -383,6 +392,8 @@ int chainsi_brain_run(const chainsi_brain_options *options)
     uv_run(&b->loop, UV_RUN_DEFAULT);
     chainsi_front_free(b->front);
     chainsi_registry_free(b->routes.registry);
+    chainsi_limiter_free(b->supervisor.limiter);
+    chainsi_gpu_pool_free(b->supervisor.gpus);
     chainsi_collector_free(b->routes.collector);
     chainsi_exporter_free(b->routes.exporter);
     chainsi_transfers_free(b->routes.transfers);

@@ -36,7 +36,7 @@ typedef struct part {
 } part;
 
 struct chainsi_cgroup {
-    chainsi_limits limits;
+    chainsi_cgroup_limits limits;
     part parts[CHAINSI_CGROUPS_MOST_TREES];
     size_t part_count;
 };
@@ -136,7 +136,7 @@ static int limit_memory(const part *in, uint64_t bytes)
 }
 
 static chainsi_cgroup *group_new(const chainsi_cgroups *cgroups, const char *name,
-                                 const chainsi_limits *limits)
+                                 const chainsi_cgroup_limits *limits)
 {
     chainsi_cgroup *group = chainsi_make(sizeof *group);
     group->limits = *limits;
@@ -169,7 +169,7 @@ static int make_folder(const part *in)
     return 0;
 }
 
-static int make_part(part *in, const chainsi_limits *limits, const char **doing)
+static int make_part(part *in, const chainsi_cgroup_limits *limits, const char **doing)
 {
     *doing = "made";
     int error = make_folder(in);
@@ -191,7 +191,7 @@ static int make_part(part *in, const chainsi_limits *limits, const char **doing)
 }
 
 chainsi_cgroup *chainsi_cgroup_make(const chainsi_cgroups *cgroups, const char *name,
-                                    const chainsi_limits *limits, char *why, size_t why_size)
+                                    const chainsi_cgroup_limits *limits, char *why, size_t why_size)
 {
     chainsi_cgroup *group = group_new(cgroups, name, limits);
     for (size_t i = 0; i < group->part_count; i++) {
@@ -209,7 +209,7 @@ chainsi_cgroup *chainsi_cgroup_make(const chainsi_cgroups *cgroups, const char *
 }
 
 chainsi_cgroup *chainsi_cgroup_adopt(const chainsi_cgroups *cgroups, const char *name,
-                                     const chainsi_limits *limits)
+                                     const chainsi_cgroup_limits *limits)
 {
     chainsi_cgroup *group = group_new(cgroups, name, limits);
     for (size_t i = 0; i < group->part_count; i++) {
@@ -320,7 +320,7 @@ static chainsi_memory_events read_events(const chainsi_cgroup *group)
 }
 
 /* Whether memory ran out, and whose. */
-static chainsi_cgroup_end who_ran_out(const chainsi_limits *limits,
+static chainsi_cgroup_end who_ran_out(const chainsi_cgroup_limits *limits,
                                       const chainsi_memory_events *events)
 {
     if (events->kills <= 0)
@@ -329,7 +329,7 @@ static chainsi_cgroup_end who_ran_out(const chainsi_limits *limits,
                                                           : CHAINSI_ENDED_BY_MACHINE;
 }
 
-chainsi_cgroup_end chainsi_cgroup_judge(int wait_status, const chainsi_limits *limits,
+chainsi_cgroup_end chainsi_cgroup_judge(int wait_status, const chainsi_cgroup_limits *limits,
                                         const chainsi_memory_events *events)
 {
     bool killed = WIFSIGNALED(wait_status) && WTERMSIG(wait_status) == SIGKILL;

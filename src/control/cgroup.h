@@ -27,10 +27,10 @@
 #include "control/cgroups.h"
 
 /* What a process may use at most. All zero: no limits; the group then only counts. */
-typedef struct chainsi_limits {
+typedef struct chainsi_cgroup_limits {
     double cpu;            /* cores; 0: no limit */
     uint64_t memory_bytes; /* 0: no limit */
-} chainsi_limits;
+} chainsi_cgroup_limits;
 
 typedef struct chainsi_cgroup chainsi_cgroup;
 
@@ -40,11 +40,12 @@ typedef struct chainsi_cgroup chainsi_cgroup;
  * limit that the machine refuses altogether is passed over; where all is refused, the group is an
  * empty thing that every function takes. cgroups must live longer. */
 chainsi_cgroup *chainsi_cgroup_make(const chainsi_cgroups *cgroups, const char *name,
-                                    const chainsi_limits *limits, char *why, size_t why_size);
+                                    const chainsi_cgroup_limits *limits, char *why,
+                                    size_t why_size);
 /* Takes over the group of a process that runs, or has run, since before this daemon's time; limits: as
  * it was made with. NULL if there is none. */
 chainsi_cgroup *chainsi_cgroup_adopt(const chainsi_cgroups *cgroups, const char *name,
-                                     const chainsi_limits *limits);
+                                     const chainsi_cgroup_limits *limits);
 /* Forgets the group and leaves it as it is. NULL is allowed. */
 void chainsi_cgroup_forget(chainsi_cgroup *group);
 /* Kills what is still in the group, removes it and forgets it. False: something in it hasn't ended yet
@@ -89,7 +90,7 @@ typedef struct chainsi_memory_events {
 
 /* The judgement, from what waitpid() says and the kernel counted. Pure. A process that ends by itself
  * has ended otherwise, even if one that it had started was killed. */
-chainsi_cgroup_end chainsi_cgroup_judge(int wait_status, const chainsi_limits *limits,
+chainsi_cgroup_end chainsi_cgroup_judge(int wait_status, const chainsi_cgroup_limits *limits,
                                         const chainsi_memory_events *events);
 
 /* The same of a group whose process has ended, with the sentence for logs and for last_end: "killed:

@@ -88,7 +88,7 @@ static int wait_for(pid_t pid)
     return status;
 }
 
-static chainsi_cgroup *make(const char *name, chainsi_limits limits)
+static chainsi_cgroup *make(const char *name, chainsi_cgroup_limits limits)
 {
     char why[512] = "";
     chainsi_cgroup *group = chainsi_cgroup_make(cgroups, name, &limits, why, sizeof why);
@@ -128,7 +128,7 @@ static void kills_what_exceeds_its_memory(void **state)
 {
     (void)state;
     need_memory();
-    chainsi_cgroup *group = make("memory", (chainsi_limits){ .memory_bytes = 64 * MIB });
+    chainsi_cgroup *group = make("memory", (chainsi_cgroup_limits){ .memory_bytes = 64 * MIB });
     int status = wait_for(run_in(group, go_beyond, -1));
     char text[128];
     chainsi_cgroup_end end = chainsi_cgroup_explain_end(group, status, text, sizeof text);
@@ -155,7 +155,7 @@ static void tells_another_kill_from_it(void **state)
 {
     (void)state;
     need_memory();
-    chainsi_cgroup *group = make("other", (chainsi_limits){ .memory_bytes = 128 * MIB });
+    chainsi_cgroup *group = make("other", (chainsi_cgroup_limits){ .memory_bytes = 128 * MIB });
     int ends[2];
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     pid_t pid = run_in(group, stay_within, ends[1]);
@@ -193,7 +193,7 @@ static void reports_a_killed_helper(void **state)
 {
     (void)state;
     need_memory();
-    chainsi_cgroup *group = make("helper", (chainsi_limits){ .memory_bytes = 64 * MIB });
+    chainsi_cgroup *group = make("helper", (chainsi_cgroup_limits){ .memory_bytes = 64 * MIB });
     int status = wait_for(run_in(group, have_a_helper_go_beyond, -1));
     char text[256];
     chainsi_cgroup_end end = chainsi_cgroup_explain_end(group, status, text, sizeof text);
@@ -229,7 +229,7 @@ static void gives_a_share_of_the_cpu(void **state)
         print_message("%s\n", chainsi_cgroups_no_cpu(cgroups));
         skip();
     }
-    chainsi_cgroup *group = make("cpu", (chainsi_limits){ .cpu = 0.2 });
+    chainsi_cgroup *group = make("cpu", (chainsi_cgroup_limits){ .cpu = 0.2 });
     pid_t pid = run_in(group, burn, -1);
     bool throttled = comes_true(is_throttled_often, group);
     kill(pid, SIGKILL);
@@ -265,7 +265,9 @@ static void wait_here(int fd)
 static void takes_every_limit(void **state)
 {
     (void)state;
-    static const chainsi_limits all[] = { { 1e300, UINT64_MAX }, { 1e-9, 1 }, { 0.0099, 1 << 20 } };
+    static const chainsi_cgroup_limits all[] = { { 1e300, UINT64_MAX },
+                                                 { 1e-9, 1 },
+                                                 { 0.0099, 1 << 20 } };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         chainsi_cgroup *group = make("every", all[i]);
         assert_true(comes_true(is_removed, group));
@@ -286,7 +288,7 @@ static void leave_another_behind(int fd)
 static void ends_what_is_left(void **state)
 {
     (void)state;
-    chainsi_cgroup *group = make("left", (chainsi_limits){ 0 });
+    chainsi_cgroup *group = make("left", (chainsi_cgroup_limits){ 0 });
     int ends[2];
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
     pid_t pid = run_in(group, leave_another_behind, ends[1]);
@@ -303,7 +305,7 @@ static bool is_made_again(void *user)
 {
     char why[512];
     chainsi_cgroup **group = user;
-    *group = chainsi_cgroup_make(cgroups, "again", &(chainsi_limits){ 0 }, why, sizeof why);
+    *group = chainsi_cgroup_make(cgroups, "again", &(chainsi_cgroup_limits){ 0 }, why, sizeof why);
     return *group != NULL;
 }
 
@@ -313,7 +315,7 @@ static void takes_the_place_of_the_last(void **state)
     (void)state;
     int ends[2];
     assert_int_equal(pipe2(ends, O_CLOEXEC), 0);
-    chainsi_cgroup *group = make("again", (chainsi_limits){ 0 });
+    chainsi_cgroup *group = make("again", (chainsi_cgroup_limits){ 0 });
     pid_t pid = run_in(group, wait_here, ends[1]);
     char byte;
     assert_int_equal(read(ends[0], &byte, 1), 1);
@@ -328,7 +330,7 @@ static void takes_the_place_of_the_last(void **state)
 static void is_adopted(void **state)
 {
     (void)state;
-    chainsi_limits limits = { .memory_bytes = cgroups->no_memory ? 0 : 64 * MIB };
+    chainsi_cgroup_limits limits = { .memory_bytes = cgroups->no_memory ? 0 : 64 * MIB };
     assert_null(chainsi_cgroup_adopt(cgroups, "adopted", &limits));
     chainsi_cgroup_forget(make("adopted", limits));
     chainsi_cgroup *group = chainsi_cgroup_adopt(cgroups, "adopted", &limits);
@@ -359,8 +361,8 @@ static void clears_what_a_killed_daemon_left(void **state)
     assert_true(daemon >= 0);
     if (daemon == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
-        run_in(make("mine", (chainsi_limits){ 0 }), wait_here, ends[1]);
-        run_in(make("yours", (chainsi_limits){ 0 }), wait_here, ends[1]);
+        run_in(make("mine", (chainsi_cgroup_limits){ 0 }), wait_here, ends[1]);
+        run_in(make("yours", (chainsi_cgroup_limits){ 0 }), wait_here, ends[1]);
         pause();
     }
     char bytes[2];
@@ -370,8 +372,8 @@ static void clears_what_a_killed_daemon_left(void **state)
     wait_for(daemon);
     chainsi_cgroups *next = chainsi_cgroups_open(&layout, HOME);
     assert_true(chainsi_cgroups_clear(next, is_kept, "mine"));
-    assert_null(chainsi_cgroup_adopt(next, "yours", &(chainsi_limits){ 0 }));
-    chainsi_cgroup *mine = chainsi_cgroup_adopt(next, "mine", &(chainsi_limits){ 0 });
+    assert_null(chainsi_cgroup_adopt(next, "yours", &(chainsi_cgroup_limits){ 0 }));
+    chainsi_cgroup *mine = chainsi_cgroup_adopt(next, "mine", &(chainsi_cgroup_limits){ 0 });
     assert_non_null(mine);
     chainsi_cgroup_forget(mine);
     /* With groups in it, closing leaves the folder and the record of it. */
@@ -379,7 +381,7 @@ static void clears_what_a_killed_daemon_left(void **state)
     assert_true(exists(cgroups->record));
     assert_true(exists(cgroups->trees[0].folder));
     assert_true(chainsi_cgroups_clear(cgroups, NULL, NULL));
-    assert_null(chainsi_cgroup_adopt(cgroups, "mine", &(chainsi_limits){ 0 }));
+    assert_null(chainsi_cgroup_adopt(cgroups, "mine", &(chainsi_cgroup_limits){ 0 }));
     close(ends[1]);
     assert_int_equal(read(ends[0], bytes, 1), 0); /* both have ended */
     close(ends[0]);
@@ -402,7 +404,7 @@ static void clears_what_is_elsewhere(void **state)
     chainsi_cgroups *before = chainsi_cgroups_open(&other, HOME);
     char why[512];
     chainsi_cgroup *group =
-        chainsi_cgroup_make(before, "far", &(chainsi_limits){ 0 }, why, sizeof why);
+        chainsi_cgroup_make(before, "far", &(chainsi_cgroup_limits){ 0 }, why, sizeof why);
     assert_non_null(group);
     char *folder = chainsi_path("%s/%s", elsewhere, before->name);
     int ends[2];

@@ -90,7 +90,7 @@ static void tells_a_limit_from_another_end(void **state)
         { KILLED, 1 << 20, { 1, -1 }, CHAINSI_ENDED_BY_MACHINE },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        chainsi_limits limits = { .memory_bytes = cases[i].limit };
+        chainsi_cgroup_limits limits = { .memory_bytes = cases[i].limit };
         if (chainsi_cgroup_judge(cases[i].wait_status, &limits, &cases[i].events) != cases[i].end)
             fail_msg("case %zu", i);
     }
@@ -165,7 +165,7 @@ static void refuses_with_a_reason(void **state)
 
         /* A group without any tree is there all the same, and does nothing. */
         char why[256];
-        chainsi_limits limits = { .cpu = 1, .memory_bytes = 1 << 20 };
+        chainsi_cgroup_limits limits = { .cpu = 1, .memory_bytes = 1 << 20 };
         chainsi_cgroup *group = chainsi_cgroup_make(cgroups, "x", &limits, why, sizeof why);
         assert_non_null(group);
         int fds[CHAINSI_CGROUPS_MOST_TREES];

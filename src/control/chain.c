@@ -10,6 +10,7 @@
 
 #include "control/handle.h"
 #include "control/home.h"
+#include "control/store_history.h"
 
 enum { RETRY_MS = 2000 /* after a step that could not be made durable: the disk is full */ };
 
@@ -333,4 +334,29 @@ static void review(chainsi_chain *chain)
         finish_deletion(chain);
     else if (chain->registry->stopping || !chain->stored)
         free_chain(chain);
+}
+
+/* Events. */
+
+/* Adds the one that is its argument. */
+static chains_status add_event(chainsi_database *database, void *arguments)
+{
+    return chainsi_stored_event_add(database, arguments);
+}
+
+void chainsi_chain_tell_exhausted(const chainsi_chain *chain, const char *environment,
+                                  const char *chainlet, const char *how)
+{
+    chainsi_stored_event *event;
+    chainsi_write *write = chainsi_write_new(sizeof *event);
+    chainsi_arena *arena = &write->arena;
+    event = write->arguments;
+    *event = (chainsi_stored_event){
+        .kind = "out_of_memory",
+        .chain = chainsi_arena_strdup(arena, chain->name),
+        .chainlet = chainsi_arena_strdup(arena, chainlet),
+        .message = chainsi_arena_printf(arena, "%s in %s: %s", chainlet, environment, how),
+    };
+    write->run = add_event;
+    chainsi_store_write(chain->registry->store, write);
 }

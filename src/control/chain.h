@@ -45,6 +45,10 @@ chainsi_environment *chainsi_chain_make_environment(chainsi_chain *chain, const 
  * chainsi_stored_version_find. */
 chainsi_deployment *chainsi_chain_running(const chainsi_chain *chain, const char *name);
 
+/* Adds the event that a process of a Chainlet was killed because memory ran out; how says whose. */
+void chainsi_chain_tell_exhausted(const chainsi_chain *chain, const char *environment,
+                                  const char *chainlet, const char *how);
+
 /* Something of it has ended. */
 void chainsi_chain_ask_review(chainsi_chain *chain);
 /* Removes programs of versions as soon as nothing runs them. */

@@ -2,6 +2,7 @@
 #include "control/chainlet.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,8 +66,11 @@ static const char **make_environment(const chainsi_chainlet *chainlet)
     const chainsi_api_service *service = chainlet->service;
     chainsi_arena *arena = &deployment->arena;
     const char **entries = chainsi_arena_array(
-        arena, service->env.count + service->dependencies.count + 4, sizeof *entries);
+        arena, service->env.count + service->dependencies.count + 5, sizeof *entries);
     size_t count = 0;
+    if (service->cpu >
+        0) /* pools make a thread for each CPU that they see; .env may say otherwise */
+        entries[count++] = chainsi_arena_printf(arena, "OMP_NUM_THREADS=%.0f", ceil(service->cpu));
     for (size_t i = 0; i < service->env.count; i++)
         entries[count++] = chainsi_arena_printf(arena, "%s=%s", service->env.items[i].name,
                                                 service->env.items[i].value);
@@ -154,6 +158,25 @@ static void open_spans(chainsi_chainlet *chainlet)
                                             deployment->options.deploy->chain, chainlet->spans_fd);
 }
 
+static chainsi_cgroup_limits limits_of(const chainsi_api_service *service)
+{
+    return (chainsi_cgroup_limits){ .cpu = service->cpu,
+                                    .memory_bytes = (uint64_t)service->memory };
+}
+
+/* What the deployment shows of its limits. */
+static void note_limits(chainsi_chainlet *chainlet)
+{
+    const chainsi_cgroup_limits limits = limits_of(chainlet->service);
+    const char *notes[2];
+    chainsi_arena *arena = &chainlet->deployment->arena;
+    chainlet->notes.count = chainsi_limiter_note(chainlet->deployment->options.supervisor->limiter,
+                                                 chainlet->service->name, &limits, arena, notes);
+    chainlet->notes.items = chainsi_arena_array(arena, chainlet->notes.count, sizeof *notes);
+    for (size_t i = 0; i < chainlet->notes.count; i++)
+        chainlet->notes.items[i] = notes[i];
+}
+
 /* How each process of a Chainlet is started: all that is said of a start comes together here. */
 static chainsi_replica_options describe_start(chainsi_chainlet *chainlet)
 {
@@ -168,6 +191,8 @@ static chainsi_replica_options describe_start(chainsi_chainlet *chainlet)
         .environment = chainlet->environment,
         .chain = deployment->options.deploy->chain,
         .secrets = &service->secrets,
+        .limits = limits_of(service),
+        .gpu = service->gpu,
         .log = chainlet->log,
         .start_timeout_s = service->start_timeout_s,
         .drain_timeout_s = service->drain_timeout_s,
@@ -185,22 +210,43 @@ void chainsi_chainlet_open_shared(chainsi_chainlet *chainlet)
     open_spans(chainlet);
 }
 
+static void on_change(void *user)
+{
+    const chainsi_chainlet *chainlet = user;
+    chainsi_deployment_review_later(chainlet->deployment);
+}
+
+static void on_death(void *user, const chainsi_replica *replica, chainsi_cgroup_end end)
+{
+    const chainsi_chainlet *chainlet = user;
+    const chainsi_deployment_options *options = &chainlet->deployment->options;
+    bool exhausted = end == CHAINSI_ENDED_BY_LIMIT;
+    chainsi_upstream_note_loss(chainlet->calls,
+                               exhausted ? CHAINSI_LOSS_MEMORY : CHAINSI_LOSS_OTHER);
+    if (end != CHAINSI_ENDED_OTHERWISE && options->on_exhausted)
+        options->on_exhausted(options->user, chainlet->service->name, replica->last_end);
+}
+
 bool chainsi_chainlet_take_up(chainsi_chainlet *chainlet, char *why, size_t why_size)
 {
     chainsi_deployment *deployment = chainlet->deployment;
     chainlet->environment = make_environment(chainlet);
+    note_limits(chainlet);
     if (!open_calls(chainlet, why, why_size))
         return false;
     chainlet->calls =
         chainsi_upstream_new(deployment->options.supervisor->loop, chainlet->calls_path);
+    if (chainlet->service->memory)
+        chainsi_upstream_promise_losses(chainlet->calls);
     chainlet->fleet = chainsi_fleet_new(&(chainsi_fleet_options){
         .start = describe_start(chainlet),
         .name = chainlet->name,
         .probes_prefix = chainsi_arena_printf(&deployment->arena, "%s/%s",
                                               deployment->run_directory, chainlet->service->c_name),
         .board_fd = chainlet->board_fd,
-        .on_change = chainsi_deployment_review_later,
-        .user = deployment,
+        .on_change = on_change,
+        .on_death = on_death,
+        .user = chainlet,
     });
     chainsi_fleet_pick_up(chainlet->fleet);
     return true;

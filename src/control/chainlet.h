@@ -23,6 +23,7 @@ typedef struct chainsi_chainlet {
     const char *name;                                 /* of its fleet: "CHAIN/VERSION/C_NAME" */
     const char *calls_name, *board_name, *spans_name; /* what the keeper holds them as */
     const char **environment;
+    chains_string_list notes;        /* what should be known of its limits: not enforced, and why */
     int calls_fd;                    /* owned; listening; -1: not made yet */
     bool found;                      /* the keeper had it: a brain before this one made it */
     int board_fd;                    /* owned; rpc/board.h; -1: none, calls go by the queue alone */

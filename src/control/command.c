@@ -1,5 +1,5 @@
 /* Packets with descriptors, and orders as texts with a NUL behind each: program, directory, the
- * environment, an empty one, then held and name of each descriptor. */
+ * environment, an empty one, the groups, an empty one, then held and name of each descriptor. */
 #include "control/command.h"
 
 #include <errno.h>
@@ -114,6 +114,9 @@ int chainsi_order_write(const chainsi_order *order)
         if (**entry)
             add_text(&out, *entry);
     add_text(&out, "");
+    for (size_t i = 0; i < order->group_count; i++)
+        add_text(&out, order->groups[i]);
+    add_text(&out, "");
     for (size_t i = 0; i < order->fd_count; i++) {
         add_text(&out, order->fds[i].held);
         add_text(&out, order->fds[i].name);
@@ -164,11 +167,14 @@ bool chainsi_order_read(int fd, chainsi_arena *arena, chainsi_order *order)
     const char *at = data, *end = data + size;
     const char *program = next_text(&at, end), *directory = next_text(&at, end);
     const char **environment = chainsi_arena_array(arena, texts + 1, sizeof *environment);
+    const char **groups = chainsi_arena_array(arena, texts, sizeof *groups);
     chainsi_order_fd *fds = chainsi_arena_array(arena, texts, sizeof *fds);
-    size_t entries = 0, fd_count = 0;
+    size_t entries = 0, group_count = 0, fd_count = 0;
     const char *text;
     while ((text = next_text(&at, end)) && *text)
         environment[entries++] = text;
+    while (text && (text = next_text(&at, end)) && *text)
+        groups[group_count++] = text;
     bool whole = directory && text;
     while (whole && (text = next_text(&at, end))) {
         fds[fd_count].held = text;
@@ -183,6 +189,8 @@ bool chainsi_order_read(int fd, chainsi_arena *arena, chainsi_order *order)
         .program = program,
         .directory = directory,
         .environment = environment,
+        .groups = groups,
+        .group_count = group_count,
         .fds = fds,
         .fd_count = fd_count,
     };

@@ -73,6 +73,9 @@ typedef struct chainsi_order {
     const char *const *environment; /* "NAME=value" up to a NULL; as of chainsi_process_start */
     const chainsi_order_fd *fds;
     size_t fd_count;
+    /* What the keeper holds the entries of the process's cgroup as: chainsi_cgroup_entries. */
+    const char *const *groups;
+    size_t group_count; /* CHAINSI_CGROUPS_MOST_TREES at most; 0: it stays in the keeper's */
 } chainsi_order;
 
 /* A memfd with the order; the caller closes it. -1: errno. */

@@ -131,12 +131,15 @@ static void nonsense_is_refused(void **state)
 
 static const chainsi_order_fd fds[] = { { "x/1/entry/calls", "calls" }, { "held", "" } };
 static const char *const environment[] = { "A=1", "", "B=", NULL };
+static const char *const groups[] = { "x/1/entry/group0", "x/1/entry/group1" };
 static const chainsi_order whole_order = {
     .program = "/bin/true",
     .directory = "/",
     .environment = environment,
     .fds = fds,
     .fd_count = 2,
+    .groups = groups,
+    .group_count = 2,
 };
 
 static void an_order_is_read_as_written(void **state)
@@ -158,6 +161,9 @@ static void an_order_is_read_as_written(void **state)
     assert_string_equal(order.fds[0].name, "calls");
     assert_string_equal(order.fds[1].held, "held");
     assert_string_equal(order.fds[1].name, "");
+    assert_int_equal(order.group_count, 2);
+    assert_string_equal(order.groups[0], "x/1/entry/group0");
+    assert_string_equal(order.groups[1], "x/1/entry/group1");
     chainsi_arena_done(&arena);
 }
 
@@ -179,17 +185,17 @@ static bool reads(const char *data, size_t size)
 static void a_cut_order_is_refused(void **state)
 {
     (void)state;
-    /* program, directory, one variable, the end of them, one descriptor */
-    static const char text[] = "p\0d\0A=1\0\0held\0name";
+    /* program, directory, one variable, one group, one descriptor */
+    static const char text[] = "p\0d\0A=1\0\0g\0\0held\0name";
     assert_true(reads(text, sizeof text));
     for (size_t size = 0; size < sizeof text; size++)
-        assert_int_equal(reads(text, size), size == 9); /* an order without descriptors */
+        assert_int_equal(reads(text, size), size == 12); /* an order without descriptors */
 }
 
 static void orders_have_a_limit(void **state)
 {
     (void)state;
-    size_t fixed = sizeof "/bin/true" + sizeof "/" + 1;
+    size_t fixed = sizeof "/bin/true" + sizeof "/" + 2;
     char *variable = malloc(CHAINSI_ORDER_MAX_SIZE);
     memset(variable, 'x', CHAINSI_ORDER_MAX_SIZE);
     variable[CHAINSI_ORDER_MAX_SIZE - fixed - 1] = 0;

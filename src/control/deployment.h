@@ -58,6 +58,8 @@ typedef struct chainsi_deployment_options {
     /* Something changed. Called from within changes: must not stop or free anything, but look again
      * later. */
     void (*on_change)(void *user);
+    /* A process was killed because memory ran out; how: a sentence that says whose. NULL: nobody keeps that. */
+    void (*on_exhausted)(void *user, const char *chainlet, const char *how);
     void *user;
 } chainsi_deployment_options;
 
@@ -72,7 +74,7 @@ struct chainsi_deployment {
     chainsi_chainlet *chainlets; /* deploy->services.count of them */
     size_t entrypoint;           /* its index */
     const char *failed_chainlet; /* name; NULL: none */
-    char failure[256];           /* why it failed; "" if it didn't */
+    char failure[512];           /* why it failed; "" if it didn't */
     size_t copies;               /* in progress */
     bool stop_asked;
     uv_timer_t *review; /* owned */

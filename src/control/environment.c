@@ -138,6 +138,12 @@ static const char *choose_run(const chainsi_environment *environment, int64_t ve
     }
 }
 
+static void on_exhausted(void *user, const char *chainlet, const char *how)
+{
+    const chainsi_environment *environment = user;
+    chainsi_chain_tell_exhausted(environment->chain, environment->name, chainlet, how);
+}
+
 chainsi_deployment *chainsi_environment_deployment(chainsi_environment *environment,
                                                    const chainsi_stored_version *version,
                                                    const char *run, chainsi_deployment_begin begin)
@@ -158,6 +164,7 @@ chainsi_deployment *chainsi_environment_deployment(chainsi_environment *environm
         .log_user = environment->chain,
         .find_scale = find_scale,
         .on_change = ask_review,
+        .on_exhausted = on_exhausted,
         .user = environment,
     });
     chainsi_arena_done(&arena);
@@ -492,7 +499,7 @@ static void review_starting(chainsi_environment *environment)
 {
     const chainsi_deployment *candidate = environment->candidate;
     if (candidate->failure[0]) {
-        char why[384];
+        char why[1024];
         snprintf(why, sizeof why, "%s%s%s",
                  candidate->failed_chainlet ? candidate->failed_chainlet : "",
                  candidate->failed_chainlet ? ": " : "", candidate->failure);

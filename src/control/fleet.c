@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "control/handle.h"
 
 chainsi_fleet *chainsi_fleet_new(const chainsi_fleet_options *options)
@@ -15,6 +16,8 @@ chainsi_fleet *chainsi_fleet_new(const chainsi_fleet_options *options)
     fleet->options = *options;
     if (options->board_fd >= 0)
         fleet->board = chainsi_board_open(options->board_fd);
+    if (fleet->board && options->start.limits.memory_bytes)
+        chainsi_losses_promise(chainsi_board_losses(fleet->board));
     return fleet;
 }
 
@@ -53,6 +56,18 @@ static void on_state(void *user)
     fleet->options.on_change(fleet->options.user);
 }
 
+static void on_death(void *user, const chainsi_replica *replica, chainsi_cgroup_end end)
+{
+    const chainsi_fleet *fleet = user;
+    if (fleet->board)
+        chainsi_losses_note(chainsi_board_losses(fleet->board),
+                            chainsi_board_incarnation(fleet->board, (int32_t)replica->pid),
+                            end == CHAINSI_ENDED_BY_LIMIT ? CHAINSI_LOSS_MEMORY
+                                                          : CHAINSI_LOSS_OTHER,
+                            chainsi_now_ns());
+    fleet->options.on_death(fleet->options.user, replica, end);
+}
+
 static void make_places(chainsi_fleet *fleet, size_t count)
 {
     if (count <= fleet->place_count)
@@ -86,6 +101,7 @@ static bool occupy(chainsi_fleet *fleet, size_t index, char *why, size_t why_siz
     options.probes_path = place->probes_path;
     options.secrets_name = options.secrets->count ? place->secrets_name : NULL;
     options.on_state = on_state;
+    options.on_death = on_death;
     options.user = fleet;
     place->replica = chainsi_replica_new(&options, why, why_size);
     return place->replica != NULL;

@@ -12,14 +12,16 @@
 #include "rpc/board.h"
 
 typedef struct chainsi_fleet_options {
-    /* How each of them is started. Name, probes_name, probes_path, secrets_name, on_state and user
-     * are filled in here. */
+    /* How each of them is started. Name, probes_name, probes_path, secrets_name, on_state, on_death and
+     * user are filled in here. */
     chainsi_replica_options start;
     const char *name;          /* "CHAIN/VERSION/CHAINLET" */
     const char *probes_prefix; /* of the paths of their own sockets */
     int board_fd;              /* on which they show their slots; stays the caller's; -1: none */
     /* One came into another state. Must not free or stop anything, but look again later. */
     void (*on_change)(void *user);
+    /* The process of one has ended: last_end says how. Where there is a board, callers can tell by now. Likewise. */
+    void (*on_death)(void *user, const chainsi_replica *replica, chainsi_cgroup_end end);
     void *user;
 } chainsi_fleet_options;
 

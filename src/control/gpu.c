@@ -29,6 +29,26 @@ bool chainsi_gpu_is(const chainsi_gpu *gpu, const char *kind)
     return false;
 }
 
+bool chainsi_gpu_read_request(const char *text, char kind[CHAINSI_GPU_TEXT], size_t *count)
+{
+    size_t size = strcspn(text, ":"), number = 1;
+    if (!size || size >= CHAINSI_GPU_TEXT)
+        return false;
+    if (text[size]) {
+        char *end;
+        const char *digits = text + size + 1;
+        if (*digits < '1' || *digits > '9')
+            return false;
+        number = strtoul(digits, &end, 10);
+        if (*end || number > CHAINSI_GPU_MOST)
+            return false;
+    }
+    memcpy(kind, text, size);
+    kind[size] = 0;
+    *count = number;
+    return true;
+}
+
 static const size_t nobody = (size_t)-1;
 
 /* A plan in the making. */
@@ -137,9 +157,9 @@ static void list_names(const chainsi_gpus *gpus, chainsi_buffer *text)
     }
 }
 
-static const char instead[] =
-    "`chains deploy --fake FILE.c` puts a fake in its place, `chains deploy --target kubernetes` "
-    "deploys to where there are others";
+static const char instead[] = "`chains deploy --fake FILE.c` puts a fake in its place (deploying "
+                              "to a cluster that has others, "
+                              "`--target kubernetes`, is not there yet)";
 
 /* Why the request failed: the plan before it was possible. */
 static void explain(const plan *p, size_t failed, char *why, size_t why_size)

@@ -15,7 +15,10 @@
 
 #include "base/buffer.h"
 
-enum { CHAINSI_GPU_TEXT = 96 /* what NVML's names and UUIDs need */ };
+enum {
+    CHAINSI_GPU_TEXT = 96,   /* what NVML's names and UUIDs need */
+    CHAINSI_GPU_MOST = 1024, /* of a machine */
+};
 
 typedef struct chainsi_gpu {
     char name[CHAINSI_GPU_TEXT]; /* "NVIDIA A10G" */
@@ -60,6 +63,9 @@ typedef struct chainsi_gpu_request {
     const char *kind;
     size_t count; /* at least 1 */
 } chainsi_gpu_request;
+
+/* Reads "KIND" or "KIND:COUNT"; kind gets KIND. False: it is neither. Pure. */
+bool chainsi_gpu_read_request(const char *text, char kind[CHAINSI_GPU_TEXT], size_t *count);
 
 /* Gives all requests devices that are free, or none of them any: owners has an entry a device, NULL for
  * one that is free, else who has it; the entries become the requests' owners (the pointers), and are

@@ -15,8 +15,6 @@
 #include "control/home.h"
 #include "control/kernel_file.h"
 
-enum { MOST_GPUS = 1024 };
-
 /* Functions of NVML give 0 when all is well. */
 typedef struct nvml_memory {
     unsigned long long total, free, used;
@@ -83,7 +81,7 @@ static bool ask_nvml(const char *path, chainsi_gpus *gpus)
     bool running = code == 0;
     if (running)
         code = functions.count(&count);
-    for (unsigned i = 0; code == 0 && i < count && i < MOST_GPUS; i++) {
+    for (unsigned i = 0; code == 0 && i < count && i < CHAINSI_GPU_MOST; i++) {
         chainsi_gpu gpu = { .index = i };
         void *device;
         nvml_memory memory;

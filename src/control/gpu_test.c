@@ -311,8 +311,8 @@ static void refuses_with_what_there_is(void **state)
     char why[512];
     chainsi_gpu_request one = { "poem/phi 0", "A10G", 1 }, any = { "poem/phi 0", "any", 1 };
 #define INSTEAD                                                                                    \
-    "`chains deploy --fake FILE.c` puts a fake in its place, `chains deploy --target kubernetes` " \
-    "deploys to where there are others"
+    "`chains deploy --fake FILE.c` puts a fake in its place (deploying to a cluster that has "     \
+    "others, `--target kubernetes`, is not there yet)"
     chainsi_gpus none = { .why = "libnvidia-ml.so.1 isn't installed" };
     assert_false(chainsi_gpus_assign(&none, owners, &one, 1, why, sizeof why));
     assert_string_equal(why, "poem/phi 0 needs a GPU of the kind A10G, and there is none here "

@@ -23,6 +23,7 @@
 
 #include "base/clock.h"
 #include "control/backoff.h"
+#include "control/cgroups.h"
 #include "control/command.h"
 #include "control/log.h"
 #include "control/notify.h"
@@ -257,8 +258,16 @@ static void take_note(child *c, const chainsi_command *command)
 static int run_order(keeper *k, child *c, const chainsi_order *order)
 {
     chainsi_process_fd fds[CHAINSI_MOST_PROCESS_FDS];
-    if (order->fd_count > CHAINSI_MOST_PROCESS_FDS)
+    int groups[CHAINSI_CGROUPS_MOST_TREES];
+    if (order->fd_count > CHAINSI_MOST_PROCESS_FDS ||
+        order->group_count > CHAINSI_CGROUPS_MOST_TREES)
         return E2BIG;
+    for (size_t i = 0; i < order->group_count; i++) {
+        const held *found = *find_held(k, order->groups[i]);
+        if (!found)
+            return ENOENT;
+        groups[i] = found->fd;
+    }
     for (size_t i = 0; i < order->fd_count; i++) {
         const held *found = *find_held(k, order->fds[i].held);
         if (!found)
@@ -276,6 +285,8 @@ static int run_order(keeper *k, child *c, const chainsi_order *order)
         .environment = order->environment,
         .fds = fds,
         .fd_count = order->fd_count,
+        .group_fds = groups,
+        .group_fd_count = order->group_count,
         .output_fd = output[1],
     });
     int error = pid < 0 ? errno : 0;

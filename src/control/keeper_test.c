@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -414,7 +415,11 @@ static void what_cannot_be_run_is_told(void **state)
 
     static const char *const nothing[] = { NULL };
     static const chainsi_order_fd fds[] = { { "not held", "calls" } };
-    chainsi_order order = { "/proc/self/exe", "/", nothing, fds, 1 };
+    chainsi_order order = { .program = "/proc/self/exe",
+                            .directory = "/",
+                            .environment = nothing,
+                            .fds = fds,
+                            .fd_count = 1 };
     chainsi_command command;
     assert_true(chainsi_command_make(&command, CHAINSI_COMMAND_START, "q"));
     int memory = chainsi_order_write(&order);
@@ -423,6 +428,41 @@ static void what_cannot_be_run_is_told(void **state)
     assert_int_equal(ask(it, &command, -1, NULL, NULL), EBADF);
     assert_int_equal(start(it, "p", "/proc/self/exe", "ends with 3", "", &answer, NULL), 0);
     await_end(it, "p", 3 << 8);
+}
+
+/* A group's entry is a file like another to the keeper: what enters writes a 0 to it. */
+static void a_process_enters_its_group_first(void **state)
+{
+    fixture *it = *state;
+    static const char *const groups[] = { "p/group0", "p/group1" };
+    static const char *const nothing[] = { NULL };
+    chainsi_order order = { .program = "/bin/true",
+                            .directory = "/",
+                            .environment = nothing,
+                            .groups = groups,
+                            .group_count = 2 };
+    chainsi_command command;
+    assert_true(chainsi_command_make(&command, CHAINSI_COMMAND_START, "p"));
+    int memory = chainsi_order_write(&order), entries[2];
+    assert_int_equal(ask(it, &command, memory, NULL, NULL), ENOENT); /* nobody holds them */
+    for (size_t i = 0; i < 2; i++) {
+        entries[i] = memfd_create("entry", MFD_CLOEXEC);
+        assert_int_equal(ask_name(it, CHAINSI_COMMAND_HOLD, groups[i], 0, entries[i]), 0);
+    }
+    assert_int_equal(ask(it, &command, memory, NULL, NULL), 0);
+    await_end(it, "p", 0);
+    for (size_t i = 0; i < 2; i++) {
+        char text[2];
+        assert_int_equal(pread(entries[i], text, sizeof text, 0), 1);
+        assert_int_equal(text[0], '0');
+        close(entries[i]);
+    }
+    /* One that refuses: then nothing is run. */
+    int refusing = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    assert_int_equal(ask_name(it, CHAINSI_COMMAND_HOLD, groups[1], 0, refusing), 0);
+    close(refusing);
+    assert_int_equal(ask(it, &command, memory, NULL, NULL), EBADF);
+    close(memory);
 }
 
 static void another_brain_finds_everything(void **state)
@@ -500,7 +540,9 @@ static void waits_for_a_slow_reader(void **state)
     send_command(it, &command, -1);
     /* It goes on while what it has said isn't read: a process is started. */
     static const char *const environment[] = { "KEEPER_TEST_ROLE=stays", NULL };
-    chainsi_order order = { "/proc/self/exe", "/", environment, NULL, 0 };
+    chainsi_order order = { .program = "/proc/self/exe",
+                            .directory = "/",
+                            .environment = environment };
     int memory = chainsi_order_write(&order);
     assert_true(chainsi_command_make(&command, CHAINSI_COMMAND_START, "p"));
     uint32_t number = send_command(it, &command, memory);
@@ -648,6 +690,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(keeps_an_end_until_it_is_forgotten, begin, end),
         cmocka_unit_test_setup_teardown(one_that_has_ended_makes_room, begin, end),
         cmocka_unit_test_setup_teardown(what_cannot_be_run_is_told, begin, end),
+        cmocka_unit_test_setup_teardown(a_process_enters_its_group_first, begin, end),
         cmocka_unit_test_setup_teardown(another_brain_finds_everything, begin, end),
         cmocka_unit_test_setup_teardown(an_outage_loses_nothing, begin, end),
         cmocka_unit_test_setup_teardown(nonsense_costs_the_brain_its_life, begin, end),

@@ -206,7 +206,9 @@ static void what_is_held_anew_was_not_found(void **state)
 }
 
 static const char *const environment[] = { NULL };
-static const chainsi_order order = { "/bin/true", "/", environment, NULL, 0 };
+static const chainsi_order order = { .program = "/bin/true",
+                                     .directory = "/",
+                                     .environment = environment };
 
 static void starts_signals_and_forgets_in_order(void **state)
 {

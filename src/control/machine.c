@@ -23,7 +23,7 @@ void chainsi_machine_read(chainsi_machine *machine)
 }
 
 bool chainsi_machine_note(const chainsi_machine *machine, const char *chainlet,
-                          const chainsi_limits *limits, char *note, size_t size)
+                          const chainsi_cgroup_limits *limits, char *note, size_t size)
 {
     bool cpu = limits->cpu > machine->cores;
     bool memory = limits->memory_bytes > machine->memory_bytes && machine->memory_bytes;

@@ -18,6 +18,6 @@ void chainsi_machine_read(chainsi_machine *machine);
 /* Says that a Chainlet is allowed more than there is: no limit then, and no mistake on a small machine
  * either. The note that a deployment shows. False: there is nothing to say. Pure. */
 bool chainsi_machine_note(const chainsi_machine *machine, const char *chainlet,
-                          const chainsi_limits *limits, char *note, size_t size);
+                          const chainsi_cgroup_limits *limits, char *note, size_t size);
 
 #endif

@@ -35,8 +35,8 @@ static void notes_what_is_more_than_there_is(void **state)
     chainsi_machine machine = { .cores = 2, .memory_bytes = UINT64_C(4) << 30 };
     chainsi_machine small = { .cores = 1 }; /* and memory that nobody told of */
     char note[256];
-    chainsi_limits none = { 0 }, all = { 2, UINT64_C(4) << 30 }, cpu = { 2.5, 0 };
-    chainsi_limits memory = { 0, UINT64_C(5) << 30 }, both = { 8, UINT64_C(8) << 30 };
+    chainsi_cgroup_limits none = { 0 }, all = { 2, UINT64_C(4) << 30 }, cpu = { 2.5, 0 };
+    chainsi_cgroup_limits memory = { 0, UINT64_C(5) << 30 }, both = { 8, UINT64_C(8) << 30 };
     assert_false(chainsi_machine_note(&machine, "phi", &none, note, sizeof note));
     assert_false(chainsi_machine_note(&machine, "phi", &all, note, sizeof note));
     assert_true(chainsi_machine_note(&machine, "phi", &cpu, note, sizeof note));

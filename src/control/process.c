@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "control/cgroup.h"
 #include "control/notify.h"
 
 extern char **environ;
@@ -86,6 +87,9 @@ static int become(const chainsi_process_start *start, const char *const *environ
         return errno;
     if (getppid() != parent)
         return ESRCH;
+    int refused = chainsi_cgroup_enter(start->group_fds, start->group_fd_count);
+    if (refused)
+        return refused;
 
     /* Decimal digits by hand: nothing of stdio here. */
     char reversed[24];

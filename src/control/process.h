@@ -22,7 +22,9 @@ typedef struct chainsi_process_start {
                                        ones win */
     const chainsi_process_fd *fds; /* the child has them as 3, 4, … */
     size_t fd_count;               /* at most CHAINSI_MOST_PROCESS_FDS */
-    int output_fd;                 /* its stdout and stderr */
+    const int *group_fds; /* entries of its cgroup, as of chainsi_cgroup_enter; the caller's */
+    size_t group_fd_count;
+    int output_fd; /* its stdout and stderr */
 } chainsi_process_start;
 
 /* Starts the process in a session of its own, with LISTEN_PID, LISTEN_FDS and

@@ -267,6 +267,8 @@ static void on_end(void *user, chainsi_upstream_end end, const char *why)
         tell(p, chainsi_status_from_http(p->status), "");
     else if (end == CHAINSI_UPSTREAM_QUEUE_FULL)
         tell(p, CHAINS_RESOURCE_EXHAUSTED, "the queue is full");
+    else if (end == CHAINSI_UPSTREAM_EXHAUSTED)
+        tell(p, CHAINS_RESOURCE_EXHAUSTED, why);
     else
         tell(p, CHAINS_UNAVAILABLE, why);
     finish(p);
@@ -277,6 +279,9 @@ static void on_end(void *user, chainsi_upstream_end end, const char *why)
     else if (end == CHAINSI_UPSTREAM_QUEUE_FULL)
         chainsi_exchange_refuse(exchange, 429, "Retry-After: 1\r\n", CHAINS_RESOURCE_EXHAUSTED,
                                 "the queue of '%s' is full", name);
+    else if (end == CHAINSI_UPSTREAM_EXHAUSTED)
+        chainsi_exchange_fail(exchange, CHAINS_RESOURCE_EXHAUSTED, "'%s' did not answer: %s", name,
+                              why);
     else
         chainsi_exchange_fail(exchange, CHAINS_UNAVAILABLE, "'%s' did not answer: %s", name, why);
 }

@@ -80,12 +80,23 @@ chains_status chainsi_registry_ask(chainsi_registry *registry, const char *chain
     return CHAINS_OK;
 }
 
+chains_status chainsi_registry_check(const chainsi_registry *registry,
+                                     const chainsi_api_deploy *deploy, char *why, size_t why_size)
+{
+    const chainsi_supervisor *supervisor = registry->supervisor;
+    chains_status status = chainsi_api_check_deploy(deploy, why, why_size);
+    if (status == CHAINS_OK)
+        status = chainsi_vault_check(supervisor->vault, deploy, why, why_size);
+    if (status == CHAINS_OK && chainsi_gpu_pool_is_asked(deploy) &&
+        !chainsi_gpu_pool_check(supervisor->gpus, deploy, why, why_size))
+        status = CHAINS_FAILED_PRECONDITION;
+    return status;
+}
+
 chains_status chainsi_registry_deploy(chainsi_registry *registry, const chainsi_api_deploy *deploy,
                                       chainsi_intent *intent, char *why, size_t why_size)
 {
-    chains_status status = chainsi_api_check_deploy(deploy, why, why_size);
-    if (status == CHAINS_OK)
-        status = chainsi_vault_check(registry->supervisor->vault, deploy, why, why_size);
+    chains_status status = chainsi_registry_check(registry, deploy, why, why_size);
     if (status != CHAINS_OK) {
         chainsi_intent_free(intent);
         return status;

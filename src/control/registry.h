@@ -40,7 +40,12 @@ chainsi_chain *chainsi_registry_find(const chainsi_registry *registry, chainsi_s
 chains_status chainsi_registry_ask(chainsi_registry *registry, const char *chain,
                                    const char *environment, chainsi_intent *intent, char *why,
                                    size_t why_size);
-/* Asks for a deployment. Its fate as of chainsi_registry_ask. deploy must live as long as intent. */
+/* Whether there could be such a deployment now: names and numbers, secrets, GPUs. If it asks for GPUs, they must be
+ * known (gpu_pool.h). CHAINS_OK, or another status with a reason. */
+chains_status chainsi_registry_check(const chainsi_registry *registry,
+                                     const chainsi_api_deploy *deploy, char *why, size_t why_size);
+/* Asks for a deployment. Its fate as of chainsi_registry_ask. deploy must live as long as intent. It is
+ * checked first. */
 chains_status chainsi_registry_deploy(chainsi_registry *registry, const chainsi_api_deploy *deploy,
                                       chainsi_intent *intent, char *why, size_t why_size);
 

@@ -30,7 +30,8 @@ typedef struct memory {
     uint64_t starts;
     int64_t ready_ns, retry_ns;
     chainsi_backoff backoff;
-    char since[CHAINSI_TIME_TEXT], last_end[128], stalled[128];
+    chainsi_gpu_set gpus;
+    char since[CHAINSI_TIME_TEXT], last_end[CHAINSI_REPLICA_END_TEXT], stalled[128];
 } memory;
 _Static_assert(sizeof(memory) <= CHAINSI_COMMAND_MAX_NOTE, "a memory is a note");
 
@@ -57,6 +58,7 @@ static memory remember(const chainsi_replica *replica, chainsi_replica_state sta
     kept.ready_ns = replica->ready_ns;
     kept.retry_ns = replica->retry_ns;
     kept.backoff = replica->backoff;
+    kept.gpus = replica->outfit.gpus;
     memcpy(kept.since, replica->since, sizeof kept.since);
     memcpy(kept.last_end, replica->last_end, sizeof kept.last_end);
     memcpy(kept.stalled, replica->stalled, sizeof kept.stalled);
@@ -106,6 +108,7 @@ static void count_phase(const chainsi_replica *replica, chainsi_start_phase phas
 
 static void on_started(chainsi_kept_process *process, pid_t pid, int error, int output);
 static void on_ended(chainsi_kept_process *process, int wait_status);
+static void on_gpus_known(chainsi_gpu_waiter *waiter);
 
 /* The socket that the keeper holds, or a new one that it holds from now on; -1 with a reason. */
 static int open_probes(const chainsi_replica_options *options, char *why, size_t why_size)
@@ -122,45 +125,13 @@ static int open_probes(const chainsi_replica_options *options, char *why, size_t
     return fd;
 }
 
-/* What a process that is to be picked up was handed must stay out of logs as before. */
-static void recall_secrets(const chainsi_replica_options *options)
-{
-    chainsi_supervisor *supervisor = options->supervisor;
-    int fd = options->secrets_name
-                 ? chainsi_keeping_take(supervisor->keeping, options->secrets_name)
-                 : -1;
-    if (fd < 0)
-        return;
-    chainsi_vault_recall(supervisor->vault, fd);
-    close(fd);
-}
-
-/* Has the keeper hold the secrets that the next process gets; true, too, if it gets none. */
-static bool hold_secrets(chainsi_replica *replica)
-{
-    const chainsi_replica_options *options = &replica->options;
-    chains_status status;
-    char why[sizeof replica->last_end - 16];
-    if (!options->secrets_name)
-        return true;
-    int fd = chainsi_vault_open(options->supervisor->vault, options->chain, options->secrets,
-                                &status, why, sizeof why);
-    if (fd < 0) {
-        snprintf(replica->last_end, sizeof replica->last_end, "cannot be run: %s", why);
-        return false;
-    }
-    chainsi_keeping_hold(options->supervisor->keeping, options->secrets_name, fd);
-    close(fd);
-    return true;
-}
-
 chainsi_replica *chainsi_replica_new(const chainsi_replica_options *options, char *why,
                                      size_t why_size)
 {
     int fd = open_probes(options, why, why_size);
     if (fd < 0)
         return NULL;
-    recall_secrets(options);
+    chainsi_outfit_recall_secrets(options);
     chainsi_replica *replica = chainsi_make(sizeof *replica);
     replica->options = *options;
     replica->process = (chainsi_kept_process){
@@ -168,6 +139,7 @@ chainsi_replica *chainsi_replica_new(const chainsi_replica_options *options, cha
         .on_started = on_started,
         .on_ended = on_ended,
     };
+    replica->gpus_known.on_known = on_gpus_known;
     replica->ready_ns = replica->spawned_ns = -1;
     replica->retry_ns = CHAINSI_NEVER;
     replica->probes_fd = fd;
@@ -404,33 +376,36 @@ static void await_restart(chainsi_replica *replica)
                        (uint64_t)chainsi_poll_timeout(replica->retry_ns, chainsi_now_ns()), 0);
 }
 
-/* Has it kept how the process ended, or that there was none. */
-static void tell_end(const chainsi_replica *replica, int wait_status)
+/* Has it kept how the process ended. */
+static void tell_end(const chainsi_replica *replica, int wait_status, chainsi_cgroup_end end)
 {
-    chainsi_history *history = history_of(replica);
-    chainsi_meters *meters = replica->options.supervisor->meters;
-    const char *name = replica->options.name;
-    if (!replica->pid) {
-        chainsi_meters_end(meters, &replica->options.place, CHAINSI_ENDING_NOT_STARTED);
-        chainsi_history_not_started(history, &replica->options.place, name, replica->last_end);
-        return;
-    }
     bool told_to =
         WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) == SIGTERM : WEXITSTATUS(wait_status) == 0;
-    const char *ending = replica->stalled[0] ? CHAINSI_ENDING_STALLED
-                         : replica->late     ? CHAINSI_ENDING_LATE
+    const char *ending = replica->stalled[0]              ? CHAINSI_ENDING_STALLED
+                         : end != CHAINSI_ENDED_OTHERWISE ? CHAINSI_ENDING_MEMORY
+                         : replica->late                  ? CHAINSI_ENDING_LATE
                          : replica->state == CHAINSI_REPLICA_DRAINING && told_to
                              ? CHAINSI_ENDING_DRAINED
                          : WIFSIGNALED(wait_status) ? CHAINSI_ENDING_KILLED
                                                     : CHAINSI_ENDING_EXITED;
-    chainsi_meters_end(meters, &replica->options.place, ending);
-    chainsi_history_ended(history, name, ending, wait_status, replica->last_end);
+    chainsi_meters_end(replica->options.supervisor->meters, &replica->options.place, ending);
+    chainsi_history_ended(history_of(replica), replica->options.name, ending, wait_status,
+                          replica->last_end);
+}
+
+/* The same of one that never ran. */
+static void tell_not_started(const chainsi_replica *replica)
+{
+    chainsi_meters_end(replica->options.supervisor->meters, &replica->options.place,
+                       CHAINSI_ENDING_NOT_STARTED);
+    chainsi_history_not_started(history_of(replica), &replica->options.place, replica->options.name,
+                                replica->last_end);
 }
 
 /* The process is gone, or never came to be. */
 static void note_death(chainsi_replica *replica, int wait_status)
 {
-    tell_end(replica, wait_status);
+    chainsi_outfit_give_back(&replica->outfit, &replica->options);
     replica->runs = false;
     replica->pid = 0;
     uv_timer_stop(replica->timer);
@@ -483,6 +458,7 @@ static void on_started(chainsi_kept_process *process, pid_t pid, int error, int 
     }
     cancel_probe(replica);
     snprintf(replica->last_end, sizeof replica->last_end, "cannot be run: %s", strerror(error));
+    tell_not_started(replica);
     note_death(replica, 127 << 8);
 }
 
@@ -490,14 +466,72 @@ static void on_ended(chainsi_kept_process *process, int wait_status)
 {
     chainsi_replica *replica =
         (chainsi_replica *)((char *)process - offsetof(chainsi_replica, process));
+    chainsi_cgroup_end end = CHAINSI_ENDED_OTHERWISE;
     if (replica->stalled[0])
         snprintf(replica->last_end, sizeof replica->last_end, "%s", replica->stalled);
     else
-        chainsi_process_describe_end(wait_status, replica->last_end, sizeof replica->last_end);
+        end = chainsi_cgroup_explain_end(replica->outfit.group, wait_status, replica->last_end,
+                                         sizeof replica->last_end);
+    replica->options.on_death(replica->options.user, replica, end);
+    if (replica->pid)
+        tell_end(replica, wait_status, end);
+    else
+        tell_not_started(replica);
     cancel_probe(replica);
     end_watch(replica);
     finish_output(replica);
     note_death(replica, wait_status);
+}
+
+/* Has the keeper start the process; STARTING already, or STARTING from now on. */
+static void start_process(chainsi_replica *replica)
+{
+    const chainsi_replica_options *options = &replica->options;
+    char why[sizeof replica->last_end - 16];
+    replica->started_ns = chainsi_now_ns();
+    chainsi_time_text(replica->started_at);
+    if (!chainsi_outfit_take(&replica->outfit, options, why, sizeof why)) {
+        snprintf(replica->last_end, sizeof replica->last_end, "cannot be run: %s", why);
+        if (replica->state != CHAINSI_REPLICA_STARTING)
+            set_state(replica, CHAINSI_REPLICA_STARTING);
+        tell_not_started(replica);
+        note_death(replica, 127 << 8);
+        return;
+    }
+    chainsi_order_fd fds[CHAINSI_MOST_PROCESS_FDS];
+    size_t fd_count = 0, given = options->fd_count;
+    assert(given > 0 && given + 2 <= CHAINSI_MOST_PROCESS_FDS);
+    /* The two sockets first: programs that know no names count on that. */
+    fds[fd_count++] = options->fds[0];
+    fds[fd_count++] = (chainsi_order_fd){ options->probes_name, "probes" };
+    if (options->secrets_name)
+        fds[fd_count++] = (chainsi_order_fd){ options->secrets_name, "secrets" };
+    memcpy(fds + fd_count, options->fds + 1, (given - 1) * sizeof *fds);
+    fd_count += given - 1;
+    chainsi_order order = {
+        .program = options->program,
+        .directory = options->directory,
+        .environment = options->environment,
+        .fds = fds,
+        .fd_count = fd_count,
+    };
+    chainsi_arena arena = { 0 };
+    chainsi_outfit_add(&replica->outfit, options, &arena, &order);
+    /* The note goes along: one of a process without its state would tell of the one before. */
+    memory now = remember(replica, CHAINSI_REPLICA_STARTING);
+    replica->kept = replica->runs = true;
+    chainsi_keeping_start(options->supervisor->keeping, &replica->process, &order, &now,
+                          sizeof now);
+    chainsi_arena_done(&arena);
+    chainsi_outfit_settle(&replica->outfit, options);
+    if (replica->state != CHAINSI_REPLICA_STARTING)
+        set_state(replica, CHAINSI_REPLICA_STARTING);
+    ask_ready(replica);
+}
+
+static void on_gpus_known(chainsi_gpu_waiter *waiter)
+{
+    start_process((chainsi_replica *)((char *)waiter - offsetof(chainsi_replica, gpus_known)));
 }
 
 void chainsi_replica_start(chainsi_replica *replica)
@@ -506,43 +540,17 @@ void chainsi_replica_start(chainsi_replica *replica)
     replica->starts++;
     replica->stalled[0] = 0;
     replica->late = false;
-    chainsi_time_text(replica->started_at);
-    replica->started_ns = chainsi_now_ns();
     replica->ready_ns = -1;
     replica->spawned_ns = -1;
     replica->retry_ns = CHAINSI_NEVER;
     replica->was_ready = false;
     replica->probe_delay_ms = PROBE_FIRST_DELAY_MS;
-
-    if (!hold_secrets(replica)) {
-        set_state(replica, CHAINSI_REPLICA_STARTING);
-        note_death(replica, 127 << 8);
+    if (chainsi_outfit_can_be_taken(&replica->options)) {
+        start_process(replica);
         return;
     }
-    chainsi_order_fd fds[CHAINSI_MOST_PROCESS_FDS];
-    size_t fd_count = 0, given = replica->options.fd_count;
-    assert(given > 0 && given + 2 <= CHAINSI_MOST_PROCESS_FDS);
-    /* The two sockets first: programs that know no names count on that. */
-    fds[fd_count++] = replica->options.fds[0];
-    fds[fd_count++] = (chainsi_order_fd){ replica->options.probes_name, "probes" };
-    if (replica->options.secrets_name)
-        fds[fd_count++] = (chainsi_order_fd){ replica->options.secrets_name, "secrets" };
-    memcpy(fds + fd_count, replica->options.fds + 1, (given - 1) * sizeof *fds);
-    fd_count += given - 1;
-    chainsi_order order = {
-        .program = replica->options.program,
-        .directory = replica->options.directory,
-        .environment = replica->options.environment,
-        .fds = fds,
-        .fd_count = fd_count,
-    };
-    /* The note goes along: one of a process without its state would tell of the one before. */
-    memory now = remember(replica, CHAINSI_REPLICA_STARTING);
-    replica->kept = replica->runs = true;
-    chainsi_keeping_start(replica->options.supervisor->keeping, &replica->process, &order, &now,
-                          sizeof now);
     set_state(replica, CHAINSI_REPLICA_STARTING);
-    ask_ready(replica);
+    chainsi_gpu_pool_await(replica->options.supervisor->gpus, &replica->gpus_known);
 }
 
 void chainsi_replica_kill(chainsi_replica *replica)
@@ -589,6 +597,11 @@ void chainsi_replica_stop(chainsi_replica *replica)
     case CHAINSI_REPLICA_PICKED_UP:
     case CHAINSI_REPLICA_READY:
         break;
+    }
+    if (!replica->runs) {
+        chainsi_gpu_pool_leave(replica->options.supervisor->gpus, &replica->gpus_known);
+        set_state(replica, CHAINSI_REPLICA_STOPPED);
+        return;
     }
     cancel_probe(replica);
     end_watch(replica);
@@ -648,7 +661,7 @@ static void pick_up_ended(chainsi_replica *replica, const memory *found,
         return;
     }
     tell_picked_up(replica, said->pid);
-    replica->runs = true; /* until the next line, to which its end is news */
+    replica->runs = true; /* until the last line, to which its end is news */
     set_state(replica, found->state == CHAINSI_REPLICA_DRAINING ? CHAINSI_REPLICA_DRAINING
                                                                 : CHAINSI_REPLICA_PICKED_UP);
     on_ended(&replica->process, said->value);
@@ -673,6 +686,8 @@ bool chainsi_replica_pick_up(chainsi_replica *replica)
     replica->backoff = found.backoff;
     memcpy(replica->since, found.since, sizeof replica->since);
     replica->keep_since = true; /* to be picked up is nothing that happens to a process */
+    if (found.state != CHAINSI_REPLICA_BACKING_OFF && found.state != CHAINSI_REPLICA_FAILED)
+        chainsi_outfit_recall(&replica->outfit, &replica->options, &found.gpus);
     memcpy(replica->last_end, found.last_end, sizeof replica->last_end);
     memcpy(replica->stalled, found.stalled, sizeof replica->stalled);
     read_output(replica, output);

@@ -29,6 +29,8 @@
  *
  * What died meanwhile is picked up first, and then has died.
  *
+ * What needs a GPU and doesn't know yet which there are is STARTING without a process until they were found.
+ *
  * *Up* and *ready* are different things: a process that is up but not ready gets no signal that
  * calls may go there, they wait in the socket's queue. Belongs to the thread of the loop. */
 #ifndef CHAINSI_CONTROL_REPLICA_H
@@ -46,6 +48,7 @@
 #include "control/keeping.h"
 #include "control/log.h"
 #include "control/meters.h"
+#include "control/outfit.h"
 #include "control/upstream.h"
 #include "control/vault.h"
 #include "control/watch.h"
@@ -64,6 +67,8 @@ typedef enum chainsi_replica_state {
 /* "stopped", "starting", ... A constant. */
 const char *chainsi_replica_state_name(chainsi_replica_state state);
 
+enum { CHAINSI_REPLICA_END_TEXT = 384 };
+
 /* Where a process finds its secrets (CHAINS_SECRETS_FD), if it has any: behind its two sockets. */
 enum { CHAINSI_REPLICA_SECRETS_FD = 5 };
 
@@ -72,6 +77,8 @@ typedef struct chainsi_supervisor {
     uv_loop_t *loop;          /* not owned */
     chainsi_keeping *keeping; /* not owned */
     chainsi_vault *vault;     /* not owned */
+    chainsi_limiter *limiter; /* not owned */
+    chainsi_gpu_pool *gpus;   /* not owned */
     struct chainsi_replica *replicas;
     chainsi_collector *collector; /* not owned; NULL: nobody asks for traces */
     chainsi_history *history;     /* not owned; NULL: nobody keeps what happens */
@@ -95,6 +102,8 @@ typedef struct chainsi_replica_options {
     const char *chain;                 /* whose secrets it gets */
     const chains_string_list *secrets; /* their names; as of now at each start */
     const char *secrets_name;          /* what the keeper holds them as; NULL: it gets none */
+    chainsi_cgroup_limits limits;      /* of each process; all zero: none */
+    const char *gpu;                   /* "KIND" or "KIND:COUNT"; NULL: it sees none */
     const char *probes_path;           /* where its own second socket is made */
     chainsi_log *log;                  /* not owned */
     double start_timeout_s, drain_timeout_s;
@@ -102,6 +111,8 @@ typedef struct chainsi_replica_options {
     const chainsi_backoff_policy *policy;
     /* It came into another state. Must not free it. */
     void (*on_state)(void *user);
+    /* Its process has ended, and still has its number; last_end says how in words. Likewise. */
+    void (*on_death)(void *user, const struct chainsi_replica *replica, chainsi_cgroup_end end);
     void *user;
 } chainsi_replica_options;
 
@@ -115,8 +126,13 @@ typedef struct chainsi_replica {
     pid_t pid;                          /* 0: no process, or not known yet */
     uint64_t starts;
     chainsi_backoff backoff;
-    char last_end[128];       /* how it ended last, or why it couldn't be started; "" */
-    chainsi_upstream *probes; /* owned */
+    char last_end
+        [CHAINSI_REPLICA_END_TEXT]; /* how it ended last, or why it couldn't be started; "" */
+    chainsi_upstream *probes;       /* owned */
+
+    chainsi_outfit outfit; /* of its process */
+    chainsi_gpu_waiter
+        gpus_known; /* while STARTING without a process: it waits until GPUs were found */
 
     chainsi_kept_process process; /* the keeper's side of it */
     bool kept;     /* the keeper knows of a process: it runs, or its end isn't settled */

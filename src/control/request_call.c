@@ -142,8 +142,10 @@ static void on_end(void *user, chainsi_upstream_end how, const char *why)
         outcome.end = CHAINSI_ATTEMPT_NOT_STARTED;
         break;
     case CHAINSI_UPSTREAM_LOST:
-        outcome =
-            FAIL(call, CHAINS_UNAVAILABLE, "'%s' did not answer: %s", call->options.name, why);
+    case CHAINSI_UPSTREAM_EXHAUSTED:
+        outcome = FAIL(
+            call, how == CHAINSI_UPSTREAM_LOST ? CHAINS_UNAVAILABLE : CHAINS_RESOURCE_EXHAUSTED,
+            "'%s' did not answer: %s", call->options.name, why);
         outcome.end = CHAINSI_ATTEMPT_LOST;
         break;
     case CHAINSI_UPSTREAM_PROTOCOL:

@@ -37,6 +37,8 @@ struct chainsi_upstream {
     size_t idle_count;
     size_t references; /* the owner's, and one of each call */
     bool closed;
+    chainsi_losses *losses;      /* owned; how processes ended; NULL: nobody tells */
+    chainsi_upstream_call *lost; /* calls that wait for it; not owned */
 };
 
 typedef enum call_state { AWAITING_HEAD, IN_BODY } call_state;
@@ -45,8 +47,10 @@ struct chainsi_upstream_call {
     chainsi_upstream *upstream; /* referenced */
     chainsi_upstream_events events;
     void *user;
-    peer *peer;        /* owned; NULL: there is no connection */
-    uv_timer_t *timer; /* owned; tells of a connection that couldn't be made; else NULL */
+    peer *peer; /* owned; NULL: there is no connection */
+    uv_timer_t
+        *timer; /* owned; tells of a connection that couldn't be made, or that a lost call has
+                          waited for its reason for long enough; else NULL */
     chainsi_upstream_end failure;
     char why[160];
     call_state state;
@@ -61,6 +65,8 @@ struct chainsi_upstream_call {
     bool until_end; /* the body ends with the connection */
     uint64_t left;  /* of a body whose length is known */
     chainsi_http_chunked chunked;
+    int64_t lost_ns; /* when it was lost; 0: it wasn't */
+    chainsi_upstream_call *next_lost;
 };
 
 typedef struct pending_write {
@@ -79,6 +85,7 @@ static void release(chainsi_upstream *upstream)
     if (--upstream->references)
         return;
     chainsi_address_done(&upstream->address);
+    free(upstream->losses);
     free(upstream);
 }
 
@@ -109,6 +116,11 @@ void chainsi_upstream_free(chainsi_upstream *upstream)
 
 static void free_call(chainsi_upstream_call *call)
 {
+    chainsi_upstream_call **at = &call->upstream->lost;
+    while (call->lost_ns && *at != call)
+        at = &(*at)->next_lost;
+    if (call->lost_ns)
+        *at = call->next_lost;
     if (call->peer)
         close_peer(call->peer);
     if (call->timer)
@@ -146,6 +158,58 @@ static void end_call(chainsi_upstream_call *call, chainsi_upstream_end end, cons
     free_call(call);
 }
 
+static void on_no_connection(uv_timer_t *timer);
+
+/* Ends a lost call for the reason that is known by now; false: there is none. */
+static bool explain(chainsi_upstream_call *call)
+{
+    chainsi_loss loss = chainsi_losses_find(call->upstream->losses, 0, call->lost_ns);
+    if (loss == CHAINSI_LOSS_MEMORY)
+        end_call(call, CHAINSI_UPSTREAM_EXHAUSTED,
+                 "it exceeded its memory limit (.memory) while the call ran, and was killed");
+    else if (loss != CHAINSI_LOSS_UNKNOWN)
+        end_call(call, CHAINSI_UPSTREAM_LOST, call->why);
+    return loss != CHAINSI_LOSS_UNKNOWN;
+}
+
+/* The call is lost; how its process ended may have been told already, or comes soon. */
+static void end_lost(chainsi_upstream_call *call, const char *why)
+{
+    chainsi_upstream *upstream = call->upstream;
+    if (!upstream->losses) {
+        end_call(call, CHAINSI_UPSTREAM_LOST, why);
+        return;
+    }
+    close_peer(call->peer);
+    call->peer = NULL;
+    call->lost_ns = chainsi_now_ns();
+    call->next_lost = upstream->lost;
+    upstream->lost = call;
+    call->failure = CHAINSI_UPSTREAM_LOST;
+    snprintf(call->why, sizeof call->why, "%s", why);
+    if (explain(call))
+        return;
+    call->timer = chainsi_timer_new(upstream->loop, call);
+    uv_timer_start(call->timer, on_no_connection, CHAINSI_LOSS_WAIT_MS, 0);
+}
+
+void chainsi_upstream_promise_losses(chainsi_upstream *upstream)
+{
+    if (!upstream->losses)
+        upstream->losses = chainsi_make(sizeof *upstream->losses);
+}
+
+void chainsi_upstream_note_loss(chainsi_upstream *upstream, chainsi_loss loss)
+{
+    if (!upstream->losses)
+        return;
+    chainsi_losses_note(upstream->losses, 0, loss, chainsi_now_ns());
+    upstream->references++; /* the calls' may be the last */
+    for (chainsi_upstream_call *call = upstream->lost; call;)
+        call = explain(call) ? upstream->lost : call->next_lost; /* others may have gone with it */
+    release(upstream);
+}
+
 /* The connection ended before the answer did. */
 static void lose_call(chainsi_upstream_call *call, int error)
 {
@@ -158,9 +222,9 @@ static void lose_call(chainsi_upstream_call *call, int error)
     if (not_started)
         end_call(call, CHAINSI_UPSTREAM_NOT_STARTED, "the process ended before it read the call");
     else if (call->answer_began)
-        end_call(call, CHAINSI_UPSTREAM_LOST, "the process ended while it answered");
+        end_lost(call, "the process ended while it answered");
     else
-        end_call(call, CHAINSI_UPSTREAM_LOST, "the process ended while the call ran");
+        end_lost(call, "the process ended while the call ran");
 }
 
 /* A kept connection may have been closed just before the request was written: both are told of

@@ -10,6 +10,7 @@
 #include <uv.h>
 
 #include "rpc/http.h"
+#include "rpc/losses.h"
 
 typedef struct chainsi_upstream chainsi_upstream;
 typedef struct chainsi_upstream_call chainsi_upstream_call;
@@ -20,7 +21,8 @@ typedef enum chainsi_upstream_end {
     CHAINSI_UPSTREAM_NOT_STARTED, /* certainly not begun: may be sent again */
     CHAINSI_UPSTREAM_QUEUE_FULL,  /* likewise: the kernel's queue of the socket is full */
     CHAINSI_UPSTREAM_LOST,        /* maybe begun; no answer, or a part of it, came */
-    CHAINSI_UPSTREAM_PROTOCOL,    /* what came is no HTTP */
+    CHAINSI_UPSTREAM_EXHAUSTED, /* likewise: the process was killed, as it exceeded its memory limit */
+    CHAINSI_UPSTREAM_PROTOCOL, /* what came is no HTTP */
 } chainsi_upstream_end;
 
 typedef struct chainsi_upstream_events {
@@ -37,6 +39,12 @@ chainsi_upstream *chainsi_upstream_new(uv_loop_t *loop, const char *path);
 /* Closes idle connections. Calls in flight go on; the memory lives until they have ended. NULL is
  * allowed. */
 void chainsi_upstream_free(chainsi_upstream *upstream);
+
+/* From now on it is told how every process ends that answers here. A call that is lost waits for that,
+ * CHAINSI_LOSS_WAIT_MS at most, before it ends. */
+void chainsi_upstream_promise_losses(chainsi_upstream *upstream);
+/* One has ended. Calls may end within. */
+void chainsi_upstream_note_loss(chainsi_upstream *upstream, chainsi_loss loss);
 
 /* Sends a request: head is copied, body must live until the call has ended. fresh: over no kept
  * connection. Never NULL; events come from the loop, never before this returns. */

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -112,8 +113,153 @@ static void knows_what_was_not_started(void **state)
     assert_true(chainsi_remove_tree(folder));
 }
 
+/* A service whose process ends while calls run. */
+typedef struct ending {
+    uv_loop_t loop;
+    char folder[32], *path;
+    int listen_fd;
+    chainsi_upstream *upstream;
+    int ends;
+    chainsi_upstream_end end;
+    char why[256];
+} ending;
+
+static int open_ending(void **state)
+{
+    ending *it = calloc(1, sizeof *it);
+    char why[256];
+    strcpy(it->folder, "/tmp/chains-upstream-XXXXXX");
+    it->path = chainsi_path("%s/calls", mkdtemp(it->folder));
+    chainsi_address address = { .kind = CHAINSI_ADDRESS_UNIX, .path = it->path };
+    it->listen_fd = chainsi_address_listen(&address, CHAINSI_BACKLOG, why, sizeof why);
+    uv_loop_init(&it->loop);
+    it->upstream = chainsi_upstream_new(&it->loop, it->path);
+    *state = it;
+    return it->listen_fd < 0;
+}
+
+static int close_ending(void **state)
+{
+    ending *it = *state;
+    chainsi_upstream_free(it->upstream);
+    uv_run(&it->loop, UV_RUN_DEFAULT);
+    bool clean = uv_loop_close(&it->loop) == 0;
+    close(it->listen_fd);
+    clean = chainsi_remove_tree(it->folder) && clean;
+    free(it->path);
+    free(it);
+    return clean ? 0 : -1;
+}
+
+static void ignore_head(void *user, const chainsi_http_response *response)
+{
+    (void)user;
+    (void)response;
+}
+
+static void ignore_body(void *user, const char *data, size_t size)
+{
+    (void)user;
+    (void)data;
+    (void)size;
+}
+
+static void note_end(void *user, chainsi_upstream_end end, const char *why)
+{
+    ending *it = user;
+    it->ends++;
+    it->end = end;
+    snprintf(it->why, sizeof it->why, "%s", why);
+}
+
+/* A call that is read and not answered. */
+static chainsi_upstream_call *lose(ending *it)
+{
+    static const chainsi_upstream_events events = { ignore_head, ignore_body, note_end };
+    char data[4096];
+    chainsi_upstream_call *call =
+        chainsi_upstream_start(it->upstream, head, sizeof head - 1, "{}", 2, true, &events, it);
+    int fd = accept(it->listen_fd, NULL, NULL);
+    assert_true(fd >= 0);
+    assert_true(read(fd, data, sizeof data) > 0);
+    close(fd);
+    uv_run(&it->loop, UV_RUN_NOWAIT);
+    return call;
+}
+
+static void what_is_lost_ends_at_once_where_nobody_tells_why(void **state)
+{
+    ending *it = *state;
+    lose(it);
+    assert_int_equal(it->ends, 1);
+    assert_int_equal(it->end, CHAINSI_UPSTREAM_LOST);
+}
+
+static void what_is_lost_waits_for_its_reason(void **state)
+{
+    ending *it = *state;
+    chainsi_upstream_promise_losses(it->upstream);
+    lose(it);
+    lose(it);
+    assert_int_equal(it->ends, 0);
+    chainsi_upstream_note_loss(it->upstream, CHAINSI_LOSS_MEMORY);
+    assert_int_equal(it->ends, 2);
+    assert_int_equal(it->end, CHAINSI_UPSTREAM_EXHAUSTED);
+    assert_non_null(strstr(it->why, "memory limit"));
+    /* It may have been told before the connection was seen to break. */
+    lose(it);
+    assert_int_equal(it->ends, 3);
+    assert_int_equal(it->end, CHAINSI_UPSTREAM_EXHAUSTED);
+}
+
+static void what_is_lost_for_another_reason_is_just_lost(void **state)
+{
+    ending *it = *state;
+    chainsi_upstream_promise_losses(it->upstream);
+    lose(it);
+    chainsi_upstream_note_loss(it->upstream, CHAINSI_LOSS_OTHER);
+    assert_int_equal(it->ends, 1);
+    assert_int_equal(it->end, CHAINSI_UPSTREAM_LOST);
+    assert_string_equal(it->why, "the process ended while the call ran");
+}
+
+static void nobody_waits_for_good(void **state)
+{
+    ending *it = *state;
+    chainsi_upstream_promise_losses(it->upstream);
+    lose(it);
+    assert_int_equal(it->ends, 0);
+    uv_run(&it->loop, UV_RUN_DEFAULT);
+    assert_int_equal(it->ends, 1);
+    assert_int_equal(it->end, CHAINSI_UPSTREAM_LOST);
+}
+
+static void a_call_may_be_cancelled_while_it_waits(void **state)
+{
+    ending *it = *state;
+    chainsi_upstream_promise_losses(it->upstream);
+    lose(it);
+    chainsi_upstream_cancel(lose(it));
+    lose(it);
+    chainsi_upstream_free(it->upstream); /* those that wait go on */
+    it->upstream = NULL;
+    uv_run(&it->loop, UV_RUN_DEFAULT);
+    assert_int_equal(it->ends, 2);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(knows_what_was_not_started) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(knows_what_was_not_started),
+        cmocka_unit_test_setup_teardown(what_is_lost_ends_at_once_where_nobody_tells_why,
+                                        open_ending, close_ending),
+        cmocka_unit_test_setup_teardown(what_is_lost_waits_for_its_reason, open_ending,
+                                        close_ending),
+        cmocka_unit_test_setup_teardown(what_is_lost_for_another_reason_is_just_lost, open_ending,
+                                        close_ending),
+        cmocka_unit_test_setup_teardown(nobody_waits_for_good, open_ending, close_ending),
+        cmocka_unit_test_setup_teardown(a_call_may_be_cancelled_while_it_waits, open_ending,
+                                        close_ending),
+    };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

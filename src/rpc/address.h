@@ -29,7 +29,8 @@ void chainsi_address_done(chainsi_address *address);
 
 /* What to do while a socket is waited for: poll() also watches these descriptors. When one has an
  * event, check() decides whether waiting ends (NULL: it does); where it decides to go on it has to
- * take the event back, or it is asked again at once. */
+ * take the event back, or it is asked again at once. Both functions are called by the thread that waits, or, where
+ * calls share a connection (joint.h), by one that looks for it meanwhile. */
 typedef struct chainsi_interrupt {
     int count;
     struct {
@@ -37,6 +38,9 @@ typedef struct chainsi_interrupt {
         short events;
     } watch[2];
     bool (*check)(void *user);
+    /* Whether waiting is to end, as far as a look at memory tells: asked of calls beside one that has an event.
+     * NULL: the descriptors have to tell. */
+    bool (*is_due)(void *user);
     void *user;
 } chainsi_interrupt;
 

@@ -47,7 +47,8 @@ typedef struct row {
     _Atomic uint32_t slots;
     _Atomic int32_t owner;             /* the replica's process, also while it drains; 0: nobody */
     _Atomic uint64_t free[WORD_COUNT]; /* a bit for each slot that is FREE */
-    char padding[512 - 80];            /* the words are on lines of their own */
+    _Atomic uint64_t last_incarnation; /* also when it was buried; 0: none was here */
+    char padding[512 - 88];            /* the words are on lines of their own */
     _Atomic uint64_t words[CHAINSI_BOARD_SLOTS];
 } row;
 _Static_assert(sizeof(row) == 4096, "a row is a page");
@@ -65,7 +66,8 @@ typedef struct memory {
     _Atomic uint32_t caller_count;
     char padding[64 - 24];
     caller callers[CHAINSI_BOARD_CALLERS];
-    char more_padding[4096 - 64 - CHAINSI_BOARD_CALLERS * sizeof(caller)];
+    chainsi_losses losses;
+    char more_padding[4096 - 64 - CHAINSI_BOARD_CALLERS * sizeof(caller) - sizeof(chainsi_losses)];
     row rows[CHAINSI_BOARD_ROWS];
 } memory;
 _Static_assert(sizeof(memory) == 4096 * (1 + CHAINSI_BOARD_ROWS), "pages");
@@ -228,6 +230,7 @@ bool chainsi_board_join(chainsi_board *board, uint32_t slots, uint64_t incarnati
     if (slots > CHAINSI_BOARD_SLOTS)
         slots = CHAINSI_BOARD_SLOTS;
     atomic_store(&at->incarnation, 0); /* of one that was killed */
+    atomic_store(&at->last_incarnation, 0);
     for (uint32_t i = 0; i < WORD_COUNT; i++)
         atomic_store(&at->free[i], 0);
     atomic_store(&at->slots, slots);
@@ -243,6 +246,7 @@ bool chainsi_board_join(chainsi_board *board, uint32_t slots, uint64_t incarnati
            !atomic_compare_exchange_weak(&board->memory->row_count, &count, number + 1))
         ;
     *seat = (chainsi_seat){ board, number, slots, incarnation };
+    atomic_store(&at->last_incarnation, incarnation);
     atomic_store(&at->incarnation, incarnation);
     return true;
 }
@@ -529,6 +533,20 @@ bool chainsi_board_look(const chainsi_board *board, int32_t process, uint32_t *b
         return true;
     }
     return false;
+}
+
+chainsi_losses *chainsi_board_losses(chainsi_board *board)
+{
+    return &board->memory->losses;
+}
+
+uint64_t chainsi_board_incarnation(const chainsi_board *board, int32_t process)
+{
+    uint32_t count = count_rows(board);
+    for (uint32_t i = 0; process && i < count; i++)
+        if (atomic_load(&board->memory->rows[i].owner) == process)
+            return atomic_load(&board->memory->rows[i].last_incarnation);
+    return 0;
 }
 
 /* The counter of this process; NULL: all are taken. */

@@ -23,6 +23,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "rpc/losses.h"
+
 enum {
     CHAINSI_BOARD_ROWS = 256,    /* replicas at most; further ones live by the queue alone */
     CHAINSI_BOARD_SLOTS = 448,   /* of one replica at most; further ones are for queued calls */
@@ -109,6 +111,12 @@ uint64_t chainsi_board_turns(const chainsi_board *board);
  * average; 0: none has run). False, outputs untouched: it is on no row that is open to claims. */
 bool chainsi_board_look(const chainsi_board *board, int32_t process, uint32_t *busy,
                         uint64_t *average_ns);
+
+/* Why replicas ended, for callers that they were lost to. As long as the board. */
+chainsi_losses *chainsi_board_losses(chainsi_board *board);
+/* The incarnation of the replica that is, or was, this process, for as long as no other one has its row. 0:
+ * it was on no row. */
+uint64_t chainsi_board_incarnation(const chainsi_board *board, int32_t process);
 
 /* Counts one more call of this process that waits in the queue, or was taken from it and runs. False:
  * as many wait as may (max_queue and the slots together), and it was not counted. */

@@ -158,6 +158,13 @@ static void test_dead_replicas(void **state)
     chainsi_claim claim;
     assert_true(chainsi_board_claim(board, 7, 0, &claim));
     assert_true(claim.incarnation == 8);
+    /* Who it was is known for as long as nobody else has its row. */
+    assert_true(chainsi_board_incarnation(board, child) == 7);
+    assert_true(chainsi_board_incarnation(board, getpid()) == 8);
+    assert_true(chainsi_board_incarnation(board, 0) == 0);
+    chainsi_seat next = join(board, 1, 9);
+    assert_true(chainsi_board_incarnation(board, child) == 0);
+    chainsi_seat_leave(&next);
     chainsi_seat_leave(&own);
     chainsi_board_close(board);
     close(fd);

@@ -441,11 +441,11 @@ static void add_call(chainsi_bundles *bundles, chainsi_bundle *bundle, const cha
     atomic_fetch_add(&bundles->runnable, 1);
 }
 
-static void cancel(chainsi_server *server, chainsi_bundle *bundle, uint32_t id)
+/* Drops a call, or tells it that nobody waits for it; whether that is to be told to whoever sleeps. With
+ * the lock held. */
+static bool cancel(chainsi_server *server, chainsi_bundle *bundle, uint32_t id)
 {
-    chainsi_bundles *bundles = &server->bundles;
     bool found = false;
-    pthread_mutex_lock(&bundles->lock);
     for (chainsi_call **at = &bundle->first; *at; at = &(*at)->next) {
         if ((*at)->frame.head.id == id) {
             send_back(server, at);
@@ -455,7 +455,22 @@ static void cancel(chainsi_server *server, chainsi_bundle *bundle, uint32_t id)
     for (chainsi_call *call = bundle->running; call; call = call->next)
         if (call->frame.head.id == id)
             atomic_store(&call->cancelled, found = true);
-    pthread_mutex_unlock(&bundles->lock);
+    return found;
+}
+
+/* Takes the CANCEL that was read, and those behind it: hundreds come together, and one waking is enough. */
+static void take_cancels(chainsi_worker *self, chainsi_connection *connection)
+{
+    chainsi_server *server = self->server;
+    bool found = false;
+    pthread_mutex_lock(&server->bundles.lock);
+    do {
+        uint32_t id = self->frame.head.id;
+        chainsi_connection_skip(connection, 0);
+        found |= connection->bundle && cancel(server, connection->bundle, id);
+    } while (chainsi_connection_has_frame(connection, CHAINSI_FRAME_CANCEL,
+                                          server->options.max_body, &self->frame));
+    pthread_mutex_unlock(&server->bundles.lock);
     if (found && server->options.wake)
         server->options.wake(server->options.user);
 }
@@ -465,10 +480,7 @@ bool chainsi_bundle_take(chainsi_worker *self, chainsi_connection *connection)
     chainsi_server *server = self->server;
     chainsi_bundles *bundles = &server->bundles;
     if (self->frame.head.kind == CHAINSI_FRAME_CANCEL) {
-        uint32_t id = self->frame.head.id;
-        chainsi_connection_skip(connection, 0);
-        if (connection->bundle)
-            cancel(server, connection->bundle, id);
+        take_cancels(self, connection);
         return true;
     }
     if (!connection->bundle)

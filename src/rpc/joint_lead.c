@@ -31,18 +31,24 @@ static bool may_move(chainsi_joint *joint, const chainsi_joint_call *call, int64
     return true;
 }
 
-/* Ends a call that isn't DONE, for its own thread, which holds the lock. */
-static void abandon(chainsi_joint *joint, chainsi_joint_call *call)
+/* Takes a call that isn't DONE from its trunk; the callee is told with the next flush. */
+static void take_off(chainsi_joint *joint, chainsi_joint_call *call)
 {
     chainsi_joint_trunk *on = call->trunk;
-    if (!on) {
-        chainsi_joint_take_out(&joint->line, call);
-        return;
-    }
     const bool withdrawn = chainsi_joint_withdraw(joint, call);
     chainsi_sheaf_abandon(&on->sheaf, call->id, !withdrawn);
     chainsi_joint_take_out(&on->calls, call);
-    chainsi_sheaf_flush(&on->sheaf);
+}
+
+/* Ends a call that isn't DONE, for its own thread, which holds the lock. */
+static void abandon(chainsi_joint *joint, chainsi_joint_call *call)
+{
+    if (!call->trunk) {
+        chainsi_joint_take_out(&joint->line, call);
+        return;
+    }
+    take_off(joint, call);
+    chainsi_sheaf_flush(&call->trunk->sheaf);
 }
 
 bool chainsi_joint_look(chainsi_joint *joint, chainsi_joint_call *call)
@@ -114,6 +120,42 @@ static nfds_t list_interrupts(chainsi_joint *joint, chainsi_joint_trunk *on, int
     return count;
 }
 
+/* Ends a call in its thread's place. */
+static void interrupt(chainsi_joint *joint, chainsi_joint_call *call, chainsi_joint_wakes *to_wake)
+{
+    take_off(joint, call);
+    chainsi_joint_set_end(call, CHAINSI_EXCHANGE_INTERRUPTED, 0, "interrupted");
+    chainsi_joint_tell(call, CHAINSI_JOINT_DONE, to_wake);
+}
+
+/* Looks into the events of what list_interrupts has listed: calls may have left since, none was added.
+ * Where one call is interrupted others are, too: the leader ends them all, so that they leave in one
+ * write, and each thread is woken once. */
+static void heed_events(chainsi_joint *joint, chainsi_joint_trunk *on, const struct pollfd *watched,
+                        chainsi_joint_call *const *whose, nfds_t count,
+                        chainsi_joint_wakes *to_wake)
+{
+    bool any = false;
+    for (nfds_t i = 0; i < count; i++)
+        any = any || watched[i].revents;
+    if (!any)
+        return;
+    nfds_t at = 0;
+    for (chainsi_joint_call *call = on->calls.first, *next; call; call = next) {
+        const chainsi_interrupt *by = call->request->interrupt;
+        bool touched = false;
+        next = call->next;
+        while (at < count && whose[at] != call)
+            at++;
+        for (; at < count && whose[at] == call; at++)
+            touched = touched || watched[at].revents;
+        if ((touched && (!by->check || by->check(by->user))) ||
+            (by && by->is_due && by->is_due(by->user)))
+            interrupt(joint, call, to_wake);
+    }
+    chainsi_sheaf_flush(&on->sheaf); /* before anybody is woken who wants the CPU */
+}
+
 /* Tells those whose deadline has passed, or whose claim stands still. */
 static void tell_late(chainsi_joint *joint, chainsi_joint_trunk *on, int64_t now_ns,
                       chainsi_joint_wakes *to_wake)
@@ -133,9 +175,7 @@ static void check_calls(chainsi_joint *joint, chainsi_joint_trunk *on, int64_t n
     on->checked_ns = now_ns;
     nfds_t count = list_interrupts(joint, on, now_ns, watched, whose, &until_ns);
     if (count && poll(watched, count, 0) > 0)
-        for (nfds_t i = 0; i < count; i++)
-            if (watched[i].revents)
-                chainsi_joint_tell(whose[i], CHAINSI_JOINT_LOOK, to_wake);
+        heed_events(joint, on, watched, whose, count, to_wake);
     tell_late(joint, on, now_ns, to_wake);
 }
 
@@ -159,11 +199,8 @@ static void watch_calls(chainsi_joint *joint, chainsi_joint_trunk *on, chainsi_j
     int ready = poll(watched, count + 1, chainsi_poll_timeout(until_ns, now_ns));
     pthread_mutex_lock(&joint->lock);
     on->leading = CHAINSI_JOINT_RUNNING;
-    /* Of those that are there still: one that had been told to look may have left. */
-    for (chainsi_joint_call *call = on->calls.first; ready > 0 && call; call = call->next)
-        for (nfds_t i = 0; i < count; i++)
-            if (whose[i] == call && watched[i].revents)
-                chainsi_joint_tell(call, CHAINSI_JOINT_LOOK, to_wake);
+    if (ready > 0)
+        heed_events(joint, on, watched, whose, count, to_wake);
     on->checked_ns = chainsi_now_ns();
     tell_late(joint, on, on->checked_ns, to_wake);
 }

@@ -16,7 +16,7 @@
 
 enum {
     CHAINSI_JOINT_MOST = 128, /* calls on a trunk; also those whose interrupts one poll() watches */
-    CHAINSI_JOINT_TOGETHER = 64, /* claims made, or threads woken, together */
+    CHAINSI_JOINT_TOGETHER = 64, /* claims that are made together */
 };
 
 /* What a thread that sleeps is told, and that it sleeps: bits of a word, which is a futex. */
@@ -85,7 +85,7 @@ struct chainsi_joint {
 
 /* Threads to be woken once the lock is released. */
 typedef struct chainsi_joint_wakes {
-    _Atomic uint32_t *words[CHAINSI_JOINT_TOGETHER];
+    _Atomic uint32_t *words[CHAINSI_JOINT_MOST];
     int count;
 } chainsi_joint_wakes;
 

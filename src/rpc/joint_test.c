@@ -33,6 +33,7 @@ typedef struct guest {
     size_t body_size;     /* 0: a few bytes, of each call its own */
     int64_t timeout_ns;   /* 0: none */
     int interrupt_fd;     /* readable: its call ends; -1: none */
+    atomic_bool *due;     /* set: its call is to end; NULL: nothing tells but the descriptor */
     atomic_int *finished; /* calls, of all guests; NULL: not counted */
     /* Filled in. */
     int ends[CHAINSI_EXCHANGE_PROTOCOL + 1];
@@ -41,13 +42,21 @@ typedef struct guest {
     pthread_t thread;
 } guest;
 
+static bool is_due(void *user)
+{
+    guest *it = user;
+    return it->due && atomic_load(it->due);
+}
+
 static void make_call(guest *it, int number)
 {
     char text[64], large[8192];
     int size = snprintf(text, sizeof text, "%p makes call %d", (void *)it, number);
     memset(large, 'x', sizeof large);
     chainsi_arena arena = { 0 };
-    chainsi_interrupt interrupt = { .count = 1, .watch = { { it->interrupt_fd, POLLIN } } };
+    chainsi_interrupt interrupt = {
+        .count = 1, .watch = { { it->interrupt_fd, POLLIN } }, .is_due = is_due, .user = it
+    };
     chainsi_link_request request = {
         .interface = 7,
         .request_id = "r1",
@@ -240,25 +249,43 @@ static void keep(stand_in *it, int connection, const chainsi_frame *frame, const
     atomic_fetch_add(&its->kept, 1);
 }
 
+/* A party with a replica that keeps all calls. */
+typedef struct standstill {
+    party at;
+    keeper its;
+    stand_in replica;
+} standstill;
+
+static void open_standstill(standstill *it, uint32_t slots)
+{
+    *it = (standstill){ .replica = { .shared_fd = -1, .handle = keep } };
+    open_party(&it->at, 0);
+    it->replica.slots = slots;
+    it->replica.board = it->at.place.board;
+    it->replica.user = &it->its;
+    stand_in_start(&it->replica);
+}
+
+static void close_standstill(standstill *it)
+{
+    stand_in_stop(&it->replica);
+    close_party(&it->at);
+}
+
 static void test_one_is_interrupted(void **state)
 {
     (void)state;
     enum { THREADS = 4 };
-    party at;
-    open_party(&at, 0);
-    keeper its = { .kept = 0 };
-    stand_in replica = {
-        .shared_fd = -1, .board = at.place.board, .slots = THREADS, .handle = keep, .user = &its
-    };
-    stand_in_start(&replica);
+    standstill here;
+    open_standstill(&here, THREADS);
     guest guests[THREADS];
     int fds[THREADS];
     for (int i = 0; i < THREADS; i++) {
-        guests[i] = make_guest(&at, 1);
+        guests[i] = make_guest(&here.at, 1);
         guests[i].interrupt_fd = fds[i] = eventfd(0, EFD_CLOEXEC);
     }
     start_guests(guests, THREADS);
-    wait_until(&its.kept, THREADS);
+    wait_until(&here.its.kept, THREADS);
     /* One after the other, whoever leads. */
     for (int i = 0; i < THREADS; i++) {
         uint64_t one = 1;
@@ -268,59 +295,79 @@ static void test_one_is_interrupted(void **state)
         close(fds[i]);
         /* It is told by a frame; the last one, and one that had moved to a connection of its own, by the
          * end of the connection. */
-        while (atomic_load(&replica.cancels) + atomic_load(&replica.hang_ups) <= i)
+        while (atomic_load(&here.replica.cancels) + atomic_load(&here.replica.hang_ups) <= i)
             usleep(200);
     }
-    assert_in_range(replica.accepted, 1, THREADS);
-    wait_until(&replica.hang_ups, replica.accepted);
-    stand_in_stop(&replica);
-    close_party(&at);
+    assert_in_range(here.replica.accepted, 1, THREADS);
+    wait_until(&here.replica.hang_ups, here.replica.accepted);
+    close_standstill(&here);
+}
+
+/* What ends one call ends others, which are not told by descriptors of their own. */
+static void test_many_are_interrupted(void **state)
+{
+    (void)state;
+    enum { THREADS = 12 };
+    standstill here;
+    open_standstill(&here, THREADS);
+    guest guests[THREADS];
+    int told = eventfd(0, EFD_CLOEXEC), untold = eventfd(0, EFD_CLOEXEC);
+    atomic_bool due = false;
+    for (int i = 0; i < THREADS; i++) {
+        guests[i] = make_guest(&here.at, 1);
+        guests[i].interrupt_fd = i == THREADS / 2 ? told : untold;
+        guests[i].due = &due;
+    }
+    start_guests(guests, THREADS);
+    wait_until(&here.its.kept, THREADS);
+    uint64_t one = 1;
+    atomic_store(&due, true);
+    assert_int_equal(write(told, &one, sizeof one), sizeof one);
+    if (here.replica.accepted > 1) /* a slow machine: some have another connection */
+        assert_int_equal(write(untold, &one, sizeof one), sizeof one);
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(guests[i].thread, NULL);
+        assert_int_equal(guests[i].last, CHAINSI_EXCHANGE_INTERRUPTED);
+    }
+    wait_until(&here.replica.hang_ups, here.replica.accepted);
+    close(told);
+    close(untold);
+    close_standstill(&here);
 }
 
 static void test_deadlines(void **state)
 {
     (void)state;
     enum { THREADS = 4 };
-    party at;
-    open_party(&at, 0);
-    keeper its = { .kept = 0 };
-    stand_in replica = {
-        .shared_fd = -1, .board = at.place.board, .slots = THREADS, .handle = keep, .user = &its
-    };
-    stand_in_start(&replica);
+    standstill here;
+    open_standstill(&here, THREADS);
     guest guests[THREADS];
     for (int i = 0; i < THREADS; i++) {
-        guests[i] = make_guest(&at, 1);
+        guests[i] = make_guest(&here.at, 1);
         guests[i].timeout_ns = (60 - i * 10) * CHAINSI_NS_PER_MS;
     }
     const int64_t since_ns = chainsi_now_ns();
     start_guests(guests, THREADS);
     assert_int_equal(join_guests(guests, THREADS, CHAINSI_EXCHANGE_DEADLINE), THREADS);
     assert_true(chainsi_now_ns() - since_ns >= 60 * CHAINSI_NS_PER_MS);
-    stand_in_stop(&replica);
-    close_party(&at);
+    close_standstill(&here);
 }
 
 static void test_the_connection_is_lost(void **state)
 {
     (void)state;
     enum { THREADS = 6 };
-    party at;
-    open_party(&at, 0);
-    keeper its = { .kept = 0 };
-    stand_in replica = {
-        .shared_fd = -1, .board = at.place.board, .slots = THREADS, .handle = keep, .user = &its
-    };
-    stand_in_start(&replica);
+    standstill here;
+    open_standstill(&here, THREADS);
     guest guests[THREADS];
     for (int i = 0; i < THREADS; i++)
-        guests[i] = make_guest(&at, 1);
+        guests[i] = make_guest(&here.at, 1);
     start_guests(guests, THREADS);
-    wait_until(&its.kept, THREADS);
-    stand_in_kill(&replica);
+    wait_until(&here.its.kept, THREADS);
+    stand_in_kill(&here.replica);
     /* They were read, and may be running. */
     assert_int_equal(join_guests(guests, THREADS, CHAINSI_EXCHANGE_MAYBE_STARTED), THREADS);
-    close_party(&at);
+    close_party(&here.at);
 }
 
 static void test_what_was_not_read_moves(void **state)
@@ -470,6 +517,7 @@ int main(void)
         cmocka_unit_test(test_large_bodies_go_alone),
         cmocka_unit_test(test_callers_wait_in_line),
         cmocka_unit_test(test_one_is_interrupted),
+        cmocka_unit_test(test_many_are_interrupted),
         cmocka_unit_test(test_deadlines),
         cmocka_unit_test(test_the_connection_is_lost),
         cmocka_unit_test(test_what_was_not_read_moves),

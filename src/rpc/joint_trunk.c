@@ -52,7 +52,7 @@ void chainsi_joint_tell(chainsi_joint_call *call, uint32_t what, chainsi_joint_w
     _Atomic uint32_t *word = &call->word;
     if (!(atomic_fetch_or(word, what) & CHAINSI_JOINT_SLEEPS))
         return;
-    if (to_wake->count < CHAINSI_JOINT_TOGETHER)
+    if (to_wake->count < CHAINSI_JOINT_MOST)
         to_wake->words[to_wake->count++] = word;
     else
         wake(word);
@@ -185,6 +185,7 @@ void chainsi_joint_lose(chainsi_joint *joint, chainsi_joint_trunk *on, int error
     bool has_left;
     while ((call = chainsi_sheaf_take_back(sheaf, &has_left))) {
         chainsi_joint_take_out(&on->calls, call);
+        call->answer->incarnation = sheaf->wire.incarnation;
         if (chainsi_joint_withdraw(joint, call) || !has_left || (alone && unread && !refused))
             call->how = CHAINSI_JOINT_MOVED;
         else if (refused)

@@ -86,7 +86,7 @@ typedef struct chainsi_link_answer {
     size_t body_size;
     int attachments[CHAINSI_FRAME_MAX_ATTACHMENTS]; /* the caller's to close */
     int attachment_count;
-    uint64_t incarnation;    /* of the replica that answered, or refused; 0: not known */
+    uint64_t incarnation;    /* of the replica that answered, refused or was lost; 0: not known */
     uint32_t retry_after_ms; /* do not try again sooner; 0: it doesn't say */
     int error; /* errno of what failed where the end is not ANSWERED, else 0. EAGAIN: the queue of the
                   service is full */

@@ -510,6 +510,8 @@ static chainsi_exchange_end use_way(exchange *it)
     if (it->request->sink)
         chainsi_items_done(&it->items);
     const bool lost = end == CHAINSI_EXCHANGE_MAYBE_STARTED && !it->begun;
+    if (end == CHAINSI_EXCHANGE_MAYBE_STARTED)
+        it->answer->incarnation = it->wire.incarnation;
     if (close_way(it) && lost)
         end = CHAINSI_EXCHANGE_NOT_STARTED;
     if (end != CHAINSI_EXCHANGE_ANSWERED)

@@ -13,9 +13,9 @@
  * The slot that the releaser freed may be claimed by a caller between the two halves of the
  * finder. Then either the claim is started, and its thread is a releaser later on; or it is withdrawn,
  * or never arrives, and nobody here is told. So whoever gives up while there is a board starts the
- * timer of claims (CHAINSI_CLAIM_LOOK_MS), which looks again for as long as claims stand and
- * something waits, and takes back claims of processes that are gone, and those older than
- * CHAINSI_CLAIM_MS.
+ * timer of claims (CHAINSI_CLAIM_LOOK_MS), which looks again for as long as claims stand, or may,
+ * and something waits: until every slot runs a call, whose thread will look. It takes back claims of processes
+ * that are gone, and those older than CHAINSI_CLAIM_MS.
  *
  * A releaser who is told that something waits keeps its slot, answers, and runs that
  * (chainsi_queue_pass_place); otherwise it frees the slot before the answer leaves, so that the caller
@@ -275,6 +275,9 @@ void chainsi_queue_check_claims(chainsi_worker *self)
         watch_claims(server);
     if (chainsi_queue_take_place(self))
         chainsi_queue_pass_place(self);
+    else if (!chainsi_places_full(&server->places))
+        watch_claims(
+            server); /* a slot was claimed after the look at claims, and before the one for a slot */
 }
 
 void chainsi_queue_drain(chainsi_server *server)

@@ -1,13 +1,13 @@
-/* chains_on_cancel. One thread, started with the first hook, asks every few milliseconds whether
- * the contexts with hooks were cancelled: hooks are rare (calls into libraries that block), and so
- * a call without one pays nothing. The thread ends when no hook is left. */
+/* chains_on_cancel. One thread, started with the first hook, looks whether the contexts with hooks were
+ * cancelled: whenever something was, and every few milliseconds for what nobody tells (a caller that hangs
+ * up, a deadline). So a call without a hook pays nothing. The thread ends when no hook is left. */
 #include "runtime/cancel.h"
 
 #include <signal.h>
-#include <time.h>
 
 #include "runtime/context.h"
 #include "runtime/memory.h"
+#include "runtime/waiter.h"
 
 enum { LOOK_EVERY_MS = 5 };
 
@@ -16,32 +16,50 @@ typedef struct chainsi_cancel_hook {
     chains_cancel_function function;
     void *argument;
     bool running;
-    struct chainsi_cancel_hook *next;
+    struct chainsi_cancel_hook **list; /* the one that it is in; NULL: none */
+    struct chainsi_cancel_hook *previous, *next;
 } chainsi_cancel_hook;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t ran = PTHREAD_COND_INITIALIZER;
-static chainsi_cancel_hook *hooks; /* those that have not run */
+static chainsi_cancel_hook *hooks; /* those whose contexts go on, as far as is known */
+static chainsi_cancel_hook *due;   /* those that are to run */
 static bool watching;
+
+static void put(chainsi_cancel_hook *hook, chainsi_cancel_hook **list)
+{
+    hook->list = list;
+    hook->previous = NULL;
+    hook->next = *list;
+    if (*list)
+        (*list)->previous = hook;
+    *list = hook;
+}
 
 static void forget(chainsi_cancel_hook *hook)
 {
-    for (chainsi_cancel_hook **at = &hooks; *at; at = &(*at)->next) {
-        if (*at == hook) {
-            *at = hook->next;
-            return;
-        }
-    }
+    if (!hook->list)
+        return;
+    if (hook->previous)
+        hook->previous->next = hook->next;
+    else
+        *hook->list = hook->next;
+    if (hook->next)
+        hook->next->previous = hook->previous;
+    hook->list = NULL;
 }
 
 static void run_due_hooks(void)
 {
-    chainsi_cancel_hook *hook = hooks;
-    while (hook) {
-        if (chainsi_context_stopped(hook->ctx) == CHAINS_OK) {
-            hook = hook->next;
+    for (chainsi_cancel_hook *hook = hooks, *next; hook; hook = next) {
+        next = hook->next;
+        if (chainsi_context_stopped(hook->ctx) == CHAINS_OK)
             continue;
-        }
+        forget(hook);
+        put(hook, &due);
+    }
+    while (due) {
+        chainsi_cancel_hook *hook = due;
         forget(hook);
         hook->running = true;
         pthread_mutex_unlock(&lock);
@@ -49,18 +67,18 @@ static void run_due_hooks(void)
         pthread_mutex_lock(&lock);
         hook->running = false;
         pthread_cond_broadcast(&ran);
-        hook = hooks; /* the list may have changed meanwhile */
     }
 }
 
 static void *watch_hooks(void *unused)
 {
     (void)unused;
+    chainsi_waiter *waiter = chainsi_waiter_self();
     pthread_mutex_lock(&lock);
-    while (hooks) {
+    while (hooks || due) {
         run_due_hooks();
         pthread_mutex_unlock(&lock);
-        nanosleep(&(struct timespec){ .tv_nsec = LOOK_EVERY_MS * 1000000 }, NULL);
+        chainsi_waiter_wait(waiter, NULL, chainsi_now_ns() + LOOK_EVERY_MS * CHAINSI_NS_PER_MS);
         pthread_mutex_lock(&lock);
     }
     watching = false;
@@ -128,8 +146,7 @@ void chains_on_cancel(chains_ctx *ctx, chains_cancel_function function, void *ar
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, watch_for_fork);
     pthread_mutex_lock(&lock);
-    hook->next = hooks;
-    hooks = hook;
+    put(hook, &hooks);
     if (!watching)
         start_watching();
     pthread_mutex_unlock(&lock);

@@ -115,6 +115,20 @@ static bool caller_has_gone(const chains_ctx *ctx)
            (watched.revents & (ctx->connection_events | POLLHUP | POLLERR));
 }
 
+/* Whether it was cancelled itself, or its caller has said that it wants no answer. */
+static bool has_flag(const chains_ctx *ctx)
+{
+    return atomic_load_explicit(&ctx->cancelled, memory_order_acquire) ||
+           (ctx->caller_left && atomic_load(ctx->caller_left));
+}
+
+bool chainsi_context_is_cancelled(const chains_ctx *ctx)
+{
+    while (ctx && !has_flag(ctx))
+        ctx = ctx->parent;
+    return ctx;
+}
+
 /* Sets *connected to the nearest ctx with a connection to watch, or NULL. */
 static chains_status told_to_stop(const chains_ctx *ctx, const chains_ctx **connected)
 {
@@ -122,8 +136,7 @@ static chains_status told_to_stop(const chains_ctx *ctx, const chains_ctx **conn
         return CHAINS_DEADLINE_EXCEEDED;
     *connected = NULL;
     for (const chains_ctx *above = ctx; above; above = above->parent) {
-        if (atomic_load_explicit(&above->cancelled, memory_order_acquire) ||
-            (above->caller_left && atomic_load(above->caller_left)))
+        if (has_flag(above))
             return CHAINS_CANCELLED;
         if (above->connection >= 0 && !*connected)
             *connected = above;

@@ -102,6 +102,9 @@ chains_status chainsi_context_stopped(const chains_ctx *ctx);
 /* The same, but the caller's connection is looked at only once in a tick of the coarse clock (some
  * milliseconds): for what happens before each of many short calls. Any thread. */
 chains_status chainsi_context_stopped_lately(const chains_ctx *ctx);
+/* Whether it, or what it is a part of, was cancelled by somebody who said so: neither the clock nor a
+ * connection is looked at. Any thread. */
+bool chainsi_context_is_cancelled(const chains_ctx *ctx);
 /* The nearest ctx with a connection to watch, or NULL. */
 const chains_ctx *chainsi_context_connected(const chains_ctx *ctx);
 

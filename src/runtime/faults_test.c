@@ -351,6 +351,8 @@ typedef struct fault {
     bool resent;          /* it is the second replica that answers */
     bool claim_tells;     /* with a board it is: a claim that wasn't begun can be withdrawn */
     bool late;            /* the call has a limit of SOON_MS */
+    chainsi_loss
+        noted; /* with a board somebody has noted why the replica ended; UNKNOWN: nobody does */
 } fault;
 
 #define FAULT(function, ...)                                                                       \
@@ -368,6 +370,10 @@ static const fault faults[] = {
     FAULT(killed_after_reading, .status = CHAINS_UNAVAILABLE, .claim_tells = true),
     FAULT(killed_while_it_runs, .status = CHAINS_UNAVAILABLE),
     FAULT(killed_while_it_runs, .status = CHAINS_UNAVAILABLE, .large = true),
+    FAULT(killed_while_it_runs, .status = CHAINS_UNAVAILABLE, .noted = CHAINSI_LOSS_MEMORY),
+    FAULT(killed_while_it_runs, .status = CHAINS_UNAVAILABLE, .noted = CHAINSI_LOSS_OTHER),
+    FAULT(killed_before_reading, .resent = true, .noted = CHAINSI_LOSS_MEMORY),
+    FAULT(killed_in_the_answers_body, .status = CHAINS_UNAVAILABLE, .noted = CHAINSI_LOSS_MEMORY),
     FAULT(closes_its_half, .status = CHAINS_UNAVAILABLE),
     FAULT(killed_in_the_answers_head, .status = CHAINS_UNAVAILABLE),
     FAULT(killed_in_the_answers_body, .status = CHAINS_UNAVAILABLE),
@@ -445,6 +451,11 @@ static void start_replicas(scene *it, const fault *its)
         direct = listen_directly(incarnation);
         fcntl(direct, F_SETFL, 0); /* it waits in accept */
         assert_true(chainsi_board_join(it->board, 1, incarnation, &it->seat));
+        if (its->noted != CHAINSI_LOSS_UNKNOWN) {
+            chainsi_losses_promise(chainsi_board_losses(it->board));
+            chainsi_losses_note(chainsi_board_losses(it->board), incarnation, its->noted,
+                                chainsi_now_ns());
+        }
     }
     it->faulty = begin_process();
     if (it->faulty == 0) {
@@ -531,6 +542,8 @@ static bool meet(const fault *its, bool with_board)
     /* What was not started is sent again once for nothing; there are no retries. */
     atomic_store(&it.callee->budget.balance, 0);
     chains_status expected = resent ? CHAINS_OK : its->status;
+    if (expected == CHAINS_UNAVAILABLE && with_board && its->noted == CHAINSI_LOSS_MEMORY)
+        expected = CHAINS_RESOURCE_EXHAUSTED;
     chains_status status = call(&it, its->large, &text);
     int ended = end_process(it.faulty);
     if (status != expected && WIFEXITED(ended) && WEXITSTATUS(ended) == TOO_SLOW) {
@@ -546,6 +559,8 @@ static bool meet(const fault *its, bool with_board)
     assert_string_equal(text, status == CHAINS_OK ? "ok" : "before");
     if (expected == CHAINS_UNAVAILABLE)
         assert_non_null(strstr(chains_last_error(it.ctx)->message, "it may have been running"));
+    if (expected == CHAINS_RESOURCE_EXHAUSTED)
+        assert_non_null(strstr(chains_last_error(it.ctx)->message, "exceeded its memory limit"));
     /* The caller is none the worse for it. */
     it.options.timeout_ms = BOUND_MS;
     text = "before";

@@ -200,15 +200,23 @@ static void fail_attempt(chainsi_lane *lane, chainsi_branch *branch, chains_stat
     chainsi_fanout_pause(lane->fanout, branch);
 }
 
-static void fail_exchange(chainsi_lane *lane, chainsi_branch *branch, chainsi_exchange_end end,
-                          int error, const char *what, int64_t now_ns)
+/* The replica is of one that was lost; else 0. */
+static void fail_exchange_of(chainsi_lane *lane, chainsi_branch *branch, uint64_t replica,
+                             chainsi_exchange_end end, int error, const char *what, int64_t now_ns)
 {
     char why[256];
     chainsi_attempt attempt = { .end = CHAINSI_ATTEMPT_ENDED };
     snprintf(why, sizeof why, "%s%s%s", what, error ? ": " : "", error ? strerror(error) : "");
     chains_status status = chainsi_remote_fail(
-        lane->callee->remote, chainsi_fanout_ctx(lane->fanout), end, error, why, &attempt);
+        lane->callee->remote, chainsi_fanout_ctx(lane->fanout),
+        &(chainsi_failed_exchange){ end, error, why, replica, now_ns }, &attempt);
     fail_attempt(lane, branch, status, &attempt, now_ns);
+}
+
+static void fail_exchange(chainsi_lane *lane, chainsi_branch *branch, chainsi_exchange_end end,
+                          int error, const char *what, int64_t now_ns)
+{
+    fail_exchange_of(lane, branch, 0, end, error, what, now_ns);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -237,7 +245,8 @@ static void lose_trunk(chainsi_trunk *trunk, int error, const char *refused, int
         branch->state = not_started ? CHAINSI_BRANCH_PENDING : CHAINSI_BRANCH_SENT;
         chainsi_branches_add(&lost, branch);
     }
-    chainsi_link_forget(lane->link, trunk->sheaf.wire.incarnation);
+    const uint64_t replica = trunk->sheaf.wire.incarnation;
+    chainsi_link_forget(lane->link, replica);
     chainsi_wire_close(&trunk->sheaf.wire);
     remove_trunk(trunk);
     while ((branch = lost.last)) {
@@ -253,8 +262,8 @@ static void lose_trunk(chainsi_trunk *trunk, int error, const char *refused, int
         else if (refused)
             fail_exchange(lane, branch, CHAINSI_EXCHANGE_PROTOCOL, 0, refused, now_ns);
         else
-            fail_exchange(lane, branch, CHAINSI_EXCHANGE_MAYBE_STARTED, error,
-                          "the connection was closed before an answer came", now_ns);
+            fail_exchange_of(lane, branch, replica, CHAINSI_EXCHANGE_MAYBE_STARTED, error,
+                             "the connection was closed before an answer came", now_ns);
     }
 }
 
@@ -293,7 +302,9 @@ static void take_answer(chainsi_trunk *trunk, chainsi_sheaf_answer *answer, int6
                                         frame->answer.retry_after_ms * CHAINSI_NS_PER_MS };
         chains_status status =
             chainsi_remote_fail(lane->callee->remote, chainsi_fanout_ctx(lane->fanout),
-                                CHAINSI_EXCHANGE_NOT_STARTED, 0, "it was not taken", &attempt);
+                                &(chainsi_failed_exchange){ .end = CHAINSI_EXCHANGE_NOT_STARTED,
+                                                            .why = "it was not taken" },
+                                &attempt);
         fail_attempt(lane, branch, status, &attempt, now_ns);
         return;
     }
@@ -625,19 +636,25 @@ int64_t chainsi_lane_wakes(const chainsi_lane *lane, int64_t now_ns)
 
 void chainsi_lane_stop(chainsi_lane *lane, chains_status status)
 {
+    chainsi_branches stopped = { 0 };
     chainsi_branch *branch;
+    /* Those below hear of it first: it is there that something runs. */
     for (chainsi_trunk *trunk = lane->trunks, *next; trunk; trunk = next) {
         bool has_left;
         next = trunk->next;
         while ((branch = chainsi_sheaf_take_back(&trunk->sheaf, &has_left))) {
             leave_trunk(lane, branch);
-            end_branch(lane, branch, status);
+            chainsi_branches_add(&stopped, branch);
         }
         remove_trunk(trunk); /* with something abandoned on it, it is closed */
     }
     assert(!lane->sent.count);
     while ((branch = lane->pending.first)) {
         chainsi_branches_remove(&lane->pending, branch);
+        chainsi_branches_add(&stopped, branch);
+    }
+    while ((branch = stopped.first)) {
+        chainsi_branches_remove(&stopped, branch);
         end_branch(lane, branch, status);
     }
 }

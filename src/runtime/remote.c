@@ -196,24 +196,39 @@ too_large:
     return 0;
 }
 
+/* A call whose thread waits for an answer. */
+typedef struct waiting_call {
+    const chains_ctx *ctx;
+    chainsi_waiter *waiter; /* of the thread; NULL: it isn't woken by one */
+} waiting_call;
+
 static bool should_stop(void *user)
 {
-    chainsi_waiter_clear(chainsi_waiter_self());
-    return chainsi_context_stopped(user) != CHAINS_OK;
+    const waiting_call *call = user;
+    if (call->waiter)
+        chainsi_waiter_clear(call->waiter);
+    return chainsi_context_stopped(call->ctx) != CHAINS_OK;
+}
+
+static bool is_cancelled(void *user)
+{
+    const waiting_call *call = user;
+    return chainsi_context_is_cancelled(call->ctx);
 }
 
 /* What ends a wait for this ctx early: its thread's waker if it is part of something started, one of
  * two attempts, or called beside others on one connection, and its caller's connection. False: nothing can, and the wait needs no poll(). */
-static bool watch_for_cancellation(chains_ctx *ctx, chainsi_interrupt *interrupt)
+static bool watch_for_cancellation(waiting_call *call, chainsi_interrupt *interrupt)
 {
-    const chains_ctx *told = ctx;
+    const chains_ctx *told = call->ctx;
     while (told && !told->gather && !told->raced && !told->caller_left)
         told = told->parent;
     if (told) {
-        interrupt->watch[interrupt->count].fd = chainsi_waiter_fd(chainsi_waiter_self());
+        call->waiter = chainsi_waiter_self();
+        interrupt->watch[interrupt->count].fd = chainsi_waiter_fd(call->waiter);
         interrupt->watch[interrupt->count++].events = POLLIN;
     }
-    const chains_ctx *connected = chainsi_context_connected(ctx);
+    const chains_ctx *connected = chainsi_context_connected(call->ctx);
     if (connected) {
         interrupt->watch[interrupt->count].fd = connected->connection;
         interrupt->watch[interrupt->count++].events = connected->connection_events;
@@ -312,16 +327,34 @@ chains_status chainsi_remote_read(chainsi_remote *remote, chains_ctx *ctx, uint8
                              interface->name, status);
 }
 
-chains_status chainsi_remote_fail(chainsi_remote *remote, chains_ctx *ctx, chainsi_exchange_end end,
-                                  int error, const char *why, chainsi_attempt *attempt)
+/* The replica was lost while it may have been running the call: if somebody knows why, that is what the
+ * caller is told. */
+static chains_status fail_lost(chainsi_remote *remote, chains_ctx *ctx,
+                               const chainsi_failed_exchange *failed)
 {
     const char *name = remote->interface->name;
-    switch (end) {
+    chainsi_board *board = remote->link ? chainsi_link_board(remote->link) : NULL;
+    if (board && chainsi_losses_await(chainsi_board_losses(board), failed->incarnation,
+                                      failed->at_ns, ctx->deadline_ns) == CHAINSI_LOSS_MEMORY)
+        return chainsi_error_set(ctx, CHAINS_RESOURCE_EXHAUSTED, name, "run_remote", NULL,
+                                 "%s exceeded its memory limit (.memory) while it may have been "
+                                 "running the call, and was killed",
+                                 name);
+    return chainsi_error_set(ctx, CHAINS_UNAVAILABLE, name, "run_remote", NULL,
+                             "%s was lost while it may have been running the call: %s", name,
+                             failed->why);
+}
+
+chains_status chainsi_remote_fail(chainsi_remote *remote, chains_ctx *ctx,
+                                  const chainsi_failed_exchange *failed, chainsi_attempt *attempt)
+{
+    const char *name = remote->interface->name, *why = failed->why;
+    switch (failed->end) {
     case CHAINSI_EXCHANGE_ANSWERED:
         break;
     case CHAINSI_EXCHANGE_NOT_STARTED:
         /* A full queue is an answer: sending again at once is what it must be spared. */
-        if (error == EAGAIN) {
+        if (failed->error == EAGAIN) {
             attempt->end = CHAINSI_ATTEMPT_QUEUE_FULL;
             return chainsi_error_set(ctx, CHAINS_RESOURCE_EXHAUSTED, name, "run_remote", NULL,
                                      "the queue of %s at %s is full", name, remote->address);
@@ -331,9 +364,7 @@ chains_status chainsi_remote_fail(chainsi_remote *remote, chains_ctx *ctx, chain
                                  "%s can't be reached at %s: %s", name, remote->address, why);
     case CHAINSI_EXCHANGE_MAYBE_STARTED:
         attempt->end = CHAINSI_ATTEMPT_LOST;
-        return chainsi_error_set(ctx, CHAINS_UNAVAILABLE, name, "run_remote", NULL,
-                                 "%s was lost while it may have been running the call: %s", name,
-                                 why);
+        return fail_lost(remote, ctx, failed);
     case CHAINSI_EXCHANGE_DEADLINE:
         return chainsi_error_set(ctx, CHAINS_DEADLINE_EXCEEDED, name, "run_remote", NULL,
                                  "%s did not answer in time", name);
@@ -402,7 +433,9 @@ static chains_status attempt_over_http(chainsi_remote *remote, chains_ctx *ctx,
             return status;
     }
     if (end != CHAINSI_EXCHANGE_ANSWERED)
-        return chainsi_remote_fail(remote, ctx, end, response.error, why, attempt);
+        return chainsi_remote_fail(
+            remote, ctx,
+            &(chainsi_failed_exchange){ .end = end, .error = response.error, .why = why }, attempt);
     attempt->retry_after_ns = retry_after_ns(&response);
     if (response.status == 429 && chainsi_http_find(&response.head, CHAINSI_HTTP_NOT_STARTED))
         attempt->end = CHAINSI_ATTEMPT_QUEUE_FULL;
@@ -457,7 +490,15 @@ static chains_status attempt_in_frames(chainsi_remote *remote, chains_ctx *ctx,
     }
     attempt->retry_after_ns = answer.retry_after_ms * CHAINSI_NS_PER_MS;
     if (end != CHAINSI_EXCHANGE_ANSWERED)
-        return chainsi_remote_fail(remote, ctx, end, answer.error, why, attempt);
+        return chainsi_remote_fail(remote, ctx,
+                                   &(chainsi_failed_exchange){
+                                       .end = end,
+                                       .error = answer.error,
+                                       .why = why,
+                                       .incarnation = answer.incarnation,
+                                       .at_ns = chainsi_now_ns(),
+                                   },
+                                   attempt);
     return chainsi_remote_read(remote, ctx, answer.status, answer.body, answer.body_size,
                                answer.attachments, answer.attachment_count, output);
 }
@@ -479,8 +520,9 @@ chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
                                      chainsi_intake *intake, int64_t deadline_ns,
                                      chainsi_attempt *attempt)
 {
-    chainsi_interrupt watched = { .check = should_stop, .user = ctx };
-    const chainsi_interrupt *interrupt = watch_for_cancellation(ctx, &watched) ? &watched : NULL;
+    waiting_call call = { .ctx = ctx };
+    chainsi_interrupt watched = { .check = should_stop, .is_due = is_cancelled, .user = &call };
+    const chainsi_interrupt *interrupt = watch_for_cancellation(&call, &watched) ? &watched : NULL;
     /* Asked once more now that this thread can be woken: what came before woke nobody. */
     chains_status stopped = interrupt ? chainsi_context_stopped_lately(ctx) : CHAINS_OK;
     if (stopped != CHAINS_OK)

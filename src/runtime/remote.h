@@ -24,8 +24,18 @@ void chainsi_remote_trace(const chains_ctx *ctx, uint8_t trace_id[16], uint8_t s
 chains_status chainsi_remote_read(chainsi_remote *remote, chains_ctx *ctx, uint8_t status,
                                   char *body, size_t size, const int *attachments, int count,
                                   void *output);
-/* Records what an end other than ANSWERED means. error and why are as the exchange left them. */
-chains_status chainsi_remote_fail(chainsi_remote *remote, chains_ctx *ctx, chainsi_exchange_end end,
-                                  int error, const char *why, chainsi_attempt *attempt);
+
+/* An exchange that wasn't answered. */
+typedef struct chainsi_failed_exchange {
+    chainsi_exchange_end end; /* not ANSWERED */
+    int error;                /* as the exchange left it, like why */
+    const char *why;
+    uint64_t incarnation; /* of the replica that it was lost to; 0: not known */
+    int64_t at_ns;        /* when it failed */
+} chainsi_failed_exchange;
+
+/* Records what it means. Where a replica was lost, and somebody notes why (rpc/losses.h), that is waited for. */
+chains_status chainsi_remote_fail(chainsi_remote *remote, chains_ctx *ctx,
+                                  const chainsi_failed_exchange *failed, chainsi_attempt *attempt);
 
 #endif

@@ -12,6 +12,8 @@
  *   say TEXT          writes a line to its log
  *   die               ends the process by SIGKILL before it answers
  *   big BYTES         answers with that many bytes
+ *   use MIB           keeps that much memory in use from then on
+ *   groups            answers with the cgroups that it is in, a line each
  *   echo TEXT         answers with the text, as a JSON string
  *   fail PATH         answers with UNAVAILABLE while there is that file
  *   call URL_VARIABLE calls the service whose address is in that variable, with "report";
@@ -23,7 +25,8 @@
  * STAND_IN_STUBBORN (ignores SIGTERM), STAND_IN_SLOTS, STAND_IN_MARK (an answer's "mark");
  * STAND_IN_WAIT_WHILE=PATH (a call that is to be made "after", or to "stay", says "held up" and waits while
  * there is a file), STAND_IN_START_WHILE=PATH (is not ready before there is no such file), STAND_IN_CHILD
- * (starts a process that stays); STAND_IN_STATUS (what calls are answered with),
+ * (starts a process that stays), STAND_IN_ESCAPE (starts one in a session of its own, whose number the log
+ * tells); STAND_IN_STATUS (what calls are answered with),
  * STAND_IN_DELAY_MS (after how long). */
 #include <dirent.h>
 #include <poll.h>
@@ -31,6 +34,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -139,6 +143,24 @@ static void call_other(const char *variable, chainsi_server_response *response,
     chainsi_client_free(client);
 }
 
+static void use_memory(size_t mib)
+{
+    volatile char *memory =
+        mmap(NULL, mib << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    for (size_t at = 0; memory != MAP_FAILED && at < mib << 20; at += 4096)
+        memory[at] = 1;
+}
+
+static void add_groups(chainsi_buffer *out)
+{
+    char text[8192];
+    FILE *groups = fopen("/proc/self/cgroup", "re");
+    size_t size = groups ? fread(text, 1, sizeof text, groups) : 0;
+    if (groups)
+        fclose(groups);
+    chainsi_json_write_string(out, text, size);
+}
+
 static void add_secrets(chainsi_buffer *out)
 {
     const char *fd = getenv("CHAINS_SECRETS_FD");
@@ -221,6 +243,11 @@ static void handle(void *user, chainsi_server_request *request, chainsi_server_r
     } else if (!strncmp(text, "big ", 4)) {
         for (long left = atol(text + 4); left > 0; left--)
             chainsi_buffer_add_byte(response->body, 'x');
+    } else if (!strncmp(text, "use ", 4)) {
+        use_memory((size_t)atol(text + 4));
+        chainsi_buffer_add_text(response->body, "\"used\"");
+    } else if (!strcmp(text, "groups")) {
+        add_groups(response->body);
     } else if (!strncmp(text, "echo ", 5)) {
         chainsi_json_write_text(response->body, text + 5);
     } else if (!strncmp(text, "fail ", 5) && access(text + 5, F_OK) == 0) {
@@ -280,6 +307,14 @@ int main(void)
     if (getenv("STAND_IN_CHILD") && fork() == 0)
         for (;;)
             pause();
+    pid_t escaped = getenv("STAND_IN_ESCAPE") ? fork() : -1;
+    if (escaped == 0) {
+        setsid();
+        for (;;)
+            pause();
+    }
+    if (escaped > 0)
+        fprintf(stderr, "escaped: %d\n", (int)escaped);
     sigset_t stop;
     sigemptyset(&stop);
     sigaddset(&stop, SIGTERM);

@@ -13,9 +13,9 @@ branch *branch_new(chains_ctx *ctx, leaf *below)
     return self;
 }
 
-chains_status branch_run_remote(branch *self, chains_ctx *ctx, const char *notes)
+chains_status branch_run_remote(branch *self, chains_ctx *ctx, const char *notes, bool told)
 {
-    chains_status status = leaf_run_remote(self->below, ctx, notes);
+    chains_status status = leaf_run_remote(self->below, ctx, notes, told);
     if (status == CHAINS_CANCELLED)
         note_ended(ctx, notes, "branch");
     CHAINS_TRY(status);

@@ -13,11 +13,12 @@ tree *tree_new(chains_ctx *ctx, branch *below)
     return self;
 }
 
-chains_status tree_run_remote(tree *self, chains_ctx *ctx, const char *notes, int branches)
+chains_status tree_run_remote(tree *self, chains_ctx *ctx, const char *notes, int branches,
+                              bool told)
 {
     chains_ctx *all = chains_gather(ctx);
     for (int i = 0; i < branches; i++)
-        CHAINS_TRY(branch_run_remote(self->below, all, notes));
+        CHAINS_TRY(branch_run_remote(self->below, all, notes, told));
     chains_status status = chains_wait(all);
     if (status == CHAINS_CANCELLED)
         note_ended(ctx, notes, "tree");

@@ -1,0 +1,121 @@
+/* What benches have in common: giving up, CPUs, bytes of a descriptor, what processes cost. For one file of a program. */
+#ifndef CHAINSI_BENCH_H
+#define CHAINSI_BENCH_H
+
+#include <errno.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static inline _Noreturn void give_up(const char *what)
+{
+    fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, what, strerror(errno));
+    exit(1);
+}
+
+/* The n-th of some CPUs, counted round. */
+static inline cpu_set_t nth_cpu(const cpu_set_t *of, int n)
+{
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    n %= CPU_COUNT(of);
+    for (size_t cpu = 0; cpu < CPU_SETSIZE; cpu++)
+        if (CPU_ISSET(cpu, of) && n-- == 0)
+            CPU_SET(cpu, &one);
+    return one;
+}
+
+/* Has this thread, and those that it starts, run on the n-th of some CPUs alone. */
+static inline void pin_to(const cpu_set_t *of, int n)
+{
+    cpu_set_t one = nth_cpu(of, n);
+    if (sched_setaffinity(0, sizeof one, &one) < 0)
+        give_up("sched_setaffinity");
+}
+
+static inline void write_all(int fd, const void *data, size_t size)
+{
+    for (const char *at = data; size;) {
+        ssize_t done = write(fd, at, size);
+        if (done < 0)
+            give_up("write");
+        at += done;
+        size -= (size_t)done;
+    }
+}
+
+/* False at the end of the stream. */
+static inline bool read_all(int fd, void *data, size_t size)
+{
+    for (char *at = data; size;) {
+        ssize_t done = read(fd, at, size);
+        if (done < 0)
+            give_up("read");
+        if (done == 0)
+            return false;
+        at += done;
+        size -= (size_t)done;
+    }
+    return true;
+}
+
+/* CPU time of this process and another one, nanoseconds. */
+static inline int64_t cpu_ns(pid_t other)
+{
+    clockid_t clocks[2] = { CLOCK_PROCESS_CPUTIME_ID };
+    int64_t total_ns = 0;
+    if (clock_getcpuclockid(other, &clocks[1]) != 0)
+        give_up("the CPU time of a process");
+    for (int i = 0; i < 2; i++) {
+        struct timespec used;
+        clock_gettime(clocks[i], &used);
+        total_ns += (int64_t)used.tv_sec * 1000000000 + used.tv_nsec;
+    }
+    return total_ns;
+}
+
+/* -1: it can't be told. */
+static inline long resident_kib(pid_t process)
+{
+    char path[64], line[256];
+    snprintf(path, sizeof path, "/proc/%d/status", (int)process);
+    FILE *file = fopen(path, "re");
+    long kib = -1;
+    while (file && fgets(line, sizeof line, file))
+        if (sscanf(line, "VmRSS: %ld", &kib) == 1)
+            break;
+    if (file)
+        fclose(file);
+    return kib;
+}
+
+/* Ends a process that this one has started, and waits for its end. */
+static inline void stop(pid_t child)
+{
+    kill(child, SIGTERM);
+    while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+        ;
+}
+
+/* For qsort. */
+static inline int compare_times(const void *a, const void *b)
+{
+    const int64_t *one = a, *other = b;
+    return (*one > *other) - (*one < *other);
+}
+
+static inline int compare_figures(const void *a, const void *b)
+{
+    const double *one = a, *other = b;
+    return (*one > *other) - (*one < *other);
+}
+
+#endif

@@ -1,0 +1,80 @@
+/* A ring of notes. A note is written before the count that announces it, and its time last: who reads one that is
+ * being overwritten takes it for another's, at worst. */
+#include "rpc/losses.h"
+
+#include <errno.h>
+#include <linux/futex.h>
+#include <stddef.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+
+void chainsi_losses_promise(chainsi_losses *losses)
+{
+    atomic_store(&losses->promised, 1);
+}
+
+bool chainsi_losses_are_promised(const chainsi_losses *losses)
+{
+    return atomic_load(&losses->promised) != 0;
+}
+
+void chainsi_losses_note(chainsi_losses *losses, uint64_t incarnation, chainsi_loss loss,
+                         int64_t now_ns)
+{
+    chainsi_loss_note *note = &losses->notes[atomic_load(&losses->count) % CHAINSI_LOSSES_KEPT];
+    atomic_store(&note->noted_ns, 0);
+    atomic_store(&note->incarnation, incarnation);
+    atomic_store(&note->loss, (uint32_t)loss);
+    atomic_store(&note->noted_ns, now_ns);
+    atomic_fetch_add(&losses->count, 1);
+    /* Not private: those that wait are other processes. */
+    syscall(SYS_futex, &losses->count, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+}
+
+static chainsi_loss read_loss(const chainsi_loss_note *note)
+{
+    return atomic_load(&note->loss) == CHAINSI_LOSS_MEMORY ? CHAINSI_LOSS_MEMORY
+                                                           : CHAINSI_LOSS_OTHER;
+}
+
+chainsi_loss chainsi_losses_find(const chainsi_losses *losses, uint64_t incarnation,
+                                 int64_t lost_ns)
+{
+    const int64_t since_ns = lost_ns - CHAINSI_LOSS_BEFORE_MS * CHAINSI_NS_PER_MS;
+    chainsi_loss found = CHAINSI_LOSS_UNKNOWN;
+    for (size_t i = 0; i < CHAINSI_LOSSES_KEPT; i++) {
+        const chainsi_loss_note *note = &losses->notes[i];
+        const int64_t noted_ns = atomic_load(&note->noted_ns);
+        if (!noted_ns)
+            continue;
+        if (incarnation && atomic_load(&note->incarnation) == incarnation)
+            return read_loss(note);
+        if (incarnation || noted_ns < since_ns)
+            continue;
+        const chainsi_loss loss = read_loss(note);
+        found = found == CHAINSI_LOSS_UNKNOWN || found == loss ? loss : CHAINSI_LOSS_OTHER;
+    }
+    return found;
+}
+
+chainsi_loss chainsi_losses_await(const chainsi_losses *losses, uint64_t incarnation,
+                                  int64_t lost_ns, int64_t deadline_ns)
+{
+    if (!chainsi_losses_are_promised(losses))
+        return CHAINSI_LOSS_UNKNOWN;
+    int64_t until_ns = lost_ns + CHAINSI_LOSS_WAIT_MS * CHAINSI_NS_PER_MS;
+    if (deadline_ns < until_ns)
+        until_ns = deadline_ns;
+    for (;;) {
+        const uint32_t count = atomic_load(&losses->count);
+        const chainsi_loss loss = chainsi_losses_find(losses, incarnation, lost_ns);
+        const int64_t left_ns = until_ns - chainsi_now_ns();
+        if (loss != CHAINSI_LOSS_UNKNOWN || left_ns <= 0)
+            return loss;
+        const struct timespec left = { left_ns / 1000000000, left_ns % 1000000000 };
+        syscall(SYS_futex, &losses->count, FUTEX_WAIT, count, &left, NULL, 0);
+    }
+}
