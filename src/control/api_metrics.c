@@ -22,15 +22,18 @@ static void write_own(void *user, chainsi_buffer *out)
     chainsi_own_metrics_write(who->routes, shows, who, out);
 }
 
-static void on_end(void *user, const chainsi_scraped *first)
+static void compose(const void *settings, const chainsi_scraped *first, chainsi_buffer *out)
+{
+    (void)settings;
+    chainsi_exposition_write(&first->source, out);
+}
+
+static void on_end(void *user, const chainsi_buffer *text)
 {
     asker *who = user;
-    chainsi_buffer text = { 0 };
-    chainsi_exposition_write(&first->source, &text);
     who->exchange->on_gone = NULL;
     chainsi_exchange_answer(who->exchange, 200, "text/plain; version=0.0.4; charset=utf-8", NULL,
-                            text.data, text.size);
-    chainsi_buffer_done(&text);
+                            text->data, text->size);
 }
 
 static void on_gone(chainsi_exchange *exchange)
@@ -55,6 +58,7 @@ void chainsi_route_metrics(const chainsi_routes *routes, chainsi_exchange *excha
         .registry = routes->registry,
         .shows = shows,
         .write_own = write_own,
+        .compose = compose,
         .on_end = on_end,
         .user = who,
     });

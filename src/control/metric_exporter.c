@@ -12,6 +12,12 @@
 #include "control/scrape.h"
 #include "control/time_text.h"
 
+/* What a set is made by; what it points to outlives the loop. */
+typedef struct recipe {
+    chainsi_otlp_settings settings;
+    char instance[24]; /* this process */
+} recipe;
+
 struct chainsi_metric_exporter {
     chainsi_metric_exporter_options options;
     uv_timer_t *timer;       /* owned */
@@ -19,8 +25,7 @@ struct chainsi_metric_exporter {
     chainsi_otlp_post *post; /* owned */
     chainsi_buffer body;
     int64_t began_unix_ms;
-    char instance[24]; /* this process */
-    bool said;         /* that it can't be sent */
+    bool said; /* that it can't be sent */
     uint64_t sent, failed;
 };
 
@@ -47,11 +52,10 @@ static const char *label_of(const chainsi_scraped *scraped, const char *name)
     return value ? value : "";
 }
 
-static void on_asked(void *user, const chainsi_scraped *first)
+static void compose(const void *settings, const chainsi_scraped *first, chainsi_buffer *out)
 {
-    chainsi_metric_exporter *exporter = user;
+    const recipe *by = settings;
     size_t count = 0;
-    exporter->scrape = NULL;
     for (const chainsi_source *each = &first->source; each; each = each->next)
         count++;
     chainsi_otlp_metrics *all = chainsi_make(count * sizeof *all);
@@ -64,14 +68,20 @@ static void on_asked(void *user, const chainsi_scraped *first)
             .environment = label_of(scraped, "environment"),
             .version = label_of(scraped, "version"),
             .chainlet = label_of(scraped, "chainlet"),
-            .instance = scraped == first ? exporter->instance : label_of(scraped, "replica"),
+            .instance = scraped == first ? by->instance : label_of(scraped, "replica"),
             .started_unix_ms = scraped->started_unix_ms,
         };
     }
-    exporter->body.size = 0;
-    chainsi_otlp_encode_metrics(&exporter->options.settings, all, count, chainsi_unix_ms(),
-                                &exporter->body);
+    chainsi_otlp_encode_metrics(&by->settings, all, count, chainsi_unix_ms(), out);
     free(all);
+}
+
+static void on_composed(void *user, const chainsi_buffer *text)
+{
+    chainsi_metric_exporter *exporter = user;
+    exporter->scrape = NULL;
+    exporter->body.size = 0;
+    chainsi_buffer_add(&exporter->body, text->data, text->size);
     chainsi_otlp_post_send(exporter->post, &exporter->body, exporter->options.settings.timeout_ms);
 }
 
@@ -86,11 +96,16 @@ static void on_time(uv_timer_t *timer)
     chainsi_metric_exporter *exporter = timer->data;
     if (!exporter || exporter->scrape || chainsi_otlp_post_is_sending(exporter->post))
         return;
+    recipe by = { .settings = exporter->options.settings };
+    snprintf(by.instance, sizeof by.instance, "%ld", (long)getpid());
     exporter->scrape = chainsi_scrape_start(&(chainsi_scrape_options){
         .registry = exporter->options.registry,
         .write_own = write_own,
         .own_began_unix_ms = exporter->began_unix_ms,
-        .on_end = on_asked,
+        .compose = compose,
+        .settings = &by,
+        .settings_size = sizeof by,
+        .on_end = on_composed,
         .user = exporter,
     });
 }
@@ -101,7 +116,6 @@ chainsi_metric_exporter *chainsi_metric_exporter_new(const chainsi_metric_export
     uint64_t interval_ms = (uint64_t)options->settings.interval_ms;
     exporter->options = *options;
     exporter->began_unix_ms = chainsi_unix_ms();
-    snprintf(exporter->instance, sizeof exporter->instance, "%ld", (long)getpid());
     exporter->post =
         chainsi_otlp_post_new(options->transfers, &exporter->options.settings, on_done, exporter);
     exporter->timer = chainsi_timer_new(options->loop, exporter);

@@ -25,19 +25,34 @@ struct chainsi_scrape {
     chainsi_arena arena;
     question *first, **last; /* owned */
     size_t left;
-    uv_timer_t *timer; /* owned; the end of the time, or the end */
+    uv_timer_t *timer;          /* owned; the end of the time, or the end */
+    uv_work_t work;             /* its data: this */
+    chainsi_buffer own, result; /* texts */
+    bool composing, cancelled;
 };
+
+/* No more answers are taken. */
+static void end_calls(chainsi_scrape *scrape)
+{
+    for (question *each = scrape->first; each; each = each->next) {
+        each->good = each->good && !each->call;
+        if (each->call)
+            chainsi_upstream_cancel(each->call);
+        each->call = NULL;
+    }
+}
 
 static void free_scrape(chainsi_scrape *scrape)
 {
+    end_calls(scrape);
     while (scrape->first) {
         question *each = scrape->first;
         scrape->first = each->next;
-        if (each->call)
-            chainsi_upstream_cancel(each->call);
         chainsi_buffer_done(&each->text);
         free(each);
     }
+    chainsi_buffer_done(&scrape->own);
+    chainsi_buffer_done(&scrape->result);
     chainsi_handle_close(scrape->timer);
     chainsi_arena_done(&scrape->arena);
     free(scrape);
@@ -45,33 +60,55 @@ static void free_scrape(chainsi_scrape *scrape)
 
 void chainsi_scrape_cancel(chainsi_scrape *scrape)
 {
-    free_scrape(scrape);
+    if (scrape->composing)
+        scrape->cancelled = true; /* it is freed when that has ended */
+    else
+        free_scrape(scrape);
 }
 
 /* The end. */
 
-static void finish(chainsi_scrape *scrape)
+static chainsi_family *read_text(chainsi_scrape *scrape, const chainsi_buffer *text)
 {
-    chainsi_buffer text = { 0 };
-    const chainsi_scrape_options *options = &scrape->options;
-    options->write_own(options->user, &text);
+    return chainsi_exposition_read((const char *)text->data, text->size, &scrape->arena);
+}
+
+/* On a thread of the pool; nobody else has a hand in it meanwhile. */
+static void compose(uv_work_t *work)
+{
+    chainsi_scrape *scrape = work->data;
     chainsi_scraped own = {
-        .source.families =
-            chainsi_exposition_read((const char *)text.data, text.size, &scrape->arena),
-        .started_unix_ms = options->own_began_unix_ms,
+        .source.families = read_text(scrape, &scrape->own),
+        .started_unix_ms = scrape->options.own_began_unix_ms,
     };
-    chainsi_buffer_done(&text);
     chainsi_scraped *last = &own;
     for (question *each = scrape->first; each; each = each->next) {
-        if (!each->good || each->call || !each->text.size)
+        if (!each->good || !each->text.size)
             continue;
-        each->answer.source.families =
-            chainsi_exposition_read((const char *)each->text.data, each->text.size, &scrape->arena);
+        each->answer.source.families = read_text(scrape, &each->text);
         last->source.next = &each->answer.source;
         last = &each->answer;
     }
-    options->on_end(options->user, &own);
+    scrape->options.compose(scrape->options.settings, &own, &scrape->result);
+}
+
+static void on_composed(uv_work_t *work, int status)
+{
+    (void)status;
+    chainsi_scrape *scrape = work->data;
+    if (!scrape->cancelled)
+        scrape->options.on_end(scrape->options.user, &scrape->result);
     free_scrape(scrape);
+}
+
+static void finish(chainsi_scrape *scrape)
+{
+    const chainsi_scrape_options *options = &scrape->options;
+    end_calls(scrape);
+    options->write_own(options->user, &scrape->own);
+    scrape->composing = true;
+    scrape->work.data = scrape;
+    uv_queue_work(options->registry->supervisor->loop, &scrape->work, compose, on_composed);
 }
 
 static void on_time(uv_timer_t *timer)
@@ -156,6 +193,9 @@ chainsi_scrape *chainsi_scrape_start(const chainsi_scrape_options *options)
     chainsi_supervisor *supervisor = options->registry->supervisor;
     chainsi_scrape *scrape = chainsi_make(sizeof *scrape);
     scrape->options = *options;
+    if (options->settings)
+        scrape->options.settings =
+            chainsi_arena_copy(&scrape->arena, options->settings, options->settings_size);
     scrape->last = &scrape->first;
     scrape->timer = chainsi_timer_new(supervisor->loop, scrape);
     for (const chainsi_replica *each = supervisor->replicas; each; each = each->next)
