@@ -230,24 +230,22 @@ void chainsi_history_ready(chainsi_history *history, const char *process)
     added->at = now_in(arena);
 }
 
-void chainsi_history_ended(chainsi_history *history, const char *process, const char *ending,
-                           int wait_status, const char *how)
+void chainsi_history_ended(chainsi_history *history, const chainsi_history_place *place,
+                           const char *process, const char *ending, int wait_status,
+                           const char *how)
 {
     chainsi_arena *arena;
-    told *added = add(history, TOLD_ENDED, &arena);
+    told *added = add_replica(history, TOLD_ENDED, &arena, place, process);
     if (!added)
         return;
     bool killed = WIFSIGNALED(wait_status);
-    int32_t *kept = chainsi_arena_alloc(arena, sizeof *kept);
-    *kept = killed ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
-    added->replica = (chainsi_stored_replica){
-        .process = chainsi_arena_strdup(arena, process),
-        .ended_at = now_in(arena),
-        .ending = ending,
-        .exit_status = killed ? NULL : kept,
-        .signal = killed ? kept : NULL,
-        .how = chainsi_arena_strdup(arena, how),
-    };
+    int32_t *number = chainsi_arena_alloc(arena, sizeof *number);
+    *number = killed ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+    added->replica.ended_at = now_in(arena);
+    added->replica.ending = ending;
+    added->replica.exit_status = killed ? NULL : number;
+    added->replica.signal = killed ? number : NULL;
+    added->replica.how = chainsi_arena_strdup(arena, how);
 }
 
 void chainsi_history_not_started(chainsi_history *history, const chainsi_history_place *place,

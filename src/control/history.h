@@ -41,8 +41,9 @@ void chainsi_history_picked_up(chainsi_history *history, const chainsi_history_p
 /* It is ready, now. */
 void chainsi_history_ready(chainsi_history *history, const char *process);
 /* It has ended, now. wait_status: as of waitpid(); ending: of store_history.h; how: for people. */
-void chainsi_history_ended(chainsi_history *history, const char *process, const char *ending,
-                           int wait_status, const char *how);
+void chainsi_history_ended(chainsi_history *history, const chainsi_history_place *place,
+                           const char *process, const char *ending, int wait_status,
+                           const char *how);
 /* It could not be started. */
 void chainsi_history_not_started(chainsi_history *history, const chainsi_history_place *place,
                                  const char *process, const char *how);

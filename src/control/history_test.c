@@ -65,9 +65,11 @@ static void ends_are_told_apart(void **state)
 {
     (void)state;
     chainsi_history_started(history, &place, "hello/0", 1, at);
-    chainsi_history_ended(history, "hello/0", CHAINSI_ENDING_KILLED, 9, "killed by signal 9");
+    chainsi_history_ended(history, &place, "hello/0", CHAINSI_ENDING_KILLED, 9,
+                          "killed by signal 9");
     chainsi_history_started(history, &place, "hello/0", 2, at);
-    chainsi_history_ended(history, "hello/0", CHAINSI_ENDING_EXITED, 3 << 8, "exit status 3");
+    chainsi_history_ended(history, &place, "hello/0", CHAINSI_ENDING_EXITED, 3 << 8,
+                          "exit status 3");
     chainsi_history_not_started(history, &place, "hello/0", "there is no such program");
     chainsi_history_started(history, &place, "hello/1", 3, at);
     chainsi_history_settle(history);
@@ -86,7 +88,7 @@ static void a_chain_that_is_gone_harms_nobody(void **state)
     const chainsi_history_place gone = { "gone", "production", "v0001", "writer" };
     chainsi_history_started(history, &gone, "gone/0", 1, at);
     chainsi_history_started(history, &place, "hello/0", 2, at);
-    chainsi_history_ended(history, "gone/0", CHAINSI_ENDING_DRAINED, 0, "exit status 0");
+    chainsi_history_ended(history, &gone, "gone/0", CHAINSI_ENDING_DRAINED, 0, "exit status 0");
     end();
     assert_int_equal(ask("SELECT count(*) FROM replicas"), 1);
 }
@@ -105,7 +107,7 @@ static void without_one_nothing_is_kept(void **state)
     (void)state;
     chainsi_history_started(NULL, &place, "hello/0", 1, at);
     chainsi_history_ready(NULL, "hello/0");
-    chainsi_history_ended(NULL, "hello/0", CHAINSI_ENDING_DRAINED, 0, "");
+    chainsi_history_ended(NULL, &place, "hello/0", CHAINSI_ENDING_DRAINED, 0, "");
     chainsi_history_settle(NULL);
     chainsi_history_finish(NULL);
     end();

@@ -389,8 +389,8 @@ static void tell_end(const chainsi_replica *replica, int wait_status, chainsi_cg
                          : WIFSIGNALED(wait_status) ? CHAINSI_ENDING_KILLED
                                                     : CHAINSI_ENDING_EXITED;
     chainsi_meters_end(replica->options.supervisor->meters, &replica->options.place, ending);
-    chainsi_history_ended(history_of(replica), replica->options.name, ending, wait_status,
-                          replica->last_end);
+    chainsi_history_ended(history_of(replica), &replica->options.place, replica->options.name,
+                          ending, wait_status, replica->last_end);
 }
 
 /* The same of one that never ran. */

@@ -278,15 +278,15 @@ static chainsi_stored_replica replica_of(const char *chainlet, const char *proce
     };
 }
 
-static void end_replica(const char *process, const char *ending, int32_t exit_status)
+static void end_replica(const char *chainlet, const char *process, const char *ending,
+                        int32_t exit_status)
 {
-    OK(chainsi_stored_replica_end(database, &(chainsi_stored_replica){
-                                                .process = process,
-                                                .ended_at = later,
-                                                .ending = ending,
-                                                .exit_status = &exit_status,
-                                                .how = "exit status 1",
-                                            }));
+    chainsi_stored_replica ended = replica_of(chainlet, process, 0);
+    ended.ended_at = later;
+    ended.ending = ending;
+    ended.exit_status = &exit_status;
+    ended.how = "exit status 1";
+    OK(chainsi_stored_replica_end(database, &ended));
 }
 
 static chainsi_stored_replicas list_replicas(const char *chainlet, int64_t before, int64_t limit)
@@ -311,8 +311,8 @@ static void follows_replicas(void **state)
     assert_string_equal(found.items[0].ready_at, later);
     assert_null(found.items[0].ended_at);
     assert_null(found.items[0].exit_status);
-    end_replica("a/0", CHAINSI_ENDING_EXITED, 1);
-    end_replica("a/0", CHAINSI_ENDING_DRAINED, 0); /* it has ended */
+    end_replica("writer", "a/0", CHAINSI_ENDING_EXITED, 1);
+    end_replica("writer", "a/0", CHAINSI_ENDING_DRAINED, 0); /* it has ended */
     found = list_replicas("writer", 0, 10);
     assert_string_equal(found.items[0].ending, "exited");
     assert_string_equal(found.items[0].ended_at, later);
@@ -377,12 +377,13 @@ static void bounds_the_history_of_replicas(void **state)
                            other = replica_of("hello", "b/0", 1), next;
     OK(chainsi_stored_replica_start(database, "", &first)); /* runs on, and so is kept */
     OK(chainsi_stored_replica_start(database, "", &other));
-    end_replica("b/0", CHAINSI_ENDING_EXITED, 1);
+    end_replica("hello", "b/0", CHAINSI_ENDING_EXITED, 1);
     for (int i = 0; i <= CHAINSI_REPLICAS_KEPT + 1; i++) {
         next = replica_of("writer", "a/1", i);
         OK(chainsi_stored_replica_start(database, "", &next));
-        end_replica("a/1", CHAINSI_ENDING_EXITED, 1);
+        end_replica("writer", "a/1", CHAINSI_ENDING_EXITED, 1);
     }
+    assert_int_equal(list_replicas("writer", 0, 1000).count, CHAINSI_REPLICAS_KEPT + 1);
     next.pid = 999;
     OK(chainsi_stored_replica_start(database, "", &next));
     chainsi_stored_replicas found = list_replicas("writer", 0, 1000);

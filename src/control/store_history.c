@@ -37,7 +37,7 @@ static chains_status add_replica(chainsi_database *database, const char *brain,
     if (status == CHAINS_FAILED_PRECONDITION)
         return chainsi_database_fail(database, CHAINS_NOT_FOUND, "there is no chain '%s'",
                                      replica->chain);
-    return status == CHAINS_OK ? forget_replicas(database, replica) : status;
+    return status;
 }
 
 static const char unseen[] = "nobody saw how: the daemon was not there";
@@ -84,13 +84,15 @@ chains_status chainsi_stored_replica_end(chainsi_database *database,
         database, "UPDATE replicas SET ended_at = :ended_at, ending = :ending, exit_status = "
                   ":exit_status, signal = :signal, how = :how WHERE " RUNNING);
     chainsi_statement_struct(&update, &chainsi_stored_replica_type, replica);
-    return chainsi_statement_run(&update);
+    chains_status status = chainsi_statement_run(&update);
+    return status == CHAINS_OK ? forget_replicas(database, replica) : status;
 }
 
 chains_status chainsi_stored_replica_add_failed(chainsi_database *database,
                                                 const chainsi_stored_replica *replica)
 {
-    return add_replica(database, "", replica);
+    chains_status status = add_replica(database, "", replica);
+    return status == CHAINS_OK ? forget_replicas(database, replica) : status;
 }
 
 chains_status chainsi_stored_replica_settle(chainsi_database *database, const char *brain,

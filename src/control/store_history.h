@@ -81,7 +81,7 @@ chains_status chainsi_stored_replica_pick_up(chainsi_database *database, const c
  * forgotten with its chain. */
 chains_status chainsi_stored_replica_ready(chainsi_database *database, const char *process,
                                            const char *at);
-/* It ended: process, and what comes with an end. */
+/* It ended: whose it was, process, and what comes with an end. */
 chains_status chainsi_stored_replica_end(chainsi_database *database,
                                          const chainsi_stored_replica *replica);
 /* Adds one that could not be started, with its end. As of _start. */
