@@ -608,10 +608,17 @@ static void answer_metrics(chainsi_service *service, chainsi_server_response *re
     response->content_type = "text/plain; version=0.0.4; charset=utf-8";
     chainsi_metrics_write(&service->metrics, service->node->implementation->interface->name,
                           &counters, atomic_load(&service->instance) != NULL, response->body);
+    const char *name = service->node->implementation->interface->name;
     chainsi_instance *instance = atomic_load(&service->instance);
+    if (instance)
+        chainsi_buffer_printf(response->body,
+                              "# HELP chains_new_seconds Time of _new, with those that it has in "
+                              "its process.\n"
+                              "# TYPE chains_new_seconds gauge\n"
+                              "chains_new_seconds{chainlet=\"%s\"} %.9f\n",
+                              name, (double)service->new_ns / 1e9);
     if (instance && instance->batch)
-        chainsi_batch_write_metrics(instance->batch, service->node->implementation->interface->name,
-                                    response->body);
+        chainsi_batch_write_metrics(instance->batch, name, response->body);
     chainsi_edges_write(response->body);
 }
 

@@ -88,6 +88,7 @@ class Metrics(HomeTest):
             for phase in ("spawn", "ready"):
                 self.assertGreaterEqual(self.total(samples, "chains_start_seconds_count", phase=phase, **of), 1)
                 self.assertGreater(self.total(samples, "chains_start_seconds_sum", phase=phase, **of), 0)
+            self.assertGreater(self.total(samples, "chains_new_seconds", **of), 0)
             self.assertGreaterEqual(self.total(samples, "chains_replicas", state="ready", **of), 1)
             self.assertGreaterEqual(self.total(samples, "chains_replicas_wanted", **of), 1)
             self.assertEqual(self.total(samples, "chains_chainlet_waiting", **of), 0)
