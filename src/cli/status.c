@@ -40,6 +40,10 @@ static void print_chainlet(const chainsi_api_chainlet *chainlet)
             printf("    ended %swith: %s\n", strcmp(replica->state, "ready") ? "" : "before ",
                    replica->last_end);
     }
+    for (size_t i = 0; i < chainlet->replicas.count; i++)
+        for (size_t k = 0; k < chainlet->replicas.items[i].gpus.count; k++)
+            printf("    %lld has %s\n", (long long)chainlet->replicas.items[i].pid,
+                   chainlet->replicas.items[i].gpus.items[k]);
     for (size_t i = 0; i < chainlet->notes.count; i++)
         printf("    note: %s\n", chainlet->notes.items[i]);
 }

@@ -172,9 +172,12 @@ static const chainsi_field promote_fields[] = {
 const chainsi_type chainsi_api_promote_type = STRUCT_TYPE(chainsi_api_promote, promote_fields);
 
 static const chainsi_field replica_fields[] = {
-    TEXT(chainsi_api_replica, state),        INTEGER(chainsi_api_replica, pid),
-    INTEGER(chainsi_api_replica, restarts),  TEXT(chainsi_api_replica, since),
+    TEXT(chainsi_api_replica, state),
+    INTEGER(chainsi_api_replica, pid),
+    INTEGER(chainsi_api_replica, restarts),
+    TEXT(chainsi_api_replica, since),
     NULLABLE(chainsi_api_replica, last_end),
+    { CHAINSI_FIELD(chainsi_api_replica, gpus, &strings_type), .default_value = &no_strings },
 };
 static const chainsi_type replica_type = STRUCT_TYPE(chainsi_api_replica, replica_fields);
 static const chainsi_type replicas_type = LIST_TYPE(chainsi_api_replicas, &replica_type);

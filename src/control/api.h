@@ -144,11 +144,12 @@ typedef struct chainsi_api_promote {
 
 /* One process. */
 typedef struct chainsi_api_replica {
-    const char *state;    /* chainsi_replica_state_name: starting, ready, ... */
-    int64_t pid;          /* 0: none */
-    int64_t restarts;     /* starts after the first */
-    const char *since;    /* when it came into its state */
-    const char *last_end; /* how it ended last: "exit status 1"; null: it never did */
+    const char *state;       /* chainsi_replica_state_name: starting, ready, ... */
+    int64_t pid;             /* 0: none */
+    int64_t restarts;        /* starts after the first */
+    const char *since;       /* when it came into its state */
+    const char *last_end;    /* how it ended last: "exit status 1"; null: it never did */
+    chains_string_list gpus; /* that it has: "NVIDIA A10G (number 0)" */
 } chainsi_api_replica;
 
 typedef struct chainsi_api_replicas {

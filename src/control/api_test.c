@@ -27,7 +27,7 @@ static void check_round_trip(const chainsi_type *type, const char *text)
 
 #define REPLICA                                                                                    \
     "{\"state\":\"ready\",\"pid\":12,\"restarts\":1,\"since\":\"2026-01-31T12:00:00.123Z\","       \
-    "\"last_end\":\"exit status 1\"}"
+    "\"last_end\":\"exit status 1\",\"gpus\":[\"NVIDIA T4 (number 0)\"]}"
 #define SCALING                                                                                    \
     "\"scaling\":{\"min_replicas\":0,\"max_replicas\":3,\"concurrency_target\":2.5,"               \
     "\"target_utilization\":0.5,\"window_s\":10.0,\"scale_down_delay_s\":20.0,"                    \
@@ -175,6 +175,9 @@ static void bad_deployments_are_refused(void **state)
         { "{\"chain\":\"x\",\"entrypoint\":\"b\",\"services\":[{\"name\":\"b\",\"c_name\":\"b\","
           "\"binary\":\"/b\",\"env\":[{\"name\":\"A=B\",\"value\":\"\"}]}]}",
           "no variable" },
+        { "{\"chain\":\"x\",\"entrypoint\":\"b\",\"services\":[{\"name\":\"b\",\"c_name\":\"b\","
+          "\"binary\":\"/b\",\"gpu\":\"A10G:0\"}]}",
+          "gpu 'A10G:0' is neither" },
         { DEPLOY_B "\"environment\":\"a b\"}", "environment 'a b' is no name" },
         { DEPLOY_B "\"environment\":\"versions\"}", "a part of paths" },
         { DEPLOY_B "\"canary\":{\"percent\":100}}", "canary.percent" },

@@ -32,7 +32,7 @@ enum {
 typedef struct part {
     const chainsi_cgroups_tree *tree;
     char *folder; /* owned */
-    int entry;    /* cgroup.procs, to write; owned */
+    int entry;    /* to write to; owned */
 } part;
 
 struct chainsi_cgroup {
@@ -148,11 +148,17 @@ static chainsi_cgroup *group_new(const chainsi_cgroups *cgroups, const char *nam
     return group;
 }
 
+/* What to enter the group by: with v2 its folder. With v1 the file that moves single threads: whoever moves all of
+ * a process waits until no other thread of the machine is about to fork, which takes some ten milliseconds. */
 static int open_entry(part *in)
 {
-    char *path = chainsi_path("%s/cgroup.procs", in->folder);
-    in->entry = open(path, O_WRONLY | O_CLOEXEC);
-    free(path);
+    if (in->tree->version == 2) {
+        in->entry = open(in->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    } else {
+        char *path = chainsi_path("%s/tasks", in->folder);
+        in->entry = open(path, O_WRONLY | O_CLOEXEC);
+        free(path);
+    }
     return in->entry < 0 ? errno : 0;
 }
 
@@ -253,11 +259,31 @@ size_t chainsi_cgroup_entries(const chainsi_cgroup *group, int fds[CHAINSI_CGROU
     return group->part_count;
 }
 
+bool chainsi_cgroup_is_unified_entry(int fd)
+{
+    struct stat info;
+    return fstat(fd, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+/* 0 or errno. */
+static int enter_unified(int folder)
+{
+    int fd = openat(folder, "cgroup.procs", O_WRONLY | O_CLOEXEC);
+    int error = fd < 0 || write(fd, "0", 1) < 0 ? errno : 0;
+    if (fd >= 0)
+        close(fd);
+    return error;
+}
+
 int chainsi_cgroup_enter(const int *fds, size_t count)
 {
-    for (size_t i = 0; i < count; i++)
-        if (write(fds[i], "0", 1) < 0) /* the writer itself */
-            return errno;
+    for (size_t i = 0; i < count; i++) {
+        int error = chainsi_cgroup_is_unified_entry(fds[i]) ? enter_unified(fds[i])
+                    : write(fds[i], "0", 1) < 0             ? errno /* the writer itself */
+                                                            : 0;
+        if (error)
+            return error;
+    }
     return 0;
 }
 

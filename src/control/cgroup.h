@@ -2,9 +2,9 @@
  * ended because of them.
  *
  * A group is for one start of a process: it is made before, and removed after the end, so that what it
- * counts is that process's. The process puts itself into it between fork and exec, by writing to
- * descriptors that were opened before (chainsi_cgroup_enter): nothing of its program has run, or has
- * been counted elsewhere, by then.
+ * counts is that process's. The process puts itself into it between fork and exec, by
+ * descriptors that were opened before (chainsi_cgroup_enter), or is forked into it: nothing of its program has
+ * run, or has been counted elsewhere, by then.
  *
  * `cpu` is a share of time, not a choice of CPUs: with 0.5, the process and its threads run for
  * 50 ms of every 100, on any CPUs, and then wait. `memory` counts what the group has touched
@@ -59,6 +59,9 @@ size_t chainsi_cgroup_entries(const chainsi_cgroup *group, int fds[CHAINSI_CGROU
 /* Puts the calling process, which has one thread, into the group. 0 or errno. Safe between fork and
  * exec. */
 int chainsi_cgroup_enter(const int *fds, size_t count);
+/* Whether an entry is that of a v2 group, which a process can be forked into (CLONE_INTO_CGROUP): that costs nothing, and to
+ * enter it some ten milliseconds. */
+bool chainsi_cgroup_is_unified_entry(int fd);
 
 /* SIGKILL to all that is in the group. */
 void chainsi_cgroup_kill(const chainsi_cgroup *group);

@@ -12,6 +12,8 @@ static void describe_replica(const chainsi_replica *replica, chainsi_arena *aren
         .restarts = replica->starts ? (int64_t)replica->starts - 1 : 0,
         .since = chainsi_arena_strdup(arena, replica->since),
         .last_end = replica->last_end[0] ? chainsi_arena_strdup(arena, replica->last_end) : NULL,
+        .gpus = chainsi_gpu_pool_describe(replica->options.supervisor->gpus, &replica->outfit.gpus,
+                                          arena),
     };
 }
 

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/arena.h"
 #include "control/handle.h"
 
 /* What an owner has. */
@@ -183,6 +182,32 @@ void chainsi_gpu_pool_release(chainsi_gpu_pool *pool, const char *owner)
             remove_holding(at);
         else
             at = &(*at)->next;
+}
+
+static const chainsi_gpu *find_device(const chainsi_gpu_pool *pool, unsigned number)
+{
+    for (size_t i = 0; i < pool->gpus.count; i++)
+        if (pool->gpus.items[i].index == number)
+            return &pool->gpus.items[i];
+    return NULL;
+}
+
+chains_string_list chainsi_gpu_pool_describe(const chainsi_gpu_pool *pool,
+                                             const chainsi_gpu_set *set, chainsi_arena *arena)
+{
+    size_t count = 0;
+    for (unsigned number = 0; number < CHAINSI_GPU_MOST; number++)
+        count += has(set, number);
+    chains_string_list list = { .items = chainsi_arena_array(arena, count, sizeof *list.items) };
+    for (unsigned number = 0; list.count < count; number++) {
+        if (!has(set, number))
+            continue;
+        const chainsi_gpu *gpu = find_device(pool, number);
+        list.items[list.count++] =
+            gpu ? chainsi_arena_printf(arena, "%s (number %u)", gpu->name, number)
+                : chainsi_arena_printf(arena, "number %u", number);
+    }
+    return list;
 }
 
 /* Checking. */

@@ -13,6 +13,7 @@
 
 #include <uv.h>
 
+#include "base/arena.h"
 #include "control/api.h"
 #include "control/gpu.h"
 
@@ -57,6 +58,9 @@ bool chainsi_gpu_pool_is_asked(const chainsi_api_deploy *deploy);
  * what to do. */
 bool chainsi_gpu_pool_check(const chainsi_gpu_pool *pool, const chainsi_api_deploy *deploy,
                             char *why, size_t why_size);
+/* What is in the set, for people: "NVIDIA A10G (number 0)", or "number 0" before it is known. In arena. */
+chains_string_list chainsi_gpu_pool_describe(const chainsi_gpu_pool *pool,
+                                             const chainsi_gpu_set *set, chainsi_arena *arena);
 /* As chainsi_gpus_environment: for an owner who has none, or a NULL one, the process sees none, known or not. */
 size_t chainsi_gpu_pool_environment(const chainsi_gpu_pool *pool, const char *owner,
                                     chainsi_buffer *entries);

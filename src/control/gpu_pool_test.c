@@ -140,6 +140,11 @@ static void devices_are_given_and_taken_back(void **state)
     assert_true(take(it, "a", "A10G", 2, &set));
     assert_int_equal(set.bits[0], 3);
     expect_seen(it, "a", "CUDA_VISIBLE_DEVICES=GPU-0,GPU-1");
+    chainsi_arena arena = { 0 };
+    chains_string_list list = chainsi_gpu_pool_describe(it->pool, &set, &arena);
+    assert_int_equal(list.count, 2);
+    assert_string_equal(list.items[1], "NVIDIA A10G (number 1)");
+    chainsi_arena_done(&arena);
     expect_seen(it, NULL, "CUDA_VISIBLE_DEVICES=");
     expect_seen(it, "b", "CUDA_VISIBLE_DEVICES=");
     assert_false(take(it, "b", "A10G", 1, &other));

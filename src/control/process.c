@@ -10,12 +10,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/close_range.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -73,6 +75,16 @@ static const char **merge_environment(const chainsi_process_start *start, const 
     return merged;
 }
 
+/* Enters the groups; inside: the process is in that of v2. 0 or errno. Between fork and exec. */
+static int enter_groups(const chainsi_process_start *start, bool inside)
+{
+    int error = 0;
+    for (size_t i = 0; i < start->group_fd_count && !error; i++)
+        if (!inside || !chainsi_cgroup_is_unified_entry(start->group_fds[i]))
+            error = chainsi_cgroup_enter(&start->group_fds[i], 1);
+    return error;
+}
+
 /* Between fork and exec: only what is safe there. */
 static int become(const chainsi_process_start *start, const char *const *environment,
                   char *pid_digits, pid_t parent, int null_fd)
@@ -87,9 +99,6 @@ static int become(const chainsi_process_start *start, const char *const *environ
         return errno;
     if (getppid() != parent)
         return ESRCH;
-    int refused = chainsi_cgroup_enter(start->group_fds, start->group_fd_count);
-    if (refused)
-        return refused;
 
     /* Decimal digits by hand: nothing of stdio here. */
     char reversed[24];
@@ -125,6 +134,26 @@ static int become(const chainsi_process_start *start, const char *const *environ
     char *const arguments[] = { (char *)start->program, NULL };
     execve(start->program, arguments, (char *const *)environment);
     return errno;
+}
+
+/* fork(), if it can be into the v2 group among those of the start: then the child is in it. */
+static pid_t fork_into_group(const chainsi_process_start *start, bool *inside)
+{
+    *inside = true;
+    for (size_t i = 0; i < start->group_fd_count; i++) {
+        if (!chainsi_cgroup_is_unified_entry(start->group_fds[i]))
+            continue;
+        struct clone_args how = { .flags = CLONE_INTO_CGROUP,
+                                  .exit_signal = SIGCHLD,
+                                  .cgroup = (unsigned)start->group_fds[i] };
+        /* The child doesn't return from here in a way that the C library would have to know of: it runs
+         * become(), and nothing else. */
+        long pid = syscall(SYS_clone3, &how, sizeof how);
+        if (pid >= 0)
+            return (pid_t)pid;
+    }
+    *inside = false;
+    return fork();
 }
 
 /* Moves a descriptor above those that the child's end of things overwrites. */
@@ -171,9 +200,12 @@ pid_t chainsi_process_run(const chainsi_process_start *start)
     sigset_t all, before;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
-    pid_t pid = fork();
+    bool inside;
+    pid_t pid = fork_into_group(start, &inside);
     if (pid == 0) {
-        int error = become(start, environment, listen_pid + sizeof prefix - 1, parent, null_fd);
+        int error = enter_groups(start, inside);
+        if (!error)
+            error = become(start, environment, listen_pid + sizeof prefix - 1, parent, null_fd);
         if (write(report[1], &error, sizeof error) != sizeof error)
             _exit(126);
         _exit(127);

@@ -142,11 +142,13 @@ static void on_end(void *user, chainsi_upstream_end how, const char *why)
         outcome.end = CHAINSI_ATTEMPT_NOT_STARTED;
         break;
     case CHAINSI_UPSTREAM_LOST:
-    case CHAINSI_UPSTREAM_EXHAUSTED:
-        outcome = FAIL(
-            call, how == CHAINSI_UPSTREAM_LOST ? CHAINS_UNAVAILABLE : CHAINS_RESOURCE_EXHAUSTED,
-            "'%s' did not answer: %s", call->options.name, why);
+        outcome =
+            FAIL(call, CHAINS_UNAVAILABLE, "'%s' did not answer: %s", call->options.name, why);
         outcome.end = CHAINSI_ATTEMPT_LOST;
+        break;
+    case CHAINSI_UPSTREAM_EXHAUSTED: /* an answer, in effect: it may well be this request's doing */
+        outcome = FAIL(call, CHAINS_RESOURCE_EXHAUSTED, "'%s' did not answer: %s",
+                       call->options.name, why);
         break;
     case CHAINSI_UPSTREAM_PROTOCOL:
         outcome =

@@ -68,6 +68,17 @@ class Limits(DaemonTest):
         # What stays below it goes on.
         self.assertEqual(self.daemon.call("hungry", "use 16").body, b'"used"')
 
+    def test_an_asynchronous_request_fails_once(self):
+        self.deployed()
+        answer = self.daemon.ask("POST", "/chains/hungry/production/async_run_remote", '{"input": "use 512"}',
+                                 {"Content-Type": "application/json"})
+        self.assertEqual(answer.status, 202, answer.body)
+        path = "/requests/" + answer.json()["request_id"]
+        wait_until(lambda: self.daemon.ask("GET", path).json()["ended_at"], "the request to end")
+        request = self.daemon.ask("GET", path).json()
+        self.assertEqual((request["status"], request["attempts"], request["losses"]), ("FAILED", 1, 0))
+        self.assertEqual(request["error"]["status"], "RESOURCE_EXHAUSTED")
+
     def test_another_death_is_no_matter_of_memory(self):
         self.deployed()
         answer = self.daemon.call("hungry", "die")

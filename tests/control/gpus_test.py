@@ -89,8 +89,11 @@ class Gpus(DaemonTest):
         self.daemon.kill_brain()
         wait_until(lambda: self.replicas("poem")[0]["state"] == "ready", "the replica to be picked up")
         self.assertEqual((self.seen("poem"), self.replicas("poem")[0]["pid"]), ("GPU-0", pid))
+        self.assertEqual(self.replicas("poem")[0]["gpus"], ["number 0"])  # nobody has looked again yet
         self.daemon.deployed("other", service("entry", gpu="A10G"))
         self.assertEqual(self.seen("other"), "GPU-1")
+        self.assertEqual(self.replicas("poem")[0]["gpus"], ["NVIDIA A10G (number 0)"])
+        self.assertIn(f"{pid} has NVIDIA A10G (number 0)", self.home.good("status"))
         self.assertIn("poem/production/1/entry/0 has NVIDIA A10G (number 0), other/production/1/entry/0 has",
                       self.refused("third", service("entry", gpu="A10G")))
 
