@@ -200,8 +200,9 @@ void chainsi_meters_write(const chainsi_meters *meters,
           "# TYPE chains_front_seconds histogram\n",
           write_times },
         { CHAINLETS,
-          "# HELP chains_start_seconds Time of starting a replica, by phase: spawn, until there is "
-          "a process; ready, from then until it is ready.\n"
+          "# HELP chains_start_seconds Time of starting a replica, by phase: spawn, until the "
+          "keeper "
+          "begins with it; ready, from then until it is ready.\n"
           "# TYPE chains_start_seconds histogram\n",
           write_starts },
         { CHAINLETS,

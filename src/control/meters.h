@@ -12,8 +12,8 @@
 
 /* Of a start. */
 typedef enum chainsi_start_phase {
-    CHAINSI_START_SPAWN, /* from when it was asked for until there was a process */
-    CHAINSI_START_READY, /* from then until it was ready: loading, _new, and until that was seen */
+    CHAINSI_START_SPAWN, /* from when it was asked for until the keeper began with it */
+    CHAINSI_START_READY, /* from then until it was ready: exec, loading, _new, and until that was seen */
     CHAINSI_START_PHASES,
 } chainsi_start_phase;
 

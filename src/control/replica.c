@@ -99,11 +99,9 @@ static chainsi_history *history_of(const chainsi_replica *replica)
     return replica->options.supervisor->history;
 }
 
-/* A phase of its start, which began then, has ended. */
-static void count_phase(const chainsi_replica *replica, chainsi_start_phase phase, int64_t began_ns)
+static void count_phase(const chainsi_replica *replica, chainsi_start_phase phase, int64_t ns)
 {
-    chainsi_meters_start(replica->options.supervisor->meters, &replica->options.place, phase,
-                         chainsi_now_ns() - began_ns);
+    chainsi_meters_start(replica->options.supervisor->meters, &replica->options.place, phase, ns);
 }
 
 static void on_started(chainsi_kept_process *process, pid_t pid, int error, int output);
@@ -271,6 +269,14 @@ static void begin_watch(chainsi_replica *replica)
                               replica->options.progress_timeout_s, on_stalled, replica);
 }
 
+static void tell_ready(chainsi_replica *replica)
+{
+    chainsi_history_ready(history_of(replica), replica->options.name);
+    if (replica->spawned_ns >= 0)
+        count_phase(replica, CHAINSI_START_READY, replica->ready_ns - replica->spawned_ns);
+    replica->spawned_ns = -1;
+}
+
 static void become_ready(chainsi_replica *replica)
 {
     if (replica->ready_ns < 0)
@@ -279,12 +285,8 @@ static void become_ready(chainsi_replica *replica)
     begin_watch(replica);
     replica->keep_since = replica->was_ready;
     set_state(replica, CHAINSI_REPLICA_READY);
-    if (!replica->pid)
-        return; /* it is told with its start */
-    chainsi_history_ready(history_of(replica), replica->options.name);
-    if (replica->spawned_ns >= 0)
-        count_phase(replica, CHAINSI_START_READY, replica->spawned_ns);
-    replica->spawned_ns = -1;
+    if (replica->pid) /* else it is told with its start */
+        tell_ready(replica);
 }
 
 static bool is_probed(const chainsi_replica *replica)
@@ -441,6 +443,18 @@ static void read_output(chainsi_replica *replica, int fd)
     }
 }
 
+/* Has it kept that there is a process, and counts what its start took so far. That it is ready may have been
+ * heard before, over another way. */
+static void tell_started(chainsi_replica *replica)
+{
+    replica->spawned_ns = replica->process.since_ns;
+    chainsi_history_started(history_of(replica), &replica->options.place, replica->options.name,
+                            replica->pid, replica->started_at);
+    count_phase(replica, CHAINSI_START_SPAWN, replica->spawned_ns - replica->started_ns);
+    if (replica->state == CHAINSI_REPLICA_READY)
+        tell_ready(replica);
+}
+
 static void on_started(chainsi_kept_process *process, pid_t pid, int error, int output)
 {
     chainsi_replica *replica =
@@ -448,12 +462,7 @@ static void on_started(chainsi_kept_process *process, pid_t pid, int error, int 
     if (!error) {
         replica->pid = pid;
         read_output(replica, output);
-        chainsi_history_started(history_of(replica), &replica->options.place, process->name, pid,
-                                replica->started_at);
-        count_phase(replica, CHAINSI_START_SPAWN, replica->started_ns);
-        replica->spawned_ns = chainsi_now_ns();
-        if (replica->state == CHAINSI_REPLICA_READY)
-            chainsi_history_ready(history_of(replica), process->name);
+        tell_started(replica);
         return;
     }
     cancel_probe(replica);

@@ -138,7 +138,7 @@ typedef struct chainsi_replica {
     bool kept;     /* the keeper knows of a process: it runs, or its end isn't settled */
     int probes_fd; /* owned; listening */
     int64_t started_ns, ready_ns; /* of this process; ready_ns -1: not yet */
-    int64_t spawned_ns;           /* when it was heard that it runs; -1: it wasn't, or not by us */
+    int64_t spawned_ns;           /* when the keeper began to start it; -1: not known, or told */
     int64_t retry_ns;             /* when to start it again; CHAINSI_NEVER */
     bool was_ready;               /* before it was picked up */
     bool keep_since;              /* with the next change of state */
