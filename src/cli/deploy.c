@@ -12,6 +12,7 @@
 #include "cli/chain.h"
 #include "cli/daemon.h"
 #include "cli/environment.h"
+#include "cli/fetched.h"
 #include "cli/snapshot.h"
 #include "compiler/sample.h"
 #include "control/api.h"
@@ -87,17 +88,31 @@ static bool describe_gpus(const chainsi_service *service, chainsi_arena *arena, 
     return true;
 }
 
-static void describe_assets(const chains_config *config, chainsi_api_service *sent,
+static void add_asset(chainsi_api_assets *assets, const chainsi_asset *asset, chainsi_arena *arena)
+{
+    char *digest = chainsi_arena_strdup(arena, asset->sha256);
+    for (char *digit = digest; *digit; digit++)
+        *digit = (char)tolower((unsigned char)*digit);
+    for (size_t i = 0; i < assets->count; i++)
+        if (!strcmp(assets->items[i].path, asset->path) && !strcmp(assets->items[i].sha256, digest))
+            return;
+    assets->items[assets->count++] = (chainsi_asset){ asset->url, digest, asset->path };
+}
+
+/* The assets that the Chainlets in its process name. What can't be in one folder the daemon refuses. */
+static void describe_assets(const chainsi_service *service, chainsi_api_service *sent,
                             chainsi_arena *arena)
 {
-    size_t most = sizeof config->assets / sizeof *config->assets;
-    sent->assets.items = chainsi_arena_array(arena, most, sizeof *sent->assets.items);
-    for (size_t i = 0; i < most && config->assets[i].url; i++) {
-        char *digest = chainsi_arena_strdup(arena, config->assets[i].sha256);
-        for (char *digit = digest; *digit; digit++)
-            *digit = (char)tolower((unsigned char)*digit);
-        sent->assets.items[sent->assets.count++] =
-            (chainsi_api_asset){ config->assets[i].url, digest, config->assets[i].path };
+    enum { MOST = sizeof((chains_config *)0)->assets / sizeof *((chains_config *)0)->assets };
+    sent->assets.items =
+        chainsi_arena_array(arena, service->inside_count * MOST, sizeof *sent->assets.items);
+    for (size_t i = 0; i < service->inside_count; i++) {
+        const chains_config *config = &service->inside[i]->config;
+        for (size_t k = 0; k < MOST && config->assets[k].url; k++)
+            add_asset(&sent->assets,
+                      &(chainsi_asset){ config->assets[k].url, config->assets[k].sha256,
+                                        config->assets[k].path },
+                      arena);
     }
 }
 
@@ -151,7 +166,7 @@ static bool describe(const chainsi_model *model, const chainsi_built *built, con
         if (!describe_gpus(service, arena, &sent->gpu))
             return false;
         describe_secrets(service, sent, arena);
-        describe_assets(config, sent, arena);
+        describe_assets(service, sent, arena);
         sent->dependencies.items = chainsi_arena_array(arena, service->dependency_count + 1,
                                                        sizeof *sent->dependencies.items);
         for (size_t j = 0; j < service->dependency_count; j++)
@@ -248,13 +263,16 @@ static void show_log(chainsi_daemon *daemon, const char *chain, const char *chai
     }
 }
 
-/* Tells which Chainlets have become ready since the last look; one line each. */
-static void show_progress(const chainsi_api_deployment *deployment, bool *shown)
+/* Tells how far assets are, and which Chainlets have become ready since the last look; one line each. */
+static void show_progress(const chainsi_api_deployment *deployment, chainsi_fetched_shown *fetched,
+                          bool *shown)
 {
+    chainsi_fetched_show(fetched, deployment->assets, chainsi_now_ns());
     for (size_t i = 0; i < deployment->chainlets.count; i++) {
         const chainsi_api_chainlet *chainlet = &deployment->chainlets.items[i];
         if (!shown[i] && !strcmp(chainlet->state, "ready")) {
             shown[i] = true;
+            chainsi_fetched_leave(fetched);
             fprintf(stderr, "ready  %s\n", chainlet->name);
         }
     }
@@ -303,6 +321,7 @@ static int await(chainsi_daemon *daemon, const chainsi_api_deploy *deploy, int64
                  const request *r)
 {
     bool *shown = calloc(deploy->services.count + 1, sizeof *shown);
+    chainsi_fetched_shown fetched = chainsi_fetched_on(stderr);
     const char *path = chainsi_arena_printf(&daemon->arena, "/api/v1/chains/%s/environments/%s",
                                             deploy->chain, deploy->environment);
     int status = -1;
@@ -316,12 +335,15 @@ static int await(chainsi_daemon *daemon, const chainsi_api_deploy *deploy, int64
         } else if (!chainsi_daemon_read(daemon, &answer, &chainsi_api_chain_type, &chain)) {
             status = CHAINSI_EXIT_FAILED;
         } else if (chain.deployment.version != version) {
+            chainsi_fetched_leave(&fetched);
             fprintf(stderr, "chains deploy: another change of %s in %s has taken its place\n",
                     deploy->chain, deploy->environment);
             status = CHAINSI_EXIT_FAILED;
         } else {
             if (shown && chain.deployment.chainlets.count <= deploy->services.count)
-                show_progress(&chain.deployment, shown);
+                show_progress(&chain.deployment, &fetched, shown);
+            if (strcmp(chain.deployment.state, "starting") != 0)
+                chainsi_fetched_leave(&fetched);
             bool failed = !strcmp(chain.deployment.state, "failed");
             bool done = !strcmp(chain.deployment.state, "ready") ||
                         !strcmp(chain.deployment.state, "trying");
@@ -337,6 +359,7 @@ static int await(chainsi_daemon *daemon, const chainsi_api_deploy *deploy, int64
         if (status < 0)
             nanosleep(&(struct timespec){ .tv_nsec = LOOK_EVERY_MS * CHAINSI_NS_PER_MS }, NULL);
     }
+    chainsi_fetched_leave(&fetched);
     free(shown);
     return status;
 }
@@ -422,10 +445,12 @@ const chainsi_verb chainsi_verb_deploy = {
              " [--fake FILE.c]... [--port N] [--json]",
     .summary = "Run a chain's Chainlets as services behind one URL.",
     .help =
-        "Checks and builds the chain, starts each of its Chainlets as a process of its own, and\n"
-        "returns when all are ready. A daemon is started if none runs. Each deployment makes a\n"
-        "version; it takes the place of the one before once all of it is ready, without a call "
-        "lost.\n"
+        "Checks and builds the chain, has its assets fetched, starts each of its Chainlets as a\n"
+        "process of its own, and returns when all are ready. A daemon is started if none runs. "
+        "Each\n"
+        "deployment makes a version; it takes the place of the one before once all of it is "
+        "ready,\n"
+        "without a call lost.\n"
         "If that fails, the old one goes on.\n"
         "\n"
         "  --name NAME          what the chain is called. Default: its entrypoint's name\n"

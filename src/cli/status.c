@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli/environment.h"
+#include "cli/fetched.h"
 #include "control/api_scale.h"
 #include "control/store_history.h"
 
@@ -48,6 +49,18 @@ static void print_chainlet(const chainsi_api_chainlet *chainlet)
         printf("    note: %s\n", chainlet->notes.items[i]);
 }
 
+static void print_starting(const chainsi_api_deployment *deployment)
+{
+    char words[CHAINSI_FETCHED_TEXT];
+    const chainsi_api_fetched *assets = deployment->assets;
+    if (assets && assets->files_done < assets->files) {
+        chainsi_fetched_words(assets, words);
+        printf("  %s is fetching %s\n", deployment->version_id, words);
+    } else {
+        printf("  %s is starting\n", deployment->version_id);
+    }
+}
+
 static void print_chain(const chainsi_api_chain *chain)
 {
     printf("%-24s %-12s %-16s %-9s %s\n", "CHAIN", "ENVIRONMENT", "VERSION", "STATE", "URL");
@@ -63,7 +76,7 @@ static void print_chain(const chainsi_api_chain *chain)
             (long long)chain->canary->old_version.failed,
             (long long)chain->canary->old_version.calls);
     else if (!strcmp(chain->deployment.state, "starting"))
-        printf("  %s is starting\n", chain->deployment.version_id);
+        print_starting(&chain->deployment);
     else if (!strcmp(chain->deployment.state, "failed"))
         printf("  %s has failed: %s\n", chain->deployment.version_id,
                chain->deployment.message ? chain->deployment.message : "");
@@ -213,7 +226,9 @@ const chainsi_verb chainsi_verb_status = {
     .help =
         "Shows the daemon's address, and of each chain in each environment the version that\n"
         "answers, its state, URL, Chainlets and their processes: how many are ready of those\n"
-        "that there should be, calls that run and that wait. Ends with 1 when no daemon runs.\n"
+        "that there should be, calls that run and that wait; of what is being deployed how far "
+        "its\n"
+        "assets are. Ends with 1 when no daemon runs.\n"
         "With a CHAIN of that one alone. With a CHAINLET its processes, the newest first: those\n"
         "that run, and of those that ended when and how. The last 100 are kept, for 30 days.\n"
         "\n"

@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/relative.h"
 #include "control/api_scale.h"
+#include "control/asset_links.h"
 #include "control/gpu.h"
 #include "control/store_keys.h"
 #include "control/vault.h"
@@ -18,6 +20,7 @@ enum {
     MAX_REPLICAS = 1000,
     MAX_SLOTS = 100000,
     MAX_SECRETS = 256, /* of a service */
+    MAX_ASSETS = 256,  /* likewise */
     MAX_CPU = 4096,
     MAX_CANARY_MINUTES = 7 * 24 * 60
 };
@@ -64,11 +67,11 @@ static const chainsi_field scaling_fields[] = {
 const chainsi_type chainsi_api_scaling_type = STRUCT_TYPE(chainsi_api_scaling, scaling_fields);
 
 static const chainsi_field asset_fields[] = {
-    TEXT(chainsi_api_asset, url),
-    TEXT(chainsi_api_asset, sha256),
-    TEXT(chainsi_api_asset, path),
+    TEXT(chainsi_asset, url),
+    TEXT(chainsi_asset, sha256),
+    TEXT(chainsi_asset, path),
 };
-static const chainsi_type asset_type = STRUCT_TYPE(chainsi_api_asset, asset_fields);
+static const chainsi_type asset_type = STRUCT_TYPE(chainsi_asset, asset_fields);
 static const chainsi_type assets_type = LIST_TYPE(chainsi_api_assets, &asset_type);
 
 static const chains_string_list no_strings;
@@ -204,6 +207,22 @@ static const chainsi_field chainlet_fields[] = {
 static const chainsi_type chainlet_type = STRUCT_TYPE(chainsi_api_chainlet, chainlet_fields);
 static const chainsi_type chainlets_type = LIST_TYPE(chainsi_api_chainlets, &chainlet_type);
 
+static const chainsi_field fetched_fields[] = {
+    INTEGER(chainsi_api_fetched, files),
+    INTEGER(chainsi_api_fetched, files_done),
+    INTEGER(chainsi_api_fetched, bytes),
+    INTEGER(chainsi_api_fetched, bytes_done),
+    { CHAINSI_FIELD(chainsi_api_fetched, bytes_per_s, &chainsi_type_double) },
+    { CHAINSI_FIELD(chainsi_api_fetched, verifying, &chainsi_type_bool) },
+    NULLABLE(chainsi_api_fetched, trouble),
+};
+static const chainsi_type fetched_type = STRUCT_TYPE(chainsi_api_fetched, fetched_fields);
+static const chainsi_type some_fetched = {
+    .kind = CHAINSI_POINTER,
+    .size = sizeof(void *),
+    .item = &fetched_type,
+};
+
 static const chainsi_field deployment_fields[] = {
     INTEGER(chainsi_api_deployment, version),
     TEXT(chainsi_api_deployment, version_id),
@@ -211,6 +230,7 @@ static const chainsi_field deployment_fields[] = {
     NULLABLE(chainsi_api_deployment, chainlet),
     NULLABLE(chainsi_api_deployment, message),
     { CHAINSI_FIELD(chainsi_api_deployment, chainlets, &chainlets_type) },
+    { CHAINSI_FIELD(chainsi_api_deployment, assets, &some_fetched), .optional = true },
 };
 static const chainsi_type deployment_type = STRUCT_TYPE(chainsi_api_deployment, deployment_fields);
 
@@ -407,13 +427,24 @@ static bool check_needs(const chainsi_api_service *service, size_t index, char *
 
 static bool check_assets(const chainsi_api_service *service, size_t index, char *why, size_t size)
 {
-    for (size_t i = 0; i < service->assets.count; i++) {
-        const chainsi_api_asset *asset = &service->assets.items[i];
-        if (strlen(asset->sha256) == 64 && strspn(asset->sha256, "0123456789abcdef") == 64 &&
-            *asset->url && *asset->path)
+    const chainsi_api_assets *assets = &service->assets;
+    char problem[320];
+    if (assets->count > MAX_ASSETS) {
+        snprintf(why, size, "services[%zu].assets: more than %d", index, MAX_ASSETS);
+        return false;
+    }
+    if (!chainsi_asset_links_check(assets->items, assets->count, problem, sizeof problem)) {
+        snprintf(why, size, "'%s': %s", service->name, problem);
+        return false;
+    }
+    for (size_t i = 0; i < assets->count; i++) {
+        const chainsi_asset *asset = &assets->items[i];
+        if (strspn(asset->sha256, "0123456789abcdef") == CHAINSI_DIGEST_DIGITS && *asset->url &&
+            strlen(service->c_name) + 1 + strlen(asset->path) <= CHAINSI_RELATIVE_MOST)
             continue;
         snprintf(why, size,
-                 "services[%zu].assets[%zu]: it has no url, no path, or no sha256 of 64 hex digits",
+                 "services[%zu].assets[%zu]: it has no url, its sha256 isn't in lower case, or its "
+                 "path is too long",
                  index, i);
         return false;
     }

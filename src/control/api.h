@@ -34,6 +34,7 @@
 #ifndef CHAINSI_CONTROL_API_H
 #define CHAINSI_CONTROL_API_H
 
+#include "control/asset_store.h"
 #include "control/keys.h"
 #include "control/scaling.h"
 #include "schema/type.h"
@@ -56,14 +57,8 @@ typedef struct chainsi_api_scaling {
     double window_s, scale_down_delay_s, scale_to_zero_delay_s;
 } chainsi_api_scaling;
 
-typedef struct chainsi_api_asset {
-    const char *url;    /* http, https or file */
-    const char *sha256; /* 64 hex digits */
-    const char *path;   /* below the folder of a replica's assets */
-} chainsi_api_asset;
-
 typedef struct chainsi_api_assets {
-    chainsi_api_asset *items;
+    chainsi_asset *items; /* sha256 in lower case */
     size_t count;
 } chainsi_api_assets;
 
@@ -176,6 +171,15 @@ typedef struct chainsi_api_chainlets {
     size_t count;
 } chainsi_api_chainlets;
 
+/* How far the assets of a deployment are. */
+typedef struct chainsi_api_fetched {
+    int64_t files, files_done;
+    int64_t bytes, bytes_done; /* of those that weren't there before; bytes -1: not known yet */
+    double bytes_per_s;        /* of late */
+    bool verifying;            /* all bytes are there, digests are being computed */
+    const char *trouble;       /* why one of them has to be tried again; null: all goes well */
+} chainsi_api_fetched;
+
 /* The latest deployment of an environment, successful or not. */
 typedef struct chainsi_api_deployment {
     int64_t version;
@@ -183,7 +187,8 @@ typedef struct chainsi_api_deployment {
     const char *state;    /* starting, trying (a canary), ready, failed */
     const char *chainlet; /* the one that failed; null: none in particular, or none at all */
     const char *message;  /* why it failed; null: it didn't */
-    chainsi_api_chainlets chainlets; /* of this deployment */
+    chainsi_api_chainlets chainlets;   /* of this deployment */
+    const chainsi_api_fetched *assets; /* of all Chainlets; null: they name none */
 } chainsi_api_deployment;
 
 /* What was counted of a version while one was tried. */

@@ -56,7 +56,10 @@ static void descriptions_come_back(void **state)
         "\"previous_version_id\":null,\"deployed_at\":null,"
         "\"chainlets\":" CHAINLETS
         ",\"deployment\":{\"version\":4,\"version_id\":\"v0004-1\",\"state\":\"failed\","
-        "\"chainlet\":\"a\",\"message\":\"m\",\"chainlets\":" CHAINLETS "},\"canary\":"
+        "\"chainlet\":\"a\",\"message\":\"m\",\"chainlets\":" CHAINLETS
+        ",\"assets\":{\"files\":3,\"files_done\":1,\"bytes\":-1,\"bytes_done\":5,\"bytes_per_s\":2."
+        "5,"
+        "\"verifying\":false,\"trouble\":\"t\"}},\"canary\":"
         "{\"version_id\":\"v0004-1\",\"percent\":10.0,\"since\":\"s\",\"until\":\"u\","
         "\"old_version\":{\"calls\":9,\"failed\":1,\"p99_ms\":0.5},"
         "\"new_version\":{\"calls\":1,\"failed\":0,\"p99_ms\":0.0}}}]");
@@ -136,6 +139,12 @@ static void deployments_have_defaults(void **state)
 
 #define DEPLOY_B "{\"chain\":\"x\",\"entrypoint\":\"b\",\"services\":[" B_SERVICE "],"
 
+#define ZEROS        "0000000000000000000000000000000000000000000000000000000000000000"
+#define ASSET(path_) "{\"url\":\"file:///m\",\"sha256\":\"" ZEROS "\",\"path\":\"" path_ "\"}"
+#define WITH_ASSETS(assets_)                                                                       \
+    "{\"chain\":\"x\",\"entrypoint\":\"b\",\"services\":[{\"name\":\"b\",\"c_name\":\"b\","        \
+    "\"binary\":\"/b\",\"assets\":[" assets_ "]}]}"
+
 static void bad_deployments_are_refused(void **state)
 {
     (void)state;
@@ -175,6 +184,11 @@ static void bad_deployments_are_refused(void **state)
         { "{\"chain\":\"x\",\"entrypoint\":\"b\",\"services\":[{\"name\":\"b\",\"c_name\":\"b\","
           "\"binary\":\"/b\",\"env\":[{\"name\":\"A=B\",\"value\":\"\"}]}]}",
           "no variable" },
+        { WITH_ASSETS(ASSET("..")), "'b': the path \"..\" of an asset has '.' or '..' in it" },
+        { WITH_ASSETS(ASSET("m") "," ASSET("m")), "clash" },
+        { WITH_ASSETS(ASSET("m") "," ASSET("m/n")), "clash" },
+        { WITH_ASSETS("{\"url\":\"\",\"sha256\":\"" ZEROS "\",\"path\":\"m\"}"), "no url" },
+        { WITH_ASSETS("{\"url\":\"u\",\"sha256\":\"0\",\"path\":\"m\"}"), "no SHA-256 digest" },
         { "{\"chain\":\"x\",\"entrypoint\":\"b\",\"services\":[{\"name\":\"b\",\"c_name\":\"b\","
           "\"binary\":\"/b\",\"gpu\":\"A10G:0\"}]}",
           "gpu 'A10G:0' is neither" },

@@ -81,6 +81,10 @@ static const char **make_environment(const chainsi_chainlet *chainlet)
     if (service->secrets.count)
         entries[count++] =
             chainsi_arena_printf(arena, "CHAINS_SECRETS_FD=%d", CHAINSI_REPLICA_SECRETS_FD);
+    if (service->assets.count)
+        entries[count++] = chainsi_arena_printf(
+            arena, "CHAINS_ASSETS_DIR=%s",
+            chainsi_asset_folders_path(arena, deployment->directory, service->c_name));
     for (size_t i = 0; i < service->dependencies.count; i++) {
         const chainsi_chainlet *callee =
             chainsi_deployment_find(deployment, service->dependencies.items[i]);

@@ -95,10 +95,9 @@ static chainsi_api_deploy *copy_deploy(chainsi_arena *arena, const chainsi_api_d
         service->gpu = chainsi_arena_strdup(arena, service->gpu);
         copy_strings(arena, &service->dependencies);
         copy_strings(arena, &service->secrets);
-        chainsi_api_asset *assets =
-            chainsi_arena_array(arena, service->assets.count, sizeof *assets);
+        chainsi_asset *assets = chainsi_arena_array(arena, service->assets.count, sizeof *assets);
         for (size_t a = 0; a < service->assets.count; a++)
-            assets[a] = (chainsi_api_asset){
+            assets[a] = (chainsi_asset){
                 .url = chainsi_arena_strdup(arena, service->assets.items[a].url),
                 .sha256 = chainsi_arena_strdup(arena, service->assets.items[a].sha256),
                 .path = chainsi_arena_strdup(arena, service->assets.items[a].path),
@@ -289,6 +288,37 @@ static void copy_binaries(chainsi_deployment *deployment)
     }
 }
 
+/* Assets. */
+
+static void on_assets_end(void *user, chains_status status, const char *service, const char *why)
+{
+    chainsi_deployment *deployment = user;
+    if (status != CHAINS_OK && deployment->state == CHAINSI_DEPLOYMENT_COPYING)
+        fail(deployment, service, why, "");
+    else if (status != CHAINS_OK)
+        chainsi_say("%s: %s", deployment->title, why);
+    chainsi_deployment_review_later(deployment);
+}
+
+static void find_assets(chainsi_deployment *deployment)
+{
+    deployment->assets = chainsi_asset_folders_new(&(chainsi_asset_folders_options){
+        .assets = deployment->options.assets,
+        .home = deployment->options.home,
+        .directory = deployment->directory,
+        .services = &deployment->options.deploy->services,
+        .anew = deployment->options.begin == CHAINSI_BEGIN_COPYING,
+        .on_end = on_assets_end,
+        .user = deployment,
+    });
+}
+
+/* Whether all that it needs to start has been copied and fetched. */
+static bool is_provided(const chainsi_deployment *deployment)
+{
+    return !deployment->copies && !(deployment->assets && deployment->assets->job);
+}
+
 chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *options)
 {
     chainsi_deployment *deployment = chainsi_make(sizeof *deployment);
@@ -320,11 +350,14 @@ chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *opt
             deployment->entrypoint = i;
     }
     /* Before anything of it: whatever is begun, somebody knows whose it is. */
-    if (options->begin != CHAINSI_BEGIN_STOPPING)
+    if (options->begin != CHAINSI_BEGIN_STOPPING) {
         hold_document(deployment, "deploy");
-    if (deployment->options.begin == CHAINSI_BEGIN_COPYING)
+        find_assets(deployment);
+    }
+    /* What has been running goes on, whatever has become of its assets meanwhile. */
+    if (options->begin == CHAINSI_BEGIN_COPYING)
         copy_binaries(deployment);
-    else
+    else if (options->begin != CHAINSI_BEGIN_STARTING || is_provided(deployment))
         start_all(deployment);
     return deployment;
 }
@@ -431,9 +464,8 @@ static void review(chainsi_deployment *deployment)
             chainsi_fleet_review(deployment->chainlets[i].fleet);
     switch (deployment->state) {
     case CHAINSI_DEPLOYMENT_COPYING:
-        if (deployment->copies || deployment->stop_asked)
-            break;
-        start_all(deployment);
+        if (is_provided(deployment) && !deployment->stop_asked)
+            start_all(deployment);
         break;
     case CHAINSI_DEPLOYMENT_STARTING:
         review_start(deployment);
@@ -454,6 +486,7 @@ void chainsi_deployment_stop(chainsi_deployment *deployment)
     if (deployment->stop_asked)
         return;
     deployment->stop_asked = true;
+    chainsi_asset_folders_stop(deployment->assets);
     hold_document(deployment, "stop");
     release_document(deployment, "deploy");
     set_state(deployment, CHAINSI_DEPLOYMENT_STOPPING);
@@ -473,6 +506,7 @@ void chainsi_deployment_free(chainsi_deployment *deployment)
     assert(deployment->state == CHAINSI_DEPLOYMENT_STOPPED);
     for (size_t i = 0; i < deployment->options.deploy->services.count; i++)
         chainsi_chainlet_close(&deployment->chainlets[i]);
+    chainsi_asset_folders_free(deployment->assets);
     if (!chainsi_remove_tree(deployment->run_directory))
         chainsi_say("cannot remove %s: %s", deployment->run_directory, strerror(errno));
     release_document(deployment, "stop"); /* last: until then there is something to be done */

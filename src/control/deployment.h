@@ -4,7 +4,8 @@
  *      \            \ a Chainlet failed, stop()  ^
  *       \____________\__________________________/
  *
- * RUNNING: every Chainlet has been ready once; from then on what dies is started again, and there are as
+ * COPYING: its programs are copied, and what its Chainlets name in .assets is fetched; each is passed over where it
+ * is there already. RUNNING: every Chainlet has been ready once; from then on what dies is started again, and there are as
  * many replicas as calls need (scaler.h). STOPPING goes from the entrypoint inwards: a Chainlet is stopped when those that call it
  * have ended, so that running calls find what they need.
  *
@@ -22,6 +23,7 @@
 
 #include "base/arena.h"
 #include "control/api.h"
+#include "control/asset_folders.h"
 #include "control/chainlet.h"
 #include "control/store_environments.h"
 
@@ -43,6 +45,7 @@ typedef enum chainsi_deployment_begin {
 
 typedef struct chainsi_deployment_options {
     chainsi_supervisor *supervisor;
+    chainsi_assets *assets; /* not owned */
     const char *home;
     int64_t version;
     const char *id;  /* of the version; copied */
@@ -69,13 +72,14 @@ struct chainsi_deployment {
     chainsi_arena arena;
     chainsi_deployment_state state;
     const char *directory, *run_directory;
-    const char *name;            /* "CHAIN/RUN" */
-    const char *title;           /* for messages: "CHAIN version 3 in staging" */
-    chainsi_chainlet *chainlets; /* deploy->services.count of them */
-    size_t entrypoint;           /* its index */
-    const char *failed_chainlet; /* name; NULL: none */
-    char failure[512];           /* why it failed; "" if it didn't */
-    size_t copies;               /* in progress */
+    const char *name;              /* "CHAIN/RUN" */
+    const char *title;             /* for messages: "CHAIN version 3 in staging" */
+    chainsi_chainlet *chainlets;   /* deploy->services.count of them */
+    size_t entrypoint;             /* its index */
+    const char *failed_chainlet;   /* name; NULL: none */
+    char failure[1024];            /* why it failed; "" if it didn't */
+    size_t copies;                 /* in progress */
+    chainsi_asset_folders *assets; /* owned; NULL: it has none, or only has to end */
     bool stop_asked;
     uv_timer_t *review; /* owned */
 };

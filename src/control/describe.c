@@ -105,6 +105,25 @@ static const chainsi_api_trial *describe_trial(const chainsi_environment *enviro
     return description;
 }
 
+static const chainsi_api_fetched *describe_fetched(const chainsi_asset_folders *assets,
+                                                   chainsi_arena *arena)
+{
+    if (!assets)
+        return NULL;
+    const chainsi_assets_progress *progress = &assets->progress;
+    chainsi_api_fetched *description = chainsi_arena_alloc(arena, sizeof *description);
+    *description = (chainsi_api_fetched){
+        .files = (int64_t)progress->files,
+        .files_done = (int64_t)progress->files_done,
+        .bytes = progress->size,
+        .bytes_done = progress->done,
+        .bytes_per_s = progress->rate,
+        .verifying = progress->verifying,
+        .trouble = progress->trouble,
+    };
+    return description;
+}
+
 bool chainsi_environment_describe(const chainsi_environment *environment, const char *base_url,
                                   chainsi_arena *arena, chainsi_api_chain *description)
 {
@@ -138,6 +157,7 @@ bool chainsi_environment_describe(const chainsi_environment *environment, const 
             .chainlet = latest->failed_chainlet,
             .message = latest->failure[0] ? latest->failure : NULL,
             .chainlets = describe_chainlets(latest, arena),
+            .assets = describe_fetched(latest->assets, arena),
         },
         .canary = describe_trial(environment, arena),
     };

@@ -154,6 +154,7 @@ chainsi_deployment *chainsi_environment_deployment(chainsi_environment *environm
     chainsi_arena arena = { 0 };
     chainsi_deployment *deployment = chainsi_deployment_new(&(chainsi_deployment_options){
         .supervisor = registry->supervisor,
+        .assets = registry->assets,
         .home = registry->home,
         .version = version->number,
         .id = version->id,
@@ -499,7 +500,7 @@ static void review_starting(chainsi_environment *environment)
 {
     const chainsi_deployment *candidate = environment->candidate;
     if (candidate->failure[0]) {
-        char why[1024];
+        char why[sizeof candidate->failure + 256];
         snprintf(why, sizeof why, "%s%s%s",
                  candidate->failed_chainlet ? candidate->failed_chainlet : "",
                  candidate->failed_chainlet ? ": " : "", candidate->failure);

@@ -16,6 +16,8 @@ chainsi_registry *chainsi_registry_new(chainsi_supervisor *supervisor, chainsi_s
     registry->supervisor = supervisor;
     registry->store = store;
     registry->home = chainsi_copy_text(home);
+    registry->assets = chainsi_assets_new(supervisor->loop, home, NULL);
+    registry->sweep = chainsi_sweep_new(supervisor->loop, home, store, CHAINSI_SWEEP_SPARES_S);
     registry->on_stopped = on_stopped;
     registry->user = user;
     registry->stopped = chainsi_timer_new(supervisor->loop, registry);
@@ -27,6 +29,8 @@ void chainsi_registry_free(chainsi_registry *registry)
     if (!registry)
         return;
     chainsi_handle_close(registry->stopped);
+    chainsi_sweep_free(registry->sweep);
+    chainsi_assets_free(registry->assets);
     free(registry->home);
     free(registry);
 }
@@ -149,6 +153,8 @@ void chainsi_registry_review(chainsi_registry *registry)
 void chainsi_registry_stop(chainsi_registry *registry)
 {
     registry->stopping = true;
+    chainsi_sweep_free(registry->sweep);
+    registry->sweep = NULL;
     for (chainsi_chain *chain = registry->chains; chain; chain = chain->next)
         chainsi_chain_stop(chain);
     chainsi_registry_review(registry);

@@ -5,6 +5,7 @@
 #define CHAINSI_CONTROL_REGISTRY_H
 
 #include "control/environment.h"
+#include "control/sweep.h"
 #include "rpc/http.h"
 
 typedef struct chainsi_registry chainsi_registry;
@@ -12,6 +13,8 @@ typedef struct chainsi_registry chainsi_registry;
 struct chainsi_registry {
     chainsi_supervisor *supervisor; /* not owned */
     chainsi_store *store;           /* not owned */
+    chainsi_assets *assets;         /* owned */
+    chainsi_sweep *sweep;           /* owned; NULL: stopping */
     char *home;                     /* owned */
     chainsi_chain *chains;          /* owned; by name */
     bool stopping;
@@ -24,7 +27,7 @@ struct chainsi_registry {
 chainsi_registry *chainsi_registry_new(chainsi_supervisor *supervisor, chainsi_store *store,
                                        const char *home, void (*on_stopped)(void *user),
                                        void *user);
-/* After on_stopped. */
+/* After on_stopped; the loop has some more to do for it until it ends by itself. */
 void chainsi_registry_free(chainsi_registry *registry);
 
 /* Takes up what the state says, and what the keeper has (restore.c). With stopping set nothing is started.

@@ -357,6 +357,7 @@ bool chainsi_registry_restore(chainsi_registry *registry)
         chainsi_keeping_settle(registry->supervisor->keeping);
         chainsi_history_settle(registry->supervisor->history);
     }
+    chainsi_sweep_ask(registry->sweep);
     chainsi_arena_done(&r.arena);
     return !r.failed;
 }

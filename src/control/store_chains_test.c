@@ -498,6 +498,34 @@ static void says_what_row_is_damaged(void **state)
     assert_non_null(strstr(chainsi_database_why(database), "what is kept as deploy is damaged"));
 }
 
+static void lists_assets_of_kept_versions(void **state)
+{
+    (void)state;
+    chainsi_asset one[] = { { "file:///a", "aa", "a" }, { "file:///b", "bb", "b" } };
+    chainsi_asset other[] = { { "file:///c", "bb", "c" }, { "file:///d", "dd", "d" } };
+    chainsi_api_service with[2] = { services[0], services[1] };
+    chainsi_stored_version version = { .artefacts = "/there", .deploy = deploy };
+    chains_string_list digests = { 0 };
+    OK(chainsi_stored_version_assets(database, &arena, &digests));
+    assert_int_equal(digests.count, 0);
+    with[0].assets = (chainsi_api_assets){ one, 2 };
+    version.deploy.services.items = with;
+    version.chain = "hello";
+    OK(chainsi_stored_chain_put(database, "hello", "hello"));
+    OK(chainsi_stored_version_add(database, &arena, &version));
+    with[1].assets = (chainsi_api_assets){ other, 2 };
+    version.chain = "another";
+    OK(chainsi_stored_chain_put(database, "another", "hello"));
+    OK(chainsi_stored_version_add(database, &arena, &version));
+    OK(chainsi_stored_version_assets(database, &arena, &digests));
+    assert_int_equal(digests.count, 3);
+    OK(chainsi_stored_version_set_artefacts(database, "another", version.id, NULL));
+    OK(chainsi_stored_version_assets(database, &arena, &digests));
+    assert_int_equal(digests.count, 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_true(!strcmp(digests.items[i], "aa") || !strcmp(digests.items[i], "bb"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -513,6 +541,8 @@ int main(void)
                                         close_database),
         cmocka_unit_test_setup_teardown(bounds_events, open_database, close_database),
         cmocka_unit_test_setup_teardown(forgets_a_chain_whole, open_database, close_database),
+        cmocka_unit_test_setup_teardown(lists_assets_of_kept_versions, open_database,
+                                        close_database),
         cmocka_unit_test_setup_teardown(says_what_row_is_damaged, open_database, close_database),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
