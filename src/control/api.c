@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/relative.h"
+#include "control/api_scale.h"
 #include "control/asset_links.h"
 #include "control/gpu.h"
 #include "control/store_keys.h"
@@ -201,6 +202,12 @@ static const chainsi_field replica_fields[] = {
 static const chainsi_type replica_type = STRUCT_TYPE(chainsi_api_replica, replica_fields);
 static const chainsi_type replicas_type = LIST_TYPE(chainsi_api_replicas, &replica_type);
 
+static const chainsi_type some_override = {
+    .kind = CHAINSI_POINTER,
+    .size = sizeof(void *),
+    .item = &chainsi_api_override_type,
+};
+
 static const chainsi_field chainlet_fields[] = {
     TEXT(chainsi_api_chainlet, name),
     { CHAINSI_FIELD(chainsi_api_chainlet, entrypoint, &chainsi_type_bool) },
@@ -211,6 +218,7 @@ static const chainsi_field chainlet_fields[] = {
     INTEGER(chainsi_api_chainlet, waiting),
     { CHAINSI_FIELD(chainsi_api_chainlet, notes, &strings_type), .default_value = &no_strings },
     { CHAINSI_FIELD(chainsi_api_chainlet, scaling, &chainsi_api_scaling_type) },
+    { CHAINSI_FIELD(chainsi_api_chainlet, override, &some_override), .optional = true },
     { CHAINSI_FIELD(chainsi_api_chainlet, replicas, &replicas_type) },
 };
 static const chainsi_type chainlet_type = STRUCT_TYPE(chainsi_api_chainlet, chainlet_fields);

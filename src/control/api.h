@@ -21,7 +21,7 @@
  *                                                  -> list of stored_event; ?before=ID&limit=N
  *   GET    /api/v1/chains/CHAIN/logs               -> text, a line a message; ?tail=N&follow=1
  *   GET    /api/v1/chains/CHAIN/chainlets/NAME/logs   likewise, of one Chainlet
- *   GET, PUT, DELETE /api/v1/chains/CHAIN/chainlets/NAME/scaling   scale.h
+ *   GET, PUT, DELETE /api/v1/chains/CHAIN/environments/ENVIRONMENT/chainlets/NAME/scaling   api_scale.h
  *   POST   /api/v1/keys                            api_key_asked -> api_key_made (201)
  *   GET    /api/v1/keys                            -> list of shown_key (store_keys.h)
  *   DELETE /api/v1/keys/ID                         -> api_key_revoked
@@ -179,6 +179,8 @@ typedef struct chainsi_api_chainlet {
     int64_t in_flight, waiting;  /* calls that run, and that no replica has begun */
     chains_string_list notes;    /* which of its limits aren't enforced here, and why */
     chainsi_api_scaling scaling; /* by which it is scaled now */
+    /* What of that `chains scale` said, as of chainsi_api_override_type (api_scale.h); null: nothing. */
+    const struct chainsi_stored_scale *override;
     chainsi_api_replicas replicas;
 } chainsi_api_chainlet;
 

@@ -32,8 +32,13 @@ static void check_round_trip(const chainsi_type *type, const char *text)
     "\"scaling\":{\"min_replicas\":0,\"max_replicas\":3,\"concurrency_target\":2.5,"               \
     "\"target_utilization\":0.5,\"window_s\":10.0,\"scale_down_delay_s\":20.0,"                    \
     "\"scale_to_zero_delay_s\":30.0}"
+#define OVERRIDE                                                                                   \
+    "\"override\":{\"min_replicas\":0,\"max_replicas\":null,\"concurrency_target\":2.5,"           \
+    "\"target_utilization\":null,\"window_s\":null,\"scale_down_delay_s\":null,"                   \
+    "\"scale_to_zero_delay_s\":30.0,\"set_at\":\"t\"}"
 #define COUNTS                                                                                     \
-    "\"ready\":1,\"wanted\":2,\"in_flight\":3,\"waiting\":4,\"notes\":[\"n\"]," SCALING ","
+    "\"ready\":1,\"wanted\":2,\"in_flight\":3,\"waiting\":4,\"notes\":[\"n\"]," SCALING            \
+    "," OVERRIDE ","
 #define CHAINLETS                                                                                  \
     "[{\"name\":\"a\",\"entrypoint\":false,\"state\":\"ready\"," COUNTS "\"replicas\":[" REPLICA   \
     "]},"                                                                                          \

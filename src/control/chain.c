@@ -88,6 +88,7 @@ static void free_chain(chainsi_chain *chain)
         free((char *)log->name);
         free(log);
     }
+    chainsi_meters_forget(registry->supervisor->meters, chain->name);
     chainsi_handle_close(chain->review);
     free(chain->collected);
     free(chain->name);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/ring.h"
+#include "control/api_scale.h"
 #include "control/deployment.h"
 #include "control/handle.h"
 #include "control/home.h"
@@ -17,6 +18,15 @@
 #include "rpc/address.h"
 #include "rpc/board.h"
 #include "runtime/queue.h"
+
+static chainsi_scaling_options choose_scaling(const chainsi_deployment *deployment,
+                                              const chainsi_api_service *service)
+{
+    const chainsi_deployment_options *options = &deployment->options;
+    chainsi_api_scaling scaling =
+        chainsi_scale_fit(options->find_scale(options->user, service->name), &service->scaling);
+    return chainsi_api_scaling_options(&scaling);
+}
 
 void chainsi_chainlet_init(chainsi_chainlet *chainlet, chainsi_deployment *deployment,
                            const chainsi_api_service *service)
@@ -26,6 +36,8 @@ void chainsi_chainlet_init(chainsi_chainlet *chainlet, chainsi_deployment *deplo
     *chainlet = (chainsi_chainlet){
         .deployment = deployment,
         .service = service,
+        .place = { options->deploy->chain, options->deploy->environment, options->id,
+                   service->name },
         .label = chainsi_arena_printf(arena, "%s/%s", options->deploy->chain, service->name),
         .calls_path =
             chainsi_arena_printf(arena, "%s/%s.calls", deployment->run_directory, service->c_name),
@@ -35,7 +47,7 @@ void chainsi_chainlet_init(chainsi_chainlet *chainlet, chainsi_deployment *deplo
         .calls_fd = -1,
         .board_fd = -1,
         .spans_fd = -1,
-        .scaling = chainsi_api_scaling_options(&service->scaling),
+        .scaling = choose_scaling(deployment, service),
         .log = options->find_log(options->log_user, service->name),
     };
 }
@@ -177,6 +189,7 @@ static chainsi_replica_options describe_start(chainsi_chainlet *chainlet)
     chainsi_replica_options start = {
         .supervisor = deployment->options.supervisor,
         .label = chainlet->label,
+        .place = chainlet->place,
         .directory = deployment->directory,
         .environment = chainlet->environment,
         .chain = deployment->options.deploy->chain,
@@ -311,7 +324,7 @@ bool chainsi_chainlet_take_up(chainsi_chainlet *chainlet, char *why, size_t why_
 
 bool chainsi_chainlet_start_first(chainsi_chainlet *chainlet, char *why, size_t why_size)
 {
-    int64_t first = chainlet->service->scaling.min_replicas;
+    int64_t first = chainlet->scaling.min_replicas;
     if (first < 1)
         first = 1;
     if (chainlet->deployment->options.begin == CHAINSI_BEGIN_RUNNING && chainlet->found)
@@ -363,10 +376,9 @@ void chainsi_chainlet_review(chainsi_chainlet *chainlet)
 static void on_scaled(void *user, const chainsi_scaled *scaled)
 {
     const chainsi_chainlet *chainlet = user;
-    const chainsi_deployment_options *options = &chainlet->deployment->options;
     chainsi_say("%s: %s", chainlet->label, scaled->text);
-    if (options->on_scaled)
-        options->on_scaled(options->user, chainlet->service->name, scaled);
+    chainsi_history_scaled(chainlet->deployment->options.supervisor->history, &chainlet->place,
+                           scaled->from, scaled->to, scaled->reason, scaled->text);
 }
 
 /* Wakes all that is at zero of what it calls, and of what those call. */
@@ -410,10 +422,9 @@ void chainsi_chainlet_begin_scaling(chainsi_chainlet *chainlet)
     });
 }
 
-void chainsi_chainlet_scale(chainsi_chainlet *chainlet, const chainsi_scaling_options *scaling)
+void chainsi_chainlet_rescale(chainsi_chainlet *chainlet)
 {
-    chainlet->scaling =
-        scaling ? *scaling : chainsi_api_scaling_options(&chainlet->service->scaling);
+    chainlet->scaling = choose_scaling(chainlet->deployment, chainlet->service);
     if (chainlet->scaler)
         chainsi_scaler_set_options(chainlet->scaler, &chainlet->scaling);
 }

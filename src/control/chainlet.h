@@ -21,6 +21,7 @@ typedef struct chainsi_deployment chainsi_deployment;
 typedef struct chainsi_chainlet {
     chainsi_deployment *deployment;
     const chainsi_api_service *service; /* of the deployment's arena; binary is the copy */
+    chainsi_history_place place;
     const char *label, *calls_path;
     const char *calls_name, *board_name, *spans_name; /* what the keeper holds them as */
     const char **environment;
@@ -70,8 +71,8 @@ void chainsi_chainlet_review(chainsi_chainlet *chainlet);
 
 /* From now on there are as many replicas as calls need. */
 void chainsi_chainlet_begin_scaling(chainsi_chainlet *chainlet);
-/* By these options from now on; NULL: by its own, as it was deployed. */
-void chainsi_chainlet_scale(chainsi_chainlet *chainlet, const chainsi_scaling_options *scaling);
+/* By what the deployment's find_scale says now, or by its own options, as it was deployed. */
+void chainsi_chainlet_rescale(chainsi_chainlet *chainlet);
 
 /* Whether it has no replica, and needs none: the next call starts one. */
 bool chainsi_chainlet_is_at_zero(const chainsi_chainlet *chainlet);

@@ -399,14 +399,11 @@ chainsi_chainlet *chainsi_deployment_find(chainsi_deployment *deployment, const 
     return NULL;
 }
 
-bool chainsi_deployment_scale(chainsi_deployment *deployment, const char *name,
-                              const chainsi_scaling_options *scaling)
+void chainsi_deployment_rescale(chainsi_deployment *deployment, const char *name)
 {
     chainsi_chainlet *chainlet = chainsi_deployment_find(deployment, name);
-    if (!chainlet)
-        return false;
-    chainsi_chainlet_scale(chainlet, scaling);
-    return true;
+    if (chainlet)
+        chainsi_chainlet_rescale(chainlet);
 }
 
 /* Stopping. */

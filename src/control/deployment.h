@@ -25,6 +25,7 @@
 #include "control/api.h"
 #include "control/asset_folders.h"
 #include "control/chainlet.h"
+#include "control/store_environments.h"
 
 typedef struct chainsi_swap chainsi_swap;
 
@@ -56,13 +57,13 @@ typedef struct chainsi_deployment_options {
     /* The log of a Chainlet by its name on the wire; it must outlive the deployment. */
     chainsi_log *(*find_log)(void *log_user, const char *name);
     void *log_user;
+    /* What a Chainlet, by its name on the wire, is scaled by in place of its own options; NULL: by
+     * these. */
+    const chainsi_stored_scale *(*find_scale)(void *user, const char *chainlet);
     /* Something changed. Called from within changes: must not stop or free anything, but look again
      * later. */
     void (*on_change)(void *user);
-    /* There should be more or fewer replicas of a Chainlet, by its name on the wire; it has been said.
-     * NULL: nobody keeps that. */
-    void (*on_scaled)(void *user, const char *chainlet, const chainsi_scaled *scaled);
-    /* A process was killed because memory ran out; how: a sentence that says whose. Likewise. */
+    /* A process was killed because memory ran out; how: a sentence that says whose. NULL: nobody keeps that. */
     void (*on_exhausted)(void *user, const char *chainlet, const char *how);
     void *user;
 } chainsi_deployment_options;
@@ -103,10 +104,8 @@ void chainsi_deployment_free(chainsi_deployment *deployment);
 
 /* The Chainlet of that name on the wire; NULL name: the entrypoint. NULL if there is none. */
 chainsi_chainlet *chainsi_deployment_find(chainsi_deployment *deployment, const char *name);
-/* Has a Chainlet scaled by these options from now on; NULL: by its own, as it was deployed. Options are
- * the deployment's, not kept when the brain or the daemon ends. False: there is no such Chainlet. */
-bool chainsi_deployment_scale(chainsi_deployment *deployment, const char *chainlet,
-                              const chainsi_scaling_options *scaling);
+/* find_scale says something else of that Chainlet now, if there is one. */
+void chainsi_deployment_rescale(chainsi_deployment *deployment, const char *chainlet);
 
 /* Copies a program so that `to` is whole and on the disk, or not there. Blocks; any thread. 0, or an error
  * of libuv. */

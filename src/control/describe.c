@@ -34,6 +34,7 @@ static void describe_chainlet(const chainsi_chainlet *chainlet, chainsi_arena *a
                               chainsi_api_chainlet *item)
 {
     const chainsi_fleet *fleet = chainlet->fleet;
+    const chainsi_deployment_options *options = &chainlet->deployment->options;
     *item = (chainsi_api_chainlet){
         .name = chainlet->service->name,
         .state = chainsi_chainlet_is_at_zero(chainlet)
@@ -43,6 +44,7 @@ static void describe_chainlet(const chainsi_chainlet *chainlet, chainsi_arena *a
         .wanted = fleet ? fleet->wanted : 0,
         .notes = chainlet->notes,
         .scaling = chainsi_api_scaling_of(&chainlet->scaling),
+        .override = options->find_scale(options->user, chainlet->service->name),
     };
     if (chainlet->scaler) {
         chainsi_demand demand = chainsi_scaler_measure(chainlet->scaler);

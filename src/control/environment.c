@@ -100,6 +100,25 @@ void chainsi_environment_ask(chainsi_environment *environment, chainsi_intent *i
 
 /* Deployments. */
 
+static const chainsi_stored_scale *find_scale(void *user, const char *chainlet)
+{
+    const chainsi_environment *environment = user;
+    return chainsi_scales_find(&environment->scales, chainlet);
+}
+
+void chainsi_environment_scale(chainsi_environment *environment, const char *chainlet,
+                               const chainsi_stored_scale *scale)
+{
+    chainsi_deployment *const both[] = { environment->current, environment->candidate };
+    if (scale)
+        chainsi_scales_set(&environment->scales, scale);
+    else
+        chainsi_scales_reset(&environment->scales, chainlet);
+    for (size_t i = 0; i < sizeof both / sizeof *both; i++)
+        if (both[i])
+            chainsi_deployment_rescale(both[i], chainlet);
+}
+
 /* What a new deployment of the version is called: one that still ends may have the usual name. */
 static const char *choose_run(const chainsi_environment *environment, int64_t version,
                               chainsi_arena *arena)
@@ -145,6 +164,7 @@ chainsi_deployment *chainsi_environment_deployment(chainsi_environment *environm
         .begin = registry->stopping ? CHAINSI_BEGIN_STOPPING : begin,
         .find_log = chainsi_chain_log_of,
         .log_user = environment->chain,
+        .find_scale = find_scale,
         .on_change = ask_review,
         .on_exhausted = on_exhausted,
         .user = environment,
@@ -548,6 +568,7 @@ void chainsi_environment_free(chainsi_environment *environment)
     chainsi_handle_close(environment->review);
     free(environment->retiring);
     free(environment->previous);
+    chainsi_scales_done(&environment->scales);
     free(environment->name);
     free(environment);
 }

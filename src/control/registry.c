@@ -111,6 +111,27 @@ chains_status chainsi_registry_deploy(chainsi_registry *registry, const chainsi_
                                 why_size);
 }
 
+chains_status chainsi_registry_check_secrets(const chainsi_registry *registry, const char *chain,
+                                             const char *environment, const char *version,
+                                             char *why, size_t why_size)
+{
+    chainsi_database *reader = chainsi_store_reader(registry->store);
+    const chainsi_chain *found =
+        chainsi_registry_find(registry, (chainsi_slice){ chain, strlen(chain) });
+    const chainsi_environment *at = found ? chainsi_chain_environment(found, environment) : NULL;
+    if (!version && at && !at->candidate)
+        version = at->previous;
+    if (!version)
+        return CHAINS_OK;
+    chainsi_arena arena = { 0 };
+    chainsi_stored_version stored;
+    chains_status status = CHAINS_OK;
+    if (chainsi_stored_version_find(reader, chain, version, &arena, &stored) == CHAINS_OK)
+        status = chainsi_vault_check(registry->supervisor->vault, &stored.deploy, why, why_size);
+    chainsi_arena_done(&arena);
+    return status;
+}
+
 /* Ending. */
 
 static void on_all_stopped(uv_timer_t *timer)

@@ -52,6 +52,13 @@ chains_status chainsi_registry_check(const chainsi_registry *registry,
 chains_status chainsi_registry_deploy(chainsi_registry *registry, const chainsi_api_deploy *deploy,
                                       chainsi_intent *intent, char *why, size_t why_size);
 
+/* Whether the Chainlets of a version, named as of chainsi_stored_version_find, could be handed what they name
+ * in .secrets; version NULL: of the one that a rollback of the environment would start. Else the reason names
+ * what is missing. CHAINS_OK, too, where there is no such version, which is for the step itself to say. */
+chains_status chainsi_registry_check_secrets(const chainsi_registry *registry, const char *chain,
+                                             const char *environment, const char *version,
+                                             char *why, size_t why_size);
+
 /* Stops everything, keeping the files; on_stopped follows, never before this returns. */
 void chainsi_registry_stop(chainsi_registry *registry);
 /* A chain is gone. */

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "control/handle.h"
 #include "control/home.h"
 #include "control/log.h"
@@ -21,6 +22,7 @@
 #include "control/time_text.h"
 #include "control/webhooks.h"
 #include "runtime/context.h"
+#include "runtime/status.h"
 
 enum {
     LOOK_EVERY_MS = 250,          /* while something waits that can't run */
@@ -47,7 +49,9 @@ typedef struct attempt {
     struct attempt *next;
     chainsi_arena arena; /* of all that is pointed to */
     chainsi_stored_request request;
-    chainsi_request_call *call; /* owned; NULL: not yet, or no more */
+    chainsi_request_call *call;    /* owned; NULL: not yet, or no more */
+    chainsi_request_target target; /* where it went */
+    int64_t began_ns;
     chainsi_request_outcome outcome;
     chainsi_request_verdict verdict;
     chainsi_request_return how; /* AGAIN */
@@ -185,12 +189,24 @@ static void keep_end(attempt *a)
 
 static void review_line(chainsi_requests *requests, request_line *line, bool *waiting);
 
+/* What wasn't started says nothing about a version: it is called again. */
+static void count(const attempt *a, const chainsi_request_outcome *outcome)
+{
+    const chainsi_requests_options *options = &a->requests->options;
+    if (!a->target.trial || outcome->end == CHAINSI_ATTEMPT_NOT_STARTED)
+        return;
+    int status = outcome->end == CHAINSI_ATTEMPT_LOST ? chainsi_status_to_http(CHAINS_UNAVAILABLE)
+                                                      : chainsi_status_to_http(outcome->status);
+    options->count(options->user, &a->request, &a->target, status, chainsi_now_ns() - a->began_ns);
+}
+
 static void on_call_end(void *user, const chainsi_request_outcome *outcome)
 {
     attempt *a = user;
     const chainsi_stored_request *request = &a->request;
     int64_t delay_ms = 0;
     a->call = NULL;
+    count(a, outcome);
     a->outcome = *outcome;
     a->verdict = chainsi_request_decide(a->requests->options.policy,
                                         &(chainsi_attempt){
@@ -216,16 +232,16 @@ static void begin(attempt *a)
 {
     const chainsi_requests_options *options = &a->requests->options;
     const chainsi_stored_request *request = &a->request;
-    chainsi_request_target target = { 0 };
-    options->find_target(options->user, request->chain, request->environment, request->version,
-                         request->chainlet, &target);
-    switch (target.state) {
+    chainsi_request_target *target = &a->target;
+    options->find_target(options->user, request, true, target);
+    switch (target->state) {
     case CHAINSI_TARGET_READY:
+        a->began_ns = chainsi_now_ns();
         a->call = chainsi_request_call_start(&(chainsi_request_call_options){
             .loop = options->loop,
-            .upstream = target.upstream,
+            .upstream = target->upstream,
             .request = request,
-            .name = target.name,
+            .name = target->name,
             .on_end = on_call_end,
             .user = a,
             .arena = &a->arena,
@@ -238,7 +254,7 @@ static void begin(attempt *a)
         on_call_end(a, &(chainsi_request_outcome){
                            .status = CHAINS_NOT_FOUND,
                            .error = chainsi_request_error(&a->arena, request->id, CHAINS_NOT_FOUND,
-                                                          "%s", target.why),
+                                                          "%s", target->why),
                        });
         break;
     }
@@ -455,7 +471,10 @@ static void review_line(chainsi_requests *requests, request_line *line, bool *wa
     chainsi_request_target target = { 0 };
     if (line->empty)
         return;
-    options->find_target(options->user, line->chain, line->environment, NULL, NULL, &target);
+    options->find_target(
+        options->user,
+        &(chainsi_stored_request){ .chain = line->chain, .environment = line->environment }, false,
+        &target);
     size_t slots = target.state == CHAINSI_TARGET_READY  ? target.slots
                    : target.state == CHAINSI_TARGET_NONE ? NO_CHAIN_SLOTS
                                                          : 0;

@@ -92,7 +92,8 @@ static const char *deploy_and_try(void)
 static void check_latest_event(const char *kind, const char *message)
 {
     chainsi_stored_events events;
-    OK(chainsi_stored_event_list(database, "hello", 0, 1, &arena, &events));
+    OK(chainsi_stored_event_list(database, &(chainsi_event_filter){ .chain = "hello", .limit = 1 },
+                                 &arena, &events));
     assert_int_equal(events.count, 1);
     assert_string_equal(events.items[0].kind, kind);
     assert_string_equal(events.items[0].message, message);

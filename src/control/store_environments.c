@@ -198,7 +198,7 @@ chains_status chainsi_stored_scale_set(chainsi_database *database,
         "concurrency_target, target_utilization, window_s, scale_down_delay_s, "
         "scale_to_zero_delay_s, set_at) VALUES (:chain, :environment, :chainlet, :min_replicas, "
         ":max_replicas, :concurrency_target, :target_utilization, :window_s, :scale_down_delay_s, "
-        ":scale_to_zero_delay_s, :now)");
+        ":scale_to_zero_delay_s, coalesce(:set_at, :now))");
     chainsi_statement_struct(&put, &chainsi_stored_scale_type, scale);
     chainsi_statement_now(&put, ":now");
     chains_status status = chainsi_statement_run(&put);

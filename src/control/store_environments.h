@@ -82,7 +82,7 @@ chains_status chainsi_stored_environment_find_other(chainsi_database *database, 
 chains_status chainsi_stored_environment_remove(chainsi_database *database, const char *chain,
                                                 const char *name);
 
-/* Sets all of it; set_at is now. */
+/* Sets all of it; set_at NULL: now. */
 chains_status chainsi_stored_scale_set(chainsi_database *database,
                                        const chainsi_stored_scale *scale);
 /* Back to the Chainlet's own options; what isn't there is none. */

@@ -224,6 +224,62 @@ class Failures(RequestsTest):
         wait_until(lambda: daemon.ask("GET", f"/requests/{number}").status == 404, "the purge")
 
 
+class Canaries(RequestsTest):
+    """A version that is tried gets its share of them, too."""
+
+    def marks(self, daemon, count):
+        numbers = [self.hand_over(daemon, "mark") for _ in range(count)]
+        return [self.ended(daemon, number)["result"]["mark"] for number in numbers]
+
+    def test_its_share(self):
+        daemon = self.start()
+        daemon.deployed("a", service("a", STAND_IN_MARK="old"))
+        daemon.deployed("a", service("a", STAND_IN_MARK="new"), canary={"percent": 25, "minutes": 60})
+        marks = self.marks(daemon, 40)
+        self.assertEqual((marks.count("new"), marks.count("old")), (10, 30))
+        canary = daemon.chain("a")["canary"]
+        self.assertEqual((canary["new_version"]["calls"], canary["old_version"]["calls"]), (10, 30))
+        # Calls of the front door count with them.
+        self.assertEqual(daemon.call("a", "mark").status, 200)
+        sides = daemon.chain("a")["canary"]
+        self.assertEqual(sides["new_version"]["calls"] + sides["old_version"]["calls"], 41)
+        # One Chainlet's own, and those of a version, go where they say.
+        for where in "production/chainlets/a", "versions/1":
+            for _ in range(8):
+                answer = daemon.ask("POST", f"/chains/a/{where}/async_run_remote", '{"input": "mark"}')
+                self.assertEqual(self.ended(daemon, answer.json()["request_id"])["result"]["mark"], "old")
+        self.assertEqual(daemon.chain("a")["canary"], sides)
+
+    def test_its_failures_end_it(self):
+        daemon = self.start()
+        daemon.deployed("a", service("a", STAND_IN_MARK="old", STAND_IN_SLOTS=8))
+        daemon.deployed("a", service("a", STAND_IN_STATUS=503, STAND_IN_SLOTS=8), canary={"percent": 50, "minutes": 60})
+        numbers = [self.hand_over(daemon, "mark", retries=20) for _ in range(60)]
+        wait_until(lambda: daemon.chain("a")["canary"] is None, "the new version to be given up")
+        self.assertIn("calls failed", daemon.events("a")[-1][1])
+        for number in numbers:
+            self.assertEqual(self.ended(daemon, number)["status"], "SUCCEEDED")
+
+
+class Keys(RequestsTest):
+    def test_whose_request_it_is(self):
+        daemon = self.begin()
+        first = self.hand_over(daemon, "echo x")
+        self.assertIsNone(self.ended(daemon, first)["key"])
+        key = daemon.change("POST", "/api/v1/keys", {"scope": "call"}).json()
+        said = {"Authorization": "Bearer " + key["key"]}
+        second = self.hand_over(daemon, "echo y", said)
+        request = wait_until(lambda: (r := daemon.ask("GET", f"/requests/{second}", None, said).json())["ended_at"] and r,
+                             "its end")
+        self.assertEqual((request["key"], request["result"]), (key["id"], "y"))
+        self.assertNotIn(key["key"], json.dumps(request))
+        self.assertIn(f"key       {key['id']}", self.home.good("requests", second))
+        listed = daemon.change("GET", "/requests").json()
+        self.assertEqual([r["key"] for r in listed], [key["id"], None])
+        with_token = json.loads(self.home.good("call", "a", "--async", "--input", '"echo z"', "--json"))["request_id"]
+        self.assertIsNone(json.loads(self.home.good("requests", with_token, "--json"))["key"])
+
+
 class Webhooks(RequestsTest):
     def test_openssl_verifies(self):
         daemon = self.begin()
