@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "rpc/accept.h"
 #include "runtime/answer.h"
 #include "runtime/error.h"
 #include "runtime/gather.h"
@@ -48,8 +49,8 @@ static bool slice_starts(chainsi_slice slice, const char *text)
 
 static bool accepts_msgpack(const chainsi_http_head *head)
 {
-    const chainsi_slice *accept = chainsi_http_find(head, "Accept");
-    return accept && memmem(accept->data, accept->size, msgpack_type, sizeof msgpack_type - 1);
+    static const char *const types[] = { msgpack_type, json_type };
+    return chainsi_accept_choose(head, types, 2) == 0;
 }
 
 /* Takes over a trace, or begins one. The span is this call's own; its parent's is returned, 0: there is
