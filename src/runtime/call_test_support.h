@@ -175,6 +175,7 @@ static const chainsi_node *fixture_node = &worker_node;
 static size_t fixture_waiting;
 
 enum { FIXTURE_SLOTS = 8 };
+static int fixture_slots = FIXTURE_SLOTS; /* of a service */
 
 /* A program that calls a Chainlet: in the same process, or a service with threads in this one. */
 typedef struct fixture {
@@ -207,7 +208,7 @@ CHAINS_UNUSED_ static void start_serving(fixture *made)
     chainsi_seat seat;
     chainsi_server_options options = {
         .listen_fd = made->listen_fd,
-        .slots = FIXTURE_SLOTS,
+        .slots = fixture_slots,
         .max_body = config->max_body > 0 ? (size_t)config->max_body : 0,
         .frames = !tcp,
         .recall_idle = !tcp,
