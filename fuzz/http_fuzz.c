@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "peer.h"
+#include "rpc/accept.h"
 #include "rpc/client.h"
 #include "rpc/connection.h"
 #include "rpc/grants.h"
@@ -55,6 +56,14 @@ static void check_head(const chainsi_http_head *head, const char *data, size_t s
     }
 }
 
+static void check_choice(const chainsi_http_head *head)
+{
+    static const char *const types[] = { "text/event-stream", "application/json" };
+    int chosen = chainsi_accept_choose(head, types, 2);
+    REQUIRE(chosen >= -1 && chosen < 2);
+    REQUIRE(chosen < 0 || chainsi_http_find(head, "Accept"));
+}
+
 /* The result of a head that comes in pieces; *status is the refusal's. */
 static ptrdiff_t parse(bool is_request, const char *data, size_t size, size_t piece, int *status)
 {
@@ -74,6 +83,7 @@ static ptrdiff_t parse(bool is_request, const char *data, size_t size, size_t pi
                 REQUIRE(request.path.size > 0);
                 REQUIRE(!chainsi_grants_is_want(&request) || request.path.size == 5);
                 (void)chainsi_grants_is_refusing(&request);
+                check_choice(&request.head);
                 char *moved = copy(text, (size_t)got);
                 chainsi_http_move_request(&request, text, (size_t)got, moved);
                 check_head(&request.head, moved, (size_t)got);

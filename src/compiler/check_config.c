@@ -507,6 +507,13 @@ void chainsi_check_depends(chainsi_reader *reader, const chainsi_model_chainlet 
         fail(checker, PLACE(checker, chains_depends_config, hedge_ms),
              "write .idempotent = true, too, if running the call twice does no harm",
              ".hedge_ms sends a second attempt, which needs .idempotent");
+    if (options->hedge_ms > 0 && callee->stream)
+        fail(checker, PLACE(checker, chains_depends_config, hedge_ms), "leave .hedge_ms out",
+             ".hedge_ms of a method with a stream: two attempts would both emit items");
+    if (options->hedge_ms > 0 && options->colocate && !callee->external)
+        fail(checker, PLACE(checker, chains_depends_config, hedge_ms),
+             "leave .hedge_ms or .colocate out",
+             ".hedge_ms beside .colocate: in the caller's process there is no other replica");
     if (options->colocate && callee->external)
         fail(checker, PLACE(checker, chains_depends_config, colocate), "leave .colocate out",
              ".colocate of a CHAINLET_EXTERNAL: it runs elsewhere");

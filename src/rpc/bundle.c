@@ -276,6 +276,7 @@ static void send_back(chainsi_server *server, chainsi_call **at)
     chainsi_call *call = *at;
     chainsi_bundle *bundle = call->bundle;
     unqueue(&server->bundles, at);
+    chainsi_serving_announce(server, -1);
     chainsi_places_drop(&server->places, call->frame.call.slot, call->frame.call.claim);
     append_not_started(server, bundle, call->frame.head.id);
     count_down(bundle);
@@ -487,12 +488,15 @@ bool chainsi_bundle_take(chainsi_worker *self, chainsi_connection *connection)
         connection->bundle = make_bundle(server, connection);
     chainsi_bundle *bundle = connection->bundle;
     bool room;
+    int count = 0;
     pthread_mutex_lock(&bundles->lock);
     do {
         add_call(bundles, bundle, &self->frame);
+        count++;
         room = has_room(bundle);
     } while (room && chainsi_connection_has_frame(connection, CHAINSI_FRAME_CALL,
                                                   server->options.max_body, &self->frame));
+    chainsi_serving_announce(server, count);
     make_runnable(bundles, bundle);
     if (!room)
         bundle->unread = true;
@@ -579,7 +583,7 @@ static void look_after_the_rest(chainsi_server *server)
     if (bundles->rung || (!bundles->first_runnable && !bundles->dirty))
         return;
     int64_t work_ns = bundles->usual_ns * (atomic_load(&bundles->runnable) + 1);
-    if (bundles->usual_ns && work_ns < SHORT_NS) {
+    if (bundles->usual_ns && work_ns < SHORT_NS && !server->options.on_read) {
         ring_later(server);
     } else if (bundles->first_runnable) {
         bundles->rung = true;
@@ -651,6 +655,7 @@ static void run(chainsi_worker *self, chainsi_call *call)
     request->cancelled = &call->cancelled;
     request->local = true;
     request->probe = false;
+    request->announced = chainsi_queue_meet(self, server->options.on_read != NULL);
     request->received_ns = call->received_ns;
     request->now_ns = self->now_ns;
     chainsi_server_response response = chainsi_answer_begin(&self->answer, 0);
@@ -666,7 +671,9 @@ static void run(chainsi_worker *self, chainsi_call *call)
         flush_all(server);
         pthread_mutex_unlock(&server->bundles.lock);
     }
-    if (!holds)
+    if (holds)
+        chainsi_queue_expect(self);
+    else
         chainsi_queue_free_place(self);
     if (server->options.after)
         server->options.after(server->options.user, request);
@@ -689,6 +696,7 @@ static chainsi_call *start_next(chainsi_worker *self)
         if (chainsi_queue_start_claimed(self, &call->frame))
             return call;
         pthread_mutex_lock(&bundles->lock);
+        chainsi_serving_announce(server, -1);
         append_not_started(server, call->bundle, call->frame.head.id);
         end_call(server, call);
     }

@@ -57,6 +57,7 @@ typedef struct chainsi_connection {
     bool recallable; /* counted as one in frames that is idle and may be closed for that */
     bool timed;      /* deadline_ns is that of an incomplete request */
     bool continued;  /* "100 Continue" was sent for this request */
+    bool announced;  /* its last request waits, and options.on_read was told of it */
     bool wants;      /* its last request asks for a slot, not to be run (rpc/grants.h) */
     _Atomic int64_t leased_until_ns; /* a slot is kept for it; 0: none is (rpc/lease.c) */
     enum chainsi_protocol protocol;

@@ -86,6 +86,9 @@ static bool append(chainsi_server *server, chainsi_connection *connection)
     pthread_mutex_lock(&server->lock);
     bool room = !server->options.eager || (size_t)server->waiting < server->options.max_waiting;
     if (room) {
+        connection->announced = server->options.on_read &&
+                                connection->phase == CHAINSI_READ_WHOLE && !connection->wants;
+        chainsi_serving_announce(server, connection->announced);
         connection->next = NULL;
         if (server->last_waiting)
             server->last_waiting->next = connection;
@@ -116,6 +119,36 @@ static chainsi_connection *take_first(chainsi_server *server)
     if (connection)
         chainsi_table_unqueue(connection);
     return connection;
+}
+
+static void expect_nothing(chainsi_worker *self)
+{
+    chainsi_serving_announce(self->server, -(int)self->expects);
+    self->expects = false;
+}
+
+void chainsi_queue_expect(chainsi_worker *self)
+{
+    if (!self->server->options.on_read || self->expects || !chainsi_queue_has_more(self))
+        return;
+    self->expects = true;
+    chainsi_serving_announce(self->server, 1);
+}
+
+bool chainsi_queue_meet(chainsi_worker *self, bool announced)
+{
+    if (!self->expects)
+        return announced;
+    if (announced)
+        expect_nothing(self);
+    self->expects = false;
+    return true;
+}
+
+void chainsi_queue_dismiss(chainsi_server *server, chainsi_connection *connection)
+{
+    chainsi_serving_announce(server, -(int)connection->announced);
+    connection->announced = false;
 }
 
 /* Whether the caller of a request that has waited is gone. */
@@ -157,6 +190,7 @@ void chainsi_queue_withdraw(chainsi_server *server, chainsi_connection *connecti
     if (!server->grants || !unlink_if_gone(server, connection))
         return;
     chainsi_table_unqueue(connection);
+    chainsi_queue_dismiss(server, connection);
     chainsi_table_close(&server->table, connection);
 }
 
@@ -167,6 +201,7 @@ static chainsi_connection *take_waiting(chainsi_server *server)
         chainsi_connection *connection = take_first(server);
         if (!connection || !has_hung_up(server, connection))
             return connection;
+        chainsi_queue_dismiss(server, connection);
         chainsi_table_close(&server->table, connection);
     }
 }
@@ -207,6 +242,7 @@ bool chainsi_queue_has_more(chainsi_worker *self)
 
 void chainsi_queue_free_place(chainsi_worker *self)
 {
+    expect_nothing(self);
     chainsi_places_free(&self->server->places, self->place, self->run_ns);
     self->place = CHAINSI_NO_PLACE;
     self->run_ns = -1;

@@ -57,6 +57,8 @@ static void fill_request(chainsi_worker *self, chainsi_connection *connection, c
     request->cancelled = NULL;
     request->local = server->local;
     request->probe = false;
+    request->announced = chainsi_queue_meet(self, connection->announced);
+    connection->announced = false;
     request->received_ns = connection->received_ns;
     request->now_ns = 0;
 }
@@ -64,6 +66,8 @@ static void fill_request(chainsi_worker *self, chainsi_connection *connection, c
 void chainsi_request_end(chainsi_worker *self)
 {
     const chainsi_server_options *options = &self->server->options;
+    if (self->place != CHAINSI_NO_PLACE)
+        chainsi_queue_expect(self);
     if (options->after)
         options->after(options->user, &self->request);
     chainsi_arena_reset(&self->arena);
@@ -349,6 +353,7 @@ static chainsi_connection *take_frame(chainsi_worker *self, chainsi_connection *
     if (!turned_away && chainsi_queue_start_claimed(self, frame)) {
         keep = run_call(self, connection);
     } else {
+        chainsi_queue_dismiss(self->server, connection);
         keep = send_not_started(self, connection);
         chainsi_connection_skip(connection, frame->head.attachments);
     }
@@ -393,6 +398,7 @@ static chainsi_connection *read_once(chainsi_worker *self, chainsi_connection *c
     chainsi_read_end end;
     chainsi_table_set_idle(&server->table, connection, CHAINSI_NEVER);
     if (connection->bundle && !chainsi_bundle_resume(self, connection)) {
+        chainsi_queue_dismiss(server, connection);
         chainsi_table_close(&server->table, connection);
         return NULL;
     }

@@ -41,6 +41,7 @@ typedef struct chainsi_server_request {
     const atomic_bool *cancelled; /* set once the caller wants no answer; NULL: fd tells */
     bool local;                   /* it came over a Unix socket */
     bool probe;                   /* options.probe said so: it runs outside the slots */
+    bool announced;               /* options.on_read was told of it */
     int64_t received_ns; /* when its last byte was read; in a server that accepts eagerly it may
                             have waited since */
     int64_t now_ns; /* the clock, read when this thread's call before this one ended, which was just
@@ -87,6 +88,11 @@ typedef struct chainsi_server_options {
     /* Called after the answer was sent (or could not be), before the arena is reset; NULL: nothing
      */
     void (*after)(void *user, chainsi_server_request *request);
+    /* For a handler in which calls wait for each other: told of those that were read, or have a slot
+     * and are about to be, and wait to be handed to it, before the first of them is: so many more, or,
+     * below 0, that so many won't be. With it a thread is woken for each at once, as if every call
+     * took long. Any of the server's threads, locked: it mustn't block. NULL: nothing */
+    void (*on_read)(void *user, int count);
     /* Called after a request's `cancelled` was set, for whoever sleeps meanwhile; NULL: nothing. Any
      * of the server's threads. */
     void (*wake)(void *user);

@@ -32,6 +32,7 @@ typedef struct chainsi_worker {
     chainsi_server_request request; /* the one that was read last */
     chainsi_frame frame;            /* likewise */
     int place;                      /* the slot that the thread holds; CHAINSI_NO_PLACE */
+    bool expects;                   /* likewise for a call that was announced before it was read */
     int64_t run_ns;                 /* what the call in it took; -1: none has run */
     int64_t now_ns;                 /* when its last call ended, if that was just now; 0 */
 } chainsi_worker;
@@ -85,6 +86,13 @@ struct chainsi_server {
     atomic_int waiting;                               /* how many; changed under the lock */
 };
 
+/* Tells the handler's side of calls that wait for it, or, below 0, that so many don't any more. */
+static inline void chainsi_serving_announce(const chainsi_server *server, int count)
+{
+    if (server->options.on_read && count)
+        server->options.on_read(server->options.user, count);
+}
+
 /* --- worker.c --- */
 
 /* What a thread does from its start to its end; user is a chainsi_worker. */
@@ -135,6 +143,13 @@ void chainsi_queue_pass_place(chainsi_worker *self);
 void chainsi_queue_check_claims(chainsi_worker *self);
 /* The other end of a connection that another thread put into the list has gone: takes it out, and closes it. */
 void chainsi_queue_withdraw(chainsi_server *server, chainsi_connection *connection);
+/* Before the thread's call counts as ended: if its slot is going to be another's that waits, announces
+ * that, so that who is left doesn't take himself for alone meanwhile. */
+void chainsi_queue_expect(chainsi_worker *self);
+/* A call is handed over; announced: by itself. Whether it was announced, so or as what its thread expected. */
+bool chainsi_queue_meet(chainsi_worker *self, bool announced);
+/* The call that was read and has waited is not going to be run. */
+void chainsi_queue_dismiss(chainsi_server *server, chainsi_connection *connection);
 /* Takes all out that wait unread, or for a slot alone, and closes them, for draining. */
 void chainsi_queue_drain(chainsi_server *server);
 

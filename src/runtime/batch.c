@@ -378,17 +378,31 @@ chains_status chainsi_batch_run(chainsi_batch *batch, void *self, chainsi_batch_
                                    own.together ? "run_batch" : "run_remote");
 }
 
-void chainsi_batch_enter(chainsi_batch *batch)
+bool chainsi_batch_waits(const chainsi_batch *batch)
+{
+    return batch && batch->max_wait_ns;
+}
+
+void chainsi_batch_enter(chainsi_batch *batch, size_t count)
 {
     pthread_mutex_lock(&batch->lock);
-    batch->in_flight++;
+    batch->in_flight += count;
     pthread_mutex_unlock(&batch->lock);
 }
 
-void chainsi_batch_leave(chainsi_batch *batch)
+bool chainsi_batch_try_enter(chainsi_batch *batch, size_t most)
 {
     pthread_mutex_lock(&batch->lock);
-    batch->in_flight--;
+    bool room = batch->in_flight < most;
+    batch->in_flight += room;
+    pthread_mutex_unlock(&batch->lock);
+    return room;
+}
+
+void chainsi_batch_leave(chainsi_batch *batch, size_t count)
+{
+    pthread_mutex_lock(&batch->lock);
+    batch->in_flight -= count;
     if (batch->leader && starts_now(batch))
         chainsi_waiter_wake(batch->leader->waiter);
     pthread_mutex_unlock(&batch->lock);

@@ -31,10 +31,15 @@ chainsi_batch *chainsi_batch_new(chains_ctx *ctx, const chainsi_implementation *
 /* Nobody may be in it. NULL is allowed. */
 void chainsi_batch_done(chainsi_batch *batch);
 
-/* A call has come: from now until it has left it counts as in flight, so that a batch may wait for
- * it. Each enter needs its leave, once the answer was sent. */
-void chainsi_batch_enter(chainsi_batch *batch);
-void chainsi_batch_leave(chainsi_batch *batch);
+/* Calls have come, and are going to be run: from now until they have left they count as in flight, so
+ * that a batch may wait for them. Each has to leave, once its answer was sent or it is known that it
+ * won't be run. */
+void chainsi_batch_enter(chainsi_batch *batch, size_t count);
+void chainsi_batch_leave(chainsi_batch *batch, size_t count);
+/* The same for one, unless as many as `most` are in flight: then false, and nothing has changed. */
+bool chainsi_batch_try_enter(chainsi_batch *batch, size_t most);
+/* Whether batches ever wait for calls that are in flight. NULL: no. */
+bool chainsi_batch_waits(const chainsi_batch *batch);
 
 typedef struct chainsi_batch_call {
     chains_ctx *ctx;   /* what run_batch gets for it; used by the leader's thread meanwhile */

@@ -8,8 +8,10 @@
 
 /* What is known where a slot is free for the next batch. */
 typedef struct chainsi_batch_view {
-    size_t waiting;   /* calls that may be part of it */
-    size_t in_flight; /* calls in this process: read, waiting, running or being answered */
+    size_t waiting; /* calls that may be part of it */
+    size_t
+        in_flight; /* calls that are on their way through this process: started here or read, whether they
+                         have begun or not, waiting, running or being answered */
     size_t max_size;  /* .batch.max_size */
     int64_t until_ns; /* the least of the waiting calls' patience */
 } chainsi_batch_view;

@@ -46,6 +46,28 @@ static void others_in_flight_are_waited_for_until_patience_ends(void **state)
     assert_true(chainsi_batch_starts(&view, 0));
 }
 
+/* Those that were read count before they begin, and no longer once it is known that they won't. */
+static void calls_that_have_not_begun_are_in_flight(void **state)
+{
+    (void)state;
+    chainsi_batch_view view = { .max_size = 8, .until_ns = 5000 };
+    view.in_flight = 3; /* were read in one go */
+    view.waiting = 1;   /* the first of them begins */
+    assert_false(chainsi_batch_starts(&view, 0));
+    view.waiting = 2;
+    assert_false(chainsi_batch_starts(&view, 0));
+    view.in_flight = 2; /* the third was sent back */
+    assert_true(chainsi_batch_starts(&view, 0));
+    /* Where nobody waits for others, what is in flight doesn't matter. */
+    view = (chainsi_batch_view){ .waiting = 1, .in_flight = 64, .max_size = 8, .until_ns = 0 };
+    assert_true(chainsi_batch_starts(&view, CHAINSI_NEVER));
+    /* More may have been read than fit. */
+    view = (chainsi_batch_view){
+        .waiting = 8, .in_flight = 64, .max_size = 8, .until_ns = CHAINSI_NEVER
+    };
+    assert_true(chainsi_batch_starts(&view, 0));
+}
+
 static void a_full_batch_starts(void **state)
 {
     (void)state;
@@ -94,6 +116,7 @@ int main(void)
         cmocka_unit_test(patience_is_the_wait_but_half_of_what_is_left),
         cmocka_unit_test(a_lone_call_starts_at_once),
         cmocka_unit_test(others_in_flight_are_waited_for_until_patience_ends),
+        cmocka_unit_test(calls_that_have_not_begun_are_in_flight),
         cmocka_unit_test(a_full_batch_starts),
         cmocka_unit_test(a_burst_is_collected),
     };

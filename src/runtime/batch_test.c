@@ -251,13 +251,13 @@ static void those_in_flight_are_waited_for(void **state)
     (void)state;
     fixture *made = open_program(1, 8, 1000 * 1000 * 1000);
     caller rest[3];
-    chainsi_batch_enter(collector(made)); /* somebody is on the way */
+    chainsi_batch_enter(collector(made), 1); /* somebody is on the way */
     for (int i = 0; i < 3; i++) {
         start(made, &rest[i], (doubler_input){ .number = i }, 0);
         WAIT_UNTIL(chainsi_batch_waiting(collector(made)) == (size_t)i + 1);
     }
     assert_int_equal(atomic_load(&together) + atomic_load(&alone), 0);
-    chainsi_batch_leave(collector(made)); /* and goes elsewhere */
+    chainsi_batch_leave(collector(made), 1); /* and goes elsewhere */
     for (int i = 0; i < 3; i++) {
         join(&rest[i]);
         assert_doubled(&rest[i]);
@@ -272,7 +272,7 @@ static void a_full_batch_waits_for_nobody(void **state)
     (void)state;
     fixture *made = open_program(2, 3, 1000 * 1000 * 1000);
     caller rest[3];
-    chainsi_batch_enter(collector(made));
+    chainsi_batch_enter(collector(made), 1);
     for (int i = 0; i < 3; i++)
         start(made, &rest[i], (doubler_input){ .number = i }, 0);
     for (int i = 0; i < 3; i++) {
@@ -281,7 +281,7 @@ static void a_full_batch_waits_for_nobody(void **state)
         assert_int_equal(rest[i].output.together, 3);
         forget(&rest[i]);
     }
-    chainsi_batch_leave(collector(made));
+    chainsi_batch_leave(collector(made), 1);
     close_program(made);
 }
 
@@ -290,12 +290,12 @@ static void patience_ends_the_wait(void **state)
     (void)state;
     fixture *made = open_program(1, 8, 1000);
     caller one;
-    chainsi_batch_enter(collector(made));
+    chainsi_batch_enter(collector(made), 1);
     start(made, &one, (doubler_input){ .number = 1 }, 0);
     join(&one);
     assert_doubled(&one);
     forget(&one);
-    chainsi_batch_leave(collector(made));
+    chainsi_batch_leave(collector(made), 1);
     close_program(made);
 }
 
@@ -306,7 +306,7 @@ static void a_deadline_shortens_the_wait(void **state)
     (void)state;
     fixture *made = open_program(1, 8, 1000 * 1000 * 1000);
     caller patient, of_long, of_short;
-    chainsi_batch_enter(collector(made));
+    chainsi_batch_enter(collector(made), 1);
     start(made, &patient, (doubler_input){ .number = 1 }, 0);
     WAIT_UNTIL(chainsi_batch_waiting(collector(made)) == 1);
     start(made, &of_long, (doubler_input){ .number = 2 }, 60000);
@@ -323,7 +323,7 @@ static void a_deadline_shortens_the_wait(void **state)
     assert_doubled(&patient);
     assert_int_equal(patient.output.together, of_long.output.together);
     forget(&patient), forget(&of_long), forget(&of_short);
-    chainsi_batch_leave(collector(made));
+    chainsi_batch_leave(collector(made), 1);
     close_program(made);
 }
 
@@ -332,7 +332,7 @@ static void a_leader_that_leaves_passes_its_slot_on(void **state)
     (void)state;
     fixture *made = open_program(1, 8, 1000 * 1000 * 1000);
     caller leader, next;
-    chainsi_batch_enter(collector(made));
+    chainsi_batch_enter(collector(made), 1);
     start(made, &leader, (doubler_input){ .number = 1 }, 0);
     WAIT_UNTIL(chainsi_batch_waiting(collector(made)) == 1);
     start(made, &next, (doubler_input){ .number = 2 }, 0);
@@ -341,7 +341,7 @@ static void a_leader_that_leaves_passes_its_slot_on(void **state)
     join(&leader);
     assert_int_equal(leader.status, CHAINS_CANCELLED);
     WAIT_UNTIL(chainsi_batch_waiting(collector(made)) == 1);
-    chainsi_batch_leave(collector(made));
+    chainsi_batch_leave(collector(made), 1);
     join(&next);
     assert_doubled(&next);
     assert_int_equal(atomic_load(&alone), 1);
@@ -365,6 +365,136 @@ static void concurrency_is_the_number_of_batches(void **state)
         forget(&all[i]);
     }
     assert_int_equal(atomic_load(&most_running), 2);
+    close_program(made);
+}
+
+/* Starts count calls with a gather, which is returned. */
+static chains_ctx *start_together(chainsi_callee *callee, chains_ctx *ctx, doubler_output *outputs,
+                                  int count)
+{
+    chains_ctx *all = chains_gather(ctx);
+    for (int i = 0; i < count; i++) {
+        const doubler_input input = { .number = i };
+        void *const places[] = { &outputs[i].doubled, &outputs[i].text, &outputs[i].together };
+        assert_int_equal(chainsi_call(callee, all, &input, places, NULL), CHAINS_OK);
+    }
+    return all;
+}
+
+/* Calls that were started count as in flight before they begin, so none of them runs alone, however
+ * quickly it would be done. */
+static void calls_of_a_gather_run_together(void **state)
+{
+    (void)state;
+    enum { COUNT = 8, ROUNDS = 20 };
+    fixture *made = open_program(1, COUNT, 1000 * 1000 * 1000);
+    doubler_output outputs[COUNT];
+    for (int round = 0; round < ROUNDS; round++) {
+        chainsi_batch_enter(collector(made), 1); /* until the last of them was started */
+        chains_ctx *all = start_together(made->callee, made->ctx, outputs, COUNT);
+        chainsi_batch_leave(collector(made), 1);
+        assert_int_equal(chains_wait(all), CHAINS_OK);
+        for (int i = 0; i < COUNT; i++) {
+            assert_int_equal(outputs[i].doubled, 2 * i);
+            assert_int_equal(outputs[i].together, COUNT);
+        }
+    }
+    assert_int_equal(atomic_load(&alone), 0);
+    assert_int_equal(atomic_load(&sizes[COUNT]), ROUNDS);
+    close_program(made);
+}
+
+/* The same of calls that came in one write and wait to be taken. (A machine that stands still while they are started
+ * may have them leave in several.) */
+static void calls_that_were_read_together_run_together(void **state)
+{
+    (void)state;
+    enum { COUNT = 8, ROUNDS = 50 };
+    fixture *made = open_program(1, COUNT, 1000 * 1000 * 1000);
+    doubler_output outputs[COUNT];
+    for (int round = 0; round < ROUNDS && !atomic_load(&sizes[COUNT]); round++) {
+        chains_ctx *all = start_together(made->callee, made->ctx, outputs, COUNT);
+        assert_int_equal(chains_wait(all), CHAINS_OK);
+    }
+    assert_int_equal(atomic_load(&sizes[COUNT]), 1);
+    close_program(made);
+}
+
+static uint64_t count_running(fixture *made)
+{
+    chainsi_server_counters counters;
+    chainsi_server_read_counters(atomic_load(&made->service.server), &counters);
+    return counters.in_flight;
+}
+
+static int connect_by_hand(fixture *made)
+{
+    char why[256];
+    chainsi_address address;
+    assert_true(chainsi_address_parse(made->address, &address, why, sizeof why));
+    int fd = chainsi_address_connect(&address, CHAINSI_NEVER, NULL, why, sizeof why);
+    chainsi_address_done(&address);
+    assert_true(fd >= 0);
+    return fd;
+}
+
+/* Whatever takes a slot that a call has left has left in its turn, and nobody waits for it then. */
+static void a_probe_among_calls_is_forgotten(void **state)
+{
+    (void)state;
+    enum { COUNT = 8 };
+    fixture *made = open_program(1, COUNT, 1000 * 1000 * 1000);
+    caller all[COUNT], one;
+    atomic_store(&held, true);
+    for (int i = 0; i < COUNT; i++)
+        start(made, &all[i], (doubler_input){ .number = i }, 0);
+    WAIT_UNTIL(count_running(made) == COUNT);
+    int fd = connect_by_hand(made);
+    const char request[] = "GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    assert_int_equal(send(fd, request, sizeof request - 1, MSG_NOSIGNAL), sizeof request - 1);
+    atomic_store(&held, false);
+    char answer[256] = "";
+    assert_true(recv(fd, answer, sizeof answer - 1, MSG_WAITALL) > 0);
+    assert_non_null(strstr(answer, "alive"));
+    close(fd);
+    for (int i = 0; i < COUNT; i++) {
+        join(&all[i]);
+        assert_doubled(&all[i]);
+        forget(&all[i]);
+    }
+    start(made, &one, (doubler_input){ .number = 2 }, 0);
+    join(&one);
+    assert_doubled(&one);
+    forget(&one);
+    close_program(made);
+}
+
+/* What may not come isn't waited for: calls beyond the caller's limit, and those that were cancelled. */
+static void started_calls_that_cannot_come_are_not_waited_for(void **state)
+{
+    (void)state;
+    enum { COUNT = 9, LIMIT = 3 };
+    fixture *made = open_program(1, 8, 1000 * 1000 * 1000);
+    const chains_depends_config options = { .concurrency_limit = LIMIT };
+    chainsi_callee *limited =
+        chainsi_callee_new(made->ctx, &doubler_interface, &options, made->instance, NULL);
+    doubler_output outputs[COUNT];
+    chains_ctx *all = start_together(limited, made->ctx, outputs, COUNT);
+    assert_int_equal(chains_wait(all), CHAINS_OK);
+    for (int i = 0; i < COUNT; i++)
+        assert_in_range(outputs[i].together, 1, LIMIT);
+    all = chains_gather(made->ctx);
+    chainsi_context_cancel(all);
+    const doubler_input input = { .number = 1 };
+    void *const places[] = { NULL, NULL, NULL };
+    assert_int_equal(chainsi_call(limited, all, &input, places, NULL), CHAINS_OK);
+    assert_int_equal(chains_wait(all), CHAINS_CANCELLED);
+    caller one;
+    start(made, &one, (doubler_input){ .number = 2 }, 0);
+    join(&one);
+    assert_doubled(&one);
+    forget(&one);
+    chainsi_callee_done(limited);
     close_program(made);
 }
 
@@ -434,14 +564,14 @@ static void every_call_ends(void **state)
 static int in_this_process(void **state)
 {
     (void)state;
-    is_remote = is_strict = false;
+    is_remote = is_strict = has_board = false;
     return 0;
 }
 
 static int strictly(void **state)
 {
     (void)state;
-    is_remote = false;
+    is_remote = has_board = false;
     is_strict = true;
     return 0;
 }
@@ -450,6 +580,14 @@ static int over_a_socket(void **state)
 {
     (void)state;
     is_remote = true;
+    is_strict = has_board = false;
+    return 0;
+}
+
+static int over_a_board(void **state)
+{
+    (void)state;
+    is_remote = has_board = true;
     is_strict = false;
     return 0;
 }
@@ -480,7 +618,13 @@ int main(void)
         EVERYWHERE(a_deadline_shortens_the_wait),
         EVERYWHERE(a_leader_that_leaves_passes_its_slot_on),
         EVERYWHERE(concurrency_is_the_number_of_batches),
+        cmocka_unit_test_setup(calls_of_a_gather_run_together, in_this_process),
+        cmocka_unit_test_setup(calls_of_a_gather_run_together, strictly),
+        cmocka_unit_test_setup(calls_that_were_read_together_run_together, over_a_board),
+        cmocka_unit_test_setup(a_probe_among_calls_is_forgotten, over_a_socket),
+        cmocka_unit_test_setup(started_calls_that_cannot_come_are_not_waited_for, in_this_process),
         EVERYWHERE(every_call_ends),
+        cmocka_unit_test_setup(every_call_ends, over_a_board),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -19,6 +19,7 @@
 #include "runtime/callee.h"
 #include "runtime/error.h"
 #include "runtime/gather.h"
+#include "runtime/seat_test_support.h"
 #include "runtime/service.h"
 
 enum { MOST_THREADS = 64, PATIENCE_S = 20 };
@@ -164,11 +165,16 @@ typedef struct fixture {
     chainsi_callee *callee;
     chainsi_instance *instance; /* local */
     chainsi_service service;    /* remote */
-    int listen_fd;
+    int listen_fd, board_fd;    /* likewise; -1 without a board */
     char folder[64], address[128];
 } fixture;
 
-static bool is_remote, is_strict;
+static bool is_remote, is_strict, has_board;
+
+static chainsi_batch *collector(fixture *made)
+{
+    return (made->instance ? made->instance : atomic_load(&made->service.instance))->batch;
+}
 
 static void open_service(fixture *made)
 {
@@ -194,14 +200,22 @@ static void open_service(fixture *made)
         .frames = true,
         .handler = chainsi_service_handle,
         .after = chainsi_service_after,
+        .on_read = chainsi_batch_waits(collector(made)) ? chainsi_service_note_read : NULL,
         .user = service,
     };
+    chainsi_seat seat;
+    if (has_board) {
+        made->board_fd = chainsi_board_create(0);
+        service->board = chainsi_board_open(made->board_fd);
+        take_seat(service->board, &options, &seat);
+    }
     chainsi_server *server = chainsi_server_start(&options, why, sizeof why);
     assert_non_null(server);
     atomic_store(&service->server, server);
-    made->callee =
-        chainsi_callee_new(made->ctx, &doubler_interface, NULL, NULL,
-                           chainsi_remote_new(&doubler_interface, made->address, why, sizeof why));
+    chainsi_remote *remote = chainsi_remote_new(&doubler_interface, made->address, why, sizeof why);
+    if (has_board)
+        chainsi_remote_use_board(remote, made->board_fd);
+    made->callee = chainsi_callee_new(made->ctx, &doubler_interface, NULL, NULL, remote);
 }
 
 static fixture *open_program(int concurrency, int max_size, int max_wait_us)
@@ -219,7 +233,7 @@ static fixture *open_program(int concurrency, int max_size, int max_wait_us)
         atomic_store(&sizes[i], 0);
     fixture *made = calloc(1, sizeof *made);
     assert_non_null(made);
-    made->listen_fd = -1;
+    made->listen_fd = made->board_fd = -1;
     made->ctx = chains_open(&(chains_options){ .strict = is_strict });
     made->ctx->process->generated = true;
     made->all = chains_gather(made->ctx);
@@ -239,6 +253,10 @@ static void close_program(fixture *made)
         chainsi_instance_free(made->instance);
     if (made->listen_fd >= 0) {
         chainsi_server_free(atomic_load(&made->service.server));
+        if (made->board_fd >= 0) {
+            chainsi_board_close(made->service.board);
+            close(made->board_fd);
+        }
         chainsi_graph_free(made->service.graph);
         chainsi_context_done(&made->service.ctx);
         chainsi_metrics_done(&made->service.metrics);
@@ -248,11 +266,6 @@ static void close_program(fixture *made)
     }
     chains_close(made->ctx);
     free(made);
-}
-
-static chainsi_batch *collector(fixture *made)
-{
-    return (made->instance ? made->instance : atomic_load(&made->service.instance))->batch;
 }
 
 /* ------------------------------------------------------------------------------------------------

@@ -273,6 +273,7 @@ static chains_status run_attempts(chainsi_callee *callee, chains_ctx *ctx, const
 /* A started call, in the memory of its job. */
 typedef struct started_call {
     chainsi_callee *callee;
+    chains_ctx *ctx;         /* the job's */
     void *input;             /* a copy, for a local callee */
     chainsi_message message; /* encoded, for a remote one; owned */
     void *scratch;
@@ -283,8 +284,10 @@ typedef struct started_call {
 static chains_status run_started(chains_ctx *ctx, void *data)
 {
     started_call *call = data;
-    return run_attempts(call->callee, ctx, call->input, &call->message, call->scratch,
-                        call->intake);
+    chains_status status =
+        run_attempts(call->callee, ctx, call->input, &call->message, call->scratch, call->intake);
+    chainsi_local_retract(ctx);
+    return status;
 }
 
 static void finish_started(void *data)
@@ -296,6 +299,7 @@ static void finish_started(void *data)
 static void discard_started(void *data)
 {
     started_call *call = data;
+    chainsi_local_retract(call->ctx);
     chainsi_message_done(&call->message);
 }
 
@@ -314,6 +318,7 @@ static chains_status start_call(chainsi_callee *callee, chains_ctx *ctx, const v
     chainsi_job *job = chainsi_job_new(ctx->gather);
     started_call *call = chains_alloc(job->ctx, sizeof *call);
     call->callee = callee;
+    call->ctx = job->ctx;
     call->scratch = chains_alloc(job->ctx, interface->output->size);
     uint32_t count = interface->output->field_count;
     call->outputs = chains_alloc(job->ctx, (count + 1) * sizeof *call->outputs);
@@ -350,6 +355,7 @@ static chains_status start_call(chainsi_callee *callee, chains_ctx *ctx, const v
     job->finish = finish_started;
     job->discard = discard_started;
     job->data = call;
+    chainsi_local_announce(callee, job->ctx);
     chainsi_job_start(job);
     return CHAINS_OK;
 }

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -21,6 +20,7 @@
 #include "runtime/error.h"
 #include "runtime/gather.h"
 #include "runtime/glue.h"
+#include "runtime/seat_test_support.h"
 #include "runtime/service.h"
 
 /* worker: says what it is told, after doing what it is told. */
@@ -175,6 +175,7 @@ static const chainsi_node *fixture_node = &worker_node;
 static size_t fixture_waiting;
 
 enum { FIXTURE_SLOTS = 8 };
+static int fixture_slots = FIXTURE_SLOTS; /* of a service */
 
 /* A program that calls a Chainlet: in the same process, or a service with threads in this one. */
 typedef struct fixture {
@@ -197,17 +198,6 @@ static inline bool fixture_is_over_tcp(void)
     return fixture_at == DISTANCE_TCP || fixture_at == DISTANCE_LIST;
 }
 
-/* A socket of the incarnation's own, for calls that come with claims. */
-static int listen_directly(uint64_t incarnation)
-{
-    struct sockaddr_un address;
-    socklen_t size = chainsi_board_address(incarnation, &address);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(listen(fd, 256), 0);
-    return fd;
-}
-
 /* As a service's main() does it. */
 CHAINS_UNUSED_ static void start_serving(fixture *made)
 {
@@ -218,7 +208,7 @@ CHAINS_UNUSED_ static void start_serving(fixture *made)
     chainsi_seat seat;
     chainsi_server_options options = {
         .listen_fd = made->listen_fd,
-        .slots = FIXTURE_SLOTS,
+        .slots = fixture_slots,
         .max_body = config->max_body > 0 ? (size_t)config->max_body : 0,
         .frames = !tcp,
         .shared = !tcp,
@@ -233,11 +223,7 @@ CHAINS_UNUSED_ static void start_serving(fixture *made)
     if (made->board_fd >= 0) {
         if (!service->board)
             service->board = chainsi_board_open(made->board_fd);
-        uint64_t incarnation = chainsi_random() | 1;
-        options.direct = true;
-        options.direct_fd = listen_directly(incarnation);
-        options.seat = &seat;
-        assert_true(chainsi_board_join(service->board, FIXTURE_SLOTS, incarnation, &seat));
+        take_seat(service->board, &options, &seat);
     }
     chainsi_server *server = chainsi_server_start(&options, why, sizeof why);
     if (!server)

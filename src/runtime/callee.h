@@ -36,6 +36,8 @@ typedef struct chainsi_callee {
     chainsi_instance *instance;           /* not owned; NULL: remote */
     chainsi_remote *remote;               /* owned; NULL: local */
     chainsi_slots in_flight;              /* .concurrency_limit */
+    atomic_int
+        announced; /* started calls that chainsi_local_announce told of, and that haven't begun */
     chainsi_retry_budget budget;
     chainsi_edge edge; /* of a remote one */
 } chainsi_callee;
@@ -47,6 +49,13 @@ extern const chains_depends_config chainsi_depends_unset;
  * interface->output, zeroed. intake: of a method with a stream, else NULL. */
 chains_status chainsi_local_attempt(chainsi_instance *instance, chains_ctx *ctx, const void *input,
                                     void *output, chainsi_intake *intake, int64_t deadline_ns);
+
+/* A call to a Chainlet in this process was started, and is going to be made with ctx: where batches wait
+ * for what is in flight, it counts as such from now on, if a thread and a slot of .concurrency_limit will be
+ * there for it. */
+void chainsi_local_announce(chainsi_callee *callee, chains_ctx *ctx);
+/* It has ended. It may not have begun. */
+void chainsi_local_retract(chains_ctx *ctx);
 
 /* A remote for an address; NULL with a reason. name: of the Chainlet that calls, for messages. */
 chainsi_remote *chainsi_remote_new(const chainsi_interface *interface, const char *address,

@@ -79,6 +79,7 @@ void chainsi_context_init_child(chains_ctx *ctx, chains_ctx *parent, bool own_ar
     ctx->gathers = NULL;
     ctx->grown = NULL;
     ctx->hook = NULL;
+    ctx->announced = NULL;
     if (own_arena) {
         chainsi_arena_init(&ctx->own);
         ctx->arena = &ctx->own;

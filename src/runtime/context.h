@@ -81,6 +81,8 @@ struct chains_ctx {
     chainsi_gather *gathers;          /* made with this ctx, newest first */
     struct chainsi_grown *grown;      /* lists that chains_push has grown */
     struct chainsi_cancel_hook *hook; /* chains_on_cancel's */
+    struct chainsi_callee *announced; /* of a started call that counts as in flight there before it
+                                         begins (chainsi_local_announce); NULL */
 };
 
 /* Fills in a root with a fresh arena and ids. request_id and the trace come from the caller, or are

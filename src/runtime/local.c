@@ -74,15 +74,46 @@ static chains_status run_method(chainsi_instance *instance, chains_ctx *ctx, con
     return status;
 }
 
+void chainsi_local_announce(chainsi_callee *callee, chains_ctx *ctx)
+{
+    if (!callee->instance || !chainsi_batch_waits(callee->instance->batch))
+        return;
+    const int limit = callee->in_flight.limit;
+    if (limit && chainsi_slots_taken(&callee->in_flight) + atomic_load(&callee->announced) >= limit)
+        return;
+    if (!chainsi_batch_try_enter(callee->instance->batch, CHAINSI_POOL_MOST_THREADS))
+        return;
+    atomic_fetch_add(&callee->announced, 1);
+    ctx->announced = callee;
+}
+
+/* Whether the call counts as in flight already. From now on it is the caller who has it leave. */
+static bool take_announced(chains_ctx *ctx)
+{
+    chainsi_callee *callee = ctx->announced;
+    ctx->announced = NULL;
+    if (callee)
+        atomic_fetch_sub(&callee->announced, 1);
+    return callee;
+}
+
+void chainsi_local_retract(chains_ctx *ctx)
+{
+    chainsi_callee *callee = ctx->announced;
+    if (take_announced(ctx))
+        chainsi_batch_leave(callee->instance->batch, 1);
+}
+
 /* Runs the method in a slot, or in a batch, which has one. */
 static chains_status run_in_slot(chainsi_instance *instance, chains_ctx *ctx, const void *input,
                                  void *output, chainsi_intake *intake, int64_t deadline_ns)
 {
     const chainsi_interface *interface = instance->node->implementation->interface;
     if (instance->batch) {
-        chainsi_batch_enter(instance->batch);
+        if (!take_announced(ctx))
+            chainsi_batch_enter(instance->batch, 1);
         chains_status status = run_method(instance, ctx, input, output, intake, deadline_ns);
-        chainsi_batch_leave(instance->batch);
+        chainsi_batch_leave(instance->batch, 1);
         return status;
     }
     chains_status status = chainsi_slots_take(&instance->slots, ctx, deadline_ns);

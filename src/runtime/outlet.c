@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "rpc/accept.h"
 #include "runtime/answer.h"
 #include "runtime/error.h"
 #include "runtime/progress.h"
@@ -18,21 +19,22 @@
 
 enum { LENGTH_BYTES = 4 };
 
-static bool accepts(const chainsi_http_head *head, const char *type)
-{
-    const chainsi_slice *accept = chainsi_http_find(head, "Accept");
-    return accept && memmem(accept->data, accept->size, type, strlen(type));
-}
-
 chainsi_outlet_form chainsi_outlet_choose(const chainsi_http_head *head)
 {
-    if (accepts(head, CHAINSI_STREAM_TYPE))
+    /* What is gathered comes last, for clients that have no wish. */
+    static const char *const types[] = { CHAINSI_STREAM_TYPE, "text/event-stream",
+                                         "application/x-ndjson", "application/msgpack",
+                                         "application/json" };
+    switch (chainsi_accept_choose(head, types, sizeof types / sizeof *types)) {
+    case 0:
         return CHAINSI_OUTLET_DELIMITED;
-    if (accepts(head, "text/event-stream"))
+    case 1:
         return CHAINSI_OUTLET_EVENTS;
-    if (accepts(head, "application/x-ndjson"))
+    case 2:
         return CHAINSI_OUTLET_LINES;
-    return CHAINSI_OUTLET_GATHERED;
+    default:
+        return CHAINSI_OUTLET_GATHERED;
+    }
 }
 
 static const char *content_type(chainsi_outlet_form form)

@@ -67,11 +67,24 @@ static void each_form_has_items_and_the_result(void **state)
                   "Content-Type: application/x-ndjson",
                   "{\"item\":{\"text\":\"word 0\",\"index\":0}}\n"
                   "{\"item\":{\"text\":\"word 1\",\"index\":1}}\n{\"result\":{\"said\":2}}\n");
-    static const char *const plain[] = { NULL, "application/json", "*/*" };
-    for (int i = 0; i < 3; i++)
+    static const char *const plain[] = {
+        NULL,
+        "application/json",
+        "*/*",
+        "image/png",
+        "text/event-stream;q=0",
+        "text/event-stream;q=0.5, APPLICATION/JSON",
+        "text/event-stream;q=0.1, */*;q=0.2",
+        "application/msgpack;q=0.2, application/json;q=0.3",
+    };
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         assert_answer(*state, plain[i], "{\"count\":2}", "200 OK", "Content-Type: application/json",
                       "{\"words\":[{\"text\":\"word 0\",\"index\":0},"
                       "{\"text\":\"word 1\",\"index\":1}],\"said\":2}");
+    static const char *const events[] = { "TEXT/EVENT-STREAM", "text/*, application/json;q=0.9" };
+    for (int i = 0; i < 2; i++)
+        assert_answer(*state, events[i], "{\"count\":0}", "200 OK",
+                      "Content-Type: text/event-stream", "event: result\ndata: {\"said\":0}\n\n");
     assert_answer(*state, "application/json", "{\"count\":0}", "200 OK",
                   "Content-Type: application/json", "{\"words\":[],\"said\":0}");
     assert_answer(*state, "text/event-stream", "{\"count\":0}", "200 OK",

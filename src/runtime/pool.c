@@ -9,10 +9,7 @@
 
 #include "runtime/waiter.h"
 
-enum {
-    MOST_THREADS = 320, /* a dependency's default .concurrency_limit, and some */
-    IDLE_SECONDS = 10,
-};
+enum { IDLE_SECONDS = 10 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t work = PTHREAD_COND_INITIALIZER;
@@ -133,7 +130,7 @@ void chainsi_pool_add(chainsi_task *task)
     queued++;
     if (idle >= queued)
         pthread_cond_signal(&work);
-    else if (threads < MOST_THREADS)
+    else if (threads < CHAINSI_POOL_MOST_THREADS)
         add_thread();
 }
 

@@ -5,6 +5,8 @@
 
 #include <stdbool.h>
 
+enum { CHAINSI_POOL_MOST_THREADS = 320 /* a dependency's default .concurrency_limit, and some */ };
+
 /* Something to run, embedded in what it is about. */
 typedef struct chainsi_task chainsi_task;
 struct chainsi_task {

@@ -190,6 +190,9 @@ static chainsi_server *start_calls(chainsi_service *service, const sockets *list
         .max_body = chainsi_interface_max_body(service->node->implementation->interface),
         .handler = chainsi_service_handle,
         .after = chainsi_service_after,
+        .on_read = chainsi_batch_waits(atomic_load(&service->instance)->batch)
+                       ? chainsi_service_note_read
+                       : NULL,
         .wake = chainsi_service_wake,
         .user = service,
         .frames = !is_tcp(listening->calls),

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "rpc/accept.h"
 #include "rpc/limits.h"
 #include "runtime/answer.h"
 #include "runtime/error.h"
@@ -48,8 +49,8 @@ static bool slice_starts(chainsi_slice slice, const char *text)
 
 static bool accepts_msgpack(const chainsi_http_head *head)
 {
-    const chainsi_slice *accept = chainsi_http_find(head, "Accept");
-    return accept && memmem(accept->data, accept->size, msgpack_type, sizeof msgpack_type - 1);
+    static const char *const types[] = { msgpack_type, json_type };
+    return chainsi_accept_choose(head, types, 2) == 0;
 }
 
 /* Takes over a trace, or begins one. The span is this call's own; its parent's is returned, 0: there is
@@ -447,9 +448,6 @@ static chains_ctx *begin_call(chainsi_service *service, const chainsi_server_req
     ctx->connection_events = request->hang_up;
     ctx->caller_left = request->cancelled;
     request_ctx = ctx;
-    request_batch = atomic_load(&service->instance)->batch;
-    if (request_batch)
-        chainsi_batch_enter(request_batch);
     return ctx;
 }
 
@@ -696,9 +694,20 @@ static void handle_probe(chainsi_service *service, chainsi_server_request *reque
     }
 }
 
+/* Until it has been answered the request counts as in flight; a probe too, as it isn't known for one before
+ * it is here. */
+static void enter_batch(chainsi_service *service, const chainsi_server_request *request)
+{
+    chainsi_instance *instance = atomic_load(&service->instance);
+    request_batch = instance ? instance->batch : NULL;
+    if (request_batch && !request->announced)
+        chainsi_batch_enter(request_batch, 1);
+}
+
 void chainsi_service_handle(void *service, chainsi_server_request *request,
                             chainsi_server_response *response)
 {
+    enter_batch(service, request);
     if (request->frame)
         handle_frame(service, request, response);
     else if (chainsi_slice_is(request->head.path, "/run_remote"))
@@ -711,6 +720,16 @@ void chainsi_service_handle_probe(void *service, chainsi_server_request *request
                                   chainsi_server_response *response)
 {
     handle_probe(service, request, false, response);
+}
+
+void chainsi_service_note_read(void *user, int count)
+{
+    chainsi_service *service = user;
+    chainsi_batch *batch = atomic_load(&service->instance)->batch;
+    if (count > 0)
+        chainsi_batch_enter(batch, (size_t)count);
+    else
+        chainsi_batch_leave(batch, (size_t)-count);
 }
 
 void chainsi_service_wake(void *service)
@@ -727,7 +746,7 @@ void chainsi_service_after(void *service, chainsi_server_request *request)
         chainsi_context_done(request_ctx);
     request_ctx = NULL;
     if (request_batch)
-        chainsi_batch_leave(request_batch);
+        chainsi_batch_leave(request_batch, 1);
     request_batch = NULL;
     chainsi_error_leave_thread();
 }

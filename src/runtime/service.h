@@ -29,6 +29,8 @@ void chainsi_service_handle(void *service, chainsi_server_request *request,
 void chainsi_service_handle_probe(void *service, chainsi_server_request *request,
                                   chainsi_server_response *response);
 void chainsi_service_after(void *service, chainsi_server_request *request);
+/* Its Chainlet has batches that wait: on_read of such a service. */
+void chainsi_service_note_read(void *service, int count);
 void chainsi_service_wake(void *service);
 bool chainsi_service_is_probe(void *service, const chainsi_http_request *request);
 /* Appends the OpenAPI document of a Chainlet. */

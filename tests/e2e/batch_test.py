@@ -18,10 +18,10 @@ class Batch(HomeTest):
         cls.folder = cls.home.copy("tests/e2e/batch")
         cls.home.good("deploy", cls.folder, "--port", "0")
 
-    def ask(self, *texts):
+    def ask(self, *texts, gather=False):
         request = urllib.request.Request(
             self.home.address() + "/chains/crowd/production/run_remote",
-            data=json.dumps({"texts": texts}).encode(), headers={"Content-Type": "application/json"})
+            data=json.dumps({"texts": texts, "gather": gather}).encode(), headers={"Content-Type": "application/json"})
         with urllib.request.urlopen(request, timeout=60) as response:
             return json.load(response)
 
@@ -60,6 +60,18 @@ class Batch(HomeTest):
             return max(answer["together"] for answer in answers) - 1
 
         wait_until(round_of_calls, "two calls in one batch")
+
+    def test_one_gather(self):
+        """However short the calls: those that wait in the callee belong together."""
+        texts = [f"quick {i}" for i in range(CALLERS)]
+
+        def round_of_calls():
+            answers = self.ask(*texts, gather=True)
+            self.assertEqual([answer["reply"] for answer in answers], [f"<{text}>" for text in texts])
+            batches = round(sum(1 / answer["together"] for answer in answers))
+            return batches <= 4
+
+        wait_until(round_of_calls, "64 calls in four batches at most")
 
 
 if __name__ == "__main__":

@@ -64,6 +64,15 @@ class Stream(HomeTest):
                          'event: item\ndata: {"text":"word","index":1001}\n\n'
                          'event: result\ndata: {"said":2}\n\n')
 
+    def test_the_form_that_the_client_prefers(self):
+        for accept, expected in (("TEXT/EVENT-STREAM", "text/event-stream"),
+                                 ("text/event-stream;q=0, */*", "application/json"),
+                                 ("text/event-stream;q=0.3, application/x-ndjson;q=0.4", "application/x-ndjson"),
+                                 ("text/*", "text/event-stream"), ("image/png", "application/json")):
+            _, response = self.ask({"count": 1}, accept)
+            response.read()
+            self.assertEqual((accept, response.getheader("Content-Type")), (accept, expected))
+
     def test_an_error_in_mid_stream_has_its_whole_way(self):
         for verb, target in (("call", "stream"), ("run", self.folder)):
             done = self.chains_input(verb, target, {"count": 3, "fail_at": 1}, "--stream", "--json")

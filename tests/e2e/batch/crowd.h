@@ -14,6 +14,9 @@ CHAINS_LIST(crowd_answer, crowd_answers);
 CHAINLET(crowd, .entrypoint = true, .concurrency = 64);
 
 crowd *crowd_new(chains_ctx *ctx, clerk *clerk_);
+/** Asks.
+ *  @param texts  what to ask
+ *  @param gather by one thread with chains_gather, else by chains_each */
 chains_status crowd_run_remote(crowd *self, chains_ctx *ctx, chains_string_list texts,
-                               crowd_answers *answers);
+                               bool gather CHAINS_DEFAULT(false), crowd_answers *answers);
 void crowd_free(crowd *self);

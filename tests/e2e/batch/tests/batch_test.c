@@ -30,7 +30,7 @@ static int check_failing_alone(crowd *all, chains_ctx *ctx)
     uint32_t most = 0;
     for (int round = 0; round < ROUNDS && most < 2; round++) {
         crowd_answers answers;
-        REQUIRE(crowd_run_remote(all, ctx, fill(ctx, "missing"), &answers) == CHAINS_OK);
+        REQUIRE(crowd_run_remote(all, ctx, fill(ctx, "missing"), false, &answers) == CHAINS_OK);
         for (size_t i = 0; i + 1 < COUNT; i++) {
             const crowd_answer *answer = &answers.items[i];
             REQUIRE(!strcmp(answer->status, "OK"));
@@ -51,7 +51,7 @@ static int check_exception(crowd *all, chains_ctx *ctx)
     size_t others = 0;
     for (int round = 0; round < ROUNDS && !others; round++) {
         crowd_answers answers;
-        REQUIRE(crowd_run_remote(all, ctx, fill(ctx, "throw"), &answers) == CHAINS_OK);
+        REQUIRE(crowd_run_remote(all, ctx, fill(ctx, "throw"), false, &answers) == CHAINS_OK);
         for (size_t i = 0; i < COUNT; i++) {
             const crowd_answer *answer = &answers.items[i];
             if (!strcmp(answer->status, "OK"))
