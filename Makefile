@@ -7,12 +7,15 @@ DESTDIR      ?=
 FUZZ_SECONDS ?= 300
 SOAK_SECONDS ?= 180
 SOAK_SEED    ?= 1
+CHAOS_SECONDS ?= 180
+CHAOS_SEED   ?= 1
+CHAOS_DEPLOYS ?= 1000
 
 # What `make format` touches. Headers that are wrong on purpose and expected outputs keep their columns.
 FORMATTED = git ls-files -z --cached --others --exclude-standard -- '*.c' '*.h' '*.cc' '*.cpp' \
     ':!:*/bad/*' ':!:*/golden/*'
 
-.PHONY: all build demo test test-asan test-tsan bench soak fuzz install format format-check clean help
+.PHONY: all build demo test test-asan test-tsan bench soak chaos fuzz install format format-check clean help
 .DEFAULT_GOAL := all
 
 all: build
@@ -46,8 +49,15 @@ bench: ## every program of bench/ in the release preset; renews the tables and t
 	@bench/run build-release
 
 soak: build ## calls for SOAK_SECONDS (180) while replicas are killed and stopped at random; none may be lost
-	@CHAINS_SOURCE_DIR=$(CURDIR) CHAINS_BUILD_DIR=$(CURDIR)/build PYTHONPATH=tests/support SOAK_SECONDS=$(SOAK_SECONDS) \
-	    SOAK_SEED=$(SOAK_SEED) python3 -B tests/soak/soak.py
+	@$(TESTING) SOAK_SECONDS=$(SOAK_SECONDS) SOAK_SEED=$(SOAK_SEED) python3 -B tests/soak/soak.py
+
+# What tests of whole programs are told of the build.
+TESTING = CHAINS_SOURCE_DIR=$(CURDIR) CHAINS_BUILD_DIR=$(CURDIR)/build PYTHONPATH=tests/support
+
+chaos: build ## calls for CHAOS_SECONDS (180) while everything is killed, stopped and started again; then CHAOS_DEPLOYS (1,000) deployments
+	@$(TESTING) CHAOS_SECONDS=$(CHAOS_SECONDS) CHAOS_SEED=$(CHAOS_SEED) python3 -B tests/soak/chaos.py
+	@$(TESTING) CHAINS_STAND_IN=$(CURDIR)/build/tests/control/control_stand_in CHAINS_TEST_DEPLOYS=$(CHAOS_DEPLOYS) \
+	    python3 -B tests/control/versions_test.py Versions.test_many_deployments_leave_nothing_behind
 
 fuzz: ## every fuzzer, FUZZ_SECONDS (300) each
 	@cmake/bootstrap build test

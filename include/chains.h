@@ -545,7 +545,8 @@ typedef struct chains_secret_value {
 typedef struct chains_options {
     const chains_secret_value
         *secrets;           /**< The secrets, up to one with a NULL name. Default: none. */
-    const char *assets_dir; /**< The folder that holds assets by their paths. Default: ".". */
+    const char *assets_dir; /**< The folder that holds assets by their paths. Default: what the
+                               environment variable CHAINS_ASSETS_DIR says, else ".". */
     int64_t
         deadline_ms; /**< Milliseconds from now for everything done with the ctx. Default: none. */
     chains_log_level log_level; /**< The least that is written. Default CHAINS_INFO. */

@@ -234,6 +234,7 @@ static bool exchange(chainsi_daemon *daemon, const char *method, const char *pat
         .body_size = body ? body->size : 0,
         .deadline_ns = deadline_ns,
         .max_body = SIZE_MAX / 4,
+        .interrupt = daemon->interrupt,
         .sink = sink,
     };
     chainsi_client_response response;
@@ -242,7 +243,8 @@ static bool exchange(chainsi_daemon *daemon, const char *method, const char *pat
                                                        &response, why, sizeof why);
     chainsi_buffer_done(&headers);
     if (end != CHAINSI_EXCHANGE_ANSWERED) {
-        if (end != CHAINSI_EXCHANGE_INTERRUPTED) /* else the sink has said why */
+        if (end !=
+            CHAINSI_EXCHANGE_INTERRUPTED) /* else the sink has said why, or the caller knows */
             fprintf(stderr, "chains: %s: %s\n", daemon->address,
                     end == CHAINSI_EXCHANGE_DEADLINE ? "no answer in time" : why);
         return false;

@@ -13,6 +13,8 @@ typedef struct chainsi_daemon {
     char *home; /* owned; CHAINS_HOME */
     char address[128];
     char why[256]; /* it doesn't answer although it runs; "" if nothing is known of one */
+    const struct chainsi_interrupt *
+        interrupt; /* of requests (rpc/address.h), which end then without a word; not owned; NULL: none */
     struct chainsi_client *client; /* owned */
     chainsi_arena arena;           /* of the answers */
 } chainsi_daemon;

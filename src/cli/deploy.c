@@ -9,13 +9,11 @@
 #include <unistd.h>
 
 #include "base/clock.h"
-#include "cli/chain.h"
-#include "cli/daemon.h"
+#include "cli/deploy.h"
 #include "cli/environment.h"
+#include "cli/fetched.h"
 #include "cli/snapshot.h"
 #include "compiler/sample.h"
-#include "control/api.h"
-#include "control/log.h"
 #include "runtime/queue.h"
 #include "schema/json.h"
 
@@ -25,16 +23,6 @@ enum {
     LOOK_EVERY_MS = 20,
     LOG_LINES = 20, /* shown of a Chainlet that failed */
 };
-
-typedef struct request {
-    chainsi_words folders, fakes;
-    const char *name, *entrypoint, *environment;
-    chainsi_api_canary canary;
-    int64_t port;
-    bool json;
-    const char *sample;            /* arguments to try it with */
-    char began[CHAINSI_TIME_TEXT]; /* when, as the lines of logs begin */
-} request;
 
 static void add_secret(chainsi_api_service *sent, const char *name)
 {
@@ -63,7 +51,8 @@ static void describe_secrets(const chainsi_service *service, chainsi_api_service
 
 /* The GPUs of a process: those of all Chainlets in it, of one kind. *gpu gets NULL for none, as where fakes have taken
  * their places. False, said on stderr: they ask for different kinds. */
-static bool describe_gpus(const chainsi_service *service, chainsi_arena *arena, const char **gpu)
+static bool describe_gpus(const chainsi_service *service, const char *verb, chainsi_arena *arena,
+                          const char **gpu)
 {
     const chainsi_model_chainlet *first = NULL;
     int count = 0;
@@ -76,9 +65,9 @@ static bool describe_gpus(const chainsi_service *service, chainsi_arena *arena, 
         } else if (strcasecmp(inside->gpu_kind, "any") != 0 &&
                    strcasecmp(inside->gpu_kind, first->gpu_kind) != 0) {
             fprintf(stderr,
-                    "chains deploy: %s and %s are in one process, and ask for GPUs of different "
+                    "chains %s: %s and %s are in one process, and ask for GPUs of different "
                     "kinds (.gpu): %s and %s\n",
-                    first->wire_name, inside->wire_name, first->gpu_kind, inside->gpu_kind);
+                    verb, first->wire_name, inside->wire_name, first->gpu_kind, inside->gpu_kind);
             return false;
         }
         count += inside->gpu_count;
@@ -87,46 +76,79 @@ static bool describe_gpus(const chainsi_service *service, chainsi_arena *arena, 
     return true;
 }
 
-static void describe_assets(const chains_config *config, chainsi_api_service *sent,
+static void add_asset(chainsi_api_assets *assets, const chainsi_asset *asset, chainsi_arena *arena)
+{
+    char *digest = chainsi_arena_strdup(arena, asset->sha256);
+    for (char *digit = digest; *digit; digit++)
+        *digit = (char)tolower((unsigned char)*digit);
+    for (size_t i = 0; i < assets->count; i++)
+        if (!strcmp(assets->items[i].path, asset->path) && !strcmp(assets->items[i].sha256, digest))
+            return;
+    assets->items[assets->count++] = (chainsi_asset){ asset->url, digest, asset->path };
+}
+
+/* The assets that the Chainlets in its process name. What can't be in one folder the daemon refuses. */
+static void describe_assets(const chainsi_service *service, chainsi_api_service *sent,
                             chainsi_arena *arena)
 {
-    size_t most = sizeof config->assets / sizeof *config->assets;
-    sent->assets.items = chainsi_arena_array(arena, most, sizeof *sent->assets.items);
-    for (size_t i = 0; i < most && config->assets[i].url; i++) {
-        char *digest = chainsi_arena_strdup(arena, config->assets[i].sha256);
-        for (char *digit = digest; *digit; digit++)
-            *digit = (char)tolower((unsigned char)*digit);
-        sent->assets.items[sent->assets.count++] =
-            (chainsi_api_asset){ config->assets[i].url, digest, config->assets[i].path };
+    enum { MOST = sizeof((chains_config *)0)->assets / sizeof *((chains_config *)0)->assets };
+    sent->assets.items =
+        chainsi_arena_array(arena, service->inside_count * MOST, sizeof *sent->assets.items);
+    for (size_t i = 0; i < service->inside_count; i++) {
+        const chains_config *config = &service->inside[i]->config;
+        for (size_t k = 0; k < MOST && config->assets[k].url; k++)
+            add_asset(&sent->assets,
+                      &(chainsi_asset){ config->assets[k].url, config->assets[k].sha256,
+                                        config->assets[k].path },
+                      arena);
     }
 }
 
+static const char *describe_fingerprint(const chainsi_model_chainlet *chainlet,
+                                        chainsi_arena *arena)
+{
+    return chainsi_arena_printf(arena, "%016llx", (unsigned long long)chainlet->fingerprint);
+}
+
 /* Where the version comes from. */
-static void describe_origin(const chainsi_model *model, const request *r, chainsi_arena *arena,
-                            chainsi_api_deploy *deploy)
+static void describe_origin(const chainsi_model *model, const chainsi_deploy_request *r,
+                            chainsi_arena *arena, chainsi_api_deploy *deploy)
 {
     char digest[CHAINSI_DIGEST_TEXT];
     const struct passwd *user = getpwuid(getuid());
     if (chainsi_snapshot_digest(model, &r->fakes, digest))
         deploy->source_digest = chainsi_arena_strdup(arena, digest);
-    deploy->interface =
-        chainsi_arena_printf(arena, "%016llx", (unsigned long long)model->entrypoint->fingerprint);
+    deploy->interface = describe_fingerprint(model->entrypoint, arena);
     deploy->created_by = user ? chainsi_arena_strdup(arena, user->pw_name)
                               : chainsi_arena_printf(arena, "%u", (unsigned)getuid());
 }
 
-/* What is sent to the daemon, in arena. False, said on stderr: it asks for what can't be. */
-static bool describe(const chainsi_model *model, const chainsi_built *built, const request *r,
-                     chainsi_arena *arena, chainsi_api_deploy *out)
+/* How it can be tried. */
+static const char *make_sample(const chainsi_model *model, chainsi_arena *arena)
 {
+    chainsi_buffer sample = { 0 };
+    chainsi_sample_arguments(model->entrypoint, &sample);
+    const char *text = chainsi_arena_copy(arena, sample.data, sample.size);
+    chainsi_buffer_done(&sample);
+    return text;
+}
+
+bool chainsi_deploy_describe(const chainsi_model *model, const chainsi_built *built,
+                             chainsi_deploy_request *r, chainsi_daemon *daemon,
+                             chainsi_api_deploy *out)
+{
+    chainsi_arena *arena = &daemon->arena;
     chainsi_api_deploy deploy = {
         .chain = r->name ? r->name : model->entrypoint->wire_name,
         .environment = r->environment,
         .entrypoint = model->entrypoint->wire_name,
         .services = { .count = built->service_count },
         .canary = r->canary,
+        .swappable = r->swappable,
     };
     describe_origin(model, r, arena, &deploy);
+    r->sample = make_sample(model, arena);
+    chainsi_time_text(r->began);
     deploy.services.items =
         chainsi_arena_array(arena, built->service_count, sizeof *deploy.services.items);
     for (size_t i = 0; i < built->service_count; i++) {
@@ -138,6 +160,7 @@ static bool describe(const chainsi_model *model, const chainsi_built *built, con
             .name = service->chainlet->wire_name,
             .c_name = service->chainlet->c_name,
             .binary = service->binary,
+            .interface = describe_fingerprint(service->chainlet, arena),
             .start_timeout_s = config->start_timeout_s > 0 ? config->start_timeout_s : 600,
             .drain_timeout_s = config->drain_timeout_s > 0 ? config->drain_timeout_s : 30,
             .progress_timeout_s = config->progress_timeout_s > 0 ? config->progress_timeout_s : 0,
@@ -148,10 +171,10 @@ static bool describe(const chainsi_model *model, const chainsi_built *built, con
             .cpu = config->cpu > 0 ? config->cpu : 0,
             .memory = (int64_t)service->chainlet->memory_bytes,
         };
-        if (!describe_gpus(service, arena, &sent->gpu))
+        if (!describe_gpus(service, r->verb, arena, &sent->gpu))
             return false;
         describe_secrets(service, sent, arena);
-        describe_assets(config, sent, arena);
+        describe_assets(service, sent, arena);
         sent->dependencies.items = chainsi_arena_array(arena, service->dependency_count + 1,
                                                        sizeof *sent->dependencies.items);
         for (size_t j = 0; j < service->dependency_count; j++)
@@ -197,7 +220,8 @@ static void list_gpus(const chainsi_model_chainlet *from, chainsi_api_services *
 
 /* Asks whether there are the GPUs, before anything is built for them. With fakes it is asked when it is known
  * what they replace. */
-static bool check_gpus(const chainsi_model *model, const request *r, chainsi_daemon *daemon)
+static bool check_gpus(const chainsi_model *model, const chainsi_deploy_request *r,
+                       chainsi_daemon *daemon)
 {
     chainsi_arena arena = { 0 };
     chainsi_api_deploy deploy = {
@@ -231,9 +255,8 @@ static bool check_gpus(const chainsi_model *model, const request *r, chainsi_dae
     return good;
 }
 
-/* Shows the end of a Chainlet's log, but nothing of earlier deployments. */
-static void show_log(chainsi_daemon *daemon, const char *chain, const char *chainlet,
-                     const char *began)
+void chainsi_deploy_show_log(chainsi_daemon *daemon, const char *chain, const char *chainlet,
+                             const char *began)
 {
     chainsi_daemon_answer answer;
     const char *path = chainsi_arena_printf(
@@ -248,13 +271,16 @@ static void show_log(chainsi_daemon *daemon, const char *chain, const char *chai
     }
 }
 
-/* Tells which Chainlets have become ready since the last look; one line each. */
-static void show_progress(const chainsi_api_deployment *deployment, bool *shown)
+/* Tells how far assets are, and which Chainlets have become ready since the last look; one line each. */
+static void show_progress(const chainsi_api_deployment *deployment, chainsi_fetched_shown *fetched,
+                          bool *shown)
 {
+    chainsi_fetched_show(fetched, deployment->assets, chainsi_now_ns());
     for (size_t i = 0; i < deployment->chainlets.count; i++) {
         const chainsi_api_chainlet *chainlet = &deployment->chainlets.items[i];
         if (!shown[i] && !strcmp(chainlet->state, "ready")) {
             shown[i] = true;
+            chainsi_fetched_leave(fetched);
             fprintf(stderr, "ready  %s\n", chainlet->name);
         }
     }
@@ -268,9 +294,9 @@ static void show_notes(const chainsi_api_deployment *deployment)
             fprintf(stderr, "note: %s\n", deployment->chainlets.items[i].notes.items[k]);
 }
 
-static int report_success(const chainsi_api_chain *chain, const request *r)
+static int report_success(const chainsi_api_chain *chain, const chainsi_deploy_request *r)
 {
-    if (r->json)
+    if (r->json || r->quiet)
         return CHAINSI_EXIT_OK;
     bool elsewhere = strcmp(chain->environment, CHAINSI_PRODUCTION) != 0;
     if (chain->canary)
@@ -285,14 +311,15 @@ static int report_success(const chainsi_api_chain *chain, const request *r)
     return CHAINSI_EXIT_OK;
 }
 
-static int report_failure(chainsi_daemon *daemon, const chainsi_api_chain *chain, const request *r)
+static int report_failure(chainsi_daemon *daemon, const chainsi_api_chain *chain,
+                          const chainsi_deploy_request *r)
 {
     const chainsi_api_deployment *deployment = &chain->deployment;
-    fprintf(stderr, "chains deploy: %s%s%s\n", deployment->chainlet ? deployment->chainlet : "",
-            deployment->chainlet ? ": " : "",
+    fprintf(stderr, "chains %s: %s%s%s\n", r->verb,
+            deployment->chainlet ? deployment->chainlet : "", deployment->chainlet ? ": " : "",
             deployment->message ? deployment->message : "the deployment failed");
     if (deployment->chainlet)
-        show_log(daemon, chain->name, deployment->chainlet, r->began);
+        chainsi_deploy_show_log(daemon, chain->name, deployment->chainlet, r->began);
     if (chain->version && chain->version != deployment->version)
         fprintf(stderr, "version %s goes on answering calls\n", chain->version_id);
     return CHAINSI_EXIT_FAILED;
@@ -300,9 +327,10 @@ static int report_failure(chainsi_daemon *daemon, const chainsi_api_chain *chain
 
 /* Waits until the deployment of `version` has succeeded or failed. */
 static int await(chainsi_daemon *daemon, const chainsi_api_deploy *deploy, int64_t version,
-                 const request *r)
+                 const chainsi_deploy_request *r)
 {
     bool *shown = calloc(deploy->services.count + 1, sizeof *shown);
+    chainsi_fetched_shown fetched = chainsi_fetched_on(stderr);
     const char *path = chainsi_arena_printf(&daemon->arena, "/api/v1/chains/%s/environments/%s",
                                             deploy->chain, deploy->environment);
     int status = -1;
@@ -316,12 +344,15 @@ static int await(chainsi_daemon *daemon, const chainsi_api_deploy *deploy, int64
         } else if (!chainsi_daemon_read(daemon, &answer, &chainsi_api_chain_type, &chain)) {
             status = CHAINSI_EXIT_FAILED;
         } else if (chain.deployment.version != version) {
-            fprintf(stderr, "chains deploy: another change of %s in %s has taken its place\n",
+            chainsi_fetched_leave(&fetched);
+            fprintf(stderr, "chains %s: another change of %s in %s has taken its place\n", r->verb,
                     deploy->chain, deploy->environment);
             status = CHAINSI_EXIT_FAILED;
         } else {
-            if (shown && chain.deployment.chainlets.count <= deploy->services.count)
-                show_progress(&chain.deployment, shown);
+            if (shown && !r->quiet && chain.deployment.chainlets.count <= deploy->services.count)
+                show_progress(&chain.deployment, &fetched, shown);
+            if (strcmp(chain.deployment.state, "starting") != 0)
+                chainsi_fetched_leave(&fetched);
             bool failed = !strcmp(chain.deployment.state, "failed");
             bool done = !strcmp(chain.deployment.state, "ready") ||
                         !strcmp(chain.deployment.state, "trying");
@@ -337,11 +368,13 @@ static int await(chainsi_daemon *daemon, const chainsi_api_deploy *deploy, int64
         if (status < 0)
             nanosleep(&(struct timespec){ .tv_nsec = LOOK_EVERY_MS * CHAINSI_NS_PER_MS }, NULL);
     }
+    chainsi_fetched_leave(&fetched);
     free(shown);
     return status;
 }
 
-static int hand_over(chainsi_daemon *daemon, const chainsi_api_deploy *deploy, const request *r)
+int chainsi_deploy_hand_over(chainsi_daemon *daemon, const chainsi_api_deploy *deploy,
+                             chainsi_deploy_request *r)
 {
     chainsi_buffer body = { 0 };
     chainsi_codec_error why;
@@ -349,18 +382,20 @@ static int hand_over(chainsi_daemon *daemon, const chainsi_api_deploy *deploy, c
     chainsi_api_accepted accepted;
     int status = CHAINSI_EXIT_FAILED;
     if (chainsi_json_encode(&chainsi_api_deploy_type, deploy, &body, &why) != CHAINS_OK)
-        fprintf(stderr, "chains deploy: %s: %s\n", why.path, why.message);
+        fprintf(stderr, "chains %s: %s: %s\n", r->verb, why.path, why.message);
     else if (chainsi_daemon_ask(daemon, "POST", "/api/v1/chains", &body, 0, &answer)) {
         if (answer.status / 100 != 2)
             status = chainsi_daemon_fail(daemon, &answer, r->json);
-        else if (chainsi_daemon_read(daemon, &answer, &chainsi_api_accepted_type, &accepted))
+        else if (chainsi_daemon_read(daemon, &answer, &chainsi_api_accepted_type, &accepted)) {
+            r->version_id = accepted.version_id;
             status = await(daemon, deploy, accepted.version, r);
+        }
     }
     chainsi_buffer_done(&body);
     return status;
 }
 
-static int build_and_deploy(request *r)
+static int build_and_deploy(chainsi_deploy_request *r)
 {
     chainsi_chain chain;
     int status = CHAINSI_EXIT_USAGE;
@@ -375,13 +410,8 @@ static int build_and_deploy(request *r)
         status = CHAINSI_EXIT_FAILED;
         if (built && (daemon.client || chainsi_daemon_start(&daemon, (int)r->port))) {
             chainsi_api_deploy deploy;
-            chainsi_buffer sample = { 0 };
-            chainsi_sample_arguments(chain.model->entrypoint, &sample);
-            r->sample = chainsi_arena_copy(&daemon.arena, sample.data, sample.size);
-            chainsi_buffer_done(&sample);
-            chainsi_time_text(r->began);
-            if (describe(chain.model, built, r, &daemon.arena, &deploy))
-                status = hand_over(&daemon, &deploy, r);
+            if (chainsi_deploy_describe(chain.model, built, r, &daemon, &deploy))
+                status = chainsi_deploy_hand_over(&daemon, &deploy, r);
         }
         chainsi_daemon_close(&daemon);
         chainsi_built_free(built);
@@ -392,7 +422,12 @@ static int build_and_deploy(request *r)
 
 static int deploy(int argc, char **argv)
 {
-    request r = { .port = -1, .environment = CHAINSI_PRODUCTION, .canary = CHAINSI_NO_CANARY };
+    chainsi_deploy_request r = {
+        .verb = "deploy",
+        .port = -1,
+        .environment = CHAINSI_PRODUCTION,
+        .canary = CHAINSI_NO_CANARY,
+    };
     const chainsi_option options[] = {
         { "name", CHAINSI_OPTION_TEXT, &r.name },
         { "entrypoint", CHAINSI_OPTION_TEXT, &r.entrypoint },
@@ -422,10 +457,12 @@ const chainsi_verb chainsi_verb_deploy = {
              " [--fake FILE.c]... [--port N] [--json]",
     .summary = "Run a chain's Chainlets as services behind one URL.",
     .help =
-        "Checks and builds the chain, starts each of its Chainlets as a process of its own, and\n"
-        "returns when all are ready. A daemon is started if none runs. Each deployment makes a\n"
-        "version; it takes the place of the one before once all of it is ready, without a call "
-        "lost.\n"
+        "Checks and builds the chain, has its assets fetched, starts each of its Chainlets as a\n"
+        "process of its own, and returns when all are ready. A daemon is started if none runs. "
+        "Each\n"
+        "deployment makes a version; it takes the place of the one before once all of it is "
+        "ready,\n"
+        "without a call lost.\n"
         "If that fails, the old one goes on.\n"
         "\n"
         "  --name NAME          what the chain is called. Default: its entrypoint's name\n"

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 void chainsi_words_add(chainsi_words *words, const char *word)
 {
@@ -199,6 +200,20 @@ bool chainsi_options_read(const chainsi_verb *verb, const chainsi_option *option
         }
     }
     return true;
+}
+
+bool chainsi_use_assets(const chainsi_verb *verb, const char *folder)
+{
+    if (!folder)
+        return true;
+    struct stat info;
+    char *path = realpath(folder, NULL); /* programs may be started elsewhere */
+    bool used = path && stat(path, &info) == 0 && S_ISDIR(info.st_mode) &&
+                setenv("CHAINS_ASSETS_DIR", path, 1) == 0;
+    free(path);
+    if (!used)
+        chainsi_usage_error(verb, "'--assets' takes a folder, not '%s'", folder);
+    return used;
 }
 
 bool chainsi_is_name(const char *text)

@@ -59,6 +59,10 @@ bool chainsi_options_read(const chainsi_verb *verb, const chainsi_option *option
 int chainsi_usage_error(const chainsi_verb *verb, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Has programs that are started find assets in that folder; NULL: where CHAINS_ASSETS_DIR says, else
+ * in their own. False, said as a usage error, if it is no folder. */
+bool chainsi_use_assets(const chainsi_verb *verb, const char *folder);
+
 /* Prints the verb's help on stdout. */
 void chainsi_verb_print_help(const chainsi_verb *verb);
 

@@ -59,6 +59,8 @@ static void print_request(const chainsi_api_request *request)
     printf("chain     %s%s%s\n", request->chain, request->chainlet ? ", Chainlet " : "",
            request->chainlet ? request->chainlet : "");
     printf("status    %s\n", chainsi_request_state_name(request->status));
+    if (request->key)
+        printf("key       %s\n", request->key);
     printf("attempts  %" PRId32 " of %" PRId32, request->attempts, request->retries + 1);
     if (request->losses)
         printf(", %" PRId32 " of them lost and made again", request->losses);

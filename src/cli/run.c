@@ -16,10 +16,9 @@ static int run(int argc, char **argv);
 
 const chainsi_verb chainsi_verb_run = {
     .name = "run",
-    .usage =
-        "[FOLDER] [--input JSON|@FILE|-] [--entrypoint NAME] [--fake FILE.c]...\n"
-        "                  [--use NAME=URL]... [--secret NAME=VALUE]... [--sanitize] [--strict]\n"
-        "                  [--stream] [--json]",
+    .usage = "[FOLDER] [--input JSON|@FILE|-] [--entrypoint NAME] [--fake FILE.c]...\n"
+             "                  [--use NAME=URL]... [--secret NAME=VALUE]... [--assets FOLDER]\n"
+             "                  [--sanitize] [--strict] [--stream] [--json]",
     .summary = "Run a chain once, in one process.",
     .help =
         "Builds the entrypoint and all that it calls into one program, calls it, and prints the\n"
@@ -30,6 +29,9 @@ const chainsi_verb chainsi_verb_run = {
         "  --fake FILE.c        use the Chainlets that this file defines instead of the real ones\n"
         "  --use NAME=URL       call a deployed Chainlet there: http://host:port or unix:/path\n"
         "  --secret NAME=VALUE  a secret that chains_secret gives to Chainlets that name it\n"
+        "  --assets FOLDER      where chains_asset finds files by their .path; nothing is "
+        "fetched.\n"
+        "                       Default: $CHAINS_ASSETS_DIR, else this folder\n"
         "  --sanitize           with the address and undefined behaviour sanitizers\n"
         "  --strict             copy and guard arguments, as deployment would\n"
         "  --stream             print the items of a stream as they come, a line of JSON each\n"
@@ -41,7 +43,7 @@ const chainsi_verb chainsi_verb_run = {
 };
 
 typedef struct request {
-    const char *input, *entrypoint;
+    const char *input, *entrypoint, *assets;
     chainsi_words folders, fakes, uses, secrets;
     bool sanitize, strict, stream, json;
 } request;
@@ -204,6 +206,7 @@ static int run(int argc, char **argv)
         { "fake", CHAINSI_OPTION_WORDS, &r.fakes },
         { "use", CHAINSI_OPTION_WORDS, &r.uses },
         { "secret", CHAINSI_OPTION_WORDS, &r.secrets },
+        { "assets", CHAINSI_OPTION_TEXT, &r.assets },
         { "sanitize", CHAINSI_OPTION_FLAG, &r.sanitize },
         { "strict", CHAINSI_OPTION_FLAG, &r.strict },
         { "stream", CHAINSI_OPTION_FLAG, &r.stream },
@@ -212,7 +215,8 @@ static int run(int argc, char **argv)
     };
     int status;
     if (chainsi_options_read(&chainsi_verb_run, options, argc, argv, 1, &r.folders, &status))
-        status = check_pairs(&r.uses, "use") && check_pairs(&r.secrets, "secret")
+        status = check_pairs(&r.uses, "use") && check_pairs(&r.secrets, "secret") &&
+                         chainsi_use_assets(&chainsi_verb_run, r.assets)
                      ? build_and_run(&r)
                      : CHAINSI_EXIT_USAGE;
     chainsi_words_done(&r.folders);

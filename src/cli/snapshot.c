@@ -22,23 +22,6 @@ static void add_file(snapshot *s, const char *path)
     chainsi_words_add(&s->files, chainsi_path("%s", path));
 }
 
-static bool is_source(const char *name)
-{
-    static const char *const endings[] = { ".h", ".hh", ".hpp", ".cuh", ".inc" };
-    const char *ending = strrchr(name, '.');
-    for (size_t i = 0; ending && i < sizeof endings / sizeof *endings; i++)
-        if (!strcmp(ending, endings[i]))
-            return true;
-    return chainsi_find_language(name) != CHAINSI_LANGUAGE_NONE;
-}
-
-/* Folders that hold nothing of a chain's: those where no headers are looked for. */
-static bool is_passed_over(const char *name)
-{
-    return *name == '.' || !strcmp(name, "tests") || !strcmp(name, "build") ||
-           !strcmp(name, "node_modules");
-}
-
 /* below: relative to the folder, "" or with a slash at its end. */
 static void add_folder(snapshot *s, const char *below)
 {
@@ -47,11 +30,11 @@ static void add_folder(snapshot *s, const char *below)
     for (struct dirent *entry; entries && (entry = readdir(entries));) {
         const char *name = entry->d_name;
         char *inside = chainsi_path("%s%s", below, name);
-        if (entry->d_type == DT_DIR && !is_passed_over(name)) {
+        if (entry->d_type == DT_DIR && !chainsi_find_passes_over(name)) {
             char *folder = chainsi_path("%s/", inside);
             add_folder(s, folder);
             free(folder);
-        } else if (entry->d_type != DT_DIR && is_source(name)) {
+        } else if (entry->d_type != DT_DIR && chainsi_find_is_source(name)) {
             add_file(s, inside);
         }
         free(inside);

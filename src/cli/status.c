@@ -1,11 +1,11 @@
 /* `chains status`: what is deployed, and how it is. */
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "cli/daemon.h"
-#include "cli/options.h"
-#include "control/api.h"
+#include "cli/environment.h"
+#include "cli/fetched.h"
+#include "control/api_scale.h"
+#include "control/store_history.h"
 
 extern const chainsi_verb chainsi_verb_status;
 
@@ -31,6 +31,10 @@ static void print_chainlet(const chainsi_api_chainlet *chainlet)
     printf("  %-24s %-12s %8s %9lld %7lld %8lld  %-20s  %s\n", chainlet->name, chainlet->state,
            ready, (long long)chainlet->in_flight, (long long)chainlet->waiting, (long long)restarts,
            since, pids);
+    if (chainlet->override)
+        printf("    scaled by `chains scale`, since %.19sZ: %d to %d replicas\n",
+               chainlet->override->set_at, (int)chainlet->scaling.min_replicas,
+               (int)chainlet->scaling.max_replicas);
     for (size_t i = 0; i < chainlet->replicas.count; i++) {
         const chainsi_api_replica *replica = &chainlet->replicas.items[i];
         if (replica->last_end)
@@ -43,6 +47,18 @@ static void print_chainlet(const chainsi_api_chainlet *chainlet)
                    chainlet->replicas.items[i].gpus.items[k]);
     for (size_t i = 0; i < chainlet->notes.count; i++)
         printf("    note: %s\n", chainlet->notes.items[i]);
+}
+
+static void print_starting(const chainsi_api_deployment *deployment)
+{
+    char words[CHAINSI_FETCHED_TEXT];
+    const chainsi_api_fetched *assets = deployment->assets;
+    if (assets && assets->files_done < assets->files) {
+        chainsi_fetched_words(assets, words);
+        printf("  %s is fetching %s\n", deployment->version_id, words);
+    } else {
+        printf("  %s is starting\n", deployment->version_id);
+    }
 }
 
 static void print_chain(const chainsi_api_chain *chain)
@@ -60,7 +76,7 @@ static void print_chain(const chainsi_api_chain *chain)
             (long long)chain->canary->old_version.failed,
             (long long)chain->canary->old_version.calls);
     else if (!strcmp(chain->deployment.state, "starting"))
-        printf("  %s is starting\n", chain->deployment.version_id);
+        print_starting(&chain->deployment);
     else if (!strcmp(chain->deployment.state, "failed"))
         printf("  %s has failed: %s\n", chain->deployment.version_id,
                chain->deployment.message ? chain->deployment.message : "");
@@ -70,61 +86,159 @@ static void print_chain(const chainsi_api_chain *chain)
         print_chainlet(&chain->chainlets.items[i]);
 }
 
-static int print_status(chainsi_daemon *daemon, const chainsi_daemon_answer *answer)
+/* What is asked about; NULL: all. */
+typedef struct request {
+    const char *chain, *chainlet, *environment;
+    bool json;
+} request;
+
+static bool is_shown(const request *r, const chainsi_api_chain *chain)
+{
+    return (!r->chain || !strcmp(chain->name, r->chain)) &&
+           (!r->environment || !strcmp(chain->environment, r->environment));
+}
+
+static int print_status(chainsi_daemon *daemon, const chainsi_daemon_answer *answer,
+                        const request *r)
 {
     chainsi_api_chains chains;
+    bool any = false;
     if (!chainsi_daemon_read(daemon, answer, &chainsi_api_chains_type, &chains))
         return CHAINSI_EXIT_FAILED;
-    printf("daemon at %s, %s\n", daemon->address, daemon->home);
-    if (!chains.count)
-        printf("nothing is deployed\n");
+    if (!r->chain)
+        printf("daemon at %s, %s\n", daemon->address, daemon->home);
     for (size_t i = 0; i < chains.count; i++) {
-        putchar('\n');
+        if (!is_shown(r, &chains.items[i]))
+            continue;
+        if (!r->chain || any)
+            putchar('\n');
         print_chain(&chains.items[i]);
+        any = true;
     }
+    if (any)
+        return CHAINSI_EXIT_OK;
+    if (!r->chain && !r->environment) {
+        printf("nothing is deployed\n");
+        return CHAINSI_EXIT_OK;
+    }
+    fprintf(stderr, "chains: '%s' has no environment '%s'\n", r->chain ? r->chain : "",
+            r->environment ? r->environment : "");
+    return CHAINSI_EXIT_FAILED;
+}
+
+/* One process in a line, and beneath it how it ended. */
+static void print_replica(const chainsi_stored_replica *replica)
+{
+    char pid[24] = "-", ready[32] = "-", ended[32] = "-";
+    if (replica->pid)
+        snprintf(pid, sizeof pid, "%lld", (long long)replica->pid);
+    if (replica->ready_at)
+        snprintf(ready, sizeof ready, "%.19sZ", replica->ready_at);
+    if (replica->ended_at)
+        snprintf(ended, sizeof ended, "%.19sZ", replica->ended_at);
+    printf("%-16s %8s  %.19sZ  %-20s  %-20s  %-11s  %s\n", replica->version, pid,
+           replica->started_at, ready, ended, replica->ending ? replica->ending : "runs",
+           replica->how ? replica->how : "");
+}
+
+static int print_history(chainsi_daemon *daemon, const chainsi_daemon_answer *answer,
+                         const request *r)
+{
+    chainsi_stored_replicas replicas;
+    if (!chainsi_daemon_read(daemon, answer, &chainsi_stored_replicas_type, &replicas))
+        return CHAINSI_EXIT_FAILED;
+    if (!replicas.count) {
+        fprintf(stderr, "chains: no process of '%s' of '%s' is known in '%s'\n", r->chainlet,
+                r->chain, r->environment);
+        return CHAINSI_EXIT_FAILED;
+    }
+    printf("%-16s %8s  %-20s  %-20s  %-20s  %-11s  %s\n", "VERSION", "PID", "STARTED", "READY",
+           "ENDED", "HOW", "");
+    for (size_t i = 0; i < replicas.count; i++)
+        print_replica(&replicas.items[i]);
     return CHAINSI_EXIT_OK;
 }
 
-static int status(int argc, char **argv)
+static int show(const request *r)
 {
-    bool json = false;
-    const chainsi_option options[] = {
-        { "json", CHAINSI_OPTION_FLAG, &json },
-        { NULL, CHAINSI_OPTION_END, NULL },
-    };
-    int result;
-    if (!chainsi_options_read(&chainsi_verb_status, options, argc, argv, 0, NULL, &result))
-        return result;
     chainsi_daemon daemon;
     chainsi_daemon_answer answer;
-    result = CHAINSI_EXIT_FAILED;
-    if (chainsi_daemon_find(&daemon, true) &&
-        chainsi_daemon_ask(&daemon, "GET", "/api/v1/chains", NULL, 0, &answer)) {
-        if (answer.status != 200) {
-            result = chainsi_daemon_fail(&daemon, &answer, json);
-        } else if (json) {
+    int result = CHAINSI_EXIT_FAILED;
+    if (chainsi_daemon_find(&daemon, true)) {
+        const char *path = "/api/v1/chains";
+        if (r->chainlet)
+            path = chainsi_arena_printf(
+                &daemon.arena, "/api/v1/chains/%s/environments/%s/chainlets/%s/replicas?limit=1000",
+                r->chain, r->environment, r->chainlet);
+        else if (r->chain && r->environment && r->json)
+            path = chainsi_arena_printf(&daemon.arena, "/api/v1/chains/%s/environments/%s",
+                                        r->chain, r->environment);
+        else if (r->chain)
+            path = chainsi_arena_printf(&daemon.arena, "/api/v1/chains/%s/environments", r->chain);
+        if (!chainsi_daemon_ask(&daemon, "GET", path, NULL, 0, &answer)) {
+            result = CHAINSI_EXIT_FAILED;
+        } else if (answer.status != 200) {
+            result = chainsi_daemon_fail(&daemon, &answer, r->json);
+        } else if (r->json) {
             printf("%.*s\n", (int)answer.size, answer.body);
             result = CHAINSI_EXIT_OK;
         } else {
-            result = print_status(&daemon, &answer);
+            result = r->chainlet ? print_history(&daemon, &answer, r)
+                                 : print_status(&daemon, &answer, r);
         }
     }
     chainsi_daemon_close(&daemon);
     return result;
 }
 
+static int status(int argc, char **argv)
+{
+    request r = { 0 };
+    chainsi_words names = { 0 };
+    const chainsi_option options[] = {
+        { "environment", CHAINSI_OPTION_TEXT, &r.environment },
+        { "json", CHAINSI_OPTION_FLAG, &r.json },
+        { NULL, CHAINSI_OPTION_END, NULL },
+    };
+    int result;
+    if (chainsi_options_read(&chainsi_verb_status, options, argc, argv, 2, &names, &result)) {
+        r.chain = names.count ? names.items[0] : NULL;
+        r.chainlet = names.count == 2 ? names.items[1] : NULL;
+        const char *words[] = { r.chain, r.chainlet, r.environment };
+        if (!chainsi_check_names(&chainsi_verb_status, words, sizeof words / sizeof *words))
+            result = CHAINSI_EXIT_USAGE;
+        else if (r.environment && !r.chain)
+            result = chainsi_usage_error(&chainsi_verb_status, "'--environment' is one of a chain");
+        else {
+            if (r.chainlet && !r.environment)
+                r.environment = CHAINSI_PRODUCTION;
+            result = show(&r);
+        }
+    }
+    chainsi_words_done(&names);
+    return result;
+}
+
 const chainsi_verb chainsi_verb_status = {
     .name = "status",
-    .usage = "[--json]",
+    .usage = "[CHAIN [CHAINLET]] [--environment NAME] [--json]",
     .summary = "Show what is deployed, and how it is.",
     .help =
         "Shows the daemon's address, and of each chain in each environment the version that\n"
         "answers, its state, URL, Chainlets and their processes: how many are ready of those\n"
-        "that there should be, calls that run and that wait. Ends with 1 when no daemon runs.\n"
+        "that there should be, calls that run and that wait; of what is being deployed how far "
+        "its\n"
+        "assets are. Ends with 1 when no daemon runs.\n"
+        "With a CHAIN of that one alone. With a CHAINLET its processes, the newest first: those\n"
+        "that run, and of those that ended when and how. The last 100 are kept, for 30 days.\n"
         "\n"
-        "  --json    as the daemon's API gives it: an array, an object a chain and environment\n"
+        "  --environment NAME   of a chain: there alone. Of a Chainlet: there; default: "
+        "production\n"
+        "  --json               as the daemon's API gives it: an array, an object a chain and\n"
+        "                       environment, or a process; of one environment its object\n"
         "\n"
         "Example:\n"
-        "  chains status\n",
+        "  chains status\n"
+        "  chains status hello hello_writer\n",
     .run = status,
 };

@@ -18,7 +18,7 @@ static int run(int argc, char **argv);
 
 const chainsi_verb chainsi_verb_test = {
     .name = "test",
-    .usage = "[FOLDER] [FILE.c]... [--timeout SECONDS] [--sanitize]",
+    .usage = "[FOLDER] [FILE.c]... [--assets FOLDER] [--timeout SECONDS] [--sanitize]",
     .summary = "Build and run the tests of a chain.",
     .help =
         "Builds each FILE (default: tests/*.c of FOLDER) into a program with the Chainlets that "
@@ -27,6 +27,8 @@ const chainsi_verb chainsi_verb_test = {
         "fakes: the real sources, and Chainlets reached only through them, are left out, and\n"
         "their libraries are not needed. Arguments are copied and guarded as by `run --strict`.\n"
         "\n"
+        "  --assets FOLDER    where chains_asset finds files by their .path; nothing is fetched.\n"
+        "                     Default: $CHAINS_ASSETS_DIR, else FOLDER\n"
         "  --timeout SECONDS  how long a test may take; default 60\n"
         "  --sanitize         with the address and undefined behaviour sanitizers\n"
         "\n"
@@ -183,8 +185,10 @@ static int run(int argc, char **argv)
 {
     double timeout_s = 60;
     bool sanitize = false;
+    const char *assets = NULL;
     chainsi_words words = { 0 }, files = { 0 };
     const chainsi_option options[] = {
+        { "assets", CHAINSI_OPTION_TEXT, &assets },
         { "timeout", CHAINSI_OPTION_NUMBER, &timeout_s },
         { "sanitize", CHAINSI_OPTION_FLAG, &sanitize },
         { NULL, CHAINSI_OPTION_END, NULL },
@@ -208,7 +212,7 @@ static int run(int argc, char **argv)
             chainsi_usage_error(&chainsi_verb_test,
                                 usage ? "tests are files that end in .c, behind the folder"
                                       : "'--timeout' takes seconds above 0");
-        } else {
+        } else if (chainsi_use_assets(&chainsi_verb_test, assets)) {
             if (chainsi_chain_open(&chain, folder, NULL, false)) {
                 if (!files.count)
                     find_tests(folder, &files, &arena);

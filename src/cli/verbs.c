@@ -12,6 +12,7 @@
     DO(test)                                                                                       \
     DO(openapi)                                                                                    \
     DO(deploy)                                                                                     \
+    DO(watch)                                                                                      \
     DO(call)                                                                                       \
     DO(requests)                                                                                   \
     DO(status)                                                                                     \

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/relative.h"
+
 enum {
     MAX_GPUS = 64,
     SHA256_DIGITS = 64,
@@ -295,6 +297,12 @@ static void check_assets(const config_checker *checker, const chains_config *con
                 chainsi_config_place(checker->read, offsetof(chains_config, assets[i].path)),
                 "write a relative path without '..'",
                 "the path \"%s\" of an asset leads out of the folder of assets", path);
+        else if (chainsi_relative_fault(path))
+            CHAINSI_ERROR(
+                reader,
+                chainsi_config_place(checker->read, offsetof(chains_config, assets[i].path)),
+                "write names with a '/' between them: \"models/small.bin\", say",
+                "the path \"%s\" of an asset %s", path, chainsi_relative_fault(path));
         size_t digits = sha256 ? strspn(sha256, "0123456789abcdefABCDEF") : 0;
         if (!sha256)
             CHAINSI_ERROR(reader, place,
@@ -311,6 +319,10 @@ static void check_assets(const config_checker *checker, const chains_config *con
             if (config->assets[k].path && !strcmp(config->assets[k].path, path))
                 CHAINSI_ERROR(reader, place, "give each its own .path",
                               "two assets have the path \"%s\"", path);
+            else if (config->assets[k].path && chainsi_relative_clash(config->assets[k].path, path))
+                CHAINSI_ERROR(reader, place, "a file can't be a folder, too: rename one",
+                              "the paths \"%s\" and \"%s\" of two assets clash",
+                              config->assets[k].path, path);
     }
 }
 

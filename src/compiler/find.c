@@ -36,6 +36,15 @@ chainsi_language chainsi_find_language(const char *path)
     return ends_in(path, ".cu") ? CHAINSI_LANGUAGE_CUDA : CHAINSI_LANGUAGE_NONE;
 }
 
+bool chainsi_find_is_source(const char *name)
+{
+    static const char *const headers[] = { ".h", ".hh", ".hpp", ".cuh", ".inc" };
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++)
+        if (ends_in(name, headers[i]))
+            return true;
+    return chainsi_find_language(name) != CHAINSI_LANGUAGE_NONE;
+}
+
 char *chainsi_find_read(const char *path, chainsi_arena *arena, size_t *size)
 {
     FILE *file = fopen(path, "re");
@@ -77,7 +86,7 @@ static void add_header(folder_walk *walk, const char *path)
     walk->items[walk->count++] = header;
 }
 
-static bool is_left_out(const char *name)
+bool chainsi_find_passes_over(const char *name)
 {
     return name[0] == '.' || !strcmp(name, "tests") || !strcmp(name, "build") ||
            !strcmp(name, "node_modules");
@@ -103,7 +112,7 @@ static void look_into(folder_walk *walk, const char *relative, int depth)
         if (fstatat(dirfd(dir), name, &status, AT_SYMLINK_NOFOLLOW))
             continue;
         if (S_ISDIR(status.st_mode)) {
-            if (!is_left_out(name) && depth < MAX_FOLDER_DEPTH)
+            if (!chainsi_find_passes_over(name) && depth < MAX_FOLDER_DEPTH)
                 look_into(walk, below, depth + 1);
         } else if (ends_in(name, ".h") && name[0] != '.') {
             if (S_ISREG(status.st_mode) ||

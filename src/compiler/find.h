@@ -30,6 +30,10 @@ chainsi_headers chainsi_find_headers(const char *folder, chainsi_arena *arena,
                                      chainsi_diagnostics *diagnostics);
 /* The contents of a file, NUL-terminated, in the arena; NULL if it can't be read. */
 char *chainsi_find_read(const char *path, chainsi_arena *arena, size_t *size);
+/* Whether a folder of that name is passed over: there is nothing of a chain in it. */
+bool chainsi_find_passes_over(const char *name);
+/* Whether a file is one that Chainlets are compiled from, by its name's end: a source, or a header of any kind. */
+bool chainsi_find_is_source(const char *name);
 /* The language of a source by its name's end; NONE for anything else. */
 chainsi_language chainsi_find_language(const char *path);
 

@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/relative.h"
+#include "control/api_scale.h"
+#include "control/asset_links.h"
 #include "control/gpu.h"
 #include "control/store_keys.h"
 #include "control/vault.h"
@@ -17,6 +20,7 @@ enum {
     MAX_REPLICAS = 1000,
     MAX_SLOTS = 100000,
     MAX_SECRETS = 256, /* of a service */
+    MAX_ASSETS = 256,  /* likewise */
     MAX_CPU = 4096,
     MAX_CANARY_MINUTES = 7 * 24 * 60
 };
@@ -63,11 +67,11 @@ static const chainsi_field scaling_fields[] = {
 const chainsi_type chainsi_api_scaling_type = STRUCT_TYPE(chainsi_api_scaling, scaling_fields);
 
 static const chainsi_field asset_fields[] = {
-    TEXT(chainsi_api_asset, url),
-    TEXT(chainsi_api_asset, sha256),
-    TEXT(chainsi_api_asset, path),
+    TEXT(chainsi_asset, url),
+    TEXT(chainsi_asset, sha256),
+    TEXT(chainsi_asset, path),
 };
-static const chainsi_type asset_type = STRUCT_TYPE(chainsi_api_asset, asset_fields);
+static const chainsi_type asset_type = STRUCT_TYPE(chainsi_asset, asset_fields);
 static const chainsi_type assets_type = LIST_TYPE(chainsi_api_assets, &asset_type);
 
 static const chains_string_list no_strings;
@@ -92,6 +96,8 @@ static const chainsi_field service_fields[] = {
     TEXT(chainsi_api_service, name),
     TEXT(chainsi_api_service, c_name),
     TEXT(chainsi_api_service, binary),
+    NULLABLE(chainsi_api_service, program),
+    NULLABLE(chainsi_api_service, interface),
     { CHAINSI_FIELD(chainsi_api_service, dependencies, &strings_type),
       .default_value = &no_strings },
     { CHAINSI_FIELD(chainsi_api_service, env, &variables_type), .default_value = &no_variables },
@@ -116,8 +122,9 @@ static const chainsi_field service_fields[] = {
     { CHAINSI_FIELD(chainsi_api_service, secrets, &strings_type), .default_value = &no_strings },
     { CHAINSI_FIELD(chainsi_api_service, assets, &assets_type), .default_value = &no_assets },
 };
-static const chainsi_type service_type = STRUCT_TYPE(chainsi_api_service, service_fields);
-static const chainsi_type services_type = LIST_TYPE(chainsi_api_services, &service_type);
+const chainsi_type chainsi_api_service_type = STRUCT_TYPE(chainsi_api_service, service_fields);
+static const chainsi_type services_type =
+    LIST_TYPE(chainsi_api_services, &chainsi_api_service_type);
 
 static const chainsi_api_canary no_canary = CHAINSI_NO_CANARY;
 static const chainsi_field canary_fields[] = {
@@ -132,6 +139,7 @@ static const chainsi_field canary_fields[] = {
 static const chainsi_type canary_type = STRUCT_TYPE(chainsi_api_canary, canary_fields);
 
 static const char *const production = CHAINSI_PRODUCTION;
+static const bool no = false;
 static const chainsi_field deploy_fields[] = {
     TEXT(chainsi_api_deploy, chain),
     { CHAINSI_FIELD(chainsi_api_deploy, environment, &chainsi_type_string),
@@ -142,6 +150,7 @@ static const chainsi_field deploy_fields[] = {
     NULLABLE(chainsi_api_deploy, source_digest),
     NULLABLE(chainsi_api_deploy, interface),
     NULLABLE(chainsi_api_deploy, created_by),
+    { CHAINSI_FIELD(chainsi_api_deploy, swappable, &chainsi_type_bool), .default_value = &no },
 };
 const chainsi_type chainsi_api_deploy_type = STRUCT_TYPE(chainsi_api_deploy, deploy_fields);
 
@@ -164,6 +173,18 @@ static const chainsi_field accepted_fields[] = {
 };
 const chainsi_type chainsi_api_accepted_type = STRUCT_TYPE(chainsi_api_accepted, accepted_fields);
 
+static const chainsi_field swapped_fields[] = {
+    TEXT(chainsi_api_swapped, chain),
+    TEXT(chainsi_api_swapped, environment),
+    INTEGER(chainsi_api_swapped, version),
+    TEXT(chainsi_api_swapped, version_id),
+    TEXT(chainsi_api_swapped, state),
+    { CHAINSI_FIELD(chainsi_api_swapped, chainlets, &strings_type) },
+    NULLABLE(chainsi_api_swapped, chainlet),
+    NULLABLE(chainsi_api_swapped, message),
+};
+const chainsi_type chainsi_api_swapped_type = STRUCT_TYPE(chainsi_api_swapped, swapped_fields);
+
 static const chainsi_field promote_fields[] = {
     TEXT(chainsi_api_promote, version),
     { CHAINSI_FIELD(chainsi_api_promote, canary, &canary_type), .default_value = &no_canary },
@@ -181,6 +202,12 @@ static const chainsi_field replica_fields[] = {
 static const chainsi_type replica_type = STRUCT_TYPE(chainsi_api_replica, replica_fields);
 static const chainsi_type replicas_type = LIST_TYPE(chainsi_api_replicas, &replica_type);
 
+static const chainsi_type some_override = {
+    .kind = CHAINSI_POINTER,
+    .size = sizeof(void *),
+    .item = &chainsi_api_override_type,
+};
+
 static const chainsi_field chainlet_fields[] = {
     TEXT(chainsi_api_chainlet, name),
     { CHAINSI_FIELD(chainsi_api_chainlet, entrypoint, &chainsi_type_bool) },
@@ -191,10 +218,27 @@ static const chainsi_field chainlet_fields[] = {
     INTEGER(chainsi_api_chainlet, waiting),
     { CHAINSI_FIELD(chainsi_api_chainlet, notes, &strings_type), .default_value = &no_strings },
     { CHAINSI_FIELD(chainsi_api_chainlet, scaling, &chainsi_api_scaling_type) },
+    { CHAINSI_FIELD(chainsi_api_chainlet, override, &some_override), .optional = true },
     { CHAINSI_FIELD(chainsi_api_chainlet, replicas, &replicas_type) },
 };
 static const chainsi_type chainlet_type = STRUCT_TYPE(chainsi_api_chainlet, chainlet_fields);
 static const chainsi_type chainlets_type = LIST_TYPE(chainsi_api_chainlets, &chainlet_type);
+
+static const chainsi_field fetched_fields[] = {
+    INTEGER(chainsi_api_fetched, files),
+    INTEGER(chainsi_api_fetched, files_done),
+    INTEGER(chainsi_api_fetched, bytes),
+    INTEGER(chainsi_api_fetched, bytes_done),
+    { CHAINSI_FIELD(chainsi_api_fetched, bytes_per_s, &chainsi_type_double) },
+    { CHAINSI_FIELD(chainsi_api_fetched, verifying, &chainsi_type_bool) },
+    NULLABLE(chainsi_api_fetched, trouble),
+};
+static const chainsi_type fetched_type = STRUCT_TYPE(chainsi_api_fetched, fetched_fields);
+static const chainsi_type some_fetched = {
+    .kind = CHAINSI_POINTER,
+    .size = sizeof(void *),
+    .item = &fetched_type,
+};
 
 static const chainsi_field deployment_fields[] = {
     INTEGER(chainsi_api_deployment, version),
@@ -203,6 +247,7 @@ static const chainsi_field deployment_fields[] = {
     NULLABLE(chainsi_api_deployment, chainlet),
     NULLABLE(chainsi_api_deployment, message),
     { CHAINSI_FIELD(chainsi_api_deployment, chainlets, &chainlets_type) },
+    { CHAINSI_FIELD(chainsi_api_deployment, assets, &some_fetched), .optional = true },
 };
 static const chainsi_type deployment_type = STRUCT_TYPE(chainsi_api_deployment, deployment_fields);
 
@@ -399,13 +444,24 @@ static bool check_needs(const chainsi_api_service *service, size_t index, char *
 
 static bool check_assets(const chainsi_api_service *service, size_t index, char *why, size_t size)
 {
-    for (size_t i = 0; i < service->assets.count; i++) {
-        const chainsi_api_asset *asset = &service->assets.items[i];
-        if (strlen(asset->sha256) == 64 && strspn(asset->sha256, "0123456789abcdef") == 64 &&
-            *asset->url && *asset->path)
+    const chainsi_api_assets *assets = &service->assets;
+    char problem[320];
+    if (assets->count > MAX_ASSETS) {
+        snprintf(why, size, "services[%zu].assets: more than %d", index, MAX_ASSETS);
+        return false;
+    }
+    if (!chainsi_asset_links_check(assets->items, assets->count, problem, sizeof problem)) {
+        snprintf(why, size, "'%s': %s", service->name, problem);
+        return false;
+    }
+    for (size_t i = 0; i < assets->count; i++) {
+        const chainsi_asset *asset = &assets->items[i];
+        if (strspn(asset->sha256, "0123456789abcdef") == CHAINSI_DIGEST_DIGITS && *asset->url &&
+            strlen(service->c_name) + 1 + strlen(asset->path) <= CHAINSI_RELATIVE_MOST)
             continue;
         snprintf(why, size,
-                 "services[%zu].assets[%zu]: it has no url, no path, or no sha256 of 64 hex digits",
+                 "services[%zu].assets[%zu]: it has no url, its sha256 isn't in lower case, or its "
+                 "path is too long",
                  index, i);
         return false;
     }

@@ -13,13 +13,15 @@
  *                                                  api_promote -> api_chain, when it is done
  *   POST   /api/v1/chains/CHAIN/environments/ENVIRONMENT/rollback
  *                                                  -> api_chain, when it is done
+ *   POST   /api/v1/chains/CHAIN/environments/ENVIRONMENT/swap
+ *                                                  api_deploy -> api_swapped, when it is done
  *   GET    /api/v1/chains/CHAIN/versions           -> list of api_version, the newest first
  *   DELETE /api/v1/chains/CHAIN/versions/VERSION   -> api_deleted
  *   GET    /api/v1/events, /api/v1/chains/CHAIN/events
  *                                                  -> list of stored_event; ?before=ID&limit=N
  *   GET    /api/v1/chains/CHAIN/logs               -> text, a line a message; ?tail=N&follow=1
  *   GET    /api/v1/chains/CHAIN/chainlets/NAME/logs   likewise, of one Chainlet
- *   GET, PUT, DELETE /api/v1/chains/CHAIN/chainlets/NAME/scaling   scale.h
+ *   GET, PUT, DELETE /api/v1/chains/CHAIN/environments/ENVIRONMENT/chainlets/NAME/scaling   api_scale.h
  *   POST   /api/v1/keys                            api_key_asked -> api_key_made (201)
  *   GET    /api/v1/keys                            -> list of shown_key (store_keys.h)
  *   DELETE /api/v1/keys/ID                         -> api_key_revoked
@@ -34,6 +36,7 @@
 #ifndef CHAINSI_CONTROL_API_H
 #define CHAINSI_CONTROL_API_H
 
+#include "control/asset_store.h"
 #include "control/keys.h"
 #include "control/scaling.h"
 #include "schema/type.h"
@@ -56,14 +59,8 @@ typedef struct chainsi_api_scaling {
     double window_s, scale_down_delay_s, scale_to_zero_delay_s;
 } chainsi_api_scaling;
 
-typedef struct chainsi_api_asset {
-    const char *url;    /* http, https or file */
-    const char *sha256; /* 64 hex digits */
-    const char *path;   /* below the folder of a replica's assets */
-} chainsi_api_asset;
-
 typedef struct chainsi_api_assets {
-    chainsi_api_asset *items;
+    chainsi_asset *items; /* sha256 in lower case */
     size_t count;
 } chainsi_api_assets;
 
@@ -72,6 +69,8 @@ typedef struct chainsi_api_service {
     const char *name;                /* the Chainlet's, on the wire */
     const char *c_name;              /* the Chainlet's, in C */
     const char *binary;              /* path of its program; absolute */
+    const char *program;             /* the daemon's: the name of its copy; null: c_name */
+    const char *interface;           /* fingerprint of its method, hex; null: not known */
     chains_string_list dependencies; /* names on the wire of the Chainlets that it calls */
     chainsi_api_variables env;
     double start_timeout_s;      /* default 600 */
@@ -117,6 +116,8 @@ typedef struct chainsi_api_deploy {
     const char *source_digest; /* SHA-256 of the sources, small hex digits; null: not known */
     const char *interface;     /* fingerprint of the entrypoint, hex; null: not known */
     const char *created_by;    /* who deploys; null: not known */
+    bool
+        swappable; /* its programs may be replaced in place (swap.h); default: they stay as they are */
 } chainsi_api_deploy;
 
 /* What the keeper holds of a deployment. */
@@ -135,6 +136,18 @@ typedef struct chainsi_api_accepted {
     int64_t version;        /* counts the versions of a chain */
     const char *version_id; /* v0012-9f3c1a */
 } chainsi_api_accepted;
+
+/* What became of programs that were to take the place of those of a running version (swap.h). */
+typedef struct chainsi_api_swapped {
+    const char *chain;
+    const char *environment;
+    int64_t version;
+    const char *version_id;
+    const char *state; /* swapped; unchanged: they are what runs; failed: what ran goes on */
+    chains_string_list chainlets; /* whose programs differ */
+    const char *chainlet; /* the one that failed; null: none in particular, or none at all */
+    const char *message;  /* why it failed; null: it didn't */
+} chainsi_api_swapped;
 
 /* A version to answer the calls of an environment. */
 typedef struct chainsi_api_promote {
@@ -166,6 +179,8 @@ typedef struct chainsi_api_chainlet {
     int64_t in_flight, waiting;  /* calls that run, and that no replica has begun */
     chains_string_list notes;    /* which of its limits aren't enforced here, and why */
     chainsi_api_scaling scaling; /* by which it is scaled now */
+    /* What of that `chains scale` said, as of chainsi_api_override_type (api_scale.h); null: nothing. */
+    const struct chainsi_stored_scale *override;
     chainsi_api_replicas replicas;
 } chainsi_api_chainlet;
 
@@ -174,6 +189,15 @@ typedef struct chainsi_api_chainlets {
     size_t count;
 } chainsi_api_chainlets;
 
+/* How far the assets of a deployment are. */
+typedef struct chainsi_api_fetched {
+    int64_t files, files_done;
+    int64_t bytes, bytes_done; /* of those that weren't there before; bytes -1: not known yet */
+    double bytes_per_s;        /* of late */
+    bool verifying;            /* all bytes are there, digests are being computed */
+    const char *trouble;       /* why one of them has to be tried again; null: all goes well */
+} chainsi_api_fetched;
+
 /* The latest deployment of an environment, successful or not. */
 typedef struct chainsi_api_deployment {
     int64_t version;
@@ -181,7 +205,8 @@ typedef struct chainsi_api_deployment {
     const char *state;    /* starting, trying (a canary), ready, failed */
     const char *chainlet; /* the one that failed; null: none in particular, or none at all */
     const char *message;  /* why it failed; null: it didn't */
-    chainsi_api_chainlets chainlets; /* of this deployment */
+    chainsi_api_chainlets chainlets;   /* of this deployment */
+    const chainsi_api_fetched *assets; /* of all Chainlets; null: they name none */
 } chainsi_api_deployment;
 
 /* What was counted of a version while one was tried. */
@@ -279,11 +304,12 @@ typedef struct chainsi_api_health {
     int64_t pid;        /* likewise; 0 */
 } chainsi_api_health;
 
-extern const chainsi_type chainsi_api_deploy_type, chainsi_api_saved_type, chainsi_api_scaling_type,
-    chainsi_api_accepted_type, chainsi_api_promote_type, chainsi_api_chain_type,
-    chainsi_api_chains_type, chainsi_api_versions_type, chainsi_api_deleted_type,
-    chainsi_api_key_asked_type, chainsi_api_key_made_type, chainsi_api_key_revoked_type,
-    chainsi_api_secret_value_type, chainsi_api_secret_changed_type, chainsi_api_health_type;
+extern const chainsi_type chainsi_api_deploy_type, chainsi_api_service_type, chainsi_api_saved_type,
+    chainsi_api_scaling_type, chainsi_api_accepted_type, chainsi_api_swapped_type,
+    chainsi_api_promote_type, chainsi_api_chain_type, chainsi_api_chains_type,
+    chainsi_api_versions_type, chainsi_api_deleted_type, chainsi_api_key_asked_type,
+    chainsi_api_key_made_type, chainsi_api_key_revoked_type, chainsi_api_secret_value_type,
+    chainsi_api_secret_changed_type, chainsi_api_health_type;
 
 #define CHAINSI_PRODUCTION "production" /* the environment that is meant where none is named */
 

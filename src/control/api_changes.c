@@ -132,6 +132,8 @@ static void deploy(chainsi_routes *routes, chainsi_exchange *exchange)
         chainsi_intent_free(intent);
         return;
     }
+    for (size_t i = 0; i < asked->services.count; i++)
+        asked->services.items[i].program = NULL; /* is ours to say */
     await(routes, exchange, intent, asked->chain, asked->environment, on_deployed);
     asker *waits = exchange->user;
     chainsi_gpu_pool *gpus = routes->registry->supervisor->gpus;
@@ -180,6 +182,9 @@ static void promote(chainsi_routes *routes, chainsi_exchange *exchange, const ch
     chains_status status = chainsi_api_check_environment(environment, why, sizeof why);
     if (status == CHAINS_OK)
         status = chainsi_api_check_canary(&asked.canary, why, sizeof why);
+    if (status == CHAINS_OK)
+        status = chainsi_registry_check_secrets(routes->registry, chain, environment, asked.version,
+                                                why, sizeof why);
     if (status != CHAINS_OK)
         chainsi_intent_free(intent);
     else
@@ -256,6 +261,19 @@ static void on_deleted(void *user, chains_status status, const char *why)
         chainsi_exchange_fail(exchange, status, "%s", why);
 }
 
+/* What is started again must get its secrets. */
+static void roll_back(chainsi_routes *routes, chainsi_exchange *exchange,
+                      const chainsi_chain *chain, const char *environment)
+{
+    char why[512];
+    chains_status status = chainsi_registry_check_secrets(routes->registry, chain->name,
+                                                          environment, NULL, why, sizeof why);
+    if (status == CHAINS_OK)
+        ask(routes, exchange, chain, environment, chainsi_step_roll_back, on_changed);
+    else
+        chainsi_exchange_fail(exchange, status, "%s", why);
+}
+
 void chainsi_route_change(chainsi_routes *routes, chainsi_exchange *exchange,
                           const char *const *segments, size_t count)
 {
@@ -280,7 +298,9 @@ void chainsi_route_change(chainsi_routes *routes, chainsi_exchange *exchange,
             on_environment_deleted);
     } else if (!strcmp(segments[4], "promote")) {
         promote(routes, exchange, chain->name, segments[3]);
+    } else if (!strcmp(segments[4], "swap")) {
+        chainsi_route_swap(routes, exchange, chain, segments[3]);
     } else {
-        ask(routes, exchange, chain, segments[3], chainsi_step_roll_back, on_changed);
+        roll_back(routes, exchange, chain, segments[3]);
     }
 }

@@ -38,6 +38,7 @@ typedef struct chainsi_api_request {
     const char *environment;
     const char *version;  /* null: whatever the environment runs */
     const char *chainlet; /* null: the entrypoint */
+    const char *key;      /* id of the API key that handed it over; null: it was done without one */
     chainsi_request_state status;
     chains_json result; /* null unless it SUCCEEDED */
     chains_json error;  /* of the latest attempt that failed; null: none did */

@@ -3,11 +3,10 @@
 #include <string.h>
 
 #include "control/route.h"
-#include "control/scale.h"
 #include "control/store_history.h"
 #include "schema/json.h"
 
-enum { DEFAULT_EVENTS = 100, MAX_EVENTS = 1000 };
+enum { DEFAULT_PAGE = 100, MAX_PAGE = 1000 };
 
 size_t chainsi_query_number(chainsi_slice query, const char *name, size_t missing)
 {
@@ -140,16 +139,32 @@ static void list_versions(const chainsi_routes *routes, chainsi_exchange *exchan
     chainsi_answer_value(exchange, 200, &chainsi_api_versions_type, &list);
 }
 
+/* A page of a list that goes on below ?before=. */
+static int64_t read_limit(chainsi_slice query)
+{
+    size_t limit = chainsi_query_number(query, "limit", DEFAULT_PAGE);
+    return (int64_t)(limit > MAX_PAGE ? MAX_PAGE : limit);
+}
+
+static int64_t read_before(chainsi_slice query)
+{
+    return (int64_t)chainsi_query_number(query, "before", 0);
+}
+
 /* What happened to a chain, also to one that is gone, or to all (NULL). */
 static void list_events(const chainsi_routes *routes, chainsi_exchange *exchange, const char *chain)
 {
     chainsi_slice query = exchange->request.query;
     chainsi_database *reader = chainsi_store_reader(routes->store);
-    size_t limit = chainsi_query_number(query, "limit", DEFAULT_EVENTS);
+    chainsi_event_filter filter = {
+        .chain = chain,
+        .chainlet = chainsi_query_text(query, "chainlet", &exchange->arena),
+        .kind = chainsi_query_text(query, "kind", &exchange->arena),
+        .before = read_before(query),
+        .limit = read_limit(query),
+    };
     chainsi_stored_events events;
-    chains_status status = chainsi_stored_event_list(
-        reader, chain, (int64_t)chainsi_query_number(query, "before", 0),
-        (int64_t)(limit > MAX_EVENTS ? MAX_EVENTS : limit), &exchange->arena, &events);
+    chains_status status = chainsi_stored_event_list(reader, &filter, &exchange->arena, &events);
     if (status != CHAINS_OK) {
         chainsi_exchange_fail(exchange, status, "%s", chainsi_database_why(reader));
         return;
@@ -162,19 +177,60 @@ static void list_events(const chainsi_routes *routes, chainsi_exchange *exchange
     chainsi_answer_value(exchange, 200, &chainsi_stored_events_type, &events);
 }
 
+/* The processes that a Chainlet has and has had, whether the present version has one of that name or not. */
+static void list_replicas(const chainsi_routes *routes, chainsi_exchange *exchange,
+                          const char *chain, const char *environment, const char *chainlet)
+{
+    chainsi_slice query = exchange->request.query;
+    chainsi_database *reader = chainsi_store_reader(routes->store);
+    chainsi_stored_replicas replicas;
+    chains_status status =
+        chainsi_stored_replica_list(reader, chain, environment, chainlet, read_before(query),
+                                    read_limit(query), &exchange->arena, &replicas);
+    if (status != CHAINS_OK)
+        chainsi_exchange_fail(exchange, status, "%s", chainsi_database_why(reader));
+    else
+        chainsi_answer_value(exchange, 200, &chainsi_stored_replicas_type, &replicas);
+}
+
+/* What is asked of a Chainlet of an environment, with its name in *chainlet: "scaling", say. NULL: nothing is.
+ *
+ *   chains/CHAIN[/environments/ENVIRONMENT]/chainlets/NAME/WHAT */
+static const char *find_of_chainlet(const char *const *segments, size_t count,
+                                    const char **environment, const char **chainlet)
+{
+    bool named = count == 7 && !strcmp(segments[2], "environments");
+    size_t at = named ? 4 : 2;
+    if (count != at + 3 || strcmp(segments[at], "chainlets") != 0)
+        return NULL;
+    *environment = named ? segments[3] : CHAINSI_PRODUCTION;
+    *chainlet = segments[at + 1];
+    return segments[at + 2];
+}
+
+static bool is_replicas(const char *const *segments, size_t count)
+{
+    const char *environment, *chainlet;
+    const char *what = find_of_chainlet(segments, count, &environment, &chainlet);
+    return what && !strcmp(what, "replicas");
+}
+
 /* What GET gives below /api/v1/chains/CHAIN. */
 static void get_of_chain(chainsi_routes *routes, chainsi_exchange *exchange,
                          const char *const *segments, size_t count)
 {
     chainsi_slice name = { segments[1], strlen(segments[1]) };
     const chainsi_chain *chain = chainsi_registry_find(routes->registry, name);
-    const char *what = count > 2 ? segments[2] : "";
+    const char *what = count > 2 ? segments[2] : "", *environment, *chainlet;
     bool logs = !strcmp(segments[count - 1], "logs") &&
                 (count == 3 || (count == 5 && !strcmp(what, "chainlets")));
     if (count == 3 && !strcmp(what, "events"))
         list_events(routes, exchange, segments[1]);
     else if (!chain)
         chainsi_route_answer_no_chain(routes, exchange, segments[1]);
+    else if (is_replicas(segments, count) &&
+             find_of_chainlet(segments, count, &environment, &chainlet))
+        list_replicas(routes, exchange, segments[1], environment, chainlet);
     else if (logs && exchange->request.method != CHAINSI_HTTP_GET)
         chainsi_answer_other_method(exchange, "GET");
     else if (logs)
@@ -191,24 +247,19 @@ static void get_of_chain(chainsi_routes *routes, chainsi_exchange *exchange,
         chainsi_answer_no_path(exchange);
 }
 
-/* /chains/CHAIN/chainlets/NAME/scaling */
 static bool is_scaling(const char *const *segments, size_t count)
 {
-    return count == 5 && !strcmp(segments[2], "chainlets") && !strcmp(segments[4], "scaling");
+    const char *environment, *chainlet;
+    const char *what = find_of_chainlet(segments, count, &environment, &chainlet);
+    return what && !strcmp(what, "scaling");
 }
 
 static void route_scaling(chainsi_routes *routes, chainsi_exchange *exchange,
-                          const char *const *segments)
+                          const char *const *segments, size_t count)
 {
-    chainsi_slice name = { segments[1], strlen(segments[1]) };
-    chainsi_chain *chain = chainsi_registry_find(routes->registry, name);
-    chainsi_environment *environment =
-        chain ? chainsi_chain_environment(chain, CHAINSI_PRODUCTION) : NULL;
-    if (environment && environment->current)
-        chainsi_route_scale(exchange, environment->current, segments[3]);
-    else
-        chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND,
-                              "there is no chain '%s' that answers calls", segments[1]);
+    const char *environment, *chainlet;
+    find_of_chainlet(segments, count, &environment, &chainlet);
+    chainsi_route_scale(routes, exchange, segments[1], environment, chainlet);
 }
 
 /* The methods that there are at a path of the API; NULL: there is nothing. */
@@ -235,7 +286,9 @@ static const char *methods_at(const char *const *segments, size_t count)
         return "GET";
     if (is_scaling(segments, count))
         return "GET, HEAD, PUT, DELETE";
-    bool change = !strcmp(last, "promote") || !strcmp(last, "rollback");
+    if (is_replicas(segments, count))
+        return "GET, HEAD";
+    bool change = !strcmp(last, "promote") || !strcmp(last, "rollback") || !strcmp(last, "swap");
     return count == 5 && !strcmp(what, "environments") && change ? "POST" : NULL;
 }
 
@@ -287,7 +340,7 @@ void chainsi_route_api(chainsi_routes *routes, chainsi_exchange *exchange,
                                     count > 1 ? segments[1] : NULL))
         return;
     else if (is_scaling(segments, count))
-        route_scaling(routes, exchange, segments);
+        route_scaling(routes, exchange, segments, count);
     else if (!get)
         chainsi_route_change(routes, exchange, segments, count);
     else if (!strcmp(segments[0], "events"))

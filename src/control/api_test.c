@@ -32,8 +32,13 @@ static void check_round_trip(const chainsi_type *type, const char *text)
     "\"scaling\":{\"min_replicas\":0,\"max_replicas\":3,\"concurrency_target\":2.5,"               \
     "\"target_utilization\":0.5,\"window_s\":10.0,\"scale_down_delay_s\":20.0,"                    \
     "\"scale_to_zero_delay_s\":30.0}"
+#define OVERRIDE                                                                                   \
+    "\"override\":{\"min_replicas\":0,\"max_replicas\":null,\"concurrency_target\":2.5,"           \
+    "\"target_utilization\":null,\"window_s\":null,\"scale_down_delay_s\":null,"                   \
+    "\"scale_to_zero_delay_s\":30.0,\"set_at\":\"t\"}"
 #define COUNTS                                                                                     \
-    "\"ready\":1,\"wanted\":2,\"in_flight\":3,\"waiting\":4,\"notes\":[\"n\"]," SCALING ","
+    "\"ready\":1,\"wanted\":2,\"in_flight\":3,\"waiting\":4,\"notes\":[\"n\"]," SCALING            \
+    "," OVERRIDE ","
 #define CHAINLETS                                                                                  \
     "[{\"name\":\"a\",\"entrypoint\":false,\"state\":\"ready\"," COUNTS "\"replicas\":[" REPLICA   \
     "]},"                                                                                          \
@@ -51,7 +56,10 @@ static void descriptions_come_back(void **state)
         "\"previous_version_id\":null,\"deployed_at\":null,"
         "\"chainlets\":" CHAINLETS
         ",\"deployment\":{\"version\":4,\"version_id\":\"v0004-1\",\"state\":\"failed\","
-        "\"chainlet\":\"a\",\"message\":\"m\",\"chainlets\":" CHAINLETS "},\"canary\":"
+        "\"chainlet\":\"a\",\"message\":\"m\",\"chainlets\":" CHAINLETS
+        ",\"assets\":{\"files\":3,\"files_done\":1,\"bytes\":-1,\"bytes_done\":5,\"bytes_per_s\":2."
+        "5,"
+        "\"verifying\":false,\"trouble\":\"t\"}},\"canary\":"
         "{\"version_id\":\"v0004-1\",\"percent\":10.0,\"since\":\"s\",\"until\":\"u\","
         "\"old_version\":{\"calls\":9,\"failed\":1,\"p99_ms\":0.5},"
         "\"new_version\":{\"calls\":1,\"failed\":0,\"p99_ms\":0.0}}}]");
@@ -72,7 +80,8 @@ static void descriptions_come_back(void **state)
 }
 
 #define A_SERVICE                                                                                  \
-    "{\"name\":\"a\",\"c_name\":\"a_\",\"binary\":\"/bin/a\",\"dependencies\":[\"b\"],"            \
+    "{\"name\":\"a\",\"c_name\":\"a_\",\"binary\":\"/bin/a\",\"program\":\"a_.3\","                \
+    "\"interface\":\"00ff\",\"dependencies\":[\"b\"],"                                             \
     "\"env\":[{\"name\":\"N\",\"value\":\"v\"}],\"start_timeout_s\":1.0,"                          \
     "\"drain_timeout_s\":2.5,\"progress_timeout_s\":3.5,\"max_queue\":9,\"max_body\":77,"          \
     "\"concurrency\":4," SCALING ",\"cpu\":0.5,\"memory\":1024,"                                   \
@@ -83,13 +92,14 @@ static void descriptions_come_back(void **state)
 static void saved_state_comes_back(void **state)
 {
     (void)state;
-    check_round_trip(&chainsi_api_saved_type,
-                     "{\"version\":9,\"id\":\"v0009-0\",\"run\":\"e/9\","
-                     "\"deployed_at\":\"2026-01-31T12:00:00.123Z\",\"deploy\":"
-                     "{\"chain\":\"x\",\"environment\":\"e\",\"entrypoint\":\"a\","
-                     "\"services\":[" A_SERVICE "],\"canary\":{\"percent\":0.0,"
-                     "\"max_error_rate_increase\":0.0,\"max_p99_ratio\":0.0,\"minutes\":0.0},"
-                     "\"source_digest\":null,\"interface\":null,\"created_by\":\"me\"}}");
+    check_round_trip(
+        &chainsi_api_saved_type,
+        "{\"version\":9,\"id\":\"v0009-0\",\"run\":\"e/9\","
+        "\"deployed_at\":\"2026-01-31T12:00:00.123Z\",\"deploy\":"
+        "{\"chain\":\"x\",\"environment\":\"e\",\"entrypoint\":\"a\","
+        "\"services\":[" A_SERVICE "],\"canary\":{\"percent\":0.0,"
+        "\"max_error_rate_increase\":0.0,\"max_p99_ratio\":0.0,\"minutes\":0.0},"
+        "\"source_digest\":null,\"interface\":null,\"created_by\":\"me\",\"swappable\":true}}");
 }
 
 /* Decodes and checks; why gets what is wrong. */
@@ -131,6 +141,12 @@ static void deployments_have_defaults(void **state)
 
 #define DEPLOY_B "{\"chain\":\"x\",\"entrypoint\":\"b\",\"services\":[" B_SERVICE "],"
 
+#define ZEROS        "0000000000000000000000000000000000000000000000000000000000000000"
+#define ASSET(path_) "{\"url\":\"file:///m\",\"sha256\":\"" ZEROS "\",\"path\":\"" path_ "\"}"
+#define WITH_ASSETS(assets_)                                                                       \
+    "{\"chain\":\"x\",\"entrypoint\":\"b\",\"services\":[{\"name\":\"b\",\"c_name\":\"b\","        \
+    "\"binary\":\"/b\",\"assets\":[" assets_ "]}]}"
+
 static void bad_deployments_are_refused(void **state)
 {
     (void)state;
@@ -170,6 +186,11 @@ static void bad_deployments_are_refused(void **state)
         { "{\"chain\":\"x\",\"entrypoint\":\"b\",\"services\":[{\"name\":\"b\",\"c_name\":\"b\","
           "\"binary\":\"/b\",\"env\":[{\"name\":\"A=B\",\"value\":\"\"}]}]}",
           "no variable" },
+        { WITH_ASSETS(ASSET("..")), "'b': the path \"..\" of an asset has '.' or '..' in it" },
+        { WITH_ASSETS(ASSET("m") "," ASSET("m")), "clash" },
+        { WITH_ASSETS(ASSET("m") "," ASSET("m/n")), "clash" },
+        { WITH_ASSETS("{\"url\":\"\",\"sha256\":\"" ZEROS "\",\"path\":\"m\"}"), "no url" },
+        { WITH_ASSETS("{\"url\":\"u\",\"sha256\":\"0\",\"path\":\"m\"}"), "no SHA-256 digest" },
         { "{\"chain\":\"x\",\"entrypoint\":\"b\",\"services\":[{\"name\":\"b\",\"c_name\":\"b\","
           "\"binary\":\"/b\",\"gpu\":\"A10G:0\"}]}",
           "gpu 'A10G:0' is neither" },

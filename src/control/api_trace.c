@@ -281,7 +281,7 @@ static const char *id_text(uint64_t id, chainsi_arena *arena)
     return chainsi_arena_printf(arena, "%016" PRIx64, id);
 }
 
-/* How long a call waited. By HTTP nobody says when it was made; of one that came by the front door its own
+/* How long a call waited. By HTTP only the daemon says when it was made; of one that came by the front door its own
  * span does. */
 static int64_t queue_of(const chainsi_trace_row *row, const chainsi_span *front)
 {

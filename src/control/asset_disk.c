@@ -101,9 +101,9 @@ static bool judge(chainsi_asset_disk *disk)
 {
     unsigned char bytes[EVP_MAX_MD_SIZE];
     unsigned size = 0;
-    char digest[CHAINSI_DIGEST_SIZE + 1];
+    char digest[CHAINSI_DIGEST_DIGITS + 1];
     EVP_DigestFinal_ex(disk->context, bytes, &size);
-    for (unsigned i = 0; i < size && i < CHAINSI_DIGEST_SIZE / 2; i++)
+    for (unsigned i = 0; i < size && i < CHAINSI_DIGEST_DIGITS / 2; i++)
         snprintf(digest + 2 * (size_t)i, 3, "%02x", bytes[i]);
     if (strcmp(digest, disk->digest) != 0)
         return end_with(disk, CHAINS_DATA_LOSS, digest);

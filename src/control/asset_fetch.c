@@ -66,6 +66,7 @@ struct chainsi_fetch {
     bool ending;       /* status and why are decided */
     chains_status status;
     char why[MOST_WHY];
+    char trouble[192];         /* the latest failure that may pass */
     uv_timer_t *review, *wait; /* owned */
 };
 
@@ -160,6 +161,7 @@ static void note_failure(chainsi_fetch *fetch, const char *why, int64_t pause_ms
         fetch->begin_again = true;
     if (fetch->state == CHAINSI_FETCH_WAITING)
         return; /* what breaks all streams at once is one failure */
+    snprintf(fetch->trouble, sizeof fetch->trouble, "%s", why);
     if (++fetch->failures >= policy->most_failures) {
         end(fetch, CHAINS_UNAVAILABLE, "cannot fetch %s: %s (%d times in a row)", fetch->shown_url,
             why, fetch->failures);
@@ -705,5 +707,7 @@ chainsi_fetch_progress chainsi_fetch_look(const chainsi_fetch *fetch)
     progress.done = fetch->state == CHAINSI_FETCH_COPYING     ? fetch->disk.done
                     : fetch->state == CHAINSI_FETCH_VERIFYING ? fetch->size
                                                               : done_bytes(fetch);
+    if (fetch->state == CHAINSI_FETCH_WAITING)
+        progress.trouble = fetch->trouble;
     return progress;
 }

@@ -70,7 +70,8 @@ typedef struct chainsi_fetch_options {
 /* How far it is. */
 typedef struct chainsi_fetch_progress {
     chainsi_fetch_state state;
-    int64_t done, size; /* bytes; size -1: not known yet */
+    int64_t done, size;  /* bytes; size -1: not known yet */
+    const char *trouble; /* what went wrong last, while it is WAITING; NULL. The fetch's */
 } chainsi_fetch_progress;
 
 /* Begins. Never NULL: failures are told by on_end. */

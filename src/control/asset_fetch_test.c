@@ -267,9 +267,9 @@ static void a_server_that_mixes_versions_is_seen_through(void **state)
 static void a_wrong_digest_says_both(void **state)
 {
     fixture *it = *state;
-    char wrong[CHAINSI_DIGEST_SIZE + 1];
+    char wrong[CHAINSI_DIGEST_DIGITS + 1];
     memset(wrong, 'a', sizeof wrong - 1);
-    wrong[CHAINSI_DIGEST_SIZE] = 0;
+    wrong[CHAINSI_DIGEST_DIGITS] = 0;
     outcome got = fetch_from(it, it->site->url, wrong);
     assert_said(got, CHAINS_DATA_LOSS, it->site->url);
     assert_non_null(strstr(got.why, wrong));
@@ -342,7 +342,7 @@ static void passwords_stay_with_their_host(void **state)
     CHANGE(other, redirect = NULL);
     CHANGE(other, refusals = -1);
     CHANGE(other, refusal = 404);
-    char unknown[CHAINSI_DIGEST_SIZE + 1];
+    char unknown[CHAINSI_DIGEST_DIGITS + 1];
     digest_of("x", 1, unknown);
     outcome got = fetch_from(it, url, unknown);
     assert_said(got, CHAINS_NOT_FOUND, other->url);
@@ -433,7 +433,7 @@ static void local_files_are_copied(void **state)
     assert_good(got);
     check_stored(it);
     assert_int_equal(got.progress.done, it->size);
-    char wrong[CHAINSI_DIGEST_SIZE + 1];
+    char wrong[CHAINSI_DIGEST_DIGITS + 1];
     digest_of("x", 1, wrong);
     got = fetch_from(it, url, wrong);
     assert_said(got, CHAINS_DATA_LOSS, it->digest);

@@ -7,51 +7,16 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/relative.h"
 #include "control/home.h"
-
-/* Why the path can't name a file of the folder; NULL if it can. */
-static const char *find_fault(const char *path)
-{
-    if (!path || !*path)
-        return "is empty";
-    if (*path == '/')
-        return "is absolute";
-    if (strlen(path) > CHAINSI_ASSET_MOST_PATH)
-        return "is too long";
-    for (const char *at = path; *at; at++)
-        if ((unsigned char)*at < ' ' || *at == 0x7f)
-            return "has control characters in it";
-    for (const char *at = path;; at++) {
-        size_t size = strcspn(at, "/");
-        if (!size)
-            return "has an empty name in it";
-        if ((size == 1 && at[0] == '.') || (size == 2 && at[0] == '.' && at[1] == '.'))
-            return "has '.' or '..' in it";
-        if (size > CHAINSI_ASSET_MOST_NAME)
-            return "has a name in it that is too long";
-        at += size;
-        if (!*at)
-            return NULL;
-    }
-}
-
-/* Whether one of two paths is the other, or a folder of it. */
-static bool clash(const char *one, const char *other)
-{
-    while (*one && *one == *other) {
-        one++;
-        other++;
-    }
-    return (!*one && (!*other || *other == '/')) || (!*other && *one == '/');
-}
 
 bool chainsi_asset_links_check(const chainsi_asset *assets, size_t count, char *why,
                                size_t why_size)
 {
     for (size_t i = 0; i < count; i++) {
         const char *path = assets[i].path;
-        const char *fault = find_fault(path);
-        char digest[CHAINSI_DIGEST_SIZE + 1];
+        const char *fault = chainsi_relative_fault(path);
+        char digest[CHAINSI_DIGEST_DIGITS + 1];
         if (fault) {
             snprintf(why, why_size, "the path \"%.100s\" of an asset %s", path ? path : "", fault);
             return false;
@@ -61,7 +26,7 @@ bool chainsi_asset_links_check(const chainsi_asset *assets, size_t count, char *
             return false;
         }
         for (size_t k = 0; k < i; k++)
-            if (clash(assets[k].path, path)) {
+            if (chainsi_relative_clash(assets[k].path, path)) {
                 snprintf(why, why_size, "the paths %.100s and %.100s of two assets clash",
                          assets[k].path, path);
                 return false;
@@ -73,7 +38,7 @@ bool chainsi_asset_links_check(const chainsi_asset *assets, size_t count, char *
 /* False: errno. */
 static bool link_one(const char *home, const char *folder, const chainsi_asset *asset)
 {
-    char digest[CHAINSI_DIGEST_SIZE + 1];
+    char digest[CHAINSI_DIGEST_DIGITS + 1];
     chainsi_digest_read(asset->sha256, digest);
     char *target = chainsi_asset_store_path(home, digest);
     char *path = chainsi_path("%s/%s", folder, asset->path);

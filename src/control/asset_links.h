@@ -8,13 +8,8 @@
 
 #include "control/asset_store.h"
 
-enum {
-    CHAINSI_ASSET_MOST_PATH = 1024, /* bytes of a path */
-    CHAINSI_ASSET_MOST_NAME = 255,  /* bytes between two slashes */
-};
-
-/* False with a reason if an asset has no digest or no usable path: paths are relative, without "."
- * and "..", and none is another's or a folder of another's. */
+/* False with a reason if an asset has no digest or no usable path: as of base/relative.h,
+ * and none is another's or a folder of another's. */
 bool chainsi_asset_links_check(const chainsi_asset *assets, size_t count, char *why,
                                size_t why_size);
 

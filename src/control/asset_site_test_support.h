@@ -316,7 +316,7 @@ typedef struct fixture {
     site *site;
     uint8_t *content;
     size_t size;
-    char digest[CHAINSI_DIGEST_SIZE + 1];
+    char digest[CHAINSI_DIGEST_DIGITS + 1];
     uv_loop_t loop;
     chainsi_assets *assets;
 } fixture;
@@ -335,11 +335,11 @@ static const chainsi_fetch_policy impatient = {
     .save_ms = 0,
 };
 
-SHARED void digest_of(const void *data, size_t size, char digest[CHAINSI_DIGEST_SIZE + 1])
+SHARED void digest_of(const void *data, size_t size, char digest[CHAINSI_DIGEST_DIGITS + 1])
 {
     unsigned char bytes[EVP_MAX_MD_SIZE];
     assert_int_equal(EVP_Digest(data, size, bytes, NULL, EVP_sha256(), NULL), 1);
-    for (size_t i = 0; i < CHAINSI_DIGEST_SIZE / 2; i++)
+    for (size_t i = 0; i < CHAINSI_DIGEST_DIGITS / 2; i++)
         snprintf(digest + 2 * i, 3, "%02x", bytes[i]);
 }
 
@@ -430,8 +430,10 @@ SHARED int tear_down(void **state)
 typedef struct outcome {
     bool done;
     chains_status status;
+    size_t failed; /* the index */
     char why[1024];
-    int told; /* times */
+    char trouble[192]; /* that was told last */
+    int told;          /* times */
     chainsi_assets_progress progress;
 } outcome;
 
@@ -440,14 +442,16 @@ static void note_progress(void *user, const chainsi_assets_progress *progress)
     outcome *got = user;
     got->told++;
     got->progress = *progress;
+    snprintf(got->trouble, sizeof got->trouble, "%s", progress->trouble ? progress->trouble : "");
 }
 
-static void note_done(void *user, chains_status status, const char *why)
+static void note_done(void *user, chains_status status, size_t failed, const char *why)
 {
     outcome *got = user;
     assert_false(got->done);
     got->done = true;
     got->status = status;
+    got->failed = failed;
     snprintf(got->why, sizeof got->why, "%s", why);
 }
 

@@ -13,11 +13,12 @@
 
 #include "control/home.h"
 
-bool chainsi_digest_read(const char *text, char digest[CHAINSI_DIGEST_SIZE + 1])
+bool chainsi_digest_read(const char *text, char digest[CHAINSI_DIGEST_DIGITS + 1])
 {
-    if (strspn(text, "0123456789abcdefABCDEF") != CHAINSI_DIGEST_SIZE || text[CHAINSI_DIGEST_SIZE])
+    if (strspn(text, "0123456789abcdefABCDEF") != CHAINSI_DIGEST_DIGITS ||
+        text[CHAINSI_DIGEST_DIGITS])
         return false;
-    for (size_t i = 0; i <= CHAINSI_DIGEST_SIZE; i++)
+    for (size_t i = 0; i <= CHAINSI_DIGEST_DIGITS; i++)
         digest[i] = (char)tolower((unsigned char)text[i]);
     return true;
 }
@@ -110,7 +111,7 @@ typedef struct collection {
 static bool is_kept(const collection *it, const char *name)
 {
     for (size_t i = 0; i < it->count; i++)
-        if (!strncasecmp(it->keep[i], name, CHAINSI_DIGEST_SIZE))
+        if (!strncasecmp(it->keep[i], name, CHAINSI_DIGEST_DIGITS))
             return true;
     return false;
 }

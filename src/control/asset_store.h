@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CHAINSI_DIGEST_SIZE = 64 /* hex digits */ };
+enum { CHAINSI_DIGEST_DIGITS = 64 /* hex digits */ };
 
 /* An asset as a Chainlet names it. */
 typedef struct chainsi_asset {
@@ -23,7 +23,7 @@ typedef struct chainsi_asset {
 } chainsi_asset;
 
 /* The digest in lower case. False, and digest untouched, if the text is none. */
-bool chainsi_digest_read(const char *text, char digest[CHAINSI_DIGEST_SIZE + 1]);
+bool chainsi_digest_read(const char *text, char digest[CHAINSI_DIGEST_DIGITS + 1]);
 
 /* Where it is, or will be. The caller frees it. */
 char *chainsi_asset_store_path(const char *home, const char *digest);

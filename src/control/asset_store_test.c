@@ -13,6 +13,7 @@
 
 #include <cmocka.h>
 
+#include "base/relative.h"
 #include "control/asset_links.h"
 #include "control/asset_ranges.h"
 #include "control/asset_store.h"
@@ -64,7 +65,7 @@ static void store(const char *digest, const char *text)
 static void digests_are_read(void **state)
 {
     (void)state;
-    char digest[CHAINSI_DIGEST_SIZE + 1] = "kept";
+    char digest[CHAINSI_DIGEST_DIGITS + 1] = "kept";
     assert_false(chainsi_digest_read("", digest));
     assert_false(chainsi_digest_read(DIGEST_A "a", digest));
     assert_false(chainsi_digest_read(&DIGEST_A[1], digest));
@@ -180,7 +181,7 @@ static void a_chainlet_sees_its_paths(void **state)
 static void hostile_paths_are_refused(void **state)
 {
     (void)state;
-    char long_name[CHAINSI_ASSET_MOST_NAME + 2], long_path[CHAINSI_ASSET_MOST_PATH + 2];
+    char long_name[CHAINSI_RELATIVE_MOST_NAME + 2], long_path[CHAINSI_RELATIVE_MOST + 2];
     memset(long_name, 'x', sizeof long_name - 1);
     long_name[sizeof long_name - 1] = 0;
     for (size_t i = 0; i < sizeof long_path - 1; i++)
@@ -196,8 +197,8 @@ static void hostile_paths_are_refused(void **state)
         assert_false(chainsi_asset_links_check(&asset, 1, why, sizeof why));
     }
     /* At the limits. */
-    long_name[CHAINSI_ASSET_MOST_NAME] = 0;
-    long_path[CHAINSI_ASSET_MOST_PATH - 1] = 0;
+    long_name[CHAINSI_RELATIVE_MOST_NAME] = 0;
+    long_path[CHAINSI_RELATIVE_MOST - 1] = 0;
     const chainsi_asset good[] = { { .sha256 = DIGEST_A, .path = long_name },
                                    { .sha256 = DIGEST_A, .path = long_path } };
     assert_true(chainsi_asset_links_check(good, 2, why, sizeof why));

@@ -39,13 +39,14 @@ struct chainsi_assets_job {
     bool over; /* on_done is to be called, or it was cancelled */
     bool cancelled;
     chains_status status;
+    size_t failed; /* as of on_done */
     char why[MOST_WHY];
     chainsi_assets_job *next;
 };
 
 struct download {
     chainsi_assets *assets;
-    char digest[CHAINSI_DIGEST_SIZE + 1];
+    char digest[CHAINSI_DIGEST_DIGITS + 1];
     char *url;            /* owned; that is being fetched from; NULL before that */
     chainsi_fetch *fetch; /* owned; NULL: it isn't its turn */
     bool cancelled;       /* the fetch was */
@@ -74,12 +75,14 @@ static void ask_review(chainsi_assets *assets)
     uv_timer_start(assets->review, on_review, 0, 0);
 }
 
-static void finish_job(chainsi_assets_job *job, chains_status status, const char *why)
+static void finish_job(chainsi_assets_job *job, chains_status status, size_t failed,
+                       const char *why)
 {
     if (job->over)
         return;
     job->over = true;
     job->status = status;
+    job->failed = failed;
     snprintf(job->why, sizeof job->why, "%s", why);
     ask_review(job->assets);
 }
@@ -134,7 +137,7 @@ static void on_fetched(void *user, chains_status status, const char *why)
             leave(it);
         } else if (!ended->cancelled && !strcmp(it->url, ended->url)) {
             leave(it);
-            finish_job(it->job, status, why);
+            finish_job(it->job, status, (size_t)(it - it->job->waiters), why);
         }
         /* Others have other URLs, or came after it was cancelled: it is fetched again for them. */
     }
@@ -209,6 +212,8 @@ static void add_progress(chainsi_assets_progress *sum, const waiter *it)
     sum->size = progress.size < 0 || sum->size < 0 ? -1 : sum->size + progress.size;
     sum->rate += it->on->rate;
     sum->verifying = sum->verifying && it->on->fetch && progress.state == CHAINSI_FETCH_VERIFYING;
+    if (progress.trouble)
+        sum->trouble = progress.trouble;
 }
 
 static void tell_progress(chainsi_assets_job *job)
@@ -262,7 +267,7 @@ static chainsi_assets_job *take_over_job(chainsi_assets *assets)
         for (size_t i = 0; i < job->count; i++)
             done = done && !job->waiters[i].on;
         if (done)
-            finish_job(job, CHAINS_OK, "");
+            finish_job(job, CHAINS_OK, CHAINSI_ASSETS_NONE, "");
         if (job->over) {
             *at = job->next;
             return job;
@@ -289,7 +294,7 @@ static void on_review(uv_timer_t *timer)
         if (!job->cancelled && job->status == CHAINS_OK)
             tell_progress(job);
         if (!job->cancelled)
-            job->events.on_done(job->user, job->status, job->why);
+            job->events.on_done(job->user, job->status, job->failed, job->why);
         free_job(job);
     }
     review_downloads(assets);
@@ -312,13 +317,13 @@ chainsi_assets_job *chainsi_assets_start(chainsi_assets *assets, const chainsi_a
     ask_review(assets);
     char why[256];
     if (!chainsi_asset_links_check(items, count, why, sizeof why)) {
-        finish_job(job, CHAINS_INVALID_ARGUMENT, why);
+        finish_job(job, CHAINS_INVALID_ARGUMENT, CHAINSI_ASSETS_NONE, why);
         return job;
     }
     job->waiters = chainsi_arena_array(&job->arena, count, sizeof *job->waiters);
     job->count = count;
     for (size_t i = 0; i < count; i++) {
-        char digest[CHAINSI_DIGEST_SIZE + 1];
+        char digest[CHAINSI_DIGEST_DIGITS + 1];
         waiter *it = &job->waiters[i];
         chainsi_digest_read(items[i].sha256, digest);
         it->job = job;

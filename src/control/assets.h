@@ -24,15 +24,18 @@
 
 enum { CHAINSI_ASSETS_AT_ONCE = 4 /* files that are fetched at the same time */ };
 
+#define CHAINSI_ASSETS_NONE SIZE_MAX
+
 typedef struct chainsi_assets chainsi_assets;
 typedef struct chainsi_assets_job chainsi_assets_job;
 
 /* How far a job is. */
 typedef struct chainsi_assets_progress {
     size_t files, files_done;
-    int64_t done, size; /* bytes of those that weren't stored before; size -1: not known yet */
-    double rate;        /* bytes a second of late; 0: none */
-    bool verifying;     /* all bytes are there, digests are being computed */
+    int64_t done, size;  /* bytes of those that weren't stored before; size -1: not known yet */
+    double rate;         /* bytes a second of late; 0: none */
+    bool verifying;      /* all bytes are there, digests are being computed */
+    const char *trouble; /* what went wrong with one that is tried again soon; NULL */
 } chainsi_assets_progress;
 
 /* Called from the loop, never from within the functions below. Both may start and cancel jobs. */
@@ -41,8 +44,9 @@ typedef struct chainsi_assets_events {
      * on_done; progress lives until this returns. NULL: nobody wants to know. */
     void (*on_progress)(void *user, const chainsi_assets_progress *progress);
     /* Once; the job is gone with it. OK: all are stored. Else what is wrong with the first that
-     * failed, as of chainsi_fetch_options, until this returns. */
-    void (*on_done)(void *user, chains_status status, const char *why);
+     * failed, as of chainsi_fetch_options, until this returns; failed: its index, or
+     * CHAINSI_ASSETS_NONE if it is none in particular. */
+    void (*on_done)(void *user, chains_status status, size_t failed, const char *why);
 } chainsi_assets_events;
 
 /* home: CHAINS_HOME, copied. policy: NULL is chainsi_fetch_policy_default; else it must outlive all

@@ -156,7 +156,7 @@ static void a_list_is_done_when_all_are(void **state)
     fixture *it = *state;
     char *path = chainsi_path("%s/other", it->home);
     char *url = chainsi_path("file://%s", path);
-    char digest[CHAINSI_DIGEST_SIZE + 1];
+    char digest[CHAINSI_DIGEST_DIGITS + 1];
     digest_of("other", 5, digest);
     assert_true(chainsi_write_file(path, "other", 5));
     const chainsi_asset assets[] = {
@@ -181,7 +181,7 @@ static void a_list_is_done_when_all_are(void **state)
 static void the_first_failure_ends_a_list(void **state)
 {
     fixture *it = *state;
-    char unknown[CHAINSI_DIGEST_SIZE + 1];
+    char unknown[CHAINSI_DIGEST_DIGITS + 1];
     digest_of("x", 1, unknown);
     const chainsi_asset assets[] = {
         { it->site->url, it->digest, "model" },
@@ -192,8 +192,27 @@ static void the_first_failure_ends_a_list(void **state)
     chainsi_assets_start(it->assets, assets, 2, &noting, &got);
     run_until(it, &got.done);
     assert_said(got, CHAINS_NOT_FOUND, "file:///nonexistent/file");
+    assert_int_equal(got.failed, 1);
     /* Nobody waits for the other any more. */
     CHANGE(it->site, hold = false);
+}
+
+static void what_is_tried_again_says_why(void **state)
+{
+    fixture *it = *state;
+    chainsi_fetch_policy slow = impatient;
+    slow.first_delay_ms = slow.longest_delay_ms = 60 * 60 * 1000;
+    use_policy(it, &slow);
+    CHANGE(it->site, refusal = 503);
+    CHANGE(it->site, refusals = -1);
+    outcome got;
+    chainsi_assets_job *job = start(it, it->site->url, it->digest, &got);
+    while (!got.trouble[0])
+        uv_run(&it->loop, UV_RUN_ONCE);
+    assert_string_equal(got.trouble, "the server answers 503 Service Unavailable");
+    assert_int_equal(got.progress.files_done, 0);
+    chainsi_assets_cancel(job);
+    use_policy(it, NULL);
 }
 
 static void lists_that_make_no_sense_are_refused(void **state)
@@ -210,6 +229,7 @@ static void lists_that_make_no_sense_are_refused(void **state)
         chainsi_assets_start(it->assets, lists[i], 2, &noting, &got);
         run_until(it, &got.done);
         assert_int_equal(got.status, CHAINS_INVALID_ARGUMENT);
+        assert_true(got.failed == CHAINSI_ASSETS_NONE);
     }
     assert_int_equal(SEEN(it->site, requests), 0);
     assert_int_equal(fetch_from(it, NULL, it->digest).status, CHAINS_INVALID_ARGUMENT);
@@ -220,7 +240,7 @@ static void a_few_are_fetched_at_a_time(void **state)
     enum { MANY = 3 * CHAINSI_ASSETS_AT_ONCE };
     fixture *it = *state;
     chainsi_asset assets[MANY];
-    char urls[MANY][128], digests[MANY][CHAINSI_DIGEST_SIZE + 1], paths[MANY][16];
+    char urls[MANY][128], digests[MANY][CHAINSI_DIGEST_DIGITS + 1], paths[MANY][16];
     hold(it);
     for (size_t i = 0; i < MANY; i++) {
         snprintf(urls[i], sizeof urls[i], "%s/%zu", it->site->url, i);
@@ -262,8 +282,9 @@ static void on_restless_progress(void *user, const chainsi_assets_progress *prog
     }
 }
 
-static void on_restless_done(void *user, chains_status status, const char *why)
+static void on_restless_done(void *user, chains_status status, size_t failed, const char *why)
 {
+    (void)failed;
     restless *it = user;
     (void)why;
     assert_int_equal(it->does, START_ANOTHER);
@@ -334,6 +355,7 @@ int main(void)
         ASSET_TEST(asked_for_again_at_once_it_is_there),
         ASSET_TEST(a_list_is_done_when_all_are),
         ASSET_TEST(the_first_failure_ends_a_list),
+        ASSET_TEST(what_is_tried_again_says_why),
         ASSET_TEST(lists_that_make_no_sense_are_refused),
         ASSET_TEST(a_few_are_fetched_at_a_time),
         ASSET_TEST(callbacks_may_do_what_they_like),

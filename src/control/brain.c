@@ -21,8 +21,10 @@
 #include "control/handle.h"
 #include "control/home.h"
 #include "control/keeper.h"
+#include "control/own_metrics.h"
 #include "control/registry.h"
 #include "control/route.h"
+#include "control/state_clock.h"
 #include "control/store.h"
 
 enum { BACK_UP_EVERY_MS = 24 * 60 * 60 * 1000 };
@@ -84,13 +86,21 @@ static int open_state(brain *b)
                    ? CHAINSI_KEEPER_HELPLESS
                    : 1;
     }
+    chainsi_clock_reading reading = chainsi_clock_read();
+    if (chainsi_store_write_now(b->store, chainsi_clock_follow, &reading, why, sizeof why) !=
+        CHAINS_OK) {
+        chainsi_clock_go_back(&reading);
+        chainsi_say("the state's times cannot follow the clock: %s", why);
+    }
     b->keyring = chainsi_keyring_new(b->store, why, sizeof why);
     if (!b->keyring) {
         fprintf(stderr, "chainsd: %s\n", why);
         return 1;
     }
+    b->supervisor.history = chainsi_history_new(&b->loop, b->store);
     b->vault = chainsi_vault_new(b->home, b->store);
     b->supervisor.vault = b->vault;
+    chainsi_collector_redact(b->routes.collector, chainsi_vault_redactor(b->vault));
     b->routes.vault = b->vault;
     b->routes.gate = (chainsi_gate){ .keyring = b->keyring, .token = b->routes.token };
     b->back_up = chainsi_timer_new(&b->loop, b);
@@ -104,8 +114,11 @@ static void on_front_finished(void *user)
     brain *b = user;
     chainsi_collector_collect(b->routes.collector);
     chainsi_exporter_finish(b->routes.exporter);
+    chainsi_metric_exporter_free(b->routes.metric_exporter);
+    b->routes.metric_exporter = NULL;
     chainsi_handle_close(b->back_up);
     b->back_up = NULL;
+    chainsi_history_finish(b->supervisor.history);
     chainsi_store_close(b->store); /* a backup that is being made is given up */
     b->store = NULL;
     chainsi_routes_end_requests(&b->routes); /* what was cut is taken up by the next daemon */
@@ -303,6 +316,16 @@ static const char *look_up(const char *name)
     return getenv(name);
 }
 
+/* False: what a signal is to be sent to isn't said. */
+static bool read_otlp(brain *b, chainsi_otlp_signal signal, chainsi_otlp_settings *settings)
+{
+    const char *why;
+    chainsi_otlp_read(settings, signal, look_up, &b->arena, &why);
+    if (why)
+        chainsi_say("%s", why);
+    return settings->url != NULL;
+}
+
 /* What replicas are given of the machine. */
 static void open_machine(brain *b)
 {
@@ -314,16 +337,33 @@ static void open_machine(brain *b)
 static void open_traces(brain *b)
 {
     chainsi_otlp_settings settings;
-    const char *why;
     b->supervisor.collector = b->routes.collector = chainsi_collector_new(&b->loop);
     chainsi_arena_init(&b->arena);
-    chainsi_otlp_read(&settings, look_up, &b->arena, &why);
-    if (why)
-        chainsi_say("%s", why);
-    if (!settings.url)
+    b->routes.transfers = chainsi_transfers_new(&b->loop);
+    if (!read_otlp(b, CHAINSI_OTLP_TRACES, &settings))
         return;
-    b->routes.exporter = chainsi_exporter_new(&b->loop, &settings, &chainsi_export_usual);
+    b->routes.exporter =
+        chainsi_exporter_new(&b->loop, b->routes.transfers, &settings, &chainsi_export_usual);
     chainsi_collector_set_taker(b->routes.collector, chainsi_exporter_take, b->routes.exporter);
+}
+
+static void write_metrics(void *user, chainsi_buffer *out)
+{
+    const brain *b = user;
+    chainsi_own_metrics_write(&b->routes, NULL, NULL, out);
+}
+
+static void open_metrics(brain *b)
+{
+    chainsi_metric_exporter_options options = {
+        .loop = &b->loop,
+        .transfers = b->routes.transfers,
+        .registry = b->routes.registry,
+        .write_own = write_metrics,
+        .user = b,
+    };
+    if (read_otlp(b, CHAINSI_OTLP_METRICS, &options.settings))
+        b->routes.metric_exporter = chainsi_metric_exporter_new(&options);
 }
 
 int chainsi_brain_run(const chainsi_brain_options *options)
@@ -337,6 +377,7 @@ int chainsi_brain_run(const chainsi_brain_options *options)
     signal(SIGINT, SIG_IGN);
     uv_loop_init(&b->loop);
     b->supervisor.loop = &b->loop;
+    b->supervisor.meters = chainsi_meters_new();
     b->supervisor.keeping = chainsi_keeping_new(
         &b->loop, options->keeper,
         &(chainsi_keeping_events){ .on_stop = on_stop, .on_lost = on_lost, .user = b });
@@ -354,6 +395,7 @@ int chainsi_brain_run(const chainsi_brain_options *options)
         return status;
     if (!open_certificate(b) || !open_front(b) || !begin(b))
         return 1;
+    open_metrics(b);
     uv_run(&b->loop, UV_RUN_DEFAULT);
     chainsi_front_free(b->front);
     chainsi_registry_free(b->routes.registry);
@@ -361,7 +403,10 @@ int chainsi_brain_run(const chainsi_brain_options *options)
     chainsi_gpu_pool_free(b->supervisor.gpus);
     chainsi_collector_free(b->routes.collector);
     chainsi_exporter_free(b->routes.exporter);
+    chainsi_transfers_free(b->routes.transfers);
     chainsi_arena_done(&b->arena);
+    chainsi_history_free(b->supervisor.history);
+    chainsi_meters_free(b->supervisor.meters);
     chainsi_vault_free(b->vault);
     chainsi_keyring_free(b->keyring);
     uv_run(&b->loop, UV_RUN_DEFAULT); /* handles that are still closing */

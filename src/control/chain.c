@@ -88,6 +88,7 @@ static void free_chain(chainsi_chain *chain)
         free((char *)log->name);
         free(log);
     }
+    chainsi_meters_forget(registry->supervisor->meters, chain->name);
     chainsi_handle_close(chain->review);
     free(chain->collected);
     free(chain->name);
@@ -196,6 +197,7 @@ static void remove_programs(chainsi_chain *chain)
         if (!chainsi_remove_tree(path))
             chainsi_say("cannot remove %s: %s", path, strerror(errno));
         free(path);
+        chainsi_sweep_ask(chain->registry->sweep);
     }
     chain->collected_count = left;
 }
@@ -307,6 +309,7 @@ static void on_forgotten(chainsi_write *write, chains_status status, const char 
         return;
     }
     chainsi_say("%s: deleted", chain->name);
+    chainsi_sweep_ask(chain->registry->sweep);
     tell_deleted(chain, CHAINS_OK, "");
     free_chain(chain);
 }

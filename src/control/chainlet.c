@@ -10,12 +10,23 @@
 #include <unistd.h>
 
 #include "base/ring.h"
+#include "control/api_scale.h"
 #include "control/deployment.h"
 #include "control/handle.h"
+#include "control/home.h"
 #include "control/process.h"
 #include "rpc/address.h"
 #include "rpc/board.h"
 #include "runtime/queue.h"
+
+static chainsi_scaling_options choose_scaling(const chainsi_deployment *deployment,
+                                              const chainsi_api_service *service)
+{
+    const chainsi_deployment_options *options = &deployment->options;
+    chainsi_api_scaling scaling =
+        chainsi_scale_fit(options->find_scale(options->user, service->name), &service->scaling);
+    return chainsi_api_scaling_options(&scaling);
+}
 
 void chainsi_chainlet_init(chainsi_chainlet *chainlet, chainsi_deployment *deployment,
                            const chainsi_api_service *service)
@@ -25,17 +36,18 @@ void chainsi_chainlet_init(chainsi_chainlet *chainlet, chainsi_deployment *deplo
     *chainlet = (chainsi_chainlet){
         .deployment = deployment,
         .service = service,
+        .place = { options->deploy->chain, options->deploy->environment, options->id,
+                   service->name },
         .label = chainsi_arena_printf(arena, "%s/%s", options->deploy->chain, service->name),
         .calls_path =
             chainsi_arena_printf(arena, "%s/%s.calls", deployment->run_directory, service->c_name),
-        .name = chainsi_arena_printf(arena, "%s/%s", deployment->name, service->c_name),
         .calls_name = chainsi_arena_printf(arena, "%s/%s/calls", deployment->name, service->c_name),
         .board_name = chainsi_arena_printf(arena, "%s/%s/board", deployment->name, service->c_name),
         .spans_name = chainsi_arena_printf(arena, "%s/%s/spans", deployment->name, service->c_name),
         .calls_fd = -1,
         .board_fd = -1,
         .spans_fd = -1,
-        .scaling = chainsi_api_scaling_options(&service->scaling),
+        .scaling = choose_scaling(deployment, service),
         .log = options->find_log(options->log_user, service->name),
     };
 }
@@ -69,6 +81,10 @@ static const char **make_environment(const chainsi_chainlet *chainlet)
     if (service->secrets.count)
         entries[count++] =
             chainsi_arena_printf(arena, "CHAINS_SECRETS_FD=%d", CHAINSI_REPLICA_SECRETS_FD);
+    if (service->assets.count)
+        entries[count++] = chainsi_arena_printf(
+            arena, "CHAINS_ASSETS_DIR=%s",
+            chainsi_asset_folders_path(arena, deployment->directory, service->c_name));
     for (size_t i = 0; i < service->dependencies.count; i++) {
         const chainsi_chainlet *callee =
             chainsi_deployment_find(deployment, service->dependencies.items[i]);
@@ -173,7 +189,7 @@ static chainsi_replica_options describe_start(chainsi_chainlet *chainlet)
     chainsi_replica_options start = {
         .supervisor = deployment->options.supervisor,
         .label = chainlet->label,
-        .program = service->binary,
+        .place = chainlet->place,
         .directory = deployment->directory,
         .environment = chainlet->environment,
         .chain = deployment->options.deploy->chain,
@@ -187,14 +203,11 @@ static chainsi_replica_options describe_start(chainsi_chainlet *chainlet)
         .policy = deployment->options.begin == CHAINSI_BEGIN_RUNNING ? &chainsi_backoff_running
                                                                      : &chainsi_backoff_deploying,
     };
-    start.fds = list_descriptors(chainlet, &start.fd_count);
+    if (!chainlet->fds)
+        chainlet->fds = list_descriptors(chainlet, &chainlet->fd_count);
+    start.fds = chainlet->fds;
+    start.fd_count = chainlet->fd_count;
     return start;
-}
-
-void chainsi_chainlet_open_shared(chainsi_chainlet *chainlet)
-{
-    open_board(chainlet);
-    open_spans(chainlet);
 }
 
 static void on_change(void *user)
@@ -214,6 +227,84 @@ static void on_death(void *user, const chainsi_replica *replica, chainsi_cgroup_
         options->on_exhausted(options->user, chainlet->service->name, replica->last_end);
 }
 
+static const char *program_of(const chainsi_chainlet *chainlet)
+{
+    return chainlet->service->program ? chainlet->service->program : chainlet->service->c_name;
+}
+
+chainsi_fleet *chainsi_chainlet_make_fleet(chainsi_chainlet *chainlet, const char *program,
+                                           const chainsi_backoff_policy *policy)
+{
+    chainsi_deployment *deployment = chainlet->deployment;
+    char *name = chainsi_path("%s/%s", deployment->name, program);
+    char *prefix = chainsi_path("%s/%s", deployment->run_directory, program);
+    char *path = chainsi_path("%s/%s", deployment->directory, program);
+    chainsi_fleet_options options = {
+        .start = describe_start(chainlet),
+        .name = name,
+        .probes_prefix = prefix,
+        .board_fd = chainlet->board_fd,
+        .on_change = on_change,
+        .on_death = on_death,
+        .user = chainlet,
+    };
+    options.start.program = path;
+    if (policy)
+        options.start.policy = policy;
+    chainsi_fleet *fleet = chainsi_fleet_new(&options);
+    free(path);
+    free(prefix);
+    free(name);
+    return fleet;
+}
+
+/* Whether a process that the keeper has is one of this Chainlet's; *size gets the size of the name of its
+ * fleet, "CHAIN/RUN/C_NAME" or "CHAIN/RUN/C_NAME.NUMBER". */
+static bool is_of(const chainsi_chainlet *chainlet, const char *process, size_t *size)
+{
+    const char *run = chainlet->deployment->name, *c_name = chainlet->service->c_name;
+    const char *end = strrchr(process, '/');
+    size_t run_size = strlen(run), c_size = strlen(c_name);
+    if (!end || strncmp(process, run, run_size) != 0 || process[run_size] != '/')
+        return false;
+    const char *program = process + run_size + 1;
+    if (strncmp(program, c_name, c_size) != 0)
+        return false;
+    const char *rest = program + c_size;
+    if (*rest == '.')
+        rest += 1 + strspn(rest + 1, "0123456789");
+    *size = (size_t)(end - process);
+    return rest == end;
+}
+
+/* Ends processes of programs that aren't its own: whose place was taken, or that were to take it, when
+ * the brain before this one ended. */
+static void end_others(chainsi_chainlet *chainlet)
+{
+    size_t prefix = strlen(chainlet->deployment->name) + 1, size;
+    for (const chainsi_found *found = chainsi_keeping_found(keeping_of(chainlet)); found;) {
+        if (!found->is_process || !is_of(chainlet, found->said.name, &size)) {
+            found = found->next;
+            continue;
+        }
+        char *program = chainsi_path("%.*s", (int)(size - prefix), found->said.name + prefix);
+        chainsi_fleet *fleet =
+            chainsi_chainlet_make_fleet(chainlet, program, &chainsi_backoff_running);
+        free(program);
+        chainsi_fleet_pick_up(fleet);
+        bool taken = fleet->place_count > 0;
+        chainsi_chainlet_retire(chainlet, fleet);
+        /* What was found is another list now. What can't be taken is ended with all that nobody takes. */
+        found = taken ? chainsi_keeping_found(keeping_of(chainlet)) : found->next;
+    }
+}
+
+void chainsi_chainlet_open_shared(chainsi_chainlet *chainlet)
+{
+    open_board(chainlet);
+    open_spans(chainlet);
+}
+
 bool chainsi_chainlet_take_up(chainsi_chainlet *chainlet, char *why, size_t why_size)
 {
     chainsi_deployment *deployment = chainlet->deployment;
@@ -225,23 +316,15 @@ bool chainsi_chainlet_take_up(chainsi_chainlet *chainlet, char *why, size_t why_
         chainsi_upstream_new(deployment->options.supervisor->loop, chainlet->calls_path);
     if (chainlet->service->memory)
         chainsi_upstream_promise_losses(chainlet->calls);
-    chainlet->fleet = chainsi_fleet_new(&(chainsi_fleet_options){
-        .start = describe_start(chainlet),
-        .name = chainlet->name,
-        .probes_prefix = chainsi_arena_printf(&deployment->arena, "%s/%s",
-                                              deployment->run_directory, chainlet->service->c_name),
-        .board_fd = chainlet->board_fd,
-        .on_change = on_change,
-        .on_death = on_death,
-        .user = chainlet,
-    });
+    chainlet->fleet = chainsi_chainlet_make_fleet(chainlet, program_of(chainlet), NULL);
     chainsi_fleet_pick_up(chainlet->fleet);
+    end_others(chainlet);
     return true;
 }
 
 bool chainsi_chainlet_start_first(chainsi_chainlet *chainlet, char *why, size_t why_size)
 {
-    int64_t first = chainlet->service->scaling.min_replicas;
+    int64_t first = chainlet->scaling.min_replicas;
     if (first < 1)
         first = 1;
     if (chainlet->deployment->options.begin == CHAINSI_BEGIN_RUNNING && chainlet->found)
@@ -251,15 +334,51 @@ bool chainsi_chainlet_start_first(chainsi_chainlet *chainlet, char *why, size_t 
     return chainsi_fleet_resize(chainlet->fleet, first, why, why_size);
 }
 
+/* Other programs. */
+
+void chainsi_chainlet_retire(chainsi_chainlet *chainlet, chainsi_fleet *fleet)
+{
+    fleet->next = chainlet->leaving;
+    chainlet->leaving = fleet;
+    chainsi_fleet_stop(fleet, false);
+}
+
+void chainsi_chainlet_exchange(chainsi_chainlet *chainlet)
+{
+    chainsi_fleet *before = chainlet->fleet;
+    chainsi_scaler_free(chainlet->scaler);
+    chainlet->fleet = chainlet->coming;
+    chainlet->coming = NULL;
+    chainsi_chainlet_begin_scaling(chainlet);
+    chainsi_chainlet_retire(chainlet, before);
+}
+
+void chainsi_chainlet_review(chainsi_chainlet *chainlet)
+{
+    if (chainlet->fleet)
+        chainsi_fleet_review(chainlet->fleet);
+    if (chainlet->coming)
+        chainsi_fleet_review(chainlet->coming);
+    for (chainsi_fleet **at = &chainlet->leaving; *at;) {
+        chainsi_fleet *fleet = *at;
+        chainsi_fleet_review(fleet);
+        if (!chainsi_fleet_has_ended(fleet)) {
+            at = &fleet->next;
+            continue;
+        }
+        *at = fleet->next;
+        chainsi_fleet_free(fleet);
+    }
+}
+
 /* Scaling. */
 
 static void on_scaled(void *user, const chainsi_scaled *scaled)
 {
     const chainsi_chainlet *chainlet = user;
-    const chainsi_deployment_options *options = &chainlet->deployment->options;
     chainsi_say("%s: %s", chainlet->label, scaled->text);
-    if (options->on_scaled)
-        options->on_scaled(options->user, chainlet->service->name, scaled);
+    chainsi_history_scaled(chainlet->deployment->options.supervisor->history, &chainlet->place,
+                           scaled->from, scaled->to, scaled->reason, scaled->text);
 }
 
 /* Wakes all that is at zero of what it calls, and of what those call. */
@@ -303,10 +422,9 @@ void chainsi_chainlet_begin_scaling(chainsi_chainlet *chainlet)
     });
 }
 
-void chainsi_chainlet_scale(chainsi_chainlet *chainlet, const chainsi_scaling_options *scaling)
+void chainsi_chainlet_rescale(chainsi_chainlet *chainlet)
 {
-    chainlet->scaling =
-        scaling ? *scaling : chainsi_api_scaling_options(&chainlet->service->scaling);
+    chainlet->scaling = choose_scaling(chainlet->deployment, chainlet->service);
     if (chainlet->scaler)
         chainsi_scaler_set_options(chainlet->scaler, &chainlet->scaling);
 }
@@ -329,6 +447,9 @@ bool chainsi_chainlet_is_well(const chainsi_chainlet *chainlet)
 
 bool chainsi_chainlet_has_ended(const chainsi_chainlet *chainlet)
 {
+    for (const chainsi_fleet *fleet = chainlet->leaving; fleet; fleet = fleet->next)
+        if (!chainsi_fleet_has_ended(fleet))
+            return false;
     return chainlet->stop_asked && chainsi_fleet_has_ended(chainlet->fleet);
 }
 
@@ -375,9 +496,22 @@ void chainsi_chainlet_stop(chainsi_chainlet *chainlet)
         chainsi_fleet_stop(chainlet->fleet, chainlet->deployment->failure[0]);
 }
 
+void chainsi_chainlet_kill(chainsi_chainlet *chainlet)
+{
+    chainsi_fleet_kill(chainlet->fleet);
+    chainsi_fleet_kill(chainlet->coming);
+    for (chainsi_fleet *fleet = chainlet->leaving; fleet; fleet = fleet->next)
+        chainsi_fleet_kill(fleet);
+}
+
 void chainsi_chainlet_close(chainsi_chainlet *chainlet)
 {
     chainsi_fleet_free(chainlet->fleet);
+    chainsi_fleet_free(chainlet->coming);
+    for (chainsi_fleet *fleet; (fleet = chainlet->leaving);) {
+        chainlet->leaving = fleet->next;
+        chainsi_fleet_free(fleet);
+    }
     chainsi_handle_close(chainlet->sweeper);
     chainsi_upstream_free(chainlet->calls);
     if (chainlet->calls_fd >= 0)

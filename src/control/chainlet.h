@@ -1,6 +1,9 @@
 /* A Chainlet of a deployment: the sockets and the shared memory that its replicas have in common, how their
  * processes are started, their fleet, and who scales it. Which step it takes when is the deployment's to
- * say (deployment.h). Belongs to the thread of the loop. */
+ * say (deployment.h).
+ *
+ * All replicas of a fleet run one program. Where another takes its place (swap.h) there is a fleet of each
+ * for a while, on the same socket and board. Belongs to the thread of the loop. */
 #ifndef CHAINSI_CONTROL_CHAINLET_H
 #define CHAINSI_CONTROL_CHAINLET_H
 
@@ -18,10 +21,13 @@ typedef struct chainsi_deployment chainsi_deployment;
 typedef struct chainsi_chainlet {
     chainsi_deployment *deployment;
     const chainsi_api_service *service; /* of the deployment's arena; binary is the copy */
+    chainsi_history_place place;
     const char *label, *calls_path;
-    const char *name;                                 /* of its fleet: "CHAIN/VERSION/C_NAME" */
     const char *calls_name, *board_name, *spans_name; /* what the keeper holds them as */
     const char **environment;
+    const chainsi_order_fd
+        *fds; /* fd_count of them; what its processes are handed; NULL: not yet */
+    size_t fd_count;
     chains_string_list notes;        /* what should be known of its limits: not enforced, and why */
     int calls_fd;                    /* owned; listening; -1: not made yet */
     bool found;                      /* the keeper had it: a brain before this one made it */
@@ -30,6 +36,8 @@ typedef struct chainsi_chainlet {
     chainsi_collected *spans;        /* owned; where that is read; NULL */
     chainsi_upstream *calls;         /* owned; for the front door */
     chainsi_fleet *fleet;            /* owned; its replicas; NULL before they are made */
+    chainsi_fleet *coming;           /* owned; of a program that is to take its place; NULL: none */
+    chainsi_fleet *leaving;          /* owned; a list; those that are being ended */
     chainsi_scaling_options scaling; /* by which it is scaled now */
     chainsi_scaler *scaler; /* owned; while it is scaled: RUNNING, and until it is stopped */
     chainsi_log *log;       /* not owned */
@@ -51,10 +59,20 @@ bool chainsi_chainlet_take_up(chainsi_chainlet *chainlet, char *why, size_t why_
  * reason. */
 bool chainsi_chainlet_start_first(chainsi_chainlet *chainlet, char *why, size_t why_size);
 
+/* An empty fleet of its processes, which is the caller's; program: as of chainsi_api_service. */
+chainsi_fleet *chainsi_chainlet_make_fleet(chainsi_chainlet *chainlet, const char *program,
+                                           const chainsi_backoff_policy *policy);
+/* Drains a fleet of it, which is among those that are leaving from now on. */
+void chainsi_chainlet_retire(chainsi_chainlet *chainlet, chainsi_fleet *fleet);
+/* Has the fleet that is coming take the place of the one that is there. */
+void chainsi_chainlet_exchange(chainsi_chainlet *chainlet);
+/* Forgets what has ended. Not from within changes. */
+void chainsi_chainlet_review(chainsi_chainlet *chainlet);
+
 /* From now on there are as many replicas as calls need. */
 void chainsi_chainlet_begin_scaling(chainsi_chainlet *chainlet);
-/* By these options from now on; NULL: by its own, as it was deployed. */
-void chainsi_chainlet_scale(chainsi_chainlet *chainlet, const chainsi_scaling_options *scaling);
+/* By what the deployment's find_scale says now, or by its own options, as it was deployed. */
+void chainsi_chainlet_rescale(chainsi_chainlet *chainlet);
 
 /* Whether it has no replica, and needs none: the next call starts one. */
 bool chainsi_chainlet_is_at_zero(const chainsi_chainlet *chainlet);
@@ -65,6 +83,7 @@ bool chainsi_chainlet_has_ended(const chainsi_chainlet *chainlet);
 
 /* Drains its replicas, and sends away the calls that wait. */
 void chainsi_chainlet_stop(chainsi_chainlet *chainlet);
+void chainsi_chainlet_kill(chainsi_chainlet *chainlet);
 /* Gives up what it has, with the keeper as well. It must have ended. */
 void chainsi_chainlet_close(chainsi_chainlet *chainlet);
 

@@ -2,8 +2,10 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
+#include "base/buffer.h"
 #include "base/clock.h"
 #include "base/ring.h"
 #include "control/handle.h"
@@ -29,6 +31,8 @@ struct chainsi_collector {
     chainsi_collected *rings; /* owned */
     uint64_t lost;            /* of rings that were removed */
     chainsi_sampling sampling;
+    const chainsi_redactor *redactor; /* not owned; NULL: nothing is taken out */
+    chainsi_buffer message;           /* of the span at hand, redacted */
     chainsi_collector_taker taker;
     void *taker_user;
 };
@@ -57,6 +61,7 @@ void chainsi_collector_free(chainsi_collector *collector)
     assert(!collector->rings);
     chainsi_handle_close(collector->timer);
     chainsi_traces_free(collector->traces);
+    chainsi_buffer_done(&collector->message);
     free(collector);
 }
 
@@ -75,9 +80,39 @@ static int64_t unix_offset_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - chainsi_now_ns();
 }
 
-static void take(chainsi_collector *collector, const char *chain, const chainsi_span *span,
+void chainsi_collector_redact(chainsi_collector *collector, const chainsi_redactor *redactor)
+{
+    collector->redactor = redactor;
+}
+
+/* Lives until the next one. */
+static const char *redact_message(chainsi_collector *collector, const char *text)
+{
+    enum { MOST_OF_A_CHARACTER = 4 };
+    chainsi_buffer *out = &collector->message;
+    chainsi_redaction stream = { 0 };
+    size_t size = strlen(text);
+    out->size = 0;
+    chainsi_redact(collector->redactor, &stream, text, size, out);
+    if (stream.held.size && size + MOST_OF_A_CHARACTER > CHAINSI_SPAN_MESSAGE) {
+        chainsi_buffer_add_text(out, "[redacted]");
+        stream.held.size = 0;
+    }
+    chainsi_redact_end(collector->redactor, &stream, out);
+    chainsi_buffer_add_byte(out, 0);
+    return (const char *)out->data;
+}
+
+static void take(chainsi_collector *collector, const char *chain, const chainsi_span *told,
                  int64_t offset_ns, bool is_new)
 {
+    chainsi_span redacted;
+    const chainsi_span *span = told;
+    if (collector->redactor && *told->message) {
+        redacted = *told;
+        redacted.message = redact_message(collector, told->message);
+        span = &redacted;
+    }
     chainsi_traces_add(collector->traces, chain, span, offset_ns);
     if (collector->taker && is_new)
         collector->taker(collector->taker_user, chain, span, offset_ns);

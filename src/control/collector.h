@@ -11,6 +11,7 @@
 
 #include <uv.h>
 
+#include "control/redaction.h"
 #include "control/traces.h"
 #include "runtime/sampling.h"
 #include "runtime/trace.h"
@@ -29,6 +30,10 @@ void chainsi_collector_free(chainsi_collector *collector);
 /* Hands every span to this one as well; NULL: to nobody. */
 void chainsi_collector_set_taker(chainsi_collector *collector, chainsi_collector_taker taker,
                                  void *user);
+
+/* Takes secrets out of what failures say, before anybody sees it; as long as the collector, or until another
+ * one is given. Of a message that is cut off what may be the beginning of a secret goes, too. */
+void chainsi_collector_redact(chainsi_collector *collector, const chainsi_redactor *redactor);
 
 /* Reads this ring, too; ring_fd stays the caller's. chain is copied. NULL where it is no ring, or there is
  * no collector. */

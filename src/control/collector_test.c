@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,7 +12,7 @@
 #include "base/ring.h"
 #include "control/collector.h"
 
-static void write_span(chainsi_ring *ring, uint64_t trace)
+static void write_message(chainsi_ring *ring, uint64_t trace, const char *message)
 {
     chainsi_span_record record;
     const chainsi_span span = {
@@ -20,8 +21,14 @@ static void write_span(chainsi_ring *ring, uint64_t trace)
         .ended_ns = 1,
         .kind = CHAINSI_SPAN_SERVED,
         .chainlet = "reader",
+        .message = message,
     };
     assert_true(chainsi_ring_write(ring, record.words, chainsi_span_pack(&span, &record)));
+}
+
+static void write_span(chainsi_ring *ring, uint64_t trace)
+{
+    write_message(ring, trace, NULL);
 }
 
 /* Notes which traces it was handed, in decimal digits. */
@@ -146,6 +153,44 @@ static void a_ring_that_is_removed_is_read_once_more(void **state)
     end(&it);
 }
 
+/* What is kept of the message of that trace. */
+static const char *message_of(const fixture *it, uint64_t trace)
+{
+    const chainsi_trace_kept *kept =
+        chainsi_traces_find(chainsi_collector_traces(it->collector), 0, trace);
+    assert_non_null(kept);
+    return kept->spans->span.message;
+}
+
+static void secrets_are_taken_out_of_messages(void **state)
+{
+    (void)state;
+    static const char secret[] = "hunter2hunter2";
+    char cut[CHAINSI_SPAN_MESSAGE + 1], expected[2 * CHAINSI_SPAN_MESSAGE];
+    fixture it;
+    begin(&it);
+    chainsi_redactor *redactor = chainsi_redactor_new();
+    chainsi_redactor_add(redactor, "token", secret, sizeof secret - 1);
+    chainsi_collector_redact(it.collector, redactor);
+    write_message(it.ring, 1, "no entry with hunter2hunter2, nor with hunter");
+    write_message(it.ring, 2, "nothing of that kind");
+    write_span(it.ring, 3);
+    /* One that ends within the secret. */
+    memset(cut, '.', sizeof cut);
+    memcpy(cut + CHAINSI_SPAN_MESSAGE - 6, secret, 6);
+    cut[CHAINSI_SPAN_MESSAGE] = 0;
+    write_message(it.ring, 4, cut);
+    chainsi_collector_collect(it.collector);
+    assert_string_equal(message_of(&it, 1), "no entry with [redacted:token], nor with hunter");
+    assert_string_equal(message_of(&it, 2), "nothing of that kind");
+    assert_string_equal(message_of(&it, 3), "");
+    snprintf(expected, sizeof expected, "%.*s[redacted]", CHAINSI_SPAN_MESSAGE - 6, cut);
+    assert_string_equal(message_of(&it, 4), expected);
+    assert_string_equal(it.noted, "1234");
+    end(&it);
+    chainsi_redactor_free(redactor);
+}
+
 static void stop_timer(uv_timer_t *timer)
 {
     uv_timer_stop(timer);
@@ -185,6 +230,7 @@ int main(void)
         cmocka_unit_test(what_is_no_span_is_lost),
         cmocka_unit_test(the_next_one_keeps_all_and_hands_on_what_is_new),
         cmocka_unit_test(a_ring_that_is_removed_is_read_once_more),
+        cmocka_unit_test(secrets_are_taken_out_of_messages),
         cmocka_unit_test(calls_are_looked_for_soon_after),
         cmocka_unit_test(without_one_nothing_is_done),
     };

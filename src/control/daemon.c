@@ -13,8 +13,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "control/brain.h"
 #include "control/home.h"
 #include "control/keeper.h"
@@ -142,6 +144,24 @@ static bool prepare_home(const char *home)
     return false;
 }
 
+/* Whether the process that took the lock is gone: then it is held by one that it was just starting, which ends
+ * now, or by its brain, which takes its place. */
+static bool has_ended(long owner)
+{
+    return owner > 1 && kill((pid_t)owner, 0) != 0 && errno == ESRCH;
+}
+
+static int lock_home(const char *home, char *why, size_t why_size)
+{
+    enum { PATIENCE_MS = 2000, EVERY_MS = 10 };
+    for (int waited_ms = 0;; waited_ms += EVERY_MS) {
+        int lock = chainsi_home_lock(home, why, why_size);
+        if (lock >= 0 || waited_ms >= PATIENCE_MS || !has_ended(chainsi_home_owner(home)))
+            return lock;
+        nanosleep(&(struct timespec){ .tv_nsec = EVERY_MS * CHAINSI_NS_PER_MS }, NULL);
+    }
+}
+
 /* The home's lock; -1 after a message. */
 static int open_home(void)
 {
@@ -149,7 +169,7 @@ static int open_home(void)
     int lock = -1;
     char *home = chainsi_home_find(why, sizeof why);
     if (home && chainsi_home_make(home, why, sizeof why))
-        lock = chainsi_home_lock(home, why, sizeof why);
+        lock = lock_home(home, why, sizeof why);
     if (lock < 0)
         fprintf(stderr, "chainsd: %s\n", why);
     if (lock >= 0)

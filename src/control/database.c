@@ -13,6 +13,7 @@
 
 #include "control/handle.h"
 #include "control/long_path.h"
+#include "control/steady.h"
 #include "control/time_text.h"
 
 /* How long a connection waits for another's lock. In WAL mode that happens while the log is brought
@@ -329,7 +330,7 @@ void chainsi_statement_time(chainsi_statement *statement, const char *name, int6
 
 void chainsi_statement_now(chainsi_statement *statement, const char *name)
 {
-    chainsi_statement_time(statement, name, chainsi_unix_ms());
+    chainsi_statement_time(statement, name, chainsi_steady_ms());
 }
 
 void chainsi_statement_integer(chainsi_statement *statement, const char *name, int64_t number)

@@ -100,7 +100,7 @@ chainsi_statement chainsi_statement_begin(chainsi_database *database, const char
  * must live as long. NULL is NULL. */
 void chainsi_statement_text(chainsi_statement *statement, const char *name, const char *text);
 void chainsi_statement_integer(chainsi_statement *statement, const char *name, int64_t number);
-/* A time as text, time_text.h; and the present one. */
+/* A time as text, time_text.h; and the present one, steady.h. */
 void chainsi_statement_time(chainsi_statement *statement, const char *name, int64_t unix_ms);
 void chainsi_statement_now(chainsi_statement *statement, const char *name);
 void chainsi_statement_bytes(chainsi_statement *statement, const char *name, chains_bytes bytes);

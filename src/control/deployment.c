@@ -14,6 +14,7 @@
 #include "control/handle.h"
 #include "control/home.h"
 #include "control/process.h"
+#include "control/swap.h"
 #include "schema/json.h"
 
 static const char *state_name(chainsi_deployment_state state)
@@ -83,6 +84,7 @@ static chainsi_api_deploy *copy_deploy(chainsi_arena *arena, const chainsi_api_d
     copy->source_digest = chainsi_arena_strdup(arena, from->source_digest);
     copy->interface = chainsi_arena_strdup(arena, from->interface);
     copy->created_by = chainsi_arena_strdup(arena, from->created_by);
+    copy->swappable = from->swappable;
     copy->services.count = from->services.count;
     copy->services.items =
         chainsi_arena_array(arena, from->services.count, sizeof *copy->services.items);
@@ -92,13 +94,14 @@ static chainsi_api_deploy *copy_deploy(chainsi_arena *arena, const chainsi_api_d
         service->name = chainsi_arena_strdup(arena, service->name);
         service->c_name = chainsi_arena_strdup(arena, service->c_name);
         service->binary = chainsi_arena_strdup(arena, service->binary);
+        service->program = chainsi_arena_strdup(arena, service->program);
+        service->interface = chainsi_arena_strdup(arena, service->interface);
         service->gpu = chainsi_arena_strdup(arena, service->gpu);
         copy_strings(arena, &service->dependencies);
         copy_strings(arena, &service->secrets);
-        chainsi_api_asset *assets =
-            chainsi_arena_array(arena, service->assets.count, sizeof *assets);
+        chainsi_asset *assets = chainsi_arena_array(arena, service->assets.count, sizeof *assets);
         for (size_t a = 0; a < service->assets.count; a++)
-            assets[a] = (chainsi_api_asset){
+            assets[a] = (chainsi_asset){
                 .url = chainsi_arena_strdup(arena, service->assets.items[a].url),
                 .sha256 = chainsi_arena_strdup(arena, service->assets.items[a].sha256),
                 .path = chainsi_arena_strdup(arena, service->assets.items[a].path),
@@ -148,6 +151,11 @@ static void hold_document(chainsi_deployment *deployment, const char *as)
     free(name);
 }
 
+void chainsi_deployment_hold(chainsi_deployment *deployment)
+{
+    hold_document(deployment, "deploy");
+}
+
 static void release_document(chainsi_deployment *deployment, const char *as)
 {
     char *name = chainsi_path("%s/%s", deployment->name, as);
@@ -190,6 +198,8 @@ static void start_all(chainsi_deployment *deployment)
     /* What stops is scaled until its turn comes: its callers' calls may still need it. */
     if (begin == CHAINSI_BEGIN_RUNNING || begin == CHAINSI_BEGIN_STOPPING)
         begin_scaling(deployment);
+    if (begin == CHAINSI_BEGIN_RUNNING)
+        chainsi_swap_clean(deployment);
     if (begin == CHAINSI_BEGIN_STOPPING)
         chainsi_deployment_stop(deployment);
 }
@@ -213,20 +223,25 @@ static int sync_file(const char *path)
     return error;
 }
 
+int chainsi_deployment_copy(const char *from, const char *to)
+{
+    char *part = chainsi_path("%s.part", to);
+    uv_fs_t copying;
+    int error = uv_fs_copyfile(NULL, &copying, from, part, UV_FS_COPYFILE_FICLONE, NULL);
+    uv_fs_req_cleanup(&copying);
+    if (!error)
+        error = sync_file(part);
+    if (!error && !chainsi_replace_file(part, to))
+        error = uv_translate_sys_error(errno);
+    free(part);
+    return error;
+}
+
 /* On a thread of the pool. */
 static void copy_binary(uv_work_t *request)
 {
     copy *doing = (copy *)request;
-    const char *to = doing->chainlet->service->binary;
-    char *part = chainsi_path("%s.part", to);
-    uv_fs_t copying;
-    doing->error = uv_fs_copyfile(NULL, &copying, doing->from, part, UV_FS_COPYFILE_FICLONE, NULL);
-    uv_fs_req_cleanup(&copying);
-    if (!doing->error)
-        doing->error = sync_file(part);
-    if (!doing->error && !chainsi_replace_file(part, to))
-        doing->error = uv_translate_sys_error(errno);
-    free(part);
+    doing->error = chainsi_deployment_copy(doing->from, doing->chainlet->service->binary);
 }
 
 static void on_copied(uv_work_t *request, int status)
@@ -243,18 +258,27 @@ static void on_copied(uv_work_t *request, int status)
     chainsi_deployment_review_later(deployment);
 }
 
-static char *binary_path(const char *home, const char *chain, int64_t version, const char *c_name)
+static char *binary_path(const char *home, const char *chain, int64_t version,
+                         const chainsi_api_service *service)
 {
-    return chainsi_path("%s/chains/%s/%lld/%s", home, chain, (long long)version, c_name);
+    return chainsi_path("%s/chains/%s/%lld/%s", home, chain, (long long)version,
+                        service->program ? service->program : service->c_name);
 }
 
 /* Has a service run the copy of its program. */
 static void use_copy(chainsi_deployment *deployment, chainsi_api_service *service)
 {
     char *path = binary_path(deployment->options.home, deployment->options.deploy->chain,
-                             deployment->options.version, service->c_name);
+                             deployment->options.version, service);
     service->binary = chainsi_arena_strdup(&deployment->arena, path);
     free(path);
+}
+
+void chainsi_deployment_use(chainsi_deployment *deployment, chainsi_api_service *service,
+                            const char *program)
+{
+    service->program = chainsi_arena_strdup(&deployment->arena, program);
+    use_copy(deployment, service);
 }
 
 bool chainsi_deployment_is_copied(const chainsi_api_deploy *deploy, const char *home,
@@ -262,7 +286,7 @@ bool chainsi_deployment_is_copied(const chainsi_api_deploy *deploy, const char *
 {
     bool copied = true;
     for (size_t i = 0; copied && i < deploy->services.count; i++) {
-        char *path = binary_path(home, deploy->chain, version, deploy->services.items[i].c_name);
+        char *path = binary_path(home, deploy->chain, version, &deploy->services.items[i]);
         copied = access(path, X_OK) == 0;
         free(path);
     }
@@ -287,6 +311,37 @@ static void copy_binaries(chainsi_deployment *deployment)
         uv_queue_work(deployment->options.supervisor->loop, &started->request, copy_binary,
                       on_copied);
     }
+}
+
+/* Assets. */
+
+static void on_assets_end(void *user, chains_status status, const char *service, const char *why)
+{
+    chainsi_deployment *deployment = user;
+    if (status != CHAINS_OK && deployment->state == CHAINSI_DEPLOYMENT_COPYING)
+        fail(deployment, service, why, "");
+    else if (status != CHAINS_OK)
+        chainsi_say("%s: %s", deployment->title, why);
+    chainsi_deployment_review_later(deployment);
+}
+
+static void find_assets(chainsi_deployment *deployment)
+{
+    deployment->assets = chainsi_asset_folders_new(&(chainsi_asset_folders_options){
+        .assets = deployment->options.assets,
+        .home = deployment->options.home,
+        .directory = deployment->directory,
+        .services = &deployment->options.deploy->services,
+        .anew = deployment->options.begin == CHAINSI_BEGIN_COPYING,
+        .on_end = on_assets_end,
+        .user = deployment,
+    });
+}
+
+/* Whether all that it needs to start has been copied and fetched. */
+static bool is_provided(const chainsi_deployment *deployment)
+{
+    return !deployment->copies && !(deployment->assets && deployment->assets->job);
 }
 
 chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *options)
@@ -320,11 +375,14 @@ chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *opt
             deployment->entrypoint = i;
     }
     /* Before anything of it: whatever is begun, somebody knows whose it is. */
-    if (options->begin != CHAINSI_BEGIN_STOPPING)
-        hold_document(deployment, "deploy");
-    if (deployment->options.begin == CHAINSI_BEGIN_COPYING)
+    if (options->begin != CHAINSI_BEGIN_STOPPING) {
+        chainsi_deployment_hold(deployment);
+        find_assets(deployment);
+    }
+    /* What has been running goes on, whatever has become of its assets meanwhile. */
+    if (options->begin == CHAINSI_BEGIN_COPYING)
         copy_binaries(deployment);
-    else
+    else if (options->begin != CHAINSI_BEGIN_STARTING || is_provided(deployment))
         start_all(deployment);
     return deployment;
 }
@@ -341,14 +399,11 @@ chainsi_chainlet *chainsi_deployment_find(chainsi_deployment *deployment, const 
     return NULL;
 }
 
-bool chainsi_deployment_scale(chainsi_deployment *deployment, const char *name,
-                              const chainsi_scaling_options *scaling)
+void chainsi_deployment_rescale(chainsi_deployment *deployment, const char *name)
 {
     chainsi_chainlet *chainlet = chainsi_deployment_find(deployment, name);
-    if (!chainlet)
-        return false;
-    chainsi_chainlet_scale(chainlet, scaling);
-    return true;
+    if (chainlet)
+        chainsi_chainlet_rescale(chainlet);
 }
 
 /* Stopping. */
@@ -430,13 +485,11 @@ static void review_running(chainsi_deployment *deployment)
 static void review(chainsi_deployment *deployment)
 {
     for (size_t i = 0; i < deployment->options.deploy->services.count; i++)
-        if (deployment->chainlets[i].fleet)
-            chainsi_fleet_review(deployment->chainlets[i].fleet);
+        chainsi_chainlet_review(&deployment->chainlets[i]);
     switch (deployment->state) {
     case CHAINSI_DEPLOYMENT_COPYING:
-        if (deployment->copies || deployment->stop_asked)
-            break;
-        start_all(deployment);
+        if (is_provided(deployment) && !deployment->stop_asked)
+            start_all(deployment);
         break;
     case CHAINSI_DEPLOYMENT_STARTING:
         review_start(deployment);
@@ -445,6 +498,7 @@ static void review(chainsi_deployment *deployment)
         review_stop(deployment);
         break;
     case CHAINSI_DEPLOYMENT_RUNNING:
+        chainsi_swap_review(deployment);
         review_running(deployment);
         break;
     case CHAINSI_DEPLOYMENT_STOPPED:
@@ -457,6 +511,8 @@ void chainsi_deployment_stop(chainsi_deployment *deployment)
     if (deployment->stop_asked)
         return;
     deployment->stop_asked = true;
+    chainsi_swap_abort(deployment);
+    chainsi_asset_folders_stop(deployment->assets);
     hold_document(deployment, "stop");
     release_document(deployment, "deploy");
     set_state(deployment, CHAINSI_DEPLOYMENT_STOPPING);
@@ -466,7 +522,7 @@ void chainsi_deployment_stop(chainsi_deployment *deployment)
 void chainsi_deployment_kill(chainsi_deployment *deployment)
 {
     for (size_t i = 0; i < deployment->options.deploy->services.count; i++)
-        chainsi_fleet_kill(deployment->chainlets[i].fleet);
+        chainsi_chainlet_kill(&deployment->chainlets[i]);
 }
 
 void chainsi_deployment_free(chainsi_deployment *deployment)
@@ -476,6 +532,7 @@ void chainsi_deployment_free(chainsi_deployment *deployment)
     assert(deployment->state == CHAINSI_DEPLOYMENT_STOPPED);
     for (size_t i = 0; i < deployment->options.deploy->services.count; i++)
         chainsi_chainlet_close(&deployment->chainlets[i]);
+    chainsi_asset_folders_free(deployment->assets);
     if (!chainsi_remove_tree(deployment->run_directory))
         chainsi_say("cannot remove %s: %s", deployment->run_directory, strerror(errno));
     release_document(deployment, "stop"); /* last: until then there is something to be done */

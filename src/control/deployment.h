@@ -4,7 +4,8 @@
  *      \            \ a Chainlet failed, stop()  ^
  *       \____________\__________________________/
  *
- * RUNNING: every Chainlet has been ready once; from then on what dies is started again, and there are as
+ * COPYING: its programs are copied, and what its Chainlets name in .assets is fetched; each is passed over where it
+ * is there already. RUNNING: every Chainlet has been ready once; from then on what dies is started again, and there are as
  * many replicas as calls need (scaler.h). STOPPING goes from the entrypoint inwards: a Chainlet is stopped when those that call it
  * have ended, so that running calls find what they need.
  *
@@ -22,7 +23,11 @@
 
 #include "base/arena.h"
 #include "control/api.h"
+#include "control/asset_folders.h"
 #include "control/chainlet.h"
+#include "control/store_environments.h"
+
+typedef struct chainsi_swap chainsi_swap;
 
 typedef enum chainsi_deployment_state {
     CHAINSI_DEPLOYMENT_COPYING,
@@ -42,6 +47,7 @@ typedef enum chainsi_deployment_begin {
 
 typedef struct chainsi_deployment_options {
     chainsi_supervisor *supervisor;
+    chainsi_assets *assets; /* not owned */
     const char *home;
     int64_t version;
     const char *id;  /* of the version; copied */
@@ -51,13 +57,13 @@ typedef struct chainsi_deployment_options {
     /* The log of a Chainlet by its name on the wire; it must outlive the deployment. */
     chainsi_log *(*find_log)(void *log_user, const char *name);
     void *log_user;
+    /* What a Chainlet, by its name on the wire, is scaled by in place of its own options; NULL: by
+     * these. */
+    const chainsi_stored_scale *(*find_scale)(void *user, const char *chainlet);
     /* Something changed. Called from within changes: must not stop or free anything, but look again
      * later. */
     void (*on_change)(void *user);
-    /* There should be more or fewer replicas of a Chainlet, by its name on the wire; it has been said.
-     * NULL: nobody keeps that. */
-    void (*on_scaled)(void *user, const char *chainlet, const chainsi_scaled *scaled);
-    /* A process was killed because memory ran out; how: a sentence that says whose. Likewise. */
+    /* A process was killed because memory ran out; how: a sentence that says whose. NULL: nobody keeps that. */
     void (*on_exhausted)(void *user, const char *chainlet, const char *how);
     void *user;
 } chainsi_deployment_options;
@@ -68,13 +74,15 @@ struct chainsi_deployment {
     chainsi_arena arena;
     chainsi_deployment_state state;
     const char *directory, *run_directory;
-    const char *name;            /* "CHAIN/RUN" */
-    const char *title;           /* for messages: "CHAIN version 3 in staging" */
-    chainsi_chainlet *chainlets; /* deploy->services.count of them */
-    size_t entrypoint;           /* its index */
-    const char *failed_chainlet; /* name; NULL: none */
-    char failure[512];           /* why it failed; "" if it didn't */
-    size_t copies;               /* in progress */
+    const char *name;              /* "CHAIN/RUN" */
+    const char *title;             /* for messages: "CHAIN version 3 in staging" */
+    chainsi_chainlet *chainlets;   /* deploy->services.count of them */
+    size_t entrypoint;             /* its index */
+    const char *failed_chainlet;   /* name; NULL: none */
+    char failure[1024];            /* why it failed; "" if it didn't */
+    size_t copies;                 /* of programs, in progress */
+    chainsi_asset_folders *assets; /* owned; NULL: it has none, or only has to end */
+    chainsi_swap *swap;            /* owned; other programs are taking their place; else NULL */
     bool stop_asked;
     uv_timer_t *review; /* owned */
 };
@@ -96,10 +104,18 @@ void chainsi_deployment_free(chainsi_deployment *deployment);
 
 /* The Chainlet of that name on the wire; NULL name: the entrypoint. NULL if there is none. */
 chainsi_chainlet *chainsi_deployment_find(chainsi_deployment *deployment, const char *name);
-/* Has a Chainlet scaled by these options from now on; NULL: by its own, as it was deployed. Options are
- * the deployment's, not kept when the brain or the daemon ends. False: there is no such Chainlet. */
-bool chainsi_deployment_scale(chainsi_deployment *deployment, const char *chainlet,
-                              const chainsi_scaling_options *scaling);
+/* find_scale says something else of that Chainlet now, if there is one. */
+void chainsi_deployment_rescale(chainsi_deployment *deployment, const char *chainlet);
+
+/* Copies a program so that `to` is whole and on the disk, or not there. Blocks; any thread. 0, or an error
+ * of libuv. */
+int chainsi_deployment_copy(const char *from, const char *to);
+/* Has a service run another program, which lies in the deployment's directory: a name, as of
+ * chainsi_api_service. */
+void chainsi_deployment_use(chainsi_deployment *deployment, chainsi_api_service *service,
+                            const char *program);
+/* Has the keeper hold what there is to know of the deployment, which is to go on. */
+void chainsi_deployment_hold(chainsi_deployment *deployment);
 
 /* Has all of it looked at from the loop, soon. Takes the deployment. */
 void chainsi_deployment_review_later(void *deployment);

@@ -17,10 +17,24 @@ static void describe_replica(const chainsi_replica *replica, chainsi_arena *aren
     };
 }
 
+static size_t count_places(const chainsi_fleet *fleet)
+{
+    return fleet ? fleet->place_count : 0;
+}
+
+static void describe_replicas(const chainsi_fleet *fleet, chainsi_arena *arena,
+                              chainsi_api_replicas *list)
+{
+    for (size_t i = 0; i < count_places(fleet); i++)
+        if (fleet->places[i].replica)
+            describe_replica(fleet->places[i].replica, arena, &list->items[list->count++]);
+}
+
 static void describe_chainlet(const chainsi_chainlet *chainlet, chainsi_arena *arena,
                               chainsi_api_chainlet *item)
 {
     const chainsi_fleet *fleet = chainlet->fleet;
+    const chainsi_deployment_options *options = &chainlet->deployment->options;
     *item = (chainsi_api_chainlet){
         .name = chainlet->service->name,
         .state = chainsi_chainlet_is_at_zero(chainlet)
@@ -30,18 +44,21 @@ static void describe_chainlet(const chainsi_chainlet *chainlet, chainsi_arena *a
         .wanted = fleet ? fleet->wanted : 0,
         .notes = chainlet->notes,
         .scaling = chainsi_api_scaling_of(&chainlet->scaling),
+        .override = options->find_scale(options->user, chainlet->service->name),
     };
     if (chainlet->scaler) {
         chainsi_demand demand = chainsi_scaler_measure(chainlet->scaler);
         item->in_flight = demand.running;
         item->waiting = demand.waiting;
     }
-    size_t places = fleet ? fleet->place_count : 0;
+    size_t places = count_places(fleet) + count_places(chainlet->coming);
+    for (const chainsi_fleet *each = chainlet->leaving; each; each = each->next)
+        places += count_places(each);
     item->replicas.items = chainsi_arena_array(arena, places, sizeof *item->replicas.items);
-    for (size_t i = 0; i < places; i++)
-        if (fleet->places[i].replica)
-            describe_replica(fleet->places[i].replica, arena,
-                             &item->replicas.items[item->replicas.count++]);
+    describe_replicas(fleet, arena, &item->replicas);
+    describe_replicas(chainlet->coming, arena, &item->replicas);
+    for (const chainsi_fleet *each = chainlet->leaving; each; each = each->next)
+        describe_replicas(each, arena, &item->replicas);
 }
 
 static chainsi_api_chainlets describe_chainlets(const chainsi_deployment *deployment,
@@ -103,6 +120,25 @@ static const chainsi_api_trial *describe_trial(const chainsi_environment *enviro
     return description;
 }
 
+static const chainsi_api_fetched *describe_fetched(const chainsi_asset_folders *assets,
+                                                   chainsi_arena *arena)
+{
+    if (!assets)
+        return NULL;
+    const chainsi_assets_progress *progress = &assets->progress;
+    chainsi_api_fetched *description = chainsi_arena_alloc(arena, sizeof *description);
+    *description = (chainsi_api_fetched){
+        .files = (int64_t)progress->files,
+        .files_done = (int64_t)progress->files_done,
+        .bytes = progress->size,
+        .bytes_done = progress->done,
+        .bytes_per_s = progress->rate,
+        .verifying = progress->verifying,
+        .trouble = progress->trouble,
+    };
+    return description;
+}
+
 bool chainsi_environment_describe(const chainsi_environment *environment, const char *base_url,
                                   chainsi_arena *arena, chainsi_api_chain *description)
 {
@@ -136,6 +172,7 @@ bool chainsi_environment_describe(const chainsi_environment *environment, const 
             .chainlet = latest->failed_chainlet,
             .message = latest->failure[0] ? latest->failure : NULL,
             .chainlets = describe_chainlets(latest, arena),
+            .assets = describe_fetched(latest->assets, arena),
         },
         .canary = describe_trial(environment, arena),
     };

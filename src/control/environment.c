@@ -10,6 +10,7 @@
 #include "control/chain.h"
 #include "control/handle.h"
 #include "control/home.h"
+#include "control/steady.h"
 #include "control/time_text.h"
 
 enum {
@@ -99,6 +100,25 @@ void chainsi_environment_ask(chainsi_environment *environment, chainsi_intent *i
 
 /* Deployments. */
 
+static const chainsi_stored_scale *find_scale(void *user, const char *chainlet)
+{
+    const chainsi_environment *environment = user;
+    return chainsi_scales_find(&environment->scales, chainlet);
+}
+
+void chainsi_environment_scale(chainsi_environment *environment, const char *chainlet,
+                               const chainsi_stored_scale *scale)
+{
+    chainsi_deployment *const both[] = { environment->current, environment->candidate };
+    if (scale)
+        chainsi_scales_set(&environment->scales, scale);
+    else
+        chainsi_scales_reset(&environment->scales, chainlet);
+    for (size_t i = 0; i < sizeof both / sizeof *both; i++)
+        if (both[i])
+            chainsi_deployment_rescale(both[i], chainlet);
+}
+
 /* What a new deployment of the version is called: one that still ends may have the usual name. */
 static const char *choose_run(const chainsi_environment *environment, int64_t version,
                               chainsi_arena *arena)
@@ -135,6 +155,7 @@ chainsi_deployment *chainsi_environment_deployment(chainsi_environment *environm
     chainsi_arena arena = { 0 };
     chainsi_deployment *deployment = chainsi_deployment_new(&(chainsi_deployment_options){
         .supervisor = registry->supervisor,
+        .assets = registry->assets,
         .home = registry->home,
         .version = version->number,
         .id = version->id,
@@ -143,6 +164,7 @@ chainsi_deployment *chainsi_environment_deployment(chainsi_environment *environm
         .begin = registry->stopping ? CHAINSI_BEGIN_STOPPING : begin,
         .find_log = chainsi_chain_log_of,
         .log_user = environment->chain,
+        .find_scale = find_scale,
         .on_change = ask_review,
         .on_exhausted = on_exhausted,
         .user = environment,
@@ -225,11 +247,10 @@ static void on_look(uv_timer_t *timer)
         ask_review(environment);
 }
 
-/* People may set their clock while a version is tried: it tells only how long that was before a
- * restart. */
+/* What the state says tells only how long it was tried before a restart. */
 static void set_times(chainsi_trial *trial, const chainsi_stored_environment *stored)
 {
-    int64_t now_ms = chainsi_unix_ms(), since_ms = now_ms, until_ms;
+    int64_t now_ms = chainsi_steady_ms(), since_ms = now_ms, until_ms;
     if (stored->canary_since && chainsi_time_text_parse(stored->canary_since, &since_ms))
         snprintf(trial->since, sizeof trial->since, "%s", stored->canary_since);
     until_ms = since_ms;
@@ -394,6 +415,13 @@ static void carry_out_forget(chainsi_environment *environment, const chainsi_ste
     environment->waiting = accepted;
 }
 
+/* The deployment has it already, and is told next. */
+static void carry_out_swap(chainsi_environment *environment, const chainsi_step *step)
+{
+    (void)environment;
+    (void)step;
+}
+
 /* What those are told who wait for an environment that is being ended. */
 static chains_status end_status(const chainsi_environment *environment)
 {
@@ -472,6 +500,7 @@ static void begin_intent(chainsi_environment *environment)
     intent->write = NULL;
     begin_step(environment, write, intent->run,
                intent->run == chainsi_step_forget_environment ? carry_out_forget
+               : intent->run == chainsi_step_swap             ? carry_out_swap
                                                               : carry_out_accepted);
 }
 
@@ -479,7 +508,7 @@ static void review_starting(chainsi_environment *environment)
 {
     const chainsi_deployment *candidate = environment->candidate;
     if (candidate->failure[0]) {
-        char why[1024];
+        char why[sizeof candidate->failure + 256];
         snprintf(why, sizeof why, "%s%s%s",
                  candidate->failed_chainlet ? candidate->failed_chainlet : "",
                  candidate->failed_chainlet ? ": " : "", candidate->failure);
@@ -539,6 +568,7 @@ void chainsi_environment_free(chainsi_environment *environment)
     chainsi_handle_close(environment->review);
     free(environment->retiring);
     free(environment->previous);
+    chainsi_scales_done(&environment->scales);
     free(environment->name);
     free(environment);
 }

@@ -23,6 +23,7 @@
 
 #include "control/canary.h"
 #include "control/deployment.h"
+#include "control/scales.h"
 #include "control/steps.h"
 #include "control/store.h"
 
@@ -79,8 +80,10 @@ struct chainsi_environment {
     chainsi_trial *trial;                /* owned; while TRYING; else NULL */
     char deployed_at[CHAINSI_TIME_TEXT]; /* since when the current one answers */
     char *previous;                      /* owned; id of the version to roll back to; NULL */
-    chainsi_intent *intents;             /* owned; wait for their turn */
-    chainsi_intent *waiting;             /* owned; accepted, and not yet done; NULL: nobody waits */
+    chainsi_scales
+        scales; /* owned; by which its Chainlets are scaled in place of their own options */
+    chainsi_intent *intents; /* owned; wait for their turn */
+    chainsi_intent *waiting; /* owned; accepted, and not yet done; NULL: nobody waits */
     void (*carry_out)(chainsi_environment *environment, const chainsi_step *step);
     chainsi_intent
         *accepting;     /* owned; whose step is being made durable; NULL: a step of its own */
@@ -110,6 +113,11 @@ void chainsi_environment_ask(chainsi_environment *environment, chainsi_intent *i
 /* Ends all that runs; forgotten: it has been deleted, else it goes on with the next daemon. The chain is
  * asked for a review when it is empty. */
 void chainsi_environment_end(chainsi_environment *environment, bool forgotten);
+
+/* What is durable holds from now on, for what runs in it and for what will: a Chainlet is scaled so; scale
+ * NULL: by its own options. */
+void chainsi_environment_scale(chainsi_environment *environment, const char *chainlet,
+                               const chainsi_stored_scale *scale);
 
 /* Which deployment gets the next call; NULL: none answers. *trial: the number of the trial that the
  * call counts for, or 0; *is_new: on which side. */

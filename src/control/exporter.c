@@ -3,14 +3,11 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "base/clock.h"
 #include "control/handle.h"
 #include "control/log.h"
-#include "control/transfers.h"
+#include "control/otlp_post.h"
 #include "runtime/context.h"
-#include "runtime/retry.h"
 
 enum { MOST_BATCH = 512 };
 
@@ -35,13 +32,10 @@ struct chainsi_exporter {
     uv_loop_t *loop; /* not owned */
     chainsi_otlp_settings settings;
     const chainsi_export_policy *policy;
-    chainsi_transfers *transfers; /* owned */
-    chainsi_transfer transfer;    /* its easy: owned, while SENDING */
-    struct curl_slist *headers;   /* owned */
-    chainsi_buffer body;          /* of the request */
-    char error[CURL_ERROR_SIZE];
-    uv_timer_t *timer;    /* owned: the delay, or the pause */
-    uv_timer_t *finisher; /* owned */
+    chainsi_otlp_post *post; /* owned */
+    chainsi_buffer body;     /* of the request */
+    uv_timer_t *timer;       /* owned: the delay, or the pause */
+    uv_timer_t *finisher;    /* owned */
     state state;
     queued *first, *last;  /* owned */
     size_t count, sending; /* in the queue; of these, on their way */
@@ -59,38 +53,20 @@ static void on_time(uv_timer_t *timer)
         send_batch(timer->data);
 }
 
-/* The answer's body says nothing that is needed. */
-static size_t ignore_body(char *data, size_t size, size_t count, void *user)
-{
-    (void)data;
-    (void)user;
-    return size * count;
-}
+static void on_done(void *user, const chainsi_otlp_answer *answer);
 
-static void on_done(chainsi_transfer *transfer, CURLcode code);
-
-chainsi_exporter *chainsi_exporter_new(uv_loop_t *loop, const chainsi_otlp_settings *settings,
+chainsi_exporter *chainsi_exporter_new(uv_loop_t *loop, chainsi_transfers *transfers,
+                                       const chainsi_otlp_settings *settings,
                                        const chainsi_export_policy *policy)
 {
     chainsi_exporter *exporter = chainsi_make(sizeof *exporter);
     exporter->loop = loop;
     exporter->settings = *settings;
     exporter->policy = policy;
-    exporter->transfers = chainsi_transfers_new(loop);
-    exporter->transfer.on_done = on_done;
+    exporter->post = chainsi_otlp_post_new(transfers, &exporter->settings, on_done, exporter);
     exporter->timer = chainsi_timer_new(loop, exporter);
     exporter->finisher = chainsi_timer_new(loop, exporter);
     uv_unref((uv_handle_t *)exporter->timer);
-    exporter->headers = curl_slist_append(NULL, "Content-Type: application/json");
-    exporter->headers = curl_slist_append(exporter->headers, "Expect:");
-    for (size_t i = 0; i < settings->headers.count; i++) {
-        chainsi_buffer line = { 0 };
-        chainsi_buffer_printf(&line, "%s: %s", settings->headers.items[i].name,
-                              settings->headers.items[i].value);
-        chainsi_buffer_add_byte(&line, 0);
-        exporter->headers = curl_slist_append(exporter->headers, (const char *)line.data);
-        chainsi_buffer_done(&line);
-    }
     return exporter;
 }
 
@@ -110,15 +86,10 @@ void chainsi_exporter_free(chainsi_exporter *exporter)
 {
     if (!exporter)
         return;
-    if (exporter->state == SENDING) {
-        chainsi_transfers_stop(exporter->transfers, &exporter->transfer);
-        curl_easy_cleanup(exporter->transfer.easy);
-    }
+    chainsi_otlp_post_free(exporter->post);
     remove_first(exporter, exporter->count);
-    chainsi_transfers_free(exporter->transfers);
     chainsi_handle_close(exporter->timer);
     chainsi_handle_close(exporter->finisher);
-    curl_slist_free_all(exporter->headers);
     chainsi_buffer_done(&exporter->body);
     free(exporter);
 }
@@ -193,23 +164,8 @@ static void send_batch(chainsi_exporter *exporter)
         encode_batch(exporter);
     const long timeout_ms =
         exporter->finishing ? (long)exporter->policy->finish_ms : exporter->settings.timeout_ms;
-    CURL *easy = curl_easy_init();
-    if (!easy)
-        abort(); /* out of memory */
-    curl_easy_setopt(easy, CURLOPT_URL, exporter->settings.url);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, exporter->headers);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "chains");
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, (const char *)exporter->body.data);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)exporter->body.size);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, ignore_body);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, exporter->error);
-    exporter->error[0] = 0;
-    exporter->transfer.easy = easy;
     exporter->state = SENDING;
-    chainsi_transfers_start(exporter->transfers, &exporter->transfer);
+    chainsi_otlp_post_send(exporter->post, &exporter->body, timeout_ms);
 }
 
 int64_t chainsi_export_pause_ms(const chainsi_export_policy *policy, int failures, uint64_t random)
@@ -220,16 +176,6 @@ int64_t chainsi_export_pause_ms(const chainsi_export_policy *policy, int failure
     if (pause_ms > policy->longest_pause_ms)
         pause_ms = policy->longest_pause_ms;
     return pause_ms / 2 + (int64_t)(random % (uint64_t)(pause_ms / 2 + 1));
-}
-
-/* How long the answer asks to wait; 0: it doesn't say. */
-static int64_t retry_after_ms(CURL *easy)
-{
-    struct curl_header *header;
-    if (curl_easy_header(easy, "Retry-After", 0, CURLH_HEADER, -1, &header) != CURLHE_OK)
-        return 0;
-    return chainsi_retry_after_ns(header->value, strlen(header->value), time(NULL)) /
-           CHAINSI_NS_PER_MS;
 }
 
 static void go_on(chainsi_exporter *exporter)
@@ -254,17 +200,10 @@ static void drop_batch(chainsi_exporter *exporter, const char *why, long status)
     go_on(exporter);
 }
 
-static void on_done(chainsi_transfer *transfer, CURLcode code)
+static void on_done(void *user, const chainsi_otlp_answer *answer)
 {
-    chainsi_exporter *exporter =
-        (chainsi_exporter *)((char *)transfer - offsetof(chainsi_exporter, transfer));
-    long status = 0;
-    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-    const int64_t asked_ms = code == CURLE_OK ? retry_after_ms(transfer->easy) : 0;
-    curl_easy_cleanup(transfer->easy);
-    transfer->easy = NULL;
-    if (code != CURLE_OK)
-        status = 0;
+    chainsi_exporter *exporter = user;
+    const long status = answer->status;
     if (status >= 200 && status < 300) {
         if (exporter->said)
             chainsi_say("spans are exported again");
@@ -278,14 +217,14 @@ static void on_done(chainsi_transfer *transfer, CURLcode code)
     }
     const bool better = !status || status == 429 || (status >= 502 && status <= 504);
     if (!better || exporter->finishing || ++exporter->failures >= exporter->policy->attempts) {
-        drop_batch(exporter, *exporter->error ? exporter->error : curl_easy_strerror(code), status);
+        drop_batch(exporter, answer->why, status);
         return;
     }
     int64_t pause_ms =
         chainsi_export_pause_ms(exporter->policy, exporter->failures, chainsi_random());
-    if (asked_ms > pause_ms)
-        pause_ms = asked_ms < exporter->policy->longest_pause_ms
-                       ? asked_ms
+    if (answer->retry_after_ms > pause_ms)
+        pause_ms = answer->retry_after_ms < exporter->policy->longest_pause_ms
+                       ? answer->retry_after_ms
                        : (int64_t)exporter->policy->longest_pause_ms;
     exporter->state = BACKING_OFF;
     uv_timer_start(exporter->timer, on_time, (uint64_t)pause_ms, 0);
@@ -296,9 +235,7 @@ static void on_late(uv_timer_t *timer)
     chainsi_exporter *exporter = timer->data;
     if (!exporter || exporter->state != SENDING)
         return;
-    chainsi_transfers_stop(exporter->transfers, &exporter->transfer);
-    curl_easy_cleanup(exporter->transfer.easy);
-    exporter->transfer.easy = NULL;
+    chainsi_otlp_post_cancel(exporter->post);
     exporter->state = WAITING;
     exporter->dropped += exporter->count;
 }

@@ -14,6 +14,9 @@ chainsi_fleet *chainsi_fleet_new(const chainsi_fleet_options *options)
 {
     chainsi_fleet *fleet = chainsi_make(sizeof *fleet);
     fleet->options = *options;
+    fleet->options.name = chainsi_arena_strdup(&fleet->arena, options->name);
+    fleet->options.probes_prefix = chainsi_arena_strdup(&fleet->arena, options->probes_prefix);
+    fleet->options.start.program = chainsi_arena_strdup(&fleet->arena, options->start.program);
     if (options->board_fd >= 0)
         fleet->board = chainsi_board_open(options->board_fd);
     if (fleet->board && options->start.limits.memory_bytes)
@@ -319,6 +322,19 @@ const char *chainsi_fleet_last_end(const chainsi_fleet *fleet)
         if (fleet->places[i].replica && fleet->places[i].replica->last_end[0])
             return fleet->places[i].replica->last_end;
     return "";
+}
+
+bool chainsi_fleet_has_left(const chainsi_fleet *fleet)
+{
+    uint32_t busy;
+    uint64_t average_ns;
+    for (size_t i = 0; fleet->board && i < fleet->place_count; i++) {
+        const chainsi_replica *replica = fleet->places[i].replica;
+        if (replica && replica->runs &&
+            chainsi_board_look(fleet->board, (int32_t)replica->pid, &busy, &average_ns))
+            return false;
+    }
+    return true;
 }
 
 bool chainsi_fleet_has_ended(const chainsi_fleet *fleet)

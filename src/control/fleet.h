@@ -13,9 +13,9 @@
 
 typedef struct chainsi_fleet_options {
     /* How each of them is started. Name, probes_name, probes_path, secrets_name, on_state, on_death and
-     * user are filled in here. */
+     * user are filled in here. start.program, name and probes_prefix are copied. */
     chainsi_replica_options start;
-    const char *name;          /* "CHAIN/VERSION/CHAINLET" */
+    const char *name;          /* "CHAIN/RUN/PROGRAM" */
     const char *probes_prefix; /* of the paths of their own sockets */
     int board_fd;              /* on which they show their slots; stays the caller's; -1: none */
     /* One came into another state. Must not free or stop anything, but look again later. */
@@ -39,6 +39,7 @@ typedef struct chainsi_fleet {
     int64_t wanted;       /* replicas that there should be */
     chainsi_board *board; /* owned; NULL: none */
     bool stopping;
+    struct chainsi_fleet *next; /* its owner's */
 } chainsi_fleet;
 
 /* How many there are. */
@@ -79,6 +80,9 @@ chainsi_replica *chainsi_fleet_find_ready(const chainsi_fleet *fleet);
 chainsi_replica *chainsi_fleet_find(const chainsi_fleet *fleet, chainsi_replica_state state);
 /* How one of them ended last, a failed one if there is one; "" if none did. As long as that one. */
 const char *chainsi_fleet_last_end(const chainsi_fleet *fleet);
+/* After chainsi_fleet_stop: whether none of them takes another call, as far as the board tells; what they
+ * have may still run. */
+bool chainsi_fleet_has_left(const chainsi_fleet *fleet);
 /* After chainsi_fleet_stop: whether nothing of it runs any more. */
 bool chainsi_fleet_has_ended(const chainsi_fleet *fleet);
 

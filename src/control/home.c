@@ -254,16 +254,6 @@ char *chainsi_read_file(const char *path, size_t max_size, size_t *size)
 
 /* Files of one line. */
 
-static bool write_line(const char *home, const char *name, const char *text)
-{
-    char *path = chainsi_path("%s/%s", home, name);
-    char *line = chainsi_path("%s\n", text);
-    bool written = chainsi_write_file(path, line, strlen(line));
-    free(line);
-    free(path);
-    return written;
-}
-
 static bool read_line(const char *home, const char *name, char *text, size_t size)
 {
     char *path = chainsi_path("%s/%s", home, name);
@@ -276,6 +266,20 @@ static bool read_line(const char *home, const char *name, char *text, size_t siz
     snprintf(text, size, "%s", line);
     free(line);
     return *text != 0;
+}
+
+/* What is there already is not written again: on a full disk there may be no room for it. */
+static bool write_line(const char *home, const char *name, const char *text)
+{
+    char found[256];
+    if (read_line(home, name, found, sizeof found) && !strcmp(found, text))
+        return true;
+    char *path = chainsi_path("%s/%s", home, name);
+    char *line = chainsi_path("%s\n", text);
+    bool written = chainsi_write_file(path, line, strlen(line));
+    free(line);
+    free(path);
+    return written;
 }
 
 static void forget_line(const char *home, const char *name)

@@ -140,10 +140,12 @@ static void on_started(chainsi_keeping *keeping, const chainsi_command *answer, 
 {
     chainsi_kept_process *process = *find_process(keeping, answer->name);
     free_asked(take_first(&keeping->starts));
-    if (process)
+    if (process) {
+        process->since_ns = answer->since_ns;
         process->on_started(process, answer->pid, answer->error, output);
-    else if (output >= 0)
+    } else if (output >= 0) {
         close(output);
+    }
 }
 
 static void on_done(chainsi_keeping *keeping, const chainsi_command *answer, int fd)

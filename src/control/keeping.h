@@ -25,6 +25,7 @@ typedef struct chainsi_kept_process {
     void (*on_started)(struct chainsi_kept_process *process, pid_t pid, int error, int output);
     /* As of waitpid(). Not after on_started with an error. */
     void (*on_ended)(struct chainsi_kept_process *process, int wait_status);
+    int64_t since_ns;                  /* when the keeper began to start it; from on_started on */
     struct chainsi_kept_process *next; /* keeping.c's */
 } chainsi_kept_process;
 

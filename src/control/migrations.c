@@ -189,8 +189,41 @@ static const char running_schema[] =
     "CREATE INDEX requests_delayed ON requests (not_before)"
     "  WHERE state = 'QUEUED' AND not_before > created_at;";
 
-const char *const chainsi_migrations[] = { chains_schema,      keys_schema,       requests_schema,
-                                           transitions_schema, key_chains_schema, running_schema };
+/* 7: of replicas where they ran and how they ended; which of them are known to whom, by the name that the
+ * keeper has for a process, and by the brain that has seen it last. Events of scaling have a bound of their
+ * own. */
+static const char history_schema[] =
+    "ALTER TABLE replicas ADD COLUMN environment TEXT NOT NULL DEFAULT 'production';"
+    "ALTER TABLE replicas ADD COLUMN process TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE replicas ADD COLUMN brain TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE replicas ADD COLUMN ending TEXT;"
+    "ALTER TABLE replicas ADD COLUMN exit_status INTEGER;"
+    "ALTER TABLE replicas ADD COLUMN signal INTEGER;"
+    "DROP INDEX replicas_of_chainlet;"
+    "DROP INDEX replicas_running;"
+    "CREATE INDEX replicas_of_chainlet ON replicas (chain, environment, chainlet, id);"
+    "CREATE INDEX replicas_running ON replicas (process) WHERE ended_at IS NULL;"
+    "CREATE INDEX replicas_ended ON replicas (ended_at) WHERE ended_at IS NOT NULL;"
+    "CREATE INDEX events_scaled ON events (id) WHERE kind = 'scaled';";
+
+/* 8: how the clock stood (state_clock.h). When it was set, the ends of what has ended move: that ends
+ * nothing. */
+static const char clock_schema[] =
+    "CREATE TABLE clock ("
+    "  one INTEGER PRIMARY KEY CHECK (one = 1),"
+    "  boot TEXT NOT NULL,"
+    "  offset_ms INTEGER NOT NULL"
+    ") STRICT;"
+    "DROP TRIGGER requests_end;"
+    "CREATE TRIGGER requests_end AFTER UPDATE OF ended_at ON requests"
+    "  WHEN old.ended_at IS NULL AND new.ended_at IS NOT NULL BEGIN"
+    "  DELETE FROM request_inputs WHERE number = new.number;"
+    "END;";
+
+const char *const chainsi_migrations[] = {
+    chains_schema,     keys_schema,    requests_schema, transitions_schema,
+    key_chains_schema, running_schema, history_schema,  clock_schema,
+};
 const int chainsi_migration_count = sizeof chainsi_migrations / sizeof *chainsi_migrations;
 
 chains_status chainsi_migrations_taken(chainsi_database *database, int count, int *taken)

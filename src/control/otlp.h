@@ -1,4 +1,5 @@
-/* OTLP/HTTP with JSON: where to send spans, as the usual variables of OpenTelemetry say, and what is sent. */
+/* OTLP/HTTP with JSON: where to send spans and metrics, as the usual variables of OpenTelemetry say, and what
+ * is sent. */
 #ifndef CHAINSI_CONTROL_OTLP_H
 #define CHAINSI_CONTROL_OTLP_H
 
@@ -16,20 +17,25 @@ typedef struct chainsi_otlp_pairs {
     size_t count;
 } chainsi_otlp_pairs;
 
+typedef enum chainsi_otlp_signal { CHAINSI_OTLP_TRACES, CHAINSI_OTLP_METRICS } chainsi_otlp_signal;
+
 typedef struct chainsi_otlp_settings {
-    const char *url; /* to POST spans to; NULL: none are exported */
+    const char *url; /* to POST to; NULL: nothing is exported */
     chainsi_otlp_pairs headers;
     chainsi_otlp_pairs attributes; /* of every resource */
-    const char *service_name;      /* of the daemon's own spans */
+    const char *service_name;      /* of the daemon's own */
     long timeout_ms;               /* of one request */
+    long interval_ms;              /* between two, of metrics */
 } chainsi_otlp_settings;
 
-/* Reads OTEL_EXPORTER_OTLP_ENDPOINT, …_HEADERS, …_TIMEOUT, each also as OTEL_EXPORTER_OTLP_TRACES_…,
- * which counts first; OTEL_SERVICE_NAME, OTEL_RESOURCE_ATTRIBUTES, OTEL_SDK_DISABLED and
- * OTEL_TRACES_EXPORTER=none. look_up gives the value of a variable, as getenv. Texts are arena's. What makes
+/* Reads OTEL_EXPORTER_OTLP_ENDPOINT, …_HEADERS, …_TIMEOUT, …_PROTOCOL, each also as
+ * OTEL_EXPORTER_OTLP_TRACES_… or …_METRICS_…, which counts first; OTEL_SERVICE_NAME,
+ * OTEL_RESOURCE_ATTRIBUTES, OTEL_SDK_DISABLED, OTEL_TRACES_EXPORTER=none or OTEL_METRICS_EXPORTER=none, and
+ * OTEL_METRIC_EXPORT_INTERVAL. look_up gives the value of a variable, as getenv. Texts are arena's. What makes
  * no sense is left out, and *why gets a sentence of it; else NULL. */
-void chainsi_otlp_read(chainsi_otlp_settings *settings, const char *(*look_up)(const char *name),
-                       chainsi_arena *arena, const char **why);
+void chainsi_otlp_read(chainsi_otlp_settings *settings, chainsi_otlp_signal signal,
+                       const char *(*look_up)(const char *name), chainsi_arena *arena,
+                       const char **why);
 
 typedef struct chainsi_otlp_span {
     const char *chain;
@@ -41,5 +47,20 @@ typedef struct chainsi_otlp_span {
  * service.namespace its chain. */
 void chainsi_otlp_encode(const chainsi_otlp_settings *settings,
                          const chainsi_otlp_span *const *spans, size_t count, chainsi_buffer *out);
+
+/* What came of one process: families (control/exposition.h), whose process they are, and since when it counts.
+ * chainlet "": the daemon. */
+typedef struct chainsi_otlp_metrics {
+    const struct chainsi_family *families;
+    const char *chain, *environment, *version, *chainlet, *instance;
+    int64_t started_unix_ms;
+} chainsi_otlp_metrics;
+
+/* Appends an ExportMetricsServiceRequest in JSON. Each process is a resource, as of spans, with its number
+ * as service.instance.id. Counters are sums and histograms since its start (cumulative); labels become
+ * attributes, names stay as they are. */
+void chainsi_otlp_encode_metrics(const chainsi_otlp_settings *settings,
+                                 const chainsi_otlp_metrics *sources, size_t count,
+                                 int64_t now_unix_ms, chainsi_buffer *out);
 
 #endif

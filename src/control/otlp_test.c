@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "control/exposition.h"
 #include "control/otlp.h"
 
 /* The environment of a case: names and values in turn, up to a NULL. */
@@ -18,6 +19,24 @@ static const char *look_up(const char *name)
         if (!strcmp(*at, name))
             return at[1];
     return NULL;
+}
+
+static void check_read(chainsi_otlp_signal signal, const char *const *given, const char *url,
+                       long interval_ms, bool says_why)
+{
+    chainsi_arena arena;
+    chainsi_otlp_settings settings;
+    const char *why;
+    chainsi_arena_init(&arena);
+    environment = given;
+    chainsi_otlp_read(&settings, signal, look_up, &arena, &why);
+    if (url)
+        assert_string_equal(settings.url, url);
+    else
+        assert_null(settings.url);
+    assert_int_equal(settings.interval_ms, interval_ms);
+    assert_true((why != NULL) == says_why);
+    chainsi_arena_done(&arena);
 }
 
 static void urls(void **state)
@@ -50,18 +69,7 @@ static void urls(void **state)
           true },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        chainsi_arena arena;
-        chainsi_otlp_settings settings;
-        const char *why;
-        chainsi_arena_init(&arena);
-        environment = cases[i].environment;
-        chainsi_otlp_read(&settings, look_up, &arena, &why);
-        if (cases[i].url)
-            assert_string_equal(settings.url, cases[i].url);
-        else
-            assert_null(settings.url);
-        assert_true((why != NULL) == cases[i].why);
-        chainsi_arena_done(&arena);
+        check_read(CHAINSI_OTLP_TRACES, cases[i].environment, cases[i].url, 60000, cases[i].why);
     }
 }
 
@@ -88,7 +96,7 @@ static void the_rest(void **state)
     const char *why;
     chainsi_arena_init(&arena);
     environment = given;
-    chainsi_otlp_read(&settings, look_up, &arena, &why);
+    chainsi_otlp_read(&settings, CHAINSI_OTLP_TRACES, look_up, &arena, &why);
     assert_null(why);
     assert_int_equal(settings.headers.count, 3);
     assert_string_equal(settings.headers.items[0].name, "api-key");
@@ -99,6 +107,51 @@ static void the_rest(void **state)
     assert_string_equal(settings.service_name, "door");
     assert_string_equal(settings.attributes.items[0].name, "deployment.environment");
     chainsi_arena_done(&arena);
+}
+
+/* Metrics have the same variables under other names, and some of their own. */
+static void metrics_are_asked_for_apart(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *environment[12];
+        const char *url;
+        long interval_ms;
+        bool why;
+    } cases[] = {
+        { { "OTEL_EXPORTER_OTLP_ENDPOINT", "http://x" }, "http://x/v1/metrics", 60000, false },
+        { { "OTEL_EXPORTER_OTLP_ENDPOINT", "http://x", "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT",
+            "https://y/m", "OTEL_METRIC_EXPORT_INTERVAL", "250" },
+          "https://y/m",
+          250,
+          false },
+        { { "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "http://x/v1/traces" }, NULL, 60000, false },
+        { { "OTEL_EXPORTER_OTLP_ENDPOINT", "http://x", "OTEL_METRICS_EXPORTER", "none" },
+          NULL,
+          60000,
+          false },
+        { { "OTEL_EXPORTER_OTLP_ENDPOINT", "http://x", "OTEL_TRACES_EXPORTER", "none" },
+          "http://x/v1/metrics",
+          60000,
+          false },
+        { { "OTEL_EXPORTER_OTLP_ENDPOINT", "http://x", "OTEL_METRIC_EXPORT_INTERVAL", "soon" },
+          "http://x/v1/metrics",
+          60000,
+          true },
+        { { "OTEL_EXPORTER_OTLP_ENDPOINT", "http://x", "OTEL_METRIC_EXPORT_INTERVAL", "0" },
+          "http://x/v1/metrics",
+          60000,
+          true },
+        { { "OTEL_EXPORTER_OTLP_ENDPOINT", "http://x",
+            "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "delta" },
+          "http://x/v1/metrics",
+          60000,
+          true },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        check_read(CHAINSI_OTLP_METRICS, cases[i].environment, cases[i].url, cases[i].interval_ms,
+                   cases[i].why);
+    }
 }
 
 static chainsi_otlp_span make_span(const char *chainlet, uint64_t id, uint64_t parent)
@@ -208,12 +261,69 @@ static void spans_are_grouped_by_service(void **state)
     chainsi_buffer_done(&out);
 }
 
+static void families_become_metrics(void **state)
+{
+    (void)state;
+    static const char text[] = "# HELP calls_total Calls.\n# TYPE calls_total counter\n"
+                               "calls_total{status=\"OK\"} 3\ncalls_total{status=\"NO\"} NaN\n"
+                               "# TYPE running gauge\nrunning 2\n"
+                               "# TYPE run_seconds histogram\n"
+                               "run_seconds_bucket{a=\"b\",le=\"0.5\"} 1\n"
+                               "run_seconds_bucket{a=\"b\",le=\"1\"} 4\n"
+                               "run_seconds_bucket{a=\"b\",le=\"+Inf\"} 6\n"
+                               "run_seconds_sum{a=\"b\"} 7.5\nrun_seconds_count{a=\"b\"} 6\n"
+                               "# TYPE odd_seconds histogram\n" /* whose buckets don't add up */
+                               "odd_seconds_bucket{le=\"1\"} 4\nodd_seconds_bucket{le=\"2\"} 3\n"
+                               "odd_seconds_sum 1\nodd_seconds_count 4\n";
+    chainsi_arena arena = { 0 };
+    const chainsi_otlp_settings settings = { .service_name = "door" };
+    const chainsi_otlp_metrics source = {
+        .families = chainsi_exposition_read(text, sizeof text - 1, &arena),
+        .chain = "books",
+        .environment = "production",
+        .version = "v0001",
+        .chainlet = "reader",
+        .instance = "42",
+        .started_unix_ms = 1000,
+    };
+    chainsi_buffer out = { 0 };
+    chainsi_otlp_encode_metrics(&settings, &source, 1, 2000, &out);
+    chainsi_buffer_add_byte(&out, 0);
+    /* clang-format off */
+    assert_string_equal((const char *)out.data,
+        "{\"resourceMetrics\":["
+        "{\"resource\":{\"attributes\":["
+        "{\"key\":\"service.name\",\"value\":{\"stringValue\":\"reader\"}},"
+        "{\"key\":\"service.namespace\",\"value\":{\"stringValue\":\"books\"}},"
+        "{\"key\":\"deployment.environment.name\",\"value\":{\"stringValue\":\"production\"}},"
+        "{\"key\":\"service.version\",\"value\":{\"stringValue\":\"v0001\"}},"
+        "{\"key\":\"service.instance.id\",\"value\":{\"stringValue\":\"42\"}}]},"
+        "\"scopeMetrics\":[{\"scope\":{\"name\":\"chains\"},\"metrics\":["
+        "{\"name\":\"calls_total\",\"description\":\"Calls.\",\"unit\":\"1\",\"sum\":{\"dataPoints\":["
+        "{\"attributes\":[{\"key\":\"status\",\"value\":{\"stringValue\":\"OK\"}}],"
+        "\"startTimeUnixNano\":\"1000000000\",\"timeUnixNano\":\"2000000000\",\"asDouble\":3.0}],"
+        "\"aggregationTemporality\":2,\"isMonotonic\":true}},"
+        "{\"name\":\"running\",\"description\":\"\",\"unit\":\"1\",\"gauge\":{\"dataPoints\":["
+        "{\"attributes\":[],"
+        "\"startTimeUnixNano\":\"1000000000\",\"timeUnixNano\":\"2000000000\",\"asDouble\":2.0}]}},"
+        "{\"name\":\"run_seconds\",\"description\":\"\",\"unit\":\"s\",\"histogram\":{\"dataPoints\":["
+        "{\"attributes\":[{\"key\":\"a\",\"value\":{\"stringValue\":\"b\"}}],"
+        "\"startTimeUnixNano\":\"1000000000\",\"timeUnixNano\":\"2000000000\","
+        "\"count\":\"6\",\"sum\":7.5,\"bucketCounts\":[\"1\",\"3\",\"2\"],\"explicitBounds\":[0.5,1.0]}],"
+        "\"aggregationTemporality\":2}}]}]}]}");
+    /* clang-format on */
+    chainsi_buffer_done(&out);
+    chainsi_arena_done(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(urls),
         cmocka_unit_test(the_rest),
+        cmocka_unit_test(metrics_are_asked_for_apart),
         cmocka_unit_test(spans_are_grouped_by_service),
+        cmocka_unit_test(families_become_metrics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -79,10 +79,15 @@ static void count(const proxy *p, int status)
 /* Tells of the call, which has ended. */
 static void tell(const proxy *p, chains_status status, const char *message)
 {
-    if (!p->target.probes)
-        chainsi_front_span_end(&p->span, p->registry->supervisor->collector, p->exchange,
-                               p->target.chain, p->called ? p->called : shown_name(p), p->attempts,
-                               status, message);
+    if (p->target.probes)
+        return;
+    if (p->called) /* else there may be no such environment */
+        chainsi_meters_call(p->registry->supervisor->meters, p->target.chain,
+                            p->target.version ? "versions" : p->target.environment, status,
+                            chainsi_now_ns() - p->exchange->received_ns);
+    chainsi_front_span_end(&p->span, p->registry->supervisor->collector, p->exchange,
+                           p->target.chain, p->called ? p->called : shown_name(p), p->attempts,
+                           status, message);
 }
 
 static void on_gone(chainsi_exchange *exchange)
@@ -123,12 +128,23 @@ static void add_headers(chainsi_buffer *out, const chainsi_http_head *head)
         text, sizeof(text) - 1                                                                     \
     }
     static const chainsi_slice names[] = {
-        NAME("Connection"),         NAME("Keep-Alive"),  NAME("Proxy-Connection"),
-        NAME("Proxy-Authenticate"), NAME("TE"),          NAME("Proxy-Authorization"),
-        NAME("Transfer-Encoding"),  NAME("Upgrade"),     NAME("Trailer"),
-        NAME("Content-Length"),     NAME("Host"),        NAME("Expect"),
-        NAME("X-Request-Id"),       NAME("traceparent"), NAME("X-Chains-Timeout-Ms"),
+        NAME("Connection"),
+        NAME("Keep-Alive"),
+        NAME("Proxy-Connection"),
+        NAME("Proxy-Authenticate"),
+        NAME("TE"),
+        NAME("Proxy-Authorization"),
+        NAME("Transfer-Encoding"),
+        NAME("Upgrade"),
+        NAME("Trailer"),
+        NAME("Content-Length"),
+        NAME("Host"),
+        NAME("Expect"),
+        NAME("X-Request-Id"),
+        NAME("traceparent"),
+        NAME("X-Chains-Timeout-Ms"),
         NAME("Authorization"),
+        NAME(CHAINSI_HTTP_MADE_US),
     };
 #undef NAME
     const chainsi_slice *listed = chainsi_http_find(head, "Connection");
@@ -165,6 +181,8 @@ static void make_head(proxy *p)
     char trace[CHAINSI_TRACEPARENT_SIZE];
     chainsi_trace_write(&p->span.trace, trace);
     chainsi_buffer_add_text(out, trace);
+    chainsi_buffer_add_text(out, "\r\n" CHAINSI_HTTP_MADE_US ": ");
+    chainsi_buffer_add_number(out, (uint64_t)(chainsi_now_ns() / 1000));
     if (request->method == CHAINSI_HTTP_POST || exchange->body_size) {
         chainsi_buffer_add_text(out, "\r\nContent-Length: ");
         chainsi_buffer_add_number(out, exchange->body_size);

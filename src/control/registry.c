@@ -16,6 +16,8 @@ chainsi_registry *chainsi_registry_new(chainsi_supervisor *supervisor, chainsi_s
     registry->supervisor = supervisor;
     registry->store = store;
     registry->home = chainsi_copy_text(home);
+    registry->assets = chainsi_assets_new(supervisor->loop, home, NULL);
+    registry->sweep = chainsi_sweep_new(supervisor->loop, home, store, CHAINSI_SWEEP_SPARES_S);
     registry->on_stopped = on_stopped;
     registry->user = user;
     registry->stopped = chainsi_timer_new(supervisor->loop, registry);
@@ -27,6 +29,8 @@ void chainsi_registry_free(chainsi_registry *registry)
     if (!registry)
         return;
     chainsi_handle_close(registry->stopped);
+    chainsi_sweep_free(registry->sweep);
+    chainsi_assets_free(registry->assets);
     free(registry->home);
     free(registry);
 }
@@ -107,6 +111,27 @@ chains_status chainsi_registry_deploy(chainsi_registry *registry, const chainsi_
                                 why_size);
 }
 
+chains_status chainsi_registry_check_secrets(const chainsi_registry *registry, const char *chain,
+                                             const char *environment, const char *version,
+                                             char *why, size_t why_size)
+{
+    chainsi_database *reader = chainsi_store_reader(registry->store);
+    const chainsi_chain *found =
+        chainsi_registry_find(registry, (chainsi_slice){ chain, strlen(chain) });
+    const chainsi_environment *at = found ? chainsi_chain_environment(found, environment) : NULL;
+    if (!version && at && !at->candidate)
+        version = at->previous;
+    if (!version)
+        return CHAINS_OK;
+    chainsi_arena arena = { 0 };
+    chainsi_stored_version stored;
+    chains_status status = CHAINS_OK;
+    if (chainsi_stored_version_find(reader, chain, version, &arena, &stored) == CHAINS_OK)
+        status = chainsi_vault_check(registry->supervisor->vault, &stored.deploy, why, why_size);
+    chainsi_arena_done(&arena);
+    return status;
+}
+
 /* Ending. */
 
 static void on_all_stopped(uv_timer_t *timer)
@@ -128,6 +153,8 @@ void chainsi_registry_review(chainsi_registry *registry)
 void chainsi_registry_stop(chainsi_registry *registry)
 {
     registry->stopping = true;
+    chainsi_sweep_free(registry->sweep);
+    registry->sweep = NULL;
     for (chainsi_chain *chain = registry->chains; chain; chain = chain->next)
         chainsi_chain_stop(chain);
     chainsi_registry_review(registry);

@@ -5,6 +5,7 @@
 #define CHAINSI_CONTROL_REGISTRY_H
 
 #include "control/environment.h"
+#include "control/sweep.h"
 #include "rpc/http.h"
 
 typedef struct chainsi_registry chainsi_registry;
@@ -12,6 +13,8 @@ typedef struct chainsi_registry chainsi_registry;
 struct chainsi_registry {
     chainsi_supervisor *supervisor; /* not owned */
     chainsi_store *store;           /* not owned */
+    chainsi_assets *assets;         /* owned */
+    chainsi_sweep *sweep;           /* owned; NULL: stopping */
     char *home;                     /* owned */
     chainsi_chain *chains;          /* owned; by name */
     bool stopping;
@@ -24,7 +27,7 @@ struct chainsi_registry {
 chainsi_registry *chainsi_registry_new(chainsi_supervisor *supervisor, chainsi_store *store,
                                        const char *home, void (*on_stopped)(void *user),
                                        void *user);
-/* After on_stopped. */
+/* After on_stopped; the loop has some more to do for it until it ends by itself. */
 void chainsi_registry_free(chainsi_registry *registry);
 
 /* Takes up what the state says, and what the keeper has (restore.c). With stopping set nothing is started.
@@ -48,6 +51,13 @@ chains_status chainsi_registry_check(const chainsi_registry *registry,
  * checked first. */
 chains_status chainsi_registry_deploy(chainsi_registry *registry, const chainsi_api_deploy *deploy,
                                       chainsi_intent *intent, char *why, size_t why_size);
+
+/* Whether the Chainlets of a version, named as of chainsi_stored_version_find, could be handed what they name
+ * in .secrets; version NULL: of the one that a rollback of the environment would start. Else the reason names
+ * what is missing. CHAINS_OK, too, where there is no such version, which is for the step itself to say. */
+chains_status chainsi_registry_check_secrets(const chainsi_registry *registry, const char *chain,
+                                             const char *environment, const char *version,
+                                             char *why, size_t why_size);
 
 /* Stops everything, keeping the files; on_stopped follows, never before this returns. */
 void chainsi_registry_stop(chainsi_registry *registry);

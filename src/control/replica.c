@@ -94,6 +94,16 @@ static void set_state(chainsi_replica *replica, chainsi_replica_state state)
     replica->options.on_state(replica->options.user);
 }
 
+static chainsi_history *history_of(const chainsi_replica *replica)
+{
+    return replica->options.supervisor->history;
+}
+
+static void count_phase(const chainsi_replica *replica, chainsi_start_phase phase, int64_t ns)
+{
+    chainsi_meters_start(replica->options.supervisor->meters, &replica->options.place, phase, ns);
+}
+
 static void on_started(chainsi_kept_process *process, pid_t pid, int error, int output);
 static void on_ended(chainsi_kept_process *process, int wait_status);
 static void on_gpus_known(chainsi_gpu_waiter *waiter);
@@ -128,7 +138,7 @@ chainsi_replica *chainsi_replica_new(const chainsi_replica_options *options, cha
         .on_ended = on_ended,
     };
     replica->gpus_known.on_known = on_gpus_known;
-    replica->ready_ns = -1;
+    replica->ready_ns = replica->spawned_ns = -1;
     replica->retry_ns = CHAINSI_NEVER;
     replica->probes_fd = fd;
     replica->probes = chainsi_upstream_new(options->supervisor->loop, options->probes_path);
@@ -259,6 +269,14 @@ static void begin_watch(chainsi_replica *replica)
                               replica->options.progress_timeout_s, on_stalled, replica);
 }
 
+static void tell_ready(chainsi_replica *replica)
+{
+    chainsi_history_ready(history_of(replica), replica->options.name);
+    if (replica->spawned_ns >= 0)
+        count_phase(replica, CHAINSI_START_READY, replica->ready_ns - replica->spawned_ns);
+    replica->spawned_ns = -1;
+}
+
 static void become_ready(chainsi_replica *replica)
 {
     if (replica->ready_ns < 0)
@@ -267,6 +285,8 @@ static void become_ready(chainsi_replica *replica)
     begin_watch(replica);
     replica->keep_since = replica->was_ready;
     set_state(replica, CHAINSI_REPLICA_READY);
+    if (replica->pid) /* else it is told with its start */
+        tell_ready(replica);
 }
 
 static bool is_probed(const chainsi_replica *replica)
@@ -314,6 +334,7 @@ static void on_start_time(uv_timer_t *timer)
         return;
     chainsi_log_say(replica->options.log, "ERROR", "not ready after %g s (.start_timeout_s)",
                     replica->options.start_timeout_s);
+    replica->late = true;
     chainsi_replica_kill(replica);
 }
 
@@ -357,6 +378,32 @@ static void await_restart(chainsi_replica *replica)
                        (uint64_t)chainsi_poll_timeout(replica->retry_ns, chainsi_now_ns()), 0);
 }
 
+/* Has it kept how the process ended. */
+static void tell_end(const chainsi_replica *replica, int wait_status, chainsi_cgroup_end end)
+{
+    bool told_to =
+        WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) == SIGTERM : WEXITSTATUS(wait_status) == 0;
+    const char *ending = replica->stalled[0]              ? CHAINSI_ENDING_STALLED
+                         : end != CHAINSI_ENDED_OTHERWISE ? CHAINSI_ENDING_MEMORY
+                         : replica->late                  ? CHAINSI_ENDING_LATE
+                         : replica->state == CHAINSI_REPLICA_DRAINING && told_to
+                             ? CHAINSI_ENDING_DRAINED
+                         : WIFSIGNALED(wait_status) ? CHAINSI_ENDING_KILLED
+                                                    : CHAINSI_ENDING_EXITED;
+    chainsi_meters_end(replica->options.supervisor->meters, &replica->options.place, ending);
+    chainsi_history_ended(history_of(replica), &replica->options.place, replica->options.name,
+                          ending, wait_status, replica->last_end);
+}
+
+/* The same of one that never ran. */
+static void tell_not_started(const chainsi_replica *replica)
+{
+    chainsi_meters_end(replica->options.supervisor->meters, &replica->options.place,
+                       CHAINSI_ENDING_NOT_STARTED);
+    chainsi_history_not_started(history_of(replica), &replica->options.place, replica->options.name,
+                                replica->last_end);
+}
+
 /* The process is gone, or never came to be. */
 static void note_death(chainsi_replica *replica, int wait_status)
 {
@@ -396,6 +443,18 @@ static void read_output(chainsi_replica *replica, int fd)
     }
 }
 
+/* Has it kept that there is a process, and counts what its start took so far. That it is ready may have been
+ * heard before, over another way. */
+static void tell_started(chainsi_replica *replica)
+{
+    replica->spawned_ns = replica->process.since_ns;
+    chainsi_history_started(history_of(replica), &replica->options.place, replica->options.name,
+                            replica->pid, replica->started_at);
+    count_phase(replica, CHAINSI_START_SPAWN, replica->spawned_ns - replica->started_ns);
+    if (replica->state == CHAINSI_REPLICA_READY)
+        tell_ready(replica);
+}
+
 static void on_started(chainsi_kept_process *process, pid_t pid, int error, int output)
 {
     chainsi_replica *replica =
@@ -403,10 +462,12 @@ static void on_started(chainsi_kept_process *process, pid_t pid, int error, int 
     if (!error) {
         replica->pid = pid;
         read_output(replica, output);
+        tell_started(replica);
         return;
     }
     cancel_probe(replica);
     snprintf(replica->last_end, sizeof replica->last_end, "cannot be run: %s", strerror(error));
+    tell_not_started(replica);
     note_death(replica, 127 << 8);
 }
 
@@ -421,6 +482,10 @@ static void on_ended(chainsi_kept_process *process, int wait_status)
         end = chainsi_cgroup_explain_end(replica->outfit.group, wait_status, replica->last_end,
                                          sizeof replica->last_end);
     replica->options.on_death(replica->options.user, replica, end);
+    if (replica->pid)
+        tell_end(replica, wait_status, end);
+    else
+        tell_not_started(replica);
     cancel_probe(replica);
     end_watch(replica);
     finish_output(replica);
@@ -433,10 +498,12 @@ static void start_process(chainsi_replica *replica)
     const chainsi_replica_options *options = &replica->options;
     char why[sizeof replica->last_end - 16];
     replica->started_ns = chainsi_now_ns();
+    chainsi_time_text(replica->started_at);
     if (!chainsi_outfit_take(&replica->outfit, options, why, sizeof why)) {
         snprintf(replica->last_end, sizeof replica->last_end, "cannot be run: %s", why);
         if (replica->state != CHAINSI_REPLICA_STARTING)
             set_state(replica, CHAINSI_REPLICA_STARTING);
+        tell_not_started(replica);
         note_death(replica, 127 << 8);
         return;
     }
@@ -481,7 +548,9 @@ void chainsi_replica_start(chainsi_replica *replica)
     assert(!replica->runs);
     replica->starts++;
     replica->stalled[0] = 0;
+    replica->late = false;
     replica->ready_ns = -1;
+    replica->spawned_ns = -1;
     replica->retry_ns = CHAINSI_NEVER;
     replica->was_ready = false;
     replica->probe_delay_ms = PROBE_FIRST_DELAY_MS;
@@ -578,6 +647,19 @@ static void pick_up_running(chainsi_replica *replica, const memory *found)
     ask_ready(replica);
 }
 
+/* What the brain before this one may not have had the time to keep. */
+static void tell_picked_up(chainsi_replica *replica, pid_t pid)
+{
+    replica->pid = pid;
+    if (!pid)
+        return; /* it never ran */
+    chainsi_time_text_of(replica->started_at,
+                         chainsi_unix_ms() -
+                             (chainsi_now_ns() - replica->started_ns) / CHAINSI_NS_PER_MS);
+    chainsi_history_picked_up(history_of(replica), &replica->options.place, replica->options.name,
+                              pid, replica->started_at);
+}
+
 static void pick_up_ended(chainsi_replica *replica, const memory *found,
                           const chainsi_command *said)
 {
@@ -587,8 +669,8 @@ static void pick_up_ended(chainsi_replica *replica, const memory *found,
         set_state(replica, found->state);
         return;
     }
+    tell_picked_up(replica, said->pid);
     replica->runs = true; /* until the last line, to which its end is news */
-    replica->pid = said->pid;
     set_state(replica, found->state == CHAINSI_REPLICA_DRAINING ? CHAINSI_REPLICA_DRAINING
                                                                 : CHAINSI_REPLICA_PICKED_UP);
     on_ended(&replica->process, said->value);
@@ -622,7 +704,7 @@ bool chainsi_replica_pick_up(chainsi_replica *replica)
         pick_up_ended(replica, &found, &said);
     } else {
         replica->runs = true;
-        replica->pid = said.pid;
+        tell_picked_up(replica, said.pid);
         pick_up_running(replica, &found);
     }
     return true;

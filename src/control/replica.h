@@ -44,8 +44,10 @@
 
 #include "control/backoff.h"
 #include "control/collector.h"
+#include "control/history.h"
 #include "control/keeping.h"
 #include "control/log.h"
+#include "control/meters.h"
 #include "control/outfit.h"
 #include "control/upstream.h"
 #include "control/vault.h"
@@ -79,13 +81,16 @@ typedef struct chainsi_supervisor {
     chainsi_gpu_pool *gpus;   /* not owned */
     struct chainsi_replica *replicas;
     chainsi_collector *collector; /* not owned; NULL: nobody asks for traces */
+    chainsi_history *history;     /* not owned; NULL: nobody keeps what happens */
+    chainsi_meters *meters;       /* not owned; NULL: nobody counts */
     struct chainsi_pulse *pulse;  /* scaler.c's; NULL: nothing is scaled */
 } chainsi_supervisor;
 
 /* What a replica is made of. Texts must live as long as the replica. */
 typedef struct chainsi_replica_options {
     chainsi_supervisor *supervisor;
-    const char *label;       /* for messages: "chain/chainlet" */
+    const char *label; /* for messages: "chain/chainlet" */
+    chainsi_history_place place;
     const char *name;        /* what the keeper knows its process as */
     const char *probes_name; /* what the keeper holds its second socket as */
     const char *program, *directory;
@@ -115,9 +120,10 @@ typedef struct chainsi_replica_options {
 typedef struct chainsi_replica {
     chainsi_replica_options options;
     chainsi_replica_state state;
-    char since[CHAINSI_TIME_TEXT]; /* when it came into its state */
-    bool runs;                     /* there is a process, or its start was asked for */
-    pid_t pid;                     /* 0: no process, or not known yet */
+    char since[CHAINSI_TIME_TEXT];      /* when it came into its state */
+    char started_at[CHAINSI_TIME_TEXT]; /* this process */
+    bool runs;                          /* there is a process, or its start was asked for */
+    pid_t pid;                          /* 0: no process, or not known yet */
     uint64_t starts;
     chainsi_backoff backoff;
     char last_end
@@ -132,6 +138,7 @@ typedef struct chainsi_replica {
     bool kept;     /* the keeper knows of a process: it runs, or its end isn't settled */
     int probes_fd; /* owned; listening */
     int64_t started_ns, ready_ns; /* of this process; ready_ns -1: not yet */
+    int64_t spawned_ns;           /* when the keeper began to start it; -1: not known, or told */
     int64_t retry_ns;             /* when to start it again; CHAINSI_NEVER */
     bool was_ready;               /* before it was picked up */
     bool keep_since;              /* with the next change of state */
@@ -140,6 +147,7 @@ typedef struct chainsi_replica {
     chainsi_upstream_call *probe; /* in flight; NULL */
     chainsi_watch *watch;         /* owned; while READY and watched; else NULL */
     char stalled[128];            /* why this process is STALLED; "" */
+    bool late;                    /* it was killed as it wasn't ready in time */
     uv_timer_t *timer;            /* owned; the next probe, the next start, or the kill */
     uv_pipe_t *output;            /* owned; NULL without a process */
     chainsi_log_source source;

@@ -219,8 +219,10 @@ chainsi_request_call *chainsi_request_call_start(const chainsi_request_call_opti
     chainsi_buffer_printf(&head,
                           "POST /run_remote HTTP/1.1\r\nHost: localhost\r\n"
                           "Content-Type: application/json\r\nAccept: application/json\r\n"
-                          "X-Request-Id: %s\r\ntraceparent: 00-%s-%s-01\r\nContent-Length: %zu\r\n",
-                          request->id, request->id, span_id, request->input.size);
+                          "X-Request-Id: %s\r\ntraceparent: 00-%s-%s-01\r\nContent-Length: "
+                          "%zu\r\n" CHAINSI_HTTP_MADE_US ": %lld\r\n",
+                          request->id, request->id, span_id, request->input.size,
+                          (long long)(chainsi_now_ns() / 1000));
     if (request->timeout_ms > 0) {
         chainsi_buffer_printf(&head, "X-Chains-Timeout-Ms: %.0f\r\n", request->timeout_ms);
         uv_timer_start(call->limit, on_deadline, (uint64_t)request->timeout_ms + DEADLINE_GRACE_MS,

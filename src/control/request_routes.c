@@ -29,11 +29,23 @@ static size_t count_slots(const chainsi_chainlet *chainlet)
     return slots ? slots : 1;
 }
 
-/* The deployment that a request is for; NULL with why: there is none any more, or with "": not yet. */
-static chainsi_deployment *find_deployment(const chainsi_routes *routes, const char *chain_name,
-                                           const char *environment, const char *version, char *why,
-                                           size_t why_size)
+/* The environment's, or for a call the one that is tried in it: the entrypoint's calls are shared as those of
+ * the front door are. */
+static chainsi_deployment *pick(chainsi_environment *environment, bool is_call,
+                                chainsi_request_target *target)
 {
+    return is_call ? chainsi_environment_pick(environment, &target->trial, &target->is_new)
+                   : environment->current;
+}
+
+/* The deployment that a request is for, with the trial that its call counts for in *target; NULL with
+ * target->why: there is none any more, or with "": not yet. */
+static chainsi_deployment *find_deployment(const chainsi_routes *routes, const char *chain_name,
+                                           const char *environment, const char *version,
+                                           bool is_call, chainsi_request_target *target)
+{
+    char *why = target->why;
+    const size_t why_size = sizeof target->why;
     const chainsi_chain *chain =
         chainsi_registry_find(routes->registry, (chainsi_slice){ chain_name, strlen(chain_name) });
     why[0] = 0;
@@ -49,24 +61,26 @@ static chainsi_deployment *find_deployment(const chainsi_routes *routes, const c
             snprintf(why, why_size, "version '%s' of '%s' doesn't run", version, chain_name);
         return running;
     }
-    const chainsi_environment *found = chainsi_chain_environment(chain, environment);
+    chainsi_environment *found = chainsi_chain_environment(chain, environment);
     if (!found)
         snprintf(why, why_size, "'%s' has no environment '%s' any more", chain_name, environment);
-    return found ? found->current : NULL;
+    return found ? pick(found, is_call, target) : NULL;
 }
 
-static void find_target(void *user, const char *chain_name, const char *environment,
-                        const char *version, const char *chainlet_name,
+static void find_target(void *user, const chainsi_stored_request *request, bool is_call,
                         chainsi_request_target *target)
 {
     const chainsi_routes *routes = user;
-    if (!version && !strcmp(environment, VERSIONS)) {
+    const char *chain_name = request->chain, *chainlet_name = request->chainlet;
+    *target = (chainsi_request_target){ 0 };
+    if (!request->version && !strcmp(request->environment, VERSIONS)) {
         target->state = CHAINSI_TARGET_READY; /* each of them has its own */
         target->slots = VERSIONS_SLOTS;
         return;
     }
     chainsi_deployment *deployment =
-        find_deployment(routes, chain_name, environment, version, target->why, sizeof target->why);
+        find_deployment(routes, chain_name, request->environment, request->version,
+                        is_call && !chainlet_name, target);
     chainsi_chainlet *chainlet =
         deployment ? chainsi_deployment_find(deployment, chainlet_name) : NULL;
     if (deployment && !chainlet)
@@ -81,10 +95,21 @@ static void find_target(void *user, const char *chain_name, const char *environm
     target->slots = count_slots(chainlet);
 }
 
+static void count_call(void *user, const chainsi_stored_request *request,
+                       const chainsi_request_target *target, int status, int64_t ns)
+{
+    const chainsi_routes *routes = user;
+    const chainsi_chain *chain = chainsi_registry_find(
+        routes->registry, (chainsi_slice){ request->chain, strlen(request->chain) });
+    chainsi_environment *environment =
+        chain ? chainsi_chain_environment(chain, request->environment) : NULL;
+    if (environment)
+        chainsi_environment_count(environment, target->trial, target->is_new, status, ns);
+}
+
 bool chainsi_routes_begin_requests(chainsi_routes *routes, uv_loop_t *loop, int64_t keep_ms,
                                    char *why, size_t why_size)
 {
-    routes->transfers = chainsi_transfers_new(loop);
     routes->requests = chainsi_requests_new(
         &(chainsi_requests_options){
             .loop = loop,
@@ -94,6 +119,7 @@ bool chainsi_routes_begin_requests(chainsi_routes *routes, uv_loop_t *loop, int6
             .policy = &chainsi_request_policy_default,
             .keep_ms = keep_ms,
             .find_target = find_target,
+            .count = count_call,
             .user = routes,
         },
         why, why_size);
@@ -103,9 +129,7 @@ bool chainsi_routes_begin_requests(chainsi_routes *routes, uv_loop_t *loop, int6
 void chainsi_routes_end_requests(chainsi_routes *routes)
 {
     chainsi_requests_free(routes->requests);
-    chainsi_transfers_free(routes->transfers);
     routes->requests = NULL;
-    routes->transfers = NULL;
 }
 
 /* What waits for the disk on behalf of a client. */
@@ -172,11 +196,11 @@ static bool read_async(chainsi_exchange *exchange, chainsi_stored_request *reque
 static bool check_target(const chainsi_routes *routes, chainsi_exchange *exchange,
                          const chainsi_target *target)
 {
-    char why[256];
+    chainsi_request_target found = { 0 };
     const chainsi_chain *chain = chainsi_registry_find(
         routes->registry, (chainsi_slice){ target->chain, strlen(target->chain) });
-    chainsi_deployment *shown = find_deployment(routes, target->chain, target->environment,
-                                                target->version, why, sizeof why);
+    chainsi_deployment *shown =
+        find_deployment(routes, target->chain, target->environment, target->version, false, &found);
     const chainsi_environment *environment =
         !shown && target->environment ? chainsi_chain_environment(chain, target->environment)
                                       : NULL;
@@ -185,7 +209,7 @@ static bool check_target(const chainsi_routes *routes, chainsi_exchange *exchang
     if (!shown)
         chainsi_exchange_fail(exchange,
                               target->version ? CHAINS_FAILED_PRECONDITION : CHAINS_NOT_FOUND, "%s",
-                              why[0] ? why : "there is no such environment");
+                              found.why[0] ? found.why : "there is no such environment");
     else if (!chainsi_deployment_find(shown, target->chainlet))
         chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND, "there is no Chainlet '%s' in '%s'",
                               target->chainlet, target->chain);
@@ -202,6 +226,7 @@ void chainsi_route_async(chainsi_routes *routes, chainsi_exchange *exchange,
         .environment = target->environment ? target->environment : VERSIONS,
         .version = target->version,
         .chainlet = target->chainlet,
+        .key = exchange->caller->kind == CHAINSI_CALLER_KEY ? exchange->caller->id : NULL,
     };
     if (routes->registry->stopping)
         chainsi_exchange_fail(exchange, CHAINS_UNAVAILABLE, "the daemon is stopping");

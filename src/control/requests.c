@@ -12,17 +12,22 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "control/handle.h"
 #include "control/home.h"
+#include "control/log.h"
 #include "control/request_call.h"
+#include "control/state_clock.h"
+#include "control/steady.h"
 #include "control/time_text.h"
 #include "control/webhooks.h"
 #include "runtime/context.h"
+#include "runtime/status.h"
 
 enum {
     LOOK_EVERY_MS = 250,          /* while something waits that can't run */
     DISK_PAUSE_MS = 1000,         /* before what could not be written is written again */
-    LONGEST_SLEEP_MS = 60 * 1000, /* clocks of people are set */
+    LONGEST_SLEEP_MS = 60 * 1000, /* the clock is looked at as often */
     PURGE_EVERY_MS = 30 * 1000,
     PURGE_AT_ONCE = 1000,
     NO_CHAIN_SLOTS = 16, /* of requests that only fail, at once */
@@ -44,11 +49,13 @@ typedef struct attempt {
     struct attempt *next;
     chainsi_arena arena; /* of all that is pointed to */
     chainsi_stored_request request;
-    chainsi_request_call *call; /* owned; NULL: not yet, or no more */
+    chainsi_request_call *call;    /* owned; NULL: not yet, or no more */
+    chainsi_request_target target; /* where it went */
+    int64_t began_ns;
     chainsi_request_outcome outcome;
     chainsi_request_verdict verdict;
     chainsi_request_return how; /* AGAIN */
-    int64_t not_before_ms;      /* AGAIN */
+    int64_t delay_ms;           /* AGAIN */
     uv_timer_t *pause;          /* owned; NULL: not waiting for the disk */
     bool in_flight;             /* its line counts it */
 } attempt;
@@ -60,7 +67,7 @@ struct chainsi_requests {
     attempt *attempts;                       /* owned */
     uv_timer_t *review, *due, *look, *purge; /* owned */
     int64_t looked_ms;                       /* what was due by then has been seen to */
-    bool expiring, expire_again, purging, stopping;
+    bool expiring, expire_again, purging, following, stopping;
 };
 
 /* Whoever waits for a change; the arguments of its write. */
@@ -132,10 +139,10 @@ static chains_status write_end(chainsi_database *database, void *arguments)
     const char *id = a->request.id;
     if (a->verdict == CHAINSI_REQUEST_AGAIN)
         return chainsi_stored_request_retry(database, id, a->how, a->outcome.error,
-                                            a->not_before_ms);
+                                            chainsi_steady_ms() + a->delay_ms);
     if (a->outcome.status == CHAINS_OK)
-        return chainsi_stored_request_succeed(database, id, a->outcome.result, chainsi_unix_ms());
-    return chainsi_stored_request_give_up(database, id, a->outcome.error, chainsi_unix_ms());
+        return chainsi_stored_request_succeed(database, id, a->outcome.result, chainsi_steady_ms());
+    return chainsi_stored_request_give_up(database, id, a->outcome.error, chainsi_steady_ms());
 }
 
 static void keep_end(attempt *a);
@@ -182,12 +189,24 @@ static void keep_end(attempt *a)
 
 static void review_line(chainsi_requests *requests, request_line *line, bool *waiting);
 
+/* What wasn't started says nothing about a version: it is called again. */
+static void count(const attempt *a, const chainsi_request_outcome *outcome)
+{
+    const chainsi_requests_options *options = &a->requests->options;
+    if (!a->target.trial || outcome->end == CHAINSI_ATTEMPT_NOT_STARTED)
+        return;
+    int status = outcome->end == CHAINSI_ATTEMPT_LOST ? chainsi_status_to_http(CHAINS_UNAVAILABLE)
+                                                      : chainsi_status_to_http(outcome->status);
+    options->count(options->user, &a->request, &a->target, status, chainsi_now_ns() - a->began_ns);
+}
+
 static void on_call_end(void *user, const chainsi_request_outcome *outcome)
 {
     attempt *a = user;
     const chainsi_stored_request *request = &a->request;
     int64_t delay_ms = 0;
     a->call = NULL;
+    count(a, outcome);
     a->outcome = *outcome;
     a->verdict = chainsi_request_decide(a->requests->options.policy,
                                         &(chainsi_attempt){
@@ -199,7 +218,7 @@ static void on_call_end(void *user, const chainsi_request_outcome *outcome)
                                             .retries = request->retries,
                                         },
                                         chainsi_random(), &a->how, &delay_ms);
-    a->not_before_ms = chainsi_unix_ms() + delay_ms;
+    a->delay_ms = delay_ms;
     keep_end(a);
     leave_flight(a);
     bool waiting;
@@ -213,16 +232,16 @@ static void begin(attempt *a)
 {
     const chainsi_requests_options *options = &a->requests->options;
     const chainsi_stored_request *request = &a->request;
-    chainsi_request_target target = { 0 };
-    options->find_target(options->user, request->chain, request->environment, request->version,
-                         request->chainlet, &target);
-    switch (target.state) {
+    chainsi_request_target *target = &a->target;
+    options->find_target(options->user, request, true, target);
+    switch (target->state) {
     case CHAINSI_TARGET_READY:
+        a->began_ns = chainsi_now_ns();
         a->call = chainsi_request_call_start(&(chainsi_request_call_options){
             .loop = options->loop,
-            .upstream = target.upstream,
+            .upstream = target->upstream,
             .request = request,
-            .name = target.name,
+            .name = target->name,
             .on_end = on_call_end,
             .user = a,
             .arena = &a->arena,
@@ -235,7 +254,7 @@ static void begin(attempt *a)
         on_call_end(a, &(chainsi_request_outcome){
                            .status = CHAINS_NOT_FOUND,
                            .error = chainsi_request_error(&a->arena, request->id, CHAINS_NOT_FOUND,
-                                                          "%s", target.why),
+                                                          "%s", target->why),
                        });
         break;
     }
@@ -255,7 +274,7 @@ static chains_status write_take(chainsi_database *database, void *arguments)
     chainsi_arena_done(&taking->arena); /* it may run twice */
     taking->taken.count = 0;
     return chainsi_stored_request_take(database, taking->line->chain, taking->line->environment, 1,
-                                       chainsi_unix_ms(), &taking->arena, &taking->taken);
+                                       chainsi_steady_ms(), &taking->arena, &taking->taken);
 }
 
 static void on_taken(chainsi_write *write, chains_status status, const char *why)
@@ -307,7 +326,7 @@ struct sweep {
 static chains_status write_expire(chainsi_database *database, void *arguments)
 {
     struct sweep *sweep = arguments;
-    return chainsi_stored_request_expire(database, chainsi_unix_ms(), &sweep->count);
+    return chainsi_stored_request_expire(database, chainsi_steady_ms(), &sweep->count);
 }
 
 static void expire(chainsi_requests *requests);
@@ -364,7 +383,7 @@ static void purge(chainsi_requests *requests)
     requests->purging = true;
     chainsi_write *write = chainsi_write_new(sizeof(struct sweep));
     struct sweep *sweep = write->arguments;
-    sweep->before_ms = chainsi_unix_ms() - requests->options.keep_ms;
+    sweep->before_ms = chainsi_steady_ms() - requests->options.keep_ms;
     write->run = write_purge;
     write->on_end = on_purged;
     write->user = requests;
@@ -385,12 +404,47 @@ static void on_look(uv_timer_t *timer)
         ask_review(timer->data);
 }
 
+/* The clock that people set: what it says is in the state follows, and is looked at anew. */
+
+static void on_due(uv_timer_t *timer);
+
+static void on_followed(chainsi_write *write, chains_status status, const char *why)
+{
+    const chainsi_clock_reading *reading = write->arguments;
+    chainsi_requests *requests = write->user;
+    requests->following = false;
+    if (status != CHAINS_OK) {
+        chainsi_clock_go_back(reading); /* and tries again */
+        return;
+    }
+    (void)why;
+    if (reading->moved_ms)
+        chainsi_say("the clock was set by %+.3f s; what waits goes on as before",
+                    (double)reading->moved_ms / 1000);
+    if (!requests->stopping)
+        uv_timer_start(requests->due, on_due, 0, 0);
+}
+
+static void follow_clock(chainsi_requests *requests)
+{
+    if (requests->following || !chainsi_clock_was_set())
+        return;
+    requests->following = true;
+    chainsi_write *write = chainsi_write_new(sizeof(chainsi_clock_reading));
+    *(chainsi_clock_reading *)write->arguments = chainsi_clock_read();
+    write->run = chainsi_clock_follow;
+    write->on_end = on_followed;
+    write->user = requests;
+    chainsi_store_write(requests->options.store, write);
+}
+
 static void on_due(uv_timer_t *timer)
 {
     chainsi_requests *requests = timer->data;
     if (!requests)
         return;
-    requests->looked_ms = chainsi_unix_ms();
+    follow_clock(requests);
+    requests->looked_ms = chainsi_steady_ms();
     for (request_line *at = requests->lines; at; at = at->next)
         stir(at);
     expire(requests);
@@ -402,7 +456,7 @@ static void wait_for_due(chainsi_requests *requests)
 {
     chainsi_arena arena = { 0 };
     const char *at = NULL;
-    int64_t now_ms = chainsi_unix_ms(), at_ms, sleep_ms = LONGEST_SLEEP_MS;
+    int64_t now_ms = chainsi_steady_ms(), at_ms, sleep_ms = LONGEST_SLEEP_MS;
     chainsi_database *reader = chainsi_store_reader(requests->options.store);
     if (chainsi_stored_request_next_due(reader, requests->looked_ms, &arena, &at) == CHAINS_OK &&
         at && chainsi_time_text_parse(at, &at_ms) && at_ms - now_ms < sleep_ms)
@@ -417,7 +471,10 @@ static void review_line(chainsi_requests *requests, request_line *line, bool *wa
     chainsi_request_target target = { 0 };
     if (line->empty)
         return;
-    options->find_target(options->user, line->chain, line->environment, NULL, NULL, &target);
+    options->find_target(
+        options->user,
+        &(chainsi_stored_request){ .chain = line->chain, .environment = line->environment }, false,
+        &target);
     size_t slots = target.state == CHAINSI_TARGET_READY  ? target.slots
                    : target.state == CHAINSI_TARGET_NONE ? NO_CHAIN_SLOTS
                                                          : 0;
@@ -469,7 +526,8 @@ static chains_status write_add(chainsi_database *database, void *arguments)
     chainsi_request_waiter *waiter = arguments;
     chainsi_arena arena = { 0 };
     chainsi_stored_request added = waiter->request;
-    chains_status status = chainsi_stored_request_add(database, chainsi_unix_ms(), &arena, &added);
+    chains_status status =
+        chainsi_stored_request_add(database, chainsi_steady_ms(), &arena, &added);
     if (status == CHAINS_OK)
         snprintf(waiter->id, sizeof waiter->id, "%s", added.id);
     chainsi_arena_done(&arena);
@@ -516,7 +574,7 @@ chainsi_request_waiter *chainsi_requests_add(chainsi_requests *requests,
 static chains_status write_cancel(chainsi_database *database, void *arguments)
 {
     chainsi_request_waiter *waiter = arguments;
-    return chainsi_stored_request_cancel(database, waiter->id, chainsi_unix_ms(),
+    return chainsi_stored_request_cancel(database, waiter->id, chainsi_steady_ms(),
                                          &waiter->was_running);
 }
 
@@ -558,7 +616,7 @@ void chainsi_requests_forget(chainsi_request_waiter *waiter)
 static chains_status write_recover(chainsi_database *database, void *arguments)
 {
     (void)arguments;
-    return chainsi_stored_request_recover(database, chainsi_unix_ms());
+    return chainsi_stored_request_recover(database, chainsi_steady_ms());
 }
 
 /* Takes up what the last daemon left. */

@@ -34,7 +34,9 @@ typedef struct chainsi_request_target {
     chainsi_upstream *upstream; /* READY: where to send; not owned */
     const char *name; /* READY: of the Chainlet; used before control goes back to the loop */
     size_t slots;     /* READY: calls that may be in flight */
-    char why[256];    /* NONE */
+    uint64_t trial;   /* READY: that the call counts for, as of chainsi_environment_pick; 0: none */
+    bool is_new;
+    char why[256]; /* NONE */
 } chainsi_request_target;
 
 typedef struct chainsi_requests_options {
@@ -44,9 +46,13 @@ typedef struct chainsi_requests_options {
     const char *home; /* for webhook.key; used at the beginning only */
     const chainsi_request_policy *policy;
     int64_t keep_ms; /* how long an ended request is kept */
-    /* chainlet NULL: the entrypoint; version NULL: what the environment runs. */
-    void (*find_target)(void *user, const char *chain, const char *environment, const char *version,
-                        const char *chainlet, chainsi_request_target *target);
+    /* chainlet NULL: the entrypoint; version NULL: what the environment runs. is_call: a call follows,
+     * which may go to a version that is tried; else it is only asked how many may. */
+    void (*find_target)(void *user, const chainsi_stored_request *request, bool is_call,
+                        chainsi_request_target *target);
+    /* A call has ended that counts for a trial; status: HTTP's. */
+    void (*count)(void *user, const chainsi_stored_request *request,
+                  const chainsi_request_target *target, int status, int64_t ns);
     void *user;
 } chainsi_requests_options;
 

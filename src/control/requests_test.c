@@ -13,14 +13,12 @@ static chainsi_target_state target_state;
 static size_t slots;
 static int64_t keep_ms;
 
-static void find_target(void *user, const char *chain, const char *environment, const char *version,
-                        const char *name, chainsi_request_target *target)
+static void find_target(void *user, const chainsi_stored_request *request, bool is_call,
+                        chainsi_request_target *target)
 {
     (void)user;
-    (void)chain;
-    (void)environment;
-    (void)version;
-    target->state = name ? CHAINSI_TARGET_NONE : target_state;
+    (void)is_call;
+    target->state = request->chainlet ? CHAINSI_TARGET_NONE : target_state;
     target->upstream = upstream;
     target->name = "hello";
     target->slots = slots;

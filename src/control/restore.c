@@ -140,6 +140,15 @@ static chainsi_deployment *take_up(restoring *r, chainsi_environment *environmen
                                           begin);
 }
 
+static void restore_scales(restoring *r, chainsi_environment *environment)
+{
+    chainsi_stored_scales scales = { 0 };
+    note_failure(r, chainsi_stored_scale_list(r->reader, environment->chain->name,
+                                              environment->name, &r->arena, &scales));
+    for (size_t i = 0; i < scales.count; i++)
+        chainsi_scales_set(&environment->scales, &scales.items[i]);
+}
+
 static void restore_environment(restoring *r, const chainsi_stored_environment *stored)
 {
     chainsi_chain *chain = find_chain(r->registry, stored->chain);
@@ -147,6 +156,7 @@ static void restore_environment(restoring *r, const chainsi_stored_environment *
         chain && !chain->deleting ? chainsi_chain_make_environment(chain, stored->name) : NULL;
     if (!environment)
         return;
+    restore_scales(r, environment);
     chainsi_deployment *current = take_up(r, environment, stored->version, CHAINSI_BEGIN_RUNNING);
     if (current)
         chainsi_environment_take_current(environment, current, stored);
@@ -343,8 +353,11 @@ bool chainsi_registry_restore(chainsi_registry *registry)
         else
             remove_other_programs(&r, chain);
     }
-    if (!r.failed)
+    if (!r.failed) {
         chainsi_keeping_settle(registry->supervisor->keeping);
+        chainsi_history_settle(registry->supervisor->history);
+    }
+    chainsi_sweep_ask(registry->sweep);
     chainsi_arena_done(&r.arena);
     return !r.failed;
 }

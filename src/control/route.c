@@ -5,7 +5,7 @@
  *   GET  /chains/CHAIN/ENVIRONMENT/openapi.json, .../chainlets/NAME/openapi.json
  *   the same with versions/VERSION in the place of ENVIRONMENT
  *   POST .../async_run_remote likewise, and what request_routes.c has below /requests
- *   GET  /healthz
+ *   GET  /healthz, /metrics
  *   and what api_routes.c has below /api/v1 */
 #include "control/route.h"
 
@@ -15,7 +15,7 @@
 #include "schema/json.h"
 
 enum {
-    MAX_SEGMENTS = 8,
+    MAX_SEGMENTS = 10,
     MAX_API_BODY = 4 * 1024 * 1024, /* bytes */
 };
 
@@ -166,7 +166,7 @@ void chainsi_answer_no_path(chainsi_exchange *exchange)
         "/chains/CHAIN/ENVIRONMENT/run_remote and .../async_run_remote, GET "
         "/chains/CHAIN/ENVIRONMENT/openapi.json, all with /chainlets/CHAINLET before the last "
         "word, too, /requests, /api/v1/chains, /api/v1/events, /api/v1/keys, /api/v1/secrets and "
-        "GET /healthz",
+        "GET /healthz and /metrics",
         (int)exchange->request.path.size, exchange->request.path.data);
 }
 
@@ -256,6 +256,8 @@ void chainsi_route(chainsi_routes *routes, chainsi_exchange *exchange)
         return;
     if (count == 1 && !strcmp(segments[0], "healthz"))
         answer_health(routes, exchange);
+    else if (count == 1 && !strcmp(segments[0], "metrics"))
+        chainsi_route_metrics(routes, exchange);
     else if (count >= 2 && !strcmp(segments[0], "chains"))
         route_call(routes, exchange, segments, count);
     else if (count >= 1 && !strcmp(segments[0], "requests"))

@@ -8,6 +8,7 @@
 #include "control/exporter.h"
 #include "control/gate.h"
 #include "control/home.h"
+#include "control/metric_exporter.h"
 #include "control/proxy.h"
 #include "control/registry.h"
 #include "control/requests.h"
@@ -15,19 +16,20 @@
 
 /* What answers need. */
 typedef struct chainsi_routes {
-    chainsi_registry *registry;   /* not owned */
-    chainsi_front *front;         /* not owned */
-    chainsi_store *store;         /* not owned */
-    chainsi_vault *vault;         /* not owned */
-    chainsi_collector *collector; /* not owned */
-    chainsi_exporter *exporter;   /* not owned; NULL: spans are not exported */
-    chainsi_requests *requests;   /* owned, with the next one; NULL: not begun */
-    chainsi_transfers *transfers;
-    const char *home;  /* not owned */
-    long keeper;       /* process number of the daemon's keeper */
-    chainsi_gate gate; /* who may do what */
-    chainsi_site site; /* which hosts and origins are ours */
-    char base_url[64]; /* "http://127.0.0.1:8600" */
+    chainsi_registry *registry;               /* not owned */
+    chainsi_front *front;                     /* not owned */
+    chainsi_store *store;                     /* not owned */
+    chainsi_vault *vault;                     /* not owned */
+    chainsi_collector *collector;             /* not owned */
+    chainsi_exporter *exporter;               /* not owned; NULL: spans are not exported */
+    chainsi_requests *requests;               /* owned; NULL: not begun */
+    chainsi_metric_exporter *metric_exporter; /* not owned; NULL: metrics are not exported */
+    chainsi_transfers *transfers;             /* not owned */
+    const char *home;                         /* not owned */
+    long keeper;                              /* process number of the daemon's keeper */
+    chainsi_gate gate;                        /* who may do what */
+    chainsi_site site;                        /* which hosts and origins are ours */
+    char base_url[64];                        /* "http://127.0.0.1:8600" */
     char token[CHAINSI_TOKEN_SIZE + 1];
 } chainsi_routes;
 
@@ -49,6 +51,9 @@ void chainsi_route_api(chainsi_routes *routes, chainsi_exchange *exchange,
 /* Those of them that change something (api_changes.c). segments: as above, from "chains" on. */
 void chainsi_route_change(chainsi_routes *routes, chainsi_exchange *exchange,
                           const char *const *segments, size_t count);
+/* Programs that take the place of those in an environment (api_swap.c). */
+void chainsi_route_swap(chainsi_routes *routes, chainsi_exchange *exchange, chainsi_chain *chain,
+                        const char *environment);
 /* Those below /api/v1/keys, /api/v1/secrets and /api/v1/traces; as of chainsi_route_api. */
 void chainsi_route_keys(chainsi_routes *routes, chainsi_exchange *exchange,
                         const char *const *segments, size_t count);
@@ -56,6 +61,11 @@ void chainsi_route_secrets(chainsi_routes *routes, chainsi_exchange *exchange,
                            const char *const *segments, size_t count);
 void chainsi_route_traces(chainsi_routes *routes, chainsi_exchange *exchange,
                           const char *const *segments, size_t count);
+/* GET /metrics (api_metrics.c). */
+void chainsi_route_metrics(const chainsi_routes *routes, chainsi_exchange *exchange);
+/* How a Chainlet of an environment is scaled (api_scale.h); whoever may not change it has been turned away. */
+void chainsi_route_scale(const chainsi_routes *routes, chainsi_exchange *exchange,
+                         const char *chain, const char *environment, const char *chainlet);
 /* The logs of a chain, or of one Chainlet (api_logs.c). */
 void chainsi_answer_logs(chainsi_exchange *exchange, const chainsi_chain *chain,
                          const char *chainlet);

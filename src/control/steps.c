@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/steady.h"
 #include "control/store_history.h"
 #include "control/store_transitions.h"
 #include "control/time_text.h"
@@ -293,7 +294,7 @@ chains_status chainsi_step_try(chainsi_database *database, void *arguments)
     chainsi_step *step = arguments;
     char until[CHAINSI_TIME_TEXT];
     chainsi_time_text_of(until,
-                         chainsi_unix_ms() + (int64_t)(step->canary.minutes * MS_PER_MINUTE));
+                         chainsi_steady_ms() + (int64_t)(step->canary.minutes * MS_PER_MINUTE));
     TRY(note_ready(database, step));
     TRY(chainsi_stored_transition_remove(database, step->chain, step->environment));
     TRY(chainsi_stored_environment_try(
@@ -335,6 +336,30 @@ chains_status chainsi_step_give_up(chainsi_database *database, void *arguments)
     return add_event(database, step, tried ? "canary_rolled_back" : "deployment_failed",
                      step->version,
                      chainsi_arena_printf(step->arena, "version %s is given up in '%s': %s",
+                                          step->version, step->environment, step->why));
+}
+
+chains_status chainsi_step_swap(chainsi_database *database, void *arguments)
+{
+    chainsi_step *step = arguments;
+    chainsi_stored_transition transition;
+    const char *other;
+    step->outcome = CHAINSI_OUTCOME_STAYS;
+    TRY(read_environment(database, step, &step->now));
+    TRY(read_transition(database, step, &transition));
+    if (!step->now.version || strcmp(step->now.version, step->version) != 0 ||
+        step->now.canary_version || transition.version)
+        return chainsi_database_fail(database, CHAINS_ABORTED,
+                                     "'%s' of '%s' is on its way to another version",
+                                     step->environment, step->chain);
+    TRY(chainsi_stored_environment_find_other(database, step->chain, step->environment,
+                                              step->version, step->arena, &other));
+    if (other)
+        return chainsi_database_fail(database, CHAINS_FAILED_PRECONDITION, CHAINSI_SWAP_OF_ANOTHER,
+                                     step->version, other);
+    TRY(chainsi_stored_version_set_deploy(database, step->chain, step->version, step->deploy));
+    return add_event(database, step, "swapped", step->version,
+                     chainsi_arena_printf(step->arena, "version %s in '%s' has other programs: %s",
                                           step->version, step->environment, step->why));
 }
 

@@ -5,6 +5,7 @@
  *   try                          the version is ready: it gets a share of the calls
  *   switch                       the version answers the calls of the environment
  *   give_up                      it failed to start, or was worse than the old one
+ *   swap                         the version that answers has other programs (swap.h)
  *
  * A step that is accepted ends whatever was under way in that environment. Each adds an event that says
  * what happened and why. What it decides it decides in its transaction, where no other change comes
@@ -21,6 +22,9 @@ enum {
     CHAINSI_VERSIONS_WITH_PROGRAMS = 10,
     CHAINSI_VERSIONS_KEPT = 200,
 };
+
+/* For a version and an environment. */
+#define CHAINSI_SWAP_OF_ANOTHER "version %s is one of '%s' as well, where nothing is swapped"
 
 /* What an accepted step leads to. */
 typedef enum chainsi_outcome {
@@ -57,6 +61,9 @@ chains_status chainsi_step_roll_back(chainsi_database *database, void *step);
 chains_status chainsi_step_try(chainsi_database *database, void *step);
 chains_status chainsi_step_switch(chainsi_database *database, void *step);
 chains_status chainsi_step_give_up(chainsi_database *database, void *step);
+/* deploy says what the version consists of now, `why` whose programs are others. ABORTED unless it is the one
+ * that answers and nothing is under way; FAILED_PRECONDITION if it is another environment's as well. */
+chains_status chainsi_step_swap(chainsi_database *database, void *step);
 /* Forgets the environment with what is under way in it. NOT_FOUND. */
 chains_status chainsi_step_forget_environment(chainsi_database *database, void *step);
 /* Forgets a version. NOT_FOUND; FAILED_PRECONDITION while an environment refers to it. */

@@ -92,7 +92,8 @@ static const char *deploy_and_try(void)
 static void check_latest_event(const char *kind, const char *message)
 {
     chainsi_stored_events events;
-    OK(chainsi_stored_event_list(database, "hello", 0, 1, &arena, &events));
+    OK(chainsi_stored_event_list(database, &(chainsi_event_filter){ .chain = "hello", .limit = 1 },
+                                 &arena, &events));
     assert_int_equal(events.count, 1);
     assert_string_equal(events.items[0].kind, kind);
     assert_string_equal(events.items[0].message, message);
@@ -268,6 +269,70 @@ static void rolls_back(void **state)
     assert_non_null(version_of(two).artefacts);
 }
 
+/* Swaps programs of the version in production; the arguments stay in force for the next. */
+static chainsi_step swap_of(const char *id)
+{
+    static chainsi_api_service swapped[] = {
+        { .name = "hello", .c_name = "hello", .binary = "/bin/hello", .program = "hello.1" },
+    };
+    static chainsi_api_deploy with;
+    with = deployed;
+    with.services.items = swapped;
+    with.source_digest = "abcd";
+    chainsi_step step = step_of(id);
+    step.deploy = &with;
+    step.why = "hello";
+    return step;
+}
+
+static void swaps(void **state)
+{
+    (void)state;
+    const char *one = deploy_and_switch(), *two = deploy_and_switch();
+    chainsi_step step = swap_of(two);
+    OK(chainsi_step_swap(database, &step));
+    assert_int_equal(step.outcome, CHAINSI_OUTCOME_STAYS);
+    assert_string_equal(production().version, two);
+    assert_string_equal(production().previous_version, one);
+    assert_string_equal(version_of(two).deploy.services.items[0].program, "hello.1");
+    assert_string_equal(version_of(two).source_digest, "abcd");
+    assert_null(version_of(one).deploy.services.items[0].program);
+    check_latest_event(
+        "swapped",
+        chainsi_arena_printf(&arena, "version %s in 'production' has other programs: hello", two));
+
+    /* Nothing but what answers, and only where it is alone. */
+    const char *other = "'production' of 'hello' is on its way to another version";
+    step = swap_of(one);
+    FAILS(CHAINS_ABORTED, other, chainsi_step_swap(database, &step));
+    const char *three = deploy();
+    step = swap_of(two);
+    FAILS(CHAINS_ABORTED, other, chainsi_step_swap(database, &step));
+    step = step_of(three);
+    step.canary = tenth;
+    OK(chainsi_step_try(database, &step));
+    step = swap_of(two);
+    FAILS(CHAINS_ABORTED, other, chainsi_step_swap(database, &step));
+    step = step_of(NULL);
+    OK(chainsi_step_roll_back(database, &step));
+    step = step_of(two);
+    step.environment = "staging";
+    OK(chainsi_step_promote(database, &step));
+    const char *shared = chainsi_arena_printf(&arena, CHAINSI_SWAP_OF_ANOTHER, two, "staging");
+    step = swap_of(two);
+    FAILS(CHAINS_FAILED_PRECONDITION, shared, chainsi_step_swap(database, &step));
+    step = step_of(two);
+    step.environment = "staging";
+    OK(chainsi_step_switch(database, &step));
+    step = swap_of(two);
+    FAILS(CHAINS_FAILED_PRECONDITION, shared, chainsi_step_swap(database, &step));
+    step = step_of(NULL);
+    step.environment = "staging";
+    OK(chainsi_step_forget_environment(database, &step));
+    step = swap_of(two);
+    OK(chainsi_step_swap(database, &step));
+}
+
 static void forgets(void **state)
 {
     (void)state;
@@ -374,6 +439,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(promotes, open_database, close_database),
         cmocka_unit_test_setup_teardown(tries, open_database, close_database),
         cmocka_unit_test_setup_teardown(rolls_back, open_database, close_database),
+        cmocka_unit_test_setup_teardown(swaps, open_database, close_database),
         cmocka_unit_test_setup_teardown(forgets, open_database, close_database),
         cmocka_unit_test_setup_teardown(keeps_transitions, open_database, close_database),
         cmocka_unit_test_setup_teardown(bounds_what_is_kept, open_database, close_database),

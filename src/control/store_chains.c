@@ -248,6 +248,21 @@ chains_status chainsi_stored_version_set_state(chainsi_database *database, const
     return change_version(&update, chain, id);
 }
 
+chains_status chainsi_stored_version_set_deploy(chainsi_database *database, const char *chain,
+                                                const char *id, const chainsi_api_deploy *deploy)
+{
+    chainsi_stored_version set = {
+        .deploy = *deploy,
+        .source_digest = deploy->source_digest,
+        .interface = deploy->interface,
+    };
+    chainsi_statement update = chainsi_statement_begin(
+        database, "UPDATE versions SET deploy = :deploy, source_digest = :source_digest, "
+                  "interface = :interface WHERE chain = :chain AND id = :id");
+    chainsi_statement_struct(&update, &chainsi_stored_version_type, &set);
+    return change_version(&update, chain, id);
+}
+
 chains_status chainsi_stored_version_set_artefacts(chainsi_database *database, const char *chain,
                                                    const char *id, const char *folder)
 {
@@ -255,6 +270,31 @@ chains_status chainsi_stored_version_set_artefacts(chainsi_database *database, c
         database, "UPDATE versions SET artefacts = :folder WHERE chain = :chain AND id = :id");
     chainsi_statement_text(&update, ":folder", folder);
     return change_version(&update, chain, id);
+}
+
+chains_status chainsi_stored_version_assets(chainsi_database *database, chainsi_arena *arena,
+                                            chains_string_list *digests)
+{
+    chainsi_statement list = chainsi_statement_begin(
+        database,
+        "SELECT DISTINCT json_extract(asset.value, '$.sha256') AS digest FROM versions, "
+        "json_each(versions.deploy, '$.services') AS service, "
+        "json_each(service.value, '$.assets') AS asset WHERE versions.artefacts IS NOT NULL");
+    chains_string_list found = { 0 };
+    for (size_t room = 0; chainsi_statement_next(&list); found.count++) {
+        if (found.count == room) {
+            room = 2 * room + 16;
+            const char **items = chainsi_arena_array(arena, room, sizeof *items);
+            for (size_t i = 0; i < found.count; i++)
+                items[i] = found.items[i];
+            found.items = items;
+        }
+        found.items[found.count] = chainsi_statement_column_text(&list, 0, arena);
+    }
+    chains_status status = chainsi_statement_end(&list);
+    if (status == CHAINS_OK)
+        *digests = found;
+    return status;
 }
 
 chains_status chainsi_stored_version_remove(chainsi_database *database, const char *chain,

@@ -84,9 +84,15 @@ chains_status chainsi_stored_version_list(chainsi_database *database, const char
 chains_status chainsi_stored_version_set_state(chainsi_database *database, const char *chain,
                                                const char *id, chainsi_version_state state,
                                                const char *message);
+/* Sets what it consists of, with the digest of its sources and its interface. NOT_FOUND. */
+chains_status chainsi_stored_version_set_deploy(chainsi_database *database, const char *chain,
+                                                const char *id, const chainsi_api_deploy *deploy);
 /* Sets the folder of its programs; NULL: they are gone. NOT_FOUND. */
 chains_status chainsi_stored_version_set_artefacts(chainsi_database *database, const char *chain,
                                                    const char *id, const char *folder);
+/* The digests of the assets that versions of any chain name whose programs are kept; each once. */
+chains_status chainsi_stored_version_assets(chainsi_database *database, chainsi_arena *arena,
+                                            chains_string_list *digests);
 /* FAILED_PRECONDITION while an environment refers to it; NOT_FOUND. */
 chains_status chainsi_stored_version_remove(chainsi_database *database, const char *chain,
                                             const char *id);

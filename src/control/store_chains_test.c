@@ -5,6 +5,7 @@
 #include "control/store_chains.h"
 #include "control/store_environments.h"
 #include "control/store_history.h"
+#include "control/time_text.h"
 #include "store_rows_test_support.h"
 
 /* A chain as `chains deploy` describes it. */
@@ -261,44 +262,151 @@ static void keeps_scales(void **state)
     assert_int_equal(scales.count, 0);
 }
 
+static const char at[] = "2026-01-31T12:00:00.000Z", later[] = "2026-01-31T12:00:01.000Z";
+
+/* One of 'hello', in production, under that name of the keeper's. */
+static chainsi_stored_replica replica_of(const char *chainlet, const char *process, int64_t pid)
+{
+    return (chainsi_stored_replica){
+        .chain = "hello",
+        .environment = "production",
+        .version = "v1",
+        .chainlet = chainlet,
+        .process = process,
+        .pid = pid,
+        .started_at = at,
+    };
+}
+
+static void end_replica(const char *chainlet, const char *process, const char *ending,
+                        int32_t exit_status)
+{
+    chainsi_stored_replica ended = replica_of(chainlet, process, 0);
+    ended.ended_at = later;
+    ended.ending = ending;
+    ended.exit_status = &exit_status;
+    ended.how = "exit status 1";
+    OK(chainsi_stored_replica_end(database, &ended));
+}
+
+static chainsi_stored_replicas list_replicas(const char *chainlet, int64_t before, int64_t limit)
+{
+    chainsi_stored_replicas replicas;
+    OK(chainsi_stored_replica_list(database, "hello", "production", chainlet, before, limit, &arena,
+                                   &replicas));
+    return replicas;
+}
+
+static void follows_replicas(void **state)
+{
+    (void)state;
+    OK(chainsi_stored_chain_put(database, "hello", "hello"));
+    chainsi_stored_replica one = replica_of("writer", "a/0", 7);
+    OK(chainsi_stored_replica_start(database, "brain 1", &one));
+    OK(chainsi_stored_replica_ready(database, "a/0", later));
+    OK(chainsi_stored_replica_ready(database, "a/0", "2026-02-01T00:00:00.000Z")); /* once counts */
+    chainsi_stored_replicas found = list_replicas("writer", 0, 10);
+    assert_int_equal(found.count, 1);
+    assert_int_equal(found.items[0].pid, 7);
+    assert_string_equal(found.items[0].ready_at, later);
+    assert_null(found.items[0].ended_at);
+    assert_null(found.items[0].exit_status);
+    end_replica("writer", "a/0", CHAINSI_ENDING_EXITED, 1);
+    end_replica("writer", "a/0", CHAINSI_ENDING_DRAINED, 0); /* it has ended */
+    found = list_replicas("writer", 0, 10);
+    assert_string_equal(found.items[0].ending, "exited");
+    assert_string_equal(found.items[0].ended_at, later);
+    assert_int_equal(*found.items[0].exit_status, 1);
+    assert_null(found.items[0].signal);
+    /* Another process under the same name. */
+    one.pid = 8;
+    OK(chainsi_stored_replica_start(database, "brain 1", &one));
+    found = list_replicas("writer", 0, 10);
+    assert_int_equal(found.count, 2);
+    assert_int_equal(found.items[0].pid, 8);
+    assert_null(found.items[0].ended_at);
+    found = list_replicas("writer", found.items[0].id, 10);
+    assert_int_equal(found.count, 1);
+    assert_int_equal(found.items[0].pid, 7);
+    /* One whose end nobody saw gives way to the next. */
+    one.pid = 9;
+    OK(chainsi_stored_replica_start(database, "brain 1", &one));
+    found = list_replicas("writer", 0, 10);
+    assert_string_equal(found.items[1].ending, "lost");
+    assert_null(found.items[0].ended_at);
+    chainsi_stored_replica failed = replica_of("writer", "a/1", 0);
+    failed.ended_at = at;
+    failed.ending = CHAINSI_ENDING_NOT_STARTED;
+    OK(chainsi_stored_replica_add_failed(database, &failed));
+    assert_string_equal(list_replicas("writer", 0, 1).items[0].ending, "not_started");
+    failed.chain = one.chain = "nobody";
+    FAILS(CHAINS_NOT_FOUND, "there is no chain 'nobody'",
+          chainsi_stored_replica_start(database, "brain 1", &one));
+    FAILS(CHAINS_NOT_FOUND, "there is no chain 'nobody'",
+          chainsi_stored_replica_add_failed(database, &failed));
+}
+
+/* What one brain leaves to the next. */
+static void settles_replicas(void **state)
+{
+    (void)state;
+    OK(chainsi_stored_chain_put(database, "hello", "hello"));
+    chainsi_stored_replica kept = replica_of("writer", "a/0", 1),
+                           gone = replica_of("writer", "a/1", 2),
+                           unknown = replica_of("writer", "a/2", 3);
+    OK(chainsi_stored_replica_start(database, "brain 1", &kept));
+    OK(chainsi_stored_replica_start(database, "brain 1", &gone));
+    OK(chainsi_stored_replica_pick_up(database, "brain 2", &kept));
+    OK(chainsi_stored_replica_pick_up(database, "brain 2", &unknown));
+    OK(chainsi_stored_replica_settle(database, "brain 2", later));
+    chainsi_stored_replicas found = list_replicas("writer", 0, 10);
+    assert_int_equal(found.count, 3);
+    assert_int_equal(found.items[0].pid, 3);
+    assert_null(found.items[0].ended_at);
+    assert_int_equal(found.items[1].pid, 2);
+    assert_string_equal(found.items[1].ending, "lost");
+    assert_int_equal(found.items[2].pid, 1);
+    assert_null(found.items[2].ended_at);
+}
+
 static void bounds_the_history_of_replicas(void **state)
 {
     (void)state;
     OK(chainsi_stored_chain_put(database, "hello", "hello"));
-    chainsi_stored_replica replica = { .chain = "hello", .version = "v1", .chainlet = "writer" };
-    OK(chainsi_stored_replica_start(database, &replica));
-    int64_t first = replica.id; /* runs on, and so is kept */
-    OK(chainsi_stored_replica_ready(database, first));
-    chainsi_stored_replica other = { .chain = "hello", .version = "v1", .chainlet = "hello" };
-    OK(chainsi_stored_replica_start(database, &other));
-    OK(chainsi_stored_replica_end(database, other.id, "exit status 1"));
-    for (int i = 0; i <= CHAINSI_REPLICAS_KEPT; i++) {
-        replica.pid = i;
-        OK(chainsi_stored_replica_start(database, &replica));
-        OK(chainsi_stored_replica_end(database, replica.id, "signal 9 (Killed)"));
+    chainsi_stored_replica first = replica_of("writer", "a/0", 1000),
+                           other = replica_of("hello", "b/0", 1), next;
+    OK(chainsi_stored_replica_start(database, "", &first)); /* runs on, and so is kept */
+    OK(chainsi_stored_replica_start(database, "", &other));
+    end_replica("hello", "b/0", CHAINSI_ENDING_EXITED, 1);
+    for (int i = 0; i <= CHAINSI_REPLICAS_KEPT + 1; i++) {
+        next = replica_of("writer", "a/1", i);
+        OK(chainsi_stored_replica_start(database, "", &next));
+        end_replica("writer", "a/1", CHAINSI_ENDING_EXITED, 1);
     }
-    OK(chainsi_stored_replica_start(database, &replica));
-    chainsi_stored_replicas replicas;
-    OK(chainsi_stored_replica_list(database, "hello", "writer", 1000, &arena, &replicas));
-    assert_int_equal(replicas.count, CHAINSI_REPLICAS_KEPT + 2);
-    assert_int_equal(replicas.items[0].id, replica.id);
-    assert_null(replicas.items[0].ended_at);
-    assert_string_equal(replicas.items[1].how, "signal 9 (Killed)");
-    assert_int_equal(replicas.items[CHAINSI_REPLICAS_KEPT].pid, 1);
-    assert_int_equal(replicas.items[CHAINSI_REPLICAS_KEPT + 1].id, first);
-    OK(chainsi_stored_replica_running(database, &arena, &replicas));
-    assert_int_equal(replicas.count, 2);
-    assert_int_equal(replicas.items[0].id, first);
-    assert_non_null(replicas.items[0].ready_at);
-    OK(chainsi_stored_replica_list(database, "hello", NULL, 3, &arena, &replicas));
-    assert_int_equal(replicas.count, 3);
-    OK(chainsi_stored_replica_list(database, "hello", "hello", 3, &arena, &replicas));
-    assert_string_equal(replicas.items[0].how, "exit status 1");
-    FAILS(CHAINS_NOT_FOUND, "there is no replica 999999",
-          chainsi_stored_replica_end(database, 999999, "x"));
-    replica.chain = "nobody";
-    FAILS(CHAINS_NOT_FOUND, "there is no chain 'nobody'",
-          chainsi_stored_replica_start(database, &replica));
+    assert_int_equal(list_replicas("writer", 0, 1000).count, CHAINSI_REPLICAS_KEPT + 1);
+    next.pid = 999;
+    OK(chainsi_stored_replica_start(database, "", &next));
+    chainsi_stored_replicas found = list_replicas("writer", 0, 1000);
+    assert_int_equal(found.count, CHAINSI_REPLICAS_KEPT + 2);
+    assert_int_equal(found.items[0].pid, 999);
+    assert_int_equal(found.items[CHAINSI_REPLICAS_KEPT].pid, 2);
+    assert_int_equal(found.items[CHAINSI_REPLICAS_KEPT + 1].pid, 1000);
+    assert_int_equal(list_replicas("hello", 0, 1000).count, 1);
+    /* The days are counted from the end; what runs stays. */
+    int64_t ended_ms, day_ms = 24 * 60 * 60 * 1000;
+    assert_true(chainsi_time_text_parse(later, &ended_ms));
+    OK(chainsi_stored_replica_purge(database, ended_ms + CHAINSI_REPLICA_DAYS_KEPT * day_ms));
+    assert_int_equal(list_replicas("hello", 0, 1000).count, 1);
+    OK(chainsi_stored_replica_purge(database, ended_ms + CHAINSI_REPLICA_DAYS_KEPT * day_ms + 1));
+    assert_int_equal(list_replicas("hello", 0, 1000).count, 0);
+    assert_int_equal(list_replicas("writer", 0, 1000).count, 2);
+}
+
+static chainsi_stored_events list_events(chainsi_event_filter filter)
+{
+    chainsi_stored_events events;
+    OK(chainsi_stored_event_list(database, &filter, &arena, &events));
+    return events;
 }
 
 static void bounds_events(void **state)
@@ -311,26 +419,40 @@ static void bounds_events(void **state)
         snprintf(message, sizeof message, "%d", i);
         OK(chainsi_stored_event_add(
             database, &(chainsi_stored_event){
-                          .kind = "scaled",
+                          .kind = i % 5 ? CHAINSI_EVENT_SCALED : "deployed",
                           .chain = i % 2 ? "odd" : NULL,
+                          .chainlet = i % 2 ? "writer" : NULL,
                           .message = message,
                           .details = i % 2 ? (chains_json){ details, sizeof details - 1 }
                                            : (chains_json){ 0 },
                       }));
     }
     OK(chainsi_database_run(database, "COMMIT"));
-    chainsi_stored_events events;
-    OK(chainsi_stored_event_list(database, NULL, 0, 1 << 20, &arena, &events));
+    chainsi_stored_events events = list_events((chainsi_event_filter){ .limit = 1 << 20 });
     assert_int_equal(events.count, CHAINSI_EVENTS_KEPT);
     assert_string_equal(events.items[events.count - 1].message, "5");
     assert_null(events.items[0].chain);
     assert_null(events.items[0].details.text);
-    OK(chainsi_stored_event_list(database, "odd", 0, 2, &arena, &events));
+    events = list_events((chainsi_event_filter){ .chain = "odd", .limit = 2 });
     assert_int_equal(events.count, 2);
     assert_string_equal(events.items[0].message, "20003");
     assert_string_equal(events.items[0].details.text, details);
-    OK(chainsi_stored_event_list(database, "odd", events.items[1].id, 1, &arena, &events));
+    events = list_events(
+        (chainsi_event_filter){ .chain = "odd", .before = events.items[1].id, .limit = 1 });
     assert_string_equal(events.items[0].message, "19999");
+    events = list_events((chainsi_event_filter){ .kind = "deployed", .limit = 2 });
+    assert_string_equal(events.items[1].message, "19995");
+    events = list_events((chainsi_event_filter){ .chainlet = "none", .limit = 2 });
+    assert_int_equal(events.count, 0);
+    /* Those of scaling have a bound of their own, and leave the others alone. */
+    OK(chainsi_stored_event_trim(database));
+    events = list_events((chainsi_event_filter){ .limit = 1 << 20 });
+    assert_int_equal(events.count, CHAINSI_SCALING_EVENTS_KEPT + CHAINSI_EVENTS_KEPT / 5);
+    events = list_events((chainsi_event_filter){ .kind = CHAINSI_EVENT_SCALED, .limit = 1 << 20 });
+    assert_int_equal(events.count, CHAINSI_SCALING_EVENTS_KEPT);
+    OK(chainsi_stored_event_trim(database));
+    assert_int_equal(list_events((chainsi_event_filter){ .limit = 1 << 20 }).count,
+                     CHAINSI_SCALING_EVENTS_KEPT + CHAINSI_EVENTS_KEPT / 5);
 }
 
 /* With a chain goes all that is its own; events stay. */
@@ -346,8 +468,8 @@ static void forgets_a_chain_whole(void **state)
                                                                    .environment = "production",
                                                                    .chainlet = "writer",
                                                                    .max_replicas = &many }));
-    chainsi_stored_replica replica = { .chain = "hello", .version = one, .chainlet = "writer" };
-    OK(chainsi_stored_replica_start(database, &replica));
+    chainsi_stored_replica replica = replica_of("writer", "a/0", 1);
+    OK(chainsi_stored_replica_start(database, "", &replica));
     OK(chainsi_stored_event_add(
         database, &(chainsi_stored_event){ .kind = "x", .chain = "hello", .message = "deployed" }));
     OK(chainsi_stored_chain_remove(database, "hello"));
@@ -358,9 +480,7 @@ static void forgets_a_chain_whole(void **state)
             database, chainsi_arena_printf(&arena, "SELECT count(*) FROM %s", tables[i]), &count));
         assert_int_equal(count, 0);
     }
-    chainsi_stored_events events;
-    OK(chainsi_stored_event_list(database, "hello", 0, 10, &arena, &events));
-    assert_int_equal(events.count, 1);
+    assert_int_equal(list_events((chainsi_event_filter){ .chain = "hello", .limit = 10 }).count, 1);
 }
 
 static void says_what_row_is_damaged(void **state)
@@ -378,6 +498,34 @@ static void says_what_row_is_damaged(void **state)
     assert_non_null(strstr(chainsi_database_why(database), "what is kept as deploy is damaged"));
 }
 
+static void lists_assets_of_kept_versions(void **state)
+{
+    (void)state;
+    chainsi_asset one[] = { { "file:///a", "aa", "a" }, { "file:///b", "bb", "b" } };
+    chainsi_asset other[] = { { "file:///c", "bb", "c" }, { "file:///d", "dd", "d" } };
+    chainsi_api_service with[2] = { services[0], services[1] };
+    chainsi_stored_version version = { .artefacts = "/there", .deploy = deploy };
+    chains_string_list digests = { 0 };
+    OK(chainsi_stored_version_assets(database, &arena, &digests));
+    assert_int_equal(digests.count, 0);
+    with[0].assets = (chainsi_api_assets){ one, 2 };
+    version.deploy.services.items = with;
+    version.chain = "hello";
+    OK(chainsi_stored_chain_put(database, "hello", "hello"));
+    OK(chainsi_stored_version_add(database, &arena, &version));
+    with[1].assets = (chainsi_api_assets){ other, 2 };
+    version.chain = "another";
+    OK(chainsi_stored_chain_put(database, "another", "hello"));
+    OK(chainsi_stored_version_add(database, &arena, &version));
+    OK(chainsi_stored_version_assets(database, &arena, &digests));
+    assert_int_equal(digests.count, 3);
+    OK(chainsi_stored_version_set_artefacts(database, "another", version.id, NULL));
+    OK(chainsi_stored_version_assets(database, &arena, &digests));
+    assert_int_equal(digests.count, 2);
+    for (size_t i = 0; i < 2; i++)
+        assert_true(!strcmp(digests.items[i], "aa") || !strcmp(digests.items[i], "bb"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -387,10 +535,14 @@ int main(void)
         cmocka_unit_test_setup_teardown(follows_a_version, open_database, close_database),
         cmocka_unit_test_setup_teardown(moves_environments, open_database, close_database),
         cmocka_unit_test_setup_teardown(keeps_scales, open_database, close_database),
+        cmocka_unit_test_setup_teardown(follows_replicas, open_database, close_database),
+        cmocka_unit_test_setup_teardown(settles_replicas, open_database, close_database),
         cmocka_unit_test_setup_teardown(bounds_the_history_of_replicas, open_database,
                                         close_database),
         cmocka_unit_test_setup_teardown(bounds_events, open_database, close_database),
         cmocka_unit_test_setup_teardown(forgets_a_chain_whole, open_database, close_database),
+        cmocka_unit_test_setup_teardown(lists_assets_of_kept_versions, open_database,
+                                        close_database),
         cmocka_unit_test_setup_teardown(says_what_row_is_damaged, open_database, close_database),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

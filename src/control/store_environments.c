@@ -155,6 +155,27 @@ chains_status chainsi_stored_environment_list(chainsi_database *database, const 
     return chainsi_statement_end(&list);
 }
 
+chains_status chainsi_stored_environment_find_other(chainsi_database *database, const char *chain,
+                                                    const char *name, const char *version,
+                                                    chainsi_arena *arena, const char **other)
+{
+    chainsi_statement find = chainsi_statement_begin(
+        database,
+        "SELECT name FROM environments WHERE chain = :chain AND name <> :name AND :version IN "
+        "(version, previous_version, canary_version) UNION SELECT environment FROM transitions "
+        "WHERE chain = :chain AND environment <> :name AND version = :version");
+    chainsi_statement_text(&find, ":chain", chain);
+    chainsi_statement_text(&find, ":name", name);
+    chainsi_statement_text(&find, ":version", version);
+    const char *found = NULL;
+    while (chainsi_statement_next(&find))
+        found = chainsi_statement_column_text(&find, 0, arena);
+    chains_status status = chainsi_statement_end(&find);
+    if (status == CHAINS_OK)
+        *other = found;
+    return status;
+}
+
 chains_status chainsi_stored_environment_remove(chainsi_database *database, const char *chain,
                                                 const char *name)
 {
@@ -177,7 +198,7 @@ chains_status chainsi_stored_scale_set(chainsi_database *database,
         "concurrency_target, target_utilization, window_s, scale_down_delay_s, "
         "scale_to_zero_delay_s, set_at) VALUES (:chain, :environment, :chainlet, :min_replicas, "
         ":max_replicas, :concurrency_target, :target_utilization, :window_s, :scale_down_delay_s, "
-        ":scale_to_zero_delay_s, :now)");
+        ":scale_to_zero_delay_s, coalesce(:set_at, :now))");
     chainsi_statement_struct(&put, &chainsi_stored_scale_type, scale);
     chainsi_statement_now(&put, ":now");
     chains_status status = chainsi_statement_run(&put);

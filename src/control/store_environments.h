@@ -73,11 +73,16 @@ chains_status chainsi_stored_environment_find(chainsi_database *database, const 
 chains_status chainsi_stored_environment_list(chainsi_database *database, const char *chain,
                                               chainsi_arena *arena,
                                               chainsi_stored_environments *environments);
+/* The name of another environment that the version answers in, is tried or started in, or would be rolled back to;
+ * NULL: there is none. */
+chains_status chainsi_stored_environment_find_other(chainsi_database *database, const char *chain,
+                                                    const char *name, const char *version,
+                                                    chainsi_arena *arena, const char **other);
 /* Forgets it with what it has scaled. */
 chains_status chainsi_stored_environment_remove(chainsi_database *database, const char *chain,
                                                 const char *name);
 
-/* Sets all of it; set_at is now. */
+/* Sets all of it; set_at NULL: now. */
 chains_status chainsi_stored_scale_set(chainsi_database *database,
                                        const chainsi_stored_scale *scale);
 /* Back to the Chainlet's own options; what isn't there is none. */

@@ -1,123 +1,134 @@
 /* Replicas and events as rows. */
 #include "control/store_history.h"
 
-#include "control/fields.h"
-
-static const chainsi_field replica_fields[] = {
-    CHAINSI_FIELD_INTEGER(chainsi_stored_replica, id),
-    CHAINSI_FIELD_TEXT(chainsi_stored_replica, chain),
-    CHAINSI_FIELD_TEXT(chainsi_stored_replica, version),
-    CHAINSI_FIELD_TEXT(chainsi_stored_replica, chainlet),
-    CHAINSI_FIELD_INTEGER(chainsi_stored_replica, pid),
-    CHAINSI_FIELD_TEXT(chainsi_stored_replica, started_at),
-    CHAINSI_FIELD_NULLABLE(chainsi_stored_replica, ready_at),
-    CHAINSI_FIELD_NULLABLE(chainsi_stored_replica, ended_at),
-    CHAINSI_FIELD_NULLABLE(chainsi_stored_replica, how),
-};
-const chainsi_type chainsi_stored_replica_type =
-    CHAINSI_STRUCT_OF(chainsi_stored_replica, replica_fields);
-const chainsi_type chainsi_stored_replicas_type =
-    CHAINSI_LIST_OF(chainsi_stored_replicas, &chainsi_stored_replica_type);
-
-static const chainsi_field event_fields[] = {
-    CHAINSI_FIELD_INTEGER(chainsi_stored_event, id),
-    CHAINSI_FIELD_TEXT(chainsi_stored_event, at),
-    CHAINSI_FIELD_TEXT(chainsi_stored_event, kind),
-    CHAINSI_FIELD_NULLABLE(chainsi_stored_event, chain),
-    CHAINSI_FIELD_NULLABLE(chainsi_stored_event, chainlet),
-    CHAINSI_FIELD_TEXT(chainsi_stored_event, message),
-    CHAINSI_FIELD_OPTIONAL(chainsi_stored_event, details, &chainsi_type_json),
-};
-const chainsi_type chainsi_stored_event_type =
-    CHAINSI_STRUCT_OF(chainsi_stored_event, event_fields);
-const chainsi_type chainsi_stored_events_type =
-    CHAINSI_LIST_OF(chainsi_stored_events, &chainsi_stored_event_type);
-
 /* Replicas. */
 
+#define RUNNING "process = :process AND ended_at IS NULL"
+
 /* Forgets those that ended before the newest so many. */
-static chains_status forget_replicas(chainsi_database *database, const char *chain,
-                                     const char *chainlet)
+static chains_status forget_replicas(chainsi_database *database,
+                                     const chainsi_stored_replica *replica)
 {
     chainsi_statement forget = chainsi_statement_begin(
         database,
-        "DELETE FROM replicas WHERE chain = :chain AND chainlet = :chainlet AND ended_at IS NOT "
-        "NULL AND id <= (SELECT id FROM replicas WHERE chain = :chain AND chainlet = :chainlet AND "
-        "ended_at IS NOT NULL ORDER BY id DESC LIMIT 1 OFFSET :kept)");
-    chainsi_statement_text(&forget, ":chain", chain);
-    chainsi_statement_text(&forget, ":chainlet", chainlet);
+        "DELETE FROM replicas WHERE chain = :chain AND environment = :environment AND "
+        "chainlet = :chainlet AND ended_at IS NOT NULL AND id <= (SELECT id FROM replicas WHERE "
+        "chain = :chain AND environment = :environment AND chainlet = :chainlet AND ended_at IS "
+        "NOT NULL ORDER BY id DESC LIMIT 1 OFFSET :kept)");
+    chainsi_statement_text(&forget, ":chain", replica->chain);
+    chainsi_statement_text(&forget, ":environment", replica->environment);
+    chainsi_statement_text(&forget, ":chainlet", replica->chainlet);
     chainsi_statement_integer(&forget, ":kept", CHAINSI_REPLICAS_KEPT);
     return chainsi_statement_run(&forget);
 }
 
-chains_status chainsi_stored_replica_start(chainsi_database *database,
-                                           chainsi_stored_replica *replica)
+static chains_status add_replica(chainsi_database *database, const char *brain,
+                                 const chainsi_stored_replica *replica)
 {
     chainsi_statement insert = chainsi_statement_begin(
-        database, "INSERT INTO replicas (chain, version, chainlet, pid, started_at) VALUES "
-                  "(:chain, :version, :chainlet, :pid, :now)");
+        database,
+        "INSERT INTO replicas (chain, environment, version, chainlet, process, pid, brain, "
+        "started_at, ended_at, ending, exit_status, signal, how) VALUES (:chain, :environment, "
+        ":version, :chainlet, :process, :pid, :brain, :started_at, :ended_at, :ending, "
+        ":exit_status, :signal, :how)");
     chainsi_statement_struct(&insert, &chainsi_stored_replica_type, replica);
-    chainsi_statement_now(&insert, ":now");
+    chainsi_statement_text(&insert, ":brain", brain);
     chains_status status = chainsi_statement_run(&insert);
     if (status == CHAINS_FAILED_PRECONDITION)
         return chainsi_database_fail(database, CHAINS_NOT_FOUND, "there is no chain '%s'",
                                      replica->chain);
-    int64_t id = chainsi_database_last_row(database);
-    if (status == CHAINS_OK)
-        status = forget_replicas(database, replica->chain, replica->chainlet);
-    if (status == CHAINS_OK)
-        replica->id = id;
     return status;
 }
 
-static chains_status change_replica(chainsi_statement *statement, int64_t id)
+static const char unseen[] = "nobody saw how: the daemon was not there";
+
+chains_status chainsi_stored_replica_start(chainsi_database *database, const char *brain,
+                                           const chainsi_stored_replica *replica)
 {
-    chainsi_statement_integer(statement, ":id", id);
-    chainsi_statement_now(statement, ":now");
-    chains_status status = chainsi_statement_change(statement);
-    if (status == CHAINS_NOT_FOUND)
-        return chainsi_database_fail(statement->database, status, "there is no replica %lld",
-                                     (long long)id);
-    return status;
+    chains_status status = chainsi_stored_replica_end(database, &(chainsi_stored_replica){
+                                                                    .process = replica->process,
+                                                                    .ended_at = replica->started_at,
+                                                                    .ending = CHAINSI_ENDING_LOST,
+                                                                    .how = unseen,
+                                                                });
+    return status == CHAINS_OK ? add_replica(database, brain, replica) : status;
 }
 
-chains_status chainsi_stored_replica_ready(chainsi_database *database, int64_t id)
+chains_status chainsi_stored_replica_pick_up(chainsi_database *database, const char *brain,
+                                             const chainsi_stored_replica *replica)
 {
-    chainsi_statement update =
-        chainsi_statement_begin(database, "UPDATE replicas SET ready_at = :now WHERE id = :id");
-    return change_replica(&update, id);
+    chainsi_statement find = chainsi_statement_begin(
+        database, "UPDATE replicas SET brain = :brain WHERE " RUNNING " AND pid = :pid");
+    chainsi_statement_text(&find, ":brain", brain);
+    chainsi_statement_text(&find, ":process", replica->process);
+    chainsi_statement_integer(&find, ":pid", replica->pid);
+    chains_status status = chainsi_statement_change(&find);
+    return status == CHAINS_NOT_FOUND ? chainsi_stored_replica_start(database, brain, replica)
+                                      : status;
 }
 
-chains_status chainsi_stored_replica_end(chainsi_database *database, int64_t id, const char *how)
+chains_status chainsi_stored_replica_ready(chainsi_database *database, const char *process,
+                                           const char *at)
 {
     chainsi_statement update = chainsi_statement_begin(
-        database, "UPDATE replicas SET ended_at = :now, how = :how WHERE id = :id");
-    chainsi_statement_text(&update, ":how", how);
-    return change_replica(&update, id);
+        database, "UPDATE replicas SET ready_at = :at WHERE " RUNNING " AND ready_at IS NULL");
+    chainsi_statement_text(&update, ":process", process);
+    chainsi_statement_text(&update, ":at", at);
+    return chainsi_statement_run(&update);
+}
+
+chains_status chainsi_stored_replica_end(chainsi_database *database,
+                                         const chainsi_stored_replica *replica)
+{
+    chainsi_statement update = chainsi_statement_begin(
+        database, "UPDATE replicas SET ended_at = :ended_at, ending = :ending, exit_status = "
+                  ":exit_status, signal = :signal, how = :how WHERE " RUNNING);
+    chainsi_statement_struct(&update, &chainsi_stored_replica_type, replica);
+    chains_status status = chainsi_statement_run(&update);
+    return status == CHAINS_OK ? forget_replicas(database, replica) : status;
+}
+
+chains_status chainsi_stored_replica_add_failed(chainsi_database *database,
+                                                const chainsi_stored_replica *replica)
+{
+    chains_status status = add_replica(database, "", replica);
+    return status == CHAINS_OK ? forget_replicas(database, replica) : status;
+}
+
+chains_status chainsi_stored_replica_settle(chainsi_database *database, const char *brain,
+                                            const char *at)
+{
+    chainsi_statement update = chainsi_statement_begin(
+        database, "UPDATE replicas SET ended_at = :at, ending = '" CHAINSI_ENDING_LOST
+                  "', how = :how WHERE ended_at IS NULL AND brain <> :brain");
+    chainsi_statement_text(&update, ":at", at);
+    chainsi_statement_text(&update, ":how", unseen);
+    chainsi_statement_text(&update, ":brain", brain);
+    return chainsi_statement_run(&update);
+}
+
+chains_status chainsi_stored_replica_purge(chainsi_database *database, int64_t now_ms)
+{
+    chainsi_statement forget = chainsi_statement_begin(
+        database, "DELETE FROM replicas WHERE ended_at IS NOT NULL AND ended_at < :before");
+    chainsi_statement_time(&forget, ":before",
+                           now_ms - INT64_C(86400000) * CHAINSI_REPLICA_DAYS_KEPT);
+    return chainsi_statement_run(&forget);
 }
 
 chains_status chainsi_stored_replica_list(chainsi_database *database, const char *chain,
-                                          const char *chainlet, int64_t limit, chainsi_arena *arena,
+                                          const char *environment, const char *chainlet,
+                                          int64_t before, int64_t limit, chainsi_arena *arena,
                                           chainsi_stored_replicas *replicas)
 {
     chainsi_statement list = chainsi_statement_begin(
-        database, chainlet ? "SELECT * FROM replicas WHERE chain = :chain AND "
-                             "chainlet = :chainlet ORDER BY id DESC LIMIT :limit"
-                           : "SELECT * FROM replicas WHERE chain = :chain ORDER BY id DESC "
-                             "LIMIT :limit");
+        database, "SELECT * FROM replicas WHERE chain = :chain AND environment = :environment AND "
+                  "chainlet = :chainlet AND id < :before ORDER BY id DESC LIMIT :limit");
     chainsi_statement_text(&list, ":chain", chain);
-    if (chainlet)
-        chainsi_statement_text(&list, ":chainlet", chainlet);
+    chainsi_statement_text(&list, ":environment", environment);
+    chainsi_statement_text(&list, ":chainlet", chainlet);
+    chainsi_statement_integer(&list, ":before", before ? before : INT64_MAX);
     chainsi_statement_integer(&list, ":limit", limit);
-    chainsi_statement_read_all(&list, &chainsi_stored_replicas_type, arena, replicas);
-    return chainsi_statement_end(&list);
-}
-
-chains_status chainsi_stored_replica_running(chainsi_database *database, chainsi_arena *arena,
-                                             chainsi_stored_replicas *replicas)
-{
-    chainsi_statement list = chainsi_statement_begin(
-        database, "SELECT * FROM replicas WHERE ended_at IS NULL ORDER BY id");
     chainsi_statement_read_all(&list, &chainsi_stored_replicas_type, arena, replicas);
     return chainsi_statement_end(&list);
 }
@@ -142,18 +153,33 @@ chains_status chainsi_stored_event_add(chainsi_database *database,
     return chainsi_statement_run(&forget);
 }
 
-chains_status chainsi_stored_event_list(chainsi_database *database, const char *chain,
-                                        int64_t before, int64_t limit, chainsi_arena *arena,
+chains_status chainsi_stored_event_trim(chainsi_database *database)
+{
+    chainsi_statement forget = chainsi_statement_begin(
+        database, "DELETE FROM events WHERE kind = '" CHAINSI_EVENT_SCALED
+                  "' AND id <= (SELECT id FROM events WHERE kind = '" CHAINSI_EVENT_SCALED
+                  "' ORDER BY id DESC LIMIT 1 OFFSET :kept)");
+    chainsi_statement_integer(&forget, ":kept", CHAINSI_SCALING_EVENTS_KEPT);
+    return chainsi_statement_run(&forget);
+}
+
+chains_status chainsi_stored_event_list(chainsi_database *database,
+                                        const chainsi_event_filter *filter, chainsi_arena *arena,
                                         chainsi_stored_events *events)
 {
+#define WHICH                                                                                      \
+    "id < :before AND (:chainlet IS NULL OR chainlet = :chainlet) AND (:kind IS NULL OR "          \
+    "kind = :kind) ORDER BY id DESC LIMIT :limit"
     chainsi_statement list = chainsi_statement_begin(
-        database, chain ? "SELECT * FROM events WHERE chain = :chain AND id < :before ORDER BY id "
-                          "DESC LIMIT :limit"
-                        : "SELECT * FROM events WHERE id < :before ORDER BY id DESC LIMIT :limit");
-    if (chain)
-        chainsi_statement_text(&list, ":chain", chain);
-    chainsi_statement_integer(&list, ":before", before ? before : INT64_MAX);
-    chainsi_statement_integer(&list, ":limit", limit);
+        database, filter->chain ? "SELECT * FROM events WHERE chain = :chain AND " WHICH
+                                : "SELECT * FROM events WHERE " WHICH);
+#undef WHICH
+    if (filter->chain)
+        chainsi_statement_text(&list, ":chain", filter->chain);
+    chainsi_statement_text(&list, ":chainlet", filter->chainlet);
+    chainsi_statement_text(&list, ":kind", filter->kind);
+    chainsi_statement_integer(&list, ":before", filter->before ? filter->before : INT64_MAX);
+    chainsi_statement_integer(&list, ":limit", filter->limit);
     chainsi_statement_read_all(&list, &chainsi_stored_events_type, arena, events);
     return chainsi_statement_end(&list);
 }

@@ -314,7 +314,8 @@ static void outlives_noise_anywhere(void **state)
         refused += status != CHAINS_OK;
         if (status == CHAINS_OK) {
             chainsi_stored_events events;
-            status = chainsi_stored_event_list(chainsi_store_reader(store), NULL, 0, 1000, &arena,
+            status = chainsi_stored_event_list(chainsi_store_reader(store),
+                                               &(chainsi_event_filter){ .limit = 1000 }, &arena,
                                                &events);
             assert_true(status == CHAINS_OK || status == CHAINS_DATA_LOSS);
             status = change(add_event, "more");

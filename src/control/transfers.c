@@ -21,7 +21,7 @@ typedef struct watch {
 
 struct chainsi_transfers {
     uv_loop_t *loop;   /* not owned */
-    CURLM *multi;      /* owned */
+    CURLM *multi;      /* owned; NULL before the first transfer: see curl_late.c */
     uv_timer_t *timer; /* owned */
     watch *watches;    /* owned */
 };
@@ -126,6 +126,11 @@ chainsi_transfers *chainsi_transfers_new(uv_loop_t *loop)
     chainsi_transfers *transfers = chainsi_make(sizeof *transfers);
     transfers->loop = loop;
     transfers->timer = chainsi_timer_new(loop, transfers);
+    return transfers;
+}
+
+static void make_multi(chainsi_transfers *transfers)
+{
     if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK ||
         !(transfers->multi = curl_multi_init()))
         abort(); /* out of memory */
@@ -133,21 +138,24 @@ chainsi_transfers *chainsi_transfers_new(uv_loop_t *loop)
     curl_multi_setopt(transfers->multi, CURLMOPT_SOCKETDATA, transfers);
     curl_multi_setopt(transfers->multi, CURLMOPT_TIMERFUNCTION, set_timer);
     curl_multi_setopt(transfers->multi, CURLMOPT_TIMERDATA, transfers);
-    return transfers;
 }
 
 void chainsi_transfers_free(chainsi_transfers *transfers)
 {
     if (!transfers)
         return;
-    curl_multi_cleanup(transfers->multi);
-    curl_global_cleanup();
+    if (transfers->multi) {
+        curl_multi_cleanup(transfers->multi);
+        curl_global_cleanup();
+    }
     chainsi_handle_close(transfers->timer);
     free(transfers);
 }
 
 void chainsi_transfers_start(chainsi_transfers *transfers, chainsi_transfer *transfer)
 {
+    if (!transfers->multi)
+        make_multi(transfers);
     curl_easy_setopt(transfer->easy, CURLOPT_PRIVATE, transfer);
     CURLMcode code = curl_multi_add_handle(transfers->multi, transfer->easy);
     assert(code == CURLM_OK);

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "control/api_requests.h"
 #include "control/handle.h"
+#include "control/steady.h"
 #include "control/time_text.h"
 #include "runtime/context.h"
 #include "schema/json.h"
@@ -22,13 +23,11 @@ typedef struct telling {
     chainsi_webhooks *webhooks;
     struct telling *next;
     char *id;                   /* owned */
-    int32_t attempts;           /* before this one */
-    int64_t ended_ms;           /* the request */
     chainsi_buffer body;        /* owned */
     struct curl_slist *headers; /* owned */
     size_t answer_size;
     char why[CURL_ERROR_SIZE + 64]; /* "": it was taken */
-    int64_t again_ms;               /* as of chainsi_stored_request_told */
+    bool final;                     /* trying again won't change it */
     uv_timer_t *pause;              /* owned; NULL: not waiting for the disk */
     bool on_line;                   /* with libcurl */
 } telling;
@@ -102,13 +101,36 @@ static void free_telling(telling *t)
 
 struct told {
     const char *id, *error;
-    int64_t again_ms;
+    const chainsi_request_policy *policy;
+    uint64_t random;
+    bool final;
 };
 
+/* When it is told again is decided here: steady time and the request's end may both have moved since the attempt
+ * began, and go together only within a change (state_clock.h). */
 static chains_status write_told(chainsi_database *database, void *arguments)
 {
     const struct told *told = arguments;
-    return chainsi_stored_request_told(database, told->id, told->error, told->again_ms);
+    int64_t now_ms = chainsi_steady_ms(), ended_ms = now_ms, again_ms = -1;
+    if (told->error && !told->final) {
+        chainsi_arena arena = { 0 };
+        chainsi_stored_request request;
+        chainsi_statement find =
+            chainsi_statement_begin(database, "SELECT * FROM requests WHERE id = :id");
+        chainsi_statement_text(&find, ":id", told->id);
+        chains_status status =
+            chainsi_statement_read_one(&find, &chainsi_stored_request_type, &arena, &request);
+        if (status == CHAINS_OK) {
+            if (request.ended_at)
+                chainsi_time_text_parse(request.ended_at, &ended_ms);
+            again_ms = chainsi_webhook_again_ms(told->policy, ended_ms, request.webhook_attempts,
+                                                now_ms, told->random);
+        }
+        chainsi_arena_done(&arena);
+        if (status != CHAINS_OK)
+            return status;
+    }
+    return chainsi_stored_request_told(database, told->id, told->error, again_ms);
 }
 
 static void note(telling *t);
@@ -145,7 +167,9 @@ static void note(telling *t)
     struct told *told = write->arguments;
     told->id = chainsi_arena_strdup(&write->arena, t->id);
     told->error = t->why[0] ? chainsi_arena_strdup(&write->arena, t->why) : NULL;
-    told->again_ms = t->again_ms;
+    told->policy = t->webhooks->options.policy;
+    told->random = chainsi_random();
+    told->final = t->final;
     write->run = write_told;
     write->on_end = on_noted;
     write->user = t;
@@ -161,7 +185,6 @@ static bool is_final(CURLcode code)
 static void on_done(chainsi_transfer *transfer, CURLcode code)
 {
     telling *t = (telling *)transfer;
-    const chainsi_webhooks_options *options = &t->webhooks->options;
     long status = 0;
     curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
     t->on_line = false;
@@ -172,10 +195,7 @@ static void on_done(chainsi_transfer *transfer, CURLcode code)
         snprintf(t->why, sizeof t->why, "HTTP %ld", status);
     else if (!t->why[0])
         snprintf(t->why, sizeof t->why, "%s", curl_easy_strerror(code));
-    t->again_ms = is_final(code)
-                      ? -1
-                      : chainsi_webhook_again_ms(options->policy, t->ended_ms, t->attempts,
-                                                 chainsi_unix_ms(), chainsi_random());
+    t->final = is_final(code);
     note(t);
 }
 
@@ -239,16 +259,13 @@ static void tell(chainsi_webhooks *webhooks, const chainsi_stored_request *reque
     webhooks->tellings = t;
     webhooks->count++;
     t->id = chainsi_copy_text(request->id);
-    t->attempts = request->webhook_attempts;
-    if (!request->ended_at || !chainsi_time_text_parse(request->ended_at, &t->ended_ms))
-        t->ended_ms = chainsi_unix_ms();
     chainsi_api_request object;
     chainsi_api_request_of(request, &object);
     chainsi_codec_error error;
     if (chainsi_json_encode(&chainsi_api_request_type, &object, &t->body, &error) != CHAINS_OK) {
         snprintf(t->why, sizeof t->why, "it cannot be written: %.64s %.64s", error.path,
                  error.message);
-        t->again_ms = -1;
+        t->final = true;
         note(t);
         return;
     }
@@ -274,7 +291,7 @@ void chainsi_webhooks_look(chainsi_webhooks *webhooks)
     chainsi_arena arena = { 0 };
     chainsi_stored_requests due = { 0 };
     /* Those under way are due, too, and were due before the others. */
-    chainsi_stored_request_untold(reader, chainsi_unix_ms(), CHAINSI_WEBHOOK_MOST_AT_ONCE, &arena,
+    chainsi_stored_request_untold(reader, chainsi_steady_ms(), CHAINSI_WEBHOOK_MOST_AT_ONCE, &arena,
                                   &due);
     for (size_t i = 0; i < due.count && webhooks->count < CHAINSI_WEBHOOK_MOST_AT_ONCE; i++) {
         chainsi_stored_request request;

@@ -455,6 +455,20 @@ void chainsi_board_bury(chainsi_board *board, uint64_t incarnation)
     }
 }
 
+/* Frees the slots that callers had claimed who are gone. Their replica does that only when somebody waits. */
+static void free_claims_of_dead(row *at, uint64_t incarnation)
+{
+    uint32_t count = count_slots(at);
+    for (uint32_t i = 0; i < count; i++) {
+        uint64_t word = atomic_load(&at->words[i]);
+        if (state_of(word) != CLAIMED || !is_gone((int32_t)(word >> 2 & OWNER_MASK)) ||
+            atomic_load(&at->incarnation) != incarnation)
+            continue;
+        if (atomic_compare_exchange_strong(&at->words[i], &word, next_word(word, FREE)))
+            set_bit(at, i);
+    }
+}
+
 void chainsi_board_bury_dead(chainsi_board *board)
 {
     uint32_t count = count_rows(board);
@@ -465,6 +479,8 @@ void chainsi_board_bury_dead(chainsi_board *board)
         int32_t owner = atomic_load(&at->owner);
         if (incarnation && owner && is_gone(owner))
             atomic_compare_exchange_strong(&at->incarnation, &incarnation, 0);
+        else if (incarnation)
+            free_claims_of_dead(at, incarnation);
     }
 }
 

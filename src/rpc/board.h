@@ -98,7 +98,8 @@ bool chainsi_board_withdraw(chainsi_board *board, const chainsi_claim *claim);
 bool chainsi_board_is_waiting(const chainsi_board *board, const chainsi_claim *claim);
 /* Clears the row of an incarnation whose socket refuses connections: its process is gone. */
 void chainsi_board_bury(chainsi_board *board, uint64_t incarnation);
-/* Clears the rows of all processes that are gone: what they ran counts as running else. */
+/* Clears the rows of all processes that are gone, and frees the slots that they had claimed elsewhere: what they ran,
+ * or were about to call, counts as running else. */
 void chainsi_board_bury_dead(chainsi_board *board);
 /* Rows that are open to claims, and their slots together. */
 uint32_t chainsi_board_slots(const chainsi_board *board, uint32_t *replicas);

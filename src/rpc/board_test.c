@@ -123,6 +123,36 @@ static void test_killed_replica(void **state)
     chainsi_board_close(board);
 }
 
+/* Claims of callers that died before they sent are not load for ever. */
+static void test_dead_callers(void **state)
+{
+    (void)state;
+    int fd = chainsi_board_create(0);
+    chainsi_board *board = chainsi_board_open(fd);
+    chainsi_seat seat = join(board, 3, 8);
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        chainsi_claim claims[2];
+        _exit(chainsi_board_claim_many(chainsi_board_open(fd), 0, 0, claims, 2) == 2 ? 0 : 1);
+    }
+    int status;
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    chainsi_claim own;
+    assert_true(chainsi_board_claim(board, 0, 0, &own));
+    assert_int_equal(chainsi_board_free_slots(board), 0);
+    chainsi_board_bury_dead(board);
+    assert_int_equal(chainsi_board_free_slots(board), 2);
+    chainsi_claim next;
+    assert_true(chainsi_board_claim(board, 0, 0, &next));
+    assert_true(chainsi_board_withdraw(board, &own));
+    assert_true(chainsi_board_withdraw(board, &next));
+    assert_int_equal(chainsi_seat_leave(&seat), 0);
+    chainsi_board_close(board);
+    close(fd);
+}
+
 static void test_dead_replicas(void **state)
 {
     (void)state;
@@ -436,6 +466,7 @@ int main(void)
         cmocka_unit_test(test_leaving_and_joining),
         cmocka_unit_test(test_killed_replica),
         cmocka_unit_test(test_dead_replicas),
+        cmocka_unit_test(test_dead_callers),
         cmocka_unit_test(test_looking_from_outside),
         cmocka_unit_test(test_fastest_first),
         cmocka_unit_test(test_revoking),

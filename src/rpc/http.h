@@ -95,6 +95,9 @@ void chainsi_http_move_request(chainsi_http_request *request, const char *from, 
 /* The header of a server's own 429 and 503: the call was refused because others wait, or because it
  * wasn't to wait, and not begun. (A 429 without it is the Chainlet's.) */
 #define CHAINSI_HTTP_NOT_STARTED "X-Chains-Not-Started"
+/* The header with which the daemon says when a call was made: CLOCK_MONOTONIC, in whole microseconds. For
+ * callees on this machine alone. */
+#define CHAINSI_HTTP_MADE_US     "X-Chains-Made-Us"
 
 /* The first header of this name, whatever its case; NULL if there is none. */
 const chainsi_slice *chainsi_http_find(const chainsi_http_head *head, const char *name);

@@ -55,6 +55,8 @@ typedef struct exchange {
     bool alone;  /* on a kept connection without a claim: its replica may be busy */
     bool failed; /* nothing more can be sent */
     size_t sent;
+    int64_t
+        still_ns; /* since when a claim waits, and nothing more of the call was taken; 0: it was */
     size_t head_size;
     incoming in;
     chainsi_items items; /* with a sink: what was read, until it is the answer */
@@ -213,10 +215,12 @@ static int send_some(exchange *it)
             memcpy(CMSG_DATA(&control.head), request->attachments, size);
         }
         ssize_t sent = sendmsg(it->wire.fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (sent >= 0)
-            it->sent += (size_t)sent;
-        else if (errno != EINTR)
+        if (sent < 0 && errno == EINTR)
+            continue;
+        if (sent < 0)
             return errno;
+        it->sent += (size_t)sent;
+        it->still_ns = 0;
     }
     return 0;
 }
@@ -380,16 +384,16 @@ static bool should_move(exchange *it, int64_t waited_ns)
 
 /* Waits until the connection has one of the events: ANSWERED. NOT_STARTED: the replica stands still,
  * and the claim is withdrawn. */
-static chainsi_exchange_end wait_for_callee(exchange *it, short events, int64_t *since_ns)
+static chainsi_exchange_end wait_for_callee(exchange *it, short events)
 {
     const int64_t deadline_ns = nearest_deadline(it);
     for (;;) {
         int64_t until_ns = deadline_ns;
         if (it->claimed && chainsi_board_is_waiting(chainsi_link_board(it->link), &it->claim)) {
             int64_t now_ns = chainsi_now_ns();
-            if (!*since_ns)
-                *since_ns = now_ns;
-            if (should_move(it, now_ns - *since_ns) && close_way(it)) {
+            if (!it->still_ns)
+                it->still_ns = now_ns;
+            if (should_move(it, now_ns - it->still_ns) && close_way(it)) {
                 chainsi_link_avoid(it->link, it->claim.incarnation);
                 return end_with(it, CHAINSI_EXCHANGE_NOT_STARTED, 0, "the replica stands still");
             }
@@ -426,7 +430,7 @@ static chainsi_exchange_end end_of_loss(exchange *it, int send_error, int read_e
 /* Sends and reads on the connection until there is an answer or an end. */
 static chainsi_exchange_end run_exchange(exchange *it)
 {
-    int64_t since_ns = 0;
+    it->still_ns = 0;
     bool patient =
         true; /* until the callee was waited for in vain: the next item may take as long */
     while (!is_complete(&it->in)) {
@@ -443,7 +447,7 @@ static chainsi_exchange_end run_exchange(exchange *it)
             patient = patient && sending;
             /* While sending, an answer is also waited for: it may come early. */
             chainsi_exchange_end end =
-                wait_for_callee(it, (short)(sending ? POLLIN | POLLOUT : POLLIN), &since_ns);
+                wait_for_callee(it, (short)(sending ? POLLIN | POLLOUT : POLLIN));
             if (end != CHAINSI_EXCHANGE_ANSWERED)
                 return end;
             if (!sending)

@@ -19,7 +19,7 @@
  *
  * Only the owner closes, so a descriptor's number is never used after it was given away. Structs of
  * connections are kept until the server ends, so a late event at worst finds another connection
- * with nothing to read.
+ * with nothing to read. What it says of an end is to be asked of that connection again.
  *
  * Used by the files of the server only; any thread. */
 #ifndef CHAINSI_RPC_TABLE_H

@@ -252,6 +252,14 @@ static void answer_bell(chainsi_worker *self, enum chainsi_bell bell)
         chainsi_worker_ring(server);
 }
 
+/* Whether the other end of an owned connection is gone: what an event has said may have been said of the one
+ * before, in the same memory, which another thread has closed meanwhile. */
+static bool has_hung_up(const chainsi_connection *connection)
+{
+    struct pollfd watched = { .fd = connection->fd };
+    return poll(&watched, 1, 0) > 0 && (watched.revents & (POLLHUP | POLLERR));
+}
+
 static void handle_connection(chainsi_worker *self, chainsi_connection *connection, uint32_t events)
 {
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR))
@@ -262,7 +270,7 @@ static void handle_connection(chainsi_worker *self, chainsi_connection *connecti
         return;
     }
     /* Nobody is there any more to be answered, whatever was sent. */
-    if (events & (EPOLLHUP | EPOLLERR))
+    if ((events & (EPOLLHUP | EPOLLERR)) && has_hung_up(connection))
         chainsi_request_hang_up(self, connection);
     else
         chainsi_request_serve(self, connection, false);

@@ -62,10 +62,26 @@ static void an_edge_is_told_while_it_is_there(void **state)
 static void one_call_in_so_many_is_timed(void **state)
 {
     (void)state;
+    enum { TIMED = 1000 };
     int timed = 0;
-    for (int i = 0; i < 10 * CHAINSI_METRICS_SAMPLE; i++)
+    for (int i = 0; i < TIMED * CHAINSI_METRICS_SAMPLE; i++)
         timed += chainsi_edge_begin() != 0;
-    assert_int_equal(timed, 10);
+    assert_in_range(timed, TIMED * 9 / 10, TIMED * 11 / 10);
+}
+
+/* Whatever comes round in turns: each of its steps. */
+static void every_step_of_a_turn_is_timed(void **state)
+{
+    (void)state;
+    enum { MOST_STEPS = 32, TURNS = 4000 };
+    for (int steps = 1; steps <= MOST_STEPS; steps++) {
+        int timed[MOST_STEPS] = { 0 };
+        for (int i = 0; i < steps * TURNS; i++)
+            timed[i % steps] += chainsi_edge_begin() != 0;
+        for (int i = 0; i < steps; i++)
+            assert_in_range(timed[i], TURNS / CHAINSI_METRICS_SAMPLE / 2,
+                            TURNS / CHAINSI_METRICS_SAMPLE * 2);
+    }
 }
 
 int main(void)
@@ -73,6 +89,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_edge_is_told_while_it_is_there),
         cmocka_unit_test(one_call_in_so_many_is_timed),
+        cmocka_unit_test(every_step_of_a_turn_is_timed),
     };
     return cmocka_run_group_tests_name("edge", tests, NULL, NULL);
 }

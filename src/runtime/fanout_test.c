@@ -199,14 +199,19 @@ static void one_slot_serves_many(void **state)
     close_group(it);
 }
 
+static void limit_in_flight(group *it, int limit)
+{
+    it->options.concurrency_limit = limit;
+    chainsi_slots_done(&it->callee->in_flight);
+    chainsi_slots_init(&it->callee->in_flight, limit);
+}
+
 static void calls_go_out_in_the_order_of_starting(void **state)
 {
     (void)state;
     enum { COUNT = 100 };
     group *it = open_group(1, 8);
-    it->options.concurrency_limit = 1;
-    chainsi_slots_done(&it->callee->in_flight);
-    chainsi_slots_init(&it->callee->in_flight, 1);
+    limit_in_flight(it, 1);
     int64_t order[COUNT];
     chains_ctx *all = chains_gather(it->ctx);
     for (int i = 0; i < COUNT; i++)
@@ -241,6 +246,8 @@ static void the_first_failure_cancels_the_others(void **state)
     group *it = open_group(2, 4);
     const char *texts[COUNT] = { 0 };
     chains_ctx *all = chains_gather(it->ctx);
+    /* Whichever replica the failing call is moved to, because the first was slow, has a free slot. */
+    limit_in_flight(it, 4);
     for (int i = 0; i < 3; i++)
         start_until_cancelled(it, all, &texts[i]);
     worker_input input = { .text = "x", .fail_status = CHAINS_NOT_FOUND };
@@ -348,6 +355,48 @@ static void cancelling_the_parent_ends_all(void **state)
     pthread_join(thread, NULL);
     chainsi_context_done(&ctx);
     wait_for_slots(it, 4);
+    close_group(it);
+}
+
+typedef struct cancelling {
+    group *it;
+    chains_ctx *ctx;
+    uint32_t waiting;
+} cancelling;
+
+static void *cancel_once_so_many_wait(void *user)
+{
+    cancelling *its = user;
+    while (chainsi_board_waiting(its->it->board) < its->waiting)
+        usleep(100);
+    usleep(5000); /* of those that are counted the last may not have connected yet */
+    chainsi_context_cancel(its->ctx);
+    return NULL;
+}
+
+static void what_waits_in_the_queue_does_not_begin(void **state)
+{
+    (void)state;
+    enum { SLOTS = 4, MORE = 30 };
+    group *it = open_group(1, SLOTS);
+    chains_ctx ctx;
+    chainsi_context_init_child(&ctx, it->ctx, true);
+    for (int round = 1; round <= 20; round++) {
+        chains_ctx *all = chains_gather(&ctx);
+        const char *text = NULL;
+        for (int i = 0; i < SLOTS + MORE; i++)
+            start_until_cancelled(it, all, &text);
+        cancelling its = { it, all, SLOTS }; /* as many go to the queue, the rest waits here */
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, cancel_once_so_many_wait, &its), 0);
+        assert_int_equal(chains_wait(all), CHAINS_CANCELLED);
+        pthread_join(thread, NULL);
+        wait_for_slots(it, SLOTS);
+        int64_t begun = 0;
+        assert_int_equal(call(it, &ctx, "pid", -1, &text, &begun), CHAINS_OK);
+        assert_int_equal(begun, round * (SLOTS + 1)); /* this call, and those that had slots */
+    }
+    chainsi_context_done(&ctx);
     close_group(it);
 }
 
@@ -630,6 +679,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_timeout_ends_one_call_alone),
         cmocka_unit_test(the_deadline_ends_all),
         cmocka_unit_test(cancelling_the_parent_ends_all),
+        cmocka_unit_test(what_waits_in_the_queue_does_not_begin),
         cmocka_unit_test(returning_early_cancels_all),
         cmocka_unit_test(calls_get_on_while_nobody_waits),
         cmocka_unit_test(a_replica_that_dies_loses_only_what_it_runs),

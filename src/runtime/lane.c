@@ -634,20 +634,31 @@ int64_t chainsi_lane_wakes(const chainsi_lane *lane, int64_t now_ns)
     return wakes_ns;
 }
 
+/* Closes the trunks that stand in the service's queue, or the others, with what is on them. */
+static void close_trunks(chainsi_lane *lane, bool queued, chainsi_branches *stopped)
+{
+    for (chainsi_trunk *trunk = lane->trunks, *next; trunk; trunk = next) {
+        chainsi_branch *branch;
+        bool has_left;
+        next = trunk->next;
+        if (trunk->sole != queued)
+            continue;
+        while ((branch = chainsi_sheaf_take_back(&trunk->sheaf, &has_left))) {
+            leave_trunk(lane, branch);
+            chainsi_branches_add(stopped, branch);
+        }
+        remove_trunk(trunk); /* with something abandoned on it, it is closed */
+    }
+}
+
 void chainsi_lane_stop(chainsi_lane *lane, chains_status status)
 {
     chainsi_branches stopped = { 0 };
     chainsi_branch *branch;
-    /* Those below hear of it first: it is there that something runs. */
-    for (chainsi_trunk *trunk = lane->trunks, *next; trunk; trunk = next) {
-        bool has_left;
-        next = trunk->next;
-        while ((branch = chainsi_sheaf_take_back(&trunk->sheaf, &has_left))) {
-            leave_trunk(lane, branch);
-            chainsi_branches_add(&stopped, branch);
-        }
-        remove_trunk(trunk); /* with something abandoned on it, it is closed */
-    }
+    /* What waits in the queue leaves it before a slot comes free; and those below hear of it before
+     * anything is done here: it is there that something runs. */
+    close_trunks(lane, true, &stopped);
+    close_trunks(lane, false, &stopped);
     assert(!lane->sent.count);
     while ((branch = lane->pending.first)) {
         chainsi_branches_remove(&lane->pending, branch);

@@ -25,10 +25,20 @@ void chainsi_metrics_count(chainsi_metrics *metrics, chains_status status, int64
         chainsi_metrics_time(metrics, CHAINSI_PHASE_RUN, run_ns);
 }
 
+/* Not every sixteenth: what a thread does comes round in turns, and of turns that divide sixteen the same
+ * step would be met each time, and the others never. */
 bool chainsi_metrics_sample(void)
 {
-    static _Thread_local unsigned calls;
-    return calls++ % CHAINSI_METRICS_SAMPLE == 0;
+    static _Thread_local uint32_t left, state = 1;
+    if (left) {
+        left--;
+        return false;
+    }
+    state ^= state << 13;
+    state ^= state >> 17;
+    state ^= state << 5;
+    left = state % (2 * CHAINSI_METRICS_SAMPLE - 1);
+    return true;
 }
 
 void chainsi_metrics_write_histogram(const char *name, const char *labels,

@@ -12,7 +12,7 @@
 
 enum {
     CHAINSI_METRICS_STATUSES = 17,
-    /* Decoding and encoding are timed for one call in so many: reading the clock four times would cost a
+    /* Decoding and encoding are timed for one call in so many, on average: reading the clock four times would cost a
      * small call more than the two themselves. */
     CHAINSI_METRICS_SAMPLE = 16,
 };

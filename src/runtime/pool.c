@@ -68,12 +68,12 @@ void chainsi_pool_remove(chainsi_task *task)
 static bool wait_for_work(void)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += IDLE_SECONDS;
     idle++;
     int failure = 0;
     while (!first && failure != ETIMEDOUT)
-        failure = pthread_cond_timedwait(&work, &lock, &until);
+        failure = pthread_cond_clockwait(&work, &lock, CLOCK_MONOTONIC, &until);
     idle--;
     return first != NULL;
 }

@@ -249,7 +249,9 @@ static int run_service(chainsi_service *service, const sockets *listening)
     service->graph = chainsi_graph_new(&service->ctx);
     /* While it loads there is nothing to drain: SIGTERM ends it at once. */
     pthread_sigmask(SIG_UNBLOCK, &stop, NULL);
+    const int64_t began_ns = chainsi_now_ns();
     chainsi_instance *instance = chainsi_graph_make(service->graph, node);
+    service->new_ns = chainsi_now_ns() - began_ns;
     if (!instance) {
         log_failure(&service->ctx);
     } else {

@@ -92,6 +92,18 @@ static chains_status fail_late(chains_ctx *ctx, const chainsi_interface *interfa
                                         "the deadline had passed before the call began");
 }
 
+/* A whole number, of 15 digits at most. */
+static bool read_number(chainsi_slice text, int64_t *number)
+{
+    *number = 0;
+    bool good = text.size > 0 && text.size <= 15;
+    for (size_t i = 0; good && i < text.size; i++) {
+        good = isdigit((unsigned char)text.data[i]);
+        *number = *number * 10 + (text.data[i] - '0');
+    }
+    return good;
+}
+
 /* The deadline that the caller gave, on our clock. */
 static chains_status read_deadline(chains_ctx *ctx, const chainsi_interface *interface,
                                    const chainsi_server_request *request)
@@ -99,13 +111,8 @@ static chains_status read_deadline(chains_ctx *ctx, const chainsi_interface *int
     const chainsi_slice *text = chainsi_http_find(&request->head.head, "X-Chains-Timeout-Ms");
     if (!text)
         return CHAINS_OK;
-    int64_t ms = 0;
-    bool good = text->size > 0 && text->size <= 15;
-    for (size_t i = 0; good && i < text->size; i++) {
-        good = isdigit((unsigned char)text->data[i]);
-        ms = ms * 10 + (text->data[i] - '0');
-    }
-    if (!good)
+    int64_t ms;
+    if (!read_number(*text, &ms))
         return chainsi_error_at_declaration(
             ctx, interface, CHAINS_INVALID_ARGUMENT, NULL,
             "X-Chains-Timeout-Ms is no whole number of milliseconds");
@@ -183,6 +190,24 @@ typedef struct told {
 } told;
 
 static const told nothing_told = { .queue_ns = -1, .decode_ns = -1, .run_ns = -1, .encode_ns = -1 };
+
+/* A call that waited, from when it was made until it was read. */
+static void note_queue(chainsi_service *service, const chainsi_server_request *request,
+                       int64_t made_ns, told *call)
+{
+    call->queue_ns = request->received_ns - made_ns;
+    chainsi_metrics_time(&service->metrics, CHAINSI_PHASE_QUEUE, call->queue_ns);
+}
+
+/* By HTTP the daemon alone says when a call was made, by a clock that is the same for all of a machine. */
+static void read_made(chainsi_service *service, const chainsi_server_request *request, told *call)
+{
+    int64_t made_us;
+    const chainsi_slice *text =
+        request->local ? chainsi_http_find(&request->head.head, CHAINSI_HTTP_MADE_US) : NULL;
+    if (text && read_number(*text, &made_us) && made_us <= request->received_ns / 1000)
+        note_queue(service, request, made_us * 1000, call);
+}
 
 static void write_span(const chains_ctx *ctx, const chainsi_server_request *request,
                        chains_status status, const told *call)
@@ -434,10 +459,8 @@ static void handle_frame(chainsi_service *service, chainsi_server_request *reque
     chains_ctx *ctx = begin_call(service, request);
     told call = nothing_told;
     call.parent = read_frame_ids(ctx, request);
-    if (request->frame->call.made_ns) {
-        call.queue_ns = request->received_ns - request->frame->call.made_ns;
-        chainsi_metrics_time(&service->metrics, CHAINSI_PHASE_QUEUE, call.queue_ns);
-    }
+    if (request->frame->call.made_ns)
+        note_queue(service, request, request->frame->call.made_ns, &call);
     const chainsi_interface *interface = service->node->implementation->interface;
     chainsi_outlet *outlet = NULL;
     if (interface->stream_name && (request->frame->head.flags & CHAINSI_FRAME_TAKES_ITEMS)) {
@@ -469,6 +492,7 @@ static void handle_call(chainsi_service *service, chainsi_server_request *reques
     read_request_id(ctx, head);
     told call = nothing_told;
     call.parent = read_trace(ctx, request);
+    read_made(service, request, &call);
     chainsi_buffer_printf(response->headers, "X-Request-Id: %s\r\n", ctx->request_id);
 
     const chainsi_slice *type = chainsi_http_find(head, "Content-Type");
@@ -608,10 +632,17 @@ static void answer_metrics(chainsi_service *service, chainsi_server_response *re
     response->content_type = "text/plain; version=0.0.4; charset=utf-8";
     chainsi_metrics_write(&service->metrics, service->node->implementation->interface->name,
                           &counters, atomic_load(&service->instance) != NULL, response->body);
+    const char *name = service->node->implementation->interface->name;
     chainsi_instance *instance = atomic_load(&service->instance);
+    if (instance)
+        chainsi_buffer_printf(response->body,
+                              "# HELP chains_new_seconds Time of _new, with those that it has in "
+                              "its process.\n"
+                              "# TYPE chains_new_seconds gauge\n"
+                              "chains_new_seconds{chainlet=\"%s\"} %.9f\n",
+                              name, (double)service->new_ns / 1e9);
     if (instance && instance->batch)
-        chainsi_batch_write_metrics(instance->batch, service->node->implementation->interface->name,
-                                    response->body);
+        chainsi_batch_write_metrics(instance->batch, name, response->body);
     chainsi_edges_write(response->body);
 }
 

@@ -13,6 +13,7 @@ typedef struct chainsi_service {
     chains_ctx ctx; /* of the process: the Chainlets are made with it */
     chainsi_graph *graph;
     chainsi_instance *_Atomic instance; /* NULL until _new has returned */
+    int64_t new_ns;                     /* how long it took; set before instance */
     chainsi_server *_Atomic server;     /* of calls; NULL until then */
     atomic_bool draining;               /* not ready any more */
     pthread_mutex_t health;             /* of _healthy: one at a time */

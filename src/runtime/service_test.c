@@ -227,6 +227,26 @@ static void probes_and_metrics(void **state)
     assert_non_null(strstr(response.body, "\"/run_remote\""));
 }
 
+/* When a call was made, which the daemon says, counts over a Unix socket and where it makes sense. */
+static void what_a_call_has_waited(void **state)
+{
+    web *it = *state;
+    char line[64], expected[80];
+    const int64_t now_us = chainsi_now_ns() / 1000;
+    snprintf(line, sizeof line, "X-Chains-Made-Us: %lld\r\n", (long long)now_us);
+    assert_int_equal(ask(it, "POST", "/run_remote", line, "{\"text\": \"hi\"}").status, 200);
+    snprintf(line, sizeof line, "X-Chains-Made-Us: %lld\r\n",
+             (long long)(now_us + INT64_C(3600000000)));
+    assert_int_equal(ask(it, "POST", "/run_remote", line, "{\"text\": \"hi\"}").status, 200);
+    assert_int_equal(
+        ask(it, "POST", "/run_remote", "X-Chains-Made-Us: -1\r\n", "{\"text\": \"hi\"}").status,
+        200);
+    assert_int_equal(ask(it, "POST", "/run_remote", NULL, "{\"text\": \"hi\"}").status, 200);
+    snprintf(expected, sizeof expected, "chains_queue_seconds_count{chainlet=\"worker\"} %d\n",
+             fixture_is_over_tcp() ? 0 : 1);
+    assert_non_null(strstr(ask(it, "GET", "/metrics", NULL, NULL).body, expected));
+}
+
 static atomic_int begun, ended;
 
 static chains_status wait_to_be_cancelled(chains_ctx *child, void *argument)
@@ -292,6 +312,7 @@ int main(void)
         TEST(deadlines_come_as_what_remains),
         TEST(traces_are_carried_with_a_new_span),
         TEST(probes_and_metrics),
+        TEST(what_a_call_has_waited),
         TEST(what_nobody_waited_for_ends_with_the_request),
         TEST(secrets_are_given_to_who_names_them),
     };

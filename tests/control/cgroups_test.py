@@ -44,6 +44,13 @@ class Limits(DaemonTest):
         return wait_until(lambda: self.replica(name)["restarts"] >= restarts and
                           self.replica(name)["state"] == "ready" and self.replica(name), "another process")
 
+    def kept_ending(self):
+        """How the latest process ended that did, as the history of replicas has it."""
+        def look():
+            replicas = self.daemon.ask("GET", "/api/v1/chains/hungry/chainlets/entry/replicas").json()
+            return next((replica["ending"] for replica in replicas if replica["ended_at"]), None)
+        return wait_until(look, "the end to be kept")
+
     def test_who_exceeds_its_memory_is_killed_and_its_callers_are_told(self):
         self.deployed()
         answer = self.exhaust()
@@ -57,6 +64,7 @@ class Limits(DaemonTest):
                    "the event")
         told = [message for kind, message in self.daemon.events("hungry") if kind == "out_of_memory"]
         self.assertEqual(told, [f"entry in production: {how}"])
+        self.assertEqual(self.kept_ending(), "memory")
         # What stays below it goes on.
         self.assertEqual(self.daemon.call("hungry", "use 16").body, b'"used"')
 
@@ -77,6 +85,7 @@ class Limits(DaemonTest):
         self.assertEqual((answer.status, answer.error()["status"]), (503, "UNAVAILABLE"))
         self.assertEqual(self.await_restart(1)["last_end"], "killed by signal 9 (Killed)")
         self.assertNotIn("out_of_memory", [kind for kind, _ in self.daemon.events("hungry")])
+        self.assertEqual(self.kept_ending(), "killed")
 
     def test_each_process_has_a_group_of_its_own(self):
         self.deployed(cpu=0.5)
@@ -107,6 +116,7 @@ class Limits(DaemonTest):
         self.daemon.end_outage()
         self.assertIn("exceeded its memory limit", self.await_restart(1)["last_end"])
         self.assertFalse(is_alive(pid))
+        self.assertEqual(self.kept_ending(), "memory")
 
     def record(self):
         """The folders of the daemon's groups."""

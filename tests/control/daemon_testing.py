@@ -1,4 +1,5 @@
 """What the tests of chainsd share: a daemon of a home of its own, and requests to it as any client makes them."""
+import contextlib
 import http.client
 import json
 import os
@@ -6,6 +7,7 @@ import re
 import signal
 import socket
 import subprocess
+import threading
 import unittest
 from urllib.parse import urlsplit
 
@@ -287,6 +289,20 @@ class DaemonTest(unittest.TestCase):
         for daemon in self.daemons:
             if daemon.process.poll() is None:
                 self.assertEqual(daemon.stop(), 0)
+
+    def refused(self, answer, status, name, words):
+        self.assertEqual((answer.status, answer.error()["status"]), (status, name), answer.body)
+        self.assertIn(words, answer.error()["message"])
+
+    def in_thread(self, work):
+        """Asks for something whose answer may be cut off; gives the thread."""
+        def ask():
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                work()
+        thread = threading.Thread(target=ask)
+        thread.start()
+        self.addCleanup(thread.join, 60)
+        return thread
 
     def assert_ended(self, pids):
         for pid in pids:

@@ -1,9 +1,10 @@
 """GPUs given to processes: a daemon that finds a library which plays NVML (fake_nvml.c)."""
 import os
+import shutil
 import unittest
 
 from chains_testing import wait_until
-from daemon_testing import DaemonTest, scaling, service
+from daemon_testing import STAND_IN, DaemonTest, scaling, service
 
 FAKE_NVML = os.environ["CHAINS_FAKE_NVML"]
 TWO = "NVIDIA A10G,NVIDIA A10G"
@@ -72,6 +73,29 @@ class Gpus(DaemonTest):
         self.assertEqual(self.daemon.change("DELETE", "/api/v1/chains/poem").status, 200)
         self.daemon.deployed("other", service("entry", gpu="any"))
         self.assertEqual(self.seen("other"), "GPU-0")
+
+    def swap(self, chain, gpu):
+        """Has another program take the place of a Chainlet's in development; gives what became of that."""
+        program = self.home.file("program")
+        shutil.copy(STAND_IN, program)
+        with open(program, "ab") as file:
+            file.write(b"another")
+        answer = self.daemon.change("POST", f"/api/v1/chains/{chain}/environments/development/swap", {
+            "chain": chain, "entrypoint": "entry", "services": [service("entry", binary=program, gpu=gpu)]})
+        self.assertEqual(answer.status, 200, answer.body)
+        return answer.json()
+
+    def test_a_swap_needs_them_beside_the_old_program(self):
+        self.start_with(TWO)
+        for chain in ("one", "two"):
+            self.daemon.deployed(chain, service("entry", gpu="any"), environment="development", swappable=True)
+        said = self.swap("one", "any")
+        self.assertEqual((said["state"], said["chainlet"]), ("failed", "entry"))
+        self.assertIn("too few are free", said["message"])
+        self.assertEqual(self.daemon.call("one", "mark", environment="development").status, 200)
+        self.assertEqual(self.daemon.change("DELETE", "/api/v1/chains/two").status, 200)
+        self.assertEqual(self.swap("one", "any")["state"], "swapped")
+        self.assertEqual(self.daemon.call("one", "mark", environment="development").status, 200)
 
     def test_an_update_with_enough_takes_others(self):
         self.start_with(TWO)

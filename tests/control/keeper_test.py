@@ -1,4 +1,5 @@
 """The daemon's two processes: either may be killed at any moment, and what waits or runs between Chainlets doesn't notice."""
+import fcntl
 import http.client
 import os
 import signal
@@ -387,6 +388,20 @@ class Keeper(KeeperTest):
         self.assertEqual(answer.status, 200, answer.body)
         self.assertNotIn(answer.json()["pid"], pids)
         self.assertEqual(again.chain("x")["version"], 1)
+
+    def test_what_a_killed_daemon_was_just_starting_does_not_keep_the_next_one_away(self):
+        daemon = self.start()
+        daemon.kill_both()
+        # A child of its that hasn't come to its exec has the lock, for a moment.
+        with open(daemon.home_file("pid"), "r+b") as file:
+            fcntl.lockf(file, fcntl.LOCK_EX)
+            again = self.start(wait=False)
+
+            def waits():
+                with open(f"/proc/{again.process.pid}/stat", encoding="utf-8") as stat:
+                    return stat.read().rsplit(")", 1)[1].split()[0] in "SZ"
+            wait_until(waits, "it to wait")
+        wait_until(again.find_address, "the daemon's address")
 
     def test_no_second_daemon_at_any_moment(self):
         daemon = self.start()

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import unittest
 
-from chains_testing import is_alive, wait_until
+from chains_testing import children, is_alive, wait_until
 from daemon_testing import CHAINSD, STAND_IN, DaemonTest, is_busy, pause, service, waiting
 
 
@@ -316,6 +316,17 @@ class Deployments(DaemonTest):
         version = daemon.deploy("x", service("entry", STAND_IN_NEVER_READY=1, start_timeout_s=0.2))
         self.failed(daemon, "x", version)
         self.assertIn("not ready after 0.2 s", daemon.logs("x"))
+
+    def test_a_later_one_that_is_never_ready_leaves_the_first(self):
+        daemon = self.start()
+        first = daemon.deployed("x", service("entry", "other", STAND_IN_MARK="first"), service("other"))
+        pids = daemon.pids("x")
+        version = daemon.deploy("x", service("entry", "other"), service("other", STAND_IN_NEVER_READY=1, start_timeout_s=0.2))
+        deployment = self.failed(daemon, "x", version)
+        self.assertEqual((deployment["chainlet"], daemon.chain("x")["version"]), ("other", first))
+        self.assertIn("not ready after 0.2 s", daemon.logs("x"))
+        self.assertEqual((daemon.call("x").json()["mark"], daemon.pids("x")), ("first", pids))
+        wait_until(lambda: len(children(daemon.keeper())) == 1 + len(pids), "what was given up to end")
 
     def test_a_program_that_is_not_there(self):
         daemon = self.start()

@@ -1,110 +1,17 @@
 """Asynchronous requests with the real daemon: what is accepted is run and told of, whatever is killed."""
 import fcntl
-import hashlib
-import hmac
 import http.client
-import http.server
 import json
 import os
 import random
 import signal
 import subprocess
 import threading
-import time
 import unittest
 
 from chains_testing import CHAINS, SOURCE, wait_until
-from daemon_testing import DaemonTest, service
-
-ENDS = {"SUCCEEDED", "FAILED", "EXPIRED", "CANCELLED"}
-
-
-class Receiver(http.server.ThreadingHTTPServer):
-    """Receives webhooks; notes each by the id of its request."""
-    daemon_threads = True
-    request_queue_size = 128
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Hook)
-        self.told = {}  # id: [(headers, body)]
-        self.lock = threading.Lock()
-        self.refuse = lambda headers: 0  # an HTTP status instead of 204
-        self.url = f"http://127.0.0.1:{self.server_port}/told"
-        self.thread = threading.Thread(target=self.serve_forever, args=(0.01,))
-        self.thread.start()
-
-    def count(self):
-        with self.lock:
-            return len(self.told)
-
-    def close(self):
-        self.shutdown()
-        self.thread.join()
-        self.server_close()
-
-
-class Hook(http.server.BaseHTTPRequestHandler):
-    """One webhook."""
-
-    def do_POST(self):  # pylint: disable=invalid-name
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        status = self.server.refuse(self.headers)
-        with self.server.lock:
-            self.server.told.setdefault(self.headers["X-Request-Id"], []).append((self.headers, body))
-        self.send_response(status or 204)
-        self.end_headers()
-
-    def log_message(self, format, *args):  # pylint: disable=redefined-builtin
-        pass
-
-
-class RequestsTest(DaemonTest):
-    """A daemon with a chain `a` of one slot."""
-
-    def begin(self, **options):
-        daemon = self.start(**options)
-        daemon.deployed("a", service("a", STAND_IN_SLOTS=1))  # what runs holds the others up
-        return daemon
-
-    def receiver(self):
-        receiver = Receiver()
-        self.addCleanup(receiver.close)
-        return receiver
-
-    def hand_over(self, daemon, text, headers=None, chain="a", **options):
-        """Hands a request over; gives its id."""
-        answer = daemon.ask("POST", f"/chains/{chain}/production/async_run_remote",
-                            json.dumps({"input": text, **options}), headers)
-        self.assertEqual(answer.status, 202, answer.body)
-        return answer.json()["request_id"]
-
-    def look(self, daemon, number):
-        answer = daemon.ask("GET", f"/requests/{number}")
-        self.assertEqual(answer.status, 200, answer.body)
-        return answer.json()
-
-    def ended(self, daemon, number):
-        def look():
-            request = self.look(daemon, number)
-            return request["status"] in ENDS and request
-        return wait_until(look, f"the end of request {number}")
-
-    def running(self, daemon, number):
-        wait_until(lambda: self.look(daemon, number)["status"] == "RUNNING", f"request {number} to run")
-        wait_until(lambda: "waiting" in daemon.logs("a"), "the call to be there")
-
-    def key(self, daemon):
-        path = daemon.home_file("webhook.key")
-        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
-        with open(path, "rb") as file:
-            return file.read()
-
-    def verify(self, key, headers, body):
-        stamp, signature = headers["X-Chains-Signature"].split(",")
-        self.assertRegex(stamp, r"^t=\d+$")
-        self.assertLess(abs(time.time() - int(stamp[2:])), 300)
-        digest = hmac.new(key, stamp[2:].encode() + b"." + body, hashlib.sha256).hexdigest()
-        self.assertEqual(signature, "v1=" + digest)
+from daemon_testing import service
+from requests_testing import RequestsTest
 
 
 class Kills(RequestsTest):
@@ -315,6 +222,62 @@ class Failures(RequestsTest):
         daemon.stop()
         daemon = self.start(flags=["--keep-results=0"])
         wait_until(lambda: daemon.ask("GET", f"/requests/{number}").status == 404, "the purge")
+
+
+class Canaries(RequestsTest):
+    """A version that is tried gets its share of them, too."""
+
+    def marks(self, daemon, count):
+        numbers = [self.hand_over(daemon, "mark") for _ in range(count)]
+        return [self.ended(daemon, number)["result"]["mark"] for number in numbers]
+
+    def test_its_share(self):
+        daemon = self.start()
+        daemon.deployed("a", service("a", STAND_IN_MARK="old"))
+        daemon.deployed("a", service("a", STAND_IN_MARK="new"), canary={"percent": 25, "minutes": 60})
+        marks = self.marks(daemon, 40)
+        self.assertEqual((marks.count("new"), marks.count("old")), (10, 30))
+        canary = daemon.chain("a")["canary"]
+        self.assertEqual((canary["new_version"]["calls"], canary["old_version"]["calls"]), (10, 30))
+        # Calls of the front door count with them.
+        self.assertEqual(daemon.call("a", "mark").status, 200)
+        sides = daemon.chain("a")["canary"]
+        self.assertEqual(sides["new_version"]["calls"] + sides["old_version"]["calls"], 41)
+        # One Chainlet's own, and those of a version, go where they say.
+        for where in "production/chainlets/a", "versions/1":
+            for _ in range(8):
+                answer = daemon.ask("POST", f"/chains/a/{where}/async_run_remote", '{"input": "mark"}')
+                self.assertEqual(self.ended(daemon, answer.json()["request_id"])["result"]["mark"], "old")
+        self.assertEqual(daemon.chain("a")["canary"], sides)
+
+    def test_its_failures_end_it(self):
+        daemon = self.start()
+        daemon.deployed("a", service("a", STAND_IN_MARK="old", STAND_IN_SLOTS=8))
+        daemon.deployed("a", service("a", STAND_IN_STATUS=503, STAND_IN_SLOTS=8), canary={"percent": 50, "minutes": 60})
+        numbers = [self.hand_over(daemon, "mark", retries=20) for _ in range(60)]
+        wait_until(lambda: daemon.chain("a")["canary"] is None, "the new version to be given up")
+        self.assertIn("calls failed", daemon.events("a")[-1][1])
+        for number in numbers:
+            self.assertEqual(self.ended(daemon, number)["status"], "SUCCEEDED")
+
+
+class Keys(RequestsTest):
+    def test_whose_request_it_is(self):
+        daemon = self.begin()
+        first = self.hand_over(daemon, "echo x")
+        self.assertIsNone(self.ended(daemon, first)["key"])
+        key = daemon.change("POST", "/api/v1/keys", {"scope": "call"}).json()
+        said = {"Authorization": "Bearer " + key["key"]}
+        second = self.hand_over(daemon, "echo y", said)
+        request = wait_until(lambda: (r := daemon.ask("GET", f"/requests/{second}", None, said).json())["ended_at"] and r,
+                             "its end")
+        self.assertEqual((request["key"], request["result"]), (key["id"], "y"))
+        self.assertNotIn(key["key"], json.dumps(request))
+        self.assertIn(f"key       {key['id']}", self.home.good("requests", second))
+        listed = daemon.change("GET", "/requests").json()
+        self.assertEqual([r["key"] for r in listed], [key["id"], None])
+        with_token = json.loads(self.home.good("call", "a", "--async", "--input", '"echo z"', "--json"))["request_id"]
+        self.assertIsNone(json.loads(self.home.good("requests", with_token, "--json"))["key"])
 
 
 class Webhooks(RequestsTest):

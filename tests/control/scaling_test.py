@@ -177,6 +177,84 @@ class UpAndDown(ScalingTest):
         return answer.json()
 
 
+class Overrides(ScalingTest):
+    """What `chains scale` says holds for an environment until it is reset."""
+
+    def ask(self, method, environment="production", chainlet="entry", **options):
+        return self.daemon.change(method, f"/api/v1/chains/x/environments/{environment}/chainlets/{chainlet}/scaling",
+                                  options or None)
+
+    def scaled(self, *words, **more):
+        answer = self.ask(*words, **more)
+        self.assertEqual(answer.status, 200, answer.body)
+        return answer.json()
+
+    def bounds(self, environment="production"):
+        scaling = self.daemon.chain("x", environment)["chainlets"][0]["scaling"]
+        return scaling["min_replicas"], scaling["max_replicas"]
+
+    def test_it_outlives_brains_daemons_and_versions(self):
+        self.daemon.deployed("x", service("entry", scaling=scaling(max_replicas=4)))
+        said = self.scaled("PUT", min_replicas=2)
+        self.assertEqual((said["min_replicas"], said["max_replicas"], said["override"]["min_replicas"]), (2, 4, 2))
+        self.assertIsNone(said["override"]["max_replicas"])
+        self.ready(2)
+        self.daemon.kill_brain()
+        wait_until(lambda: self.scaled("GET") == said, "the same to be said")
+        self.ready(2)
+        self.daemon.stop()
+        self.daemon = self.start()
+        self.assertEqual(self.scaled("GET"), said)
+        self.ready(2)
+        self.daemon.deployed("x", service("entry", scaling=scaling(max_replicas=9)))
+        self.assertEqual(self.bounds(), (2, 9))  # of the new one what wasn't said
+        self.assertEqual(self.chainlet()["override"], said["override"])
+        self.ready(2)
+        # A version that wants fewer at most than was asked for at least has to bear them.
+        self.daemon.deployed("x", service("entry", scaling=scaling(max_replicas=1)))
+        self.assertEqual(self.bounds(), (2, 2))
+        self.ready(2)
+        self.assertIsNone(self.scaled("DELETE")["override"])
+        self.assertEqual(self.bounds(), (0, 1))
+        self.daemon.kill_brain()
+        wait_until(lambda: self.bounds() == (0, 1), "the version's own")
+        kinds = [kind for kind, _ in self.daemon.events("x") if kind.startswith("scale_")]
+        self.assertEqual(kinds, ["scale_set", "scale_reset"])
+
+    def test_each_environment_has_its_own(self):
+        for environment in ("production", "staging"):
+            self.daemon.deployed("x", service("entry", scaling=scaling(max_replicas=4)), environment=environment)
+        self.scaled("PUT", environment="staging", max_replicas=2)
+        self.assertEqual((self.bounds(), self.bounds("staging")), ((0, 4), (0, 2)))
+        # With its environment it goes.
+        self.assertEqual(self.daemon.change("DELETE", "/api/v1/chains/x/environments/staging").status, 200)
+        self.daemon.deployed("x", service("entry", scaling=scaling(max_replicas=4)), environment="staging")
+        self.assertEqual(self.bounds("staging"), (0, 4))
+
+    def test_a_version_that_is_tried_is_scaled_so_too(self):
+        self.daemon.deployed("x", service("entry", scaling=scaling(max_replicas=4)))
+        canary = {"percent": 50, "minutes": 60}
+        self.daemon.deployed("x", service("entry", scaling=scaling(max_replicas=5)), canary=canary)
+        self.scaled("PUT", min_replicas=3)
+        tried = self.daemon.chain("x")["deployment"]["chainlets"][0]["scaling"]
+        self.assertEqual((tried["min_replicas"], tried["max_replicas"], self.bounds()), (3, 5, (3, 4)))
+
+    def test_bad_ones(self):
+        self.daemon.deployed("x", service("entry"))
+        for options, words in (({"max_replicas": 0}, "max_replicas"), ({"min_replicas": 2}, "min_replicas"),
+                               ({"window_s": -1}, "window_s"), ({"max_replicas": "x"}, "max_replicas"),
+                               ({"target_utilization": 2}, "target_utilization")):
+            answer = self.ask("PUT", **options)
+            self.assertEqual((answer.status, answer.error()["status"]), (400, "INVALID_ARGUMENT"), options)
+            self.assertIn(words, answer.error()["message"])
+        self.assertEqual(self.ask("PUT", environment="none", max_replicas=2).status, 404)
+        self.assertEqual(self.ask("PUT", chainlet="none", max_replicas=2).status, 404)
+        self.assertEqual(self.ask("POST", max_replicas=2).status, 405)
+        self.assertEqual(self.daemon.ask("PUT", "/api/v1/chains/x/chainlets/entry/scaling", "{}").status, 401)
+        self.assertIsNone(self.chainlet()["override"])
+        self.assertIsNone(self.scaled("DELETE")["override"])  # nothing to be reset
+
+
 class Zero(ScalingTest):
     def test_the_last_one_goes_and_a_call_brings_it_back(self):
         self.daemon.deployed("x", service("entry", scaling=scaling(**QUICK)))
@@ -336,12 +414,13 @@ class Idle(ScalingTest):
         self.daemon.deployed("x", service("entry", "other", scaling=scaling(**QUICK)), service("other", scaling=scaling(**QUICK)))
         self.at_zero("entry")
         self.at_zero("other")
-        self.assertEqual(self.wakeups(), 0)
+        # Once what has happened is kept, which is done behind.
+        wait_until(lambda: self.wakeups() == 0, "a daemon that sleeps")
 
     def test_two_a_second_at_most_with_replicas(self):
         for chain in ("x", "y", "z"):
             self.daemon.deployed(chain, service("entry", "other"), service("other", scaling=scaling(max_replicas=9)))
-        self.assertLessEqual(self.wakeups(), 6)
+        wait_until(lambda: self.wakeups() <= 6, "a daemon that rests")
 
 
 if __name__ == "__main__":

@@ -144,6 +144,26 @@ class Refusals(SecretsTest):
             body["services"] = [service("entry", secrets=bad)]
             self.refused(self.daemon.change("POST", "/api/v1/chains", body), 400, "INVALID_ARGUMENT", "services[0].secrets[")
 
+    def test_a_version_whose_secrets_are_gone_is_not_started_again(self):
+        for name in ("one", "two"):
+            self.set(name)
+        self.daemon.deployed("x", service("entry", secrets=["one", "two"]))
+        self.daemon.deployed("x", service("entry"))
+        for name in ("one", "two"):  # once nothing has them any more
+            wait_until(lambda name=name: self.daemon.change("DELETE", f"/api/v1/secrets/{name}").status == 200, "its end")
+        pids, events = self.daemon.pids("x"), self.daemon.events("x")
+        for verb, body in (("rollback", {}), ("promote", {"version": "v1"})):
+            answer = self.daemon.change_environment("x", verb, **body)
+            for name in ("one", "two"):
+                self.refused(answer, 400, "FAILED_PRECONDITION", f"entry: the secret '{name}' is not set")
+        self.refused(self.daemon.change_environment("x", "promote", environment="staging", version="v1"), 400,
+                     "FAILED_PRECONDITION", "'two' is not set")
+        self.assertEqual((self.daemon.pids("x"), self.daemon.events("x")), (pids, events))
+        for name in ("one", "two"):
+            self.set(name)
+        self.assertEqual(self.daemon.change_environment("x", "rollback").status, 200)
+        self.assertEqual(self.handed(), {"one": VALUE, "two": VALUE})
+
     def test_what_is_in_use_stays(self):
         self.set("one")
         self.daemon.deployed("x", service("entry", secrets=["one"]))

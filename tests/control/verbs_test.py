@@ -105,12 +105,18 @@ class WithDaemon(HomeTest):
         self.assertIn("hello_writer of hello: 2 to 3 replicas", said)
         wait_until(lambda: scaled() == 2, "two of them")
         shown = json.loads(self.home.good("scale", "hello", "hello_writer", "--json"))
-        self.assertEqual(shown, dict(own, min_replicas=2, max_replicas=3, window_s=30.0))
+        override = shown.pop("override")
+        self.assertEqual((override["min_replicas"], override["max_replicas"], override["window_s"]), (2, 3, 30.0))
+        self.assertIsNone(override["concurrency_target"])
+        self.assertEqual(dict(shown, override=None), dict(own, min_replicas=2, max_replicas=3, window_s=30.0))
+        self.assertIn("until --reset: --min 2 --max 3 --window 30", self.home.good("scale", "hello", "hello_writer"))
+        self.assertIn("scaled by `chains scale`", self.home.good("status"))
         # What isn't said any more is as it was deployed.
         shown = json.loads(self.home.good("scale", "hello", "hello_writer", "--max", "2", "--json"))
-        self.assertEqual(shown, dict(own, max_replicas=2))
+        self.assertEqual(dict(shown, override=None), dict(own, max_replicas=2))
         self.assertEqual(json.loads(self.home.good("scale", "hello", "hello_writer", "--reset", "--json")), own)
         wait_until(lambda: scaled() == own["max_replicas"], "as many as before")
+        self.assertNotIn("scaled by `chains scale`", self.home.good("status"))
 
     def test_failures_of_scale(self):
         for words, said in ((["hello", "hello", "--min", "5", "--max", "2"], "min_replicas is 5, and must be 0 to max"),
@@ -118,6 +124,7 @@ class WithDaemon(HomeTest):
                             (["hello", "hello", "--target-utilization", "1.5"], "target_utilization is 1.5"),
                             (["hello", "hello", "--window", "-1"], "window_s is -1"),
                             (["hello", "none", "--max", "2"], "there is no Chainlet 'none'"),
+                            (["hello", "hello", "--max", "2", "--environment", "e"], "no environment 'e'"),
                             (["none", "hello", "--max", "2"], "there is no chain 'none'")):
             done = self.home.chains("scale", *words)
             self.assertEqual((done.returncode, done.stdout), (1, ""), words)
@@ -261,6 +268,40 @@ class WithDaemon(HomeTest):
                 refused(2, "", *line)
         finally:
             with open(self.home.file("versions/pid"), encoding="utf-8") as file:
+                pid = int(file.read())
+            os.kill(pid, signal.SIGTERM)
+            wait_until(lambda: not is_alive(pid), "its daemon to end")
+
+    def test_a_deploy_that_is_killed(self):
+        """Whatever it had begun, the next one has what was asked for answer."""
+        chain = self.home.copy("examples/hello", "killed")
+        env = {"CHAINS_HOME": self.home.file("killed-home")}
+        log = os.path.join(env["CHAINS_HOME"], "chainsd.log")
+
+        def said(text):
+            try:
+                with open(log, encoding="utf-8") as file:
+                    return text in file.read()
+            except OSError:
+                return False
+
+        def made(ending):
+            return any(name.endswith(ending) for _, _, names in os.walk(os.path.join(chain, ".chains")) for name in names)
+        try:
+            for step, reached in (("nothing", lambda: True), ("generated", lambda: made("build.ninja")),
+                                  ("compiled", lambda: made(".o")), ("a daemon", lambda: os.path.exists(log)),
+                                  ("accepted", lambda: said("version 1: "))):
+                deploying = subprocess.Popen([CHAINS, "deploy", chain, "--port", "0", "--name", "x"], env=dict(self.home.env, **env),
+                                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                wait_until(lambda reached=reached: reached() or deploying.poll() is not None, step)
+                deploying.kill()
+                deploying.wait()
+            self.home.good("deploy", chain, "--port", "0", "--name", "x", env=env)
+            self.home.good("call", "x", "--input", INPUT, env=env)
+            status = json.loads(self.home.good("status", "--json", env=env))
+            self.assertEqual([(c["name"], c["state"], c["deployment"]["state"]) for c in status], [("x", "ready", "ready")])
+        finally:
+            with open(os.path.join(env["CHAINS_HOME"], "pid"), encoding="utf-8") as file:
                 pid = int(file.read())
             os.kill(pid, signal.SIGTERM)
             wait_until(lambda: not is_alive(pid), "its daemon to end")

@@ -15,6 +15,11 @@ from daemon_testing import DaemonTest, call_socket, service
 CALL = "/chains/x/production/run_remote"
 
 
+def resident_kib(pid):
+    with open(f"/proc/{pid}/status", encoding="utf-8") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith("VmRSS"))
+
+
 class VersionsTest(DaemonTest):
     def entry(self, mark, **more):
         return service("entry", STAND_IN_MARK=mark, **more)
@@ -28,10 +33,6 @@ class VersionsTest(DaemonTest):
         self.assertEqual(answer.status, 200, answer.body)
         return answer.json()
 
-    def refused(self, answer, status, name, words):
-        self.assertEqual((answer.status, answer.error()["status"]), (status, name), answer.body)
-        self.assertIn(words, answer.error()["message"])
-
     def programs(self, daemon):
         return sorted(os.listdir(daemon.home_file("chains", "x")), key=int)
 
@@ -39,16 +40,6 @@ class VersionsTest(DaemonTest):
         """What the state says, read as people do."""
         with contextlib.closing(sqlite3.connect(f"file:{daemon.home_file('state.db')}?mode=ro", uri=True)) as state:
             return state.execute(sql).fetchall()
-
-    def in_thread(self, work):
-        """Asks for something whose answer may be cut off; gives the thread."""
-        def ask():
-            with contextlib.suppress(OSError, http.client.HTTPException):
-                work()
-        thread = threading.Thread(target=ask)
-        thread.start()
-        self.addCleanup(thread.join, 60)
-        return thread
 
 
 class Load:
@@ -301,28 +292,42 @@ class Versions(VersionsTest):
         daemon.deployed("x", self.entry("anew"))
         self.assertEqual(daemon.chain("x")["version"], 1)
 
-    def test_fifty_deployments_leave_nothing_behind(self):
+    def test_many_deployments_leave_nothing_behind(self):
+        """So many as CHAINS_TEST_DEPLOYS says; `make chaos` makes 1,000."""
         daemon = self.start()
-
-        def descriptors(pid):
-            return len(os.listdir(f"/proc/{pid}/fd"))
+        count = int(os.environ.get("CHAINS_TEST_DEPLOYS", "50"))
+        first = max(count // 4, 12)  # until as many versions are kept as ever will be
 
         def settled():
             return len(children(daemon.keeper())) == 2 and os.listdir(daemon.home_file("run", "x", "production"))
-        for mark in range(3):
-            daemon.deployed("x", self.entry(mark))
-        wait_until(lambda: len(settled() or ()) == 1, "old versions to end")
-        before = descriptors(daemon.keeper()), descriptors(daemon.brain())
-        for mark in range(50):
-            daemon.deployed("x", self.entry(mark))
-        wait_until(lambda: settled() == ["53"], "old versions to end")
-        wait_until(lambda: descriptors(daemon.keeper()) == before[0], "the keeper's descriptors to be as before")
-        wait_until(lambda: descriptors(daemon.brain()) <= before[1] + 1, "the brain's connections to close")
-        wait_until(lambda: len(self.programs(daemon)) == 10, "old programs to go")
+
+        def deploy(numbers):
+            for number in numbers:
+                daemon.deployed("x", self.entry(number))
+            wait_until(lambda: settled() == [str(number)], "old versions to end")
+            wait_until(lambda: len(self.programs(daemon)) == 10, "old programs to go")
+            return used()
+
+        def used():
+            pids = daemon.keeper(), daemon.brain()
+            return ([len(os.listdir(f"/proc/{pid}/fd")) for pid in pids], [resident_kib(pid) for pid in pids],
+                    sum(len(names) for _, _, names in os.walk(daemon.home.env["CHAINS_HOME"])))
+        before = deploy(range(1, first + 1))
+        after = deploy(range(first + 1, count + 1))
+        print(f"{first} and {count} deployments: descriptors {before[0]}, {after[0]}; KiB {before[1]}, {after[1]}; "
+              f"files {before[2]}, {after[2]}; state {os.path.getsize(daemon.home_file('state.db')) >> 10} KiB")
+        wait_until(lambda: used()[0][0] == before[0][0], "the keeper's descriptors to be as before")
+        wait_until(lambda: used()[0][1] <= before[0][1] + 1, "the brain's connections to close")
+        self.assertEqual(after[2], before[2])
+        self.assertLessEqual(len(daemon.versions("x")), 200)
+        if not os.environ.get("CHAINS_TEST_SANITIZE"):  # which keeps what was freed
+            for then, now in zip(before[1], after[1]):
+                self.assertLess(now, then + 4096)
 
 
 class Canaries(VersionsTest):
-    CANARY = {"percent": 25, "minutes": 0.02, "max_error_rate_increase": 0.05, "max_p99_ratio": 3}
+    # However slow a machine makes some calls, that is no reason to roll back: what is slow has a test of its own.
+    CANARY = {"percent": 25, "minutes": 0.02, "max_error_rate_increase": 0.05, "max_p99_ratio": 1000}
 
     def kinds(self, daemon):
         return [kind for kind, _ in daemon.events("x")]

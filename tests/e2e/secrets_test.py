@@ -3,7 +3,7 @@ import json
 import os
 import unittest
 
-from chains_testing import Home
+from chains_testing import Home, wait_until
 
 WORD, INNER = "open sesame", "a \"quoted\"\nword of two lines, ü"
 
@@ -62,6 +62,16 @@ class Secrets(unittest.TestCase):
             descriptors = os.listdir(f"/proc/{replica['pid']}/fd")
             links = [os.readlink(f"/proc/{replica['pid']}/fd/{fd}") for fd in descriptors]
             self.assertFalse([link for link in links if "secrets" in link])
+
+        # What failed says so in its trace, and doesn't tell the secret either.
+        self.assertEqual(self.home.chains("call", "teller", "--input", json.dumps({"name": WORD})).returncode, 1)
+
+        def look():
+            told = self.home.good("trace", "--state", "failed", "--json")
+            return told if "name the secret" in told else None
+        told = wait_until(look, "the trace")
+        self.assertIn("doesn't name the secret '[redacted:word]'", told)
+        self.assertNotIn(WORD, told)
 
         # A new value is for processes that start from now on.
         self.set("word", "another")

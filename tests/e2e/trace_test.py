@@ -8,32 +8,23 @@ import unittest
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
-from chains_testing import HomeTest, wait_until
+from chains_testing import Collector, HomeTest, wait_until
 
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 OTHER_ID = "1af7651916cd43dd8448eb211c80319c"
 CLIENT_SPAN = "b7ad6b7169203331"
 
 
-class Backend(http.server.BaseHTTPRequestHandler):
+class Backend(Collector):
     """What spans are exported to; keeps them by their traces."""
     spans, services, keys = {}, {}, set()
 
-    def do_POST(self):
-        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        self.keys.add((self.path, self.headers["Content-Type"], self.headers["X-Key"]))
+    def take(self, body):
         for group in body["resourceSpans"]:
             attributes = {one["key"]: one["value"]["stringValue"] for one in group["resource"]["attributes"]}
             for span in group["scopeSpans"][0]["spans"]:
                 self.services[span["spanId"]] = (attributes["service.namespace"], attributes["service.name"])
                 self.spans.setdefault(span["traceId"], []).append(span)
-        self.send_response(200)
-        self.send_header("Content-Length", "2")
-        self.end_headers()
-        self.wfile.write(b"{}")
-
-    def log_message(self, *_):
-        pass
 
 
 class Trace(HomeTest):
@@ -43,7 +34,7 @@ class Trace(HomeTest):
         cls.backend = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Backend)
         threading.Thread(target=cls.backend.serve_forever, daemon=True).start()
         cls.home.env.update(OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{cls.backend.server_port}",
-                            OTEL_EXPORTER_OTLP_HEADERS="X-Key=a%20key", OTEL_SERVICE_NAME="door")
+                            OTEL_EXPORTER_OTLP_HEADERS="X-Key=a%20key", OTEL_SERVICE_NAME="door", OTEL_METRICS_EXPORTER="none")
         cls.home.good("deploy", cls.home.copy("tests/e2e/trace"), "--port", "0")
 
     @classmethod

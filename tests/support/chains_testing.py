@@ -2,6 +2,7 @@
 
 Waiting is always for a condition, with a bound; nothing sleeps to wait.
 """
+import http.server
 import json
 import os
 import shutil
@@ -122,6 +123,21 @@ def command_of(pid):
             return file.read()
     except OSError:
         return b""
+
+
+class Collector(http.server.BaseHTTPRequestHandler):
+    """What OTLP is exported to: take(body) is a subclass's."""
+
+    def do_POST(self):  # pylint: disable=invalid-name
+        self.keys.add((self.path, self.headers["Content-Type"], self.headers["X-Key"]))
+        self.take(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.send_response(200)
+        self.send_header("Content-Length", "2")
+        self.end_headers()
+        self.wfile.write(b"{}")
+
+    def log_message(self, *_):
+        pass
 
 
 class HomeTest(unittest.TestCase):

@@ -27,7 +27,7 @@ chains_status crumb_run_remote(crumb *self, chains_ctx *ctx, int work_us, chains
             return chains_fail(ctx, CHAINS_CANCELLED, "nobody waits for it");
     }
     if (fail)
-        return chains_fail(ctx, CHAINS_ABORTED, "it was to fail");
+        return chains_fail(ctx, CHAINS_FAILED_PRECONDITION, "it was to fail"); /* not tried again */
     return CHAINS_OK;
 }
 
