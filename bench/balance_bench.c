@@ -42,8 +42,7 @@ enum {
     REPLICAS = 12,
     CALLERS = 3,
     MOST_IN_FLIGHT = 8, /* of one caller */
-    FIRST_FD = 3,
-    MOST_TOLD = 3, /* of the longest waits */
+    MOST_TOLD = 3,      /* of the longest waits */
 };
 
 static const int naps_ms[REPLICAS] = { 1, 2, 3, 5, 8, 10, 15, 20, 25, 30, 40, 50 };
@@ -151,21 +150,6 @@ static const chainsi_implementation implementation = {
 
 static char folder[] = "/tmp/chains-bench-XXXXXX", socket_path[64];
 static char addresses[1024]; /* as CHAINS_NAP_URL has them */
-
-static void hand_over(const int *fds, int count, const char *names)
-{
-    int moved[4];
-    for (int i = 0; i < count; i++)
-        moved[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 64);
-    for (int i = 0; i < count; i++)
-        dup2(moved[i], FIRST_FD + i);
-    char text[16];
-    snprintf(text, sizeof text, "%d", (int)getpid());
-    setenv("LISTEN_PID", text, 1);
-    snprintf(text, sizeof text, "%d", count);
-    setenv("LISTEN_FDS", text, 1);
-    setenv("LISTEN_FDNAMES", names, 1);
-}
 
 /* board: -1 over TCP. */
 static pid_t start_replica(int listener, int board)

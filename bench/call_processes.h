@@ -14,8 +14,6 @@
 #include "call_service.h"
 #include "rpc/board.h"
 
-enum { FIRST_LISTEN_FD = 3 };
-
 static char folder[] = "/tmp/chains-bench-XXXXXX";
 static char programs[4096]; /* the folder of this program and of those that it starts */
 static int board_fd;        /* of the service */
@@ -38,16 +36,6 @@ static void prepare(void)
 static void pin(int n)
 {
     pin_to(&all_cpus, n);
-}
-
-typedef struct summary {
-    double median, p99; /* microseconds */
-} summary;
-
-static summary summarize(int64_t *samples, size_t count)
-{
-    qsort(samples, count, sizeof *samples, compare_times);
-    return (summary){ (double)samples[count / 2] / 1e3, (double)samples[count * 99 / 100] / 1e3 };
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -106,17 +94,7 @@ static pid_t start_program(const char *name, int cpu, int64_t *exec_ns)
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (cpu >= 0)
         pin(cpu);
-    int high_calls = fcntl(calls, F_DUPFD_CLOEXEC, 64),
-        high_probes = fcntl(probes, F_DUPFD_CLOEXEC, 64),
-        high_board = fcntl(board_fd, F_DUPFD_CLOEXEC, 64);
-    dup2(high_calls, FIRST_LISTEN_FD);
-    dup2(high_probes, FIRST_LISTEN_FD + 1);
-    dup2(high_board, FIRST_LISTEN_FD + 2);
-    char pid[16];
-    snprintf(pid, sizeof pid, "%d", (int)getpid());
-    setenv("LISTEN_PID", pid, 1);
-    setenv("LISTEN_FDS", "3", 1);
-    setenv("LISTEN_FDNAMES", "calls:probes:board", 1);
+    hand_over((int[]){ calls, probes, board_fd }, 3, "calls:probes:board");
     char path[sizeof programs + 32];
     snprintf(path, sizeof path, "%s/%s", programs, name);
     if (exec_ns)
