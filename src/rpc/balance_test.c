@@ -362,7 +362,7 @@ static void test_one_slot(void **state)
     (void)state;
     play(&(scene){ .slots = { 1 },
                    .callers = { [PLAINLY] = 2, [ANEW] = 2, [FALSELY] = 2 },
-                   .rounds = 400,
+                   .rounds = 2000,
                    .calls = 1 });
 }
 
