@@ -9,13 +9,12 @@
  *
  * A slot is free from the moment that its word on the board says so until it is claimed or taken; a call
  * waits from the moment that it is made until a slot was claimed for it, or taken by the replica that ran
- * it. The linker's --wrap notes these moments around the board's functions, in memory that all
+ * it. These moments are noted around the board's functions (rpc/slots_test_support.h), in memory that all
  * processes share. Over TCP a slot is free while the replica holds it for nobody, and a call waits until it runs: longer
  * than until a slot was kept for it. For each call: the longest unbroken time of its wait during which any slot was
  * free. Printed: median, p99 and maximum over all calls, and the longest ones above 1 ms each. */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -33,6 +32,7 @@
 #include "rpc/address.h"
 #include "rpc/board.h"
 #include "rpc/places.h"
+#include "rpc/slots_test_support.h"
 #include "runtime/callee.h"
 #include "runtime/glue.h"
 #include "runtime/graph.h"
@@ -42,118 +42,27 @@ enum {
     REPLICAS = 12,
     CALLERS = 3,
     MOST_IN_FLIGHT = 8, /* of one caller */
-    MOST_EVENTS = 1 << 16,
-    FIRST_FD = 3,
-    MOST_TOLD = 3, /* of the longest waits */
+    MOST_TOLD = 3,      /* of the longest waits */
 };
 
 static const int naps_ms[REPLICAS] = { 1, 2, 3, 5, 8, 10, 15, 20, 25, 30, 40, 50 };
 
-/* A slot's word has changed hands. */
-typedef struct event {
-    int64_t at_ns;
-    uint32_t slot; /* row * CHAINSI_BOARD_SLOTS + slot */
-    bool freed;
-} event;
-
-typedef struct call {
-    int64_t asked_ns, got_ns, ended_ns;
-    int64_t gap_ns; /* what is judged */
-    int32_t replica;
-} call;
-
 typedef struct shared {
     atomic_uint replica_count; /* hands out numbers */
-    atomic_uint event_count, call_count;
     atomic_uint ready;
     atomic_bool go;
-    event events[MOST_EVENTS];
-    call calls[MOST_EVENTS];
 } shared;
 static shared *all;
 static bool over_tcp;
 static int own_number; /* of a replica */
 
-static _Thread_local int64_t taken_ns; /* when this thread's slot was claimed or taken last */
-
-static void note(uint32_t row, uint32_t slot, bool freed, int64_t at_ns)
-{
-    unsigned i = atomic_fetch_add(&all->event_count, 1);
-    if (i < MOST_EVENTS)
-        all->events[i] = (event){ at_ns, row * CHAINSI_BOARD_SLOTS + slot, freed };
-}
-
 /* ------------------------------------------------------------------------------------------------
- * around the board's functions */
+ * around the places, over TCP: the board's slots are noted by themselves */
 
-bool __real_chainsi_board_join(chainsi_board *, uint32_t, uint64_t, chainsi_seat *);
-bool __wrap_chainsi_board_join(chainsi_board *, uint32_t, uint64_t, chainsi_seat *);
-bool __real_chainsi_board_claim(chainsi_board *, uint64_t, uint64_t, chainsi_claim *);
-bool __wrap_chainsi_board_claim(chainsi_board *, uint64_t, uint64_t, chainsi_claim *);
-size_t __real_chainsi_board_claim_many(chainsi_board *, uint64_t, uint64_t, chainsi_claim *,
-                                       size_t);
-size_t __wrap_chainsi_board_claim_many(chainsi_board *, uint64_t, uint64_t, chainsi_claim *,
-                                       size_t);
-bool __real_chainsi_board_withdraw(chainsi_board *, const chainsi_claim *);
-bool __wrap_chainsi_board_withdraw(chainsi_board *, const chainsi_claim *);
-int __real_chainsi_seat_take(const chainsi_seat *);
-int __wrap_chainsi_seat_take(const chainsi_seat *);
-void __real_chainsi_seat_free(const chainsi_seat *, uint32_t, int64_t);
-void __wrap_chainsi_seat_free(const chainsi_seat *, uint32_t, int64_t);
-
-bool __wrap_chainsi_board_join(chainsi_board *board, uint32_t slots, uint64_t incarnation,
-                               chainsi_seat *seat)
+static void note_place(bool freed)
 {
-    bool joined = __real_chainsi_board_join(board, slots, incarnation, seat);
-    for (uint32_t i = 0; joined && i < seat->slots; i++)
-        note(seat->row, i, true, chainsi_now_ns());
-    return joined;
+    balance_note((uint32_t)own_number, freed, chainsi_now_ns());
 }
-
-bool __wrap_chainsi_board_claim(chainsi_board *board, uint64_t preferred, uint64_t avoided,
-                                chainsi_claim *claim)
-{
-    return __wrap_chainsi_board_claim_many(board, preferred, avoided, claim, 1) == 1;
-}
-
-size_t __wrap_chainsi_board_claim_many(chainsi_board *board, uint64_t preferred, uint64_t avoided,
-                                       chainsi_claim *claims, size_t count)
-{
-    size_t claimed = __real_chainsi_board_claim_many(board, preferred, avoided, claims, count);
-    if (claimed)
-        taken_ns = chainsi_now_ns();
-    for (size_t i = 0; i < claimed; i++)
-        note(claims[i].row, claims[i].slot, false, taken_ns);
-    return claimed;
-}
-
-bool __wrap_chainsi_board_withdraw(chainsi_board *board, const chainsi_claim *claim)
-{
-    int64_t now_ns = chainsi_now_ns();
-    bool withdrawn = __real_chainsi_board_withdraw(board, claim);
-    if (withdrawn)
-        note(claim->row, claim->slot, true, now_ns);
-    return withdrawn;
-}
-
-int __wrap_chainsi_seat_take(const chainsi_seat *seat)
-{
-    int slot = __real_chainsi_seat_take(seat);
-    if (slot >= 0) {
-        taken_ns = chainsi_now_ns();
-        note(seat->row, (uint32_t)slot, false, taken_ns);
-    }
-    return slot;
-}
-
-void __wrap_chainsi_seat_free(const chainsi_seat *seat, uint32_t slot, int64_t run_ns)
-{
-    /* Before: afterwards another may have it already. */
-    note(seat->row, slot, true, chainsi_now_ns());
-    __real_chainsi_seat_free(seat, slot, run_ns);
-}
-
-/* The same over TCP. */
 
 int __real_chainsi_places_take(chainsi_places *);
 int __wrap_chainsi_places_take(chainsi_places *);
@@ -164,14 +73,14 @@ int __wrap_chainsi_places_take(chainsi_places *places)
 {
     int place = __real_chainsi_places_take(places);
     if (over_tcp && place != CHAINSI_NO_PLACE)
-        note((uint32_t)own_number, 0, false, chainsi_now_ns());
+        note_place(false);
     return place;
 }
 
 void __wrap_chainsi_places_free(chainsi_places *places, int place, int64_t run_ns)
 {
     if (over_tcp && place != CHAINSI_NO_PLACE)
-        note((uint32_t)own_number, 0, true, chainsi_now_ns());
+        note_place(true);
     __real_chainsi_places_free(places, place, run_ns);
 }
 
@@ -180,15 +89,17 @@ void __wrap_chainsi_places_free(chainsi_places *places, int place, int64_t run_n
 
 typedef struct nap_output {
     int32_t replica;
-    int64_t taken_ns; /* 0: it was claimed by the caller */
+    int64_t taken_ns; /* 0: it was claimed by the caller, or passed on by the call before */
+    int64_t began_ns;
 } nap_output;
 static const chainsi_field nap_fields[] = {
     { CHAINSI_FIELD(nap_output, replica, &chainsi_type_int32) },
     { CHAINSI_FIELD(nap_output, taken_ns, &chainsi_type_int64) },
+    { CHAINSI_FIELD(nap_output, began_ns, &chainsi_type_int64) },
 };
 static const chainsi_type nap_input_type = { .kind = CHAINSI_STRUCT, .size = 1 };
 static const chainsi_type nap_output_type = {
-    .kind = CHAINSI_STRUCT, .size = sizeof(nap_output), .fields = nap_fields, .field_count = 2
+    .kind = CHAINSI_STRUCT, .size = sizeof(nap_output), .fields = nap_fields, .field_count = 3
 };
 static const chains_config nap_config = { .abi_ = 1 };
 static const chainsi_interface nap_interface = {
@@ -207,7 +118,7 @@ static void *create(chains_ctx *ctx, void *const dependencies[])
     (void)ctx, (void)dependencies;
     own_number = (int)atomic_fetch_add(&all->replica_count, 1) % REPLICAS;
     if (over_tcp)
-        note((uint32_t)own_number, 0, true, chainsi_now_ns());
+        note_place(true);
     return &own_number;
 }
 
@@ -219,7 +130,7 @@ static void nap(int ms)
 static chains_status run(void *self, chains_ctx *ctx, const void *input, void *output, void *stream)
 {
     (void)self, (void)ctx, (void)input, (void)stream;
-    *(nap_output *)output = (nap_output){ own_number, over_tcp ? chainsi_now_ns() : taken_ns };
+    *(nap_output *)output = (nap_output){ own_number, taken_ns, chainsi_now_ns() };
     taken_ns = 0;
     nap(naps_ms[own_number]);
     return CHAINS_OK;
@@ -239,21 +150,6 @@ static const chainsi_implementation implementation = {
 
 static char folder[] = "/tmp/chains-bench-XXXXXX", socket_path[64];
 static char addresses[1024]; /* as CHAINS_NAP_URL has them */
-
-static void hand_over(const int *fds, int count, const char *names)
-{
-    int moved[4];
-    for (int i = 0; i < count; i++)
-        moved[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 64);
-    for (int i = 0; i < count; i++)
-        dup2(moved[i], FIRST_FD + i);
-    char text[16];
-    snprintf(text, sizeof text, "%d", (int)getpid());
-    setenv("LISTEN_PID", text, 1);
-    snprintf(text, sizeof text, "%d", count);
-    setenv("LISTEN_FDS", text, 1);
-    setenv("LISTEN_FDNAMES", names, 1);
-}
 
 /* board: -1 over TCP. */
 static pid_t start_replica(int listener, int board)
@@ -279,21 +175,22 @@ static void *run_lane(void *user)
         nap(1);
     for (int i = 0; i < self->calls; i++) {
         chains_ctx *ctx = chains_open(NULL);
-        nap_output output = { -1, 0 };
+        nap_output output = { -1, 0, 0 };
         taken_ns = 0;
         int64_t asked_ns = chainsi_now_ns();
-        chains_status status = chainsi_call(self->callee, ctx, "",
-                                            (void *[]){ &output.replica, &output.taken_ns }, NULL);
+        chains_status status =
+            chainsi_call(self->callee, ctx, "",
+                         (void *[]){ &output.replica, &output.taken_ns, &output.began_ns }, NULL);
         if (status != CHAINS_OK) {
             const chains_error *error = chains_last_error(ctx);
             fprintf(stderr, "balance_bench: a call failed: %s\n",
                     error ? error->message : chains_status_name(status));
             exit(1);
         }
-        unsigned at = atomic_fetch_add(&all->call_count, 1);
-        if (at < MOST_EVENTS)
-            all->calls[at] = (call){ asked_ns, output.taken_ns ? output.taken_ns : taken_ns,
-                                     chainsi_now_ns(), 0, output.replica };
+        int64_t got_ns = output.taken_ns ? output.taken_ns : taken_ns;
+        balance_note_call((balance_call){ .asked_ns = asked_ns,
+                                          .got_ns = got_ns ? got_ns : output.began_ns,
+                                          .replica = output.replica });
         chains_close(ctx);
     }
     return NULL;
@@ -342,81 +239,16 @@ static void await(pid_t child)
 /* ------------------------------------------------------------------------------------------------
  * judging */
 
-static int compare_events(const void *a, const void *b)
-{
-    int64_t x = ((const event *)a)->at_ns, y = ((const event *)b)->at_ns;
-    return (x > y) - (x < y);
-}
-
-typedef struct span {
-    int64_t from_ns, to_ns;
-} span;
-
-/* The times when any slot was free, in order, from all events. */
-static size_t find_free_spans(span *spans)
-{
-    unsigned count = atomic_load(&all->event_count);
-    if (count > MOST_EVENTS) {
-        fprintf(stderr, "balance_bench: too many events, fewer calls please\n");
-        exit(1);
-    }
-    qsort(all->events, count, sizeof *all->events, compare_events);
-    static bool is_free[CHAINSI_BOARD_ROWS * CHAINSI_BOARD_SLOTS];
-    memset(is_free, 0, sizeof is_free);
-    size_t span_count = 0;
-    int free_count = 0;
-    for (unsigned i = 0; i < count; i++) {
-        const event *at = &all->events[i];
-        if (is_free[at->slot] == at->freed)
-            continue;
-        is_free[at->slot] = at->freed;
-        free_count += at->freed ? 1 : -1;
-        if (at->freed && free_count == 1)
-            spans[span_count++] = (span){ at->at_ns, CHAINSI_NEVER };
-        else if (!at->freed && free_count == 0)
-            spans[span_count - 1].to_ns = at->at_ns;
-    }
-    return span_count;
-}
-
-static int64_t longest_gap(const call *at, const span *spans, size_t count)
-{
-    int64_t longest = 0;
-    size_t low = 0, high = count; /* the first span that ends after the call was made */
-    while (low < high) {
-        size_t middle = (low + high) / 2;
-        if (spans[middle].to_ns <= at->asked_ns)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    for (size_t i = low; i < count && spans[i].from_ns < at->got_ns; i++) {
-        int64_t from = spans[i].from_ns > at->asked_ns ? spans[i].from_ns : at->asked_ns;
-        int64_t to = spans[i].to_ns < at->got_ns ? spans[i].to_ns : at->got_ns;
-        if (to - from > longest)
-            longest = to - from;
-    }
-    return longest;
-}
-
-static int compare_gaps(const void *a, const void *b)
-{
-    int64_t x = ((const call *)a)->gap_ns, y = ((const call *)b)->gap_ns;
-    return (x > y) - (x < y);
-}
-
 static void judge(const char *title, int64_t took_ns)
 {
-    static span spans[MOST_EVENTS];
-    size_t span_count = find_free_spans(spans);
-    unsigned count = atomic_load(&all->call_count), shares[REPLICAS] = { 0 };
-    call *calls = all->calls;
-    for (unsigned i = 0; i < count; i++) {
-        calls[i].gap_ns = longest_gap(&calls[i], spans, span_count);
+    balance_figures found;
+    if (!balance_judge(&found))
+        give_up("too many events, fewer calls please");
+    unsigned shares[REPLICAS] = { 0 };
+    const balance_call *calls = balance->calls;
+    for (unsigned i = 0; i < found.count; i++)
         shares[calls[i].replica]++;
-    }
-    qsort(calls, count, sizeof *calls, compare_gaps);
-    for (unsigned i = count - MOST_TOLD; i < count; i++)
+    for (unsigned i = found.count - MOST_TOLD; i < found.count; i++)
         if (calls[i].gap_ns > CHAINSI_NS_PER_MS)
             printf("  a call waited %.2f ms with a slot free, %.2f ms in all, and ran on the "
                    "replica of %d ms\n",
@@ -425,8 +257,8 @@ static void judge(const char *title, int64_t took_ns)
     printf("%-12s %u calls, %.0f a second; waited with a slot free: median %.1f us, p99 %.1f us, "
            "most %.1f us\n"
            "             calls by replica (1 to 50 ms):",
-           title, count, count / ((double)took_ns / 1e9), (double)calls[count / 2].gap_ns / 1e3,
-           (double)calls[count * 99 / 100].gap_ns / 1e3, (double)calls[count - 1].gap_ns / 1e3);
+           title, found.count, found.count / ((double)took_ns / 1e9), (double)found.median_ns / 1e3,
+           (double)found.p99_ns / 1e3, (double)found.most_ns / 1e3);
     for (int i = 0; i < REPLICAS; i++)
         printf(" %u", shares[i]);
     printf("\n");
@@ -472,6 +304,8 @@ static void start_replicas(pid_t replicas[], int board_fd)
 static void measure(const char *title, int in_flight, int calls)
 {
     memset(all, 0, sizeof *all);
+    if (!balance_open())
+        give_up("memory");
     int board_fd = over_tcp ? -1 : chainsi_board_create(0);
     chainsi_board *board = over_tcp ? NULL : chainsi_board_open(board_fd);
     if (!over_tcp && !board)
@@ -497,12 +331,13 @@ static void measure(const char *title, int in_flight, int calls)
         close(board_fd);
         unlink(socket_path);
     }
+    balance_close();
 }
 
 int main(int argc, char **argv)
 {
     int calls = argc > 1 ? atoi(argv[1]) : 6000;
-    if (argc > 2 || calls < CALLERS * MOST_IN_FLIGHT || calls > MOST_EVENTS / 4) {
+    if (argc > 2 || calls < CALLERS * MOST_IN_FLIGHT || calls > BALANCE_MOST / 4) {
         fprintf(stderr, "usage: balance_bench [CALLS]\n");
         return 2;
     }

@@ -1,8 +1,9 @@
-/* What benches have in common: giving up, CPUs, bytes of a descriptor, what processes cost. For one file of a program. */
+/* What benches have in common: giving up, CPUs, bytes of a descriptor, what processes are handed and cost. For one file of a program. */
 #ifndef CHAINSI_BENCH_H
 #define CHAINSI_BENCH_H
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -116,6 +117,35 @@ static inline int compare_figures(const void *a, const void *b)
 {
     const double *one = a, *other = b;
     return (*one > *other) - (*one < *other);
+}
+
+typedef struct summary {
+    double median, p99; /* microseconds */
+} summary;
+
+/* Of nanoseconds, which it puts in order. */
+static inline summary summarize(int64_t *samples, size_t count)
+{
+    qsort(samples, count, sizeof *samples, compare_times);
+    return (summary){ (double)samples[count / 2] / 1e3, (double)samples[count * 99 / 100] / 1e3 };
+}
+
+/* Hands descriptors to the program that this process is, or is going to be, as a supervisor does: four at most.
+ * names: theirs, with colons between them. */
+static inline void hand_over(const int *fds, int count, const char *names)
+{
+    enum { FIRST_FD = 3, MOST = 4 };
+    int moved[MOST];
+    for (int i = 0; i < count; i++)
+        moved[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 64);
+    for (int i = 0; i < count; i++)
+        dup2(moved[i], FIRST_FD + i);
+    char text[16];
+    snprintf(text, sizeof text, "%d", (int)getpid());
+    setenv("LISTEN_PID", text, 1);
+    snprintf(text, sizeof text, "%d", count);
+    setenv("LISTEN_FDS", text, 1);
+    setenv("LISTEN_FDNAMES", names, 1);
 }
 
 #endif

@@ -1,5 +1,5 @@
 /* One call between two processes over a Unix socket, beside a bare C socket ping-pong of the same
- * bytes; how soon a service answers after exec; and how much memory an idle one holds.
+ * bytes; and how much memory idle connections hold.
  *
  *   call_bench [ROUNDS [CALLS]]      default 20 rounds of 1000 calls
  *
@@ -26,72 +26,18 @@
 
 #include "base/clock.h"
 #include "bench.h"
-#include "call_service.h"
+#include "call_processes.h"
 #include "rpc/board.h"
 #include "rpc/frame.h"
 #include "runtime/callee.h"
 
 enum {
-    FIRST_LISTEN_FD = 3,
     WARM_UP = 500,
     COUNTED = 4,          /* calls through the relay; the last one is counted */
-    STARTS = 40,          /* processes started for the time from exec to the first answer */
     MOST_BYTES = 1 << 20, /* of a message of the floor */
 };
 
 static const char text_of_64[] = "0123456789012345678901234567890123456789012345678901234567890123";
-
-static char folder[] = "/tmp/chains-bench-XXXXXX";
-static char service_path[4096];
-static int board_fd; /* of the service */
-static cpu_set_t all_cpus;
-
-/* ------------------------------------------------------------------------------------------------
- * places and numbers */
-
-static void pin(int n)
-{
-    pin_to(&all_cpus, n);
-}
-
-typedef struct summary {
-    double median, p99; /* microseconds */
-} summary;
-
-static summary summarize(int64_t *samples, size_t count)
-{
-    qsort(samples, count, sizeof *samples, compare_times);
-    return (summary){ (double)samples[count / 2] / 1e3, (double)samples[count * 99 / 100] / 1e3 };
-}
-
-/* ------------------------------------------------------------------------------------------------
- * sockets */
-
-static struct sockaddr_un address_of(const char *name)
-{
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    snprintf(address.sun_path, sizeof address.sun_path, "%.40s/%s", folder, name);
-    return address;
-}
-
-static int listen_at(const char *name)
-{
-    struct sockaddr_un address = address_of(name);
-    unlink(address.sun_path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 64) < 0)
-        give_up(address.sun_path);
-    return fd;
-}
-
-static int connect_to(const char *name)
-{
-    struct sockaddr_un address = address_of(name);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
-        give_up(address.sun_path);
-    return fd;
-}
 
 /* ------------------------------------------------------------------------------------------------
  * processes */
@@ -143,40 +89,6 @@ static pid_t start_floor(size_t in, size_t out, int cpu)
 static pid_t start_batch_floor(size_t in, size_t out, int cpu)
 {
     return start_peer("batch", in, out, cpu, answer_all);
-}
-
-/* The service on the listening sockets "calls" and "probes". exec_ns: where the moment before exec
- * is noted, in shared memory; or NULL. */
-static pid_t start_service(int cpu, int64_t *exec_ns)
-{
-    int calls = listen_at("calls"), probes = listen_at("probes");
-    pid_t child = fork();
-    if (child < 0)
-        give_up("fork");
-    if (child > 0) {
-        close(calls);
-        close(probes);
-        return child;
-    }
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    if (cpu >= 0)
-        pin(cpu);
-    int high_calls = fcntl(calls, F_DUPFD_CLOEXEC, 64),
-        high_probes = fcntl(probes, F_DUPFD_CLOEXEC, 64),
-        high_board = fcntl(board_fd, F_DUPFD_CLOEXEC, 64);
-    dup2(high_calls, FIRST_LISTEN_FD);
-    dup2(high_probes, FIRST_LISTEN_FD + 1);
-    dup2(high_board, FIRST_LISTEN_FD + 2);
-    char pid[16];
-    snprintf(pid, sizeof pid, "%d", (int)getpid());
-    setenv("LISTEN_PID", pid, 1);
-    setenv("LISTEN_FDS", "3", 1);
-    setenv("LISTEN_FDNAMES", "calls:probes:board", 1);
-    if (exec_ns)
-        *exec_ns = chainsi_now_ns();
-    execl(service_path, "call_service", (char *)NULL);
-    fprintf(stderr, "call_bench: %s: %s\n", service_path, strerror(errno));
-    _exit(127);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -359,7 +271,7 @@ static void bare_done(bare_caller *self)
 /* Bytes of one request and one answer on a connection that is in use already. */
 static void count_bytes(size_t *in, size_t *out)
 {
-    pid_t service = start_service(-1, NULL);
+    pid_t service = start_service(-1);
     counting_relay relay = { .listener = listen_at("relay") };
     pthread_t thread;
     if (pthread_create(&thread, NULL, run_relay, &relay) != 0)
@@ -384,7 +296,7 @@ static void compare_with_floor(const char *title, int service_cpu, int rounds, i
 {
     pin(0);
     pid_t floor_process = start_floor(in, out, service_cpu);
-    pid_t service = start_service(service_cpu, NULL);
+    pid_t service = start_service(service_cpu);
     int floor_fd = connect_to("floor");
     chains_ctx *ctx = chains_open(NULL);
     chainsi_callee *callee = callee_at(ctx, "calls");
@@ -451,48 +363,7 @@ static void compare_with_floor(const char *title, int service_cpu, int rounds, i
 }
 
 /* ------------------------------------------------------------------------------------------------
- * starting, and doing nothing */
-
-/* The status line of the answer to one plain HTTP request, whose connection then closes. */
-static void request_once(void)
-{
-    static const char request[] =
-        "POST /run_remote HTTP/1.1\r\nHost: bench\r\nConnection: close\r\n"
-        "Content-Type: application/json\r\nContent-Length: 16\r\n\r\n"
-        "{\"text\":\"hello\"}";
-    int fd = connect_to("calls");
-    write_all(fd, request, sizeof request - 1);
-    char answer[12];
-    if (!read_all(fd, answer, sizeof answer) || memcmp(answer, "HTTP/1.1 200", 12) != 0) {
-        fprintf(stderr, "call_bench: the service answered '%.12s'\n", answer);
-        exit(1);
-    }
-    close(fd);
-}
-
-static void measure_starts(void)
-{
-    if (sched_setaffinity(0, sizeof all_cpus, &all_cpus) < 0)
-        give_up("sched_setaffinity");
-    int64_t *exec_ns =
-        mmap(NULL, sizeof *exec_ns, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (exec_ns == MAP_FAILED)
-        give_up("mmap");
-    int64_t samples[STARTS];
-    long resident = 0;
-    for (int i = 0; i < STARTS; i++) {
-        pid_t service = start_service(-1, exec_ns);
-        request_once(); /* waits in the listening socket until the service is there */
-        samples[i] = chainsi_now_ns() - *exec_ns;
-        resident = resident_kib(service);
-        stop(service);
-    }
-    summary start = summarize(samples, STARTS);
-    printf("%-34s median %7.2f ms   p99 %7.2f ms   (at most 3 ms)\n", "exec to the first answer",
-           start.median / 1e3, start.p99 / 1e3);
-    printf("%-34s %.2f MiB   (at most 3 MiB)\n", "resident, idle after one call",
-           (double)resident / 1024);
-}
+ * several at once, and doing nothing */
 
 /* Several small calls at once, beside as many messages that a bare socket takes and answers in one write each way. */
 static void compare_batches(const char *title, int service_cpu, int rounds, int calls, size_t in,
@@ -501,7 +372,7 @@ static void compare_batches(const char *title, int service_cpu, int rounds, int 
     pin(0);
     setenv("BENCH_SLOTS", "16", 1);
     pid_t floor_process = start_batch_floor(in, out, service_cpu),
-          service = start_service(service_cpu, NULL);
+          service = start_service(service_cpu);
     unsetenv("BENCH_SLOTS");
     int floor_fd = connect_to("batch");
     bare_caller bare;
@@ -540,7 +411,7 @@ static void measure_idle(int rounds, int calls, size_t in, size_t out)
 {
     enum { IDLE = 10000 };
     pin(0);
-    pid_t floor_process = start_floor(in, out, 0), service = start_service(0, NULL);
+    pid_t floor_process = start_floor(in, out, 0), service = start_service(0);
     int floor_fd = connect_to("floor");
     bare_caller bare;
     bare_connect(&bare);
@@ -596,17 +467,7 @@ int main(int argc, char **argv)
     }
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGPIPE, SIG_IGN);
-    if (sched_getaffinity(0, sizeof all_cpus, &all_cpus) < 0)
-        give_up("sched_getaffinity");
-    ssize_t size = readlink("/proc/self/exe", service_path, sizeof service_path - 32);
-    if (size < 0 || !mkdtemp(folder))
-        give_up("where the service is");
-    service_path[size] = '\0';
-    strcpy(strrchr(service_path, '/') + 1, "call_service");
-
-    board_fd = chainsi_board_create(0);
-    if (board_fd < 0)
-        give_up("a board");
+    prepare();
     size_t in = 0, out = 0;
     count_bytes(&in, &out);
     printf("%d rounds of %d calls, a text of 64 bytes each way; on the wire %zu bytes there, %zu "
@@ -623,12 +484,7 @@ int main(int argc, char **argv)
     if (CPU_COUNT(&all_cpus) > 1)
         compare_batches("on two CPUs", 1, rounds, calls / 4 + 1, in, out);
     measure_idle(rounds, calls, in, out);
-    measure_starts();
 
-    for (const char *const *name =
-             (const char *const[]){ "calls", "probes", "relay", "floor", "batch", NULL };
-         *name; name++)
-        unlink(address_of(*name).sun_path);
-    rmdir(folder);
+    clean_up((const char *const[]){ "calls", "probes", "relay", "floor", "batch", NULL });
     return 0;
 }

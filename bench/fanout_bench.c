@@ -25,7 +25,6 @@
 #include "runtime/callee.h"
 
 enum {
-    FIRST_LISTEN_FD = 3,
     SLOTS = 32,
     MOST_CALLS = 10000,
     WARM_UP = 30,
@@ -107,14 +106,7 @@ static pid_t start_service(int cpu)
         pin(cpu);
     else
         sched_setaffinity(0, sizeof all_cpus, &all_cpus);
-    int high_calls = fcntl(calls, F_DUPFD, 64), high_board = fcntl(board_fd, F_DUPFD, 64);
-    dup2(high_calls, FIRST_LISTEN_FD);
-    dup2(high_board, FIRST_LISTEN_FD + 1);
-    char pid[16];
-    snprintf(pid, sizeof pid, "%d", (int)getpid());
-    setenv("LISTEN_PID", pid, 1);
-    setenv("LISTEN_FDS", "2", 1);
-    setenv("LISTEN_FDNAMES", "calls:board", 1);
+    hand_over((int[]){ calls, board_fd }, 2, "calls:board");
     execl("/proc/self/exe", "fanout_bench", "serve", (char *)NULL);
     _exit(127);
 }

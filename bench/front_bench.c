@@ -57,16 +57,6 @@ static void pin(pid_t pid, int n)
     closedir(tasks);
 }
 
-typedef struct summary {
-    double median, p99; /* microseconds */
-} summary;
-
-static summary summarize(int64_t *samples, size_t count)
-{
-    qsort(samples, count, sizeof *samples, compare_times);
-    return (summary){ (double)samples[count / 2] / 1e3, (double)samples[count * 99 / 100] / 1e3 };
-}
-
 /* ------------------------------------------------------------------------------------------------
  * ways: a connection and the bytes of a request */
 

@@ -17,3 +17,10 @@ function(chains_unit_tests library)
             SKIP_RETURN_CODE 77)
     endforeach()
 endfunction()
+
+# chains_note_slots(TARGET): a program with rpc/slots_test_support.h, which stands around the board's functions.
+function(chains_note_slots target)
+    foreach(name board_join board_claim board_claim_many board_withdraw seat_leave seat_take seat_free)
+        target_link_options(${target} PRIVATE -Wl,--wrap=chainsi_${name})
+    endforeach()
+endfunction()

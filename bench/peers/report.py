@@ -111,7 +111,8 @@ def processes(results):
                      number(small), number(large)])
     return table(["", "entry, MiB", "worker, MiB", "exec to first answer, ms",
                   "bytes copied a request: 64 bytes", "1 MiB"], rows) + \
-        "\n\nTargets: a worker of 2 MiB, which answers after at most 2 times the bare one's time. Bytes copied are those that " \
+        "\n\nTargets: a worker of 2 MiB, which answers after at most 2 times the bare one's time, " \
+        "which is linked statically. Bytes copied are those that " \
         "the three processes hand to and take from system calls."
 
 

@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "rpc/pick.h"
 
 enum {
     FIELD_BITS = 20, /* of generation, and of time */
@@ -351,29 +352,19 @@ int chainsi_seat_revoke(const chainsi_seat *seat, int64_t claimed_before_ns, int
 /* ------------------------------------------------------------------------------------------------
  * callers */
 
-/* The row to claim in: the fastest with a free slot, or the preferred one if it is about as fast. */
 static row *choose_row(chainsi_board *board, uint64_t preferred, uint64_t avoided)
 {
-    row *best = NULL, *liked = NULL;
-    uint64_t best_ns = 0, liked_ns = 0;
+    chainsi_pick pick = chainsi_pick_begin(preferred, avoided);
     uint32_t count = count_rows(board);
     for (uint32_t i = 0; i < count; i++) {
         row *at = &board->memory->rows[i];
         uint64_t incarnation = atomic_load_explicit(&at->incarnation, memory_order_relaxed);
-        if (!incarnation || incarnation == avoided || !has_bits(at))
-            continue;
-        uint64_t average_ns = atomic_load_explicit(&at->average_ns, memory_order_relaxed);
-        if (incarnation == preferred) {
-            liked = at;
-            liked_ns = average_ns;
-        }
-        if (!best || average_ns < best_ns) {
-            best = at;
-            best_ns = average_ns;
-        }
+        if (chainsi_pick_may(&pick, incarnation) && has_bits(at))
+            chainsi_pick_see(&pick, (int)i, incarnation,
+                             atomic_load_explicit(&at->average_ns, memory_order_relaxed));
     }
-    /* Averages of equal replicas differ by chance. */
-    return liked && liked_ns <= best_ns + best_ns / 4 ? liked : best;
+    int picked = chainsi_pick_end(&pick);
+    return picked == CHAINSI_PICK_NONE ? NULL : &board->memory->rows[picked];
 }
 
 /* Gives a free slot back that was claimed on a row which has changed hands or closed meanwhile. */

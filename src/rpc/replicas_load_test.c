@@ -3,6 +3,8 @@
  * waited for that is busy for good. */
 #include "rpc/replicas_test_support.h"
 
+#include "rpc/balance_test_support.h"
+
 enum {
     SERVERS = 5,
     CALLERS = 8,
@@ -12,30 +14,28 @@ enum {
 static const int naps_us[SERVERS] = { 300, 1000, 2000, 4000, 8000 };
 static const int slots[SERVERS] = { 1, 2, 1, 1, 2 };
 
-/* A slot is taken or free, or a call waits or doesn't, from then on. */
-typedef struct event {
-    int64_t at_ns;
-    int free, waiting; /* added to how many there are */
-    int call;          /* that begins to wait, or ends waiting; else -1 */
-} event;
-
 typedef struct load {
     group it;
-    pthread_mutex_t lock; /* of what follows */
-    event events[2 * 2 * CALLERS * CALLS + SERVERS];
-    size_t count;
-    int begun[SERVERS];
+    atomic_uint taken[SERVERS]; /* a bit for each slot */
+    _Atomic int64_t asked_ns[CALLERS * CALLS];
     atomic_int next_call;
 } load;
 static load the;
 
-static void note(event what)
+static uint32_t number_slot(int server, int slot)
 {
-    what.at_ns = chainsi_now_ns();
-    pthread_mutex_lock(&the.lock);
-    assert_true(the.count < sizeof the.events / sizeof the.events[0]);
-    the.events[the.count++] = what;
-    pthread_mutex_unlock(&the.lock);
+    return (uint32_t)(server * CHAINSI_BOARD_SLOTS + slot);
+}
+
+/* A slot of the server, which has one for whoever asks. */
+static int take_slot(int server)
+{
+    unsigned taken = atomic_load(&the.taken[server]);
+    while (!atomic_compare_exchange_weak(&the.taken[server], &taken, taken | (taken + 1))) {
+    }
+    int slot = __builtin_ctz(~taken);
+    assert_true(slot < slots[server]);
+    return slot;
 }
 
 /* The body is the call's number. */
@@ -43,14 +43,18 @@ static void take_a_nap(void *user, chainsi_server_request *request,
                        chainsi_server_response *response)
 {
     fixture *server = user;
-    int at = (int)(server - the.it.servers), call;
+    int at = (int)(server - the.it.servers), call, slot = take_slot(at);
+    int64_t now_ns = chainsi_now_ns();
     (void)response;
     assert_int_equal(request->body_size, sizeof call);
     memcpy(&call, request->body, sizeof call);
-    note((event){ .free = -1, .waiting = -1, .call = call });
+    balance_note(number_slot(at, slot), false, now_ns);
+    balance_note_call(
+        (balance_call){ .asked_ns = atomic_load(&the.asked_ns[call]), .got_ns = now_ns });
     atomic_fetch_add(&server->handled, 1);
     nanosleep(&(struct timespec){ .tv_nsec = naps_us[at] * 1000L }, NULL);
-    note((event){ .free = 1, .call = -1 });
+    balance_note(number_slot(at, slot), true, chainsi_now_ns());
+    atomic_fetch_and(&the.taken[at], ~(1U << slot));
 }
 
 static void *call_and_call(void *user)
@@ -67,7 +71,7 @@ static void *call_and_call(void *user)
                                            .body_size = sizeof number,
                                            .deadline_ns = CHAINSI_NEVER };
         char why[256];
-        note((event){ .waiting = 1, .call = number });
+        atomic_store(&the.asked_ns[number], chainsi_now_ns());
         answered += chainsi_replicas_exchange(the.it.set, &request, false, &arena, &response, why,
                                               sizeof why) == CHAINSI_EXCHANGE_ANSWERED &&
                     response.status == 200;
@@ -76,61 +80,17 @@ static void *call_and_call(void *user)
     return (void *)answered;
 }
 
-static int compare(const void *a, const void *b)
-{
-    int64_t x = ((const event *)a)->at_ns, y = ((const event *)b)->at_ns;
-    return (x > y) - (x < y);
-}
-
-static int compare_times(const void *a, const void *b)
-{
-    int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* For each call the longest unbroken time that it waited while a slot was free. */
-static void tell_waits(int free)
-{
-    static int64_t from_ns[CALLERS * CALLS], longest_ns[CALLERS * CALLS];
-    bool waits[CALLERS * CALLS] = { false };
-    memset(longest_ns, 0, sizeof longest_ns);
-    qsort(the.events, the.count, sizeof the.events[0], compare);
-    for (size_t i = 0; i < the.count; i++) {
-        const event *at = &the.events[i];
-        const int before = free;
-        free += at->free;
-        if (at->call >= 0 && at->waiting > 0) {
-            waits[at->call] = true;
-            from_ns[at->call] = at->at_ns;
-        }
-        for (int call = 0; call < CALLERS * CALLS; call++) {
-            if (!waits[call])
-                continue;
-            if (before > 0 && at->at_ns - from_ns[call] > longest_ns[call] &&
-                (free <= 0 || at->call == call))
-                longest_ns[call] = at->at_ns - from_ns[call];
-            if (before <= 0 && free > 0)
-                from_ns[call] = at->at_ns;
-        }
-        if (at->call >= 0 && at->waiting < 0)
-            waits[at->call] = false;
-    }
-    qsort(longest_ns, CALLERS * CALLS, sizeof longest_ns[0], compare_times);
-    print_message("waited with a slot free: median %.1f us, p99 %.1f us, most %.1f us\n",
-                  (double)longest_ns[CALLERS * CALLS / 2] / 1e3,
-                  (double)longest_ns[CALLERS * CALLS * 99 / 100] / 1e3,
-                  (double)longest_ns[CALLERS * CALLS - 1] / 1e3);
-}
-
 /* Makes all calls; blocked: of the servers, the one whose only slot is taken for good; -1: none. */
 static void run_load(int blocked)
 {
-    the = (load){ .lock = PTHREAD_MUTEX_INITIALIZER };
-    int free = 0, fd = -1;
+    memset(&the, 0, sizeof the);
+    assert_true(balance_open());
+    int fd = -1;
     for (int i = 0; i < SERVERS; i++) {
         add_server(&the.it, (chainsi_server_options){
                                 .slots = slots[i], .handler = i == blocked ? NULL : take_a_nap });
-        free += i == blocked ? 0 : slots[i];
+        for (int slot = 0; i != blocked && slot < slots[i]; slot++)
+            balance_note(number_slot(i, slot), true, chainsi_now_ns());
     }
     open_set(&the.it, (chainsi_replicas_options){ 0 });
     if (blocked >= 0) {
@@ -154,7 +114,8 @@ static void run_load(int blocked)
         assert_true(handled > 0);
     }
     assert_int_equal(all, CALLERS * CALLS);
-    tell_waits(free);
+    balance_tell();
+    balance_close();
     if (blocked >= 0) {
         assert_int_equal(atomic_load(&the.it.servers[blocked].handled), 1);
         open_gate(&the.it.servers[blocked]);

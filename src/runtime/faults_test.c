@@ -1,149 +1,28 @@
 /* Replicas that are killed, close, stall and lie at every point of a call, in processes of their own: what the
  * caller sees is a declared status, and what certainly wasn't started runs elsewhere without a word.
  *
- * Each fault is met by one call and by a gather, by the queue and by a claim on the board. A second
- * replica takes what is sent again, once the first is dead. */
+ * Each fault is met by one call and by a gather, by the queue and by a claim on the board, and those that aren't
+ * about frames over TCP. A second replica takes what is sent again, once the first is dead. Over TCP nothing
+ * tells that a call which has left wasn't started, so none is sent again. */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
-#include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-#include "runtime/call_test_support.h"
+#include "runtime/faults_test_support.h"
 
 #include "rpc/descriptors_test_support.h"
 #include "rpc/limits.h"
 
 enum {
-    MOST_BYTES = 4 << 20,
     MANY_NUMBERS = 300000,
     SOON_MS = 60,
     BOUND_MS = 20000,
-    TOO_SLOW = 4, /* how a replica ends whose call had moved elsewhere before it could begin it */
     MOST_MEETINGS = 50, /* until it is fast enough */
 };
 
-/* A replica with a fault, in its own process. It makes system calls only. */
-typedef struct victim {
-    int connection;
-    const chainsi_seat *seat; /* NULL: no board */
-    chainsi_frame call;
-} victim;
-
-static char bytes[MOST_BYTES];
-
 /* ------------------------------------------------------------------------------------------------
  * what it does */
-
-static _Noreturn void die(void)
-{
-    kill(getpid(), SIGKILL);
-    _exit(1);
-}
-
-static _Noreturn void stand_still(void)
-{
-    for (;;)
-        poll(NULL, 0, -1);
-}
-
-static void must(bool good)
-{
-    if (!good)
-        _exit(3);
-}
-
-/* Reads a whole call; `start`: and begins it, on the slot that it claims. pause_us after each read.
- * False: its caller has left. */
-static bool read_call(victim *it, bool start, size_t piece, useconds_t pause_us)
-{
-    size_t size = 0;
-    for (;;) {
-        const char *why;
-        ptrdiff_t head = size < CHAINSI_FRAME_PREFACE_SIZE
-                             ? CHAINSI_FRAME_MORE
-                             : chainsi_frame_parse(bytes + CHAINSI_FRAME_PREFACE_SIZE,
-                                                   size - CHAINSI_FRAME_PREFACE_SIZE, MOST_BYTES,
-                                                   &it->call, &why);
-        must(head >= 0);
-        if (head && size == CHAINSI_FRAME_PREFACE_SIZE + (size_t)head + it->call.head.body_size)
-            break;
-        size_t room = sizeof bytes - size;
-        ssize_t got = recv(it->connection, bytes + size, room < piece ? room : piece, 0);
-        if (got <= 0)
-            return false;
-        size += (size_t)got;
-        if (pause_us)
-            usleep(pause_us);
-    }
-    if (start && it->seat && it->call.call.slot != CHAINSI_FRAME_NO_SLOT &&
-        !chainsi_seat_start(it->seat, it->call.call.slot, it->call.call.claim))
-        _exit(TOO_SLOW);
-    return true;
-}
-
-static void take(victim *it)
-{
-    if (!read_call(it, true, sizeof bytes, 0))
-        _exit(TOO_SLOW);
-}
-
-static const char good_body[] = "\x82\xa4text\xa2ok\xa3sum\x07";
-
-/* Writes an answer to the call, its head changed by whoever wants to; how many bytes. */
-static size_t write_answer(const victim *it, const chainsi_frame_head *head, char *out)
-{
-    chainsi_frame frame = { .head = *head };
-    frame.head.id += it->call.head.id;
-    if (!frame.head.kind)
-        frame.head.kind = CHAINSI_FRAME_ANSWER;
-    if (!frame.head.body_size)
-        frame.head.body_size = sizeof good_body - 1;
-    size_t size = chainsi_frame_write(&frame, out);
-    memcpy(out + size, good_body, sizeof good_body - 1);
-    return size + sizeof good_body - 1;
-}
-
-static void free_slot(const victim *it)
-{
-    if (it->seat && it->call.call.slot != CHAINSI_FRAME_NO_SLOT)
-        chainsi_seat_free(it->seat, it->call.call.slot, 1000);
-}
-
-static void send_some(const victim *it, const void *data, size_t size)
-{
-    send(it->connection, data, size, MSG_NOSIGNAL);
-}
-
-static void answer(victim *it, chainsi_frame_head head)
-{
-    char out[256];
-    size_t size = write_answer(it, &head, out);
-    free_slot(it);
-    send_some(it, out, size);
-}
-
-static void answer_with(victim *it, uint8_t announced, int count)
-{
-    char out[256];
-    int fds[32] = { 0 };
-    size_t size = write_answer(it, &(chainsi_frame_head){ .attachments = announced }, out);
-    _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof fds)] = { 0 };
-    struct iovec part = { out, size };
-    struct msghdr message = { .msg_iov = &part,
-                              .msg_iovlen = 1,
-                              .msg_control = control,
-                              .msg_controllen = CMSG_SPACE((size_t)count * sizeof *fds) };
-    struct cmsghdr *rights = CMSG_FIRSTHDR(&message);
-    rights->cmsg_level = SOL_SOCKET;
-    rights->cmsg_type = SCM_RIGHTS;
-    rights->cmsg_len = CMSG_LEN((size_t)count * sizeof *fds);
-    memcpy(CMSG_DATA(rights), fds, (size_t)count * sizeof *fds);
-    free_slot(it);
-    must(sendmsg(it->connection, &message, MSG_NOSIGNAL) == (ssize_t)size);
-    stand_still();
-}
 
 static void killed_before_reading(victim *it)
 {
@@ -351,6 +230,7 @@ typedef struct fault {
     bool resent;          /* it is the second replica that answers */
     bool claim_tells;     /* with a board it is: a claim that wasn't begun can be withdrawn */
     bool late;            /* the call has a limit of SOON_MS */
+    bool framed;          /* it is about frames, or the board: there is no such fault over TCP */
     chainsi_loss
         noted; /* with a board somebody has noted why the replica ended; UNKNOWN: nobody does */
 } fault;
@@ -370,10 +250,13 @@ static const fault faults[] = {
     FAULT(killed_after_reading, .status = CHAINS_UNAVAILABLE, .claim_tells = true),
     FAULT(killed_while_it_runs, .status = CHAINS_UNAVAILABLE),
     FAULT(killed_while_it_runs, .status = CHAINS_UNAVAILABLE, .large = true),
-    FAULT(killed_while_it_runs, .status = CHAINS_UNAVAILABLE, .noted = CHAINSI_LOSS_MEMORY),
-    FAULT(killed_while_it_runs, .status = CHAINS_UNAVAILABLE, .noted = CHAINSI_LOSS_OTHER),
-    FAULT(killed_before_reading, .resent = true, .noted = CHAINSI_LOSS_MEMORY),
-    FAULT(killed_in_the_answers_body, .status = CHAINS_UNAVAILABLE, .noted = CHAINSI_LOSS_MEMORY),
+    FAULT(killed_while_it_runs, .status = CHAINS_UNAVAILABLE, .noted = CHAINSI_LOSS_MEMORY,
+          .framed = true),
+    FAULT(killed_while_it_runs, .status = CHAINS_UNAVAILABLE, .noted = CHAINSI_LOSS_OTHER,
+          .framed = true),
+    FAULT(killed_before_reading, .resent = true, .noted = CHAINSI_LOSS_MEMORY, .framed = true),
+    FAULT(killed_in_the_answers_body, .status = CHAINS_UNAVAILABLE, .noted = CHAINSI_LOSS_MEMORY,
+          .framed = true),
     FAULT(closes_its_half, .status = CHAINS_UNAVAILABLE),
     FAULT(killed_in_the_answers_head, .status = CHAINS_UNAVAILABLE),
     FAULT(killed_in_the_answers_body, .status = CHAINS_UNAVAILABLE),
@@ -384,19 +267,19 @@ static const fault faults[] = {
     FAULT(never_answers, .status = CHAINS_DEADLINE_EXCEEDED, .late = true),
     FAULT(trickles_for_ever, .status = CHAINS_DEADLINE_EXCEEDED, .late = true),
     FAULT(answers_too_much, .status = CHAINS_INTERNAL),
-    FAULT(answers_another_call, .status = CHAINS_INTERNAL),
+    FAULT(answers_another_call, .status = CHAINS_INTERNAL, .framed = true),
     FAULT(answers_twice, .status = CHAINS_OK),
-    FAULT(answers_with_a_call, .status = CHAINS_INTERNAL),
-    FAULT(answers_with_an_item, .status = CHAINS_INTERNAL),
+    FAULT(answers_with_a_call, .status = CHAINS_INTERNAL, .framed = true),
+    FAULT(answers_with_an_item, .status = CHAINS_INTERNAL, .framed = true),
     FAULT(answers_with_no_kind, .status = CHAINS_INTERNAL),
-    FAULT(refuses_with_a_body, .status = CHAINS_INTERNAL),
+    FAULT(refuses_with_a_body, .status = CHAINS_INTERNAL, .framed = true),
     FAULT(fails_with_nonsense, .status = CHAINS_NOT_FOUND),
-    FAULT(fails_with_no_status, .status = CHAINS_UNKNOWN),
-    FAULT(announces_descriptors, .status = CHAINS_INTERNAL),
-    FAULT(announces_too_many, .status = CHAINS_INTERNAL),
-    FAULT(sends_no_memfd, .status = CHAINS_INTERNAL),
-    FAULT(sends_more_than_announced, .status = CHAINS_INTERNAL),
-    FAULT(sends_more_than_fit, .status = CHAINS_INTERNAL),
+    FAULT(fails_with_no_status, .status = CHAINS_UNKNOWN, .framed = true),
+    FAULT(announces_descriptors, .status = CHAINS_INTERNAL, .framed = true),
+    FAULT(announces_too_many, .status = CHAINS_INTERNAL, .framed = true),
+    FAULT(sends_no_memfd, .status = CHAINS_INTERNAL, .framed = true),
+    FAULT(sends_more_than_announced, .status = CHAINS_INTERNAL, .framed = true),
+    FAULT(sends_more_than_fit, .status = CHAINS_INTERNAL, .framed = true),
 };
 
 typedef struct scene {
@@ -429,7 +312,8 @@ static _Noreturn void serve_well(const scene *it, int other_lives)
     char byte;
     must(read(other_lives, &byte, 1) == 0);
     for (;;) {
-        victim me = { .connection = accept(it->calls_fd, NULL, NULL) };
+        victim me = { .connection = accept(it->calls_fd, NULL, NULL),
+                      .http = fixture_is_over_tcp() };
         must(me.connection >= 0);
         if (read_call(&me, true, sizeof bytes, 0)) /* not one that was given up in the queue */
             answer(&me, (chainsi_frame_head){ 0 });
@@ -461,6 +345,7 @@ static void start_replicas(scene *it, const fault *its)
     if (it->faulty == 0) {
         close(lives[0]);
         victim me = { .connection = accept(it->board ? direct : it->calls_fd, NULL, NULL),
+                      .http = fixture_is_over_tcp(),
                       .seat = it->board ? &it->seat : NULL };
         must(me.connection >= 0);
         its->commit(&me);
@@ -482,25 +367,31 @@ static int end_process(pid_t pid)
     return status;
 }
 
-static void open_scene(scene *it, bool with_board)
+static void open_scene(scene *it)
 {
     char why[256];
     *it = (scene){ .folder = "/tmp/chains-fault-XXXXXX", .board_fd = -1 };
     assert_non_null(mkdtemp(it->folder));
-    snprintf(it->address, sizeof it->address, "unix:%s/calls", it->folder);
+    if (fixture_is_over_tcp())
+        strcpy(it->address, "http://127.0.0.1:0");
+    else
+        snprintf(it->address, sizeof it->address, "unix:%s/calls", it->folder);
     chainsi_address address;
     assert_true(chainsi_address_parse(it->address, &address, why, sizeof why));
     it->calls_fd = chainsi_address_listen(&address, 64, why, sizeof why);
     chainsi_address_done(&address);
     fcntl(it->calls_fd, F_SETFL, 0);
-    if (with_board) {
+    if (fixture_is_over_tcp())
+        assert_true(chainsi_address_of(it->calls_fd, it->address, sizeof it->address));
+    if (fixture_at == DISTANCE_BOARD) {
         it->board_fd = chainsi_board_create(0);
         it->board = chainsi_board_open(it->board_fd);
     }
     it->ctx = chains_open(NULL);
     it->ctx->process->generated = true;
     chainsi_remote *remote = chainsi_remote_new(&worker_interface, it->address, why, sizeof why);
-    chainsi_remote_use_board(remote, it->board_fd);
+    if (it->board)
+        chainsi_remote_use_board(remote, it->board_fd);
     it->callee = chainsi_callee_new(it->ctx, &worker_interface, &it->options, NULL, remote);
 }
 
@@ -514,7 +405,8 @@ static void close_scene(scene *it)
         close(it->board_fd);
     }
     close(it->calls_fd);
-    unlink(it->address + strlen("unix:"));
+    if (!fixture_is_over_tcp())
+        unlink(it->address + strlen("unix:"));
     rmdir(it->folder);
 }
 
@@ -530,20 +422,32 @@ static chains_status call(scene *it, bool large, const char **text)
     return status;
 }
 
+/* The status that the call is to have. */
+static chains_status expect_status(const fault *its)
+{
+    const bool with_board = fixture_at == DISTANCE_BOARD;
+    if (its->resent || (its->claim_tells && with_board))
+        return fixture_is_over_tcp() ? CHAINS_UNAVAILABLE : CHAINS_OK;
+    if (its->status == CHAINS_UNAVAILABLE && with_board && its->noted == CHAINSI_LOSS_MEMORY)
+        return CHAINS_RESOURCE_EXHAUSTED;
+    return its->status;
+}
+
+static const char *const ways[DISTANCES] = { [DISTANCE_QUEUE] = "by the queue",
+                                             [DISTANCE_BOARD] = "with a board",
+                                             [DISTANCE_TCP] = "over TCP" };
+
 /* False: the machine was so busy that the call had moved on before the fault could be. */
-static bool meet(const fault *its, bool with_board)
+static bool meet(const fault *its)
 {
     scene it;
     const char *text = "before";
-    const bool resent = its->resent || (its->claim_tells && with_board);
-    open_scene(&it, with_board);
+    open_scene(&it);
     start_replicas(&it, its);
     it.options.timeout_ms = its->late ? SOON_MS : BOUND_MS;
     /* What was not started is sent again once for nothing; there are no retries. */
     atomic_store(&it.callee->budget.balance, 0);
-    chains_status expected = resent ? CHAINS_OK : its->status;
-    if (expected == CHAINS_UNAVAILABLE && with_board && its->noted == CHAINSI_LOSS_MEMORY)
-        expected = CHAINS_RESOURCE_EXHAUSTED;
+    chains_status expected = expect_status(its);
     chains_status status = call(&it, its->large, &text);
     int ended = end_process(it.faulty);
     if (status != expected && WIFEXITED(ended) && WEXITSTATUS(ended) == TOO_SLOW) {
@@ -552,9 +456,8 @@ static bool meet(const fault *its, bool with_board)
         return false;
     }
     if (status != expected)
-        fail_msg("%s%s%s: %s, not %s: %s", its->name, its->large ? ", large" : "",
-                 with_board ? ", with a board" : "", chains_status_name(status),
-                 chains_status_name(expected),
+        fail_msg("%s%s, %s: %s, not %s: %s", its->name, its->large ? ", large" : "",
+                 ways[fixture_at], chains_status_name(status), chains_status_name(expected),
                  status ? chains_last_error(it.ctx)->message : "it succeeded");
     assert_string_equal(text, status == CHAINS_OK ? "ok" : "before");
     if (expected == CHAINS_UNAVAILABLE)
@@ -566,7 +469,7 @@ static bool meet(const fault *its, bool with_board)
     text = "before";
     status = call(&it, false, &text);
     if (status != CHAINS_OK)
-        fail_msg("after %s%s: %s", its->name, with_board ? ", with a board" : "",
+        fail_msg("after %s, %s: %s", its->name, ways[fixture_at],
                  chains_last_error(it.ctx)->message);
     assert_string_equal(text, "ok");
     end_process(it.good);
@@ -574,13 +477,16 @@ static bool meet(const fault *its, bool with_board)
     return true;
 }
 
-static void meet_all(bool with_board, bool gathered)
+static void meet_all(fixture_distance distance, bool gathered)
 {
+    fixture_at = distance;
     fixture_gathered = gathered;
     for (const fault *each = faults; each < faults + sizeof faults / sizeof *faults; each++) {
+        if (each->framed && fixture_is_over_tcp())
+            continue;
         int before = count_descriptors();
         int meetings = 0;
-        while (!meet(each, with_board))
+        while (!meet(each))
             if (++meetings == MOST_MEETINGS)
                 fail_msg("%s: its replica was never fast enough", each->name);
         if (count_descriptors() != before)
@@ -591,34 +497,47 @@ static void meet_all(bool with_board, bool gathered)
 static void calls_by_the_queue(void **state)
 {
     (void)state;
-    meet_all(false, false);
+    meet_all(DISTANCE_QUEUE, false);
 }
 
 static void calls_with_a_claim(void **state)
 {
     (void)state;
-    meet_all(true, false);
+    meet_all(DISTANCE_BOARD, false);
+}
+
+static void calls_over_tcp(void **state)
+{
+    (void)state;
+    meet_all(DISTANCE_TCP, false);
 }
 
 static void gathers_by_the_queue(void **state)
 {
     (void)state;
-    meet_all(false, true);
+    meet_all(DISTANCE_QUEUE, true);
 }
 
 static void gathers_with_claims(void **state)
 {
     (void)state;
-    meet_all(true, true);
+    meet_all(DISTANCE_BOARD, true);
+}
+
+static void gathers_over_tcp(void **state)
+{
+    (void)state;
+    meet_all(DISTANCE_TCP, true);
 }
 
 /* What a process opens once is open when descriptors are counted. */
 static int warm_up(void **state)
 {
     (void)state;
-    for (int i = 0; i < 4; i++) {
-        fixture_gathered = i / 2;
-        meet(&faults[0], i % 2);
+    for (int i = 0; i < 2; i++) {
+        fixture_gathered = i;
+        for (fixture_at = DISTANCE_QUEUE; fixture_at <= DISTANCE_TCP; fixture_at++)
+            meet(&faults[0]);
     }
     return 0;
 }
@@ -628,10 +547,8 @@ int main(void)
     signal(SIGPIPE, SIG_IGN);
     counts_eventfds = false; /* the pool's threads */
     const struct CMUnitTest tests[] = {
-        TEST(calls_by_the_queue),
-        TEST(calls_with_a_claim),
-        TEST(gathers_by_the_queue),
-        TEST(gathers_with_claims),
+        TEST(calls_by_the_queue),   TEST(calls_with_a_claim),  TEST(calls_over_tcp),
+        TEST(gathers_by_the_queue), TEST(gathers_with_claims), TEST(gathers_over_tcp),
     };
     return cmocka_run_group_tests(tests, warm_up, NULL);
 }
