@@ -126,8 +126,7 @@ static void join(int number)
                                                                  .seat = &it->seat,
                                                                  .slots = the.now->slots[number],
                                                                  .handler = work,
-                                                                 .user = it,
-                                                                 .recall_idle = true },
+                                                                 .user = it },
                                       why, sizeof why);
     if (!it->server)
         fail_msg("%s", why);
