@@ -126,7 +126,8 @@ static void join(int number)
                                                                  .seat = &it->seat,
                                                                  .slots = the.now->slots[number],
                                                                  .handler = work,
-                                                                 .user = it },
+                                                                 .user = it,
+                                                                 .shared = true },
                                       why, sizeof why);
     if (!it->server)
         fail_msg("%s", why);
