@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 
 #include "runtime/call_test_support.h"
@@ -56,6 +57,7 @@ static pid_t start_replica(group *it, int slots)
     assert_true(child >= 0);
     if (child > 0)
         return child;
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* where a test fails nobody else ends it */
     int calls = fcntl(it->calls_fd, F_DUPFD, 64), board = fcntl(it->board_fd, F_DUPFD, 64);
     dup2(calls, 3);
     dup2(board, 4);
@@ -381,6 +383,7 @@ static void what_waits_in_the_queue_does_not_begin(void **state)
     group *it = open_group(1, SLOTS);
     chains_ctx ctx;
     chainsi_context_init_child(&ctx, it->ctx, true);
+    int64_t begun = 0;
     for (int round = 1; round <= 20; round++) {
         chains_ctx *all = chains_gather(&ctx);
         const char *text = NULL;
@@ -392,9 +395,10 @@ static void what_waits_in_the_queue_does_not_begin(void **state)
         assert_int_equal(chains_wait(all), CHAINS_CANCELLED);
         pthread_join(thread, NULL);
         wait_for_slots(it, SLOTS);
-        int64_t begun = 0;
+        const int64_t before = begun;
         assert_int_equal(call(it, &ctx, "pid", -1, &text, &begun), CHAINS_OK);
-        assert_int_equal(begun, round * (SLOTS + 1)); /* this call, and those that had slots */
+        /* This call, and those that had slots, if the machine let them begin by then. */
+        assert_in_range(begun - before, 1, SLOTS + 1);
     }
     chainsi_context_done(&ctx);
     close_group(it);
