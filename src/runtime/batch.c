@@ -390,15 +390,6 @@ void chainsi_batch_enter(chainsi_batch *batch, size_t count)
     pthread_mutex_unlock(&batch->lock);
 }
 
-bool chainsi_batch_try_enter(chainsi_batch *batch, size_t most)
-{
-    pthread_mutex_lock(&batch->lock);
-    bool room = batch->in_flight < most;
-    batch->in_flight += room;
-    pthread_mutex_unlock(&batch->lock);
-    return room;
-}
-
 void chainsi_batch_leave(chainsi_batch *batch, size_t count)
 {
     pthread_mutex_lock(&batch->lock);

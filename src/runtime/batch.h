@@ -36,8 +36,6 @@ void chainsi_batch_done(chainsi_batch *batch);
  * won't be run. */
 void chainsi_batch_enter(chainsi_batch *batch, size_t count);
 void chainsi_batch_leave(chainsi_batch *batch, size_t count);
-/* The same for one, unless as many as `most` are in flight: then false, and nothing has changed. */
-bool chainsi_batch_try_enter(chainsi_batch *batch, size_t most);
 /* Whether batches ever wait for calls that are in flight. NULL: no. */
 bool chainsi_batch_waits(const chainsi_batch *batch);
 

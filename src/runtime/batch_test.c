@@ -469,6 +469,13 @@ static void a_probe_among_calls_is_forgotten(void **state)
     close_program(made);
 }
 
+static void start_at(fixture *made, chainsi_callee *callee, caller *self, doubler_input input)
+{
+    *self = (caller){ .made = made, .callee = callee, .input = input };
+    chainsi_context_init_child(&self->ctx, made->all, true);
+    assert_int_equal(pthread_create(&self->thread, NULL, make_call, self), 0);
+}
+
 /* What may not come isn't waited for: calls beyond the caller's limit, and those that were cancelled. */
 static void started_calls_that_cannot_come_are_not_waited_for(void **state)
 {
@@ -483,6 +490,19 @@ static void started_calls_that_cannot_come_are_not_waited_for(void **state)
     assert_int_equal(chains_wait(all), CHAINS_OK);
     for (int i = 0; i < COUNT; i++)
         assert_in_range(outputs[i].together, 1, LIMIT);
+    /* Beside calls that aren't started. */
+    for (int round = 0; round < 200; round++) {
+        caller beside[LIMIT];
+        for (int i = 0; i < LIMIT; i++)
+            start_at(made, limited, &beside[i], (doubler_input){ .number = i });
+        all = start_together(limited, made->ctx, outputs, COUNT);
+        assert_int_equal(chains_wait(all), CHAINS_OK);
+        for (int i = 0; i < LIMIT; i++) {
+            join(&beside[i]);
+            assert_doubled(&beside[i]);
+            forget(&beside[i]);
+        }
+    }
     all = chains_gather(made->ctx);
     chainsi_context_cancel(all);
     const doubler_input input = { .number = 1 };
@@ -537,8 +557,8 @@ static void *make_many_calls(void *user)
 static void every_call_ends(void **state)
 {
     (void)state;
-    static const int waits_us[] = { 0, 300 };
-    for (int wait = 0; wait < 2; wait++) {
+    static const int waits_us[] = { 0, 300, 1000 * 1000 * 1000 };
+    for (int wait = 0; wait < 3; wait++) {
         fixture *made = open_program(2, 5, waits_us[wait]);
         enum { THREADS = 16 };
         pthread_t threads[THREADS];

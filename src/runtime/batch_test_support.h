@@ -273,6 +273,7 @@ static void close_program(fixture *made)
 
 typedef struct caller {
     fixture *made;
+    chainsi_callee *callee; /* NULL: made's */
     pthread_t thread;
     chains_ctx ctx;
     doubler_input input;
@@ -285,7 +286,8 @@ static void *make_call(void *user)
 {
     caller *self = user;
     void *const outputs[] = { &self->output.doubled, &self->output.text, &self->output.together };
-    self->status = chainsi_call(self->made->callee, &self->ctx, &self->input, outputs, NULL);
+    self->status = chainsi_call(self->callee ? self->callee : self->made->callee, &self->ctx,
+                                &self->input, outputs, NULL);
     chainsi_error_leave_thread();
     atomic_store(&self->done, true);
     return NULL;

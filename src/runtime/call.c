@@ -152,7 +152,9 @@ static chains_status attempt_call(chainsi_callee *callee, chains_ctx *ctx, const
         if (limit < deadline_ns)
             deadline_ns = limit;
     }
-    chains_status status = chainsi_slots_take(&callee->in_flight, ctx, deadline_ns);
+    chains_status status = ctx->announced
+                               ? CHAINS_OK /* and it has one */
+                               : chainsi_slots_take(&callee->in_flight, ctx, deadline_ns);
     if (status == CHAINS_OK) {
         if (made->began_ns && made->queue_ns < 0)
             made->queue_ns = chainsi_now_ns() - made->began_ns;

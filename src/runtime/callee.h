@@ -50,9 +50,9 @@ extern const chains_depends_config chainsi_depends_unset;
 chains_status chainsi_local_attempt(chainsi_instance *instance, chains_ctx *ctx, const void *input,
                                     void *output, chainsi_intake *intake, int64_t deadline_ns);
 
-/* A call to a Chainlet in this process was started, and is going to be made with ctx: where batches wait
- * for what is in flight, it counts as such from now on, if a thread and a slot of .concurrency_limit will be
- * there for it. */
+/* A call to a Chainlet in this process was started, and a job is going to make it with ctx: where batches
+ * wait for what is in flight it counts as such from now on, if a thread and a place of .concurrency_limit are
+ * free for it, which it then holds until its first attempt has ended. */
 void chainsi_local_announce(chainsi_callee *callee, chains_ctx *ctx);
 /* It has ended. It may not have begun. */
 void chainsi_local_retract(chains_ctx *ctx);

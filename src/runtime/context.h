@@ -82,7 +82,7 @@ struct chains_ctx {
     struct chainsi_grown *grown;      /* lists that chains_push has grown */
     struct chainsi_cancel_hook *hook; /* chains_on_cancel's */
     struct chainsi_callee *announced; /* of a started call that counts as in flight there before it
-                                         begins (chainsi_local_announce); NULL */
+                                         begins, and has a place there (chainsi_local_announce); NULL */
 };
 
 /* Fills in a root with a fresh arena and ids. request_id and the trace come from the caller, or are

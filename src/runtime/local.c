@@ -76,32 +76,29 @@ static chains_status run_method(chainsi_instance *instance, chains_ctx *ctx, con
 
 void chainsi_local_announce(chainsi_callee *callee, chains_ctx *ctx)
 {
-    if (!callee->instance || !chainsi_batch_waits(callee->instance->batch))
+    /* What others have to wait for has to be certain to come, without anybody else's having ended. */
+    if (!callee->instance || !chainsi_batch_waits(callee->instance->batch) ||
+        !chainsi_pool_has_room() || !chainsi_slots_try(&callee->in_flight, 1))
         return;
-    const int limit = callee->in_flight.limit;
-    if (limit && chainsi_slots_taken(&callee->in_flight) + atomic_load(&callee->announced) >= limit)
-        return;
-    if (!chainsi_batch_try_enter(callee->instance->batch, CHAINSI_POOL_MOST_THREADS))
-        return;
-    atomic_fetch_add(&callee->announced, 1);
+    chainsi_batch_enter(callee->instance->batch, 1);
     ctx->announced = callee;
 }
 
 /* Whether the call counts as in flight already. From now on it is the caller who has it leave. */
 static bool take_announced(chains_ctx *ctx)
 {
-    chainsi_callee *callee = ctx->announced;
+    bool announced = ctx->announced;
     ctx->announced = NULL;
-    if (callee)
-        atomic_fetch_sub(&callee->announced, 1);
-    return callee;
+    return announced;
 }
 
 void chainsi_local_retract(chains_ctx *ctx)
 {
     chainsi_callee *callee = ctx->announced;
-    if (take_announced(ctx))
-        chainsi_batch_leave(callee->instance->batch, 1);
+    if (!take_announced(ctx))
+        return;
+    chainsi_batch_leave(callee->instance->batch, 1);
+    chainsi_slots_give(&callee->in_flight);
 }
 
 /* Runs the method in a slot, or in a batch, which has one. */
@@ -130,8 +127,11 @@ chains_status chainsi_local_attempt(chainsi_instance *instance, chains_ctx *ctx,
 {
     const chainsi_interface *interface = instance->node->implementation->interface;
     chainsi_codec_error why;
-    if (instance->check_input && chainsi_value_check(interface->input, input, &why) != CHAINS_OK)
+    if (instance->check_input && chainsi_value_check(interface->input, input, &why) != CHAINS_OK) {
+        if (take_announced(ctx))
+            chainsi_batch_leave(instance->batch, 1);
         return chainsi_error_argument(ctx, interface, &why);
+    }
     chains_status status = run_in_slot(instance, ctx, input, output, intake, deadline_ns);
     if (status == CHAINS_OK && instance->check_output &&
         chainsi_value_check(interface->output, output, &why) != CHAINS_OK)

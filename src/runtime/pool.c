@@ -9,7 +9,10 @@
 
 #include "runtime/waiter.h"
 
-enum { IDLE_SECONDS = 10 };
+enum {
+    MOST_THREADS = 320, /* a dependency's default .concurrency_limit, and some */
+    IDLE_SECONDS = 10,
+};
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t work = PTHREAD_COND_INITIALIZER;
@@ -130,8 +133,17 @@ void chainsi_pool_add(chainsi_task *task)
     queued++;
     if (idle >= queued)
         pthread_cond_signal(&work);
-    else if (threads < CHAINSI_POOL_MOST_THREADS)
+    else if (threads < MOST_THREADS)
         add_thread();
+}
+
+bool chainsi_pool_has_room(void)
+{
+    pthread_mutex_lock(&lock);
+    const int busy = threads - idle - starting;
+    const bool room = busy + queued < MOST_THREADS;
+    pthread_mutex_unlock(&lock);
+    return room;
 }
 
 bool chainsi_pool_is_short(void)

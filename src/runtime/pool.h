@@ -5,8 +5,6 @@
 
 #include <stdbool.h>
 
-enum { CHAINSI_POOL_MOST_THREADS = 320 /* a dependency's default .concurrency_limit, and some */ };
-
 /* Something to run, embedded in what it is about. */
 typedef struct chainsi_task chainsi_task;
 struct chainsi_task {
@@ -22,6 +20,8 @@ void chainsi_pool_lock(void);
 void chainsi_pool_unlock(void);
 /* Appends a task, locked, and sees to a thread that takes it. */
 void chainsi_pool_add(chainsi_task *task);
+/* Whether a task that is added now gets a thread without another's having to end. Not locked before. */
+bool chainsi_pool_has_room(void);
 /* Whether more tasks wait than there are threads that come for them; locked. */
 bool chainsi_pool_is_short(void);
 /* Takes a task out of the queue, locked: somebody else runs it. */
