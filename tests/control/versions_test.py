@@ -159,7 +159,7 @@ class Versions(VersionsTest):
         daemon.deployed("x", self.entry("three"))
         self.refused(daemon.call("x", version="1"), 400, "FAILED_PRECONDITION", "chains promote x 1 --environment")
         for name in ("7", "x", "v", "", "1x"):
-            self.assertEqual(daemon.ask("POST", f"/chains/x/versions/{name}/run_remote").status, 400, name)
+            self.assertEqual(daemon.ask("POST", f"/chains/x/versions/{name}/run_remote").status, 404, name)
         self.assertEqual(daemon.ask("POST", "/chains/x/versions/run_remote").status, 404)
 
     def test_rollback_there_and_back(self):
