@@ -376,6 +376,7 @@ class Canaries(VersionsTest):
         self.assertIn("calls failed", daemon.events("x")[-1][1])
         self.assertEqual((daemon.chain("x")["version"], self.mark(daemon)), (1, "old"))
         self.assertEqual(daemon.versions("x")[2]["state"], "ready")
+        self.assertIn("as a canary it was given up in 'production': ", daemon.versions("x")[2]["message"])
         wait_until(lambda: len(children(daemon.keeper())) == 2, "it to end")
 
     def test_a_slow_one_is_rolled_back(self):
