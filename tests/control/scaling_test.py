@@ -400,6 +400,7 @@ class Brains(ScalingTest):
                           b"entry" in command_of(pid) and is_alive(pid)], [])
 
 
+@unittest.skipIf("thread" in os.environ.get("CHAINS_TEST_SANITIZE", ""), "ThreadSanitizer has a thread of its own that wakes")
 class Idle(ScalingTest):
     """What the daemon costs when nothing happens."""
 
