@@ -1,6 +1,7 @@
 /* `chains deploy`: builds the services of a chain, hands them to the daemon, and waits until all are ready. */
 #include <ctype.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -373,6 +374,28 @@ static int await(chainsi_daemon *daemon, const chainsi_api_deploy *deploy, int64
     return status;
 }
 
+static char farewell[1024]; /* what is said when the command is interrupted from now on */
+
+static void on_interrupt(int number)
+{
+    ssize_t written = write(STDERR_FILENO, farewell, strlen(farewell));
+    (void)written;
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
+/* Who interrupts the command interrupts the waiting alone, and is told so. */
+static void prepare_farewell(const chainsi_api_deploy *deploy, const char *version)
+{
+    snprintf(
+        farewell, sizeof farewell,
+        "\nchains deploy: version %s of '%s' goes on becoming ready, and answers in %s then. "
+        "`chains status %s` shows it; another `chains deploy`, `promote` or `delete` takes its "
+        "place.\n",
+        version, deploy->chain, deploy->environment, deploy->chain);
+    sigaction(SIGINT, &(struct sigaction){ .sa_handler = on_interrupt }, NULL);
+}
+
 int chainsi_deploy_hand_over(chainsi_daemon *daemon, const chainsi_api_deploy *deploy,
                              chainsi_deploy_request *r)
 {
@@ -388,6 +411,8 @@ int chainsi_deploy_hand_over(chainsi_daemon *daemon, const chainsi_api_deploy *d
             status = chainsi_daemon_fail(daemon, &answer, r->json);
         else if (chainsi_daemon_read(daemon, &answer, &chainsi_api_accepted_type, &accepted)) {
             r->version_id = accepted.version_id;
+            if (!daemon->interrupt)
+                prepare_farewell(deploy, accepted.version_id);
             status = await(daemon, deploy, accepted.version, r);
         }
     }

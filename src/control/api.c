@@ -436,7 +436,7 @@ static bool check_needs(const chainsi_api_service *service, size_t index, char *
         return false;
     }
     if (chainsi_api_check_scaling(&service->scaling, problem, sizeof problem) != CHAINS_OK) {
-        snprintf(why, size, "services[%zu].scaling: %s", index, problem);
+        snprintf(why, size, "services[%zu].scaling of '%s': %s", index, service->name, problem);
         return false;
     }
     return true;

@@ -428,6 +428,10 @@ static chainsi_chainlet *find_chainlet(const chainsi_registry *registry,
                       registry->stopping ? "is stopping" : "has been deleted");
     if (target->version) {
         deployment = chainsi_chain_running(chain, target->version);
+        if (!deployment && !chainsi_registry_has_version(registry, chain->name, target->version))
+            return refuse(refused, CHAINS_NOT_FOUND,
+                          "'%s' has no version '%s': `chains versions %s` shows which there are",
+                          chain->name, target->version, chain->name);
         if (!deployment)
             return refuse(
                 refused, CHAINS_FAILED_PRECONDITION,

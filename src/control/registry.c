@@ -132,6 +132,17 @@ chains_status chainsi_registry_check_secrets(const chainsi_registry *registry, c
     return status;
 }
 
+bool chainsi_registry_has_version(const chainsi_registry *registry, const char *chain,
+                                  const char *version)
+{
+    chainsi_arena arena = { 0 };
+    chainsi_stored_version stored;
+    bool found = chainsi_stored_version_find(chainsi_store_reader(registry->store), chain, version,
+                                             &arena, &stored) == CHAINS_OK;
+    chainsi_arena_done(&arena);
+    return found;
+}
+
 /* Ending. */
 
 static void on_all_stopped(uv_timer_t *timer)

@@ -52,6 +52,9 @@ chains_status chainsi_registry_check(const chainsi_registry *registry,
 chains_status chainsi_registry_deploy(chainsi_registry *registry, const chainsi_api_deploy *deploy,
                                       chainsi_intent *intent, char *why, size_t why_size);
 
+/* Whether the state knows a version of the chain by this name, as of chainsi_stored_version_find. */
+bool chainsi_registry_has_version(const chainsi_registry *registry, const char *chain,
+                                  const char *version);
 /* Whether the Chainlets of a version, named as of chainsi_stored_version_find, could be handed what they name
  * in .secrets; version NULL: of the one that a rollback of the environment would start. Else the reason names
  * what is missing. CHAINS_OK, too, where there is no such version, which is for the step itself to say. */

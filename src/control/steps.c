@@ -277,12 +277,12 @@ chains_status chainsi_step_roll_back(chainsi_database *database, void *arguments
                                           step->environment, step->found.id));
 }
 
-/* Notes that a version has been ready, if that is new. */
+/* Notes that a version is ready, if that is new, or something else was said of it. */
 static chains_status note_ready(chainsi_database *database, chainsi_step *step)
 {
     TRY(chainsi_stored_version_find(database, step->chain, step->version, step->arena,
                                     &step->found));
-    if (step->found.state == CHAINSI_VERSION_READY)
+    if (step->found.state == CHAINSI_VERSION_READY && !step->found.message)
         return CHAINS_OK;
     return chainsi_stored_version_set_state(database, step->chain, step->found.id,
                                             CHAINSI_VERSION_READY, NULL);
@@ -328,10 +328,16 @@ chains_status chainsi_step_give_up(chainsi_database *database, void *arguments)
     chainsi_step *step = arguments;
     TRY(read_environment(database, step, &step->now));
     bool tried = step->now.canary_version && !strcmp(step->now.canary_version, step->version);
-    if (tried)
+    if (tried) {
         TRY(chainsi_stored_environment_stop_trying(database, step->chain, step->environment));
-    else
+        /* It may be started again all the same; who looks at versions is to know. */
+        TRY(chainsi_stored_version_set_state(
+            database, step->chain, step->version, CHAINSI_VERSION_READY,
+            chainsi_arena_printf(step->arena, "as a canary it was given up in '%s': %s",
+                                 step->environment, step->why)));
+    } else {
         TRY(end_transition(database, step, step->why));
+    }
     TRY(collect(database, step));
     return add_event(database, step, tried ? "canary_rolled_back" : "deployment_failed",
                      step->version,

@@ -272,6 +272,34 @@ class WithDaemon(HomeTest):
             os.kill(pid, signal.SIGTERM)
             wait_until(lambda: not is_alive(pid), "its daemon to end")
 
+    def test_a_deploy_that_is_interrupted(self):
+        """It is the waiting that ends: what was asked for goes on, and that is said."""
+        chain = self.home.copy("examples/hello", "interrupted")
+        stone = self.home.file("stone")
+        with open(os.path.join(chain, "hello_writer.c"), "r+", encoding="utf-8") as file:
+            text = file.read()
+            patched = text.replace("hello_writer *hello_writer_new(chains_ctx *ctx)\n{\n",
+                                   "#include <unistd.h>\nhello_writer *hello_writer_new(chains_ctx *ctx)\n{\n"
+                                   f'    while (access("{stone}", F_OK) == 0)\n        usleep(1000);\n')
+            self.assertNotEqual(patched, text)
+            file.seek(0)
+            file.write(patched)
+        with open(stone, "w", encoding="utf-8"):
+            pass
+        with subprocess.Popen([CHAINS, "deploy", chain, "--name", "slow", "--port", "0"], env=self.home.env,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as deploying:
+            self.addCleanup(self.home.chains, "delete", "slow")
+            for line in deploying.stderr:
+                if line == "ready  hello\n":  # and the other isn't
+                    break
+            deploying.send_signal(signal.SIGINT)
+            said = deploying.stderr.read()
+        self.assertEqual(deploying.returncode, -signal.SIGINT)
+        self.assertRegex(said, r"version v0001-\w+ of 'slow' goes on becoming ready, and answers in production then")
+        self.assertIn("`chains status slow` shows it", said)
+        os.unlink(stone)
+        wait_until(lambda: self.home.chains("call", "slow", "--input", INPUT).returncode == 0, "it to answer")
+
     def test_a_deploy_that_is_killed(self):
         """Whatever it had begun, the next one has what was asked for answer."""
         chain = self.home.copy("examples/hello", "killed")

@@ -159,7 +159,7 @@ class Versions(VersionsTest):
         daemon.deployed("x", self.entry("three"))
         self.refused(daemon.call("x", version="1"), 400, "FAILED_PRECONDITION", "chains promote x 1 --environment")
         for name in ("7", "x", "v", "", "1x"):
-            self.assertEqual(daemon.ask("POST", f"/chains/x/versions/{name}/run_remote").status, 400, name)
+            self.assertEqual(daemon.ask("POST", f"/chains/x/versions/{name}/run_remote").status, 404, name)
         self.assertEqual(daemon.ask("POST", "/chains/x/versions/run_remote").status, 404)
 
     def test_rollback_there_and_back(self):
@@ -376,6 +376,7 @@ class Canaries(VersionsTest):
         self.assertIn("calls failed", daemon.events("x")[-1][1])
         self.assertEqual((daemon.chain("x")["version"], self.mark(daemon)), (1, "old"))
         self.assertEqual(daemon.versions("x")[2]["state"], "ready")
+        self.assertIn("as a canary it was given up in 'production': ", daemon.versions("x")[2]["message"])
         wait_until(lambda: len(children(daemon.keeper())) == 2, "it to end")
 
     def test_a_slow_one_is_rolled_back(self):

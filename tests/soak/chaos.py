@@ -455,7 +455,7 @@ def copy_chain(home):
 
 def show_daemon(home):
     """What is to be known of a daemon that isn't as it should be."""
-    print(home.chains("status").stdout, home.chains("events").stdout)
+    print(home.chains("status").stdout, *(home.chains("logs", chain["name"], "--events").stdout for chain in home.status()))
     for path in (home.file("said"), os.path.join(home.env["CHAINS_HOME"], "chainsd.log")):
         if os.path.exists(path):
             with open(path, encoding="utf-8") as said:
