@@ -1,28 +1,18 @@
 /* The last item of a stream that can't be completed. */
 #include "control/stream_end.h"
 
-#include <string.h>
-#include <strings.h>
-
 #include "runtime/error.h"
-
-static bool is_type(const chainsi_slice *type, const char *text)
-{
-    const size_t size = strlen(text);
-    return type->size >= size && !strncasecmp(type->data, text, size) &&
-           (type->size == size || strchr("; \t", type->data[size]));
-}
 
 void chainsi_stream_end_init(chainsi_stream_end *stream, const chainsi_http_head *head)
 {
     *stream = (chainsi_stream_end){ .last = { '\n', '\n' } };
     const chainsi_slice *type = chainsi_http_find(head, "Content-Type");
     /* Plain text can't follow what is compressed. */
-    if (!type || chainsi_http_find(head, "Content-Encoding"))
+    if (chainsi_http_find(head, "Content-Encoding"))
         return;
-    if (is_type(type, "text/event-stream"))
+    if (chainsi_http_is_type(type, "text/event-stream"))
         stream->form = CHAINSI_STREAM_EVENTS;
-    else if (is_type(type, "application/x-ndjson"))
+    else if (chainsi_http_is_type(type, "application/x-ndjson"))
         stream->form = CHAINSI_STREAM_LINES;
 }
 
