@@ -10,6 +10,7 @@ extern const chainsi_verb chainsi_verb_serve;
 static int serve(int argc, char **argv)
 {
     const char *host = NULL, *certificate = NULL, *key = NULL, *keep_results = NULL;
+    const char *connections = NULL, *of_one = NULL;
     int64_t port = -1;
     bool insecure = false;
     chainsi_words names = { 0 }, words = { 0 };
@@ -20,6 +21,8 @@ static int serve(int argc, char **argv)
         { "tls-key", CHAINSI_OPTION_TEXT, &key },
         { "allow-host", CHAINSI_OPTION_WORDS, &names },
         { "keep-results", CHAINSI_OPTION_TEXT, &keep_results },
+        { "max-connections", CHAINSI_OPTION_TEXT, &connections },
+        { "max-connections-per-client", CHAINSI_OPTION_TEXT, &of_one },
         { "allow-insecure-network", CHAINSI_OPTION_FLAG, &insecure },
         { NULL, CHAINSI_OPTION_END, NULL },
     };
@@ -36,6 +39,8 @@ static int serve(int argc, char **argv)
                 { "--tls-cert", certificate },
                 { "--tls-key", key },
                 { "--keep-results", keep_results },
+                { "--max-connections", connections },
+                { "--max-connections-per-client", of_one },
             };
             for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
                 if (!values[i][1])
@@ -78,6 +83,9 @@ const chainsi_verb chainsi_verb_serve = {
         "                            what the certificate is for. May be repeated\n"
         "  --keep-results HOURS      keep asynchronous requests for so long when they have ended;\n"
         "                            fractions are allowed. Default: 24\n"
+        "  --max-connections N, --max-connections-per-client N\n"
+        "                            connections of clients at once: all together, and of one\n"
+        "                            address. Default: 16384 and 1024\n"
         "  --allow-insecure-network  let whoever reaches it call the chains and read their logs\n"
         "\n"
         "Example:\n"
