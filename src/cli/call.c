@@ -124,7 +124,7 @@ static int read_and_call(const request *r)
     }
     chainsi_daemon daemon;
     int status = CHAINSI_EXIT_FAILED;
-    if (chainsi_daemon_find(&daemon, true))
+    if (chainsi_daemon_find(&daemon))
         status = call_chain(&daemon, r, &input);
     chainsi_daemon_close(&daemon);
     chainsi_buffer_done(&input);

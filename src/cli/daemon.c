@@ -12,8 +12,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "cli/options.h"
 #include "cli/verb.h"
 #include "control/home.h"
+#include "control/start_note.h"
 #include "rpc/client.h"
 #include "rpc/splitter.h"
 #include "rpc/tls.h"
@@ -81,24 +83,6 @@ static bool connect_daemon(chainsi_daemon *daemon)
     return false;
 }
 
-bool chainsi_daemon_find(chainsi_daemon *daemon, bool say)
-{
-    signal(SIGPIPE, SIG_IGN);
-    if (!find_home(daemon))
-        return false;
-    if (connect_daemon(daemon))
-        return true;
-    if (say && daemon->why[0])
-        fprintf(stderr, "chains: the daemon at %s does not answer: %s\n", daemon->address,
-                daemon->why);
-    else if (say)
-        fprintf(stderr,
-                "chains: no daemon runs for %s\n"
-                "  hint: `chains deploy` starts one; CHAINS_HOME says which folder is meant\n",
-                daemon->home);
-    return false;
-}
-
 /* The daemon's program: beside this one. The caller frees it. */
 static char *find_program(void)
 {
@@ -149,16 +133,25 @@ static void show_log(const char *path, off_t from)
     free(text);
 }
 
-bool chainsi_daemon_start(chainsi_daemon *daemon, int port)
+/* In a child: this process becomes a daemon in the background that writes to the log. */
+static void exec_in_background(const chainsi_daemon *daemon, const char *const *words, int log)
 {
-    if (chainsi_daemon_find(daemon, false))
-        return true;
-    char why[256];
-    if (!daemon->home || !chainsi_home_make(daemon->home, why, sizeof why)) {
-        if (daemon->home)
-            fprintf(stderr, "chains: %s\n", why);
-        return false;
-    }
+    /* Its own session: what ends this terminal's programs doesn't end the daemon. */
+    setsid();
+    int null = open("/dev/null", O_RDONLY);
+    dup2(null, STDIN_FILENO);
+    dup2(log, STDOUT_FILENO);
+    dup2(log, STDERR_FILENO);
+    /* A relative CHAINS_HOME means our folder, not the daemon's. */
+    if (setenv("CHAINS_HOME", daemon->home, 1) == 0 && chdir("/") == 0)
+        exec_daemon(words);
+    _exit(127);
+}
+
+/* Starts a daemon and waits until one answers: it may be another one, which was faster. False after a message. *own
+ * tells whether it is this one. */
+static bool start(chainsi_daemon *daemon, const char *const *words, bool *own)
+{
     char *log = chainsi_path("%s/chainsd.log", daemon->home);
     int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd < 0) {
@@ -168,21 +161,8 @@ bool chainsi_daemon_start(chainsi_daemon *daemon, int port)
     }
     off_t from = lseek(fd, 0, SEEK_END);
     pid_t child = fork();
-    if (child == 0) {
-        /* Its own session: what ends this terminal's programs doesn't end the daemon. */
-        setsid();
-        int null = open("/dev/null", O_RDONLY);
-        dup2(null, STDIN_FILENO);
-        dup2(fd, STDOUT_FILENO);
-        dup2(fd, STDERR_FILENO);
-        /* A relative CHAINS_HOME means our folder, not the daemon's. */
-        char number[16];
-        snprintf(number, sizeof number, "%d", port);
-        if (setenv("CHAINS_HOME", daemon->home, 1) == 0 && chdir("/") == 0)
-            exec_daemon(port < 0 ? (const char *const[]){ NULL }
-                                 : (const char *const[]){ "--port", number, NULL });
-        _exit(127);
-    }
+    if (child == 0)
+        exec_in_background(daemon, words, fd);
     close(fd);
     bool up = false, ended = child < 0;
     int64_t until = chainsi_deadline_after_ms(chainsi_now_ns(), START_LIMIT_MS);
@@ -196,7 +176,110 @@ bool chainsi_daemon_start(chainsi_daemon *daemon, int port)
     if (!up)
         show_log(log, from);
     free(log);
+    *own = up && chainsi_home_owner(daemon->home) == child;
     return up;
+}
+
+/* Starts a daemon that was killed, as the note says, with the words `more` behind its own. False after a message. */
+static bool start_again(chainsi_daemon *daemon, const chainsi_start_note *note,
+                        const char *const *more)
+{
+    if (note->managed) {
+        fprintf(stderr,
+                "chains: chainsd was killed; a service manager had started it, and has to start it "
+                "again\n"
+                "  hint: `chains serve` runs one without a service manager\n");
+        return false;
+    }
+    chainsi_words words = { 0 };
+    for (size_t i = 0; note->words[i]; i++)
+        chainsi_words_add(&words, note->words[i]);
+    for (size_t i = 0; more[i]; i++)
+        chainsi_words_add(&words, more[i]);
+    chainsi_words_add(&words, NULL);
+    bool own, up = start(daemon, words.items, &own);
+    if (up && own)
+        fprintf(stderr, "chainsd was killed; started again at %s\n", daemon->address);
+    chainsi_words_done(&words);
+    return up;
+}
+
+/* A lock whose owner is gone is about to go, or to be another's: a daemon that is started waits for that. */
+static bool is_dead(const char *home)
+{
+    long owner = chainsi_home_owner(home);
+    return !owner || (owner > 1 && kill((pid_t)owner, 0) != 0 && errno == ESRCH);
+}
+
+typedef enum found { UP, NOT_UP, NONE } found;
+
+/* Finds the daemon, or starts one that was killed. NOT_UP: that failed, after a message. NONE: there is none, or it
+ * doesn't answer. */
+static found find_or_start_again(chainsi_daemon *daemon, const char *const *more)
+{
+    int64_t began_ns = chainsi_now_ns();
+    while (!connect_daemon(daemon)) {
+        /* In this order: one that is told to end forgets the note while it has the lock. */
+        bool dead = is_dead(daemon->home);
+        chainsi_start_note note;
+        found end = NONE;
+        bool noted = chainsi_start_note_read(daemon->home, &note);
+        if (noted && dead)
+            end = start_again(daemon, &note, more) ? UP : NOT_UP;
+        chainsi_start_note_done(&note);
+        /* One that others have just started has no address yet; until it has the lock and has looked, the one of
+         * before is there. */
+        bool starts =
+            !chainsi_home_read_address(daemon->home, daemon->address, sizeof daemon->address);
+        int64_t until =
+            chainsi_deadline_after_ms(began_ns, starts ? START_LIMIT_MS : HEALTH_LIMIT_MS);
+        if (!noted || dead || chainsi_now_ns() > until)
+            return end;
+        nanosleep(&(struct timespec){ .tv_nsec = LOOK_EVERY_MS * CHAINSI_NS_PER_MS }, NULL);
+    }
+    return UP;
+}
+
+bool chainsi_daemon_find(chainsi_daemon *daemon)
+{
+    static const char *const nothing[] = { NULL };
+    signal(SIGPIPE, SIG_IGN);
+    if (!find_home(daemon))
+        return false;
+    found end = find_or_start_again(daemon, nothing);
+    if (end != NONE)
+        return end == UP;
+    if (daemon->why[0])
+        fprintf(stderr, "chains: the daemon at %s does not answer: %s\n", daemon->address,
+                daemon->why);
+    else
+        fprintf(stderr,
+                "chains: no daemon runs for %s\n"
+                "  hint: `chains deploy` starts one; CHAINS_HOME says which folder is meant\n",
+                daemon->home);
+    return false;
+}
+
+bool chainsi_daemon_start(chainsi_daemon *daemon, int port)
+{
+    char why[256], number[16];
+    const char *words[3] = { NULL };
+    bool own;
+    signal(SIGPIPE, SIG_IGN);
+    if (!find_home(daemon))
+        return false;
+    if (port >= 0) {
+        snprintf(number, sizeof number, "%d", port);
+        words[0] = "--port";
+        words[1] = number;
+    }
+    found end = find_or_start_again(daemon, words);
+    if (end != NONE)
+        return end == UP;
+    if (chainsi_home_make(daemon->home, why, sizeof why))
+        return start(daemon, words, &own);
+    fprintf(stderr, "chains: %s\n", why);
+    return false;
 }
 
 void chainsi_daemon_close(chainsi_daemon *daemon)

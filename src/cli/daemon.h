@@ -26,10 +26,11 @@ typedef struct chainsi_daemon_answer {
     size_t size;
 } chainsi_daemon_answer;
 
-/* Finds the running daemon. False when none runs: `say` tells whether that is said on stderr. chainsi_daemon_close must be called in any case. */
-bool chainsi_daemon_find(chainsi_daemon *daemon, bool say);
-/* The same, but starts one if none runs, in the background, and waits until it answers. port: 0 for any, -1 for the default. False, said on stderr,
- * when it didn't come up. */
+/* Finds the running daemon; one that was killed is started again as it was (control/start_note.h), which is said on stderr. False, said on
+ * stderr, when none runs. chainsi_daemon_close must be called in any case. */
+bool chainsi_daemon_find(chainsi_daemon *daemon);
+/* The same, but starts one if none runs, in the background, and waits until it answers. port: 0 for any, -1 for the one that it had, else the
+ * default. False, said on stderr, when it didn't come up. */
 bool chainsi_daemon_start(chainsi_daemon *daemon, int port);
 void chainsi_daemon_close(chainsi_daemon *daemon);
 

@@ -11,7 +11,7 @@ static int delete_it(const char *chain, const char *kind, const char *name, bool
     chainsi_daemon daemon;
     chainsi_daemon_answer answer;
     int status = CHAINSI_EXIT_FAILED;
-    if (chainsi_daemon_find(&daemon, true)) {
+    if (chainsi_daemon_find(&daemon)) {
         const char *path =
             chainsi_arena_printf(&daemon.arena, "/api/v1/chains/%s%s%s%s%s", chain, kind ? "/" : "",
                                  kind ? kind : "", kind ? "/" : "", kind ? name : "");

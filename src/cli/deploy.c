@@ -494,7 +494,9 @@ const chainsi_verb chainsi_verb_deploy = {
         "  --entrypoint NAME    the Chainlet to call, instead of the marked one\n"
         "  --environment NAME   where it answers calls. Default: production\n" CHAINSI_CANARY_HELP
         "  --fake FILE.c        use the Chainlets that this file defines instead of the real ones\n"
-        "  --port N             the port of a daemon that is started; 0 for any. Default: 8600\n"
+        "  --port N             the port of a daemon that is started; 0 for any. Default: the one "
+        "of a\n"
+        "                       daemon that was killed, else 8600\n"
         "  --json               print the deployed chain as JSON\n"
         "\n"
         "Example:\n"

@@ -41,7 +41,7 @@ int chainsi_change_environment(const char *chain, const char *environment, const
     chainsi_daemon_answer answer;
     chainsi_api_chain now;
     int status = CHAINSI_EXIT_FAILED;
-    if (chainsi_daemon_find(&daemon, true)) {
+    if (chainsi_daemon_find(&daemon)) {
         const char *path = chainsi_arena_printf(
             &daemon.arena, "/api/v1/chains/%s/environments/%s/%s", chain, environment, what);
         if (!chainsi_daemon_ask(&daemon, "POST", path, body, 0, &answer))

@@ -69,7 +69,7 @@ static int list_keys(chainsi_daemon *daemon, const request *r)
 {
     chainsi_daemon_answer answer;
     chainsi_stored_keys keys;
-    if (!chainsi_daemon_find(daemon, true) ||
+    if (!chainsi_daemon_find(daemon) ||
         !chainsi_daemon_ask(daemon, "GET", "/api/v1/keys", NULL, 0, &answer) ||
         !chainsi_daemon_expect(daemon, &answer, r->json, &chainsi_shown_keys_type, &keys))
         return CHAINSI_EXIT_FAILED;
@@ -94,7 +94,7 @@ static int revoke_key(chainsi_daemon *daemon, const request *r)
                                    "it takes the id of a key, which `chains key list` shows");
     char path[64];
     snprintf(path, sizeof path, "/api/v1/keys/%s", id);
-    if (!chainsi_daemon_find(daemon, true) ||
+    if (!chainsi_daemon_find(daemon) ||
         !chainsi_daemon_ask(daemon, "DELETE", path, NULL, 0, &answer) ||
         !chainsi_daemon_expect(daemon, &answer, r->json, &chainsi_api_key_revoked_type, &revoked))
         return CHAINSI_EXIT_FAILED;

@@ -83,7 +83,7 @@ static int find_and_show(const request *r)
                                        r->names.items[i]);
     chainsi_daemon daemon;
     int status = CHAINSI_EXIT_FAILED;
-    if (chainsi_daemon_find(&daemon, true))
+    if (chainsi_daemon_find(&daemon))
         status = r->events ? show_events(&daemon, r) : show_log(&daemon, r);
     chainsi_daemon_close(&daemon);
     return status;

@@ -202,7 +202,7 @@ static int check_and_show(const asked *a)
                                    CHAINSI_REQUESTS_MOST_PAGE);
     chainsi_daemon daemon;
     int status = CHAINSI_EXIT_FAILED;
-    if (chainsi_daemon_find(&daemon, true))
+    if (chainsi_daemon_find(&daemon))
         status = id ? show_one(&daemon, a) : list(&daemon, a);
     chainsi_daemon_close(&daemon);
     return status;

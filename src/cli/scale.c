@@ -109,7 +109,7 @@ static int ask(const request *r)
     chainsi_daemon daemon;
     chainsi_daemon_answer answer;
     int status = CHAINSI_EXIT_FAILED;
-    if (chainsi_daemon_find(&daemon, true) &&
+    if (chainsi_daemon_find(&daemon) &&
         chainsi_daemon_ask(&daemon, method,
                            chainsi_arena_printf(&daemon.arena,
                                                 "/api/v1/chains/%s/environments/%s/chainlets/%s/"

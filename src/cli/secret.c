@@ -174,7 +174,7 @@ static int list_secrets(chainsi_daemon *daemon, const request *r)
 {
     chainsi_daemon_answer answer;
     chainsi_stored_secrets secrets;
-    if (!chainsi_daemon_find(daemon, true) ||
+    if (!chainsi_daemon_find(daemon) ||
         !chainsi_daemon_ask(daemon, "GET", "/api/v1/secrets", NULL, 0, &answer) ||
         !chainsi_daemon_expect(daemon, &answer, r->json, &chainsi_shown_secrets_type, &secrets))
         return CHAINSI_EXIT_FAILED;
@@ -191,7 +191,7 @@ static int delete_secret(chainsi_daemon *daemon, const request *r)
 {
     chainsi_daemon_answer answer;
     chainsi_api_secret_changed changed;
-    if (!chainsi_daemon_find(daemon, true) ||
+    if (!chainsi_daemon_find(daemon) ||
         !chainsi_daemon_ask(daemon, "DELETE", path_of(daemon, r), NULL, 0, &answer) ||
         !chainsi_daemon_expect(daemon, &answer, r->json, &chainsi_api_secret_changed_type,
                                &changed))

@@ -70,7 +70,7 @@ const chainsi_verb chainsi_verb_serve = {
     .help =
         "Runs chainsd for CHAINS_HOME until it is ended by Ctrl-C or SIGTERM; deployed chains\n"
         "start with it and end with it. `chains deploy` starts one in the background if none\n"
-        "runs.\n"
+        "runs; each verb that needs it starts one again that was killed.\n"
         "\n"
         "  --host ADDRESS            the IP address to listen on. Default: 127.0.0.1. One that "
         "other\n"

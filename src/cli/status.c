@@ -164,7 +164,7 @@ static int show(const request *r)
     chainsi_daemon daemon;
     chainsi_daemon_answer answer;
     int result = CHAINSI_EXIT_FAILED;
-    if (chainsi_daemon_find(&daemon, true)) {
+    if (chainsi_daemon_find(&daemon)) {
         const char *path = "/api/v1/chains";
         if (r->chainlet)
             path = chainsi_arena_printf(

@@ -111,7 +111,7 @@ static int trace(int argc, char **argv)
     chainsi_daemon daemon;
     chainsi_daemon_answer answer;
     result = CHAINSI_EXIT_FAILED;
-    if (chainsi_daemon_find(&daemon, true) &&
+    if (chainsi_daemon_find(&daemon) &&
         chainsi_daemon_ask(&daemon, "GET", (const char *)path.data, NULL, 0, &answer)) {
         if (answer.status != 200) {
             result = chainsi_daemon_fail(&daemon, &answer, json);

@@ -25,7 +25,7 @@ static int show(const char *chain, bool json)
     chainsi_daemon_answer answer;
     chainsi_api_versions versions;
     int status = CHAINSI_EXIT_FAILED;
-    if (chainsi_daemon_find(&daemon, true)) {
+    if (chainsi_daemon_find(&daemon)) {
         const char *path = chainsi_arena_printf(&daemon.arena, "/api/v1/chains/%s/versions", chain);
         if (!chainsi_daemon_ask(&daemon, "GET", path, NULL, 0, &answer)) {
             status = CHAINSI_EXIT_FAILED;

@@ -24,6 +24,7 @@
 #include "control/own_metrics.h"
 #include "control/registry.h"
 #include "control/route.h"
+#include "control/start_note.h"
 #include "control/state_clock.h"
 #include "control/store.h"
 
@@ -35,6 +36,7 @@ typedef struct brain {
     char *home;          /* owned */
     chainsi_arena arena; /* of settings */
     int front_fd;        /* owned; -1 */
+    int port;            /* of the front door */
     chainsi_supervisor supervisor;
     chainsi_store *store;     /* owned */
     chainsi_keyring *keyring; /* owned */
@@ -139,6 +141,7 @@ static void begin_stop(brain *b)
 {
     b->stopping = true;
     chainsi_home_forget_address(b->home);
+    chainsi_start_note_forget(b->home);
     chainsi_front_stop(b->front);
     if (b->front_fd >= 0) {
         close(b->front_fd);
@@ -246,9 +249,10 @@ static bool make_url(brain *b)
     bool long_form = address.ss_family == AF_INET6;
     in_port_t port = long_form ? ((struct sockaddr_in6 *)&address)->sin6_port
                                : ((struct sockaddr_in *)&address)->sin_port;
+    b->port = ntohs(port);
     snprintf(b->routes.base_url, sizeof b->routes.base_url, "%s://%s%s%s:%d",
              b->secure ? "https" : "http", long_form ? "[" : "", host, long_form ? "]" : "",
-             ntohs(port));
+             b->port);
     return true;
 }
 
@@ -297,6 +301,10 @@ static bool begin(brain *b)
                                        why, sizeof why)) {
         fprintf(stderr, "chainsd: %s\n", why);
         return false;
+    }
+    if (!stops && !chainsi_start_note_write(b->home, b->options->daemon, b->port)) {
+        chainsi_say("how the daemon was started can't be noted: %s", strerror(errno));
+        chainsi_start_note_forget(b->home); /* another one's would be wrong */
     }
     if (stops) {
         on_stop(b, stops);

@@ -23,6 +23,7 @@
 #include "control/keyring.h"
 #include "control/log.h"
 #include "control/secure.h"
+#include "control/start_note.h"
 #include "rpc/address.h"
 #include "rpc/limits.h"
 
@@ -200,6 +201,7 @@ int chainsi_daemon_run(const chainsi_daemon_options *options, const char *name)
 {
     own_name = name;
     own_options = *options;
+    chainsi_start_note_begin();
     if (!check_options(&own_options))
         return 2;
     signal(SIGPIPE, SIG_IGN);

@@ -5,7 +5,7 @@
  *               through the front door are cut
  *   the keeper  replicas die with it. The brain still has the lock and the front door; it becomes a keeper by
  *               exec, which starts a brain, which starts what is deployed
- *   both        replicas die; whoever needs the daemon starts it again
+ *   both        replicas die; whoever needs the daemon starts it again, as it was (start_note.h)
  *
  * One of them always holds the home's lock, as long as there is one of them: so no second daemon begins in
  * between. */

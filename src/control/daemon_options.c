@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "control/home.h"
 #include "control/limits.h"
 #include "control/requests.h"
 
@@ -132,6 +133,43 @@ bool chainsi_daemon_options_read(char **words, chainsi_daemon_options *options, 
         }
     }
     return true;
+}
+
+static void add_word(chainsi_buffer *words, const char *word)
+{
+    chainsi_buffer_add(words, word, strlen(word) + 1);
+}
+
+/* An option with a file. NULL: none. False: errno. */
+static bool add_file(chainsi_buffer *words, const char *name, const char *path)
+{
+    char *whole = path ? chainsi_absolute_path(path) : NULL;
+    if (whole) {
+        add_word(words, name);
+        add_word(words, whole);
+    }
+    free(whole);
+    return whole || !path;
+}
+
+bool chainsi_daemon_options_again(const chainsi_daemon_options *options, int port,
+                                  chainsi_buffer *words)
+{
+    static const char *const others[] = { "--port", "--tls-cert", "--tls-key" };
+    for (size_t i = 0; options->words[i]; i++) {
+        size_t first = i;
+        bool other = false;
+        for (size_t k = 0; !other && k < sizeof others / sizeof *others; k++)
+            other = value_of(others[k], options->words, &i) != NULL;
+        if (!other)
+            add_word(words, options->words[first]);
+    }
+    char number[16];
+    snprintf(number, sizeof number, "%d", port);
+    add_word(words, "--port");
+    add_word(words, number);
+    return add_file(words, "--tls-cert", options->tls_certificate) &&
+           add_file(words, "--tls-key", options->tls_key);
 }
 
 void chainsi_daemon_options_done(chainsi_daemon_options *options)

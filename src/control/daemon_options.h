@@ -6,6 +6,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/buffer.h"
+
 enum { CHAINSI_DEFAULT_PORT = 8600 };
 
 typedef struct chainsi_daemon_options {
@@ -25,6 +27,10 @@ typedef struct chainsi_daemon_options {
 /* Reads words, ended by NULL; what they say lives as long as they. False: return *status from main; what had to
  * be said has been said. chainsi_daemon_options_done must be called in any case. */
 bool chainsi_daemon_options_read(char **words, chainsi_daemon_options *options, int *status);
+/* Adds the words, with a NUL behind each, that mean the same in another folder and at another time: files are
+ * named from the root, and the port is this one. False: errno. */
+bool chainsi_daemon_options_again(const chainsi_daemon_options *options, int port,
+                                  chainsi_buffer *words);
 void chainsi_daemon_options_done(chainsi_daemon_options *options);
 
 #endif

@@ -25,8 +25,7 @@ char *chainsi_path(const char *format, ...)
     return path;
 }
 
-/* The text as an absolute path without slashes at its end. */
-static char *make_absolute(const char *text)
+char *chainsi_absolute_path(const char *text)
 {
     char *path;
     if (text[0] == '/') {
@@ -51,7 +50,7 @@ char *chainsi_home_find(char *why, size_t why_size)
     const char *user = getenv("HOME");
     char *path = NULL;
     if (home && *home) {
-        path = make_absolute(home);
+        path = chainsi_absolute_path(home);
     } else if (data && data[0] == '/') {
         path = chainsi_path("%s/chains", data);
     } else if (user && user[0] == '/') {

@@ -7,6 +7,7 @@
  *   address                   http://127.0.0.1:PORT or https://…, one line; written when the daemon answers
  *   certificate               the SHA-256 of the certificate that it speaks TLS with, in hex; there is none
  *                             while it speaks plain HTTP
+ *   started                   how the daemon was started, until it is told to end (start_note.h); mode 0600
  *   token                     proves to the daemon that its own user asks for changes; mode 0600
  *   state.db                  the state (store.h), with its log in state.db-wal and the log's index
  *                             in state.db-shm; state.lock is locked by who has it open
@@ -34,6 +35,9 @@ char *chainsi_home_find(char *why, size_t why_size);
 
 /* A path below the folder, as by printf. Never NULL; the caller frees it. */
 char *chainsi_path(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The path from the root, without slashes at its end; the caller frees it. NULL: errno. */
+char *chainsi_absolute_path(const char *path);
 
 /* Makes the folder (0700) with those above it. False with a reason. */
 bool chainsi_home_make(const char *home, char *why, size_t why_size);
