@@ -220,9 +220,12 @@ static void on_death(void *user, const chainsi_replica *replica, chainsi_cgroup_
 {
     const chainsi_chainlet *chainlet = user;
     const chainsi_deployment_options *options = &chainlet->deployment->options;
-    bool exhausted = end == CHAINSI_ENDED_BY_LIMIT;
-    chainsi_upstream_note_loss(chainlet->calls,
-                               exhausted ? CHAINSI_LOSS_MEMORY : CHAINSI_LOSS_OTHER);
+    chainsi_loss loss = CHAINSI_LOSS_OTHER;
+    if (end == CHAINSI_ENDED_BY_LIMIT)
+        loss = CHAINSI_LOSS_MEMORY;
+    else if (replica->state == CHAINSI_REPLICA_DRAINING && !replica->stalled[0])
+        loss = CHAINSI_LOSS_DRAINED;
+    chainsi_upstream_note_loss(chainlet->calls, loss);
     if (end != CHAINSI_ENDED_OTHERWISE && options->on_exhausted)
         options->on_exhausted(options->user, chainlet->service->name, replica->last_end);
 }
@@ -336,11 +339,18 @@ bool chainsi_chainlet_start_first(chainsi_chainlet *chainlet, char *why, size_t 
 
 /* Other programs. */
 
+static void stop_fleet(chainsi_chainlet *chainlet, chainsi_fleet *fleet, bool keep_failed)
+{
+    /* Calls that don't end in time are to hear why they were lost. */
+    chainsi_upstream_promise_losses(chainlet->calls);
+    chainsi_fleet_stop(fleet, keep_failed);
+}
+
 void chainsi_chainlet_retire(chainsi_chainlet *chainlet, chainsi_fleet *fleet)
 {
     fleet->next = chainlet->leaving;
     chainlet->leaving = fleet;
-    chainsi_fleet_stop(fleet, false);
+    stop_fleet(chainlet, fleet, false);
 }
 
 void chainsi_chainlet_exchange(chainsi_chainlet *chainlet)
@@ -493,7 +503,7 @@ void chainsi_chainlet_stop(chainsi_chainlet *chainlet)
     sweep(chainlet);
     /* What made a deployment fail keeps its state, to be looked at. */
     if (chainlet->fleet)
-        chainsi_fleet_stop(chainlet->fleet, chainlet->deployment->failure[0]);
+        stop_fleet(chainlet, chainlet->fleet, chainlet->deployment->failure[0]);
 }
 
 void chainsi_chainlet_kill(chainsi_chainlet *chainlet)

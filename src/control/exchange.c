@@ -366,6 +366,7 @@ static void forget_request(connection *c)
     c->exchange.on_drained = NULL;
     c->exchange.user = NULL;
     c->exchange.caller = NULL;
+    c->exchange.stream = (chainsi_stream_end){ 0 };
     c->exchange.request_id[0] = 0;
     c->exchange.request.head.minor_version = 1;
     c->head_only = c->answer_began = false;
@@ -525,12 +526,19 @@ void chainsi_exchange_answer(chainsi_exchange *exchange, int status, const char 
     end_answer(c);
 }
 
-static void answer_error(chainsi_exchange *exchange, int http_status, const char *headers,
-                         chains_status status, const char *format, va_list arguments)
+/* Owned by the caller. */
+static char *format_message(const char *format, va_list arguments)
 {
     char *message = NULL;
     if (vasprintf(&message, format, arguments) < 0)
         abort();
+    return message;
+}
+
+static void answer_error(chainsi_exchange *exchange, int http_status, const char *headers,
+                         chains_status status, const char *format, va_list arguments)
+{
+    char *message = format_message(format, arguments);
     chainsi_buffer body = { 0 }, lines = { 0 };
     chainsi_error_encode(&(chains_error){ .status = status, .message = message },
                          exchange->request_id, false, &body);
@@ -576,6 +584,7 @@ bool chainsi_exchange_write(chainsi_exchange *exchange, const void *data, size_t
     connection *c = exchange->connection;
     if (size && !c->head_only) {
         if (c->chunked_answer) {
+            chainsi_stream_end_note(&exchange->stream, data, size);
             char line[24];
             int line_size = snprintf(line, sizeof line, "%zx\r\n", size);
             uv_buf_t parts[] = {
@@ -609,6 +618,34 @@ void chainsi_exchange_abort(chainsi_exchange *exchange)
     limit_time(c, 0);
 }
 
+static void break_answer(chainsi_exchange *exchange, chains_status status, const char *format,
+                         va_list arguments)
+{
+    const connection *c = exchange->connection;
+    if (exchange->stream.form == CHAINSI_STREAM_NONE || !c->chunked_answer || c->head_only) {
+        chainsi_exchange_abort(exchange);
+        return;
+    }
+    char *message = format_message(format, arguments);
+    chainsi_buffer item = { 0 };
+    chainsi_stream_end_write(&exchange->stream,
+                             &(chains_error){ .status = status, .message = message },
+                             exchange->request_id, &item);
+    chainsi_exchange_write(exchange, item.data, item.size);
+    chainsi_buffer_done(&item);
+    free(message);
+    chainsi_exchange_end(exchange);
+}
+
+void chainsi_exchange_break(chainsi_exchange *exchange, chains_status status, const char *format,
+                            ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    break_answer(exchange, status, format, arguments);
+    va_end(arguments);
+}
+
 void chainsi_exchange_cancel(chainsi_exchange *exchange, int http_status, const char *headers,
                              chains_status status, const char *format, ...)
 {
@@ -617,12 +654,11 @@ void chainsi_exchange_cancel(chainsi_exchange *exchange, int http_status, const 
         exchange->on_gone(exchange);
     exchange->on_gone = NULL;
     exchange->on_drained = NULL;
-    if (c->answer_began) {
-        chainsi_exchange_abort(exchange);
-        return;
-    }
     va_list arguments;
     va_start(arguments, format);
-    answer_error(exchange, http_status, headers, status, format, arguments);
+    if (c->answer_began)
+        break_answer(exchange, status, format, arguments);
+    else
+        answer_error(exchange, http_status, headers, status, format, arguments);
     va_end(arguments);
 }

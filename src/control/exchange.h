@@ -24,6 +24,7 @@
 #include "base/arena.h"
 #include "base/buffer.h"
 #include "control/limits.h"
+#include "control/stream_end.h"
 #include "rpc/http.h"
 
 /* A request and its answer. */
@@ -41,6 +42,9 @@ typedef struct chainsi_exchange {
     void (*on_gone)(struct chainsi_exchange *exchange);
     void (*on_drained)(struct chainsi_exchange *exchange);
     void *user;
+
+    /* Set before an answer in parts begins, where it is a stream in which a failure can be told. */
+    chainsi_stream_end stream;
 
     void *connection; /* of exchange.c */
 } chainsi_exchange;
@@ -65,8 +69,13 @@ bool chainsi_exchange_write(chainsi_exchange *exchange, const void *data, size_t
 void chainsi_exchange_end(chainsi_exchange *exchange);
 /* The answer can't be completed: closes the connection, so that the client sees it cut short. */
 void chainsi_exchange_abort(chainsi_exchange *exchange);
+/* The same, and why: a stream whose length wasn't told ends with an item that is the error, as a whole body.
+ * Every other answer is aborted. */
+void chainsi_exchange_break(chainsi_exchange *exchange, chains_status status, const char *format,
+                            ...) __attribute__((format(printf, 3, 4)));
 /* Takes an exchange away from whoever answers it, who is told on_gone, and answers as
- * chainsi_exchange_refuse does; where the answer has begun, it is aborted. */
+ * chainsi_exchange_refuse does; where the answer has begun, as
+ * chainsi_exchange_break. */
 void chainsi_exchange_cancel(chainsi_exchange *exchange, int http_status, const char *headers,
                              chains_status status, const char *format, ...)
     __attribute__((format(printf, 5, 6)));

@@ -223,6 +223,7 @@ static void on_head(void *user, const chainsi_http_response *response)
     int64_t length = response->head.chunked ? -1 : response->head.content_length;
     if (response->status == 204 || response->status == 304)
         length = 0;
+    chainsi_stream_end_init(&p->exchange->stream, &response->head);
     chainsi_exchange_begin(p->exchange, response->status, &p->head, length);
     p->began = true;
     p->status = response->status;
@@ -289,7 +290,10 @@ static void on_end(void *user, chainsi_upstream_end end, const char *why)
     if (end == CHAINSI_UPSTREAM_ANSWERED)
         chainsi_exchange_end(exchange);
     else if (began)
-        chainsi_exchange_abort(exchange);
+        chainsi_exchange_break(exchange,
+                               end == CHAINSI_UPSTREAM_EXHAUSTED ? CHAINS_RESOURCE_EXHAUSTED
+                                                                 : CHAINS_UNAVAILABLE,
+                               "the stream of '%s' broke off: %s", name, why);
     else if (end == CHAINSI_UPSTREAM_QUEUE_FULL)
         chainsi_exchange_refuse(exchange, 429, "Retry-After: 1\r\n", CHAINS_RESOURCE_EXHAUSTED,
                                 "the queue of '%s' is full", name);
@@ -318,7 +322,9 @@ static void on_deadline(uv_timer_t *timer)
     tell(p, CHAINS_DEADLINE_EXCEEDED, "there was no answer in time");
     finish(p);
     if (began)
-        chainsi_exchange_abort(exchange);
+        chainsi_exchange_break(exchange, CHAINS_DEADLINE_EXCEEDED,
+                               "the stream of '%s' did not end within %g ms (X-Chains-Timeout-Ms)",
+                               shown_name(p), limit_ms);
     else
         chainsi_exchange_fail(exchange, CHAINS_DEADLINE_EXCEEDED,
                               "'%s' did not %s within %g ms (X-Chains-Timeout-Ms)", shown_name(p),

@@ -162,6 +162,14 @@ static void end_call(chainsi_upstream_call *call, chainsi_upstream_end end, cons
 
 static void on_no_connection(uv_timer_t *timer);
 
+static void end_drained(chainsi_upstream_call *call)
+{
+    char why[sizeof call->why + 80];
+    snprintf(why, sizeof why, "%s: it had been told to end, and waits .drain_timeout_s for calls",
+             call->why);
+    end_call(call, CHAINSI_UPSTREAM_LOST, why);
+}
+
 /* Ends a lost call for the reason that is known by now; false: there is none. */
 static bool explain(chainsi_upstream_call *call)
 {
@@ -169,6 +177,8 @@ static bool explain(chainsi_upstream_call *call)
     if (loss == CHAINSI_LOSS_MEMORY)
         end_call(call, CHAINSI_UPSTREAM_EXHAUSTED,
                  "it exceeded its memory limit (.memory) while the call ran, and was killed");
+    else if (loss == CHAINSI_LOSS_DRAINED)
+        end_drained(call);
     else if (loss != CHAINSI_LOSS_UNKNOWN)
         end_call(call, CHAINSI_UPSTREAM_LOST, call->why);
     return loss != CHAINSI_LOSS_UNKNOWN;

@@ -241,6 +241,18 @@ static void what_is_lost_for_another_reason_is_just_lost(void **state)
     assert_string_equal(it->why, "the process ended while the call ran");
 }
 
+static void what_outlives_its_drain_is_lost_for_that(void **state)
+{
+    ending *it = *state;
+    chainsi_upstream_promise_losses(it->upstream);
+    lose(it);
+    chainsi_upstream_note_loss(it->upstream, CHAINSI_LOSS_DRAINED);
+    assert_int_equal(it->ends, 1);
+    assert_int_equal(it->end, CHAINSI_UPSTREAM_LOST);
+    assert_string_equal(it->why, "the process ended while the call ran: it had been told to end, "
+                                 "and waits .drain_timeout_s for calls");
+}
+
 static void nobody_waits_for_good(void **state)
 {
     ending *it = *state;
@@ -275,6 +287,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(what_is_lost_waits_for_its_reason, open_ending,
                                         close_ending),
         cmocka_unit_test_setup_teardown(what_is_lost_for_another_reason_is_just_lost, open_ending,
+                                        close_ending),
+        cmocka_unit_test_setup_teardown(what_outlives_its_drain_is_lost_for_that, open_ending,
                                         close_ending),
         cmocka_unit_test_setup_teardown(nobody_waits_for_good, open_ending, close_ending),
         cmocka_unit_test_setup_teardown(a_call_may_be_cancelled_while_it_waits, open_ending,

@@ -68,6 +68,13 @@ const chainsi_slice *chainsi_http_find(const chainsi_http_head *head, const char
     return NULL;
 }
 
+bool chainsi_http_is_type(const chainsi_slice *type, const char *text)
+{
+    const size_t size = strlen(text);
+    return type && type->size >= size && !strncasecmp(type->data, text, size) &&
+           (type->size == size || strchr("; \t", type->data[size]));
+}
+
 /* "HTTP/1.0" or "HTTP/1.1": the minor version; -1: another version, -2: no version at all. */
 static int parse_version(chainsi_slice text)
 {

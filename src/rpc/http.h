@@ -101,6 +101,8 @@ void chainsi_http_move_request(chainsi_http_request *request, const char *from, 
 
 /* The first header of this name, whatever its case; NULL if there is none. */
 const chainsi_slice *chainsi_http_find(const chainsi_http_head *head, const char *name);
+/* Whether a Content-Type is this one, whatever its case and its parameters. NULL is none. */
+bool chainsi_http_is_type(const chainsi_slice *type, const char *text);
 
 /* A chunked body as it comes in. Zero it but for max_body. */
 typedef struct chainsi_http_chunked {

@@ -199,6 +199,10 @@ static void test_request_parts(void **state)
         assert_non_null(empty);
         assert_int_equal(empty->size, 0);
         assert_null(chainsi_http_find(&request.head, "Content"));
+        assert_true(chainsi_http_is_type(type, "Application/JSON"));
+        assert_false(chainsi_http_is_type(type, "application/js"));
+        assert_false(chainsi_http_is_type(type, "application/json5"));
+        assert_false(chainsi_http_is_type(NULL, "application/json"));
         free(kept);
     }
 }

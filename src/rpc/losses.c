@@ -36,8 +36,14 @@ void chainsi_losses_note(chainsi_losses *losses, uint64_t incarnation, chainsi_l
 
 static chainsi_loss read_loss(const chainsi_loss_note *note)
 {
-    return atomic_load(&note->loss) == CHAINSI_LOSS_MEMORY ? CHAINSI_LOSS_MEMORY
-                                                           : CHAINSI_LOSS_OTHER;
+    switch (atomic_load(&note->loss)) {
+    case CHAINSI_LOSS_MEMORY:
+        return CHAINSI_LOSS_MEMORY;
+    case CHAINSI_LOSS_DRAINED:
+        return CHAINSI_LOSS_DRAINED;
+    default:
+        return CHAINSI_LOSS_OTHER;
+    }
 }
 
 chainsi_loss chainsi_losses_find(const chainsi_losses *losses, uint64_t incarnation,

@@ -22,6 +22,7 @@ typedef enum chainsi_loss {
     CHAINSI_LOSS_UNKNOWN, /* nobody has noted it */
     CHAINSI_LOSS_OTHER,   /* a crash, a signal, an exit */
     CHAINSI_LOSS_MEMORY,  /* the kernel killed it: it exceeded its memory limit */
+    CHAINSI_LOSS_DRAINED, /* it had been told to end; calls that still ran then were too slow */
 } chainsi_loss;
 
 enum {

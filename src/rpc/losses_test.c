@@ -23,9 +23,11 @@ static void a_replica_is_found_by_its_incarnation(void **state)
     assert_int_equal(chainsi_losses_find(&losses, 7, now), CHAINSI_LOSS_UNKNOWN);
     chainsi_losses_note(&losses, 7, CHAINSI_LOSS_MEMORY, now);
     chainsi_losses_note(&losses, 8, CHAINSI_LOSS_OTHER, now);
+    chainsi_losses_note(&losses, 10, CHAINSI_LOSS_DRAINED, now);
     assert_int_equal(chainsi_losses_find(&losses, 7, now), CHAINSI_LOSS_MEMORY);
     assert_int_equal(chainsi_losses_find(&losses, 8, now), CHAINSI_LOSS_OTHER);
     assert_int_equal(chainsi_losses_find(&losses, 9, now), CHAINSI_LOSS_UNKNOWN);
+    assert_int_equal(chainsi_losses_find(&losses, 10, now), CHAINSI_LOSS_DRAINED);
     /* However late somebody asks. */
     assert_int_equal(chainsi_losses_find(&losses, 7, now + 60 * (int64_t)NS_PER_S),
                      CHAINSI_LOSS_MEMORY);

@@ -3,7 +3,6 @@
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 #include "runtime/error.h"
 #include "runtime/memory.h"
@@ -196,13 +195,6 @@ static void take_part(chainsi_inlet *inlet, const chainsi_split_part *part)
     }
 }
 
-static bool is_type(const chainsi_slice *type, const char *text)
-{
-    size_t size = strlen(text);
-    return type && type->size >= size && !strncasecmp(type->data, text, size) &&
-           (type->size == size || strchr("; \t", type->data[size]));
-}
-
 static bool begin(void *user, const chainsi_http_response *head)
 {
     chainsi_inlet *inlet = user;
@@ -211,13 +203,14 @@ static bool begin(void *user, const chainsi_http_response *head)
         return false;
     chainsi_splitter_kind kind;
     if (!inlet->intake->interface->external) {
-        if (!is_type(type, CHAINSI_STREAM_TYPE))
+        if (!chainsi_http_is_type(type, CHAINSI_STREAM_TYPE))
             return false;
         kind = CHAINSI_SPLIT_FRAMES;
-    } else if (is_type(type, "text/event-stream")) {
+    } else if (chainsi_http_is_type(type, "text/event-stream")) {
         kind = CHAINSI_SPLIT_EVENTS;
-    } else if (is_type(type, "application/x-ndjson") || is_type(type, "application/jsonl") ||
-               is_type(type, "application/ndjson")) {
+    } else if (chainsi_http_is_type(type, "application/x-ndjson") ||
+               chainsi_http_is_type(type, "application/jsonl") ||
+               chainsi_http_is_type(type, "application/ndjson")) {
         kind = CHAINSI_SPLIT_LINES;
     } else {
         return false;

@@ -10,6 +10,7 @@ import unittest
 
 from chains_testing import wait_until
 from daemon_testing import CHAINSD, DaemonTest, service
+from odd_test import ODD
 from tls_test import make_certificate
 
 FORM = re.compile(r"^chains_([0-9a-f]{12})_[0-9a-f]{64}$")
@@ -234,6 +235,28 @@ class Life(KeysTest):
         self.assertEqual(self.call(other).status, 200)
         for connection in (waits, stays, streams, follows):
             connection.close()
+
+    def test_a_revoked_key_ends_its_streams_with_an_error(self):
+        streams = (("stream", b'{"n":1}\n{"error":'), ("events", b'{"n":1}\n\nevent: error\ndata: '))
+        for kind, _ in streams:
+            self.daemon.deployed(kind, service("entry", binary=ODD, ODD=kind, GO_ON=self.home.file("never")))
+        for kind, between in streams:
+            key = self.make("call")
+            connection = http.client.HTTPConnection(self.daemon.address, timeout=60)
+            self.addCleanup(connection.close)
+            path, headers = f"/chains/{kind}/production/run_remote", {"Authorization": "Bearer " + key}
+            connection.request("POST", path, "{}", headers)
+            answer = connection.getresponse()
+            got = answer.read1()
+            self.revoke(key)
+            got += answer.read()
+            self.assertEqual(got[:len(between)], between)
+            error, _ = json.JSONDecoder().raw_decode(got[len(between):].decode())
+            self.assertEqual((error["status"], error["message"]),
+                             ("UNAUTHENTICATED", f"the key {identity(key)} has been revoked"))
+            # The connection lives on; its key doesn't.
+            connection.request("POST", path, "{}", headers)
+            self.assertEqual(connection.getresponse().status, 401)
 
     def log(self):
         with open(self.daemon.home_file("logs", "x", "entry.log"), encoding="utf-8") as file:

@@ -19,6 +19,16 @@ ANSWERS = {
     "endless_head": [b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 1000],
 }
 
+CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Type: "
+ANSWERS |= {
+    "cut_events": [CHUNKED + b"text/event-stream\r\n\r\n7\r\ndata: {\r\n"],
+    "bad_events": [CHUNKED + b"text/event-stream\r\n\r\nxyz\r\n"],
+    "cut_lines": [CHUNKED + b"application/x-ndjson\r\n\r\n6\r\n{}\n{\"i\r\n9\r\ntem"],
+    "cut_json": [CHUNKED + b"application/json\r\n\r\n6\r\n{}\n{\"i\r\n"],
+    "cut_compressed": [CHUNKED + b"text/event-stream\r\nContent-Encoding: gzip\r\n\r\n3\r\nabc\r\n"],
+    "cut_sized": [b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\nContent-Type: text/event-stream\r\n\r\ndata: {"],
+}
+
 # One item at once, the other when there is the file GO_ON.
 STREAMS = {"stream": b"application/x-ndjson", "events": b"text/event-stream"}
 
@@ -60,7 +70,7 @@ def answer_probe(connection):
             connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 
 
-signal.signal(signal.SIGTERM, lambda *_: os._exit(0))
+signal.signal(signal.SIGTERM, signal.SIG_IGN if "STUBBORN" in os.environ else lambda *_: os._exit(0))
 calls, probes = socket.socket(fileno=3), socket.socket(fileno=4)
 for made in (calls, probes):
     made.setblocking(True)

@@ -1,6 +1,8 @@
 """Services whose answers are odd: what a client gets then is an error or the whole answer, never something short that looks whole."""
 import http.client
+import json
 import os
+import socket
 import unittest
 
 from daemon_testing import DaemonTest, service
@@ -25,9 +27,51 @@ class Odd(DaemonTest):
             self.assertIn(said, answer.error()["message"])
 
     def test_answers_that_break_off(self):
-        for kind in ("cut", "cut_chunked", "bad_chunk"):
+        for kind in ("cut", "cut_chunked", "bad_chunk", "cut_json", "cut_compressed", "cut_sized"):
             with self.assertRaises((http.client.IncompleteRead, ConnectionError), msg=kind):
                 self.answer(kind)
+
+    def test_streams_that_break_off_end_with_an_error(self):
+        for kind, before, said in (("cut_events", b'data: {\n\nevent: error\ndata: ', "ended while it answered"),
+                                   ("bad_events", b'event: error\ndata: ', "no HTTP"),
+                                   ("cut_lines", b'{}\n{"item\n{"error":', "ended while it answered")):
+            answer = self.answer(kind)
+            self.assertEqual((answer.status, answer.body[:len(before)]), (200, before))
+            error, end = json.JSONDecoder().raw_decode(answer.body[len(before):].decode())
+            self.assertEqual(answer.body[len(before):].decode()[end:], "}\n" if kind == "cut_lines" else "\n\n")
+            self.assertEqual((error["status"], error["trace"], error["request_id"]),
+                             ("UNAVAILABLE", [], answer.headers["X-Request-Id"]))
+            self.assertIn(f"the stream of '{kind}' broke off: ", error["message"])
+            self.assertIn(said, error["message"])
+
+    def test_a_stream_that_outlives_its_drain_says_so(self):
+        def deploy():
+            self.daemon.deployed("events", service("entry", binary=ODD, ODD="events", GO_ON=self.home.file("never"),
+                                                   STUBBORN=1, drain_timeout_s=0.1))
+        deploy()
+        connection = http.client.HTTPConnection(self.daemon.address, timeout=60)
+        self.addCleanup(connection.close)
+        connection.request("POST", "/chains/events/production/run_remote", "{}")
+        answer = connection.getresponse()
+        self.assertEqual(answer.read1(), b'{"n":1}')
+        deploy()
+        rest, before = answer.read(), b"\n\nevent: error\ndata: "
+        self.assertEqual(rest[:len(before)], before)
+        error = json.loads(rest[len(before):])
+        self.assertEqual((error["status"], error["message"]), (
+            "UNAVAILABLE", "the stream of 'events' broke off: the process ended while it answered: "
+            "it had been told to end, and waits .drain_timeout_s for calls"))
+
+    def test_an_old_client_sees_its_stream_cut(self):
+        """One of HTTP/1.0: its body has no chunks."""
+        self.daemon.deployed("cut_lines", service("entry", binary=ODD, ODD="cut_lines"))
+        host, port = self.daemon.address.rsplit(":", 1)
+        with socket.create_connection((host, int(port)), timeout=60) as connection:
+            connection.sendall(b"POST /chains/cut_lines/production/run_remote HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}")
+            got = b""
+            while part := connection.recv(65536):
+                got += part
+        self.assertTrue(got.endswith(b'{}\n{"item'), got)
 
     def test_whole_answers(self):
         for kind, body in (("until_end", b"to the end"), ("interim", b"ok"), ("hops", b"ok"), ("no_content", b"")):

@@ -2,6 +2,7 @@
 import http.client
 import json
 import os
+import signal
 import socket
 import unittest
 import urllib.parse
@@ -22,7 +23,17 @@ class Stream(HomeTest):
     def setUpClass(cls):
         super().setUpClass()
         cls.folder = cls.home.copy("tests/e2e/stream")
+        cls.change("stream.h", ".concurrency = 4,", ".concurrency = 4, .drain_timeout_s = 1,")
         cls.home.good("deploy", cls.folder, "--port", "0")
+
+    @classmethod
+    def change(cls, name, old, new):
+        path = os.path.join(cls.folder, name)
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        assert old in text, text
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace(old, new))
 
     def chains_input(self, verb, target, arguments, *options):
         return self.home.chains(verb, target, "--input", json.dumps(arguments), *options)
@@ -93,6 +104,44 @@ class Stream(HomeTest):
         self.assertNotIn("result", done.stdout)
         self.assertEqual(json.loads(done.stderr)["error"]["status"], "UNAVAILABLE")
         # Nothing was retried, so one replica died, and another takes its place.
+        self.assertEqual(self.call({"count": 3}, "--stream").stdout, SAID_3)
+
+    def broken_off(self, accept, break_it):
+        """The error that ends a stream, which was broken off when its first item had come."""
+        _, response = self.ask({"count": 1000000000}, accept)
+        parted, opening, closing = ((b"\n\n", b"event: error\ndata: ", b"") if accept == "text/event-stream" else
+                                    (b"\n", b'{"error":', b"}"))
+        got = response.readline()
+        break_it()
+        got += response.read()  # it comes to its end: nothing is missing
+        self.assertTrue(got.endswith(parted), got[-300:])
+        *items, last = got[:-len(parted)].split(parted)
+        self.assertIn(b'"index":0}', items[0])
+        self.assertNotIn(b"result", got)
+        self.assertTrue(last.startswith(opening) and last.endswith(closing), last)
+        error = json.loads(last[len(opening):len(last) - len(closing)])
+        self.assertEqual((set(error), error["request_id"]), ({"status", "message", "path", "trace", "request_id"},
+                                                             response.getheader("X-Request-Id")))
+        return error["status"], error["message"]
+
+    def test_an_entrypoint_that_is_killed_ends_its_stream_with_an_error(self):
+        for accept in ("text/event-stream", "application/x-ndjson"):
+            pid = self.pid("stream")
+            self.assertEqual(self.broken_off(accept, lambda pid=pid: os.kill(pid, signal.SIGKILL)),
+                             ("UNAVAILABLE", "the stream of 'stream' broke off: the process ended while it answered"))
+            wait_until(lambda pid=pid: self.pid("stream") not in (None, pid), "another one")
+        self.assertEqual(self.call({"count": 3}, "--stream").stdout, SAID_3)
+
+    def test_an_update_whose_drain_is_over_ends_its_streams_with_an_error(self):
+        def update():
+            self.change("stream.c", '#include "stream.h"', '#include "stream.h"\n\nconst int stream_is_new = 1;')
+            self.home.good("deploy", self.folder)
+            wait_until(lambda: "calls were still running after 1 s" in self.home.good("logs", "stream", "stream"),
+                       "the drain to be over")
+        status, message = self.broken_off("text/event-stream", update)
+        # Who reads only afterwards hears no reason: the loss is found when the rest has been read.
+        self.assertEqual(status, "UNAVAILABLE")
+        self.assertIn("the stream of 'stream' broke off: the process ended while it answered", message)
         self.assertEqual(self.call({"count": 3}, "--stream").stdout, SAID_3)
 
     def test_an_emit_that_fails_ends_the_talker(self):
