@@ -20,6 +20,7 @@ enum {
     PROBE_FIRST_DELAY_MS = 1,
     PROBE_MAX_DELAY_MS = 200,
     OUTPUT_SIZE = 64 * 1024,
+    LINES_OF_FAILED = 10,               /* of the log, in its event */
     OUTPUT_AFTER_END = 4 * 1024 * 1024, /* of what a process left in its pipe, bytes */
 };
 
@@ -83,9 +84,10 @@ static void note_state(chainsi_replica *replica)
 static void set_state(chainsi_replica *replica, chainsi_replica_state state)
 {
     bool ended = state == CHAINSI_REPLICA_BACKING_OFF || state == CHAINSI_REPLICA_FAILED;
-    chainsi_say("%s: %s -> %s%s%s", replica->options.label,
+    chainsi_say("%s: %s -> %s%s%s%s", replica->options.label,
                 chainsi_replica_state_name(replica->state), chainsi_replica_state_name(state),
-                ended && replica->last_end[0] ? ": " : "", ended ? replica->last_end : "");
+                ended && replica->last_end[0] ? ": " : "", ended ? replica->last_end : "",
+                ended ? replica->ran : "");
     if (!replica->keep_since)
         chainsi_time_text(replica->since);
     replica->keep_since = false;
@@ -97,6 +99,11 @@ static void set_state(chainsi_replica *replica, chainsi_replica_state state)
 static chainsi_history *history_of(const chainsi_replica *replica)
 {
     return replica->options.supervisor->history;
+}
+
+void chainsi_replica_death(const chainsi_replica *replica, char *text)
+{
+    snprintf(text, CHAINSI_REPLICA_DEATH_TEXT, "%s%s", replica->last_end, replica->ran);
 }
 
 static void count_phase(const chainsi_replica *replica, chainsi_start_phase phase, int64_t ns)
@@ -390,18 +397,37 @@ static void tell_end(const chainsi_replica *replica, int wait_status, chainsi_cg
                              ? CHAINSI_ENDING_DRAINED
                          : WIFSIGNALED(wait_status) ? CHAINSI_ENDING_KILLED
                                                     : CHAINSI_ENDING_EXITED;
+    char how[CHAINSI_REPLICA_DEATH_TEXT];
+    chainsi_replica_death(replica, how);
     chainsi_meters_end(replica->options.supervisor->meters, &replica->options.place, ending);
     chainsi_history_ended(history_of(replica), &replica->options.place, replica->options.name,
-                          ending, wait_status, replica->last_end);
+                          ending, wait_status, how);
 }
 
 /* The same of one that never ran. */
-static void tell_not_started(const chainsi_replica *replica)
+static void tell_not_started(chainsi_replica *replica)
 {
+    replica->ran[0] = 0;
     chainsi_meters_end(replica->options.supervisor->meters, &replica->options.place,
                        CHAINSI_ENDING_NOT_STARTED);
     chainsi_history_not_started(history_of(replica), &replica->options.place, replica->options.name,
                                 replica->last_end);
+}
+
+/* It is given up, while it is to serve: a deployment that fails tells so itself. One that is tried again
+ * now and then fails each time, which is told once. */
+static void tell_failure(const chainsi_replica *replica)
+{
+    if (replica->options.policy != &chainsi_backoff_running ||
+        replica->backoff.in_a_row != replica->options.policy->max_deaths)
+        return;
+    char how[CHAINSI_REPLICA_DEATH_TEXT];
+    chainsi_replica_death(replica, how);
+    chainsi_buffer lines = { 0 };
+    chainsi_log_tail(replica->options.log, LINES_OF_FAILED, &lines);
+    chainsi_history_failed(history_of(replica), &replica->options.place, how,
+                           (const char *)lines.data, lines.size);
+    chainsi_buffer_done(&lines);
 }
 
 /* The process is gone, or never came to be. */
@@ -418,7 +444,9 @@ static void note_death(chainsi_replica *replica, int wait_status)
     int64_t now_ns = chainsi_now_ns();
     chainsi_backoff_decision decision = chainsi_backoff_note(
         &replica->backoff, replica->options.policy, now_ns, replica->ready_ns, wait_status);
-    chainsi_log_say(replica->options.log, "ERROR", "%s%s", replica->last_end,
+    if (decision.failed)
+        tell_failure(replica); /* with its own lines alone */
+    chainsi_log_say(replica->options.log, "ERROR", "%s%s%s", replica->last_end, replica->ran,
                     decision.failed ? "; too often: giving up for now" : "; starting it again");
     replica->retry_ns =
         decision.delay_ns == CHAINSI_NEVER ? CHAINSI_NEVER : now_ns + decision.delay_ns;
@@ -471,6 +499,24 @@ static void on_started(chainsi_kept_process *process, pid_t pid, int error, int 
     note_death(replica, 127 << 8);
 }
 
+static void find_requests(chainsi_replica *replica, chainsi_running_list *requests)
+{
+    chainsi_running_take(replica->options.running, replica->pid, requests);
+    chainsi_running_say(requests, replica->ran, sizeof replica->ran);
+}
+
+/* A process that served has died, and nobody wanted it to: what memory ended has an event of its own. */
+static void tell_crash(const chainsi_replica *replica, int wait_status, chainsi_cgroup_end end,
+                       const chainsi_running_list *requests)
+{
+    char how[CHAINSI_REPLICA_DEATH_TEXT];
+    chainsi_replica_death(replica, how);
+    if (replica->ready_ns >= 0 && replica->state != CHAINSI_REPLICA_DRAINING &&
+        end == CHAINSI_ENDED_OTHERWISE)
+        chainsi_history_crashed(history_of(replica), &replica->options.place, replica->pid,
+                                wait_status, how, requests);
+}
+
 static void on_ended(chainsi_kept_process *process, int wait_status)
 {
     chainsi_replica *replica =
@@ -481,11 +527,14 @@ static void on_ended(chainsi_kept_process *process, int wait_status)
     else
         end = chainsi_cgroup_explain_end(replica->outfit.group, wait_status, replica->last_end,
                                          sizeof replica->last_end);
+    chainsi_running_list requests;
+    find_requests(replica, &requests);
     replica->options.on_death(replica->options.user, replica, end);
     if (replica->pid)
         tell_end(replica, wait_status, end);
     else
         tell_not_started(replica);
+    tell_crash(replica, wait_status, end, &requests);
     cancel_probe(replica);
     end_watch(replica);
     finish_output(replica);
