@@ -4,8 +4,6 @@
  * process leaves half written is freed, but not read. */
 #include "base/running.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "base/sealed.h"
 
 enum { MOST_ATTEMPTS = 32 /* cells that are looked at */ };
 
@@ -41,33 +40,16 @@ struct chainsi_running {
 
 int chainsi_running_create(void)
 {
-    int fd = memfd_create("chains-running", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0)
-        return -1;
-    if (ftruncate(fd, sizeof(memory)) != 0 || pwrite(fd, &magic, sizeof magic, 0) != sizeof magic ||
-        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0) {
-        int error = errno;
-        close(fd);
-        errno = error;
-        return -1;
-    }
-    return fd;
+    return chainsi_sealed_create("chains-running", sizeof(memory), &magic, sizeof magic);
 }
 
 chainsi_running *chainsi_running_open(int fd)
 {
-    /* Sealed: what shrinks under us would be a SIGBUS. */
-    struct stat about;
-    int seals = fcntl(fd, F_GET_SEALS);
-    if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &about) != 0 ||
-        about.st_size != (off_t)sizeof(memory))
-        return NULL;
-    memory *mapped = mmap(NULL, sizeof *mapped, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (mapped == MAP_FAILED)
-        return NULL;
-    chainsi_running *running = mapped->magic == magic ? calloc(1, sizeof *running) : NULL;
+    memory *mapped = chainsi_sealed_map(fd, sizeof *mapped, magic);
+    chainsi_running *running = mapped ? calloc(1, sizeof *running) : NULL;
     if (!running) {
-        munmap(mapped, sizeof *mapped);
+        if (mapped)
+            munmap(mapped, sizeof *mapped);
         return NULL;
     }
     running->memory = mapped;

@@ -1,7 +1,7 @@
 /* Which requests processes run, in shared memory that survives them: what died is asked what it was doing.
  *
  * A table of cells. A thread takes a free one before it runs a request, and gives it back after; neither
- * takes a lock, a call into the kernel, or more than a few nanoseconds. Where no cell is found soon the
+ * takes a lock or a call into the kernel, and both together some ten nanoseconds. Where no cell is found soon the
  * request isn't noted. Of a process that has ended somebody else reads the cells and frees them.
  *
  * Every process that has the memory may write anything into it: what is read from it is bounded, and is
