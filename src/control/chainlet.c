@@ -15,6 +15,7 @@
 #include "control/deployment.h"
 #include "control/handle.h"
 #include "control/home.h"
+#include "control/obituary.h"
 #include "control/process.h"
 #include "rpc/address.h"
 #include "rpc/board.h"
@@ -240,7 +241,7 @@ static void on_death(void *user, const chainsi_replica *replica, chainsi_cgroup_
     chainsi_upstream_note_loss(chainlet->calls,
                                exhausted ? CHAINSI_LOSS_MEMORY : CHAINSI_LOSS_OTHER);
     char death[CHAINSI_REPLICA_DEATH_TEXT];
-    chainsi_replica_death(replica, death);
+    chainsi_obituary_text(replica, death);
     if (end != CHAINSI_ENDED_OTHERWISE && options->on_exhausted)
         options->on_exhausted(options->user, chainlet->service->name, death);
 }

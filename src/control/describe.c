@@ -2,12 +2,13 @@
 #include <string.h>
 
 #include "control/chain.h"
+#include "control/obituary.h"
 
 static void describe_replica(const chainsi_replica *replica, chainsi_arena *arena,
                              chainsi_api_replica *description)
 {
     char death[CHAINSI_REPLICA_DEATH_TEXT];
-    chainsi_replica_death(replica, death);
+    chainsi_obituary_text(replica, death);
     *description = (chainsi_api_replica){
         .state = chainsi_replica_state_name(replica->state),
         .pid = replica->pid,

@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "control/handle.h"
+#include "control/obituary.h"
 #include "control/process.h"
 #include "rpc/address.h"
 
@@ -20,7 +21,6 @@ enum {
     PROBE_FIRST_DELAY_MS = 1,
     PROBE_MAX_DELAY_MS = 200,
     OUTPUT_SIZE = 64 * 1024,
-    LINES_OF_FAILED = 10,               /* of the log, in its event */
     OUTPUT_AFTER_END = 4 * 1024 * 1024, /* of what a process left in its pipe, bytes */
 };
 
@@ -99,11 +99,6 @@ static void set_state(chainsi_replica *replica, chainsi_replica_state state)
 static chainsi_history *history_of(const chainsi_replica *replica)
 {
     return replica->options.supervisor->history;
-}
-
-void chainsi_replica_death(const chainsi_replica *replica, char *text)
-{
-    snprintf(text, CHAINSI_REPLICA_DEATH_TEXT, "%s%s", replica->last_end, replica->ran);
 }
 
 static void count_phase(const chainsi_replica *replica, chainsi_start_phase phase, int64_t ns)
@@ -385,51 +380,6 @@ static void await_restart(chainsi_replica *replica)
                        (uint64_t)chainsi_poll_timeout(replica->retry_ns, chainsi_now_ns()), 0);
 }
 
-/* Has it kept how the process ended. */
-static void tell_end(const chainsi_replica *replica, int wait_status, chainsi_cgroup_end end)
-{
-    bool told_to =
-        WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) == SIGTERM : WEXITSTATUS(wait_status) == 0;
-    const char *ending = replica->stalled[0]              ? CHAINSI_ENDING_STALLED
-                         : end != CHAINSI_ENDED_OTHERWISE ? CHAINSI_ENDING_MEMORY
-                         : replica->late                  ? CHAINSI_ENDING_LATE
-                         : replica->state == CHAINSI_REPLICA_DRAINING && told_to
-                             ? CHAINSI_ENDING_DRAINED
-                         : WIFSIGNALED(wait_status) ? CHAINSI_ENDING_KILLED
-                                                    : CHAINSI_ENDING_EXITED;
-    char how[CHAINSI_REPLICA_DEATH_TEXT];
-    chainsi_replica_death(replica, how);
-    chainsi_meters_end(replica->options.supervisor->meters, &replica->options.place, ending);
-    chainsi_history_ended(history_of(replica), &replica->options.place, replica->options.name,
-                          ending, wait_status, how);
-}
-
-/* The same of one that never ran. */
-static void tell_not_started(chainsi_replica *replica)
-{
-    replica->ran[0] = 0;
-    chainsi_meters_end(replica->options.supervisor->meters, &replica->options.place,
-                       CHAINSI_ENDING_NOT_STARTED);
-    chainsi_history_not_started(history_of(replica), &replica->options.place, replica->options.name,
-                                replica->last_end);
-}
-
-/* It is given up, while it is to serve: a deployment that fails tells so itself. One that is tried again
- * now and then fails each time, which is told once. */
-static void tell_failure(const chainsi_replica *replica)
-{
-    if (replica->options.policy != &chainsi_backoff_running ||
-        replica->backoff.in_a_row != replica->options.policy->max_deaths)
-        return;
-    char how[CHAINSI_REPLICA_DEATH_TEXT];
-    chainsi_replica_death(replica, how);
-    chainsi_buffer lines = { 0 };
-    chainsi_log_tail(replica->options.log, LINES_OF_FAILED, &lines);
-    chainsi_history_failed(history_of(replica), &replica->options.place, how,
-                           (const char *)lines.data, lines.size);
-    chainsi_buffer_done(&lines);
-}
-
 /* The process is gone, or never came to be. */
 static void note_death(chainsi_replica *replica, int wait_status)
 {
@@ -445,7 +395,7 @@ static void note_death(chainsi_replica *replica, int wait_status)
     chainsi_backoff_decision decision = chainsi_backoff_note(
         &replica->backoff, replica->options.policy, now_ns, replica->ready_ns, wait_status);
     if (decision.failed)
-        tell_failure(replica); /* with its own lines alone */
+        chainsi_obituary_failed(replica); /* with its own lines alone */
     chainsi_log_say(replica->options.log, "ERROR", "%s%s%s", replica->last_end, replica->ran,
                     decision.failed ? "; too often: giving up for now" : "; starting it again");
     replica->retry_ns =
@@ -495,7 +445,8 @@ static void on_started(chainsi_kept_process *process, pid_t pid, int error, int 
     }
     cancel_probe(replica);
     snprintf(replica->last_end, sizeof replica->last_end, "cannot be run: %s", strerror(error));
-    tell_not_started(replica);
+    replica->ran[0] = 0;
+    chainsi_obituary_not_started(replica);
     note_death(replica, 127 << 8);
 }
 
@@ -503,18 +454,6 @@ static void find_requests(chainsi_replica *replica, chainsi_running_list *reques
 {
     chainsi_running_take(replica->options.running, replica->pid, requests);
     chainsi_running_say(requests, replica->ran, sizeof replica->ran);
-}
-
-/* A process that served has died, and nobody wanted it to: what memory ended has an event of its own. */
-static void tell_crash(const chainsi_replica *replica, int wait_status, chainsi_cgroup_end end,
-                       const chainsi_running_list *requests)
-{
-    char how[CHAINSI_REPLICA_DEATH_TEXT];
-    chainsi_replica_death(replica, how);
-    if (replica->ready_ns >= 0 && replica->state != CHAINSI_REPLICA_DRAINING &&
-        end == CHAINSI_ENDED_OTHERWISE)
-        chainsi_history_crashed(history_of(replica), &replica->options.place, replica->pid,
-                                wait_status, how, requests);
 }
 
 static void on_ended(chainsi_kept_process *process, int wait_status)
@@ -531,10 +470,9 @@ static void on_ended(chainsi_kept_process *process, int wait_status)
     find_requests(replica, &requests);
     replica->options.on_death(replica->options.user, replica, end);
     if (replica->pid)
-        tell_end(replica, wait_status, end);
+        chainsi_obituary_ended(replica, wait_status, end, &requests);
     else
-        tell_not_started(replica);
-    tell_crash(replica, wait_status, end, &requests);
+        chainsi_obituary_not_started(replica);
     cancel_probe(replica);
     end_watch(replica);
     finish_output(replica);
@@ -550,9 +488,10 @@ static void start_process(chainsi_replica *replica)
     chainsi_time_text(replica->started_at);
     if (!chainsi_outfit_take(&replica->outfit, options, why, sizeof why)) {
         snprintf(replica->last_end, sizeof replica->last_end, "cannot be run: %s", why);
+        replica->ran[0] = 0;
         if (replica->state != CHAINSI_REPLICA_STARTING)
             set_state(replica, CHAINSI_REPLICA_STARTING);
-        tell_not_started(replica);
+        chainsi_obituary_not_started(replica);
         note_death(replica, 127 << 8);
         return;
     }

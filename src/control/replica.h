@@ -175,9 +175,6 @@ void chainsi_replica_start(chainsi_replica *replica);
 /* Ends the process, if there is one, after its running calls, at the latest after drain_timeout_s;
  * STOPPED follows now or later. In any state. */
 void chainsi_replica_stop(chainsi_replica *replica);
-/* How it ended last, with the requests that it ran then, for operators: callers are told last_end alone. text
- * has room for CHAINSI_REPLICA_DEATH_TEXT bytes. */
-void chainsi_replica_death(const chainsi_replica *replica, char *text);
 /* Kills the process. */
 void chainsi_replica_kill(chainsi_replica *replica);
 /* From now on, deaths are judged so. */
