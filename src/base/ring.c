@@ -8,16 +8,15 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/sealed.h"
 
 enum {
     DATA_WORDS = CHAINSI_RING_RECORD / 8,
@@ -51,33 +50,16 @@ struct chainsi_ring {
 
 int chainsi_ring_create(void)
 {
-    int fd = memfd_create("chains-ring", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0)
-        return -1;
-    if (ftruncate(fd, sizeof(memory)) != 0 || pwrite(fd, &magic, sizeof magic, 0) != sizeof magic ||
-        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0) {
-        int error = errno;
-        close(fd);
-        errno = error;
-        return -1;
-    }
-    return fd;
+    return chainsi_sealed_create("chains-ring", sizeof(memory), &magic, sizeof magic);
 }
 
 chainsi_ring *chainsi_ring_open(int fd)
 {
-    /* Sealed: what shrinks under us would be a SIGBUS. */
-    struct stat about;
-    int seals = fcntl(fd, F_GET_SEALS);
-    if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &about) != 0 ||
-        about.st_size != (off_t)sizeof(memory))
-        return NULL;
-    memory *mapped = mmap(NULL, sizeof *mapped, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (mapped == MAP_FAILED)
-        return NULL;
-    chainsi_ring *ring = mapped->magic == magic ? calloc(1, sizeof *ring) : NULL;
+    memory *mapped = chainsi_sealed_map(fd, sizeof *mapped, magic);
+    chainsi_ring *ring = mapped ? calloc(1, sizeof *ring) : NULL;
     if (!ring) {
-        munmap(mapped, sizeof *mapped);
+        if (mapped)
+            munmap(mapped, sizeof *mapped);
         return NULL;
     }
     *ring = (chainsi_ring){ .memory = mapped, .process = (uint64_t)getpid() };

@@ -9,6 +9,27 @@
 
 extern const chainsi_verb chainsi_verb_status;
 
+enum { LOG_LINES = 5 };
+
+/* The last lines of the log of a Chainlet that has failed. */
+static void print_log(chainsi_daemon *daemon, const char *chain, const char *chainlet)
+{
+    chainsi_daemon_answer answer;
+    const char *path = chainsi_arena_printf(
+        &daemon->arena, "/api/v1/chains/%s/chainlets/%s/logs?tail=%d", chain, chainlet, LOG_LINES);
+    if (!chainsi_daemon_ask(daemon, "GET", path, NULL, 0, &answer) || answer.status != 200 ||
+        !answer.size)
+        return;
+    const char *at = answer.body, *end = at + answer.size;
+    printf("    the last lines of its log:\n");
+    while (at < end) {
+        const char *line_end = memchr(at, '\n', (size_t)(end - at));
+        line_end = line_end ? line_end : end;
+        printf("      %.*s\n", (int)(line_end - at), at);
+        at = line_end + 1;
+    }
+}
+
 static void print_chainlet(const chainsi_api_chainlet *chainlet)
 {
     int64_t restarts = 0;
@@ -61,7 +82,7 @@ static void print_starting(const chainsi_api_deployment *deployment)
     }
 }
 
-static void print_chain(const chainsi_api_chain *chain)
+static void print_chain(chainsi_daemon *daemon, const chainsi_api_chain *chain)
 {
     printf("%-24s %-12s %-16s %-9s %s\n", "CHAIN", "ENVIRONMENT", "VERSION", "STATE", "URL");
     printf("%-24s %-12s %-16s %-9s %s\n", chain->name, chain->environment,
@@ -82,8 +103,11 @@ static void print_chain(const chainsi_api_chain *chain)
                chain->deployment.message ? chain->deployment.message : "");
     printf("  %-24s %-12s %8s %9s %7s %8s  %-20s  %s\n", "CHAINLET", "STATE", "READY", "IN FLIGHT",
            "WAITING", "RESTARTS", "SINCE", "PIDS");
-    for (size_t i = 0; i < chain->chainlets.count; i++)
+    for (size_t i = 0; i < chain->chainlets.count; i++) {
         print_chainlet(&chain->chainlets.items[i]);
+        if (!strcmp(chain->chainlets.items[i].state, "failed"))
+            print_log(daemon, chain->name, chain->chainlets.items[i].name);
+    }
 }
 
 /* What is asked about; NULL: all. */
@@ -112,7 +136,7 @@ static int print_status(chainsi_daemon *daemon, const chainsi_daemon_answer *ans
             continue;
         if (!r->chain || any)
             putchar('\n');
-        print_chain(&chains.items[i]);
+        print_chain(daemon, &chains.items[i]);
         any = true;
     }
     if (any)
@@ -226,7 +250,9 @@ const chainsi_verb chainsi_verb_status = {
     .help =
         "Shows the daemon's address, and of each chain in each environment the version that\n"
         "answers, its state, URL, Chainlets and their processes: how many are ready of those\n"
-        "that there should be, calls that run and that wait; of what is being deployed how far "
+        "that there should be, calls that run and that wait; of a Chainlet that has failed the "
+        "last\n"
+        "lines of its log; of what is being deployed how far "
         "its\n"
         "assets are. Ends with 1 when no daemon runs.\n"
         "With a CHAIN of that one alone. With a CHAINLET its processes, the newest first: those\n"

@@ -10,10 +10,12 @@
 #include <unistd.h>
 
 #include "base/ring.h"
+#include "base/running.h"
 #include "control/api_scale.h"
 #include "control/deployment.h"
 #include "control/handle.h"
 #include "control/home.h"
+#include "control/obituary.h"
 #include "control/process.h"
 #include "rpc/address.h"
 #include "rpc/board.h"
@@ -44,9 +46,12 @@ void chainsi_chainlet_init(chainsi_chainlet *chainlet, chainsi_deployment *deplo
         .calls_name = chainsi_arena_printf(arena, "%s/%s/calls", deployment->name, service->c_name),
         .board_name = chainsi_arena_printf(arena, "%s/%s/board", deployment->name, service->c_name),
         .spans_name = chainsi_arena_printf(arena, "%s/%s/spans", deployment->name, service->c_name),
+        .running_name =
+            chainsi_arena_printf(arena, "%s/%s/running", deployment->name, service->c_name),
         .calls_fd = -1,
         .board_fd = -1,
         .spans_fd = -1,
+        .running_fd = -1,
         .scaling = choose_scaling(deployment, service),
         .log = options->find_log(options->log_user, service->name),
     };
@@ -104,7 +109,7 @@ static const chainsi_order_fd *list_descriptors(chainsi_chainlet *chainlet, size
     chainsi_deployment *deployment = chainlet->deployment;
     const chainsi_api_service *service = chainlet->service;
     chainsi_arena *arena = &deployment->arena;
-    size_t most = service->dependencies.count + 3;
+    size_t most = service->dependencies.count + 4;
     chainsi_order_fd *fds = chainsi_arena_array(arena, most, sizeof *fds);
     *count = 0;
     fds[(*count)++] = (chainsi_order_fd){ chainlet->calls_name, "calls" };
@@ -112,6 +117,8 @@ static const chainsi_order_fd *list_descriptors(chainsi_chainlet *chainlet, size
         fds[(*count)++] = (chainsi_order_fd){ chainlet->board_name, "board" };
     if (chainlet->spans_fd >= 0)
         fds[(*count)++] = (chainsi_order_fd){ chainlet->spans_name, "spans" };
+    if (chainlet->running_fd >= 0)
+        fds[(*count)++] = (chainsi_order_fd){ chainlet->running_name, "running" };
     for (size_t i = 0; i < service->dependencies.count; i++) {
         const chainsi_chainlet *callee =
             chainsi_deployment_find(deployment, service->dependencies.items[i]);
@@ -162,6 +169,15 @@ static void open_spans(chainsi_chainlet *chainlet)
                                             deployment->options.deploy->chain, chainlet->spans_fd);
 }
 
+static void open_running(chainsi_chainlet *chainlet)
+{
+    chainlet->running_fd = chainsi_keeping_take(keeping_of(chainlet), chainlet->running_name);
+    if (chainlet->running_fd < 0 && (chainlet->running_fd = chainsi_running_create()) >= 0)
+        chainsi_keeping_hold(keeping_of(chainlet), chainlet->running_name, chainlet->running_fd);
+    if (chainlet->running_fd >= 0)
+        chainlet->running = chainsi_running_open(chainlet->running_fd);
+}
+
 static chainsi_cgroup_limits limits_of(const chainsi_api_service *service)
 {
     return (chainsi_cgroup_limits){ .cpu = service->cpu,
@@ -197,6 +213,7 @@ static chainsi_replica_options describe_start(chainsi_chainlet *chainlet)
         .limits = limits_of(service),
         .gpu = service->gpu,
         .log = chainlet->log,
+        .running = chainlet->running,
         .start_timeout_s = service->start_timeout_s,
         .drain_timeout_s = service->drain_timeout_s,
         .progress_timeout_s = service->progress_timeout_s,
@@ -226,8 +243,10 @@ static void on_death(void *user, const chainsi_replica *replica, chainsi_cgroup_
     else if (replica->state == CHAINSI_REPLICA_DRAINING && !replica->stalled[0])
         loss = CHAINSI_LOSS_DRAINED;
     chainsi_upstream_note_loss(chainlet->calls, loss);
+    char death[CHAINSI_REPLICA_DEATH_TEXT];
+    chainsi_obituary_text(replica, death);
     if (end != CHAINSI_ENDED_OTHERWISE && options->on_exhausted)
-        options->on_exhausted(options->user, chainlet->service->name, replica->last_end);
+        options->on_exhausted(options->user, chainlet->service->name, death);
 }
 
 static const char *program_of(const chainsi_chainlet *chainlet)
@@ -306,6 +325,7 @@ void chainsi_chainlet_open_shared(chainsi_chainlet *chainlet)
 {
     open_board(chainlet);
     open_spans(chainlet);
+    open_running(chainlet);
 }
 
 bool chainsi_chainlet_take_up(chainsi_chainlet *chainlet, char *why, size_t why_size)
@@ -531,7 +551,11 @@ void chainsi_chainlet_close(chainsi_chainlet *chainlet)
     chainsi_collector_remove(chainlet->spans);
     if (chainlet->spans_fd >= 0)
         close(chainlet->spans_fd);
+    chainsi_running_close(chainlet->running);
+    if (chainlet->running_fd >= 0)
+        close(chainlet->running_fd);
     chainsi_keeping_release(keeping_of(chainlet), chainlet->calls_name);
     chainsi_keeping_release(keeping_of(chainlet), chainlet->board_name);
     chainsi_keeping_release(keeping_of(chainlet), chainlet->spans_name);
+    chainsi_keeping_release(keeping_of(chainlet), chainlet->running_name);
 }

@@ -23,7 +23,8 @@ typedef struct chainsi_chainlet {
     const chainsi_api_service *service; /* of the deployment's arena; binary is the copy */
     chainsi_history_place place;
     const char *label, *calls_path;
-    const char *calls_name, *board_name, *spans_name; /* what the keeper holds them as */
+    const char *calls_name, *board_name, *spans_name,
+        *running_name; /* what the keeper holds them as */
     const char **environment;
     const chainsi_order_fd
         *fds; /* fd_count of them; what its processes are handed; NULL: not yet */
@@ -33,6 +34,8 @@ typedef struct chainsi_chainlet {
     bool found;                      /* the keeper had it: a brain before this one made it */
     int board_fd;                    /* owned; rpc/board.h; -1: none, calls go by the queue alone */
     int spans_fd;                    /* owned; base/ring.h; -1: none, nothing is told of calls */
+    int running_fd;                  /* owned; base/running.h; -1: none */
+    chainsi_running *running;        /* owned; the same, mapped; NULL */
     chainsi_collected *spans;        /* owned; where that is read; NULL */
     chainsi_upstream *calls;         /* owned; for the front door */
     chainsi_fleet *fleet;            /* owned; its replicas; NULL before they are made */

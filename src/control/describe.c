@@ -2,16 +2,19 @@
 #include <string.h>
 
 #include "control/chain.h"
+#include "control/obituary.h"
 
 static void describe_replica(const chainsi_replica *replica, chainsi_arena *arena,
                              chainsi_api_replica *description)
 {
+    char death[CHAINSI_REPLICA_DEATH_TEXT];
+    chainsi_obituary_text(replica, death);
     *description = (chainsi_api_replica){
         .state = chainsi_replica_state_name(replica->state),
         .pid = replica->pid,
         .restarts = replica->starts ? (int64_t)replica->starts - 1 : 0,
         .since = chainsi_arena_strdup(arena, replica->since),
-        .last_end = replica->last_end[0] ? chainsi_arena_strdup(arena, replica->last_end) : NULL,
+        .last_end = death[0] ? chainsi_arena_strdup(arena, death) : NULL,
         .gpus = chainsi_gpu_pool_describe(replica->options.supervisor->gpus, &replica->outfit.gpus,
                                           arena),
     };

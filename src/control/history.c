@@ -8,9 +8,13 @@
 
 #include "control/fields.h"
 #include "control/handle.h"
+#include "control/home.h"
 #include "control/log.h"
 #include "control/time_text.h"
 #include "schema/json.h"
+#include "schema/utf8.h"
+
+enum { MOST_LOG = 4096 /* bytes of a log in an event */ };
 
 typedef enum told_kind {
     TOLD_STARTED,
@@ -268,7 +272,8 @@ void chainsi_history_settle(chainsi_history *history)
         added->at = now_in(arena);
 }
 
-/* The details of an event. */
+/* Events. Their details are structs. */
+
 typedef struct scaled {
     const char *environment, *version;
     int64_t from, to;
@@ -282,8 +287,41 @@ static const chainsi_field scaled_fields[] = {
 };
 static const chainsi_type scaled_type = CHAINSI_STRUCT_OF(scaled, scaled_fields);
 
-void chainsi_history_scaled(chainsi_history *history, const chainsi_history_place *place,
-                            int64_t from, int64_t to, const char *reason, const char *text)
+typedef struct crashed {
+    const char *environment, *version;
+    int64_t pid;
+    const int32_t *exit_status, *signal; /* one of them is NULL */
+    chains_string_list requests;
+    int64_t request_count;
+} crashed;
+
+static const chainsi_type some_int32 = CHAINSI_POINTER_TO(&chainsi_type_int32);
+static const chainsi_type texts_type = CHAINSI_LIST_OF(chains_string_list, &chainsi_type_string);
+static const chainsi_field crashed_fields[] = {
+    CHAINSI_FIELD_TEXT(crashed, environment),
+    CHAINSI_FIELD_TEXT(crashed, version),
+    CHAINSI_FIELD_INTEGER(crashed, pid),
+    CHAINSI_FIELD_OPTIONAL(crashed, exit_status, &some_int32),
+    CHAINSI_FIELD_OPTIONAL(crashed, signal, &some_int32),
+    CHAINSI_FIELD_OF(crashed, requests, &texts_type),
+    CHAINSI_FIELD_INTEGER(crashed, request_count),
+};
+static const chainsi_type crashed_type = CHAINSI_STRUCT_OF(crashed, crashed_fields);
+
+typedef struct given_up {
+    const char *environment, *version, *log;
+} given_up;
+
+static const chainsi_field given_up_fields[] = {
+    CHAINSI_FIELD_TEXT(given_up, environment),
+    CHAINSI_FIELD_TEXT(given_up, version),
+    CHAINSI_FIELD_TEXT(given_up, log),
+};
+static const chainsi_type given_up_type = CHAINSI_STRUCT_OF(given_up, given_up_fields);
+
+static void add_event(chainsi_history *history, const chainsi_history_place *place,
+                      const char *kind, const char *text, const chainsi_type *type,
+                      const void *said)
 {
     chainsi_arena *arena;
     told *added = add(history, TOLD_EVENT, &arena);
@@ -291,15 +329,77 @@ void chainsi_history_scaled(chainsi_history *history, const chainsi_history_plac
         return;
     chainsi_buffer details = { 0 };
     chainsi_codec_error why;
-    scaled said = { place->environment, place->version, from, to, reason };
     added->event = (chainsi_stored_event){
-        .kind = CHAINSI_EVENT_SCALED,
+        .kind = kind,
         .chain = chainsi_arena_strdup(arena, place->chain),
         .chainlet = chainsi_arena_strdup(arena, place->chainlet),
         .message = chainsi_arena_strdup(arena, text),
     };
-    if (chainsi_json_encode(&scaled_type, &said, &details, &why) == CHAINS_OK)
+    if (chainsi_json_encode(type, said, &details, &why) == CHAINS_OK)
         added->event.details =
             (chains_json){ chainsi_arena_copy(arena, details.data, details.size), details.size };
     chainsi_buffer_done(&details);
+}
+
+void chainsi_history_scaled(chainsi_history *history, const chainsi_history_place *place,
+                            int64_t from, int64_t to, const char *reason, const char *text)
+{
+    scaled said = { place->environment, place->version, from, to, reason };
+    add_event(history, place, CHAINSI_EVENT_SCALED, text, &scaled_type, &said);
+}
+
+void chainsi_history_crashed(chainsi_history *history, const chainsi_history_place *place,
+                             pid_t pid, int wait_status, const char *how,
+                             const chainsi_running_list *requests)
+{
+    const char *ids[sizeof requests->ids / sizeof *requests->ids];
+    for (size_t i = 0; i < requests->kept; i++)
+        ids[i] = requests->ids[i];
+    bool killed = WIFSIGNALED(wait_status);
+    int32_t number = killed ? WTERMSIG(wait_status) : WEXITSTATUS(wait_status);
+    crashed said = {
+        .environment = place->environment,
+        .version = place->version,
+        .pid = pid,
+        .exit_status = killed ? NULL : &number,
+        .signal = killed ? &number : NULL,
+        .requests = { ids, requests->kept },
+        .request_count = (int64_t)requests->count,
+    };
+    char *text = chainsi_path("%s in %s: %s", place->chainlet, place->environment, how);
+    add_event(history, place, CHAINSI_EVENT_CRASHED, text, &crashed_type, &said);
+    free(text);
+}
+
+/* The last lines, as UTF-8 without zero bytes, whatever a program wrote: at most MOST_LOG bytes. */
+static char *make_lines(const char *lines, size_t size)
+{
+    const char *end = lines + size;
+    if (size > MOST_LOG) {
+        lines = end - MOST_LOG;
+        const char *whole = memchr(lines, '\n', MOST_LOG);
+        if (whole && whole + 1 < end)
+            lines = whole + 1;
+        size = (size_t)(end - lines);
+    }
+    char *made = chainsi_make(size + 1);
+    if (size)
+        memcpy(made, lines, size);
+    bool text = chainsi_utf8_valid(made, size) == size;
+    for (size_t i = 0; i < size; i++)
+        if (!made[i] || (!text && made[i] & 0x80))
+            made[i] = '?';
+    return made;
+}
+
+void chainsi_history_failed(chainsi_history *history, const chainsi_history_place *place,
+                            const char *how, const char *lines, size_t size)
+{
+    char *text = chainsi_path("%s in %s died too often and is given up for now: %s",
+                              place->chainlet, place->environment, how);
+    char *log = make_lines(lines, size);
+    given_up said = { place->environment, place->version, log };
+    add_event(history, place, CHAINSI_EVENT_FAILED, text, &given_up_type, &said);
+    free(log);
+    free(text);
 }

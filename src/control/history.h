@@ -11,6 +11,7 @@
 
 #include <sys/types.h>
 
+#include "base/running.h"
 #include "control/store.h"
 #include "control/store_history.h"
 
@@ -53,5 +54,12 @@ void chainsi_history_settle(chainsi_history *history);
 /* There should be `to` replicas instead of `from`; reason: a word, text: a sentence. */
 void chainsi_history_scaled(chainsi_history *history, const chainsi_history_place *place,
                             int64_t from, int64_t to, const char *reason, const char *text);
+/* The process of a replica that served has died; how: for people. */
+void chainsi_history_crashed(chainsi_history *history, const chainsi_history_place *place,
+                             pid_t pid, int wait_status, const char *how,
+                             const chainsi_running_list *requests);
+/* A replica is given up; lines: the last of its log, of which the last 4096 bytes are kept. */
+void chainsi_history_failed(chainsi_history *history, const chainsi_history_place *place,
+                            const char *how, const char *lines, size_t size);
 
 #endif

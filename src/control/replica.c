@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "control/handle.h"
+#include "control/obituary.h"
 #include "control/process.h"
 #include "rpc/address.h"
 
@@ -83,9 +84,10 @@ static void note_state(chainsi_replica *replica)
 static void set_state(chainsi_replica *replica, chainsi_replica_state state)
 {
     bool ended = state == CHAINSI_REPLICA_BACKING_OFF || state == CHAINSI_REPLICA_FAILED;
-    chainsi_say("%s: %s -> %s%s%s", replica->options.label,
+    chainsi_say("%s: %s -> %s%s%s%s", replica->options.label,
                 chainsi_replica_state_name(replica->state), chainsi_replica_state_name(state),
-                ended && replica->last_end[0] ? ": " : "", ended ? replica->last_end : "");
+                ended && replica->last_end[0] ? ": " : "", ended ? replica->last_end : "",
+                ended ? replica->ran : "");
     if (!replica->keep_since)
         chainsi_time_text(replica->since);
     replica->keep_since = false;
@@ -378,32 +380,6 @@ static void await_restart(chainsi_replica *replica)
                        (uint64_t)chainsi_poll_timeout(replica->retry_ns, chainsi_now_ns()), 0);
 }
 
-/* Has it kept how the process ended. */
-static void tell_end(const chainsi_replica *replica, int wait_status, chainsi_cgroup_end end)
-{
-    bool told_to =
-        WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) == SIGTERM : WEXITSTATUS(wait_status) == 0;
-    const char *ending = replica->stalled[0]              ? CHAINSI_ENDING_STALLED
-                         : end != CHAINSI_ENDED_OTHERWISE ? CHAINSI_ENDING_MEMORY
-                         : replica->late                  ? CHAINSI_ENDING_LATE
-                         : replica->state == CHAINSI_REPLICA_DRAINING && told_to
-                             ? CHAINSI_ENDING_DRAINED
-                         : WIFSIGNALED(wait_status) ? CHAINSI_ENDING_KILLED
-                                                    : CHAINSI_ENDING_EXITED;
-    chainsi_meters_end(replica->options.supervisor->meters, &replica->options.place, ending);
-    chainsi_history_ended(history_of(replica), &replica->options.place, replica->options.name,
-                          ending, wait_status, replica->last_end);
-}
-
-/* The same of one that never ran. */
-static void tell_not_started(const chainsi_replica *replica)
-{
-    chainsi_meters_end(replica->options.supervisor->meters, &replica->options.place,
-                       CHAINSI_ENDING_NOT_STARTED);
-    chainsi_history_not_started(history_of(replica), &replica->options.place, replica->options.name,
-                                replica->last_end);
-}
-
 /* The process is gone, or never came to be. */
 static void note_death(chainsi_replica *replica, int wait_status)
 {
@@ -418,7 +394,9 @@ static void note_death(chainsi_replica *replica, int wait_status)
     int64_t now_ns = chainsi_now_ns();
     chainsi_backoff_decision decision = chainsi_backoff_note(
         &replica->backoff, replica->options.policy, now_ns, replica->ready_ns, wait_status);
-    chainsi_log_say(replica->options.log, "ERROR", "%s%s", replica->last_end,
+    if (decision.failed)
+        chainsi_obituary_failed(replica); /* with its own lines alone */
+    chainsi_log_say(replica->options.log, "ERROR", "%s%s%s", replica->last_end, replica->ran,
                     decision.failed ? "; too often: giving up for now" : "; starting it again");
     replica->retry_ns =
         decision.delay_ns == CHAINSI_NEVER ? CHAINSI_NEVER : now_ns + decision.delay_ns;
@@ -467,8 +445,15 @@ static void on_started(chainsi_kept_process *process, pid_t pid, int error, int 
     }
     cancel_probe(replica);
     snprintf(replica->last_end, sizeof replica->last_end, "cannot be run: %s", strerror(error));
-    tell_not_started(replica);
+    replica->ran[0] = 0;
+    chainsi_obituary_not_started(replica);
     note_death(replica, 127 << 8);
+}
+
+static void find_requests(chainsi_replica *replica, chainsi_running_list *requests)
+{
+    chainsi_running_take(replica->options.running, replica->pid, requests);
+    chainsi_running_say(requests, replica->ran, sizeof replica->ran);
 }
 
 static void on_ended(chainsi_kept_process *process, int wait_status)
@@ -481,11 +466,13 @@ static void on_ended(chainsi_kept_process *process, int wait_status)
     else
         end = chainsi_cgroup_explain_end(replica->outfit.group, wait_status, replica->last_end,
                                          sizeof replica->last_end);
+    chainsi_running_list requests;
+    find_requests(replica, &requests);
     replica->options.on_death(replica->options.user, replica, end);
     if (replica->pid)
-        tell_end(replica, wait_status, end);
+        chainsi_obituary_ended(replica, wait_status, end, &requests);
     else
-        tell_not_started(replica);
+        chainsi_obituary_not_started(replica);
     cancel_probe(replica);
     end_watch(replica);
     finish_output(replica);
@@ -501,9 +488,10 @@ static void start_process(chainsi_replica *replica)
     chainsi_time_text(replica->started_at);
     if (!chainsi_outfit_take(&replica->outfit, options, why, sizeof why)) {
         snprintf(replica->last_end, sizeof replica->last_end, "cannot be run: %s", why);
+        replica->ran[0] = 0;
         if (replica->state != CHAINSI_REPLICA_STARTING)
             set_state(replica, CHAINSI_REPLICA_STARTING);
-        tell_not_started(replica);
+        chainsi_obituary_not_started(replica);
         note_death(replica, 127 << 8);
         return;
     }

@@ -42,6 +42,7 @@
 
 #include <uv.h>
 
+#include "base/running.h"
 #include "control/backoff.h"
 #include "control/collector.h"
 #include "control/history.h"
@@ -67,7 +68,11 @@ typedef enum chainsi_replica_state {
 /* "stopped", "starting", ... A constant. */
 const char *chainsi_replica_state_name(chainsi_replica_state state);
 
-enum { CHAINSI_REPLICA_END_TEXT = 384 };
+enum {
+    CHAINSI_REPLICA_END_TEXT = 384,
+    CHAINSI_REPLICA_RAN_TEXT = 256,
+    CHAINSI_REPLICA_DEATH_TEXT = 640
+};
 
 /* Where a process finds its secrets (CHAINS_SECRETS_FD), if it has any: behind its two sockets. */
 enum { CHAINSI_REPLICA_SECRETS_FD = 5 };
@@ -106,6 +111,7 @@ typedef struct chainsi_replica_options {
     const char *gpu;                   /* "KIND" or "KIND:COUNT"; NULL: it sees none */
     const char *probes_path;           /* where its own second socket is made */
     chainsi_log *log;                  /* not owned */
+    chainsi_running *running;          /* not owned; where its process notes what it runs; NULL */
     double start_timeout_s, drain_timeout_s;
     double progress_timeout_s; /* 0: whether its calls get on isn't watched */
     const chainsi_backoff_policy *policy;
@@ -127,8 +133,9 @@ typedef struct chainsi_replica {
     uint64_t starts;
     chainsi_backoff backoff;
     char last_end
-        [CHAINSI_REPLICA_END_TEXT]; /* how it ended last, or why it couldn't be started; "" */
-    chainsi_upstream *probes;       /* owned */
+        [CHAINSI_REPLICA_END_TEXT];     /* how it ended last, or why it couldn't be started; "" */
+    char ran[CHAINSI_REPLICA_RAN_TEXT]; /* "; it ran the request ..." when it ended so; "" */
+    chainsi_upstream *probes;           /* owned */
 
     chainsi_outfit outfit; /* of its process */
     chainsi_gpu_waiter

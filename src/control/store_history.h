@@ -18,7 +18,9 @@ enum {
     CHAINSI_SCALING_EVENTS_KEPT = 10000, /* of these, of the kind CHAINSI_EVENT_SCALED */
 };
 
-#define CHAINSI_EVENT_SCALED "scaled"
+#define CHAINSI_EVENT_SCALED  "scaled"
+#define CHAINSI_EVENT_CRASHED "crashed" /* a replica that served has died */
+#define CHAINSI_EVENT_FAILED  "failed"  /* it died too often, and is given up for now */
 
 /* How a replica ended. */
 #define CHAINSI_ENDING_EXITED      "exited"      /* by itself, or before it was to */

@@ -14,7 +14,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -22,11 +21,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/sealed.h"
 #include "rpc/pick.h"
 
 enum {
@@ -110,37 +109,20 @@ static int64_t claimed_ns(uint64_t word, int64_t now_ns)
 
 int chainsi_board_create(uint32_t max_queue)
 {
-    int fd = memfd_create("chains-board", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-    if (fd < 0)
-        return -1;
     const struct {
         uint64_t magic;
         uint32_t max_queue;
     } head = { magic, max_queue };
-    if (ftruncate(fd, sizeof(memory)) != 0 || pwrite(fd, &head, 12, 0) != 12 ||
-        fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW) != 0) {
-        int error = errno;
-        close(fd);
-        errno = error;
-        return -1;
-    }
-    return fd;
+    return chainsi_sealed_create("chains-board", sizeof(memory), &head, 12);
 }
 
 chainsi_board *chainsi_board_open(int fd)
 {
-    struct stat status;
-    /* Without the seal another process could cut the memory off under us. */
-    int seals = fcntl(fd, F_GET_SEALS);
-    if (seals < 0 || !(seals & F_SEAL_SHRINK) || fstat(fd, &status) != 0 ||
-        status.st_size != sizeof(memory))
-        return NULL;
-    memory *mapped = mmap(NULL, sizeof *mapped, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-    if (mapped == MAP_FAILED)
-        return NULL;
-    chainsi_board *board = mapped->magic == magic ? malloc(sizeof *board) : NULL;
+    memory *mapped = chainsi_sealed_map(fd, sizeof *mapped, magic);
+    chainsi_board *board = mapped ? malloc(sizeof *board) : NULL;
     if (!board) {
-        munmap(mapped, sizeof *mapped);
+        if (mapped)
+            munmap(mapped, sizeof *mapped);
         return NULL;
     }
     board->memory = mapped;

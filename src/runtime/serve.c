@@ -18,6 +18,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/running.h"
 #include "base/share.h"
 #include "rpc/address.h"
 #include "runtime/error.h"
@@ -37,6 +38,7 @@ typedef struct sockets {
     int calls;   /* -1: none */
     int probes;  /* -1: one socket serves both */
     int board;   /* -1: none */
+    int running; /* -1: none */
     bool shared; /* other replicas may take calls from the same queue */
     bool own;    /* the socket of calls was made here */
 } sockets;
@@ -64,6 +66,7 @@ static bool take_sockets(sockets *taken)
     taken->calls = chainsi_handed_find("calls");
     taken->probes = chainsi_handed_find("probes");
     taken->board = chainsi_handed_find("board");
+    taken->running = chainsi_handed_find("running");
     chainsi_spans_use(chainsi_handed_find("spans"));
     return taken->calls >= 0;
 }
@@ -207,6 +210,8 @@ static chainsi_server *start_calls(chainsi_service *service, const sockets *list
     if (listening->shared && board)
         join_board(board, &options, &seat);
     service->board = board;
+    service->running = listening->running >= 0 ? chainsi_running_open(listening->running) : NULL;
+    chainsi_running_take(service->running, getpid(), NULL); /* of one with the same number */
     return chainsi_server_start(&options, why, why_size);
 }
 
@@ -277,6 +282,7 @@ static int run_service(chainsi_service *service, const sockets *listening)
             chainsi_server_free(server);
         }
         chainsi_board_close(service->board);
+        chainsi_running_close(service->running);
     }
     chainsi_server_free(probes);
     chainsi_graph_free(service->graph);
@@ -285,7 +291,7 @@ static int run_service(chainsi_service *service, const sockets *listening)
 
 int chainsi_serve_main(const chainsi_node *node, int argc, char **argv)
 {
-    sockets listening = { .calls = -1, .probes = -1, .board = -1 };
+    sockets listening = { .calls = -1, .probes = -1, .board = -1, .running = -1 };
     const char *address = NULL;
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--openapi"))

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/running.h"
 #include "rpc/accept.h"
 #include "rpc/limits.h"
 #include "runtime/answer.h"
@@ -299,10 +300,10 @@ static bool may_have_left(const chainsi_server_request *request)
 
 /* Calls the author's function, alone or in a batch; *run_ns stays where it isn't called, and *ended_ns
  * where the clock wasn't read. */
-static chains_status run_decoded(chainsi_service *service, chains_ctx *ctx,
-                                 const chainsi_server_request *request, const void *input,
-                                 void *output, chainsi_stream *stream, int64_t *run_ns,
-                                 int64_t *ended_ns)
+static chains_status run_here(chainsi_service *service, chains_ctx *ctx,
+                              const chainsi_server_request *request, const void *input,
+                              void *output, chainsi_stream *stream, int64_t *run_ns,
+                              int64_t *ended_ns)
 {
     const chainsi_implementation *implementation = service->node->implementation;
     chainsi_instance *instance = atomic_load(&service->instance);
@@ -328,6 +329,18 @@ static chains_status run_decoded(chainsi_service *service, chains_ctx *ctx,
     *ended_ns = ended;
     if (progress)
         chainsi_progress_end(progress, ended);
+    return status;
+}
+
+/* The same; until it has ended, whoever sees this process die can tell that it ran the request. */
+static chains_status run_decoded(chainsi_service *service, chains_ctx *ctx,
+                                 const chainsi_server_request *request, const void *input,
+                                 void *output, chainsi_stream *stream, int64_t *run_ns,
+                                 int64_t *ended_ns)
+{
+    int cell = chainsi_running_begin(service->running, ctx->request_id);
+    chains_status status = run_here(service, ctx, request, input, output, stream, run_ns, ended_ns);
+    chainsi_running_end(service->running, cell);
     return status;
 }
 

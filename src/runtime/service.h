@@ -18,6 +18,7 @@ typedef struct chainsi_service {
     atomic_bool draining;               /* not ready any more */
     pthread_mutex_t health;             /* of _healthy: one at a time */
     chainsi_board *board;               /* owned; NULL without one */
+    struct chainsi_running *running;    /* owned; where it notes what runs; NULL: nowhere */
     chainsi_metrics metrics;
     chainsi_progress progress; /* only kept where process.progress points to it */
 } chainsi_service;

@@ -20,10 +20,10 @@ class Life(DaemonTest):
         daemon.deployed("x", service("entry", "other", MODE="quick", LISTEN_FDS="9"), service("other"))
         found = daemon.call("x", "report").json()
         self.assertEqual(found["sockets"][:5], [False, False, False, True, True])
-        self.assertEqual(found["descriptors"], 8)
+        self.assertEqual(found["descriptors"], 9)
         environment = found["environment"]
-        self.assertEqual(environment["LISTEN_FDS"], "5")
-        self.assertEqual(environment["LISTEN_FDNAMES"], "calls:probes:board:spans:board.other")
+        self.assertEqual(environment["LISTEN_FDS"], "6")
+        self.assertEqual(environment["LISTEN_FDNAMES"], "calls:probes:board:spans:running:board.other")
         self.assertEqual(environment["LISTEN_PID"], str(found["pid"]))
         self.assertEqual(environment["CHAINS_ENVIRONMENT"], "production")
         self.assertEqual(environment["MODE"], "quick")

@@ -4,6 +4,8 @@ import json
 import os
 import signal
 import unittest
+import urllib.error
+import urllib.request
 
 from chains_testing import HomeTest, wait_until
 
@@ -75,6 +77,62 @@ class Faults(HomeTest):
         self.assertTrue(set(killed).isdisjoint(pids))
 
 
+class Crashed(HomeTest):
+    """What a process ran when it died is known, whatever ended it."""
+
+    def setUp(self):
+        self.home.good("deploy", self.home.copy("tests/e2e/faults"), "--port", "0")
+
+    def back(self):
+        return next(c for c in self.home.status()[0]["chainlets"] if c["name"] == "back")
+
+    def begin(self, request_id, count):
+        """A call that makes so many calls of back, none of which ends while the test runs."""
+        url = self.home.status()[0]["url"]
+        request = urllib.request.Request(
+            url, json.dumps({"count": count, "work_ms": 600000}).encode(),
+            {"Content-Type": "application/json", "X-Request-Id": request_id})
+
+        def call():
+            with self.assertRaises(urllib.error.HTTPError) as caught:
+                urllib.request.urlopen(request, timeout=120)
+            caught.exception.close()
+            return caught.exception.code
+        return call
+
+    def events(self, kind):
+        shown = self.home.good("logs", self.home.status()[0]["name"], "back", "--events", "--json")
+        return [event for event in json.loads(shown) if event["kind"] == kind]
+
+    def test_the_requests_of_a_process_that_died_are_named(self):
+        wait_until(lambda: self.back()["ready"] == 3, "three replicas of back")
+        pids = [replica["pid"] for replica in self.back()["replicas"]]
+        with concurrent.futures.ThreadPoolExecutor(1) as pool:
+            answer = pool.submit(self.begin("id-of-this-call", 6))
+            chain = self.home.status()[0]["name"]
+            # Two slots each: all of them run two.
+            wait_until(lambda: self.home.good("logs", chain, "back").count("works for long") == 6, "six calls to run")
+            for pid, number in zip(pids, (signal.SIGSEGV, signal.SIGKILL, signal.SIGKILL)):
+                os.kill(pid, number)
+            self.assertEqual(answer.result(), 503)
+        events = wait_until(lambda: len(self.events("crashed")) == 3 and self.events("crashed"), "three events")
+        for event in events:
+            self.assertIn("; it ran the requests id-of-this-call, id-of-this-call", event["message"])
+            self.assertEqual((event["details"]["requests"], event["details"]["request_count"]), (["id-of-this-call"] * 2, 2))
+        self.assertEqual({(event["details"]["pid"], event["details"]["signal"]) for event in events},
+                         set(zip(pids, (11, 9, 9))))
+        ran = "; it ran the requests id-of-this-call, id-of-this-call"
+        self.assertEqual(self.home.good("logs", chain, "back").count(ran + "; starting it again"), 3)
+        self.assertEqual(self.home.good("status", chain, "back").count(ran), 3)
+        self.assertIn(ran, self.home.good("status", chain))
+        # What died without a request is said to have run none.
+        wait_until(lambda: self.back()["ready"] == 3, "three replicas of back")
+        os.kill(self.back()["replicas"][0]["pid"], signal.SIGKILL)
+        events = wait_until(lambda: len(self.events("crashed")) == 4 and self.events("crashed"), "another event")
+        self.assertEqual((events[0]["message"], events[0]["details"]["requests"]),
+                         ("back in production: killed by signal 9 (Killed)", []))
+
+
 class Failed(HomeTest):
     """A Chainlet whose processes die again and again is answered for by the daemon, to its callers in the chain as well."""
 
@@ -99,6 +157,13 @@ class Failed(HomeTest):
             error = json.loads(done.stderr)["error"]
             self.assertEqual(error["status"], "UNAVAILABLE")
             self.assertIn("killed by signal 9", error["message"])
+        chain = home.status()[0]["name"]
+        shown = home.good("logs", chain, "back", "--events", "--json", "--tail", "1000")
+        failed = [event for event in json.loads(shown) if event["kind"] == "failed"]
+        self.assertEqual(len(failed), 3, failed)  # one a replica
+        self.assertIn("died too often and is given up for now: killed by signal 9", failed[0]["message"])
+        self.assertIn("starting it again", failed[0]["details"]["log"])
+        self.assertIn("the last lines of its log:", home.good("status", chain))
 
 
 if __name__ == "__main__":

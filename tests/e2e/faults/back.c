@@ -14,7 +14,9 @@ back *back_new(chains_ctx *ctx)
 
 chains_status back_run_remote(back *self, chains_ctx *ctx, int work_ms, int32_t *pid)
 {
-    (void)self, (void)ctx;
+    (void)self;
+    if (work_ms >= 1000)
+        chains_log(ctx, CHAINS_INFO, "works for long");
     nanosleep(&(struct timespec){ .tv_sec = work_ms / 1000, .tv_nsec = work_ms % 1000 * 1000000L },
               NULL);
     *pid = getpid();

@@ -1,0 +1,69 @@
+/* Words for the end of a process, and who gets them. */
+#include "control/obituary.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <sys/wait.h>
+
+#include "control/replica.h"
+
+enum { LINES_OF_FAILED = 10 /* of the log, in its event */ };
+
+void chainsi_obituary_text(const chainsi_replica *replica, char *text)
+{
+    snprintf(text, CHAINSI_REPLICA_DEATH_TEXT, "%s%s", replica->last_end, replica->ran);
+}
+
+/* A process that served has died, and nobody wanted it to: what memory ended has an event of its own. */
+static void tell_crash(const chainsi_replica *replica, int wait_status, chainsi_cgroup_end end,
+                       const chainsi_running_list *requests)
+{
+    char how[CHAINSI_REPLICA_DEATH_TEXT];
+    chainsi_obituary_text(replica, how);
+    if (replica->ready_ns >= 0 && replica->state != CHAINSI_REPLICA_DRAINING &&
+        end == CHAINSI_ENDED_OTHERWISE)
+        chainsi_history_crashed(replica->options.supervisor->history, &replica->options.place,
+                                replica->pid, wait_status, how, requests);
+}
+
+void chainsi_obituary_ended(const chainsi_replica *replica, int wait_status, chainsi_cgroup_end end,
+                            const chainsi_running_list *requests)
+{
+    bool told_to =
+        WIFSIGNALED(wait_status) ? WTERMSIG(wait_status) == SIGTERM : WEXITSTATUS(wait_status) == 0;
+    const char *ending = replica->stalled[0]              ? CHAINSI_ENDING_STALLED
+                         : end != CHAINSI_ENDED_OTHERWISE ? CHAINSI_ENDING_MEMORY
+                         : replica->late                  ? CHAINSI_ENDING_LATE
+                         : replica->state == CHAINSI_REPLICA_DRAINING && told_to
+                             ? CHAINSI_ENDING_DRAINED
+                         : WIFSIGNALED(wait_status) ? CHAINSI_ENDING_KILLED
+                                                    : CHAINSI_ENDING_EXITED;
+    char how[CHAINSI_REPLICA_DEATH_TEXT];
+    chainsi_obituary_text(replica, how);
+    chainsi_meters_end(replica->options.supervisor->meters, &replica->options.place, ending);
+    chainsi_history_ended(replica->options.supervisor->history, &replica->options.place,
+                          replica->options.name, ending, wait_status, how);
+    tell_crash(replica, wait_status, end, requests);
+}
+
+void chainsi_obituary_not_started(const chainsi_replica *replica)
+{
+    chainsi_meters_end(replica->options.supervisor->meters, &replica->options.place,
+                       CHAINSI_ENDING_NOT_STARTED);
+    chainsi_history_not_started(replica->options.supervisor->history, &replica->options.place,
+                                replica->options.name, replica->last_end);
+}
+
+void chainsi_obituary_failed(const chainsi_replica *replica)
+{
+    if (replica->options.policy != &chainsi_backoff_running ||
+        replica->backoff.in_a_row != replica->options.policy->max_deaths)
+        return;
+    char how[CHAINSI_REPLICA_DEATH_TEXT];
+    chainsi_obituary_text(replica, how);
+    chainsi_buffer lines = { 0 };
+    chainsi_log_tail(replica->options.log, LINES_OF_FAILED, &lines);
+    chainsi_history_failed(replica->options.supervisor->history, &replica->options.place, how,
+                           (const char *)lines.data, lines.size);
+    chainsi_buffer_done(&lines);
+}
