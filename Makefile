@@ -15,6 +15,9 @@ CHAOS_DEPLOYS ?= 1000
 FORMATTED = git ls-files -z --cached --others --exclude-standard -- '*.c' '*.h' '*.cc' '*.cpp' \
     ':!:*/bad/*' ':!:*/golden/*'
 
+# The status page is built where node and npm can be had; without them chainsd gets a plain one.
+PAGE = cmake/bootstrap page || echo "packages: going on without them: chainsd gets the plain page" >&2
+
 .PHONY: all build demo test test-asan test-tsan bench soak chaos fuzz install format format-check clean help
 .DEFAULT_GOAL := all
 
@@ -22,6 +25,7 @@ all: build
 
 build: ## builds the library, build/chains and build/chainsd (the default)
 	@cmake/bootstrap build test
+	@$(PAGE)
 	@cmake --preset dev --log-level=WARNING
 	@cmake --build --preset dev
 
@@ -32,14 +36,17 @@ demo: ## builds, then transcribes real speech with the three Chainlets of exampl
 
 test: ## all tests of the dev preset, unit tests and bad headers under ASan and UBSan, each fuzzer for some seconds
 	@cmake/bootstrap build test examples bench
+	@$(PAGE)
 	@cmake/run_tests dev asan:unit,bad fuzz:fuzz
 
 test-asan: ## all tests under AddressSanitizer and UndefinedBehaviorSanitizer
 	@cmake/bootstrap build test examples bench
+	@$(PAGE)
 	@cmake/run_tests asan
 
 test-tsan: ## all tests under ThreadSanitizer
 	@cmake/bootstrap build test examples bench
+	@$(PAGE)
 	@cmake/run_tests tsan
 
 bench: ## every program of bench/ in the release preset; renews the tables and the plot of the comparison with others in docs/
@@ -67,6 +74,7 @@ fuzz: ## every fuzzer, FUZZ_SECONDS (300) each
 
 install: ## installs the release build below $(DESTDIR)$(PREFIX)
 	@cmake/bootstrap build test
+	@$(PAGE)
 	@cmake --preset release --log-level=WARNING -DCMAKE_INSTALL_PREFIX='$(PREFIX)'
 	@cmake --build --preset release
 	DESTDIR='$(DESTDIR)' cmake --install build-release --prefix '$(PREFIX)'

@@ -476,7 +476,7 @@ static void make_head(connection *c, int status, const chainsi_buffer *headers,
     chainsi_buffer_add_text(out, chainsi_http_reason(status));
     chainsi_buffer_add_text(out, "\r\nX-Request-Id: ");
     chainsi_buffer_add_text(out, c->exchange.request_id);
-    chainsi_buffer_add_text(out, "\r\n");
+    chainsi_buffer_add_text(out, "\r\nX-Content-Type-Options: nosniff\r\n");
     if (headers)
         chainsi_buffer_add(out, headers->data, headers->size);
     if (c->front->stopping)

@@ -6,11 +6,13 @@
  *   the same with versions/VERSION in the place of ENVIRONMENT
  *   POST .../async_run_remote likewise, and what request_routes.c has below /requests
  *   GET  /healthz, /metrics
+ *   GET  /, /page/NAME                                         the status page (page.h)
  *   and what api_routes.c has below /api/v1 */
 #include "control/route.h"
 
 #include <string.h>
 
+#include "control/page.h"
 #include "control/proxy.h"
 #include "schema/json.h"
 
@@ -252,6 +254,10 @@ void chainsi_route(chainsi_routes *routes, chainsi_exchange *exchange)
     }
     const char *segments[MAX_SEGMENTS];
     size_t count = split_path(exchange->request.path, &exchange->arena, segments);
+    if (count && chainsi_page_has(segments, count)) {
+        chainsi_page_answer(exchange, segments, count);
+        return;
+    }
     if (!chainsi_gate_enter(&routes->gate, exchange))
         return;
     if (count == 1 && !strcmp(segments[0], "healthz"))
