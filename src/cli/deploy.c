@@ -105,6 +105,51 @@ static void describe_assets(const chainsi_service *service, chainsi_api_service 
     }
 }
 
+/* The Chainlets in its process besides itself. */
+static void describe_inside(const chainsi_service *service, chainsi_api_service *sent,
+                            chainsi_arena *arena)
+{
+    sent->inside.items =
+        chainsi_arena_array(arena, service->inside_count, sizeof *sent->inside.items);
+    for (size_t i = 0; i < service->inside_count; i++)
+        if (service->inside[i] != service->chainlet)
+            sent->inside.items[sent->inside.count++] = service->inside[i]->wire_name;
+}
+
+static bool calls_elsewhere(const chainsi_service *service, const chainsi_model_chainlet *callee)
+{
+    for (size_t i = 0; i < service->dependency_count; i++)
+        if (service->dependencies[i] == callee)
+            return true;
+    return false;
+}
+
+/* Who calls whom: what a process has of its Chainlets' dependencies elsewhere, and else inside. What fakes call
+ * nobody knows. */
+static void describe_links(const chainsi_built *built, chainsi_api_links *links,
+                           chainsi_arena *arena)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < built->service_count; i++)
+        for (size_t k = 0; k < built->services[i].inside_count; k++)
+            most += built->services[i].inside[k]->dependency_count;
+    links->items = chainsi_arena_array(arena, most, sizeof *links->items);
+    for (size_t i = 0; i < built->service_count; i++) {
+        const chainsi_service *service = &built->services[i];
+        for (size_t k = 0; k < service->inside_count; k++) {
+            const chainsi_model_chainlet *caller = service->inside[k];
+            for (size_t d = 0; d < caller->dependency_count; d++) {
+                const chainsi_model_chainlet *callee = caller->dependencies[d].chainlet;
+                links->items[links->count++] = (chainsi_api_link){
+                    .caller = caller->wire_name,
+                    .callee = callee->wire_name,
+                    .colocated = !calls_elsewhere(service, callee),
+                };
+            }
+        }
+    }
+}
+
 static const char *describe_fingerprint(const chainsi_model_chainlet *chainlet,
                                         chainsi_arena *arena)
 {
@@ -148,6 +193,7 @@ bool chainsi_deploy_describe(const chainsi_model *model, const chainsi_built *bu
         .swappable = r->swappable,
     };
     describe_origin(model, r, arena, &deploy);
+    describe_links(built, &deploy.links, arena);
     r->sample = make_sample(model, arena);
     chainsi_time_text(r->began);
     deploy.services.items =
@@ -176,6 +222,7 @@ bool chainsi_deploy_describe(const chainsi_model *model, const chainsi_built *bu
             return false;
         describe_secrets(service, sent, arena);
         describe_assets(service, sent, arena);
+        describe_inside(service, sent, arena);
         sent->dependencies.items = chainsi_arena_array(arena, service->dependency_count + 1,
                                                        sizeof *sent->dependencies.items);
         for (size_t j = 0; j < service->dependency_count; j++)

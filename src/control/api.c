@@ -121,6 +121,7 @@ static const chainsi_field service_fields[] = {
     NULLABLE(chainsi_api_service, gpu),
     { CHAINSI_FIELD(chainsi_api_service, secrets, &strings_type), .default_value = &no_strings },
     { CHAINSI_FIELD(chainsi_api_service, assets, &assets_type), .default_value = &no_assets },
+    { CHAINSI_FIELD(chainsi_api_service, inside, &strings_type), .default_value = &no_strings },
 };
 const chainsi_type chainsi_api_service_type = STRUCT_TYPE(chainsi_api_service, service_fields);
 static const chainsi_type services_type =
@@ -140,6 +141,14 @@ static const chainsi_type canary_type = STRUCT_TYPE(chainsi_api_canary, canary_f
 
 static const char *const production = CHAINSI_PRODUCTION;
 static const bool no = false;
+static const chainsi_field link_fields[] = {
+    TEXT(chainsi_api_link, caller),
+    TEXT(chainsi_api_link, callee),
+    { CHAINSI_FIELD(chainsi_api_link, colocated, &chainsi_type_bool), .default_value = &no },
+};
+static const chainsi_type link_type = STRUCT_TYPE(chainsi_api_link, link_fields);
+static const chainsi_type links_type = LIST_TYPE(chainsi_api_links, &link_type);
+static const chainsi_api_links no_links;
 static const chainsi_field deploy_fields[] = {
     TEXT(chainsi_api_deploy, chain),
     { CHAINSI_FIELD(chainsi_api_deploy, environment, &chainsi_type_string),
@@ -151,6 +160,7 @@ static const chainsi_field deploy_fields[] = {
     NULLABLE(chainsi_api_deploy, interface),
     NULLABLE(chainsi_api_deploy, created_by),
     { CHAINSI_FIELD(chainsi_api_deploy, swappable, &chainsi_type_bool), .default_value = &no },
+    { CHAINSI_FIELD(chainsi_api_deploy, links, &links_type), .default_value = &no_links },
 };
 const chainsi_type chainsi_api_deploy_type = STRUCT_TYPE(chainsi_api_deploy, deploy_fields);
 

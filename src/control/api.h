@@ -85,12 +85,24 @@ typedef struct chainsi_api_service {
     const char *gpu;             /* "KIND" or "KIND:COUNT"; null: none */
     chains_string_list secrets;  /* names of those that it may read */
     chainsi_api_assets assets;
+    chains_string_list inside; /* names on the wire of the Chainlets that are linked into it, too */
 } chainsi_api_service;
 
 typedef struct chainsi_api_services {
     chainsi_api_service *items;
     size_t count;
 } chainsi_api_services;
+
+/* That a Chainlet calls another one, or an external service. */
+typedef struct chainsi_api_link {
+    const char *caller, *callee; /* names on the wire */
+    bool colocated;              /* within a process */
+} chainsi_api_link;
+
+typedef struct chainsi_api_links {
+    chainsi_api_link *items;
+    size_t count;
+} chainsi_api_links;
 
 /* How a version is tried on a share of the calls before it answers all of them: control/canary.h. */
 typedef struct chainsi_api_canary {
@@ -118,6 +130,7 @@ typedef struct chainsi_api_deploy {
     const char *created_by;    /* who deploys; null: not known */
     bool
         swappable; /* its programs may be replaced in place (swap.h); default: they stay as they are */
+    chainsi_api_links links; /* for those who look; default: none is known of */
 } chainsi_api_deploy;
 
 /* What the keeper holds of a deployment. */

@@ -215,6 +215,23 @@ static bool is_replicas(const char *const *segments, size_t count)
     return what && !strcmp(what, "replicas");
 }
 
+/* chains/CHAIN/environments/ENVIRONMENT/graph */
+static bool is_graph(const char *const *segments, size_t count)
+{
+    return count == 5 && !strcmp(segments[2], "environments") && !strcmp(segments[4], "graph");
+}
+
+static void answer_graph(const chainsi_routes *routes, chainsi_exchange *exchange,
+                         const chainsi_chain *chain, const char *name)
+{
+    const chainsi_environment *environment = chainsi_chain_environment(chain, name);
+    if (environment)
+        chainsi_route_graph(routes, exchange, environment);
+    else
+        chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND, "'%s' has no environment '%s'",
+                              chain->name, name);
+}
+
 /* What GET gives below /api/v1/chains/CHAIN. */
 static void get_of_chain(chainsi_routes *routes, chainsi_exchange *exchange,
                          const char *const *segments, size_t count)
@@ -237,6 +254,8 @@ static void get_of_chain(chainsi_routes *routes, chainsi_exchange *exchange,
         chainsi_answer_logs(exchange, chain, count == 5 ? segments[3] : NULL);
     else if (count == 2)
         answer_chain(routes, exchange, chain, NULL);
+    else if (is_graph(segments, count))
+        answer_graph(routes, exchange, chain, segments[3]);
     else if (count == 3 && !strcmp(what, "versions"))
         list_versions(routes, exchange, chain);
     else if (count == 3 && !strcmp(what, "environments"))
@@ -287,6 +306,8 @@ static const char *methods_at(const char *const *segments, size_t count)
     if (is_scaling(segments, count))
         return "GET, HEAD, PUT, DELETE";
     if (is_replicas(segments, count))
+        return "GET, HEAD";
+    if (is_graph(segments, count))
         return "GET, HEAD";
     bool change = !strcmp(last, "promote") || !strcmp(last, "rollback") || !strcmp(last, "swap");
     return count == 5 && !strcmp(what, "environments") && change ? "POST" : NULL;

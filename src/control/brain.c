@@ -24,6 +24,7 @@
 #include "control/own_metrics.h"
 #include "control/registry.h"
 #include "control/route.h"
+#include "control/sampler.h"
 #include "control/start_note.h"
 #include "control/state_clock.h"
 #include "control/store.h"
@@ -110,6 +111,13 @@ static int open_state(brain *b)
     return 0;
 }
 
+static void close_sampler(brain *b)
+{
+    chainsi_collector_set_listener(b->routes.collector, NULL, NULL);
+    chainsi_sampler_free(b->routes.sampler);
+    b->routes.sampler = b->supervisor.sampler = NULL;
+}
+
 /* Nothing else is left: without the keeper's socket the loop ends, once the last spans have left. */
 static void on_front_finished(void *user)
 {
@@ -118,6 +126,7 @@ static void on_front_finished(void *user)
     chainsi_exporter_finish(b->routes.exporter);
     chainsi_metric_exporter_free(b->routes.metric_exporter);
     b->routes.metric_exporter = NULL;
+    close_sampler(b);
     chainsi_handle_close(b->back_up);
     b->back_up = NULL;
     chainsi_history_finish(b->supervisor.history);
@@ -286,12 +295,19 @@ static bool open_front(brain *b)
     return true;
 }
 
+static void on_calls(void *sampler)
+{
+    chainsi_sampler_expect(sampler);
+}
+
 /* False: nobody could find the daemon. */
 static bool begin(brain *b)
 {
     b->routes.registry =
         chainsi_registry_new(&b->supervisor, b->store, b->home, on_chains_stopped, b);
     b->routes.store = b->store;
+    b->routes.sampler = b->supervisor.sampler = chainsi_sampler_new(b->routes.registry);
+    chainsi_collector_set_listener(b->routes.collector, on_calls, b->routes.sampler);
     unsigned stops = chainsi_keeping_stops(b->supervisor.keeping);
     b->routes.registry->stopping = stops > 0;
     char why[1024];

@@ -10,6 +10,7 @@
 
 #include "control/handle.h"
 #include "control/home.h"
+#include "control/sampler.h"
 #include "control/store_history.h"
 
 enum { RETRY_MS = 2000 /* after a step that could not be made durable: the disk is full */ };
@@ -89,6 +90,7 @@ static void free_chain(chainsi_chain *chain)
         free(log);
     }
     chainsi_meters_forget(registry->supervisor->meters, chain->name);
+    chainsi_sampler_forget(registry->supervisor->sampler, chain->name);
     chainsi_handle_close(chain->review);
     free(chain->collected);
     free(chain->name);

@@ -35,6 +35,8 @@ struct chainsi_collector {
     chainsi_buffer message;           /* of the span at hand, redacted */
     chainsi_collector_taker taker;
     void *taker_user;
+    void (*on_calls)(void *user); /* NULL: nobody wants to know */
+    void *listener;
 };
 
 static void on_time(uv_timer_t *timer);
@@ -78,6 +80,13 @@ static int64_t unix_offset_ns(void)
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec - chainsi_now_ns();
+}
+
+void chainsi_collector_set_listener(chainsi_collector *collector, void (*on_calls)(void *user),
+                                    void *user)
+{
+    collector->on_calls = on_calls;
+    collector->listener = user;
 }
 
 void chainsi_collector_redact(chainsi_collector *collector, const chainsi_redactor *redactor)
@@ -147,11 +156,21 @@ static bool read_all(chainsi_collector *collector)
     return some;
 }
 
+static void tell_of_calls(const chainsi_collector *collector)
+{
+    if (collector->on_calls)
+        collector->on_calls(collector->listener);
+}
+
 static void on_time(uv_timer_t *timer)
 {
     chainsi_collector *collector = timer->data;
-    if (collector)
-        wait_for(collector, read_all(collector));
+    if (!collector)
+        return;
+    const bool some = read_all(collector);
+    wait_for(collector, some);
+    if (some)
+        tell_of_calls(collector);
 }
 
 chainsi_collected *chainsi_collector_add(chainsi_collector *collector, const char *chain,
@@ -193,8 +212,11 @@ void chainsi_collector_remove(chainsi_collected *collected)
 
 void chainsi_collector_expect(chainsi_collector *collector)
 {
-    if (collector && !collector->is_soon && collector->rings)
+    if (!collector)
+        return;
+    if (!collector->is_soon && collector->rings)
         wait_for(collector, true);
+    tell_of_calls(collector);
 }
 
 void chainsi_collector_collect(chainsi_collector *collector)

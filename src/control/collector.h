@@ -31,6 +31,10 @@ void chainsi_collector_free(chainsi_collector *collector);
 void chainsi_collector_set_taker(chainsi_collector *collector, chainsi_collector_taker taker,
                                  void *user);
 
+/* Has on_calls told when a call was made, or some were read of. */
+void chainsi_collector_set_listener(chainsi_collector *collector, void (*on_calls)(void *user),
+                                    void *user);
+
 /* Takes secrets out of what failures say, before anybody sees it; as long as the collector, or until another
  * one is given. Of a message that is cut off what may be the beginning of a secret goes, too. */
 void chainsi_collector_redact(chainsi_collector *collector, const chainsi_redactor *redactor);

@@ -15,6 +15,7 @@
 #include "control/handle.h"
 #include "control/obituary.h"
 #include "control/process.h"
+#include "control/sampler.h"
 #include "rpc/address.h"
 
 enum {
@@ -94,6 +95,7 @@ static void set_state(chainsi_replica *replica, chainsi_replica_state state)
     replica->state = state;
     note_state(replica);
     replica->options.on_state(replica->options.user);
+    chainsi_sampler_expect(replica->options.supervisor->sampler);
 }
 
 static chainsi_history *history_of(const chainsi_replica *replica)

@@ -25,6 +25,7 @@ typedef struct chainsi_routes {
     chainsi_requests *requests;               /* owned; NULL: not begun */
     chainsi_metric_exporter *metric_exporter; /* not owned; NULL: metrics are not exported */
     chainsi_transfers *transfers;             /* not owned */
+    struct chainsi_sampler *sampler;          /* owned; sampler.h; NULL: the daemon ends */
     const char *home;                         /* not owned */
     long keeper;                              /* process number of the daemon's keeper */
     chainsi_gate gate;                        /* who may do what */
@@ -66,6 +67,9 @@ void chainsi_route_metrics(const chainsi_routes *routes, chainsi_exchange *excha
 /* How a Chainlet of an environment is scaled (api_scale.h); whoever may not change it has been turned away. */
 void chainsi_route_scale(const chainsi_routes *routes, chainsi_exchange *exchange,
                          const char *chain, const char *environment, const char *chainlet);
+/* An environment as a graph (graph.h). */
+void chainsi_route_graph(const chainsi_routes *routes, chainsi_exchange *exchange,
+                         const chainsi_environment *environment);
 /* The logs of a chain, or of one Chainlet (api_logs.c). */
 void chainsi_answer_logs(chainsi_exchange *exchange, const chainsi_chain *chain,
                          const char *chainlet);
