@@ -1,0 +1,282 @@
+/* A place to try a Chainlet: a form beside its JSON, the answer as it comes, and its trace. */
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { ask, at, authorization, Failure, failureOf, get, send, session, storedKey } from "../api/client";
+import { useStore } from "../api/store";
+import { eventsOf } from "../api/sse";
+import type { Chain, Document, ErrorBody } from "../api/types";
+import { Act, Badge, Copy, Empty, ErrorNote, Field, Text } from "../ui/bits";
+import { bytes, duration } from "../ui/format";
+import { type Route, setQuery, to } from "../ui/route";
+import { useCan, useLoaded } from "../ui/use";
+import { Arguments } from "./form";
+import { bytesIn, inputOf, mediaType, outputOf, sampleOf, streamOf } from "./schema";
+import * as snippets from "./snippets";
+import type { Whole } from "./trace";
+import { Waterfall } from "./waterfall";
+
+export function TryView({ chain, route }: { chain: Chain; route: Route }) {
+    const can = useCan(chain.name);
+    const name = route.query.get("chainlet") ?? chain.entrypoint;
+    const inner = name === chain.entrypoint ? null : name;
+    const base = at.calls(chain.name, chain.environment, inner);
+    const { value: document, error } = useLoaded(
+        (signal) => get<Document>(`${base}/openapi.json`, {}, signal), [base, chain.version_id]);
+    return (
+        <>
+            <div class="filters">
+                <Field label="Chainlet">
+                    {(id) => (
+                        <select id={id} value={name} onChange={(e) => setQuery({
+                            chainlet: e.currentTarget.value === chain.entrypoint ? null : e.currentTarget.value })}>
+                            {chain.chainlets.map((each) => (
+                                <option key={each.name} value={each.name}>
+                                    {each.name}{each.entrypoint ? " (entrypoint)" : ""}
+                                </option>
+                            ))}
+                        </select>
+                    )}
+                </Field>
+            </div>
+            {inner && !can("admin") && (
+                <p class="note">To call a Chainlet that isn't the entrypoint, sign in with the scope admin.</p>
+            )}
+            {error ? <ErrorNote error={error} /> : !document ? <Empty>Loading…</Empty>
+                : <Trial key={base} base={base} document={document} chain={chain} />}
+        </>
+    );
+}
+
+interface Answer {
+    requestId: string | null;
+    ms: number;
+    items: unknown[];
+    result?: unknown;
+    error?: Error | ErrorBody;
+    /** It goes on. */
+    open: boolean;
+    /** An asynchronous request's id, where one was made. */
+    queued?: string;
+}
+
+const SHOWN_ITEMS = 1000;
+
+function Trial({ base, document, chain }: { base: string; document: Document; chain: Chain }) {
+    const input = inputOf(document) ?? {};
+    const [text, setText] = useState(() => JSON.stringify(sampleOf(document, input), null, 2));
+    const [value, setValue] = useState<unknown>(() => JSON.parse(text));
+    const [bad, setBad] = useState<string | null>(null);
+    const [answer, setAnswer] = useState<Answer | null>(null);
+    const running = useRef<AbortController | null>(null);
+    const item = streamOf(document);
+    const { keys_wanted } = useStore(session);
+    useEffect(() => () => running.current?.abort(), []);
+
+    function change(next: unknown) {
+        setValue(next);
+        setText(JSON.stringify(next, null, 2));
+        setBad(null);
+    }
+
+    function type(next: string) {
+        setText(next);
+        try {
+            setValue(JSON.parse(next));
+            setBad(null);
+        } catch (error) {
+            setBad((error as Error).message);
+        }
+    }
+
+    /* The text goes out as it is: numbers beyond a double's keep their digits. */
+    async function run() {
+        running.current?.abort();
+        const abort = running.current = new AbortController();
+        const began = performance.now();
+        const items: unknown[] = [];
+        const say = (more: Partial<Answer>) => {
+            if (running.current === abort)
+                setAnswer((old) => ({ requestId: null, open: true, ...old, ...more, items: [...items], ms: performance.now() - began }));
+        };
+        setAnswer({ requestId: null, ms: 0, items, open: true });
+        try {
+            const response = await fetch(`${base}/run_remote`, {
+                method: "POST", body: text, signal: abort.signal, cache: "no-store",
+                headers: {
+                    ...authorization(), "Content-Type": "application/json",
+                    Accept: item ? "text/event-stream" : "application/json",
+                },
+            });
+            const requestId = response.headers.get("X-Request-Id");
+            say({ requestId });
+            if (!response.ok) throw await failureOf(response);
+            if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) {
+                say({ result: await response.json(), open: false });
+                return;
+            }
+            for await (const { event, data } of eventsOf(response.body!)) {
+                const part: unknown = JSON.parse(data);
+                if (event === "item") items.push(part);
+                if (event === "error")
+                    say({ error: (part as { error?: ErrorBody }).error ?? part as ErrorBody, open: false });
+                else if (event === "result") say({ result: part, open: false });
+                else say({});
+            }
+            say({ open: false });
+        } catch (error) {
+            say(abort.signal.aborted
+                ? { error: { status: "CANCELLED", message: "you cancelled it" }, open: false }
+                : { error: error instanceof Failure ? error : new Failure(0, { status: "UNAVAILABLE", message: "the connection broke" }), open: false });
+        }
+    }
+
+    async function queue() {
+        const began = performance.now();
+        try {
+            const { request_id } = await send<{ request_id: string }>("POST", `${base}/async_run_remote`, { input: JSON.parse(text) });
+            setAnswer({ requestId: request_id, ms: performance.now() - began, items: [], open: false, queued: request_id });
+        } catch (error) {
+            setAnswer({ requestId: null, ms: performance.now() - began, items: [], open: false, error: error as Error });
+        }
+    }
+
+    return (
+        <div class="try">
+            <form class="side" aria-label="Arguments" onSubmit={(e) => { e.preventDefault(); void run(); }}>
+                <Arguments document={document} schema={input} value={value} onChange={change} />
+                <div class="buttons">
+                    <button type="submit" class="act main" disabled={bad !== null}>Call</button>
+                    {!item && <Act onClick={() => { void queue(); }} disabled={bad !== null}>Call asynchronously</Act>}
+                    {answer?.open && <Act kind="danger" onClick={() => running.current?.abort()}>Cancel</Act>}
+                </div>
+            </form>
+            <div class="side">
+                <Field label="As JSON">
+                    {(id) => (
+                        <textarea id={id} class="mono json" rows={Math.min(24, 2 + text.split("\n").length)} spellcheck={false}
+                            aria-invalid={bad !== null} value={text.length > 200_000 ? `${text.slice(0, 200_000)}…` : text}
+                            readOnly={text.length > 200_000} onInput={(e) => type(e.currentTarget.value)} />
+                    )}
+                </Field>
+                {bad && <p class="note bad" role="alert">{bad}</p>}
+                <p class="buttons">
+                    {(["curl", "c", "python"] as const).map((language) => (
+                        <Copy key={language} label={{ curl: "Copy as curl", c: "Copy as C", python: "Copy as Python" }[language]}
+                            text={() => snippets[language]({
+                                url: `${location.origin}${base}/run_remote`, body: compact(text),
+                                key: keys_wanted || base.includes("/chainlets/") || storedKey() !== null, stream: !!item,
+                            })} />
+                    ))}
+                </p>
+                {answer && <AnswerView answer={answer} document={document} chain={chain} />}
+            </div>
+        </div>
+    );
+}
+
+/** The same JSON on one line, where that changes no number. */
+function compact(text: string): string {
+    try {
+        const short = JSON.stringify(JSON.parse(text));
+        return /\d{16}/.test(text) ? text : short;
+    } catch {
+        return text;
+    }
+}
+
+function AnswerView({ answer, document, chain }: { answer: Answer; document: Document; chain: Chain }) {
+    const output = outputOf(document), item = streamOf(document);
+    const error = answer.error ?? null;
+    const status = error ? error instanceof Failure ? error.body.status : "status" in error ? error.status : "UNKNOWN"
+        : answer.queued ? "QUEUED" : answer.open ? "RUNNING" : "OK";
+    return (
+        <section class="answer" aria-label="Answer" aria-live="polite" aria-busy={answer.open}>
+            <div class="title">
+                <h2>Answer</h2>
+                <Badge state={status} />
+                <span>{duration(answer.ms)}</span>
+                <span class="gap" />
+                {answer.queued && (
+                    <a class="act quiet" href={to(["chains", chain.name, chain.environment, "requests"], { request: answer.queued })}>
+                        The request
+                    </a>
+                )}
+                {answer.requestId && <a class="act quiet" href={to(["traces", answer.requestId])}>Trace</a>}
+            </div>
+            <ErrorNote error={error} />
+            {answer.items.length > 0 && (
+                <>
+                    <h3>{answer.items.length} items</h3>
+                    <ol class="items" tabIndex={0} aria-label="Items">
+                        {answer.items.slice(-SHOWN_ITEMS).map((each, i) => (
+                            <li key={Math.max(0, answer.items.length - SHOWN_ITEMS) + i}>
+                                <code><Text>{JSON.stringify(each)}</Text></code>
+                                {item && <Media document={document} schema={item} value={each} />}
+                            </li>
+                        ))}
+                    </ol>
+                </>
+            )}
+            {answer.result !== undefined && (
+                <>
+                    {output && <Media document={document} schema={output} value={answer.result} />}
+                    <pre tabIndex={0} aria-label="Result"><Text>{shortened(answer.result)}</Text></pre>
+                </>
+            )}
+            {!answer.open && !answer.queued && answer.requestId && <Follow id={answer.requestId} />}
+        </section>
+    );
+}
+
+const SHOWN_TEXT = 100_000;
+
+function shortened(value: unknown): string {
+    const text = JSON.stringify(value, null, 2) ?? "null";
+    return text.length > SHOWN_TEXT ? `${text.slice(0, SHOWN_TEXT)}\n… ${bytes(text.length - SHOWN_TEXT)} more` : text;
+}
+
+/** Bytes of an answer that are sound or pictures are played and shown; others can be saved. */
+function Media({ document, schema, value }: { document: Document; schema: object; value: unknown }) {
+    const found = useMemo(() => bytesIn(document, schema, value).slice(0, 20).map(({ path, base64 }) => {
+        const data = Uint8Array.from(atob(base64), (c) => c.charCodeAt(0));
+        const type = mediaType(data);
+        return { path, size: data.length, type, url: URL.createObjectURL(new Blob([data], { type: type ?? "application/octet-stream" })) };
+    }), [value]);
+    useEffect(() => () => found.forEach(({ url }) => URL.revokeObjectURL(url)), [found]);
+    return (
+        <>
+            {found.map(({ path, size, type, url }) => (
+                <figure key={path} class="media">
+                    {type?.startsWith("image/") && <img src={url} alt={`Picture ${path}`} />}
+                    {type?.startsWith("audio/") && <audio controls src={url} aria-label={`Sound ${path}`} />}
+                    <figcaption>
+                        <code><Text>{path || "result"}</Text></code> {bytes(size)}{" "}
+                        <a href={url} download={path || "result"}>Save</a>
+                    </figcaption>
+                </figure>
+            ))}
+        </>
+    );
+}
+
+const TRIES = 12, PAUSE_MS = 250;
+
+/** The trace of the call that was just made: spans come a moment after the answer. */
+function Follow({ id }: { id: string }) {
+    const { value } = useLoaded(async (signal) => {
+        let last: Whole | null = null;
+        for (let i = 0; i < TRIES && !signal.aborted; i++) {
+            const response = await ask(`/api/v1/traces/${encodeURIComponent(id)}`, { signal }).catch(() => null);
+            last = response ? await response.json() as Whole : last;
+            if (last && last.trace.state !== "partial" && last.spans.length > 1) break;
+            await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+        }
+        return last;
+    }, [id]);
+    if (!value) return null;
+    return (
+        <>
+            <h3>Its way</h3>
+            <Waterfall spans={value.spans} short />
+        </>
+    );
+}
