@@ -86,7 +86,7 @@ static void descriptions_come_back(void **state)
     "\"drain_timeout_s\":2.5,\"progress_timeout_s\":3.5,\"max_queue\":9,\"max_body\":77,"          \
     "\"concurrency\":4," SCALING ",\"cpu\":0.5,\"memory\":1024,"                                   \
     "\"gpu\":\"any:2\",\"secrets\":[\"key\"],\"assets\":[{\"url\":\"file:///m\",\"sha256\":"       \
-    "\"0000000000000000000000000000000000000000000000000000000000000000\",\"path\":\"m\"}],"         \
+    "\"0000000000000000000000000000000000000000000000000000000000000000\",\"path\":\"m\"}],"       \
     "\"inside\":[\"c\"]}"
 #define B_SERVICE "{\"name\":\"b\",\"c_name\":\"b\",\"binary\":\"/bin/b\"}"
 
