@@ -29,29 +29,26 @@ size_t chainsi_query_number(chainsi_slice query, const char *name, size_t missin
     return missing;
 }
 
-/* Whose environments are shown: what is being deleted has no place in lists. */
-static bool is_shown(const chainsi_routes *routes, const chainsi_exchange *exchange,
-                     const chainsi_chain *chain, const char *name)
+/* Who asks for a list, and of which chain; NULL: of all. */
+typedef struct asker {
+    const chainsi_routes *routes;
+    const chainsi_exchange *exchange;
+    const char *name;
+} asker;
+
+static bool is_shown(void *user, const chainsi_chain *chain)
 {
-    return !chain->deleting && (!name || !strcmp(chain->name, name)) &&
-           chainsi_route_shows(routes, exchange, chain->name);
+    const asker *who = user;
+    return (!who->name || !strcmp(chain->name, who->name)) &&
+           chainsi_route_shows(who->routes, who->exchange, chain->name);
 }
 
 /* Of all chains, or of one. */
-static void list_chains(chainsi_routes *routes, chainsi_exchange *exchange, const char *name)
+static void list_chains(const chainsi_routes *routes, chainsi_exchange *exchange, const char *name)
 {
-    size_t count = 0;
-    for (const chainsi_chain *chain = routes->registry->chains; chain; chain = chain->next)
-        for (const chainsi_environment *each = chain->environments; each; each = each->next)
-            count += is_shown(routes, exchange, chain, name);
-    chainsi_api_chains list = {
-        .items = chainsi_arena_array(&exchange->arena, count, sizeof *list.items),
-    };
-    for (const chainsi_chain *chain = routes->registry->chains; chain; chain = chain->next)
-        for (const chainsi_environment *each = chain->environments; each; each = each->next)
-            list.count += is_shown(routes, exchange, chain, name) &&
-                          chainsi_environment_describe(each, routes->base_url, &exchange->arena,
-                                                       &list.items[list.count]);
+    chainsi_api_chains list;
+    chainsi_registry_describe(routes->registry, routes->base_url, is_shown,
+                              &(asker){ routes, exchange, name }, &exchange->arena, &list);
     chainsi_answer_value(exchange, 200, &chainsi_api_chains_type, &list);
 }
 
@@ -353,6 +350,8 @@ void chainsi_route_api(chainsi_routes *routes, chainsi_exchange *exchange,
         chainsi_route_secrets(routes, exchange, segments + 1, count - 1);
     else if (count && !strcmp(segments[0], "traces"))
         chainsi_route_traces(routes, exchange, segments + 1, count - 1);
+    else if (count == 1 && !strcmp(segments[0], "live"))
+        chainsi_route_live(routes, exchange);
     else if (!methods)
         chainsi_answer_no_path(exchange);
     else if (!method || !strstr(methods, method))

@@ -86,7 +86,8 @@ static void descriptions_come_back(void **state)
     "\"drain_timeout_s\":2.5,\"progress_timeout_s\":3.5,\"max_queue\":9,\"max_body\":77,"          \
     "\"concurrency\":4," SCALING ",\"cpu\":0.5,\"memory\":1024,"                                   \
     "\"gpu\":\"any:2\",\"secrets\":[\"key\"],\"assets\":[{\"url\":\"file:///m\",\"sha256\":"       \
-    "\"0000000000000000000000000000000000000000000000000000000000000000\",\"path\":\"m\"}]}"
+    "\"0000000000000000000000000000000000000000000000000000000000000000\",\"path\":\"m\"}],"       \
+    "\"inside\":[\"c\"]}"
 #define B_SERVICE "{\"name\":\"b\",\"c_name\":\"b\",\"binary\":\"/bin/b\"}"
 
 static void saved_state_comes_back(void **state)
@@ -99,7 +100,8 @@ static void saved_state_comes_back(void **state)
         "{\"chain\":\"x\",\"environment\":\"e\",\"entrypoint\":\"a\","
         "\"services\":[" A_SERVICE "],\"canary\":{\"percent\":0.0,"
         "\"max_error_rate_increase\":0.0,\"max_p99_ratio\":0.0,\"minutes\":0.0},"
-        "\"source_digest\":null,\"interface\":null,\"created_by\":\"me\",\"swappable\":true}}");
+        "\"source_digest\":null,\"interface\":null,\"created_by\":\"me\",\"swappable\":true,"
+        "\"links\":[{\"caller\":\"a\",\"callee\":\"c\",\"colocated\":true}]}}");
 }
 
 /* Decodes and checks; why gets what is wrong. */
@@ -129,6 +131,7 @@ static void deployments_have_defaults(void **state)
     assert_string_equal(deploy.environment, "production");
     assert_true(deploy.canary.percent == 0);
     assert_null(deploy.created_by);
+    assert_int_equal(deploy.links.count, 0); /* as of what was deployed before there were any */
     const chainsi_api_service *service = &deploy.services.items[0];
     assert_true(service->start_timeout_s == 600);
     assert_true(service->drain_timeout_s == 30);

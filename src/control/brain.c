@@ -21,6 +21,7 @@
 #include "control/handle.h"
 #include "control/home.h"
 #include "control/keeper.h"
+#include "control/live.h"
 #include "control/own_metrics.h"
 #include "control/registry.h"
 #include "control/route.h"
@@ -111,8 +112,10 @@ static int open_state(brain *b)
     return 0;
 }
 
-static void close_sampler(brain *b)
+static void close_live(brain *b)
 {
+    chainsi_live_free(b->routes.live);
+    b->routes.live = NULL;
     chainsi_collector_set_listener(b->routes.collector, NULL, NULL);
     chainsi_sampler_free(b->routes.sampler);
     b->routes.sampler = b->supervisor.sampler = NULL;
@@ -126,7 +129,7 @@ static void on_front_finished(void *user)
     chainsi_exporter_finish(b->routes.exporter);
     chainsi_metric_exporter_free(b->routes.metric_exporter);
     b->routes.metric_exporter = NULL;
-    close_sampler(b);
+    close_live(b);
     chainsi_handle_close(b->back_up);
     b->back_up = NULL;
     chainsi_history_finish(b->supervisor.history);
@@ -152,6 +155,7 @@ static void begin_stop(brain *b)
     chainsi_home_forget_address(b->home);
     chainsi_start_note_forget(b->home);
     chainsi_front_stop(b->front);
+    chainsi_live_stop(b->routes.live);
     if (b->front_fd >= 0) {
         close(b->front_fd);
         b->front_fd = -1;
@@ -306,6 +310,7 @@ static bool begin(brain *b)
     b->routes.registry =
         chainsi_registry_new(&b->supervisor, b->store, b->home, on_chains_stopped, b);
     b->routes.store = b->store;
+    b->routes.live = chainsi_routes_open_live(&b->routes, &b->loop);
     b->routes.sampler = b->supervisor.sampler = chainsi_sampler_new(b->routes.registry);
     chainsi_collector_set_listener(b->routes.collector, on_calls, b->routes.sampler);
     unsigned stops = chainsi_keeping_stops(b->supervisor.keeping);

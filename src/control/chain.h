@@ -74,4 +74,9 @@ chainsi_log *chainsi_chain_log_of(void *chain, const char *name);
 bool chainsi_environment_describe(const chainsi_environment *environment, const char *base_url,
                                   chainsi_arena *arena, chainsi_api_chain *description);
 
+/* The same of all environments of the chains that shows says; what is being deleted has no place in lists. */
+void chainsi_registry_describe(const chainsi_registry *registry, const char *base_url,
+                               bool (*shows)(void *user, const chainsi_chain *chain), void *user,
+                               chainsi_arena *arena, chainsi_api_chains *list);
+
 #endif

@@ -16,6 +16,7 @@
 #include "control/process.h"
 #include "control/swap.h"
 #include "schema/json.h"
+#include "schema/value.h"
 
 static const char *state_name(chainsi_deployment_state state)
 {
@@ -62,60 +63,6 @@ static void fail(chainsi_deployment *deployment, const char *chainlet, const cha
     chainsi_say("%s failed: %s%s%s", deployment->title, chainlet ? chainlet : "",
                 chainlet ? ": " : "", deployment->failure);
     chainsi_deployment_stop(deployment);
-}
-
-/* The copy of what was asked for. */
-
-static void copy_strings(chainsi_arena *arena, chains_string_list *list)
-{
-    const char **items = chainsi_arena_array(arena, list->count, sizeof *items);
-    for (size_t i = 0; i < list->count; i++)
-        items[i] = chainsi_arena_strdup(arena, list->items[i]);
-    list->items = items;
-}
-
-static chainsi_api_deploy *copy_deploy(chainsi_arena *arena, const chainsi_api_deploy *from)
-{
-    chainsi_api_deploy *copy = chainsi_arena_alloc(arena, sizeof *copy);
-    copy->chain = chainsi_arena_strdup(arena, from->chain);
-    copy->environment = chainsi_arena_strdup(arena, from->environment);
-    copy->entrypoint = chainsi_arena_strdup(arena, from->entrypoint);
-    copy->canary = from->canary;
-    copy->source_digest = chainsi_arena_strdup(arena, from->source_digest);
-    copy->interface = chainsi_arena_strdup(arena, from->interface);
-    copy->created_by = chainsi_arena_strdup(arena, from->created_by);
-    copy->swappable = from->swappable;
-    copy->services.count = from->services.count;
-    copy->services.items =
-        chainsi_arena_array(arena, from->services.count, sizeof *copy->services.items);
-    for (size_t i = 0; i < from->services.count; i++) {
-        chainsi_api_service *service = &copy->services.items[i];
-        *service = from->services.items[i];
-        service->name = chainsi_arena_strdup(arena, service->name);
-        service->c_name = chainsi_arena_strdup(arena, service->c_name);
-        service->binary = chainsi_arena_strdup(arena, service->binary);
-        service->program = chainsi_arena_strdup(arena, service->program);
-        service->interface = chainsi_arena_strdup(arena, service->interface);
-        service->gpu = chainsi_arena_strdup(arena, service->gpu);
-        copy_strings(arena, &service->dependencies);
-        copy_strings(arena, &service->secrets);
-        chainsi_asset *assets = chainsi_arena_array(arena, service->assets.count, sizeof *assets);
-        for (size_t a = 0; a < service->assets.count; a++)
-            assets[a] = (chainsi_asset){
-                .url = chainsi_arena_strdup(arena, service->assets.items[a].url),
-                .sha256 = chainsi_arena_strdup(arena, service->assets.items[a].sha256),
-                .path = chainsi_arena_strdup(arena, service->assets.items[a].path),
-            };
-        service->assets.items = assets;
-        chainsi_api_variable *variables =
-            chainsi_arena_array(arena, service->env.count, sizeof *variables);
-        for (size_t v = 0; v < service->env.count; v++) {
-            variables[v].name = chainsi_arena_strdup(arena, service->env.items[v].name);
-            variables[v].value = chainsi_arena_strdup(arena, service->env.items[v].value);
-        }
-        service->env.items = variables;
-    }
-    return copy;
 }
 
 /* What the keeper has of it. */
@@ -350,7 +297,9 @@ chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *opt
     chainsi_arena *arena = &deployment->arena;
     const char *chain = options->deploy->chain;
     deployment->options = *options;
-    deployment->options.deploy = copy_deploy(arena, options->deploy);
+    chainsi_api_deploy *deploy = chainsi_arena_alloc(arena, sizeof *deploy);
+    chainsi_value_copy(&chainsi_api_deploy_type, options->deploy, deploy, arena);
+    deployment->options.deploy = deploy;
     deployment->options.home = chainsi_arena_strdup(arena, options->home);
     deployment->options.id = chainsi_arena_strdup(arena, options->id);
     deployment->options.run = chainsi_arena_strdup(arena, options->run);

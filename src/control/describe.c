@@ -181,3 +181,20 @@ bool chainsi_environment_describe(const chainsi_environment *environment, const 
     };
     return true;
 }
+
+void chainsi_registry_describe(const chainsi_registry *registry, const char *base_url,
+                               bool (*shows)(void *user, const chainsi_chain *chain), void *user,
+                               chainsi_arena *arena, chainsi_api_chains *list)
+{
+    size_t count = 0;
+    for (const chainsi_chain *chain = registry->chains; chain; chain = chain->next)
+        for (const chainsi_environment *each = chain->environments; each; each = each->next)
+            count++;
+    list->items = chainsi_arena_array(arena, count, sizeof *list->items);
+    list->count = 0;
+    for (const chainsi_chain *chain = registry->chains; chain; chain = chain->next)
+        for (const chainsi_environment *each = chain->environments; each; each = each->next)
+            list->count +=
+                !chain->deleting && shows(user, chain) &&
+                chainsi_environment_describe(each, base_url, arena, &list->items[list->count]);
+}

@@ -600,6 +600,12 @@ bool chainsi_exchange_write(chainsi_exchange *exchange, const void *data, size_t
     return chainsi_wire_waiting(&c->wire) < CHAINSI_WRITE_AHEAD;
 }
 
+size_t chainsi_exchange_waiting(const chainsi_exchange *exchange)
+{
+    const connection *c = exchange->connection;
+    return chainsi_wire_waiting(&c->wire);
+}
+
 void chainsi_exchange_end(chainsi_exchange *exchange)
 {
     connection *c = exchange->connection;

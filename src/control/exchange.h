@@ -66,6 +66,8 @@ void chainsi_exchange_begin(chainsi_exchange *exchange, int status, const chains
                             int64_t content_length);
 /* Bytes of the body; copied. Returns false when so much waits that on_drained should be awaited. */
 bool chainsi_exchange_write(chainsi_exchange *exchange, const void *data, size_t size);
+/* Bytes that wait for the client to read. */
+size_t chainsi_exchange_waiting(const chainsi_exchange *exchange);
 void chainsi_exchange_end(chainsi_exchange *exchange);
 /* The answer can't be completed: closes the connection, so that the client sees it cut short. */
 void chainsi_exchange_abort(chainsi_exchange *exchange);

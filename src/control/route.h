@@ -26,6 +26,7 @@ typedef struct chainsi_routes {
     chainsi_metric_exporter *metric_exporter; /* not owned; NULL: metrics are not exported */
     chainsi_transfers *transfers;             /* not owned */
     struct chainsi_sampler *sampler;          /* owned; sampler.h; NULL: the daemon ends */
+    struct chainsi_live *live;                /* owned; live.h */
     const char *home;                         /* not owned */
     long keeper;                              /* process number of the daemon's keeper */
     chainsi_gate gate;                        /* who may do what */
@@ -67,6 +68,9 @@ void chainsi_route_metrics(const chainsi_routes *routes, chainsi_exchange *excha
 /* How a Chainlet of an environment is scaled (api_scale.h); whoever may not change it has been turned away. */
 void chainsi_route_scale(const chainsi_routes *routes, chainsi_exchange *exchange,
                          const char *chain, const char *environment, const char *chainlet);
+/* Whom GET /api/v1/live is answered by (api_live.c). */
+struct chainsi_live *chainsi_routes_open_live(chainsi_routes *routes, uv_loop_t *loop);
+void chainsi_route_live(const chainsi_routes *routes, chainsi_exchange *exchange);
 /* An environment as a graph (graph.h). */
 void chainsi_route_graph(const chainsi_routes *routes, chainsi_exchange *exchange,
                          const chainsi_environment *environment);

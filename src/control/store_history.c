@@ -183,3 +183,11 @@ chains_status chainsi_stored_event_list(chainsi_database *database,
     chainsi_statement_read_all(&list, &chainsi_stored_events_type, arena, events);
     return chainsi_statement_end(&list);
 }
+
+int64_t chainsi_stored_event_newest(chainsi_database *database)
+{
+    chainsi_statement ask =
+        chainsi_statement_begin(database, "SELECT id FROM events ORDER BY id DESC LIMIT 1");
+    const int64_t newest = chainsi_statement_next(&ask) ? chainsi_statement_column(&ask, 0) : 0;
+    return chainsi_statement_end(&ask) == CHAINS_OK ? newest : 0;
+}

@@ -121,4 +121,7 @@ chains_status chainsi_stored_event_list(chainsi_database *database,
                                         const chainsi_event_filter *filter, chainsi_arena *arena,
                                         chainsi_stored_events *events);
 
+/* The id of the newest of all; 0: there is none, or it can't be read. */
+int64_t chainsi_stored_event_newest(chainsi_database *database);
+
 #endif
