@@ -30,6 +30,12 @@ enum {
         .kind = CHAINSI_STRUCT, .size = sizeof(struct_), .fields = (list_),                        \
         .field_count = sizeof(list_) / sizeof *(list_)                                             \
     }
+/* With the name that it has in the API's document. */
+#define NAMED_TYPE(name_, struct_, list_)                                                          \
+    {                                                                                              \
+        .kind = CHAINSI_STRUCT, .name = (name_), .size = sizeof(struct_), .fields = (list_),       \
+        .field_count = sizeof(list_) / sizeof *(list_)                                             \
+    }
 #define LIST_TYPE(struct_, item_)                                                                  \
     {                                                                                              \
         .kind = CHAINSI_LIST, .size = sizeof(struct_), .item = (item_)                             \
@@ -64,7 +70,8 @@ static const chainsi_field scaling_fields[] = {
     { CHAINSI_FIELD(chainsi_api_scaling, scale_down_delay_s, &chainsi_type_double) },
     { CHAINSI_FIELD(chainsi_api_scaling, scale_to_zero_delay_s, &chainsi_type_double) },
 };
-const chainsi_type chainsi_api_scaling_type = STRUCT_TYPE(chainsi_api_scaling, scaling_fields);
+const chainsi_type chainsi_api_scaling_type =
+    NAMED_TYPE("Scaling", chainsi_api_scaling, scaling_fields);
 
 static const chainsi_field asset_fields[] = {
     TEXT(chainsi_asset, url),
@@ -123,7 +130,8 @@ static const chainsi_field service_fields[] = {
     { CHAINSI_FIELD(chainsi_api_service, assets, &assets_type), .default_value = &no_assets },
     { CHAINSI_FIELD(chainsi_api_service, inside, &strings_type), .default_value = &no_strings },
 };
-const chainsi_type chainsi_api_service_type = STRUCT_TYPE(chainsi_api_service, service_fields);
+const chainsi_type chainsi_api_service_type =
+    NAMED_TYPE("Service", chainsi_api_service, service_fields);
 static const chainsi_type services_type =
     LIST_TYPE(chainsi_api_services, &chainsi_api_service_type);
 
@@ -137,7 +145,7 @@ static const chainsi_field canary_fields[] = {
     { CHAINSI_FIELD(chainsi_api_canary, minutes, &chainsi_type_double),
       .default_value = &no_canary.minutes },
 };
-static const chainsi_type canary_type = STRUCT_TYPE(chainsi_api_canary, canary_fields);
+static const chainsi_type canary_type = NAMED_TYPE("Canary", chainsi_api_canary, canary_fields);
 
 static const char *const production = CHAINSI_PRODUCTION;
 static const bool no = false;
@@ -162,7 +170,8 @@ static const chainsi_field deploy_fields[] = {
     { CHAINSI_FIELD(chainsi_api_deploy, swappable, &chainsi_type_bool), .default_value = &no },
     { CHAINSI_FIELD(chainsi_api_deploy, links, &links_type), .default_value = &no_links },
 };
-const chainsi_type chainsi_api_deploy_type = STRUCT_TYPE(chainsi_api_deploy, deploy_fields);
+const chainsi_type chainsi_api_deploy_type =
+    NAMED_TYPE("Deploy", chainsi_api_deploy, deploy_fields);
 
 /* A state.json, which is read once to take up what it tells of, has no more than a number. */
 static const char *const no_text = "";
@@ -209,7 +218,7 @@ static const chainsi_field replica_fields[] = {
     NULLABLE(chainsi_api_replica, last_end),
     { CHAINSI_FIELD(chainsi_api_replica, gpus, &strings_type), .default_value = &no_strings },
 };
-static const chainsi_type replica_type = STRUCT_TYPE(chainsi_api_replica, replica_fields);
+static const chainsi_type replica_type = NAMED_TYPE("Replica", chainsi_api_replica, replica_fields);
 static const chainsi_type replicas_type = LIST_TYPE(chainsi_api_replicas, &replica_type);
 
 static const chainsi_type some_override = {
@@ -231,7 +240,8 @@ static const chainsi_field chainlet_fields[] = {
     { CHAINSI_FIELD(chainsi_api_chainlet, override, &some_override), .optional = true },
     { CHAINSI_FIELD(chainsi_api_chainlet, replicas, &replicas_type) },
 };
-static const chainsi_type chainlet_type = STRUCT_TYPE(chainsi_api_chainlet, chainlet_fields);
+static const chainsi_type chainlet_type =
+    NAMED_TYPE("Chainlet", chainsi_api_chainlet, chainlet_fields);
 static const chainsi_type chainlets_type = LIST_TYPE(chainsi_api_chainlets, &chainlet_type);
 
 static const chainsi_field fetched_fields[] = {
@@ -259,7 +269,8 @@ static const chainsi_field deployment_fields[] = {
     { CHAINSI_FIELD(chainsi_api_deployment, chainlets, &chainlets_type) },
     { CHAINSI_FIELD(chainsi_api_deployment, assets, &some_fetched), .optional = true },
 };
-static const chainsi_type deployment_type = STRUCT_TYPE(chainsi_api_deployment, deployment_fields);
+static const chainsi_type deployment_type =
+    NAMED_TYPE("Deployment", chainsi_api_deployment, deployment_fields);
 
 static const chainsi_field side_fields[] = {
     INTEGER(chainsi_api_canary_side, calls),
@@ -275,7 +286,7 @@ static const chainsi_field trial_fields[] = {
     { CHAINSI_FIELD(chainsi_api_trial, old_version, &side_type) },
     { CHAINSI_FIELD(chainsi_api_trial, new_version, &side_type) },
 };
-static const chainsi_type trial_type = STRUCT_TYPE(chainsi_api_trial, trial_fields);
+static const chainsi_type trial_type = NAMED_TYPE("Trial", chainsi_api_trial, trial_fields);
 static const chainsi_type some_trial = {
     .kind = CHAINSI_POINTER,
     .size = sizeof(void *),
@@ -296,7 +307,7 @@ static const chainsi_field chain_fields[] = {
     { CHAINSI_FIELD(chainsi_api_chain, deployment, &deployment_type) },
     { CHAINSI_FIELD(chainsi_api_chain, canary, &some_trial), .optional = true },
 };
-const chainsi_type chainsi_api_chain_type = STRUCT_TYPE(chainsi_api_chain, chain_fields);
+const chainsi_type chainsi_api_chain_type = NAMED_TYPE("Chain", chainsi_api_chain, chain_fields);
 const chainsi_type chainsi_api_chains_type = LIST_TYPE(chainsi_api_chains, &chainsi_api_chain_type);
 
 static const chainsi_field version_fields[] = {
@@ -312,7 +323,7 @@ static const chainsi_field version_fields[] = {
     NULLABLE(chainsi_api_version, ready_at),
     { CHAINSI_FIELD(chainsi_api_version, environments, &strings_type) },
 };
-static const chainsi_type version_type = STRUCT_TYPE(chainsi_api_version, version_fields);
+static const chainsi_type version_type = NAMED_TYPE("Version", chainsi_api_version, version_fields);
 const chainsi_type chainsi_api_versions_type = LIST_TYPE(chainsi_api_versions, &version_type);
 
 static const chainsi_field deleted_fields[] = {
@@ -320,7 +331,8 @@ static const chainsi_field deleted_fields[] = {
     NULLABLE(chainsi_api_deleted, environment),
     NULLABLE(chainsi_api_deleted, version_id),
 };
-const chainsi_type chainsi_api_deleted_type = STRUCT_TYPE(chainsi_api_deleted, deleted_fields);
+const chainsi_type chainsi_api_deleted_type =
+    NAMED_TYPE("Deleted", chainsi_api_deleted, deleted_fields);
 
 static const double no_rate_limit = 0;
 static const chainsi_field key_asked_fields[] = {
@@ -361,7 +373,7 @@ static const chainsi_field secret_changed_fields[] = {
     { CHAINSI_FIELD(chainsi_api_secret_changed, used_by, &strings_type) },
 };
 const chainsi_type chainsi_api_secret_changed_type =
-    STRUCT_TYPE(chainsi_api_secret_changed, secret_changed_fields);
+    NAMED_TYPE("SecretChanged", chainsi_api_secret_changed, secret_changed_fields);
 
 static const chainsi_field health_fields[] = {
     TEXT(chainsi_api_health, status),

@@ -119,8 +119,10 @@ static void on_gpus_known(chainsi_gpu_waiter *waiter)
     hand_over(waits, waits->deploy);
 }
 
-static void deploy(chainsi_routes *routes, chainsi_exchange *exchange)
+void chainsi_route_deploy(chainsi_routes *routes, chainsi_exchange *exchange,
+                          const chainsi_names *names)
 {
+    (void)names;
     chainsi_intent *intent = chainsi_intent_new(chainsi_step_deploy, true);
     chainsi_api_deploy *asked = chainsi_arena_alloc(intent->step->arena, sizeof *asked);
     if (!chainsi_read_value(exchange, &chainsi_api_deploy_type, intent->step->arena, asked)) {
@@ -274,33 +276,65 @@ static void roll_back(chainsi_routes *routes, chainsi_exchange *exchange,
         chainsi_exchange_fail(exchange, status, "%s", why);
 }
 
-void chainsi_route_change(chainsi_routes *routes, chainsi_exchange *exchange,
-                          const char *const *segments, size_t count)
+/* The chain that is to be changed; NULL: it can't be, which has been answered. */
+static chainsi_chain *find_chain(const chainsi_routes *routes, chainsi_exchange *exchange,
+                                 const chainsi_names *names)
 {
-    if (count == 1) {
-        deploy(routes, exchange);
+    chainsi_chain *chain = chainsi_route_find_chain(routes, exchange, names->chain);
+    if (!chain || !routes->registry->stopping)
+        return chain;
+    chainsi_exchange_fail(exchange, CHAINS_UNAVAILABLE, "chainsd is stopping");
+    return NULL;
+}
+
+void chainsi_route_delete_chain(chainsi_routes *routes, chainsi_exchange *exchange,
+                                const chainsi_names *names)
+{
+    chainsi_chain *chain = find_chain(routes, exchange, names);
+    if (!chain)
         return;
-    }
-    chainsi_slice name = { segments[1], strlen(segments[1]) };
-    chainsi_chain *chain = chainsi_registry_find(routes->registry, name);
-    if (!chain) {
-        chainsi_route_answer_no_chain(routes, exchange, segments[1]);
-    } else if (routes->registry->stopping) {
-        chainsi_exchange_fail(exchange, CHAINS_UNAVAILABLE, "chainsd is stopping");
-    } else if (count == 2) {
-        exchange->user = chain;
-        exchange->on_gone = on_deleter_gone;
-        chainsi_chain_delete(chain, on_deleted, exchange);
-    } else if (!strcmp(segments[2], "versions")) {
-        delete_version(routes, exchange, chain, segments[3]);
-    } else if (count == 4) {
-        ask(routes, exchange, chain, segments[3], chainsi_step_forget_environment,
+    exchange->user = chain;
+    exchange->on_gone = on_deleter_gone;
+    chainsi_chain_delete(chain, on_deleted, exchange);
+}
+
+void chainsi_route_delete_version(chainsi_routes *routes, chainsi_exchange *exchange,
+                                  const chainsi_names *names)
+{
+    chainsi_chain *chain = find_chain(routes, exchange, names);
+    if (chain)
+        delete_version(routes, exchange, chain, names->version);
+}
+
+void chainsi_route_delete_environment(chainsi_routes *routes, chainsi_exchange *exchange,
+                                      const chainsi_names *names)
+{
+    const chainsi_chain *chain = find_chain(routes, exchange, names);
+    if (chain)
+        ask(routes, exchange, chain, names->environment, chainsi_step_forget_environment,
             on_environment_deleted);
-    } else if (!strcmp(segments[4], "promote")) {
-        promote(routes, exchange, chain->name, segments[3]);
-    } else if (!strcmp(segments[4], "swap")) {
-        chainsi_route_swap(routes, exchange, chain, segments[3]);
-    } else {
-        roll_back(routes, exchange, chain, segments[3]);
-    }
+}
+
+void chainsi_route_promote(chainsi_routes *routes, chainsi_exchange *exchange,
+                           const chainsi_names *names)
+{
+    const chainsi_chain *chain = find_chain(routes, exchange, names);
+    if (chain)
+        promote(routes, exchange, chain->name, names->environment);
+}
+
+void chainsi_route_roll_back(chainsi_routes *routes, chainsi_exchange *exchange,
+                             const chainsi_names *names)
+{
+    const chainsi_chain *chain = find_chain(routes, exchange, names);
+    if (chain)
+        roll_back(routes, exchange, chain, names->environment);
+}
+
+void chainsi_route_swap(chainsi_routes *routes, chainsi_exchange *exchange,
+                        const chainsi_names *names)
+{
+    chainsi_chain *chain = find_chain(routes, exchange, names);
+    if (chain)
+        chainsi_answer_swap(routes, exchange, chain, names->environment);
 }

@@ -22,7 +22,7 @@ static const chainsi_field replica_fields[] = {
     CHAINSI_FIELD_NULLABLE(chainsi_stored_replica, how),
 };
 const chainsi_type chainsi_stored_replica_type =
-    CHAINSI_STRUCT_OF(chainsi_stored_replica, replica_fields);
+    CHAINSI_NAMED_STRUCT_OF("PastReplica", chainsi_stored_replica, replica_fields);
 const chainsi_type chainsi_stored_replicas_type =
     CHAINSI_LIST_OF(chainsi_stored_replicas, &chainsi_stored_replica_type);
 
@@ -36,6 +36,6 @@ static const chainsi_field event_fields[] = {
     CHAINSI_FIELD_OPTIONAL(chainsi_stored_event, details, &chainsi_type_json),
 };
 const chainsi_type chainsi_stored_event_type =
-    CHAINSI_STRUCT_OF(chainsi_stored_event, event_fields);
+    CHAINSI_NAMED_STRUCT_OF("Event", chainsi_stored_event, event_fields);
 const chainsi_type chainsi_stored_events_type =
     CHAINSI_LIST_OF(chainsi_stored_events, &chainsi_stored_event_type);

@@ -89,8 +89,10 @@ static const char *find_fault(const chainsi_api_key_asked *asked)
     return NULL;
 }
 
-static void make_key(chainsi_routes *routes, chainsi_exchange *exchange)
+void chainsi_route_make_key(chainsi_routes *routes, chainsi_exchange *exchange,
+                            const chainsi_names *names)
 {
+    (void)names;
     chainsi_api_key_asked asked;
     if (!chainsi_read_value(exchange, &chainsi_api_key_asked_type, &exchange->arena, &asked))
         return;
@@ -156,8 +158,10 @@ static void on_revoked(chainsi_write *write, chains_status status, const char *w
                               why);
 }
 
-static void begin_revoking(chainsi_routes *routes, chainsi_exchange *exchange, const char *id)
+void chainsi_route_revoke_key(chainsi_routes *routes, chainsi_exchange *exchange,
+                              const chainsi_names *names)
 {
+    const char *id = names->id;
     chainsi_write *write = chainsi_write_new(sizeof(key_change));
     key_change *change = write->arguments;
     change->routes = routes;
@@ -172,8 +176,10 @@ static void begin_revoking(chainsi_routes *routes, chainsi_exchange *exchange, c
     chainsi_gate_cut_off(routes->front, id, exchange);
 }
 
-static void list_keys(chainsi_routes *routes, chainsi_exchange *exchange)
+void chainsi_route_keys(chainsi_routes *routes, chainsi_exchange *exchange,
+                        const chainsi_names *names)
 {
+    (void)names;
     chainsi_stored_keys keys;
     chainsi_database *reader = chainsi_store_reader(routes->store);
     chains_status status = chainsi_stored_key_list(reader, &exchange->arena, &keys);
@@ -181,23 +187,4 @@ static void list_keys(chainsi_routes *routes, chainsi_exchange *exchange)
         chainsi_answer_value(exchange, 200, &chainsi_shown_keys_type, &keys);
     else
         chainsi_exchange_fail(exchange, status, "%s", chainsi_database_why(reader));
-}
-
-void chainsi_route_keys(chainsi_routes *routes, chainsi_exchange *exchange,
-                        const char *const *segments, size_t count)
-{
-    if (!chainsi_route_permits(routes, exchange, CHAINSI_SCOPE_ADMIN, true, CHAINSI_EVERY_CHAIN))
-        return;
-    if (count > 1)
-        chainsi_answer_no_path(exchange);
-    else if (count && exchange->request.method == CHAINSI_HTTP_DELETE)
-        begin_revoking(routes, exchange, segments[0]);
-    else if (count)
-        chainsi_answer_other_method(exchange, "DELETE");
-    else if (exchange->request.method == CHAINSI_HTTP_POST)
-        make_key(routes, exchange);
-    else if (chainsi_is_get(exchange))
-        list_keys(routes, exchange);
-    else
-        chainsi_answer_other_method(exchange, "GET, HEAD, POST");
 }

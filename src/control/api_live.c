@@ -150,13 +150,12 @@ static bool read_wish(const chainsi_routes *routes, chainsi_exchange *exchange,
     return true;
 }
 
-void chainsi_route_live(const chainsi_routes *routes, chainsi_exchange *exchange)
+void chainsi_route_live(chainsi_routes *routes, chainsi_exchange *exchange,
+                        const chainsi_names *names)
 {
+    (void)names;
     chainsi_live_wish wish;
-    if (exchange->request.method != CHAINSI_HTTP_GET)
-        chainsi_answer_other_method(exchange, "GET");
-    else if (read_wish(routes, exchange, &wish) &&
-             !chainsi_live_begin(routes->live, exchange, &wish))
+    if (read_wish(routes, exchange, &wish) && !chainsi_live_begin(routes->live, exchange, &wish))
         chainsi_exchange_refuse(exchange, 503, "Retry-After: 5\r\n", CHAINS_RESOURCE_EXHAUSTED,
                                 "as many look as may at once: %d", CHAINSI_LIVE_VIEWERS);
 }

@@ -99,7 +99,7 @@ static const chainsi_field request_fields[] = {
     CHAINSI_FIELD_NULLABLE(chainsi_api_request, webhook_error),
 };
 const chainsi_type chainsi_api_request_type =
-    CHAINSI_STRUCT_OF(chainsi_api_request, request_fields);
+    CHAINSI_NAMED_STRUCT_OF("Request", chainsi_api_request, request_fields);
 const chainsi_type chainsi_api_requests_type =
     CHAINSI_LIST_OF(chainsi_api_requests, &chainsi_api_request_type);
 

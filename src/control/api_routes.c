@@ -1,5 +1,5 @@
-/* What is below /api/v1: see api.h for the list. What changes something is api_changes.c, what is said
- * api_logs.c. */
+/* What is told of chains, versions, events and replicas below /api/v1. What changes something is api_changes.c,
+ * what is said api_logs.c; which path is whose is route_table.c. */
 #include <string.h>
 
 #include "control/route.h"
@@ -149,12 +149,13 @@ static int64_t read_before(chainsi_slice query)
 }
 
 /* What happened to a chain, also to one that is gone, or to all (NULL). */
-static void list_events(const chainsi_routes *routes, chainsi_exchange *exchange, const char *chain)
+void chainsi_route_events(chainsi_routes *routes, chainsi_exchange *exchange,
+                          const chainsi_names *names)
 {
     chainsi_slice query = exchange->request.query;
     chainsi_database *reader = chainsi_store_reader(routes->store);
     chainsi_event_filter filter = {
-        .chain = chain,
+        .chain = names->chain,
         .chainlet = chainsi_query_text(query, "chainlet", &exchange->arena),
         .kind = chainsi_query_text(query, "kind", &exchange->arena),
         .before = read_before(query),
@@ -174,199 +175,75 @@ static void list_events(const chainsi_routes *routes, chainsi_exchange *exchange
     chainsi_answer_value(exchange, 200, &chainsi_stored_events_type, &events);
 }
 
-/* The processes that a Chainlet has and has had, whether the present version has one of that name or not. */
-static void list_replicas(const chainsi_routes *routes, chainsi_exchange *exchange,
-                          const char *chain, const char *environment, const char *chainlet)
+/* The chain of that name; NULL: there is none, which has been answered. */
+chainsi_chain *chainsi_route_find_chain(const chainsi_routes *routes, chainsi_exchange *exchange,
+                                        const char *name)
 {
+    chainsi_chain *chain =
+        chainsi_registry_find(routes->registry, (chainsi_slice){ name, strlen(name) });
+    if (!chain)
+        chainsi_route_answer_no_chain(routes, exchange, name);
+    return chain;
+}
+
+/* The processes that a Chainlet has and has had, whether the present version has one of that name or not. */
+void chainsi_route_replicas(chainsi_routes *routes, chainsi_exchange *exchange,
+                            const chainsi_names *names)
+{
+    if (!chainsi_route_find_chain(routes, exchange, names->chain))
+        return;
     chainsi_slice query = exchange->request.query;
     chainsi_database *reader = chainsi_store_reader(routes->store);
     chainsi_stored_replicas replicas;
-    chains_status status =
-        chainsi_stored_replica_list(reader, chain, environment, chainlet, read_before(query),
-                                    read_limit(query), &exchange->arena, &replicas);
+    chains_status status = chainsi_stored_replica_list(
+        reader, names->chain, chainsi_environment_named(names), names->chainlet, read_before(query),
+        read_limit(query), &exchange->arena, &replicas);
     if (status != CHAINS_OK)
         chainsi_exchange_fail(exchange, status, "%s", chainsi_database_why(reader));
     else
         chainsi_answer_value(exchange, 200, &chainsi_stored_replicas_type, &replicas);
 }
 
-/* What is asked of a Chainlet of an environment, with its name in *chainlet: "scaling", say. NULL: nothing is.
- *
- *   chains/CHAIN[/environments/ENVIRONMENT]/chainlets/NAME/WHAT */
-static const char *find_of_chainlet(const char *const *segments, size_t count,
-                                    const char **environment, const char **chainlet)
+void chainsi_route_logs(chainsi_routes *routes, chainsi_exchange *exchange,
+                        const chainsi_names *names)
 {
-    bool named = count == 7 && !strcmp(segments[2], "environments");
-    size_t at = named ? 4 : 2;
-    if (count != at + 3 || strcmp(segments[at], "chainlets") != 0)
-        return NULL;
-    *environment = named ? segments[3] : CHAINSI_PRODUCTION;
-    *chainlet = segments[at + 1];
-    return segments[at + 2];
+    const chainsi_chain *chain = chainsi_route_find_chain(routes, exchange, names->chain);
+    if (chain)
+        chainsi_answer_logs(exchange, chain, names->chainlet);
 }
 
-static bool is_replicas(const char *const *segments, size_t count)
+void chainsi_route_chains(chainsi_routes *routes, chainsi_exchange *exchange,
+                          const chainsi_names *names)
 {
-    const char *environment, *chainlet;
-    const char *what = find_of_chainlet(segments, count, &environment, &chainlet);
-    return what && !strcmp(what, "replicas");
+    if (!names->chain || chainsi_route_find_chain(routes, exchange, names->chain))
+        list_chains(routes, exchange, names->chain);
 }
 
-/* chains/CHAIN/environments/ENVIRONMENT/graph */
-static bool is_graph(const char *const *segments, size_t count)
+void chainsi_route_graph(chainsi_routes *routes, chainsi_exchange *exchange,
+                         const chainsi_names *names)
 {
-    return count == 5 && !strcmp(segments[2], "environments") && !strcmp(segments[4], "graph");
-}
-
-static void answer_graph(const chainsi_routes *routes, chainsi_exchange *exchange,
-                         const chainsi_chain *chain, const char *name)
-{
-    const chainsi_environment *environment = chainsi_chain_environment(chain, name);
+    const chainsi_chain *chain = chainsi_route_find_chain(routes, exchange, names->chain);
+    const chainsi_environment *environment =
+        chain ? chainsi_chain_environment(chain, names->environment) : NULL;
     if (environment)
-        chainsi_route_graph(routes, exchange, environment);
-    else
+        chainsi_answer_graph(routes, exchange, environment);
+    else if (chain)
         chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND, "'%s' has no environment '%s'",
-                              chain->name, name);
+                              chain->name, names->environment);
 }
 
-/* What GET gives below /api/v1/chains/CHAIN. */
-static void get_of_chain(chainsi_routes *routes, chainsi_exchange *exchange,
-                         const char *const *segments, size_t count)
+void chainsi_route_chain(chainsi_routes *routes, chainsi_exchange *exchange,
+                         const chainsi_names *names)
 {
-    chainsi_slice name = { segments[1], strlen(segments[1]) };
-    const chainsi_chain *chain = chainsi_registry_find(routes->registry, name);
-    const char *what = count > 2 ? segments[2] : "", *environment, *chainlet;
-    bool logs = !strcmp(segments[count - 1], "logs") &&
-                (count == 3 || (count == 5 && !strcmp(what, "chainlets")));
-    if (count == 3 && !strcmp(what, "events"))
-        list_events(routes, exchange, segments[1]);
-    else if (!chain)
-        chainsi_route_answer_no_chain(routes, exchange, segments[1]);
-    else if (is_replicas(segments, count) &&
-             find_of_chainlet(segments, count, &environment, &chainlet))
-        list_replicas(routes, exchange, segments[1], environment, chainlet);
-    else if (logs && exchange->request.method != CHAINSI_HTTP_GET)
-        chainsi_answer_other_method(exchange, "GET");
-    else if (logs)
-        chainsi_answer_logs(exchange, chain, count == 5 ? segments[3] : NULL);
-    else if (count == 2)
-        answer_chain(routes, exchange, chain, NULL);
-    else if (is_graph(segments, count))
-        answer_graph(routes, exchange, chain, segments[3]);
-    else if (count == 3 && !strcmp(what, "versions"))
+    const chainsi_chain *chain = chainsi_route_find_chain(routes, exchange, names->chain);
+    if (chain)
+        answer_chain(routes, exchange, chain, names->environment);
+}
+
+void chainsi_route_versions(chainsi_routes *routes, chainsi_exchange *exchange,
+                            const chainsi_names *names)
+{
+    const chainsi_chain *chain = chainsi_route_find_chain(routes, exchange, names->chain);
+    if (chain)
         list_versions(routes, exchange, chain);
-    else if (count == 3 && !strcmp(what, "environments"))
-        list_chains(routes, exchange, chain->name);
-    else if (count == 4 && !strcmp(what, "environments"))
-        answer_chain(routes, exchange, chain, segments[3]);
-    else
-        chainsi_answer_no_path(exchange);
-}
-
-static bool is_scaling(const char *const *segments, size_t count)
-{
-    const char *environment, *chainlet;
-    const char *what = find_of_chainlet(segments, count, &environment, &chainlet);
-    return what && !strcmp(what, "scaling");
-}
-
-static void route_scaling(chainsi_routes *routes, chainsi_exchange *exchange,
-                          const char *const *segments, size_t count)
-{
-    const char *environment, *chainlet;
-    find_of_chainlet(segments, count, &environment, &chainlet);
-    chainsi_route_scale(routes, exchange, segments[1], environment, chainlet);
-}
-
-/* The methods that there are at a path of the API; NULL: there is nothing. */
-static const char *methods_at(const char *const *segments, size_t count)
-{
-    const char *what = count > 2 ? segments[2] : "", *last = count ? segments[count - 1] : "";
-    if (!count || strcmp(segments[0], "chains") != 0)
-        return count == 1 && !strcmp(segments[0], "events") ? "GET, HEAD" : NULL;
-    if (count == 1)
-        return "GET, HEAD, POST";
-    if (count == 2)
-        return "GET, HEAD, DELETE";
-    if (count == 3)
-        return !strcmp(what, "logs") ? "GET"
-               : !strcmp(what, "events") || !strcmp(what, "versions") ||
-                       !strcmp(what, "environments")
-                   ? "GET, HEAD"
-                   : NULL;
-    if (count == 4)
-        return !strcmp(what, "versions")       ? "DELETE"
-               : !strcmp(what, "environments") ? "GET, HEAD, DELETE"
-                                               : NULL;
-    if (count == 5 && !strcmp(what, "chainlets") && !strcmp(last, "logs"))
-        return "GET";
-    if (is_scaling(segments, count))
-        return "GET, HEAD, PUT, DELETE";
-    if (is_replicas(segments, count))
-        return "GET, HEAD";
-    if (is_graph(segments, count))
-        return "GET, HEAD";
-    bool change = !strcmp(last, "promote") || !strcmp(last, "rollback") || !strcmp(last, "swap");
-    return count == 5 && !strcmp(what, "environments") && change ? "POST" : NULL;
-}
-
-/* NULL: one that is offered nowhere. */
-static const char *method_of(const chainsi_exchange *exchange)
-{
-    static const char *const names[] = { "GET", "HEAD", "POST", "PUT", "DELETE" };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (chainsi_slice_is(exchange->request.method_name, names[i]))
-            return names[i];
-    return NULL;
-}
-
-/* What it takes to ask for that. */
-static chainsi_scope scope_for(const chainsi_exchange *exchange, const char *const *segments,
-                               size_t count)
-{
-    const char *last = segments[count - 1];
-    switch (exchange->request.method) {
-    case CHAINSI_HTTP_GET:
-    case CHAINSI_HTTP_HEAD:
-        return !strcmp(last, "logs") || !strcmp(last, "events") ? CHAINSI_SCOPE_DEPLOY
-                                                                : CHAINSI_SCOPE_CALL;
-    case CHAINSI_HTTP_POST:
-    case CHAINSI_HTTP_PUT:
-        return CHAINSI_SCOPE_DEPLOY;
-    default:
-        return CHAINSI_SCOPE_ADMIN;
-    }
-}
-
-void chainsi_route_api(chainsi_routes *routes, chainsi_exchange *exchange,
-                       const char *const *segments, size_t count)
-{
-    const char *methods = methods_at(segments, count);
-    const char *method = method_of(exchange);
-    bool get = chainsi_is_get(exchange);
-    if (count && !strcmp(segments[0], "keys"))
-        chainsi_route_keys(routes, exchange, segments + 1, count - 1);
-    else if (count && !strcmp(segments[0], "secrets"))
-        chainsi_route_secrets(routes, exchange, segments + 1, count - 1);
-    else if (count && !strcmp(segments[0], "traces"))
-        chainsi_route_traces(routes, exchange, segments + 1, count - 1);
-    else if (count == 1 && !strcmp(segments[0], "live"))
-        chainsi_route_live(routes, exchange);
-    else if (!methods)
-        chainsi_answer_no_path(exchange);
-    else if (!method || !strstr(methods, method))
-        chainsi_answer_other_method(exchange, methods);
-    else if (!chainsi_route_permits(routes, exchange, scope_for(exchange, segments, count), !get,
-                                    count > 1 ? segments[1] : NULL))
-        return;
-    else if (is_scaling(segments, count))
-        route_scaling(routes, exchange, segments, count);
-    else if (!get)
-        chainsi_route_change(routes, exchange, segments, count);
-    else if (!strcmp(segments[0], "events"))
-        list_events(routes, exchange, NULL);
-    else if (count == 1)
-        list_chains(routes, exchange, NULL);
-    else
-        get_of_chain(routes, exchange, segments, count);
 }

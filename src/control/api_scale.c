@@ -39,7 +39,8 @@ static const chainsi_field scaled_fields[] = {
     SCALING_FIELD(scale_to_zero_delay_s, &chainsi_type_double),
     CHAINSI_FIELD_OPTIONAL(chainsi_api_scaled, override, &some_override),
 };
-const chainsi_type chainsi_api_scaled_type = CHAINSI_STRUCT_OF(chainsi_api_scaled, scaled_fields);
+const chainsi_type chainsi_api_scaled_type =
+    CHAINSI_NAMED_STRUCT_OF("Scaled", chainsi_api_scaled, scaled_fields);
 
 chainsi_api_scaling chainsi_scale_apply(const chainsi_stored_scale *scale,
                                         const chainsi_api_scaling *own)

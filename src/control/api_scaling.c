@@ -169,18 +169,19 @@ static void set_scaling(const chainsi_routes *routes, chainsi_exchange *exchange
     chainsi_write_free(write);
 }
 
-void chainsi_route_scale(const chainsi_routes *routes, chainsi_exchange *exchange,
-                         const char *chain, const char *environment, const char *chainlet)
+void chainsi_route_scaling(chainsi_routes *routes, chainsi_exchange *exchange,
+                           const chainsi_names *names)
 {
     place at;
-    if (!find_place(routes, exchange, chain, environment, chainlet, &at))
+    if (!find_place(routes, exchange, names->chain, chainsi_environment_named(names),
+                    names->chainlet, &at))
         return;
     switch (exchange->request.method) {
     case CHAINSI_HTTP_PUT:
-        set_scaling(routes, exchange, &at, chainlet);
+        set_scaling(routes, exchange, &at, names->chainlet);
         return;
     case CHAINSI_HTTP_DELETE:
-        reset_scaling(routes, exchange, &at, chainlet);
+        reset_scaling(routes, exchange, &at, names->chainlet);
         return;
     default:
         answer_scaling(exchange, &at);

@@ -151,9 +151,10 @@ static void delete_secret(chainsi_exchange *exchange, chainsi_write *write)
     chainsi_write_free(write);
 }
 
-static void change_secret(chainsi_routes *routes, chainsi_exchange *exchange, const char *chain,
-                          const char *name)
+void chainsi_route_secret(chainsi_routes *routes, chainsi_exchange *exchange,
+                          const chainsi_names *names)
 {
+    const char *chain = names->chain, *name = names->name;
     if ((chain && !chainsi_api_is_chain_name(chain)) || !chainsi_vault_is_name(name)) {
         chainsi_exchange_fail(
             exchange, CHAINS_INVALID_ARGUMENT,
@@ -176,8 +177,10 @@ static void change_secret(chainsi_routes *routes, chainsi_exchange *exchange, co
         set_secret(exchange, write);
 }
 
-static void list_secrets(chainsi_routes *routes, chainsi_exchange *exchange)
+void chainsi_route_secrets(chainsi_routes *routes, chainsi_exchange *exchange,
+                           const chainsi_names *names)
 {
+    (void)names;
     chainsi_stored_secrets secrets;
     chainsi_database *reader = chainsi_store_reader(routes->store);
     chains_status status = chainsi_stored_secret_list(reader, &exchange->arena, &secrets);
@@ -185,24 +188,4 @@ static void list_secrets(chainsi_routes *routes, chainsi_exchange *exchange)
         chainsi_answer_value(exchange, 200, &chainsi_shown_secrets_type, &secrets);
     else
         chainsi_exchange_fail(exchange, status, "%s", chainsi_database_why(reader));
-}
-
-void chainsi_route_secrets(chainsi_routes *routes, chainsi_exchange *exchange,
-                           const char *const *segments, size_t count)
-{
-    const char *chain = count == 2 ? segments[0] : NULL;
-    if (!chainsi_route_permits(routes, exchange, CHAINSI_SCOPE_ADMIN, true,
-                               chain ? chain : CHAINSI_EVERY_CHAIN))
-        return;
-    if (count > 2)
-        chainsi_answer_no_path(exchange);
-    else if (count && (exchange->request.method == CHAINSI_HTTP_PUT ||
-                       exchange->request.method == CHAINSI_HTTP_DELETE))
-        change_secret(routes, exchange, chain, segments[count - 1]);
-    else if (count)
-        chainsi_answer_other_method(exchange, "PUT, DELETE");
-    else if (chainsi_is_get(exchange))
-        list_secrets(routes, exchange);
-    else
-        chainsi_answer_other_method(exchange, "GET, HEAD");
 }

@@ -128,8 +128,8 @@ static bool begin(chainsi_routes *routes, chainsi_exchange *exchange, const chai
     return true;
 }
 
-void chainsi_route_swap(chainsi_routes *routes, chainsi_exchange *exchange, chainsi_chain *chain,
-                        const char *environment)
+void chainsi_answer_swap(chainsi_routes *routes, chainsi_exchange *exchange, chainsi_chain *chain,
+                         const char *environment)
 {
     chainsi_swap *swap = chainsi_swap_new();
     if (!begin(routes, exchange, chain, environment, swap))

@@ -31,7 +31,8 @@ static const chainsi_field trace_fields[] = {
     CHAINSI_FIELD_INTEGER(chainsi_api_trace, spans),
     CHAINSI_FIELD_INTEGER(chainsi_api_trace, dropped),
 };
-static const chainsi_type trace_type = CHAINSI_STRUCT_OF(chainsi_api_trace, trace_fields);
+static const chainsi_type trace_type =
+    CHAINSI_NAMED_STRUCT_OF("Trace", chainsi_api_trace, trace_fields);
 static const chainsi_type trace_list_type = CHAINSI_LIST_OF(chainsi_api_trace_list, &trace_type);
 
 static const chainsi_field traces_fields[] = {
@@ -68,7 +69,8 @@ static const chainsi_field span_fields[] = {
     CHAINSI_FIELD_NULLABLE(chainsi_api_span, file),
     CHAINSI_FIELD_INTEGER(chainsi_api_span, line),
 };
-static const chainsi_type span_type = CHAINSI_STRUCT_OF(chainsi_api_span, span_fields);
+static const chainsi_type span_type =
+    CHAINSI_NAMED_STRUCT_OF("Span", chainsi_api_span, span_fields);
 static const chainsi_type spans_type = CHAINSI_LIST_OF(chainsi_api_spans, &span_type);
 
 static const chainsi_field tree_fields[] = {

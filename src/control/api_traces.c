@@ -52,12 +52,15 @@ static bool shows(void *user, const char *chain)
     return chainsi_route_shows(who->routes, who->exchange, chain);
 }
 
-static void list_traces(chainsi_routes *routes, chainsi_exchange *exchange)
+void chainsi_route_traces(chainsi_routes *routes, chainsi_exchange *exchange,
+                          const chainsi_names *names)
 {
+    (void)names;
     chainsi_trace_filter filter;
     chainsi_api_traces list;
     if (!read_filter(exchange, &filter))
         return;
+    chainsi_collector_collect(routes->collector);
     filter.shows = shows;
     filter.user = &(asker){ routes, exchange };
     chainsi_trace_list(chainsi_collector_traces(routes->collector), &filter, &exchange->arena,
@@ -81,8 +84,11 @@ static const chainsi_trace_kept *find_by_id(const chainsi_traces *traces, const 
     return digits == 32 && !id[32] ? chainsi_traces_find(traces, halves[0], halves[1]) : NULL;
 }
 
-static void answer_trace(chainsi_routes *routes, chainsi_exchange *exchange, const char *id)
+void chainsi_route_trace(chainsi_routes *routes, chainsi_exchange *exchange,
+                         const chainsi_names *names)
 {
+    const char *id = names->id;
+    chainsi_collector_collect(routes->collector);
     const chainsi_traces *traces = chainsi_collector_traces(routes->collector);
     const chainsi_trace_kept *trace = find_by_id(traces, id);
     if (!trace)
@@ -97,25 +103,4 @@ static void answer_trace(chainsi_routes *routes, chainsi_exchange *exchange, con
     chainsi_api_trace_tree tree;
     chainsi_trace_describe(trace, &exchange->arena, &tree);
     chainsi_answer_value(exchange, 200, &chainsi_api_trace_tree_type, &tree);
-}
-
-void chainsi_route_traces(chainsi_routes *routes, chainsi_exchange *exchange,
-                          const char *const *segments, size_t count)
-{
-    if (count > 1) {
-        chainsi_answer_no_path(exchange);
-        return;
-    }
-    if (!chainsi_is_get(exchange)) {
-        chainsi_answer_other_method(exchange, "GET, HEAD");
-        return;
-    }
-    /* What failed says why, as logs do. */
-    if (!chainsi_route_permits(routes, exchange, CHAINSI_SCOPE_DEPLOY, false, NULL))
-        return;
-    chainsi_collector_collect(routes->collector);
-    if (count)
-        answer_trace(routes, exchange, segments[0]);
-    else
-        list_traces(routes, exchange);
 }

@@ -35,6 +35,12 @@
         .kind = CHAINSI_STRUCT, .size = sizeof(struct_), .fields = (fields_),                      \
         .field_count = sizeof(fields_) / sizeof *(fields_)                                         \
     }
+/* With the name that it has in the API's document. */
+#define CHAINSI_NAMED_STRUCT_OF(name_, struct_, fields_)                                           \
+    {                                                                                              \
+        .kind = CHAINSI_STRUCT, .name = (name_), .size = sizeof(struct_), .fields = (fields_),     \
+        .field_count = sizeof(fields_) / sizeof *(fields_)                                         \
+    }
 #define CHAINSI_LIST_OF(struct_, item_)                                                            \
     {                                                                                              \
         .kind = CHAINSI_LIST, .size = sizeof(struct_), .item = (item_)                             \

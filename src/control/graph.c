@@ -257,8 +257,8 @@ bool chainsi_graph_describe(const chainsi_environment *environment, const chains
     return true;
 }
 
-void chainsi_route_graph(const chainsi_routes *routes, chainsi_exchange *exchange,
-                         const chainsi_environment *environment)
+void chainsi_answer_graph(const chainsi_routes *routes, chainsi_exchange *exchange,
+                          const chainsi_environment *environment)
 {
     chainsi_api_graph graph;
     if (routes->sampler)

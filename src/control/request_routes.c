@@ -218,8 +218,8 @@ static bool check_target(const chainsi_routes *routes, chainsi_exchange *exchang
     return false;
 }
 
-void chainsi_route_async(chainsi_routes *routes, chainsi_exchange *exchange,
-                         const chainsi_target *target)
+void chainsi_answer_async(chainsi_routes *routes, chainsi_exchange *exchange,
+                          const chainsi_target *target)
 {
     chainsi_stored_request request = {
         .chain = target->chain,
@@ -261,6 +261,12 @@ static void answer_request(chainsi_routes *routes, chainsi_exchange *exchange, c
     chainsi_answer_value(exchange, 200, &chainsi_api_request_type, &request);
 }
 
+void chainsi_route_request(chainsi_routes *routes, chainsi_exchange *exchange,
+                           const chainsi_names *names)
+{
+    answer_request(routes, exchange, names->id);
+}
+
 typedef struct canceller {
     chainsi_routes *routes;
     chainsi_exchange *exchange;
@@ -276,10 +282,11 @@ static void on_cancelled(void *user, chains_status status, const char *why, cons
         chainsi_exchange_fail(it->exchange, status, "%s", why);
 }
 
-static void cancel(chainsi_routes *routes, chainsi_exchange *exchange, const char *id)
+void chainsi_route_cancel(chainsi_routes *routes, chainsi_exchange *exchange,
+                          const chainsi_names *names)
 {
     chainsi_stored_request row;
-    if (!find_request(routes, exchange, id, &row))
+    if (!find_request(routes, exchange, names->id, &row))
         return;
     canceller *it = chainsi_arena_alloc(&exchange->arena, sizeof *it);
     it->routes = routes;
@@ -320,8 +327,10 @@ static bool read_filter(chainsi_exchange *exchange, chainsi_request_filter *filt
     return true;
 }
 
-static void list(chainsi_routes *routes, chainsi_exchange *exchange)
+void chainsi_route_requests(chainsi_routes *routes, chainsi_exchange *exchange,
+                            const chainsi_names *names)
 {
+    (void)names;
     chainsi_request_filter filter = { 0 };
     chainsi_request_state state;
     if (!read_filter(exchange, &filter, &state))
@@ -345,24 +354,4 @@ static void list(chainsi_routes *routes, chainsi_exchange *exchange)
     for (size_t i = 0; i < rows.count; i++)
         chainsi_api_request_of(&rows.items[i], &requests.items[i]);
     chainsi_answer_value(exchange, 200, &chainsi_api_requests_type, &requests);
-}
-
-void chainsi_route_requests(chainsi_routes *routes, chainsi_exchange *exchange,
-                            const char *const *segments, size_t count)
-{
-    bool get = exchange->request.method == CHAINSI_HTTP_GET ||
-               exchange->request.method == CHAINSI_HTTP_HEAD;
-    if (count > 1)
-        chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND, "there is nothing at %.*s",
-                              (int)exchange->request.path.size, exchange->request.path.data);
-    else if (!count && !get)
-        chainsi_answer_other_method(exchange, "GET, HEAD");
-    else if (!count)
-        list(routes, exchange);
-    else if (get)
-        answer_request(routes, exchange, segments[0]);
-    else if (exchange->request.method == CHAINSI_HTTP_DELETE)
-        cancel(routes, exchange, segments[0]);
-    else
-        chainsi_answer_other_method(exchange, "GET, HEAD, DELETE");
 }

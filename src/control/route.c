@@ -1,19 +1,12 @@
-/* Paths of the front door.
- *
- *   POST /chains/CHAIN/ENVIRONMENT/run_remote                  the entrypoint
- *   POST /chains/CHAIN/ENVIRONMENT/chainlets/NAME/run_remote   one Chainlet
- *   GET  /chains/CHAIN/ENVIRONMENT/openapi.json, .../chainlets/NAME/openapi.json
- *   the same with versions/VERSION in the place of ENVIRONMENT
- *   POST .../async_run_remote likewise, and what request_routes.c has below /requests
- *   GET  /healthz, /metrics
- *   GET  /, /page/NAME                                         the status page (page.h)
- *   and what api_routes.c has below /api/v1 */
+/* From a path to its answer: the status page's files (page.h), and what route_table.c lists. Also calls, which go
+ * on to Chainlets, and what answers have in common. */
 #include "control/route.h"
 
 #include <string.h>
 
 #include "control/page.h"
 #include "control/proxy.h"
+#include "control/route_table.h"
 #include "schema/json.h"
 
 enum {
@@ -85,13 +78,21 @@ const char *chainsi_query_text(chainsi_slice query, const char *name, chainsi_ar
     return NULL;
 }
 
+void chainsi_answer_json(chainsi_exchange *exchange, int status, const chainsi_buffer *body)
+{
+    chainsi_buffer headers = { 0 };
+    chainsi_buffer_add_text(&headers, "Cache-Control: no-store\r\n");
+    chainsi_exchange_answer(exchange, status, "application/json", &headers, body->data, body->size);
+    chainsi_buffer_done(&headers);
+}
+
 void chainsi_answer_value(chainsi_exchange *exchange, int status, const chainsi_type *type,
                           const void *value)
 {
     chainsi_buffer body = { 0 };
     chainsi_codec_error error;
     if (chainsi_json_encode(type, value, &body, &error) == CHAINS_OK)
-        chainsi_exchange_answer(exchange, status, "application/json", NULL, body.data, body.size);
+        chainsi_answer_json(exchange, status, &body);
     else
         chainsi_exchange_fail(exchange, CHAINS_INTERNAL, "the answer cannot be written: %s %s",
                               error.path, error.message);
@@ -144,12 +145,10 @@ bool chainsi_is_get(const chainsi_exchange *exchange)
            exchange->request.method == CHAINSI_HTTP_HEAD;
 }
 
-static void answer_health(chainsi_routes *routes, chainsi_exchange *exchange)
+void chainsi_route_health(chainsi_routes *routes, chainsi_exchange *exchange,
+                          const chainsi_names *names)
 {
-    if (!chainsi_is_get(exchange)) {
-        chainsi_answer_other_method(exchange, "GET, HEAD");
-        return;
-    }
+    (void)names;
     /* Everybody may ask whether it is there, and nobody else what is whose. */
     bool knows = chainsi_gate_allows(&routes->gate, exchange, CHAINSI_SCOPE_CALL, false, NULL);
     chainsi_api_health health = {
@@ -168,7 +167,7 @@ void chainsi_answer_no_path(chainsi_exchange *exchange)
         "/chains/CHAIN/ENVIRONMENT/run_remote and .../async_run_remote, GET "
         "/chains/CHAIN/ENVIRONMENT/openapi.json, all with /chainlets/CHAINLET before the last "
         "word, too, /requests, /api/v1/chains, /api/v1/events, /api/v1/keys, /api/v1/secrets and "
-        "GET /healthz and /metrics",
+        "GET /healthz and /metrics; all of it is described in /api/v1/openapi.json",
         (int)exchange->request.path.size, exchange->request.path.data);
 }
 
@@ -198,51 +197,53 @@ void chainsi_route_answer_no_chain(const chainsi_routes *routes, chainsi_exchang
     chainsi_buffer_done(&names);
 }
 
-/* What a path below /chains names. NULL: nothing; else its last segment, what is asked of it. */
-static const char *read_target(const char *const *segments, size_t count, chainsi_target *target)
+/* What a path below /chains calls. */
+static chainsi_target target_of(const chainsi_names *names)
 {
-    *target = (chainsi_target){ .chain = segments[1] };
-    if (count < 4)
-        return NULL;
-    size_t at = 3;
-    if (strcmp(segments[2], "versions") != 0)
-        target->environment = segments[2];
-    else
-        target->version = segments[at++];
-    if (count == at + 3 && !strcmp(segments[at], "chainlets")) {
-        target->chainlet = segments[at + 1];
-        at += 2;
-    }
-    return count == at + 1 ? segments[at] : NULL;
+    return (chainsi_target){
+        .chain = names->chain,
+        .environment = names->environment,
+        .version = names->version,
+        .chainlet = names->chainlet,
+        .path = "/run_remote",
+    };
 }
 
-static void route_call(chainsi_routes *routes, chainsi_exchange *exchange,
-                       const char *const *segments, size_t count)
+void chainsi_route_run(chainsi_routes *routes, chainsi_exchange *exchange,
+                       const chainsi_names *names)
 {
-    chainsi_target target;
-    const char *verb = read_target(segments, count, &target);
-    bool run = verb && !strcmp(verb, "run_remote"),
-         later = verb && !strcmp(verb, "async_run_remote"),
-         describe = verb && !strcmp(verb, "openapi.json");
-    chainsi_scope scope = target.chainlet ? CHAINSI_SCOPE_ADMIN : CHAINSI_SCOPE_CALL;
-    /* First of all, so that a key learns nothing of what isn't its own. */
-    if (!chainsi_route_permits(routes, exchange, scope, false, target.chain))
-        return;
-    target.path = run ? "/run_remote" : "/openapi.json";
-    target.probes = describe;
-    if (!run && !later && !describe)
-        chainsi_answer_no_path(exchange);
-    else if (!chainsi_registry_find(routes->registry,
-                                    (chainsi_slice){ target.chain, strlen(target.chain) }))
-        chainsi_route_answer_no_chain(routes, exchange, target.chain);
-    else if (!describe && exchange->request.method != CHAINSI_HTTP_POST)
-        chainsi_answer_other_method(exchange, "POST");
-    else if (describe && exchange->request.method != CHAINSI_HTTP_GET)
-        chainsi_answer_other_method(exchange, "GET");
-    else if (later)
-        chainsi_route_async(routes, exchange, &target);
-    else
+    chainsi_target target = target_of(names);
+    if (chainsi_route_find_chain(routes, exchange, names->chain))
         chainsi_proxy(routes->registry, exchange, &target);
+}
+
+void chainsi_route_describe(chainsi_routes *routes, chainsi_exchange *exchange,
+                            const chainsi_names *names)
+{
+    chainsi_target target = target_of(names);
+    target.path = "/openapi.json";
+    target.probes = true;
+    if (chainsi_route_find_chain(routes, exchange, names->chain))
+        chainsi_proxy(routes->registry, exchange, &target);
+}
+
+void chainsi_route_async(chainsi_routes *routes, chainsi_exchange *exchange,
+                         const chainsi_names *names)
+{
+    const chainsi_target target = target_of(names);
+    if (chainsi_route_find_chain(routes, exchange, names->chain))
+        chainsi_answer_async(routes, exchange, &target);
+}
+
+/* Whether whoever asks may do that; else it has been answered. */
+static bool permits(const chainsi_routes *routes, chainsi_exchange *exchange,
+                    const chainsi_route_row *row, const chainsi_names *names)
+{
+    if (row->access == CHAINSI_ACCESS_OPEN || row->access == CHAINSI_ACCESS_LATER)
+        return true;
+    const char *chain =
+        names->chain || row->access == CHAINSI_ACCESS_CHAIN ? names->chain : CHAINSI_EVERY_CHAIN;
+    return chainsi_route_permits(routes, exchange, row->scope, row->guarded, chain);
 }
 
 void chainsi_route(chainsi_routes *routes, chainsi_exchange *exchange)
@@ -260,17 +261,15 @@ void chainsi_route(chainsi_routes *routes, chainsi_exchange *exchange)
     }
     if (!chainsi_gate_enter(&routes->gate, exchange))
         return;
-    if (count == 1 && !strcmp(segments[0], "healthz"))
-        answer_health(routes, exchange);
-    else if (count == 1 && !strcmp(segments[0], "metrics"))
-        chainsi_route_metrics(routes, exchange);
-    else if (count >= 2 && !strcmp(segments[0], "chains"))
-        route_call(routes, exchange, segments, count);
-    else if (count >= 1 && !strcmp(segments[0], "requests"))
-        chainsi_route_requests(routes, exchange, segments + 1, count - 1);
-    else if (count >= 2 && !strcmp(segments[0], "api") && !strcmp(segments[1], "v1"))
-        chainsi_route_api(routes, exchange, segments + 2, count - 2);
-    else
+    chainsi_names names;
+    char allowed[CHAINSI_ROUTE_METHODS];
+    const chainsi_route_row *row =
+        chainsi_route_find(exchange->request.method, segments, count, &names, allowed);
+    if (row && permits(routes, exchange, row, &names))
+        row->answer(routes, exchange, &names);
+    else if (!row && *allowed)
+        chainsi_answer_other_method(exchange, allowed);
+    else if (!row && chainsi_route_permits(routes, exchange, CHAINSI_SCOPE_CALL, false, NULL))
         chainsi_answer_no_path(exchange);
 }
 
@@ -280,13 +279,16 @@ size_t chainsi_route_max_body(chainsi_routes *routes, const chainsi_http_request
     chainsi_arena arena = { 0 };
     chainsi_arena_lend(&arena, space, sizeof space);
     const char *segments[MAX_SEGMENTS];
+    char allowed[CHAINSI_ROUTE_METHODS];
+    chainsi_names names;
     size_t count = split_path(request->path, &arena, segments);
     size_t limit = MAX_API_BODY;
-    chainsi_target target;
-    if (count >= 4 && !strcmp(segments[0], "chains"))
-        limit = read_target(segments, count, &target)
-                    ? chainsi_proxy_max_body(routes->registry, &target)
-                    : CHAINSI_MAX_BODY;
+    if (count && !strcmp(segments[0], "chains")) {
+        const chainsi_route_row *row =
+            chainsi_route_find(request->method, segments, count, &names, allowed);
+        chainsi_target target = target_of(&names);
+        limit = row ? chainsi_proxy_max_body(routes->registry, &target) : CHAINSI_MAX_BODY;
+    }
     chainsi_arena_done(&arena);
     return limit;
 }

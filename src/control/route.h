@@ -46,34 +46,48 @@ void chainsi_routes_end_requests(chainsi_routes *routes);
 size_t chainsi_route_max_body(chainsi_routes *routes, const chainsi_http_request *request);
 void chainsi_route(chainsi_routes *routes, chainsi_exchange *exchange);
 
-/* The requests below /api/v1, path being what follows it ("/chains/x"), decoded segments. */
-void chainsi_route_api(chainsi_routes *routes, chainsi_exchange *exchange,
-                       const char *const *segments, size_t count);
+/* What the path of a request names; NULL: not that. In the exchange's arena. */
+typedef struct chainsi_names {
+    const char *chain, *environment, *version, *chainlet, *id, *name;
+} chainsi_names;
 
-/* Those of them that change something (api_changes.c). segments: as above, from "chains" on. */
-void chainsi_route_change(chainsi_routes *routes, chainsi_exchange *exchange,
-                          const char *const *segments, size_t count);
+/* The environment that is meant: production, where none is named. */
+static inline const char *chainsi_environment_named(const chainsi_names *names)
+{
+    return names->environment ? names->environment : CHAINSI_PRODUCTION;
+}
+
+/* Answers a request that may be made, at once or later (on_gone); which is whose says route_table.c. */
+typedef void chainsi_handler(chainsi_routes *routes, chainsi_exchange *exchange,
+                             const chainsi_names *names);
+/* route.c: calls, and who is there. */
+chainsi_handler chainsi_route_run, chainsi_route_async, chainsi_route_describe,
+    chainsi_route_health;
+/* request_routes.c */
+chainsi_handler chainsi_route_requests, chainsi_route_request, chainsi_route_cancel;
+/* api_routes.c; chainsi_route_chains and chainsi_route_events: of one chain where one is named. */
+chainsi_handler chainsi_route_chains, chainsi_route_chain, chainsi_route_versions,
+    chainsi_route_events, chainsi_route_replicas, chainsi_route_logs, chainsi_route_graph;
+/* api_changes.c */
+chainsi_handler chainsi_route_deploy, chainsi_route_delete_chain, chainsi_route_delete_environment,
+    chainsi_route_delete_version, chainsi_route_promote, chainsi_route_roll_back,
+    chainsi_route_swap;
+/* api_scaling.c, api_keys.c, api_secrets.c (of a PUT or DELETE chainsi_route_secret), api_traces.c,
+ * api_metrics.c */
+chainsi_handler chainsi_route_scaling, chainsi_route_make_key, chainsi_route_keys,
+    chainsi_route_revoke_key, chainsi_route_secrets, chainsi_route_secret, chainsi_route_traces,
+    chainsi_route_trace, chainsi_route_metrics;
+/* api_session.c, api_document.c, api_live.c */
+chainsi_handler chainsi_route_session, chainsi_route_document, chainsi_route_live;
+
 /* Programs that take the place of those in an environment (api_swap.c). */
-void chainsi_route_swap(chainsi_routes *routes, chainsi_exchange *exchange, chainsi_chain *chain,
-                        const char *environment);
-/* Those below /api/v1/keys, /api/v1/secrets and /api/v1/traces; as of chainsi_route_api. */
-void chainsi_route_keys(chainsi_routes *routes, chainsi_exchange *exchange,
-                        const char *const *segments, size_t count);
-void chainsi_route_secrets(chainsi_routes *routes, chainsi_exchange *exchange,
-                           const char *const *segments, size_t count);
-void chainsi_route_traces(chainsi_routes *routes, chainsi_exchange *exchange,
-                          const char *const *segments, size_t count);
-/* GET /metrics (api_metrics.c). */
-void chainsi_route_metrics(const chainsi_routes *routes, chainsi_exchange *exchange);
-/* How a Chainlet of an environment is scaled (api_scale.h); whoever may not change it has been turned away. */
-void chainsi_route_scale(const chainsi_routes *routes, chainsi_exchange *exchange,
-                         const char *chain, const char *environment, const char *chainlet);
+void chainsi_answer_swap(chainsi_routes *routes, chainsi_exchange *exchange, chainsi_chain *chain,
+                         const char *environment);
 /* Whom GET /api/v1/live is answered by (api_live.c). */
 struct chainsi_live *chainsi_routes_open_live(chainsi_routes *routes, uv_loop_t *loop);
-void chainsi_route_live(const chainsi_routes *routes, chainsi_exchange *exchange);
 /* An environment as a graph (graph.h). */
-void chainsi_route_graph(const chainsi_routes *routes, chainsi_exchange *exchange,
-                         const chainsi_environment *environment);
+void chainsi_answer_graph(const chainsi_routes *routes, chainsi_exchange *exchange,
+                          const chainsi_environment *environment);
 /* The logs of a chain, or of one Chainlet (api_logs.c). */
 void chainsi_answer_logs(chainsi_exchange *exchange, const chainsi_chain *chain,
                          const char *chainlet);
@@ -99,17 +113,19 @@ void chainsi_route_answer_no_chain(const chainsi_routes *routes, chainsi_exchang
 bool chainsi_route_shows(const chainsi_routes *routes, const chainsi_exchange *exchange,
                          const char *chain);
 
-/* POST .../async_run_remote of a chain that is there. */
-void chainsi_route_async(chainsi_routes *routes, chainsi_exchange *exchange,
-                         const chainsi_target *target);
-/* The requests below /requests, path being what follows it, decoded segments. */
-void chainsi_route_requests(chainsi_routes *routes, chainsi_exchange *exchange,
-                            const char *const *segments, size_t count);
+/* The chain of that name; NULL: there is none, which has been answered. */
+chainsi_chain *chainsi_route_find_chain(const chainsi_routes *routes, chainsi_exchange *exchange,
+                                        const char *name);
+/* POST .../async_run_remote of a chain that is there (request_routes.c). */
+void chainsi_answer_async(chainsi_routes *routes, chainsi_exchange *exchange,
+                          const chainsi_target *target);
 /* A text in the query, such as b in "x=1&name=b", decoded, in arena; NULL if it isn't there or is
  * malformed. */
 const char *chainsi_query_text(chainsi_slice query, const char *name, chainsi_arena *arena);
 
-/* Answers with a value in JSON. */
+/* Answers with JSON, which is of this moment and not to be kept; copied. */
+void chainsi_answer_json(chainsi_exchange *exchange, int status, const chainsi_buffer *body);
+/* The same with a value. */
 void chainsi_answer_value(chainsi_exchange *exchange, int status, const chainsi_type *type,
                           const void *value);
 /* 404 with what paths there are. */

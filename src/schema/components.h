@@ -28,5 +28,9 @@ void chainsi_schema_write(const chainsi_components *components, const chainsi_ty
 /* Appends the schema of a field's value, with its limits, default and description. */
 void chainsi_schema_write_field(const chainsi_components *components, const chainsi_field *field,
                                 chainsi_buffer *out);
+/* Appends the components of an OpenAPI document: the schemas, with "chains.Error" among them, and the responses
+ * InvalidArgument and Failure; with bearer the security scheme "key". */
+void chainsi_openapi_components(const chainsi_components *components, bool bearer,
+                                chainsi_buffer *out);
 
 #endif

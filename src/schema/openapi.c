@@ -126,13 +126,32 @@ static const char error_schema[] =
     "\"RESOURCE_EXHAUSTED\",\"FAILED_PRECONDITION\",\"ABORTED\",\"OUT_OF_RANGE\","
     "\"UNIMPLEMENTED\",\"INTERNAL\",\"UNAVAILABLE\",\"DATA_LOSS\",\"UNAUTHENTICATED\"]},"
     "\"message\":{\"type\":\"string\",\"description\":\"What went wrong, for a person.\"},"
-    "\"path\":{\"type\":\"string\",\"description\":\"The argument that is bad.\"},"
+    "\"path\":{\"type\":[\"string\",\"null\"],\"description\":\"The argument that is bad.\"},"
     "\"trace\":{\"type\":\"array\",\"description\":\"From the entrypoint inwards.\",\"items\":{"
     "\"type\":\"object\",\"properties\":{\"chainlet\":{\"type\":\"string\"},"
     "\"function\":{\"type\":\"string\"},\"file\":{\"type\":\"string\"},"
     "\"line\":{\"type\":\"integer\"},\"message\":{\"type\":\"string\"}}}},"
     "\"request_id\":{\"type\":\"string\"}},\"required\":[\"status\",\"message\"]}},"
     "\"required\":[\"error\"]}";
+
+void chainsi_openapi_components(const chainsi_components *components, bool bearer,
+                                chainsi_buffer *out)
+{
+    add(out, "{\"responses\":{");
+    add_failure(out, "InvalidArgument", "The arguments can never work; path names the bad one.");
+    add(out, ",");
+    add_failure(out, "Failure", "The call failed.");
+    add(out, "},\"schemas\":");
+    chainsi_components_write(components, out);
+    out->size--; /* the error joins the object */
+    if (out->data[out->size - 1] != '{')
+        add(out, ",");
+    add(out, error_schema);
+    add(out, "}");
+    if (bearer)
+        add(out, ",\"securitySchemes\":{\"key\":{\"type\":\"http\",\"scheme\":\"bearer\"}}");
+    add(out, "}");
+}
 
 void chainsi_openapi(const chainsi_openapi_document *document, chainsi_buffer *out)
 {
@@ -162,19 +181,8 @@ void chainsi_openapi(const chainsi_openapi_document *document, chainsi_buffer *o
             add(out, ",");
         add_operation(&components, &document->operations[i], out);
     }
-    add(out, "},\"components\":{\"responses\":{");
-    add_failure(out, "InvalidArgument", "The arguments can never work; path names the bad one.");
-    add(out, ",");
-    add_failure(out, "Failure", "The call failed.");
-    add(out, "},\"schemas\":");
-    chainsi_components_write(&components, out);
-    out->size--; /* the error joins the object */
-    if (out->data[out->size - 1] != '{')
-        add(out, ",");
-    add(out, error_schema);
+    add(out, "},\"components\":");
+    chainsi_openapi_components(&components, document->bearer, out);
     add(out, "}");
-    if (document->bearer)
-        add(out, ",\"securitySchemes\":{\"key\":{\"type\":\"http\",\"scheme\":\"bearer\"}}");
-    add(out, "}}");
     chainsi_components_done(&components);
 }

@@ -221,7 +221,7 @@ class Refusals(DaemonTest):
         self.assertIn("entry, other", answer.error()["message"])
         answer = self.refused("POST", "/chains/first/staging/run_remote", 404, "NOT_FOUND")
         self.assertIn("production", answer.error()["message"])
-        for path in ("/", "/x", "/chains", "/chains/first", "/chains/first/production",
+        for path in ("/x", "/chains", "/chains/first", "/chains/first/production",
                      "/chains/first/production/other", "/chains/%zz/production/run_remote", "//", "/api",
                      "/chains/first/production/run_remote/", "/a/b/c/d/e/f/g/h/i/j",
                      "/chains/%00/production/run_remote", "/../etc/passwd"):

@@ -8,6 +8,6 @@ painter *painter_new(chains_ctx *ctx);
 /** Paints a picture of one pixel.
  *  @param refusal fails with this; left out: doesn't fail
  *  @param picture a PNG */
-chains_status painter_run_remote(painter *self, chains_ctx *ctx, const char *refusal CHAINS_OPTIONAL,
-                                 chains_bytes *picture);
+chains_status painter_run_remote(painter *self, chains_ctx *ctx,
+                                 const char *refusal CHAINS_OPTIONAL, chains_bytes *picture);
 void painter_free(painter *self);

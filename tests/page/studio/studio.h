@@ -3,13 +3,13 @@
 
 /** How good it is to be. */
 typedef enum {
-    STUDIO_DRAFT CHAINS_NAME("draft"),     /**< A sketch. */
+    STUDIO_DRAFT CHAINS_NAME("draft"),      /**< A sketch. */
     STUDIO_FINISHED CHAINS_NAME("finished") /**< All of it. */
 } studio_quality;
 
 /** Who made something. */
 typedef struct {
-    const char *name CHAINS_LENGTH(1, 100); /**< As it is to be signed. */
+    const char *name CHAINS_LENGTH(1, 100);              /**< As it is to be signed. */
     int year CHAINS_RANGE(0, 9999) CHAINS_DEFAULT(2000); /**< When. */
 } studio_author;
 CHAINS_LIST(studio_author, studio_authors);
@@ -33,8 +33,8 @@ studio *studio_new(chains_ctx *ctx, painter *painter);
  *  @param returned the photo */
 chains_status studio_run_remote(studio *self, chains_ctx *ctx, studio_authors authors,
                                 studio_quality quality CHAINS_DEFAULT(STUDIO_DRAFT),
-                                bool sign CHAINS_DEFAULT(true), studio_weights weights, chains_json extra,
-                                chains_bytes photo, const char *refusal CHAINS_OPTIONAL,
-                                const char **caption, chains_bytes *picture, chains_bytes *sound,
-                                chains_bytes *returned);
+                                bool sign CHAINS_DEFAULT(true), studio_weights weights,
+                                chains_json extra, chains_bytes photo,
+                                const char *refusal CHAINS_OPTIONAL, const char **caption,
+                                chains_bytes *picture, chains_bytes *sound, chains_bytes *returned);
 void studio_free(studio *self);
