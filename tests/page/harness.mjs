@@ -12,7 +12,7 @@ const axe = modules.resolve("axe-core/axe.min.js");
 export const base = process.env.CHAINS_URL;
 export const token = process.env.CHAINS_TOKEN;
 const shots = process.env.CHAINS_PAGE_SHOTS;
-const LIMIT_MS = 60_000;
+const LIMIT_MS = Number(process.env.CHAINS_PAGE_LIMIT_MS ?? 60_000);
 
 export async function api(pathname, { method = "GET", body, key = token } = {}) {
     const response = await fetch(base + pathname, {

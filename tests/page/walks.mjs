@@ -17,7 +17,7 @@ const walks = {
         const row = page.getByRole("row").filter({ hasText: "studio" });
         await row.getByText("ready").waitFor();
         assert.match(await row.innerText(), /production/);
-        assert.match(await row.innerText(), /v0001-[0-9a-f]{6}/);
+        assert.match(await row.innerText(), /v0002-[0-9a-f]{6}/);
         assert.equal(await page.getByRole("row").count(), 1 + (await api("/api/v1/chains")).value.length);
         assert(!page.url().includes("token"), "the token has left the address");
         await call("studio", studioInput());
@@ -309,7 +309,7 @@ const walks = {
         await page.getByRole("link", { name: /^painter: ready, 2 of 2 replicas/ }).waitFor();
         /* Deleting wants the name typed. */
         await page.goto(`${base}/#/chains/studio/staging`);
-        await page.getByRole("button", { name: "Delete staging of studio" }).click();
+        await page.getByRole("button", { name: "Delete environment staging of studio" }).click();
         dialog = page.getByRole("dialog", { name: "Delete staging of studio" });
         const go = dialog.getByRole("button", { name: "Delete", exact: true });
         assert(await go.isDisabled());

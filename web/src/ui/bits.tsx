@@ -17,7 +17,9 @@ export function Badge({ state, label }: { state: string; label?: string }) {
         : busy.includes(state) ? "busy"
         : /^[A-Z_]{2,}$/.test(state) && state !== "CANCELLED" ? "bad"
         : state === "degraded" || state === "backing off" || state === "partial" ? "warn" : "calm";
-    return <span class={`badge ${kind}`}>{label ?? state.replaceAll("_", " ")}</span>;
+    /* Statuses of calls are called as in code: FAILED_PRECONDITION. */
+    const words = /^[A-Z_]+$/.test(state) ? state : state.replaceAll("_", " ");
+    return <span class={`badge ${kind}`}>{label ?? words}</span>;
 }
 
 export function Age({ at }: { at: string | null }) {

@@ -166,7 +166,8 @@ export function ChainMenu({ chain, all }: { chain: Chain; all?: boolean }) {
                 </Act>
             )}
             {can("admin") && (
-                <Act kind="quiet" onClick={() => ask("delete")} label={`Delete ${chain.environment} of ${chain.name}`}>
+                <Act kind="quiet" onClick={() => ask("delete")}
+                    label={`Delete${all ? " environment" : ""} ${chain.environment} of ${chain.name}`}>
                     Delete{all && " environment"}
                 </Act>
             )}

@@ -48,7 +48,9 @@ function Named({ name, required, onRemove, ...props }: NamedProps) {
         </label>
     );
     const remove = onRemove && <Act kind="quiet" onClick={onRemove} label={`Remove ${name}`}>✕</Act>;
-    const body = out || value === null ? null : <Value {...props} id={id} describedBy={comment ? `${id}-c` : undefined} name={name} />;
+    /* Where any JSON may stand, null is a value like others. */
+    const empty = out || (value === null && meant.type !== undefined);
+    const body = empty ? null : <Value {...props} id={id} describedBy={comment ? `${id}-c` : undefined} name={name} />;
     if (grouped)
         return (
             <fieldset class="value">

@@ -81,7 +81,7 @@ function BoxShape({ box, x, y, href, chosen }:
     return (
         <a href={href} aria-label={boxWords(box)} aria-current={chosen ? "true" : undefined}
             class={`box ${box.state} ${box.entrypoint ? "entry" : ""} ${box.colocated_in ? "inside" : ""}`}>
-            <g transform={`translate(${x},${y})`}>
+            <g transform={`translate(${x},${y})`} aria-hidden="true">
                 <rect width={BOX.width} height={BOX.height} rx="8" />
                 <circle cx="16" cy="19" r="5" />
                 <text class="name" x="28" y="24">{cut(box.name, 20)}</text>
@@ -94,7 +94,6 @@ function BoxShape({ box, x, y, href, chosen }:
                 <text class="dim" x="12" y="60">{cut(hardware(box), 28)}</text>
                 <rect class="bar" x="12" y="68" width={BOX.width - 24} height="6" rx="3" />
                 <rect class="used" x="12" y="68" width={(BOX.width - 24) * used} height="6" rx="3" />
-                <title>{boxWords(box)}</title>
             </g>
         </a>
     );

@@ -246,8 +246,8 @@ function Media({ document, schema, value }: { document: Document; schema: object
         <>
             {found.map(({ path, size, type, url }) => (
                 <figure key={path} class="media">
-                    {type?.startsWith("image/") && <img src={url} alt={`Picture ${path}`} />}
-                    {type?.startsWith("audio/") && <audio controls src={url} aria-label={`Sound ${path}`} />}
+                    {type?.startsWith("image/") && <img src={url} alt={`Picture ${path || "result"}`} />}
+                    {type?.startsWith("audio/") && <audio controls src={url} aria-label={`Sound ${path || "result"}`} />}
                     <figcaption>
                         <code><Text>{path || "result"}</Text></code> {bytes(size)}{" "}
                         <a href={url} download={path || "result"}>Save</a>
