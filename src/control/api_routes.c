@@ -220,7 +220,7 @@ static void get_of_chain(chainsi_routes *routes, chainsi_exchange *exchange,
                          const char *const *segments, size_t count)
 {
     chainsi_slice name = { segments[1], strlen(segments[1]) };
-    const chainsi_chain *chain = chainsi_registry_find(routes->registry, name);
+    chainsi_chain *chain = chainsi_registry_find(routes->registry, name);
     const char *what = count > 2 ? segments[2] : "", *environment, *chainlet;
     bool logs = !strcmp(segments[count - 1], "logs") &&
                 (count == 3 || (count == 5 && !strcmp(what, "chainlets")));

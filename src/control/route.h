@@ -67,8 +67,7 @@ void chainsi_route_metrics(const chainsi_routes *routes, chainsi_exchange *excha
 void chainsi_route_scale(const chainsi_routes *routes, chainsi_exchange *exchange,
                          const char *chain, const char *environment, const char *chainlet);
 /* The logs of a chain, or of one Chainlet (api_logs.c). */
-void chainsi_answer_logs(chainsi_exchange *exchange, const chainsi_chain *chain,
-                         const char *chainlet);
+void chainsi_answer_logs(chainsi_exchange *exchange, chainsi_chain *chain, const char *chainlet);
 
 /* A number in the query, such as tail in "tail=10&follow=1"; missing if it isn't there or no
  * number. */
