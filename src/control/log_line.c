@@ -57,17 +57,15 @@ static bool take_text(chainsi_slice *rest, const char *text)
     return there;
 }
 
-/* A time and the space behind it. */
+/* What has the form of a time, and the space behind it. */
 static bool take_time(chainsi_slice *rest, chainsi_slice *at)
 {
-    char text[CHAINSI_TIME_TEXT];
-    int64_t unix_ms;
-    if (rest->size <= TIME_SIZE || rest->data[TIME_SIZE] != ' ' || rest->data[TIME_SIZE - 1] != 'Z')
+    static const char form[] = "0000-00-00T00:00:00.000Z ";
+    if (rest->size < sizeof form - 1)
         return false;
-    memcpy(text, rest->data, TIME_SIZE);
-    text[TIME_SIZE] = 0;
-    if (!chainsi_time_text_parse(text, &unix_ms))
-        return false;
+    for (size_t i = 0; i < sizeof form - 1; i++)
+        if (form[i] == '0' ? rest->data[i] < '0' || rest->data[i] > '9' : rest->data[i] != form[i])
+            return false;
     *at = cut(rest, TIME_SIZE);
     cut(rest, 1);
     return true;
@@ -177,12 +175,28 @@ static void take_head(chainsi_slice *rest, const char *chainlet, chainsi_log_lev
     *rest = inner;
 }
 
+/* A time that a clock can show: lines are put in order by theirs. */
+static bool take_real_time(chainsi_slice *rest, chainsi_slice *at)
+{
+    char text[CHAINSI_TIME_TEXT] = "";
+    int64_t unix_ms;
+    chainsi_slice inner = *rest, found;
+    if (!take_time(&inner, &found))
+        return false;
+    memcpy(text, found.data, TIME_SIZE);
+    if (!chainsi_time_text_parse(text, &unix_ms))
+        return false;
+    *rest = inner;
+    *at = found;
+    return true;
+}
+
 void chainsi_log_line_add(chainsi_buffer *out, const chainsi_log_tag *tag, const char *now,
                           const char *text, size_t size)
 {
     chainsi_slice rest = { text, size }, at = { now, TIME_SIZE };
     chainsi_log_level level = CHAINSI_LOG_NO_LEVEL;
-    if (take_time(&rest, &at))
+    if (take_real_time(&rest, &at))
         take_head(&rest, tag->chainlet, &level);
     add_tag(out, tag, at, level);
     if (begins(rest, own_mark))
