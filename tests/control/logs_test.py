@@ -1,9 +1,11 @@
 """Logs: whose each line is, what is filtered, followed, read without a daemon, and told to the journal."""
+import glob
 import http.client
 import json
 import os
 import pty
 import re
+import shutil
 import socket
 import struct
 import subprocess
@@ -139,6 +141,12 @@ class Lines(LogsTest):
         for _ in range(3):
             self.assertEqual(json.loads(answer.readline())["message"], "ready to serve")
         connection.close()
+        # Clients that leave while it is searched for them.
+        for query in ("", "&follow=1"):
+            connection = http.client.HTTPConnection(self.daemon.address, timeout=60)
+            connection.request("GET", "/api/v1/chains/x/logs?contains=nothing" + query)
+            connection.close()
+        self.assertEqual(self.messages("?contains=nothing"), [])
 
 
 class Following(LogsTest):
@@ -229,6 +237,13 @@ class CommandLine(LogsTest):
         self.assertIn("\\x1b]0;owned\\x07\\x1b[2J\\x08 gone\n", self.on_terminal("x", "--grep", "owned"))
 
 
+def use_journal(home, path):
+    """As if a service manager read what a daemon says for the journal at that socket."""
+    with open(home.file("said"), "a", encoding="utf-8") as said:
+        info = os.fstat(said.fileno())
+    home.env.update(JOURNAL_STREAM=f"{info.st_dev}:{info.st_ino}", CHAINS_JOURNAL_SOCKET=path)
+
+
 class Journal(DaemonTest):
     """A socket that plays the journal's part."""
 
@@ -238,9 +253,7 @@ class Journal(DaemonTest):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(self.path)
         self.addCleanup(self.socket.close)
-        with open(self.home.file("said"), "a", encoding="utf-8") as said:
-            info = os.fstat(said.fileno())
-        self.home.env.update(JOURNAL_STREAM=f"{info.st_dev}:{info.st_ino}", CHAINS_JOURNAL_SOCKET=self.path)
+        use_journal(self.home, self.path)
         self.heard = []
 
     def read(self):
@@ -315,6 +328,54 @@ class Journal(DaemonTest):
         wait_until(lambda: self.heard and daemon.call("x", "say after").status == 200 and
                    any(message["MESSAGE"] == "after" for message in self.heard), "what comes after")
         self.assertRegex(self.hear_of("lines found no room")["MESSAGE"], r"^\d+ lines found no room in the journal's socket$")
+
+
+class RealJournal(DaemonTest):
+    """systemd's own, where there is one and it may have folders of its own."""
+
+    def setUp(self):
+        super().setUp()
+        program = "/lib/systemd/systemd-journald"
+        if os.geteuid() or not os.path.exists(program) or not shutil.which("journalctl"):
+            self.skipTest("there is no journald to be started here")
+        if subprocess.run(["unshare", "-m", "mount", "-t", "tmpfs", "none", "/run"], stderr=subprocess.DEVNULL, check=False).returncode:
+            self.skipTest("nothing may be mounted here")
+        # An instance with a name leaves the kernel's log and audit alone.
+        command = f"mount -t tmpfs none /run && mount -t tmpfs none /var/log && mkdir /run/systemd && exec {program} chains"
+        self.journald = subprocess.Popen(["unshare", "-m", "sh", "-c", command], stderr=subprocess.DEVNULL)
+        self.addCleanup(self.journald.wait)
+        self.addCleanup(self.journald.terminate)
+        self.root = f"/proc/{self.journald.pid}/root"
+        path = self.root + "/run/systemd/journal.chains/socket"
+        wait_until(lambda: self.journald.poll() is not None or os.path.exists(path), "journald")
+        if self.journald.poll() is not None:
+            self.skipTest("journald doesn't run here")
+        use_journal(self.home, path)
+
+    def find(self, *words):
+        """Messages in the journal, as they are exported."""
+        files = glob.glob(self.root + "/run/log/journal/*/*.journal") + glob.glob(self.root + "/var/log/journal/*/*.journal")
+        if not files:  # without one it would look into this machine's
+            return []
+        done = subprocess.run(["journalctl", *(f"--file={file}" for file in files), "-o", "json", *words],
+                              capture_output=True, text=True, check=False)
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def test_it_finds_lines_by_their_fields(self):
+        daemon = self.start()
+        daemon.deployed("x", service("entry"))
+        daemon.deployed("x", service("entry"), environment="staging")
+        daemon.call("x", "say 2026-01-31T12:00:00.123Z ERROR   entry [r-17] broken", environment="staging")
+        daemon.call("x", "say two\nlines", environment="staging")
+        wait_until(lambda: self.find("CHAINS_CHAIN=x", "CHAINS_ENVIRONMENT=staging", "MESSAGE=lines"), "the last line")
+        found = self.find("CHAINS_ENVIRONMENT=staging")
+        self.assertEqual([message["MESSAGE"] for message in found], ["ready to serve", "broken", "two", "lines"])
+        self.assertEqual({(message["SYSLOG_IDENTIFIER"], message["CHAINS_VERSION"], message["CHAINS_REPLICA"]) for message in found},
+                         {("chainsd", daemon.chain("x", "staging")["version_id"], "0")})
+        self.assertEqual([message["MESSAGE"] for message in self.find("-p", "err", "CHAINS_REQUEST_ID=r-17")], ["broken"])
+        self.assertEqual(len(self.find("CHAINS_ENVIRONMENT=production")), 1)
+        self.assertEqual(daemon.stop(), 0)
+        wait_until(lambda: self.find("SYSLOG_IDENTIFIER=chainsd", "MESSAGE=chainsd has stopped"), "the daemon's end")
 
 
 if __name__ == "__main__":
