@@ -240,15 +240,8 @@ static found find_or_start_again(chainsi_daemon *daemon, const char *const *more
     return UP;
 }
 
-bool chainsi_daemon_find(chainsi_daemon *daemon)
+static void say_none(const chainsi_daemon *daemon)
 {
-    static const char *const nothing[] = { NULL };
-    signal(SIGPIPE, SIG_IGN);
-    if (!find_home(daemon))
-        return false;
-    found end = find_or_start_again(daemon, nothing);
-    if (end != NONE)
-        return end == UP;
     if (daemon->why[0])
         fprintf(stderr, "chains: the daemon at %s does not answer: %s\n", daemon->address,
                 daemon->why);
@@ -257,7 +250,28 @@ bool chainsi_daemon_find(chainsi_daemon *daemon)
                 "chains: no daemon runs for %s\n"
                 "  hint: `chains deploy` starts one; CHAINS_HOME says which folder is meant\n",
                 daemon->home);
-    return false;
+}
+
+static bool find_daemon(chainsi_daemon *daemon, bool quietly)
+{
+    static const char *const nothing[] = { NULL };
+    signal(SIGPIPE, SIG_IGN);
+    if (!find_home(daemon))
+        return false;
+    found end = find_or_start_again(daemon, nothing);
+    if (end == NONE && (!quietly || daemon->why[0]))
+        say_none(daemon);
+    return end == UP;
+}
+
+bool chainsi_daemon_find(chainsi_daemon *daemon)
+{
+    return find_daemon(daemon, false);
+}
+
+bool chainsi_daemon_look(chainsi_daemon *daemon)
+{
+    return find_daemon(daemon, true);
 }
 
 bool chainsi_daemon_start(chainsi_daemon *daemon, int port)
@@ -287,6 +301,22 @@ void chainsi_daemon_close(chainsi_daemon *daemon)
     chainsi_client_free(daemon->client);
     chainsi_arena_done(&daemon->arena);
     free(daemon->home);
+}
+
+void chainsi_daemon_add_word(chainsi_buffer *path, const char *word)
+{
+    static const char plain[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    for (; *word; word++)
+        chainsi_buffer_printf(path, strchr(plain, *word) ? "%c" : "%%%02X", (unsigned char)*word);
+}
+
+void chainsi_daemon_add_query(chainsi_buffer *path, const char *name, const char *value)
+{
+    if (!value)
+        return;
+    chainsi_buffer_printf(path, "&%s=", name);
+    chainsi_daemon_add_word(path, value);
 }
 
 static bool exchange(chainsi_daemon *daemon, const char *method, const char *path,
@@ -427,19 +457,31 @@ static bool begin_copy(void *user, const chainsi_http_response *head)
     return head->status == 200;
 }
 
+typedef struct copied_answer {
+    chainsi_shown *shown;
+    size_t size;
+} copied_answer;
+
 static bool copy(void *user, char *data, size_t size)
 {
-    (void)user;
-    if (fwrite(data, 1, size, stdout) == size && fflush(stdout) == 0)
+    copied_answer *it = user;
+    it->size += size;
+    if (chainsi_shown_write(it->shown, data, size, stdout) && fflush(stdout) == 0)
         return true;
     fprintf(stderr, "chains: stdout can't be written: %s\n", strerror(errno));
     return false;
 }
 
-bool chainsi_daemon_copy(chainsi_daemon *daemon, const char *path, chainsi_daemon_answer *answer)
+bool chainsi_daemon_copy(chainsi_daemon *daemon, const char *path, chainsi_shown *shown,
+                         size_t *copied, chainsi_daemon_answer *answer)
 {
-    chainsi_client_sink sink = { .begin = begin_copy, .take = copy, .deadline_ns = CHAINSI_NEVER };
-    return exchange(daemon, "GET", path, NULL, 0, &sink, answer);
+    copied_answer it = { .shown = shown };
+    chainsi_client_sink sink = {
+        .begin = begin_copy, .take = copy, .user = &it, .deadline_ns = CHAINSI_NEVER
+    };
+    bool good = exchange(daemon, "GET", path, NULL, 0, &sink, answer);
+    *copied = it.size;
+    return good;
 }
 
 int chainsi_daemon_fail(chainsi_daemon *daemon, const chainsi_daemon_answer *answer, bool json)

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
+#include "cli/shown.h"
 #include "schema/type.h"
 
 typedef struct chainsi_daemon {
@@ -29,10 +30,17 @@ typedef struct chainsi_daemon_answer {
 /* Finds the running daemon; one that was killed is started again as it was (control/start_note.h), which is said on stderr. False, said on
  * stderr, when none runs. chainsi_daemon_close must be called in any case. */
 bool chainsi_daemon_find(chainsi_daemon *daemon);
-/* The same, but starts one if none runs, in the background, and waits until it answers. port: 0 for any, -1 for the one that it had, else the
+/* The same, but that none runs is not said: for what can do without. */
+bool chainsi_daemon_look(chainsi_daemon *daemon);
+/* The same as chainsi_daemon_find, but starts one if none runs, in the background, and waits until it answers. port: 0 for any, -1 for the one that it had, else the
  * default. False, said on stderr, when it didn't come up. */
 bool chainsi_daemon_start(chainsi_daemon *daemon, int port);
 void chainsi_daemon_close(chainsi_daemon *daemon);
+
+/* Appends a word as it stands in a path or a query. */
+void chainsi_daemon_add_word(chainsi_buffer *path, const char *word);
+/* Appends "&name=value" to a path with a query; nothing if value is NULL. */
+void chainsi_daemon_add_query(chainsi_buffer *path, const char *name, const char *value);
 
 /* One request, in the name of the home's owner. body: JSON; NULL for none. timeout_ms: 0 for none; it travels with the request. False, said on
  * stderr, when there was no answer. Blocks. */
@@ -43,8 +51,10 @@ bool chainsi_daemon_ask(chainsi_daemon *daemon, const char *method, const char *
  * chainsi_daemon_ask where it is no stream (streamed false), else its error, or empty after success. */
 bool chainsi_daemon_stream(chainsi_daemon *daemon, const char *path, const chainsi_buffer *body,
                            double timeout_ms, chainsi_daemon_answer *answer, bool *streamed);
-/* One GET whose answer, if it is 200, is copied to stdout as it comes; any other is in *answer as of chainsi_daemon_ask. */
-bool chainsi_daemon_copy(chainsi_daemon *daemon, const char *path, chainsi_daemon_answer *answer);
+/* One GET whose answer, if it is 200, is copied to stdout as it comes, as of shown.h; any other is in *answer as of
+ * chainsi_daemon_ask. *copied: bytes of it. */
+bool chainsi_daemon_copy(chainsi_daemon *daemon, const char *path, chainsi_shown *shown,
+                         size_t *copied, chainsi_daemon_answer *answer);
 /* Says on stderr what an answer other than 2xx means: readable, or as it came. Returns CHAINSI_EXIT_FAILED. */
 int chainsi_daemon_fail(chainsi_daemon *daemon, const chainsi_daemon_answer *answer, bool json);
 /* Reads an answer that is JSON of that type; it lives as long as the daemon struct. False, said on stderr. */

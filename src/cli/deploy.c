@@ -303,19 +303,18 @@ static bool check_gpus(const chainsi_model *model, const chainsi_deploy_request 
     return good;
 }
 
-void chainsi_deploy_show_log(chainsi_daemon *daemon, const char *chain, const char *chainlet,
-                             const char *began)
+void chainsi_deploy_show_log(chainsi_daemon *daemon, const char *chain, const char *environment,
+                             const char *chainlet, const char *began)
 {
     chainsi_daemon_answer answer;
     const char *path = chainsi_arena_printf(
-        &daemon->arena, "/api/v1/chains/%s/chainlets/%s/logs?tail=%d", chain, chainlet, LOG_LINES);
+        &daemon->arena, "/api/v1/chains/%s/chainlets/%s/logs?tail=%d&environment=%s&since=%s",
+        chain, chainlet, LOG_LINES, environment, began);
     if (chainsi_daemon_ask(daemon, "GET", path, NULL, 0, &answer) && answer.status == 200 &&
         answer.size) {
-        const char *text = chainsi_arena_copy(&daemon->arena, answer.body, answer.size);
-        while (*text && strncmp(text, began, strlen(began)) < 0)
-            text += strcspn(text, "\n") + (text[strcspn(text, "\n")] == '\n');
-        if (*text)
-            fprintf(stderr, "the last lines of its log:\n%s", text);
+        chainsi_shown shown = { 0 };
+        fprintf(stderr, "the last lines of its log:\n");
+        chainsi_shown_write(&shown, answer.body, answer.size, stderr);
     }
 }
 
@@ -367,7 +366,8 @@ static int report_failure(chainsi_daemon *daemon, const chainsi_api_chain *chain
             deployment->chainlet ? deployment->chainlet : "", deployment->chainlet ? ": " : "",
             deployment->message ? deployment->message : "the deployment failed");
     if (deployment->chainlet)
-        chainsi_deploy_show_log(daemon, chain->name, deployment->chainlet, r->began);
+        chainsi_deploy_show_log(daemon, chain->name, chain->environment, deployment->chainlet,
+                                r->began);
     if (chain->version && chain->version != deployment->version)
         fprintf(stderr, "version %s goes on answering calls\n", chain->version_id);
     return CHAINSI_EXIT_FAILED;

@@ -30,7 +30,7 @@ bool chainsi_deploy_describe(const chainsi_model *model, const chainsi_built *bu
 int chainsi_deploy_hand_over(chainsi_daemon *daemon, const chainsi_api_deploy *deploy,
                              chainsi_deploy_request *request);
 /* Shows the end of a Chainlet's log on stderr, but nothing from before `began`. */
-void chainsi_deploy_show_log(chainsi_daemon *daemon, const char *chain, const char *chainlet,
-                             const char *began);
+void chainsi_deploy_show_log(chainsi_daemon *daemon, const char *chain, const char *environment,
+                             const char *chainlet, const char *began);
 
 #endif

@@ -12,20 +12,24 @@ extern const chainsi_verb chainsi_verb_status;
 enum { LOG_LINES = 5 };
 
 /* The last lines of the log of a Chainlet that has failed. */
-static void print_log(chainsi_daemon *daemon, const char *chain, const char *chainlet)
+static void print_log(chainsi_daemon *daemon, const chainsi_api_chain *chain, const char *chainlet)
 {
     chainsi_daemon_answer answer;
     const char *path = chainsi_arena_printf(
-        &daemon->arena, "/api/v1/chains/%s/chainlets/%s/logs?tail=%d", chain, chainlet, LOG_LINES);
+        &daemon->arena, "/api/v1/chains/%s/chainlets/%s/logs?tail=%d&environment=%s", chain->name,
+        chainlet, LOG_LINES, chain->environment);
     if (!chainsi_daemon_ask(daemon, "GET", path, NULL, 0, &answer) || answer.status != 200 ||
         !answer.size)
         return;
     const char *at = answer.body, *end = at + answer.size;
     printf("    the last lines of its log:\n");
     while (at < end) {
+        chainsi_shown shown = { 0 };
         const char *line_end = memchr(at, '\n', (size_t)(end - at));
         line_end = line_end ? line_end : end;
-        printf("      %.*s\n", (int)(line_end - at), at);
+        printf("      ");
+        chainsi_shown_write(&shown, at, (size_t)(line_end - at), stdout);
+        putchar('\n');
         at = line_end + 1;
     }
 }
@@ -106,7 +110,7 @@ static void print_chain(chainsi_daemon *daemon, const chainsi_api_chain *chain)
     for (size_t i = 0; i < chain->chainlets.count; i++) {
         print_chainlet(&chain->chainlets.items[i]);
         if (!strcmp(chain->chainlets.items[i].state, "failed"))
-            print_log(daemon, chain->name, chain->chainlets.items[i].name);
+            print_log(daemon, chain, chain->chainlets.items[i].name);
     }
 }
 

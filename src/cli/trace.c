@@ -63,23 +63,6 @@ static int print_list(chainsi_daemon *daemon, const chainsi_daemon_answer *answe
     return CHAINSI_EXIT_OK;
 }
 
-/* A word that goes into a path or a query. */
-static void add_encoded(chainsi_buffer *path, const char *text)
-{
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    for (; *text; text++)
-        chainsi_buffer_printf(path, strchr(plain, *text) ? "%c" : "%%%02X", (unsigned char)*text);
-}
-
-static void add_filter(chainsi_buffer *path, const char *name, const char *value)
-{
-    if (!value)
-        return;
-    chainsi_buffer_printf(path, "&%s=", name);
-    add_encoded(path, value);
-}
-
 static int trace(int argc, char **argv)
 {
     bool json = false;
@@ -99,13 +82,13 @@ static int trace(int argc, char **argv)
     chainsi_buffer path = { 0 };
     if (words.count) {
         chainsi_buffer_add_text(&path, "/api/v1/traces/");
-        add_encoded(&path, words.items[0]);
+        chainsi_daemon_add_word(&path, words.items[0]);
     } else {
         chainsi_buffer_printf(&path, "/api/v1/traces?limit=%lld&min_ms=%.6f", (long long)limit,
                               min_ms);
-        add_filter(&path, "chain", chain);
-        add_filter(&path, "chainlet", chainlet);
-        add_filter(&path, "state", state);
+        chainsi_daemon_add_query(&path, "chain", chain);
+        chainsi_daemon_add_query(&path, "chainlet", chainlet);
+        chainsi_daemon_add_query(&path, "state", state);
     }
     chainsi_buffer_add_byte(&path, 0);
     chainsi_daemon daemon;

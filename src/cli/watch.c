@@ -157,7 +157,8 @@ static void report_swap(session *s, chainsi_daemon *daemon, const chainsi_api_sw
     }
     chainsi_watch_say_failed(&s->report, swapped->chainlet, swapped->message);
     if (swapped->chainlet)
-        chainsi_deploy_show_log(daemon, swapped->chain, swapped->chainlet, s->request.began);
+        chainsi_deploy_show_log(daemon, swapped->chain, swapped->environment, swapped->chainlet,
+                                s->request.began);
 }
 
 /* Asks for a swap. One that is under way, taken back just now or another's, is waited for. */

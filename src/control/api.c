@@ -212,6 +212,7 @@ const chainsi_type chainsi_api_promote_type = STRUCT_TYPE(chainsi_api_promote, p
 
 static const chainsi_field replica_fields[] = {
     TEXT(chainsi_api_replica, state),
+    INTEGER(chainsi_api_replica, number),
     INTEGER(chainsi_api_replica, pid),
     INTEGER(chainsi_api_replica, restarts),
     TEXT(chainsi_api_replica, since),

@@ -19,7 +19,8 @@
  *   DELETE /api/v1/chains/CHAIN/versions/VERSION   -> api_deleted
  *   GET    /api/v1/events, /api/v1/chains/CHAIN/events
  *                                                  -> list of stored_event; ?before=ID&limit=N
- *   GET    /api/v1/chains/CHAIN/logs               -> text, a line a message; ?tail=N&follow=1
+ *   GET    /api/v1/chains/CHAIN/logs               -> text, a line a message, or JSON; ?tail=N&follow=1 and
+ *                                                  filters, see log_line.h and api_logs.c
  *   GET    /api/v1/chains/CHAIN/chainlets/NAME/logs   likewise, of one Chainlet
  *   GET, PUT, DELETE /api/v1/chains/CHAIN/environments/ENVIRONMENT/chainlets/NAME/scaling   api_scale.h
  *   POST   /api/v1/keys                            api_key_asked -> api_key_made (201)
@@ -171,6 +172,7 @@ typedef struct chainsi_api_promote {
 /* One process. */
 typedef struct chainsi_api_replica {
     const char *state;       /* chainsi_replica_state_name: starting, ready, ... */
+    int64_t number;          /* its place among those of its Chainlet, from 0 on: in its log */
     int64_t pid;             /* 0: none */
     int64_t restarts;        /* starts after the first */
     const char *since;       /* when it came into its state */

@@ -1,32 +1,48 @@
-/* What the Chainlets of a chain say, as the API gives it: the last lines, and what comes. */
+/* What the Chainlets of a chain say, as the API gives it: the last lines, and what comes.
+ *
+ * A long search is done in steps, between which the loop does its other work. Who follows is told of what comes from the
+ * moment at which the search began; until it has ended that waits in the reader. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "control/handle.h"
+#include "control/log_search.h"
+#include "control/query.h"
 #include "control/route.h"
 
-enum { DEFAULT_TAIL = 100 };
-
-typedef struct log_reader log_reader;
-
-/* One log that a reader follows. */
-typedef struct followed_log {
-    chainsi_log_follower follower; /* first: on_line is handed a pointer to it */
-    log_reader *reader;
-    const char *prefix; /* before each line; "" */
-} followed_log;
-
-/* A client that follows logs; in its exchange's arena. */
-struct log_reader {
-    chainsi_exchange *exchange;
-    followed_log *logs;
-    size_t count, open; /* all, and those that have not ended */
+enum {
+    STEP = 1024 * 1024,             /* bytes of files that are read at once */
+    MOST_PENDING = 4 * 1024 * 1024, /* bytes that may come during a search */
 };
+
+static const char lines_type[] = "application/x-ndjson", text_type[] = "text/plain; charset=utf-8";
+
+/* A client that reads logs; in its exchange's arena, with what its filter says. */
+typedef struct log_reader {
+    chainsi_log_follower follower; /* first: on_line is handed a pointer to it */
+    chainsi_exchange *exchange;
+    chainsi_log_filter filter;
+    bool json, follows;
+    bool ended;                 /* there are no more logs */
+    chainsi_log_search *search; /* owned; NULL: it has ended */
+    uv_timer_t *timer;          /* owned; while it is searched in steps */
+    chainsi_buffer pending;     /* owned; what came meanwhile */
+} log_reader;
+
+static void end_search(log_reader *reader)
+{
+    chainsi_log_search_free(reader->search);
+    reader->search = NULL;
+    chainsi_handle_close(reader->timer);
+    reader->timer = NULL;
+}
 
 static void leave(log_reader *reader)
 {
-    for (size_t i = 0; i < reader->count; i++)
-        chainsi_log_unfollow(&reader->logs[i].follower);
+    chainsi_log_unfollow(&reader->follower);
+    end_search(reader);
+    chainsi_buffer_done(&reader->pending);
+    reader->exchange->on_gone = NULL;
 }
 
 static void on_reader_gone(chainsi_exchange *exchange)
@@ -34,156 +50,175 @@ static void on_reader_gone(chainsi_exchange *exchange)
     leave(exchange->user);
 }
 
-static void on_line(chainsi_log_follower *follower, const char *line, size_t size)
+/* Nobody waits for a reader that is too slow: it is cut off, which it sees. */
+static void cut_off(log_reader *reader)
 {
-    followed_log *followed = (followed_log *)follower;
-    chainsi_exchange *exchange = followed->reader->exchange;
-    chainsi_buffer out = { 0 };
-    chainsi_buffer_add_text(&out, followed->prefix);
-    chainsi_buffer_add(&out, line, size);
-    bool keeps_up = chainsi_exchange_write(exchange, out.data, out.size);
-    chainsi_buffer_done(&out);
-    if (keeps_up)
+    leave(reader);
+    chainsi_exchange_abort(reader->exchange);
+}
+
+/* Following. */
+
+static void add_line(const log_reader *reader, const chainsi_log_line *line, chainsi_buffer *out)
+{
+    if (reader->json) {
+        chainsi_log_line_add_json(out, line, NULL);
         return;
-    /* Nobody waits for a reader that is too slow: it is cut off, which it sees. */
-    leave(followed->reader);
-    chainsi_exchange_abort(exchange);
+    }
+    chainsi_buffer_add(out, line->text.data, line->text.size);
+    chainsi_buffer_add_byte(out, '\n');
+}
+
+static void on_line(chainsi_log_follower *follower, const chainsi_log_line *line)
+{
+    log_reader *reader = (log_reader *)follower;
+    if (!chainsi_log_filter_takes(&reader->filter, line, NULL))
+        return;
+    if (reader->search) {
+        add_line(reader, line, &reader->pending);
+        if (reader->pending.size > MOST_PENDING)
+            cut_off(reader);
+        return;
+    }
+    chainsi_buffer out = { 0 };
+    add_line(reader, line, &out);
+    bool keeps_up = chainsi_exchange_write(reader->exchange, out.data, out.size);
+    chainsi_buffer_done(&out);
+    if (!keeps_up)
+        cut_off(reader);
 }
 
 static void on_log_end(chainsi_log_follower *follower)
 {
-    log_reader *reader = ((followed_log *)follower)->reader;
-    if (--reader->open)
+    log_reader *reader = (log_reader *)follower;
+    reader->ended = true;
+    if (reader->search)
         return;
-    reader->exchange->on_gone = NULL;
+    leave(reader);
     chainsi_exchange_end(reader->exchange);
 }
 
-typedef struct tail_line {
-    const char *text, *prefix;
-    size_t size, order;
-} tail_line;
+/* Answering. */
 
-/* By time, which every line begins with; those of one time stay as they are. */
-static int compare_lines(const void *left, const void *right)
+/* All that was to be found has been found. */
+static void answer(log_reader *reader)
 {
-    const tail_line *a = left, *b = right;
-    int order = 0;
-    if (a->size >= CHAINSI_TIME_TEXT && b->size >= CHAINSI_TIME_TEXT)
-        order = memcmp(a->text, b->text, CHAINSI_TIME_TEXT - 1);
-    return order ? order : (a->order > b->order) - (a->order < b->order);
+    chainsi_exchange *exchange = reader->exchange;
+    const char *type = reader->json ? lines_type : text_type;
+    chainsi_buffer out = { 0 };
+    chainsi_log_search_give(reader->search, reader->json, &out);
+    end_search(reader);
+    if (!reader->follows) {
+        leave(reader);
+        chainsi_exchange_answer(exchange, 200, type, NULL, out.data, out.size);
+        chainsi_buffer_done(&out);
+        return;
+    }
+    chainsi_buffer headers = { 0 };
+    chainsi_buffer_printf(&headers, "Content-Type: %s\r\n", type);
+    chainsi_exchange_begin(exchange, 200, &headers, -1);
+    chainsi_buffer_done(&headers);
+    chainsi_buffer_add(&out, reader->pending.data, reader->pending.size);
+    chainsi_buffer_done(&reader->pending);
+    reader->pending = (chainsi_buffer){ 0 };
+    if (out.size)
+        chainsi_exchange_write(exchange, out.data, out.size);
+    chainsi_buffer_done(&out);
+    if (reader->ended) {
+        leave(reader);
+        chainsi_exchange_end(exchange);
+    }
 }
 
-/* The last lines of all logs together. */
-static void merge_tails(const followed_log *logs, chainsi_log *const *sources, size_t count,
-                        size_t tail, chainsi_arena *arena, chainsi_buffer *out)
+static void on_step(uv_timer_t *timer)
 {
-    chainsi_buffer texts = { 0 };
-    size_t *ends = chainsi_arena_array(arena, count, sizeof *ends);
-    for (size_t i = 0; i < count; i++) {
-        chainsi_log_tail(sources[i], tail, &texts);
-        ends[i] = texts.size;
-    }
-    size_t line_count = 0;
-    for (size_t at = 0; at < texts.size; at++)
-        line_count += texts.data[at] == '\n';
-    tail_line *lines = chainsi_make(line_count * sizeof *lines);
-    size_t used = 0;
-    for (size_t at = 0, source = 0; at < texts.size && used < line_count;) {
-        while (at >= ends[source])
-            source++;
-        const uint8_t *end = memchr(texts.data + at, '\n', texts.size - at);
-        size_t size = end ? (size_t)(end - texts.data) + 1 - at : texts.size - at;
-        lines[used] = (tail_line){ (const char *)texts.data + at, logs[source].prefix, size, used };
-        used++;
-        at += size;
-    }
-    qsort(lines, used, sizeof *lines, compare_lines);
-    for (size_t i = used > tail ? used - tail : 0; i < used; i++) {
-        chainsi_buffer_add_text(out, lines[i].prefix);
-        chainsi_buffer_add(out, lines[i].text, lines[i].size);
-    }
-    free(lines);
-    chainsi_buffer_done(&texts);
+    log_reader *reader = timer->data;
+    if (reader && !chainsi_log_search_step(reader->search, STEP))
+        answer(reader);
 }
 
-/* Of the version that is about to answer, or failed to, else of the one that answers; NULL: none. */
-static const chainsi_deployment *latest_of(const chainsi_environment *environment)
+/* A text in the query; NULL: it isn't there, or empty. */
+static const char *find_text(chainsi_exchange *exchange, const char *name)
 {
-    return environment->candidate ? environment->candidate
-           : environment->failed  ? environment->failed
-                                  : environment->current;
+    const char *text = chainsi_query_text(exchange->request.query, name, &exchange->arena);
+    return text && *text ? text : NULL;
 }
 
-/* The logs of the Chainlets of those versions, each once. Returns how many. */
-static size_t list_logs(const chainsi_chain *chain, chainsi_log **sources, followed_log *logs,
-                        chainsi_arena *arena)
+/* False: it has been answered. */
+static bool read_filter(chainsi_exchange *exchange, chainsi_log_filter *filter)
 {
-    size_t count = 0;
-    for (const chainsi_environment *each = chain->environments; each; each = each->next) {
-        const chainsi_deployment *shown = latest_of(each);
-        for (size_t i = 0; shown && i < shown->options.deploy->services.count; i++) {
-            const char *name = shown->options.deploy->services.items[i].name;
-            chainsi_log *log = chainsi_chain_find_log(chain, name);
-            bool listed = false;
-            for (size_t k = 0; k < count; k++)
-                listed = listed || sources[k] == log;
-            if (listed)
-                continue;
-            sources[count] = log;
-            logs[count++].prefix = chainsi_arena_printf(arena, "%s | ", name);
-        }
-    }
-    return count;
+    enum { MOST_REPLICA = 999999999 };
+    double replica = -1;
+    const char *level = find_text(exchange, "level"), *since = find_text(exchange, "since");
+    *filter = (chainsi_log_filter){
+        .environment = find_text(exchange, "environment"),
+        .version = find_text(exchange, "version"),
+        .contains = find_text(exchange, "contains"),
+        .request_id = find_text(exchange, "request_id"),
+    };
+    const char *mistake = NULL;
+    if (level && !chainsi_log_level_read(level, &filter->level))
+        mistake = "level is debug, info, warning or error";
+    if (since && !chainsi_log_filter_since(filter, since, chainsi_unix_ms()))
+        mistake = "since is a duration, as 90s or 1h30m, or a time, as 2026-01-31T12:00:00.000Z";
+    if (!chainsi_query_double(exchange->request.query, "replica", MOST_REPLICA, &replica) ||
+        (double)(int64_t)replica != replica)
+        mistake = "replica is a number";
+    filter->replica = (int64_t)replica;
+    if (mistake)
+        chainsi_exchange_fail(exchange, CHAINS_INVALID_ARGUMENT, "%s", mistake);
+    return !mistake;
 }
 
-void chainsi_answer_logs(chainsi_exchange *exchange, const chainsi_chain *chain,
-                         const char *chainlet)
+/* False: it has been answered. */
+static bool read_format(chainsi_exchange *exchange, bool *json)
 {
-    size_t most = 0, count = 0;
-    for (const chainsi_chain_log *log = chain->logs; log; log = log->next)
-        most++;
-    chainsi_arena *arena = &exchange->arena;
-    chainsi_log **sources = chainsi_arena_array(arena, most + 1, sizeof *sources);
-    log_reader *reader = chainsi_arena_alloc(arena, sizeof *reader);
-    reader->exchange = exchange;
-    reader->logs = chainsi_arena_array(arena, most + 1, sizeof *reader->logs);
-    if (chainlet) {
-        /* What is left of earlier versions as well, if it is asked for by name. */
-        sources[0] = chainsi_chain_find_log(chain, chainlet);
-        reader->logs[0].prefix = "";
-        count = sources[0] != NULL;
-    } else {
-        count = list_logs(chain, sources, reader->logs, arena);
-    }
-    if (!count) {
+    const chainsi_slice *accept = chainsi_http_find(&exchange->request.head, "Accept");
+    const char *format = find_text(exchange, "format");
+    *json = format
+                ? !strcmp(format, "json")
+                : accept && memmem(accept->data, accept->size, lines_type, sizeof lines_type - 1);
+    bool good = !format || *json || !strcmp(format, "text");
+    if (!good)
+        chainsi_exchange_fail(exchange, CHAINS_INVALID_ARGUMENT, "format is text or json");
+    return good;
+}
+
+void chainsi_answer_logs(chainsi_exchange *exchange, chainsi_chain *chain, const char *chainlet)
+{
+    chainsi_slice query = exchange->request.query;
+    log_reader *reader = chainsi_arena_alloc(&exchange->arena, sizeof *reader);
+    *reader = (log_reader){
+        .follower = { .on_line = on_line, .on_end = on_log_end },
+        .exchange = exchange,
+        .follows = chainsi_query_number(query, "follow", 0) != 0,
+    };
+    if (!read_filter(exchange, &reader->filter) || !read_format(exchange, &reader->json))
+        return;
+    reader->filter.chainlet = chainlet;
+    reader->search = chainsi_log_search_new(&reader->filter,
+                                            chainsi_query_number(query, "tail", CHAINSI_LOG_TAIL));
+    char *folder = chainsi_path("%s/logs/%s", chain->registry->home, chain->name);
+    int found = chainsi_log_search_add_folder(reader->search, folder);
+    free(folder);
+    /* One that has said nothing yet has no file. */
+    bool known = found > 0 || (!chainlet && chain->logs);
+    for (const chainsi_chain_log *log = chain->logs; log && !known; log = log->next)
+        known = !strcmp(log->name, chainlet);
+    if (!known) {
+        end_search(reader);
         chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND, "there is no Chainlet '%s' in '%s'",
                               chainlet ? chainlet : "", chain->name);
         return;
     }
-    size_t tail = chainsi_query_number(exchange->request.query, "tail", DEFAULT_TAIL);
-    chainsi_buffer out = { 0 };
-    merge_tails(reader->logs, sources, count, tail, arena, &out);
-    if (!chainsi_query_number(exchange->request.query, "follow", 0)) {
-        chainsi_exchange_answer(exchange, 200, "text/plain; charset=utf-8", NULL, out.data,
-                                out.size);
-        chainsi_buffer_done(&out);
-        return;
-    }
-    chainsi_buffer lines = { 0 };
-    chainsi_buffer_add_text(&lines, "Content-Type: text/plain; charset=utf-8\r\n");
-    chainsi_exchange_begin(exchange, 200, &lines, -1);
-    chainsi_buffer_done(&lines);
-    if (out.size)
-        chainsi_exchange_write(exchange, out.data, out.size);
-    chainsi_buffer_done(&out);
     exchange->user = reader;
     exchange->on_gone = on_reader_gone;
-    reader->count = reader->open = count;
-    for (size_t i = 0; i < count; i++) {
-        reader->logs[i].reader = reader;
-        reader->logs[i].follower.on_line = on_line;
-        reader->logs[i].follower.on_end = on_log_end;
-        chainsi_log_follow(sources[i], &reader->logs[i].follower);
+    if (reader->follows)
+        chainsi_log_follow(&chain->followers, &reader->follower);
+    if (!chainsi_log_search_step(reader->search, STEP)) {
+        answer(reader);
+        return;
     }
+    reader->timer = chainsi_timer_new(chain->registry->supervisor->loop, reader);
+    uv_timer_start(reader->timer, on_step, 0, 1);
 }

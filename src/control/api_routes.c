@@ -207,7 +207,7 @@ void chainsi_route_replicas(chainsi_routes *routes, chainsi_exchange *exchange,
 void chainsi_route_logs(chainsi_routes *routes, chainsi_exchange *exchange,
                         const chainsi_names *names)
 {
-    const chainsi_chain *chain = chainsi_route_find_chain(routes, exchange, names->chain);
+    chainsi_chain *chain = chainsi_route_find_chain(routes, exchange, names->chain);
     if (chain)
         chainsi_answer_logs(exchange, chain, names->chainlet);
 }

@@ -20,6 +20,7 @@
 #include "control/front.h"
 #include "control/handle.h"
 #include "control/home.h"
+#include "control/journal.h"
 #include "control/keeper.h"
 #include "control/live.h"
 #include "control/own_metrics.h"
@@ -405,6 +406,7 @@ int chainsi_brain_run(const chainsi_brain_options *options)
     signal(SIGTERM, SIG_IGN); /* the keeper says when to end */
     signal(SIGINT, SIG_IGN);
     uv_loop_init(&b->loop);
+    chainsi_journal_begin(&b->loop);
     b->supervisor.loop = &b->loop;
     b->supervisor.meters = chainsi_meters_new();
     b->supervisor.keeping = chainsi_keeping_new(
@@ -438,6 +440,7 @@ int chainsi_brain_run(const chainsi_brain_options *options)
     chainsi_meters_free(b->supervisor.meters);
     chainsi_vault_free(b->vault);
     chainsi_keyring_free(b->keyring);
+    chainsi_journal_end();
     uv_run(&b->loop, UV_RUN_DEFAULT); /* handles that are still closing */
     if (uv_loop_close(&b->loop) != 0)
         chainsi_say("chainsd: something was left open");

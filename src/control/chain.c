@@ -30,27 +30,19 @@ void chainsi_chain_ask_review(chainsi_chain *chain)
 
 /* Logs. */
 
-chainsi_log *chainsi_chain_find_log(const chainsi_chain *chain, const char *name)
-{
-    for (const chainsi_chain_log *log = chain->logs; log; log = log->next)
-        if (!strcmp(log->name, name))
-            return log->log;
-    return NULL;
-}
-
 chainsi_log *chainsi_chain_log_of(void *user, const char *name)
 {
     chainsi_chain *chain = user;
-    chainsi_log *found = chainsi_chain_find_log(chain, name);
-    if (found)
-        return found;
+    for (const chainsi_chain_log *each = chain->logs; each; each = each->next)
+        if (!strcmp(each->name, name))
+            return each->log;
     char *folder = chainsi_path("%s/logs/%s", chain->registry->home, chain->name);
     char *path = chainsi_path("%s/%s.log", folder, name);
     if (!chainsi_make_folders(folder))
         chainsi_say("cannot make %s: %s", folder, strerror(errno));
     chainsi_chain_log *log = chainsi_make(sizeof *log);
     log->name = chainsi_copy_text(name);
-    log->log = chainsi_log_new(path);
+    log->log = chainsi_log_new(path, &chain->followers);
     chainsi_log_redact(log->log, chainsi_vault_redactor(chain->registry->supervisor->vault));
     log->next = chain->logs;
     chain->logs = log;
@@ -82,6 +74,7 @@ static void free_chain(chainsi_chain *chain)
     while (*at != chain)
         at = &(*at)->next;
     *at = chain->next;
+    chainsi_log_hub_end(&chain->followers);
     while (chain->logs) {
         chainsi_chain_log *log = chain->logs;
         chain->logs = log->next;

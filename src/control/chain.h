@@ -22,6 +22,7 @@ struct chainsi_chain {
     char *name;                        /* owned */
     chainsi_environment *environments; /* owned; by name */
     chainsi_chain_log *logs;           /* owned */
+    chainsi_log_hub followers;         /* of all its logs */
     int64_t *collected; /* owned; versions whose programs go when nothing runs them any more */
     size_t collected_count;
     bool stored;                   /* the state knows of it */
@@ -64,9 +65,7 @@ void chainsi_chain_delete_on(chainsi_chain *chain);
 /* Stops all of it; the next daemon goes on with it. */
 void chainsi_chain_stop(chainsi_chain *chain);
 
-/* The log of a Chainlet by its name on the wire; NULL if it never had one. */
-chainsi_log *chainsi_chain_find_log(const chainsi_chain *chain, const char *name);
-/* Likewise, made if it doesn't exist; chain is a chainsi_chain. */
+/* The log of a Chainlet by its name on the wire, made if it doesn't exist; chain is a chainsi_chain. */
 chainsi_log *chainsi_chain_log_of(void *chain, const char *name);
 
 /* What the API says of a chain in an environment; its memory is arena's and the environment's. base_url:

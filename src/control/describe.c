@@ -11,6 +11,7 @@ static void describe_replica(const chainsi_replica *replica, chainsi_arena *aren
     chainsi_obituary_text(replica, death);
     *description = (chainsi_api_replica){
         .state = chainsi_replica_state_name(replica->state),
+        .number = replica->options.number,
         .pid = replica->pid,
         .restarts = replica->starts ? (int64_t)replica->starts - 1 : 0,
         .since = chainsi_arena_strdup(arena, replica->since),

@@ -99,6 +99,7 @@ static bool occupy(chainsi_fleet *fleet, size_t index, char *why, size_t why_siz
     make_places(fleet, index + 1);
     chainsi_fleet_place *place = &fleet->places[index];
     chainsi_replica_options options = fleet->options.start;
+    options.number = (int64_t)index;
     options.name = place->name;
     options.probes_name = place->probes_name;
     options.probes_path = place->probes_path;

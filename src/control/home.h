@@ -16,7 +16,7 @@
  *   webhook.key               with which webhooks are signed (webhooks.h); mode 0600
  *   chainsd.log               what a daemon in the background says
  *   chains/CHAIN/VERSION/     the binaries of that version
- *   logs/CHAIN/CHAINLET.log   what its replicas say
+ *   logs/CHAIN/CHAINLET.log   what its replicas say (log_line.h)
  *   run/                      sockets; emptied when a keeper starts
  *   cgroups                   the folders of cgroups.h, a line each
  *

@@ -1,5 +1,6 @@
 /* Logs of Chainlets. A log that can't be written (a full disk) loses lines and says so once on the
- * daemon's own stderr; replicas are never held up by it. */
+ * daemon's own stderr; replicas are never held up by it. What was written in part is ended before the next line, or
+ * that one would seem to be its replica's. */
 #include "control/log.h"
 
 #include <errno.h>
@@ -9,45 +10,50 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "control/home.h"
-#include "control/notify.h"
+#include "control/journal.h"
 
 struct chainsi_log {
     char *path; /* owned */
     int fd;     /* -1: not open */
     size_t size;
+    bool torn; /* the file doesn't end with a line break */
     bool complained;
-    chainsi_log_follower *followers;  /* not owned */
+    chainsi_log_hub *hub;             /* not owned */
     const chainsi_redactor *redactor; /* not owned; NULL: there are no secrets */
 };
 
 void chainsi_say(const char *format, ...)
 {
-    /* The journal has the time by itself, and wants a line's level: 6 is information. */
-    char before[CHAINSI_TIME_TEXT + 1] = "<6>";
-    if (!chainsi_notify_is_journal(STDERR_FILENO)) {
-        chainsi_time_text(before);
-        before[CHAINSI_TIME_TEXT - 1] = ' ';
-    }
     va_list arguments;
     va_start(arguments, format);
     char *text = NULL;
     if (vasprintf(&text, format, arguments) < 0)
         abort();
     va_end(arguments);
-    fprintf(stderr, "%s%s\n", before, text);
+    if (!chainsi_journal_say(text)) {
+        /* A journal that reads stderr has the time by itself, and wants a line's level: 6 is information. */
+        char before[CHAINSI_TIME_TEXT + 1] = "<6>";
+        if (!chainsi_journal_is_there()) {
+            chainsi_time_text(before);
+            before[CHAINSI_TIME_TEXT - 1] = ' ';
+        }
+        fprintf(stderr, "%s%s\n", before, text);
+    }
     free(text);
 }
 
-chainsi_log *chainsi_log_new(const char *path)
+chainsi_log *chainsi_log_new(const char *path, chainsi_log_hub *hub)
 {
     chainsi_log *log = calloc(1, sizeof *log);
     if (!log)
         abort();
     log->path = chainsi_path("%s", path);
     log->fd = -1;
+    log->hub = hub;
     return log;
 }
 
@@ -55,16 +61,15 @@ void chainsi_log_free(chainsi_log *log)
 {
     if (!log)
         return;
-    while (log->followers) {
-        chainsi_log_follower *follower = log->followers;
-        chainsi_log_unfollow(follower);
-        if (follower->on_end)
-            follower->on_end(follower);
-    }
     if (log->fd >= 0)
         close(log->fd);
     free(log->path);
     free(log);
+}
+
+const char *chainsi_log_path(const chainsi_log *log)
+{
+    return log->path;
 }
 
 static void complain(chainsi_log *log)
@@ -76,11 +81,13 @@ static void complain(chainsi_log *log)
 
 static bool open_file(chainsi_log *log)
 {
-    log->fd = open(log->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    log->fd = open(log->path, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     struct stat info;
     if (log->fd < 0 || fstat(log->fd, &info) != 0)
         return false;
     log->size = (size_t)info.st_size;
+    char last = '\n';
+    log->torn = log->size && (pread(log->fd, &last, 1, info.st_size - 1) != 1 || last != '\n');
     return true;
 }
 
@@ -102,41 +109,36 @@ static void write_out(chainsi_log *log, const char *data, size_t size)
         complain(log);
         return;
     }
-    ssize_t written = write(log->fd, data, size);
-    if (written != (ssize_t)size)
+    struct iovec parts[] = { { (char *)"\n", log->torn }, { (char *)data, size } };
+    ssize_t written = writev(log->fd, parts, 2);
+    if (written != (ssize_t)(size + log->torn))
         complain(log);
-    if (written > 0)
+    if (written > 0) {
         log->size += (size_t)written;
+        /* The break alone may have found room. */
+        log->torn = written != (ssize_t)(size + log->torn) && !(log->torn && written == 1);
+    }
 }
 
-/* Whether the text begins as chainsi_time_text writes it. */
-static bool has_time(const char *text, size_t size)
+/* A line that has been made. */
+static void put_line(chainsi_log *log, const chainsi_log_tag *tag, const chainsi_buffer *text)
 {
-    static const char form[] = "0000-00-00T00:00:00.000Z ";
-    if (size < sizeof form - 1)
-        return false;
-    for (size_t i = 0; i < sizeof form - 1; i++)
-        if (form[i] == '0' ? text[i] < '0' || text[i] > '9' : text[i] != form[i])
-            return false;
-    return true;
+    chainsi_log_line line = chainsi_log_line_read((const char *)text->data, text->size);
+    write_out(log, (const char *)text->data, text->size);
+    chainsi_journal_tell(tag, &line);
+    for (chainsi_log_follower *follower = log->hub->followers, *next; follower; follower = next) {
+        next = follower->next;
+        follower->on_line(follower, &line);
+    }
 }
 
-static void log_line(chainsi_log *log, const char *text, size_t size)
+static void log_line(chainsi_log *log, const chainsi_log_tag *tag, const char *text, size_t size)
 {
     chainsi_buffer line = { 0 };
-    if (!has_time(text, size)) {
-        char now[CHAINSI_TIME_TEXT];
-        chainsi_time_text(now);
-        chainsi_buffer_add_text(&line, now);
-        chainsi_buffer_add_byte(&line, ' ');
-    }
-    chainsi_buffer_add(&line, text, size);
-    chainsi_buffer_add_byte(&line, '\n');
-    write_out(log, (const char *)line.data, line.size);
-    for (chainsi_log_follower *follower = log->followers, *next; follower; follower = next) {
-        next = follower->next;
-        follower->on_line(follower, (const char *)line.data, line.size);
-    }
+    char now[CHAINSI_TIME_TEXT];
+    chainsi_time_text(now);
+    chainsi_log_line_add(&line, tag, now, text, size);
+    put_line(log, tag, &line);
     chainsi_buffer_done(&line);
 }
 
@@ -160,7 +162,7 @@ static void cut_lines(chainsi_log *log, chainsi_log_source *source, const char *
         data += part + whole;
         size -= part + whole;
         if (whole || rest->size == CHAINSI_LOG_MAX_LINE) {
-            log_line(log, (const char *)rest->data, rest->size);
+            log_line(log, &source->tag, (const char *)rest->data, rest->size);
             rest->size = 0;
         }
     }
@@ -186,12 +188,13 @@ void chainsi_log_end(chainsi_log *log, chainsi_log_source *source)
     cut_lines(log, source, (const char *)told.data, told.size);
     chainsi_buffer_done(&told);
     if (source->rest.size)
-        log_line(log, (const char *)source->rest.data, source->rest.size);
+        log_line(log, &source->tag, (const char *)source->rest.data, source->rest.size);
     chainsi_buffer_done(&source->rest);
     source->rest = (chainsi_buffer){ 0 };
 }
 
-void chainsi_log_say(chainsi_log *log, const char *level, const char *format, ...)
+void chainsi_log_say(chainsi_log *log, const chainsi_log_tag *tag, chainsi_log_level level,
+                     const char *format, ...)
 {
     char now[CHAINSI_TIME_TEXT];
     chainsi_time_text(now);
@@ -201,44 +204,39 @@ void chainsi_log_say(chainsi_log *log, const char *level, const char *format, ..
     if (vasprintf(&text, format, arguments) < 0)
         abort();
     va_end(arguments);
-    char *line = chainsi_path("%s %-7s chainsd: %s", now, level, text);
-    log_line(log, line, strlen(line));
-    free(line);
+    chainsi_buffer line = { 0 };
+    chainsi_log_line_add_own(&line, tag, now, level, text);
+    put_line(log, tag, &line);
+    chainsi_buffer_done(&line);
     free(text);
 }
 
-void chainsi_log_tail(const chainsi_log *log, size_t count, chainsi_buffer *out)
+void chainsi_log_follow(chainsi_log_hub *hub, chainsi_log_follower *follower)
 {
-    size_t size = 0;
-    char *data = chainsi_read_file(log->path, 2 * (size_t)CHAINSI_LOG_MAX_FILE, &size);
-    if (!data)
-        return;
-    size_t from = size;
-    if (count > CHAINSI_LOG_MAX_TAIL)
-        count = CHAINSI_LOG_MAX_TAIL;
-    for (size_t found = 0; count && from; from--)
-        if (data[from - 1] == '\n' && from != size && ++found == count)
-            break;
-    chainsi_buffer_add(out, data + from, size - from);
-    free(data);
-}
-
-void chainsi_log_follow(chainsi_log *log, chainsi_log_follower *follower)
-{
-    follower->log = log;
-    follower->next = log->followers;
-    log->followers = follower;
+    follower->hub = hub;
+    follower->next = hub->followers;
+    hub->followers = follower;
 }
 
 void chainsi_log_unfollow(chainsi_log_follower *follower)
 {
-    if (!follower->log)
+    if (!follower->hub)
         return;
-    chainsi_log_follower **at = &follower->log->followers;
+    chainsi_log_follower **at = &follower->hub->followers;
     while (*at && *at != follower)
         at = &(*at)->next;
     if (*at)
         *at = follower->next;
-    follower->log = NULL;
+    follower->hub = NULL;
     follower->next = NULL;
+}
+
+void chainsi_log_hub_end(chainsi_log_hub *hub)
+{
+    while (hub->followers) {
+        chainsi_log_follower *follower = hub->followers;
+        chainsi_log_unfollow(follower);
+        if (follower->on_end)
+            follower->on_end(follower);
+    }
 }

@@ -17,7 +17,7 @@ enum { MOST_TEXT = 1024 };
 bool chainsi_notify_is_own(const char *entry)
 {
     static const char *const own[] = { "NOTIFY_SOCKET=", "WATCHDOG_USEC=", "WATCHDOG_PID=",
-                                       "JOURNAL_STREAM=" };
+                                       "JOURNAL_STREAM=", "CHAINS_JOURNAL_SOCKET=" };
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (!strncmp(entry, own[i], strlen(own[i])))
             return true;

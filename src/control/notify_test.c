@@ -118,6 +118,7 @@ static void its_variables_are_the_daemons_own(void **state)
     assert_true(chainsi_notify_is_own("NOTIFY_SOCKET=/run/systemd/notify"));
     assert_true(chainsi_notify_is_own("WATCHDOG_USEC=1"));
     assert_true(chainsi_notify_is_own("JOURNAL_STREAM=1:2"));
+    assert_true(chainsi_notify_is_own("CHAINS_JOURNAL_SOCKET=/x"));
     assert_false(chainsi_notify_is_own("NOTIFY_SOCKETS=x"));
     assert_false(chainsi_notify_is_own("PATH=/bin"));
 }

@@ -5,9 +5,13 @@
 #include <stdio.h>
 #include <sys/wait.h>
 
+#include "control/log_search.h"
 #include "control/replica.h"
 
-enum { LINES_OF_FAILED = 10 /* of the log, in its event */ };
+enum {
+    LINES_OF_FAILED = 10,       /* of the log, in its event */
+    LOOK_BACK = 4 * 1024 * 1024 /* bytes of the log */
+};
 
 void chainsi_obituary_text(const chainsi_replica *replica, char *text)
 {
@@ -54,6 +58,22 @@ void chainsi_obituary_not_started(const chainsi_replica *replica)
                                 replica->options.name, replica->last_end);
 }
 
+/* Of its own log; the file is read back to LOOK_BACK at most. */
+static void add_last_lines(const chainsi_replica *replica, chainsi_buffer *lines)
+{
+    const chainsi_history_place *place = &replica->options.place;
+    chainsi_log_filter filter = {
+        .environment = place->environment,
+        .version = place->version,
+        .replica = replica->options.number,
+    };
+    chainsi_log_search *search = chainsi_log_search_new(&filter, LINES_OF_FAILED);
+    chainsi_log_search_add(search, chainsi_log_path(replica->options.log), place->chainlet);
+    chainsi_log_search_step(search, LOOK_BACK);
+    chainsi_log_search_give(search, false, lines);
+    chainsi_log_search_free(search);
+}
+
 void chainsi_obituary_failed(const chainsi_replica *replica)
 {
     if (replica->options.policy != &chainsi_backoff_running ||
@@ -62,7 +82,7 @@ void chainsi_obituary_failed(const chainsi_replica *replica)
     char how[CHAINSI_REPLICA_DEATH_TEXT];
     chainsi_obituary_text(replica, how);
     chainsi_buffer lines = { 0 };
-    chainsi_log_tail(replica->options.log, LINES_OF_FAILED, &lines);
+    add_last_lines(replica, &lines);
     chainsi_history_failed(replica->options.supervisor->history, &replica->options.place, how,
                            (const char *)lines.data, lines.size);
     chainsi_buffer_done(&lines);

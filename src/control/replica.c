@@ -136,6 +136,13 @@ chainsi_replica *chainsi_replica_new(const chainsi_replica_options *options, cha
     chainsi_outfit_recall_secrets(options);
     chainsi_replica *replica = chainsi_make(sizeof *replica);
     replica->options = *options;
+    replica->source.tag = (chainsi_log_tag){
+        .chain = options->place.chain,
+        .environment = options->place.environment,
+        .version = options->place.version,
+        .chainlet = options->place.chainlet,
+        .replica = options->number,
+    };
     replica->process = (chainsi_kept_process){
         .name = options->name,
         .on_started = on_started,
@@ -257,7 +264,8 @@ static void on_stalled(void *user, const char *why)
 {
     chainsi_replica *replica = user;
     snprintf(replica->stalled, sizeof replica->stalled, "%s", why);
-    chainsi_log_say(replica->options.log, "ERROR", "%s; replacing it", why);
+    chainsi_log_say(replica->options.log, &replica->source.tag, CHAINSI_LOG_ERROR,
+                    "%s; replacing it", why);
     end_watch(replica);
     cancel_probe(replica);
     uv_timer_stop(replica->timer);
@@ -336,8 +344,8 @@ static void on_start_time(uv_timer_t *timer)
     chainsi_replica *replica = timer->data;
     if (!replica || !is_probed(replica))
         return;
-    chainsi_log_say(replica->options.log, "ERROR", "not ready after %g s (.start_timeout_s)",
-                    replica->options.start_timeout_s);
+    chainsi_log_say(replica->options.log, &replica->source.tag, CHAINSI_LOG_ERROR,
+                    "not ready after %g s (.start_timeout_s)", replica->options.start_timeout_s);
     replica->late = true;
     chainsi_replica_kill(replica);
 }
@@ -398,7 +406,8 @@ static void note_death(chainsi_replica *replica, int wait_status)
         &replica->backoff, replica->options.policy, now_ns, replica->ready_ns, wait_status);
     if (decision.failed)
         chainsi_obituary_failed(replica); /* with its own lines alone */
-    chainsi_log_say(replica->options.log, "ERROR", "%s%s%s", replica->last_end, replica->ran,
+    chainsi_log_say(replica->options.log, &replica->source.tag, CHAINSI_LOG_ERROR, "%s%s%s",
+                    replica->last_end, replica->ran,
                     decision.failed ? "; too often: giving up for now" : "; starting it again");
     replica->retry_ns =
         decision.delay_ns == CHAINSI_NEVER ? CHAINSI_NEVER : now_ns + decision.delay_ns;
@@ -563,7 +572,7 @@ static void on_drain_time(uv_timer_t *timer)
     chainsi_replica *replica = timer->data;
     if (!replica)
         return;
-    chainsi_log_say(replica->options.log, "WARNING",
+    chainsi_log_say(replica->options.log, &replica->source.tag, CHAINSI_LOG_WARNING,
                     "killed: not ended %g s after it was told to (.drain_timeout_s)",
                     replica->options.drain_timeout_s);
     chainsi_replica_kill(replica);

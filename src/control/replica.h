@@ -97,6 +97,7 @@ typedef struct chainsi_replica_options {
     chainsi_supervisor *supervisor;
     const char *label; /* for messages: "chain/chainlet" */
     chainsi_history_place place;
+    int64_t number;          /* its place in its fleet */
     const char *name;        /* what the keeper knows its process as */
     const char *probes_name; /* what the keeper holds its second socket as */
     const char *program, *directory;

@@ -89,8 +89,7 @@ struct chainsi_live *chainsi_routes_open_live(chainsi_routes *routes, uv_loop_t 
 void chainsi_answer_graph(const chainsi_routes *routes, chainsi_exchange *exchange,
                           const chainsi_environment *environment);
 /* The logs of a chain, or of one Chainlet (api_logs.c). */
-void chainsi_answer_logs(chainsi_exchange *exchange, const chainsi_chain *chain,
-                         const char *chainlet);
+void chainsi_answer_logs(chainsi_exchange *exchange, chainsi_chain *chain, const char *chainlet);
 
 /* A number in the query, such as tail in "tail=10&follow=1"; missing if it isn't there or no
  * number. */

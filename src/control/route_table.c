@@ -112,8 +112,16 @@ static const chainsi_parameter live_query[] = {
     { 0 },
 };
 static const chainsi_parameter log_query[] = {
-    { "tail", "integer", "So many of the latest lines." },
+    { "tail", "integer", "So many of the latest lines that are like the rest says; 100." },
     { "follow", "integer", "1: and those that come, as they come." },
+    { "environment", "string", "Of this environment." },
+    { "version", "string", "Of this version." },
+    { "replica", "integer", "Of the replica of this number." },
+    { "level", "string", "Of this level or a graver one: debug, info, warning, error." },
+    { "contains", "string", "With this text." },
+    { "request_id", "string", "About this request." },
+    { "since", "string", "Since then: a duration, as 90s or 1h30m, or a time." },
+    { "format", "string", "text, or json: an object a line (application/x-ndjson)." },
     { 0 },
 };
 static const chainsi_parameter trace_query[] = {

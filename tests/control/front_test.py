@@ -1,4 +1,4 @@
-"""The front door: calls, what is refused, limits, logs, and clients that behave badly."""
+"""The front door: calls, what is refused, limits, and clients that behave badly."""
 import http.client
 import json
 import os
@@ -264,48 +264,6 @@ class Refusals(DaemonTest):
         answer = self.daemon.ask("HEAD", "/healthz")
         self.assertEqual((answer.status, answer.body), (200, b""))
         self.assertGreater(int(answer.headers["Content-Length"]), 10)
-
-
-class Logs(DaemonTest):
-    def setUp(self):
-        super().setUp()
-        self.daemon = self.start()
-        self.daemon.deployed("x", service("entry", "other"), service("other"))
-
-    def test_tails(self):
-        for _ in range(3):
-            self.daemon.call("x", "die")
-        self.assertEqual(self.daemon.call("x").status, 200)  # by a replica that was started after the last death was noted
-        whole = self.daemon.logs("x").splitlines()
-        self.assertGreaterEqual(len(whole), 5)
-        for line in whole:
-            self.assertRegex(line, r"^(entry|other) \| \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z ")
-        times = [line.split(" | ")[1][:24] for line in whole]
-        self.assertEqual(times, sorted(times))
-        self.assertEqual(len(self.daemon.logs("x", "?tail=2").splitlines()), 2)
-        self.assertEqual(self.daemon.logs("x", "?tail=0"), "")
-        one = self.daemon.ask("GET", "/api/v1/chains/x/chainlets/other/logs").body.decode()
-        self.assertRegex(one, r"^\S+Z ready to serve\n$")
-
-    def test_following(self):
-        connection = http.client.HTTPConnection(self.daemon.address, timeout=60)
-        connection.request("GET", "/api/v1/chains/x/logs?tail=0&follow=1")
-        answer = connection.getresponse()
-        self.daemon.call("x", "die")
-        line = answer.readline().decode()
-        self.assertRegex(line, r"^entry \| \S+Z ERROR +chainsd: killed by signal 9")
-        self.assertIn("ready to serve", answer.readline().decode())
-        connection.close()
-        self.assertEqual(self.daemon.call("x").status, 200)
-
-    def test_following_ends_with_the_chain(self):
-        connection = http.client.HTTPConnection(self.daemon.address, timeout=60)
-        connection.request("GET", "/api/v1/chains/x/chainlets/entry/logs?follow=1")
-        answer = connection.getresponse()
-        self.assertIn(b"ready to serve", answer.readline())
-        self.assertEqual(self.daemon.change("DELETE", "/api/v1/chains/x").status, 200)
-        self.assertEqual(answer.read(), b"")
-        connection.close()
 
 
 if __name__ == "__main__":

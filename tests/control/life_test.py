@@ -280,7 +280,7 @@ class Deployments(DaemonTest):
         self.assertIn("exit status 3", answer.error()["message"])
         logs = daemon.logs("x")
         self.assertEqual(logs.count("no model"), 3)
-        self.assertRegex(logs, r"(?m)^bad \| \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z no model$")
+        self.assertRegex(logs, r"(?m)^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z production v0001-\w+ bad/0 -       no model$")
         states = {c["name"]: c["state"] for c in deployment["chainlets"]}
         self.assertEqual(states["bad"], "failed")
         daemon.deployed("x", service("entry"))

@@ -162,7 +162,7 @@ class WithDaemon(HomeTest):
             reader.start()
             wait_until(happen, "a line")
             reader.join()
-            self.assertRegex(lines[0], r"^hello \| .*killed by signal 9")
+            self.assertRegex(lines[0], r"^\S+ production v\S+ hello/0 ERROR   chainsd: killed by signal 9")
             process.terminate()
 
     def test_what_is_not_there(self):

@@ -279,7 +279,7 @@ export interface LogLine {
     version: string | null;
     chainlet: string;
     replica: number | string | null;
-    level: string;
+    level: string | null;
     request_id: string | null;
     message: string;
 }

@@ -65,7 +65,7 @@ function useLines(filter: Filter): { lines: Numbered[] | null; error: Error | nu
 
 const columns: Column<Numbered>[] = [
     { name: "Time", width: "190px", wide: true, cell: (line) => <time dateTime={line.at} class="mono">{moment(line.at)}</time> },
-    { name: "Level", width: "70px", cell: (line) => line.level && line.level !== "info" && line.level !== "output"
+    { name: "Level", width: "70px", cell: (line) => line.level && line.level !== "info" && line.level !== "debug"
         ? <Badge state={/err|crit|fail/.test(line.level) ? "failed" : "degraded"} label={line.level} /> : <span class="dim">{line.level}</span> },
     { name: "From", width: "minmax(90px, 170px)", cell: (line) => (
         <><Text>{line.chainlet}</Text>{line.replica !== null && <span class="dim">/{line.replica}</span>}</>) },
