@@ -326,7 +326,7 @@ const walks = {
         await walk.goto("/chains/studio/production/try");
         await page.getByLabel("As JSON").fill(JSON.stringify({ ...studioInput(), refusal: HOSTILE }));
         await page.getByRole("button", { name: "Call", exact: true }).click();
-        await page.getByRole("alert").getByText("<img src=x onerror=\"document.title='hacked'\">␛[2J").waitFor();
+        await page.getByRole("alert").getByText("<img src=x onerror=\"document.title='hacked'\">␛[2J").first().waitFor();
         await page.getByLabel("As JSON").fill(JSON.stringify({ ...studioInput(), authors: [{ name: HOSTILE }] }));
         await page.getByRole("button", { name: "Call", exact: true }).click();
         await page.getByLabel("Result").getByText("<img src=x").waitFor();

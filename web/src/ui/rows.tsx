@@ -47,7 +47,8 @@ export function Rows<T>(props: Props<T>) {
     const [view, setView] = useState({ from: 0, to: 40 });
 
     function look() {
-        const { scrollTop, clientHeight } = box.current!;
+        if (!box.current) return; /* an observer's last word */
+        const { scrollTop, clientHeight } = box.current;
         const first = Math.floor(scrollTop / rowHeight);
         const from = Math.max(0, first - MARGIN_ROWS);
         const until = first + Math.ceil(clientHeight / rowHeight) + MARGIN_ROWS;

@@ -79,8 +79,9 @@ function BoxShape({ box, x, y, href, chosen }:
     { box: Box; x: number; y: number; href: string; chosen: boolean }) {
     const used = box.slots ? Math.min(1, box.in_flight / box.slots) : 0;
     return (
-        <a href={href} aria-label={boxWords(box)} aria-current={chosen ? "true" : undefined}
+        <a href={href} aria-current={chosen ? "true" : undefined}
             class={`box ${box.state} ${box.entrypoint ? "entry" : ""} ${box.colocated_in ? "inside" : ""}`}>
+            <title>{boxWords(box)}</title>
             <g transform={`translate(${x},${y})`} aria-hidden="true">
                 <rect width={BOX.width} height={BOX.height} rx="8" />
                 <circle cx="16" cy="19" r="5" />

@@ -44,11 +44,11 @@ export function nameOf(span: Span): string {
     }
 }
 
+/** What the bar shows, for who can't see it. */
 function wordsOf(span: Span): string {
     const phases = phasesOf(span).map(({ name, ms }) => `${name} ${duration(ms)}`).join(", ");
-    const items = span.items === null ? "" : `, ${span.items} items, the first after ${duration(span.first_item_ms)}`;
-    return `${nameOf(span)}: ${span.status}, ${duration(span.duration_ms)} from ${duration(span.start_ms)}` +
-        (phases ? ` (${phases})` : "") + items;
+    const first = span.first_item_ms === null ? "" : `, the first item after ${duration(span.first_item_ms)}`;
+    return `${span.status}, from ${duration(span.start_ms)}${phases ? ` (${phases})` : ""}${first}`;
 }
 
 const ROW = 28, MARGIN = 10;
@@ -63,7 +63,7 @@ function Bar({ span, total }: { span: Span; total: number }) {
     const begin = queueFirst ? Math.max(0, span.start_ms - queueFirst) : span.start_ms;
     from = begin;
     return (
-        <span class="lane">
+        <span class="lane" aria-hidden="true">
             <span class={`span ${span.kind} ${ok ? "" : "failed"}`}
                 style={{ left: percent(span.start_ms), width: `max(2px, ${percent(span.duration_ms)})` }} />
             {phases.map(({ name, ms }) => {
@@ -156,15 +156,16 @@ export function Waterfall({ spans, short }: { spans: Span[]; short?: boolean }) 
                                 class={`line ${each.span_id === chosen ? "chosen" : ""}`}
                                 style={{ transform: `translateY(${(view.from + i) * ROW}px)` }}
                                 aria-level={each.depth + 1} aria-expanded={inner ? open : undefined}
-                                aria-selected={each.span_id === chosen} aria-label={wordsOf(each)}
+                                aria-selected={each.span_id === chosen}
                                 onClick={() => choose(each.span_id)}>
                                 <span class="name" style={{ paddingLeft: `${Math.min(each.depth, 24) * 14}px` }}>
-                                    <span class="twig" onClick={(event) => {
+                                    <span class="twig" aria-hidden="true" onClick={(event) => {
                                         if (!inner) return;
                                         event.stopPropagation();
                                         toggle(each.span_id, open);
                                     }}>{inner ? open ? "▾" : "▸" : ""}</span>
                                     <span class={each.status === "OK" ? "" : "bad"}>{visible(nameOf(each))}</span>
+                                    <span class="hidden">: {wordsOf(each)}.</span>
                                     {each.items !== null && <span class="dim"> {each.items} items</span>}
                                     {each.attempt > 1 && each.kind === "made" && <span class="dim"> {each.attempt} attempts</span>}
                                 </span>
