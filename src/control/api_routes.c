@@ -205,6 +205,23 @@ static const char *find_of_chainlet(const char *const *segments, size_t count,
     return segments[at + 2];
 }
 
+/* chains/CHAIN[/environments/ENVIRONMENT]/chainlets/NAME, and what is below it of the same page. */
+static bool is_chainlet(const char *const *segments, size_t count, const char **environment,
+                        const char **chainlet, bool *metrics)
+{
+    const char *what = find_of_chainlet(segments, count, environment, chainlet);
+    *metrics = what && !strcmp(what, "metrics");
+    if (*metrics)
+        return true;
+    bool named = count == 6 && !strcmp(segments[2], "environments");
+    size_t at = named ? 4 : 2;
+    if (count != at + 2 || strcmp(segments[at], "chainlets") != 0)
+        return false;
+    *environment = named ? segments[3] : CHAINSI_PRODUCTION;
+    *chainlet = segments[at + 1];
+    return true;
+}
+
 static bool is_replicas(const char *const *segments, size_t count)
 {
     const char *environment, *chainlet;
@@ -236,6 +253,7 @@ static void get_of_chain(chainsi_routes *routes, chainsi_exchange *exchange,
     chainsi_slice name = { segments[1], strlen(segments[1]) };
     const chainsi_chain *chain = chainsi_registry_find(routes->registry, name);
     const char *what = count > 2 ? segments[2] : "", *environment, *chainlet;
+    bool metrics;
     bool logs = !strcmp(segments[count - 1], "logs") &&
                 (count == 3 || (count == 5 && !strcmp(what, "chainlets")));
     if (count == 3 && !strcmp(what, "events"))
@@ -251,6 +269,8 @@ static void get_of_chain(chainsi_routes *routes, chainsi_exchange *exchange,
         chainsi_answer_logs(exchange, chain, count == 5 ? segments[3] : NULL);
     else if (count == 2)
         answer_chain(routes, exchange, chain, NULL);
+    else if (is_chainlet(segments, count, &environment, &chainlet, &metrics))
+        chainsi_route_chainlet(routes, exchange, chain, environment, chainlet, metrics);
     else if (is_graph(segments, count))
         answer_graph(routes, exchange, chain, segments[3]);
     else if (count == 3 && !strcmp(what, "versions"))
@@ -282,6 +302,8 @@ static void route_scaling(chainsi_routes *routes, chainsi_exchange *exchange,
 static const char *methods_at(const char *const *segments, size_t count)
 {
     const char *what = count > 2 ? segments[2] : "", *last = count ? segments[count - 1] : "";
+    const char *environment, *chainlet;
+    bool metrics;
     if (!count || strcmp(segments[0], "chains") != 0)
         return count == 1 && !strcmp(segments[0], "events") ? "GET, HEAD" : NULL;
     if (count == 1)
@@ -294,6 +316,8 @@ static const char *methods_at(const char *const *segments, size_t count)
                        !strcmp(what, "environments")
                    ? "GET, HEAD"
                    : NULL;
+    if (is_chainlet(segments, count, &environment, &chainlet, &metrics))
+        return "GET, HEAD";
     if (count == 4)
         return !strcmp(what, "versions")       ? "DELETE"
                : !strcmp(what, "environments") ? "GET, HEAD, DELETE"

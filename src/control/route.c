@@ -9,8 +9,10 @@
  *   and what api_routes.c has below /api/v1 */
 #include "control/route.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "control/document.h"
 #include "control/proxy.h"
 #include "schema/json.h"
 
@@ -214,6 +216,19 @@ static const char *read_target(const char *const *segments, size_t count, chains
     return count == at + 1 ? segments[at] : NULL;
 }
 
+/* What is kept needs no replica. False: nothing is, and nothing has been answered. */
+static bool answer_document(const chainsi_routes *routes, chainsi_exchange *exchange,
+                            const chainsi_target *target)
+{
+    const chainsi_chainlet *chainlet = chainsi_proxy_find(routes->registry, target);
+    size_t size;
+    char *text = chainlet ? chainsi_document_read(chainlet, &size) : NULL;
+    if (text)
+        chainsi_exchange_answer(exchange, 200, "application/json", NULL, text, size);
+    free(text);
+    return text != NULL;
+}
+
 static void route_call(chainsi_routes *routes, chainsi_exchange *exchange,
                        const char *const *segments, size_t count)
 {
@@ -222,7 +237,7 @@ static void route_call(chainsi_routes *routes, chainsi_exchange *exchange,
     bool run = verb && !strcmp(verb, "run_remote"),
          later = verb && !strcmp(verb, "async_run_remote"),
          describe = verb && !strcmp(verb, "openapi.json");
-    chainsi_scope scope = target.chainlet ? CHAINSI_SCOPE_ADMIN : CHAINSI_SCOPE_CALL;
+    chainsi_scope scope = target.chainlet && !describe ? CHAINSI_SCOPE_ADMIN : CHAINSI_SCOPE_CALL;
     /* First of all, so that a key learns nothing of what isn't its own. */
     if (!chainsi_route_permits(routes, exchange, scope, false, target.chain))
         return;
@@ -237,6 +252,8 @@ static void route_call(chainsi_routes *routes, chainsi_exchange *exchange,
         chainsi_answer_other_method(exchange, "POST");
     else if (describe && exchange->request.method != CHAINSI_HTTP_GET)
         chainsi_answer_other_method(exchange, "GET");
+    else if (describe && answer_document(routes, exchange, &target))
+        return;
     else if (later)
         chainsi_route_async(routes, exchange, &target);
     else

@@ -71,6 +71,10 @@ void chainsi_route_scale(const chainsi_routes *routes, chainsi_exchange *exchang
 /* Whom GET /api/v1/live is answered by (api_live.c). */
 struct chainsi_live *chainsi_routes_open_live(chainsi_routes *routes, uv_loop_t *loop);
 void chainsi_route_live(const chainsi_routes *routes, chainsi_exchange *exchange);
+/* A Chainlet of an environment (api_chainlet.c): as it was deployed, or how it did. */
+void chainsi_route_chainlet(const chainsi_routes *routes, chainsi_exchange *exchange,
+                            const chainsi_chain *chain, const char *environment,
+                            const char *chainlet, bool metrics);
 /* An environment as a graph (graph.h). */
 void chainsi_route_graph(const chainsi_routes *routes, chainsi_exchange *exchange,
                          const chainsi_environment *environment);

@@ -93,7 +93,7 @@ class Rights(KeysTest):
                                           ("GET", "/api/v1/chains/x/logs", None, "deploy"),
                                           ("POST", "/api/v1/chains", body, "deploy"),
                                           ("POST", "/chains/x/production/chainlets/other/run_remote", {}, "admin"),
-                                          ("GET", "/chains/x/production/chainlets/other/openapi.json", None, "admin"),
+                                          ("GET", "/chains/x/production/chainlets/other/openapi.json", None, "call"),
                                           ("GET", "/api/v1/keys", None, "admin"),
                                           ("POST", "/api/v1/keys", {"scope": "call"}, "admin"),
                                           ("DELETE", "/api/v1/chains/y", None, "admin")):
