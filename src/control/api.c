@@ -79,7 +79,7 @@ static const chainsi_field asset_fields[] = {
     TEXT(chainsi_asset, path),
 };
 static const chainsi_type asset_type = STRUCT_TYPE(chainsi_asset, asset_fields);
-static const chainsi_type assets_type = LIST_TYPE(chainsi_api_assets, &asset_type);
+const chainsi_type chainsi_api_assets_type = LIST_TYPE(chainsi_api_assets, &asset_type);
 
 static const chains_string_list no_strings;
 static const chainsi_api_assets no_assets;
@@ -127,7 +127,8 @@ static const chainsi_field service_fields[] = {
       .default_value = &no_memory_limit },
     NULLABLE(chainsi_api_service, gpu),
     { CHAINSI_FIELD(chainsi_api_service, secrets, &strings_type), .default_value = &no_strings },
-    { CHAINSI_FIELD(chainsi_api_service, assets, &assets_type), .default_value = &no_assets },
+    { CHAINSI_FIELD(chainsi_api_service, assets, &chainsi_api_assets_type),
+      .default_value = &no_assets },
     { CHAINSI_FIELD(chainsi_api_service, inside, &strings_type), .default_value = &no_strings },
 };
 const chainsi_type chainsi_api_service_type =

@@ -23,6 +23,9 @@
  *                                                  filters, see log_line.h and api_logs.c
  *   GET    /api/v1/chains/CHAIN/chainlets/NAME/logs   likewise, of one Chainlet
  *   GET, PUT, DELETE /api/v1/chains/CHAIN/environments/ENVIRONMENT/chainlets/NAME/scaling   api_scale.h
+ *   GET    /api/v1/chains/CHAIN/environments/ENVIRONMENT/chainlets/NAME, .../metrics   api_chainlet.c
+ *   GET    /api/v1/chains/CHAIN/environments/ENVIRONMENT/graph                         graph.h
+ *   GET    /api/v1/live                            api_live.c
  *   POST   /api/v1/keys                            api_key_asked -> api_key_made (201)
  *   GET    /api/v1/keys                            -> list of shown_key (store_keys.h)
  *   DELETE /api/v1/keys/ID                         -> api_key_revoked
@@ -320,11 +323,11 @@ typedef struct chainsi_api_health {
 } chainsi_api_health;
 
 extern const chainsi_type chainsi_api_deploy_type, chainsi_api_service_type, chainsi_api_saved_type,
-    chainsi_api_scaling_type, chainsi_api_accepted_type, chainsi_api_swapped_type,
-    chainsi_api_promote_type, chainsi_api_chain_type, chainsi_api_chains_type,
-    chainsi_api_versions_type, chainsi_api_deleted_type, chainsi_api_key_asked_type,
-    chainsi_api_key_made_type, chainsi_api_key_revoked_type, chainsi_api_secret_value_type,
-    chainsi_api_secret_changed_type, chainsi_api_health_type;
+    chainsi_api_assets_type, chainsi_api_scaling_type, chainsi_api_accepted_type,
+    chainsi_api_swapped_type, chainsi_api_promote_type, chainsi_api_chain_type,
+    chainsi_api_chains_type, chainsi_api_versions_type, chainsi_api_deleted_type,
+    chainsi_api_key_asked_type, chainsi_api_key_made_type, chainsi_api_key_revoked_type,
+    chainsi_api_secret_value_type, chainsi_api_secret_changed_type, chainsi_api_health_type;
 
 #define CHAINSI_PRODUCTION "production" /* the environment that is meant where none is named */
 

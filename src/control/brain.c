@@ -302,7 +302,7 @@ static bool open_front(brain *b)
 
 static void on_calls(void *sampler)
 {
-    chainsi_sampler_expect(sampler);
+    chainsi_sampler_expect(sampler, NULL);
 }
 
 /* False: nobody could find the daemon. */

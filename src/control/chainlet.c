@@ -13,6 +13,7 @@
 #include "base/running.h"
 #include "control/api_scale.h"
 #include "control/deployment.h"
+#include "control/document.h"
 #include "control/handle.h"
 #include "control/home.h"
 #include "control/obituary.h"
@@ -379,6 +380,7 @@ void chainsi_chainlet_exchange(chainsi_chainlet *chainlet)
     chainsi_scaler_free(chainlet->scaler);
     chainlet->fleet = chainlet->coming;
     chainlet->coming = NULL;
+    chainsi_document_forget(chainlet);
     chainsi_chainlet_begin_scaling(chainlet);
     chainsi_chainlet_retire(chainlet, before);
 }
@@ -536,6 +538,7 @@ void chainsi_chainlet_kill(chainsi_chainlet *chainlet)
 
 void chainsi_chainlet_close(chainsi_chainlet *chainlet)
 {
+    chainsi_document_close(chainlet);
     chainsi_fleet_free(chainlet->fleet);
     chainsi_fleet_free(chainlet->coming);
     for (chainsi_fleet *fleet; (fleet = chainlet->leaving);) {

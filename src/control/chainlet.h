@@ -44,6 +44,8 @@ typedef struct chainsi_chainlet {
     chainsi_scaling_options scaling; /* by which it is scaled now */
     chainsi_scaler *scaler; /* owned; while it is scaled: RUNNING, and until it is stopped */
     chainsi_log *log;       /* not owned */
+    struct chainsi_document *document; /* document.h; being asked for; NULL */
+    bool documented;                   /* it is there, or is asked for */
     bool stop_asked;
     chainsi_refuser *refuser; /* owned; while it has failed; else NULL */
     uv_poll_t *sweeper;       /* owned; sends waiting calls away while it is stopped; else NULL */

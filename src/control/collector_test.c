@@ -196,20 +196,29 @@ static void stop_timer(uv_timer_t *timer)
     uv_timer_stop(timer);
 }
 
+static void count_calls(void *user)
+{
+    ++*(int *)user;
+}
+
 static void calls_are_looked_for_soon_after(void **state)
 {
     (void)state;
     fixture it;
+    int heard = 0;
     begin(&it);
+    chainsi_collector_set_listener(it.collector, count_calls, &heard);
     write_span(it.ring, 5);
     chainsi_collector_expect(it.collector);
     chainsi_collector_expect(it.collector);
+    assert_int_equal(heard, 2);
     uv_timer_t alive; /* the collector's own timer doesn't keep the loop running */
     uv_timer_init(&it.loop, &alive);
     uv_timer_start(&alive, stop_timer, 60 * 1000, 0);
     while (!*it.noted && uv_is_active((uv_handle_t *)&alive))
         uv_run(&it.loop, UV_RUN_ONCE);
     assert_string_equal(it.noted, "5");
+    assert_int_equal(heard, 3); /* by what was read */
     uv_close((uv_handle_t *)&alive, NULL);
     end(&it);
 }

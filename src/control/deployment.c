@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "control/document.h"
 #include "control/handle.h"
 #include "control/home.h"
 #include "control/process.h"
@@ -406,6 +407,7 @@ static void review_start(chainsi_deployment *deployment)
         return;
     set_state(deployment, CHAINSI_DEPLOYMENT_RUNNING);
     begin_scaling(deployment);
+    chainsi_deployment_review_later(deployment);
 }
 
 /* Has calls of a Chainlet that has failed answered, and those of one that is tried again wait. */
@@ -413,6 +415,7 @@ static void review_running(chainsi_deployment *deployment)
 {
     for (size_t i = 0; i < deployment->options.deploy->services.count; i++) {
         chainsi_chainlet *chainlet = &deployment->chainlets[i];
+        chainsi_document_keep(chainlet);
         bool failed = chainsi_fleet_state(chainlet->fleet) == CHAINSI_REPLICA_FAILED;
         if (failed == (chainlet->refuser != NULL))
             continue;

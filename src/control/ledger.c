@@ -89,7 +89,7 @@ static page *make_page(chainsi_ledger *ledger, const chainsi_subject *subject)
         .chainlet = chainsi_copy_text(subject->chainlet),
         .callee = chainsi_copy_text(subject->callee),
     };
-    made->page.next = &ledger->first->page;
+    made->page.next = (chainsi_ledger_page *)ledger->first;
     ledger->first = made;
     return made;
 }
@@ -189,7 +189,7 @@ int64_t chainsi_ledger_looked(const chainsi_ledger *ledger)
 
 const chainsi_ledger_page *chainsi_ledger_pages(const chainsi_ledger *ledger)
 {
-    return ledger->first ? &ledger->first->page : NULL;
+    return (const chainsi_ledger_page *)ledger->first;
 }
 
 /* Sums up what belongs to the window. */

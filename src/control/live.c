@@ -84,7 +84,8 @@ static void write_topic(chainsi_live *live, topic *of)
     chainsi_buffer *text = &live->scratch;
     text->size = 0;
     live->options.write(live->options.user, &of->of, text);
-    if (of->text.size == text->size && !memcmp(of->text.data, text->data, text->size))
+    if (of->text.size == text->size &&
+        (!text->size || !memcmp(of->text.data, text->data, text->size)))
         return;
     const chainsi_buffer old = of->text;
     of->text = *text;

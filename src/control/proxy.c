@@ -450,6 +450,11 @@ static chainsi_chainlet *find_chainlet(const chainsi_registry *registry,
     return chainlet ? chainlet : refuse_chainlet(deployment, target, refused);
 }
 
+chainsi_chainlet *chainsi_proxy_find(const chainsi_registry *registry, const chainsi_target *target)
+{
+    return find_chainlet(registry, target, NULL, NULL);
+}
+
 size_t chainsi_proxy_max_body(const chainsi_registry *registry, const chainsi_target *target)
 {
     const chainsi_chainlet *chainlet = find_chainlet(registry, target, NULL, NULL);

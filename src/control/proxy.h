@@ -30,4 +30,8 @@ size_t chainsi_proxy_max_body(const chainsi_registry *registry, const chainsi_ta
  * it is no number, which has been answered. */
 bool chainsi_read_timeout(chainsi_exchange *exchange, double *timeout_ms);
 
+/* The Chainlet that it names, of the version that answers, or is named; NULL: there is none. */
+chainsi_chainlet *chainsi_proxy_find(const chainsi_registry *registry,
+                                     const chainsi_target *target);
+
 #endif

@@ -95,7 +95,7 @@ static void set_state(chainsi_replica *replica, chainsi_replica_state state)
     replica->state = state;
     note_state(replica);
     replica->options.on_state(replica->options.user);
-    chainsi_sampler_expect(replica->options.supervisor->sampler);
+    chainsi_sampler_expect(replica->options.supervisor->sampler, replica->options.place.chain);
 }
 
 static chainsi_history *history_of(const chainsi_replica *replica)

@@ -2,8 +2,10 @@
  * on to Chainlets, and what answers have in common. */
 #include "control/route.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "control/document.h"
 #include "control/page.h"
 #include "control/proxy.h"
 #include "control/route_table.h"
@@ -209,6 +211,19 @@ static chainsi_target target_of(const chainsi_names *names)
     };
 }
 
+/* What is kept needs no replica. False: nothing is, and nothing has been answered. */
+static bool answer_document(const chainsi_routes *routes, chainsi_exchange *exchange,
+                            const chainsi_target *target)
+{
+    const chainsi_chainlet *chainlet = chainsi_proxy_find(routes->registry, target);
+    size_t size;
+    char *text = chainlet ? chainsi_document_read(chainlet, &size) : NULL;
+    if (text)
+        chainsi_exchange_answer(exchange, 200, "application/json", NULL, text, size);
+    free(text);
+    return text != NULL;
+}
+
 void chainsi_route_run(chainsi_routes *routes, chainsi_exchange *exchange,
                        const chainsi_names *names)
 {
@@ -223,7 +238,8 @@ void chainsi_route_describe(chainsi_routes *routes, chainsi_exchange *exchange,
     chainsi_target target = target_of(names);
     target.path = "/openapi.json";
     target.probes = true;
-    if (chainsi_route_find_chain(routes, exchange, names->chain))
+    if (chainsi_route_find_chain(routes, exchange, names->chain) &&
+        !answer_document(routes, exchange, &target))
         chainsi_proxy(routes->registry, exchange, &target);
 }
 

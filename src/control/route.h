@@ -77,8 +77,9 @@ chainsi_handler chainsi_route_deploy, chainsi_route_delete_chain, chainsi_route_
 chainsi_handler chainsi_route_scaling, chainsi_route_make_key, chainsi_route_keys,
     chainsi_route_revoke_key, chainsi_route_secrets, chainsi_route_secret, chainsi_route_traces,
     chainsi_route_trace, chainsi_route_metrics;
-/* api_session.c, api_document.c, api_live.c */
-chainsi_handler chainsi_route_session, chainsi_route_document, chainsi_route_live;
+/* api_session.c, api_document.c, api_live.c, api_chainlet.c: as it was deployed, and how it did */
+chainsi_handler chainsi_route_session, chainsi_route_document, chainsi_route_live,
+    chainsi_route_chainlet, chainsi_route_series;
 
 /* Programs that take the place of those in an environment (api_swap.c). */
 void chainsi_answer_swap(chainsi_routes *routes, chainsi_exchange *exchange, chainsi_chain *chain,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "control/api_chainlet.h"
 #include "control/api_requests.h"
 #include "control/api_scale.h"
 #include "control/api_session.h"
@@ -53,12 +54,30 @@ static const char TEXT_LINES[] = "text/plain; charset=utf-8";
 /* How a Chainlet is scaled, and which processes it has had: below an environment, or in production. */
 #define OF_CHAINLET(prefix_, id_)                                                                  \
     { CHAINSI_HTTP_GET,                                                                            \
-      prefix_ "/chainlets/{chainlet}/scaling",                                                     \
-      chainsi_route_scaling,                                                                       \
+      prefix_ "/chainlets/{chainlet}",                                                             \
+      chainsi_route_chainlet,                                                                      \
       .scope = CHAINSI_SCOPE_CALL,                                                                 \
-      .id = "get_scaling" id_,                                                                     \
-      .about = "How a Chainlet is scaled.",                                                        \
-      .output = &chainsi_api_scaled_type },                                                        \
+      .id = "get_chainlet" id_,                                                                    \
+      .about = "A Chainlet as it was deployed.",                                                   \
+      .output = &chainsi_api_described_type },                                                     \
+        { CHAINSI_HTTP_GET,                                                                        \
+          prefix_ "/chainlets/{chainlet}/metrics",                                                 \
+          chainsi_route_series,                                                                    \
+          .scope = CHAINSI_SCOPE_CALL,                                                             \
+          .id = "get_series" id_,                                                                  \
+          .about = "How a Chainlet did of late, a column a number, for plotting.",                 \
+          .takes = series_query,                                                                   \
+          .media = "application/json",                                                             \
+          .media_about = "step_s, and columns of one length: at (unix seconds), in_flight, "       \
+                         "waiting, ready, wanted, calls_per_s, errors_per_s, p50_ms, p99_ms, "     \
+                         "queue_p99_ms, cold_starts; null where nothing is known." },              \
+        { CHAINSI_HTTP_GET,                                                                        \
+          prefix_ "/chainlets/{chainlet}/scaling",                                                 \
+          chainsi_route_scaling,                                                                   \
+          .scope = CHAINSI_SCOPE_CALL,                                                             \
+          .id = "get_scaling" id_,                                                                 \
+          .about = "How a Chainlet is scaled.",                                                    \
+          .output = &chainsi_api_scaled_type },                                                    \
         { CHAINSI_HTTP_PUT,                                                                        \
           prefix_ "/chainlets/{chainlet}/scaling",                                                 \
           chainsi_route_scaling,                                                                   \
@@ -92,6 +111,10 @@ static const char TEXT_LINES[] = "text/plain; charset=utf-8";
     {                                                                                              \
         "limit", "integer", "So many at most: 100 unless it is said, 1000 at most."                \
     }
+static const chainsi_parameter series_query[] = {
+    { "minutes", "integer", "So many of the latest; 60 unless it is said, and at most." },
+    { 0 },
+};
 static const chainsi_parameter page_query[] = { BEFORE, LIMIT, { 0 } };
 
 static const chainsi_parameter call_takes[] = {

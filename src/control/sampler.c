@@ -267,10 +267,11 @@ static void take_record(const chainsi_sampler *sampler, const record *of)
     subject->callee = next_text(subject->chainlet);
     memcpy(counted.counts, of->counts, sizeof counted.counts);
     const book *in = find_book(sampler, subject->chain);
+    /* What the daemon counts began with it, and so with the books. */
     const int64_t ago_ms = chainsi_unix_ms() - of->began_unix_ms;
+    const int64_t began_ns = of->source ? chainsi_now_ns() - ago_ms * CHAINSI_NS_PER_MS : INT64_MAX;
     if (in && in->asked)
-        chainsi_ledger_add(in->ledger, of->source, chainsi_now_ns() - ago_ms * CHAINSI_NS_PER_MS,
-                           &counted);
+        chainsi_ledger_add(in->ledger, of->source, began_ns, &counted);
 }
 
 static void go_on(chainsi_sampler *sampler);
@@ -375,9 +376,13 @@ static void on_tick(uv_timer_t *timer)
     });
 }
 
-void chainsi_sampler_expect(chainsi_sampler *sampler)
+void chainsi_sampler_expect(chainsi_sampler *sampler, const char *chain)
 {
-    if (!sampler || sampler->running)
+    if (!sampler)
+        return;
+    if (chain)
+        make_book(sampler, chain)->moved = true;
+    if (sampler->running)
         return;
     sampler->heard_ns = chainsi_now_ns();
     start_timer(sampler, STEP_MS);

@@ -24,8 +24,8 @@ chainsi_sampler *chainsi_sampler_new(const chainsi_registry *registry);
 /* NULL is allowed. */
 void chainsi_sampler_free(chainsi_sampler *sampler);
 
-/* Something happened, or is about to. NULL is allowed. */
-void chainsi_sampler_expect(chainsi_sampler *sampler);
+/* Something happened to a chain, or is about to; NULL: its boards will tell to which. NULL is allowed. */
+void chainsi_sampler_expect(chainsi_sampler *sampler, const char *chain);
 /* Somebody looks at a chain: for the next seconds its processes are asked once a second. */
 void chainsi_sampler_watch(chainsi_sampler *sampler, const char *chain);
 /* A chain is gone. NULL is allowed. */

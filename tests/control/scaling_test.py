@@ -267,6 +267,19 @@ class Zero(ScalingTest):
         described = self.daemon.ask("GET", "/chains/x/production/openapi.json")
         self.assertEqual((described.status, described.json()), (200, {"openapi": "3.1.0"}))
 
+    def test_what_it_is_like_is_known_without_waking_it(self):
+        self.daemon.deployed("x", service("entry", scaling=scaling(scale_to_zero_delay_s=0.5, window_s=0.5)))
+        document = self.daemon.home_file("chains", "x", "1", "openapi.entry")
+        wait_until(lambda: os.path.exists(document), "its document to be kept")
+        self.at_zero()
+        for path in ("/chains/x/production/openapi.json", "/chains/x/production/chainlets/entry/openapi.json",
+                     "/chains/x/versions/1/openapi.json"):
+            described = self.daemon.ask("GET", path)
+            self.assertEqual((described.status, described.json()), (200, {"openapi": "3.1.0"}))
+        self.assertEqual(self.chainlet()["state"], "at_zero")
+        self.assertEqual(self.daemon.chain("x")["chainlets"][0]["wanted"], 0)
+        self.assertNotIn("up from 0", self.daemon.said())
+
     def test_no_call_is_lost_at_the_edge(self):
         # Calls of 64 callers come just when the last replica goes: before, while it drains, and after.
         self.daemon.deployed("x", service("entry", STAND_IN_SLOTS=4, max_queue=200, scaling=scaling(**QUICK)))
