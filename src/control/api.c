@@ -295,6 +295,20 @@ static const chainsi_type some_trial = {
     .item = &trial_type,
 };
 
+static const chainsi_type some_double = { .kind = CHAINSI_POINTER,
+                                          .size = sizeof(void *),
+                                          .item = &chainsi_type_double };
+static const chainsi_field clients_fields[] = {
+    { CHAINSI_FIELD(chainsi_api_clients, calls_per_s, &chainsi_type_double) },
+    { CHAINSI_FIELD(chainsi_api_clients, errors_per_s, &chainsi_type_double) },
+    { CHAINSI_FIELD(chainsi_api_clients, p50_ms, &some_double), .optional = true },
+    { CHAINSI_FIELD(chainsi_api_clients, p99_ms, &some_double), .optional = true },
+};
+const chainsi_type chainsi_api_clients_type =
+    NAMED_TYPE("Clients", chainsi_api_clients, clients_fields);
+static const chainsi_type some_clients = { .kind = CHAINSI_POINTER,
+                                           .size = sizeof(void *),
+                                           .item = &chainsi_api_clients_type };
 static const chainsi_field chain_fields[] = {
     TEXT(chainsi_api_chain, name),
     TEXT(chainsi_api_chain, environment),
@@ -308,6 +322,7 @@ static const chainsi_field chain_fields[] = {
     { CHAINSI_FIELD(chainsi_api_chain, chainlets, &chainlets_type) },
     { CHAINSI_FIELD(chainsi_api_chain, deployment, &deployment_type) },
     { CHAINSI_FIELD(chainsi_api_chain, canary, &some_trial), .optional = true },
+    { CHAINSI_FIELD(chainsi_api_chain, clients, &some_clients), .optional = true },
 };
 const chainsi_type chainsi_api_chain_type = NAMED_TYPE("Chain", chainsi_api_chain, chain_fields);
 const chainsi_type chainsi_api_chains_type = LIST_TYPE(chainsi_api_chains, &chainsi_api_chain_type);

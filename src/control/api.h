@@ -241,6 +241,12 @@ typedef struct chainsi_api_trial {
     chainsi_api_canary_side old_version, new_version;
 } chainsi_api_trial;
 
+/* What calls of an environment's clients came to in the last seconds, over all entrypoints that they called. */
+typedef struct chainsi_api_clients {
+    double calls_per_s, errors_per_s;
+    const double *p50_ms, *p99_ms; /* null: there were no calls */
+} chainsi_api_clients;
+
 /* A chain in one environment. */
 typedef struct chainsi_api_chain {
     const char *name;
@@ -254,7 +260,8 @@ typedef struct chainsi_api_chain {
     const char *deployed_at;         /* null: never successfully */
     chainsi_api_chainlets chainlets;
     chainsi_api_deployment deployment;
-    const chainsi_api_trial *canary; /* null: none is tried */
+    const chainsi_api_trial *canary;    /* null: none is tried */
+    const chainsi_api_clients *clients; /* null: it isn't told here */
 } chainsi_api_chain;
 
 typedef struct chainsi_api_chains {
@@ -322,12 +329,13 @@ typedef struct chainsi_api_health {
     int64_t pid;        /* likewise; 0 */
 } chainsi_api_health;
 
-extern const chainsi_type chainsi_api_deploy_type, chainsi_api_service_type, chainsi_api_saved_type,
-    chainsi_api_assets_type, chainsi_api_scaling_type, chainsi_api_accepted_type,
-    chainsi_api_swapped_type, chainsi_api_promote_type, chainsi_api_chain_type,
-    chainsi_api_chains_type, chainsi_api_versions_type, chainsi_api_deleted_type,
-    chainsi_api_key_asked_type, chainsi_api_key_made_type, chainsi_api_key_revoked_type,
-    chainsi_api_secret_value_type, chainsi_api_secret_changed_type, chainsi_api_health_type;
+extern const chainsi_type chainsi_api_clients_type, chainsi_api_deploy_type,
+    chainsi_api_service_type, chainsi_api_saved_type, chainsi_api_assets_type,
+    chainsi_api_scaling_type, chainsi_api_accepted_type, chainsi_api_swapped_type,
+    chainsi_api_promote_type, chainsi_api_chain_type, chainsi_api_chains_type,
+    chainsi_api_versions_type, chainsi_api_deleted_type, chainsi_api_key_asked_type,
+    chainsi_api_key_made_type, chainsi_api_key_revoked_type, chainsi_api_secret_value_type,
+    chainsi_api_secret_changed_type, chainsi_api_health_type;
 
 #define CHAINSI_PRODUCTION "production" /* the environment that is meant where none is named */
 

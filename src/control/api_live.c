@@ -43,6 +43,7 @@ static void write_chains(const chainsi_routes *routes, const chainsi_topic *topi
     chainsi_api_chains list;
     chainsi_registry_describe(routes->registry, routes->base_url, is_of,
                               (void *)(uintptr_t)topic->chain, arena, &list);
+    chainsi_clients_add(routes->sampler, arena, &list);
     encode(&chainsi_api_chains_type, &list, out);
 }
 

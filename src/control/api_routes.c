@@ -2,6 +2,7 @@
  * what is said api_logs.c; which path is whose is route_table.c. */
 #include <string.h>
 
+#include "control/graph.h"
 #include "control/route.h"
 #include "control/store_history.h"
 #include "schema/json.h"
@@ -49,6 +50,7 @@ static void list_chains(const chainsi_routes *routes, chainsi_exchange *exchange
     chainsi_api_chains list;
     chainsi_registry_describe(routes->registry, routes->base_url, is_shown,
                               &(asker){ routes, exchange, name }, &exchange->arena, &list);
+    chainsi_clients_add(routes->sampler, &exchange->arena, &list);
     chainsi_answer_value(exchange, 200, &chainsi_api_chains_type, &list);
 }
 
@@ -59,6 +61,8 @@ static bool describe(const chainsi_routes *routes, chainsi_exchange *exchange,
     if (!environment || !chainsi_environment_describe(environment, routes->base_url,
                                                       &exchange->arena, &description))
         return false;
+    description.clients = chainsi_clients_describe(routes->sampler, description.name,
+                                                   description.environment, &exchange->arena);
     chainsi_answer_value(exchange, 200, &chainsi_api_chain_type, &description);
     return true;
 }

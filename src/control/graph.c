@@ -10,14 +10,6 @@
 static const chainsi_type some_double = CHAINSI_POINTER_TO(&chainsi_type_double);
 #define MAYBE(struct_, field_) CHAINSI_FIELD_OPTIONAL(struct_, field_, &some_double)
 
-static const chainsi_field clients_fields[] = {
-    CHAINSI_FIELD_NUMBER(chainsi_api_clients, calls_per_s),
-    CHAINSI_FIELD_NUMBER(chainsi_api_clients, errors_per_s),
-    MAYBE(chainsi_api_clients, p50_ms),
-    MAYBE(chainsi_api_clients, p99_ms),
-};
-static const chainsi_type clients_type = CHAINSI_STRUCT_OF(chainsi_api_clients, clients_fields);
-
 static const chainsi_field box_fields[] = {
     CHAINSI_FIELD_TEXT(chainsi_api_box, name),
     CHAINSI_FIELD_OF(chainsi_api_box, entrypoint, &chainsi_type_bool),
@@ -59,7 +51,7 @@ static const chainsi_field graph_fields[] = {
     CHAINSI_FIELD_TEXT(chainsi_api_graph, environment),
     CHAINSI_FIELD_NULLABLE(chainsi_api_graph, version_id),
     CHAINSI_FIELD_INTEGER(chainsi_api_graph, window_s),
-    CHAINSI_FIELD_OF(chainsi_api_graph, clients, &clients_type),
+    CHAINSI_FIELD_OF(chainsi_api_graph, clients, &chainsi_api_clients_type),
     CHAINSI_FIELD_OF(chainsi_api_graph, chainlets, &boxes_type),
     CHAINSI_FIELD_OF(chainsi_api_graph, edges, &arrows_type),
 };
@@ -225,6 +217,33 @@ static void draw_arrows(const drawing *d)
     }
 }
 
+const chainsi_api_clients *chainsi_clients_describe(const chainsi_sampler *sampler,
+                                                    const char *chain, const char *environment,
+                                                    chainsi_arena *arena)
+{
+    if (!sampler)
+        return NULL;
+    const drawing d = { .sampler = sampler, .arena = arena };
+    const chainsi_rates rates = chainsi_sampler_rates(
+        sampler, &(chainsi_subject){ chain, environment, .chainlet = "", .callee = "" });
+    chainsi_api_clients *clients = chainsi_arena_alloc(arena, sizeof *clients);
+    *clients = (chainsi_api_clients){
+        .calls_per_s = rates.calls_per_s,
+        .errors_per_s = rates.errors_per_s,
+        .p50_ms = maybe(&d, rates.p50_ms),
+        .p99_ms = maybe(&d, rates.p99_ms),
+    };
+    return clients;
+}
+
+void chainsi_clients_add(const chainsi_sampler *sampler, chainsi_arena *arena,
+                         chainsi_api_chains *list)
+{
+    for (size_t i = 0; i < list->count; i++)
+        list->items[i].clients = chainsi_clients_describe(sampler, list->items[i].name,
+                                                          list->items[i].environment, arena);
+}
+
 bool chainsi_graph_describe(const chainsi_environment *environment, const chainsi_sampler *sampler,
                             chainsi_arena *arena, chainsi_api_graph *graph)
 {
@@ -239,18 +258,13 @@ bool chainsi_graph_describe(const chainsi_environment *environment, const chains
     };
     if (!d.deployment)
         return false;
-    const chainsi_rates rates = rates_of(&d, "", "");
     *graph = (chainsi_api_graph){
         .chain = environment->chain->name,
         .environment = environment->name,
         .version_id = environment->current ? environment->current->options.id : NULL,
         .window_s = CHAINSI_LEDGER_WINDOW_S,
-        .clients = {
-            .calls_per_s = rates.calls_per_s,
-            .errors_per_s = rates.errors_per_s,
-            .p50_ms = maybe(&d, rates.p50_ms),
-            .p99_ms = maybe(&d, rates.p99_ms),
-        },
+        .clients =
+            *chainsi_clients_describe(sampler, environment->chain->name, environment->name, arena),
     };
     draw_boxes(&d);
     draw_arrows(&d);

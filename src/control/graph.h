@@ -12,12 +12,6 @@
 #include "control/environment.h"
 #include "control/sampler.h"
 
-/* Of the clients of an environment, over all entrypoints that they called. */
-typedef struct chainsi_api_clients {
-    double calls_per_s, errors_per_s;
-    const double *p50_ms, *p99_ms; /* NULL: there were no calls */
-} chainsi_api_clients;
-
 typedef struct chainsi_api_box {
     const char *name;
     bool entrypoint;
@@ -66,5 +60,12 @@ extern const chainsi_type chainsi_api_graph_type;
 /* Its memory is arena's and the environment's. False: there is nothing to show. */
 bool chainsi_graph_describe(const chainsi_environment *environment, const chainsi_sampler *sampler,
                             chainsi_arena *arena, chainsi_api_graph *graph);
+/* What its clients' calls came to of late; in arena. NULL: nobody counts, as the daemon ends. */
+const chainsi_api_clients *chainsi_clients_describe(const chainsi_sampler *sampler,
+                                                    const char *chain, const char *environment,
+                                                    chainsi_arena *arena);
+/* The same for each of a list. */
+void chainsi_clients_add(const chainsi_sampler *sampler, chainsi_arena *arena,
+                         chainsi_api_chains *list);
 
 #endif

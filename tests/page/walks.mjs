@@ -423,6 +423,7 @@ const walks = {
         await page.goto(`${base}/#/chains/studio/production`);
         await page.getByRole("link", { name: /^studio: / }).waitFor();
         assert.equal(await page.getByRole("button", { name: /^(Delete|Roll back|Scale)/ }).count(), 0);
+        assert.equal(await page.getByRole("link", { name: /^(Logs|Events|Traces)$/ }).count(), 0);
         await page.goto(`${base}/#/chains/studio/production/versions`);
         await page.getByRole("region", { name: "Versions" }).waitFor();
         assert.equal(await page.getByRole("button", { name: /^(Deploy|Delete)/ }).count(), 0);

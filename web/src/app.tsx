@@ -30,6 +30,9 @@ const places = [
     { id: "keys", label: "Keys" },
 ];
 
+/* Not offered to who may not look. */
+const guarded = ["traces", "events", "logs"];
+
 function useView(name: string): View | null {
     const [loaded, set] = useState<{ name: string; view: View } | null>(null);
     useEffect(() => {
@@ -110,7 +113,7 @@ export function App() {
                     Chains
                 </a>
                 <nav aria-label="Main">
-                    {places.map(({ id, label }) => (
+                    {places.filter(({ id }) => who.may_read_logs || !guarded.includes(id)).map(({ id, label }) => (
                         <a key={id} href={to(id ? [id] : [])} aria-current={here === id ? "page" : undefined}>
                             {label}
                         </a>

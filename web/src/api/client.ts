@@ -6,7 +6,7 @@ import { Store } from "./store";
 const KEY = "chains.key";
 
 const nobody: Session = {
-    scopes: [], key_id: null, chain: null, keys_wanted: false, home: null, version: "",
+    scopes: [], may_read_logs: false, key_id: null, chain: null, keys_wanted: false, home: null, version: "",
 };
 
 /** Who the daemon takes us for. */

@@ -4,6 +4,8 @@ export type Scope = "call" | "deploy" | "admin";
 
 export interface Session {
     scopes: Scope[];
+    /** Logs, events and traces. */
+    may_read_logs: boolean;
     key_id: string | null;
     chain: string | null;
     keys_wanted: boolean;
@@ -117,12 +119,21 @@ export interface Version {
     environments: string[];
 }
 
-export interface Box extends Rates {
+/** Of what nobody counts, as calls within a process, rates are null. */
+export interface Measured {
+    calls_per_s: number | null;
+    errors_per_s: number | null;
+    p50_ms: number | null;
+    p99_ms: number | null;
+}
+
+export interface Box extends Measured {
     name: string;
     entrypoint: boolean;
     state: string;
     ready: number;
     wanted: number;
+    external: boolean;
     concurrency: number;
     slots: number;
     in_flight: number;
@@ -133,10 +144,10 @@ export interface Box extends Rates {
     colocated_in: string | null;
 }
 
-export interface Edge extends Rates {
+export interface Edge extends Measured {
     caller: string;
     callee: string;
-    retries_per_s: number;
+    retries_per_s: number | null;
     colocated: boolean;
 }
 

@@ -23,7 +23,8 @@ export function rate(perSecond: number | null | undefined): string {
 }
 
 /** Of 0 to 1. */
-export function share(part: number, whole: number): string {
+export function share(part: number | null, whole: number | null): string {
+    if (part === null || whole === null) return unknown;
     if (!whole || !part) return "0 %";
     const percent = 100 * part / whole;
     return percent < 0.1 ? "<0.1 %" : `${percent.toFixed(percent < 10 ? 1 : 0)} %`;

@@ -46,6 +46,11 @@ export function useEvery(ms: number, tick: () => void): void {
     }, [ms]);
 }
 
+/** Whether logs, events and traces may be looked at. */
+export function useMayRead(): boolean {
+    return useStore(session).may_read_logs;
+}
+
 /** What the user may do here; for a key that is for one chain, with that chain alone. */
 export function useCan(chain?: string | null): (scope: Scope) => boolean {
     const { scopes, chain: only } = useStore(session);

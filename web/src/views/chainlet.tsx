@@ -6,7 +6,7 @@ import type { Box, Chain, Config, Document, PastReplica, Trace, TracePage } from
 import { Act, Age, Badge, Empty, ErrorNote, Tabs, Text } from "../ui/bits";
 import { bytes, duration, moment, rate, share } from "../ui/format";
 import { type Route, to } from "../ui/route";
-import { useCan, useEvery, useLoaded } from "../ui/use";
+import { useCan, useEvery, useLoaded, useMayRead } from "../ui/use";
 import { Scale } from "./actions";
 import { hardware } from "./graph";
 import { Signature } from "./signature";
@@ -28,6 +28,7 @@ interface Props {
 
 export function ChainletPanel({ chain, box, route }: Props) {
     const tab = route.query.get("show") ?? "";
+    const reads = useMayRead();
     const here = ["chains", chain.name, chain.environment, "chainlets", box.name];
     return (
         <aside class="panel" aria-label={`Chainlet ${box.name}`}>
@@ -42,7 +43,7 @@ export function ChainletPanel({ chain, box, route }: Props) {
                 <a class="act quiet" href={to(here.slice(0, 3))} aria-label="Close">✕</a>
             </div>
             <Tabs label={`Of ${box.name}`} current={tab}
-                tabs={tabs.map(({ id, label }) => ({ id, label, href: to(here, { show: id }) }))} />
+                tabs={tabs.filter(({ id }) => reads || !["errors", "logs"].includes(id)).map(({ id, label }) => ({ id, label, href: to(here, { show: id }) }))} />
             {tab === "" && <Now chain={chain} box={box} />}
             {tab === "metrics" && <Metrics chain={chain} box={box} />}
             {tab === "signature" && <Described chain={chain} box={box} />}

@@ -46,8 +46,8 @@ function curve(points: { x: number; y: number }[]): string {
     return last ? `${path} L${last.x},${last.y}` : path;
 }
 
-function heat(errors: number, calls: number): string {
-    return !calls ? "quiet" : errors / calls >= 0.05 ? "bad" : errors > 0 ? "warn" : "good";
+function heat(errors: number | null, calls: number | null): string {
+    return !calls || errors === null ? "quiet" : errors / calls >= 0.05 ? "bad" : errors > 0 ? "warn" : "good";
 }
 
 function Arrow({ edge, points }: { edge: Edge; points: { x: number; y: number }[] }) {
@@ -56,7 +56,7 @@ function Arrow({ edge, points }: { edge: Edge; points: { x: number; y: number }[
     return (
         <g class={`arrow ${heat(edge.errors_per_s, edge.calls_per_s)} ${edge.colocated ? "inside" : ""}`}>
             <path d={curve(points)} marker-end="url(#head)"
-                stroke-width={1.5 + Math.min(4, Math.log10(1 + edge.calls_per_s))}>
+                stroke-width={1.5 + Math.min(4, Math.log10(1 + (edge.calls_per_s ?? 0)))}>
                 <title>{arrowWords(edge)}</title>
             </path>
             {words && <text x={middle.x} y={middle.y - 6} text-anchor="middle">{words}</text>}
@@ -80,13 +80,13 @@ function BoxShape({ box, x, y, href, chosen }:
     const used = box.slots ? Math.min(1, box.in_flight / box.slots) : 0;
     return (
         <a href={href} aria-current={chosen ? "true" : undefined}
-            class={`box ${box.state} ${box.entrypoint ? "entry" : ""} ${box.colocated_in ? "inside" : ""}`}>
+            class={`box ${box.state} ${box.entrypoint ? "entry" : ""} ${box.colocated_in || box.external ? "inside" : ""}`}>
             <title>{boxWords(box)}</title>
             <g transform={`translate(${x},${y})`} aria-hidden="true">
                 <rect width={BOX.width} height={BOX.height} rx="8" />
                 <circle cx="16" cy="19" r="5" />
                 <text class="name" x="28" y="24">{cut(box.name, 20)}</text>
-                {box.colocated_in
+                {box.external ? <text class="dim" x="12" y="44">external service</text> : box.colocated_in
                     ? <text class="dim" x="12" y="44">in {cut(box.colocated_in, 22)}</text>
                     : <text class="dim" x="12" y="44">
                         {box.ready} of {box.wanted} {box.wanted === 1 ? "replica" : "replicas"}
@@ -106,7 +106,7 @@ function unmeasured(chain: Chain): Graph {
     return {
         chain: chain.name, environment: chain.environment, version_id: chain.version_id, window_s: 0, clients: none,
         chainlets: chain.chainlets.map((each) => ({
-            ...each, ...none, concurrency: 0, slots: 0, cpu: 0, memory: 0, gpu: null, colocated_in: null,
+            ...each, ...none, external: false, concurrency: 0, slots: 0, cpu: 0, memory: 0, gpu: null, colocated_in: null,
         })),
         edges: [],
     };

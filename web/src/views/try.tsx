@@ -7,7 +7,7 @@ import type { Chain, Document, ErrorBody } from "../api/types";
 import { Act, Badge, Copy, Empty, ErrorNote, Field, Text } from "../ui/bits";
 import { bytes, duration } from "../ui/format";
 import { type Route, setQuery, to } from "../ui/route";
-import { useCan, useLoaded } from "../ui/use";
+import { useCan, useLoaded, useMayRead } from "../ui/use";
 import { Arguments } from "./form";
 import { bytesIn, inputOf, mediaType, outputOf, sampleOf, streamOf } from "./schema";
 import * as snippets from "./snippets";
@@ -184,6 +184,7 @@ function compact(text: string): string {
 }
 
 function AnswerView({ answer, document, chain }: { answer: Answer; document: Document; chain: Chain }) {
+    const reads = useMayRead();
     const output = outputOf(document), item = streamOf(document);
     const error = answer.error ?? null;
     const status = error ? error instanceof Failure ? error.body.status : "status" in error ? error.status : "UNKNOWN"
@@ -200,7 +201,7 @@ function AnswerView({ answer, document, chain }: { answer: Answer; document: Doc
                         The request
                     </a>
                 )}
-                {answer.requestId && <a class="act quiet" href={to(["traces", answer.requestId])}>Trace</a>}
+                {reads && answer.requestId && <a class="act quiet" href={to(["traces", answer.requestId])}>Trace</a>}
             </div>
             <ErrorNote error={error} />
             {answer.items.length > 0 && (
@@ -222,7 +223,7 @@ function AnswerView({ answer, document, chain }: { answer: Answer; document: Doc
                     <pre tabIndex={0} aria-label="Result"><Text>{shortened(answer.result)}</Text></pre>
                 </>
             )}
-            {!answer.open && !answer.queued && answer.requestId && <Follow id={answer.requestId} />}
+            {reads && !answer.open && !answer.queued && answer.requestId && <Follow id={answer.requestId} />}
         </section>
     );
 }
