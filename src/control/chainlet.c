@@ -70,8 +70,9 @@ static const char **make_environment(const chainsi_chainlet *chainlet)
     chainsi_deployment *deployment = chainlet->deployment;
     const chainsi_api_service *service = chainlet->service;
     chainsi_arena *arena = &deployment->arena;
+    enum { OWN = 5, END = 1 };
     const char **entries = chainsi_arena_array(
-        arena, service->env.count + service->dependencies.count + 5, sizeof *entries);
+        arena, service->env.count + service->dependencies.count + OWN + END, sizeof *entries);
     size_t count = 0;
     if (service->cpu >
         0) /* pools make a thread for each CPU that they see; .env may say otherwise */
