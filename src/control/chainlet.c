@@ -314,8 +314,7 @@ static void end_others(chainsi_chainlet *chainlet)
         chainsi_fleet *fleet =
             chainsi_chainlet_make_fleet(chainlet, program, &chainsi_backoff_running);
         free(program);
-        chainsi_fleet_pick_up(fleet);
-        bool taken = fleet->place_count > 0;
+        bool taken = chainsi_fleet_pick_up(fleet);
         chainsi_chainlet_retire(chainlet, fleet);
         /* What was found is another list now. What can't be taken is ended with all that nobody takes. */
         found = taken ? chainsi_keeping_found(keeping_of(chainlet)) : found->next;
