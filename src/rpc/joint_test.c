@@ -335,6 +335,38 @@ static void test_many_are_interrupted(void **state)
     close_standstill(&here);
 }
 
+/* Calls that nothing interrupts are beside those that are told by descriptors alone. */
+static void test_some_cannot_be_interrupted(void **state)
+{
+    (void)state;
+    enum { THREADS = 12, LATE_S = 20 };
+    standstill here;
+    open_standstill(&here, THREADS);
+    guest guests[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        guests[i] = make_guest(&here.at, 1);
+        if (i % 2) {
+            guests[i].interrupt_fd = eventfd(0, EFD_CLOEXEC);
+            guests[i].timeout_ns = LATE_S * INT64_C(1000000000);
+        }
+    }
+    start_guests(guests, THREADS);
+    wait_until(&here.its.kept, THREADS);
+    for (int i = 1; i < THREADS; i += 2) {
+        uint64_t one = 1;
+        assert_int_equal(write(guests[i].interrupt_fd, &one, sizeof one), sizeof one);
+        pthread_join(guests[i].thread, NULL);
+        assert_int_equal(guests[i].last, CHAINSI_EXCHANGE_INTERRUPTED);
+        close(guests[i].interrupt_fd);
+    }
+    stand_in_stop(&here.replica);
+    for (int i = 0; i < THREADS; i += 2) {
+        pthread_join(guests[i].thread, NULL);
+        assert_int_equal(guests[i].last, CHAINSI_EXCHANGE_MAYBE_STARTED);
+    }
+    close_party(&here.at);
+}
+
 static void test_deadlines(void **state)
 {
     (void)state;
@@ -518,6 +550,7 @@ int main(void)
         cmocka_unit_test(test_callers_wait_in_line),
         cmocka_unit_test(test_one_is_interrupted),
         cmocka_unit_test(test_many_are_interrupted),
+        cmocka_unit_test(test_some_cannot_be_interrupted),
         cmocka_unit_test(test_deadlines),
         cmocka_unit_test(test_the_connection_is_lost),
         cmocka_unit_test(test_what_was_not_read_moves),
