@@ -2,6 +2,9 @@
  * test need not be many: it counts itself as enough callers. */
 #include "rpc/link_test_support.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 #include "rpc/joint.h"
 
 enum { MOST_THREADS = 64 };
@@ -402,6 +405,48 @@ static void test_the_connection_is_lost(void **state)
     close_party(&here.at);
 }
 
+/* The last bytes that weren't read are a CANCEL: what was sent before it may be running. */
+static void test_the_connection_is_lost_with_a_cancel(void **state)
+{
+    (void)state;
+    enum { LATE_S = 20, STAYS = 0, LEAVES = 1 };
+    standstill here;
+    guest guests[2];
+    bool together = false;
+    while (!together) { /* a slow machine: they have a connection each */
+        open_standstill(&here, 2);
+        guests[STAYS] = make_guest(&here.at, 1);
+        guests[STAYS].timeout_ns = LATE_S * INT64_C(1000000000);
+        guests[LEAVES] = make_guest(&here.at, 1);
+        guests[LEAVES].interrupt_fd = eventfd(0, EFD_CLOEXEC);
+        start_guests(guests, 2);
+        wait_until(&here.its.kept, 2);
+        atomic_store(&here.replica.deaf, true);
+        stand_in_wake(&here.replica);
+        together = here.replica.accepted == 1;
+        uint64_t one = 1;
+        assert_int_equal(write(guests[LEAVES].interrupt_fd, &one, sizeof one), sizeof one);
+        pthread_join(guests[LEAVES].thread, NULL);
+        assert_int_equal(guests[LEAVES].last, CHAINSI_EXCHANGE_INTERRUPTED);
+        close(guests[LEAVES].interrupt_fd);
+        if (together) {
+            /* The answer had been on its way, and is read. */
+            const chainsi_frame *first = &here.its.frames[0], *second = &here.its.frames[1];
+            int fd = here.replica.connections[0].fd, unread = 1;
+            stand_in_answer(&here.replica, 0,
+                            first->call.deadline_ns == CHAINSI_NEVER ? first : second, 0, "", 0);
+            while (unread > 0) {
+                usleep(200);
+                assert_int_equal(ioctl(fd, SIOCOUTQ, &unread), 0);
+            }
+        }
+        stand_in_kill(&here.replica);
+        pthread_join(guests[STAYS].thread, NULL);
+        assert_int_equal(guests[STAYS].last, CHAINSI_EXCHANGE_MAYBE_STARTED);
+        close_party(&here.at);
+    }
+}
+
 static void test_what_was_not_read_moves(void **state)
 {
     (void)state;
@@ -553,6 +598,7 @@ int main(void)
         cmocka_unit_test(test_some_cannot_be_interrupted),
         cmocka_unit_test(test_deadlines),
         cmocka_unit_test(test_the_connection_is_lost),
+        cmocka_unit_test(test_the_connection_is_lost_with_a_cancel),
         cmocka_unit_test(test_what_was_not_read_moves),
         cmocka_unit_test(test_odd_answers),
         cmocka_unit_test(test_calls_end_whatever_happens),
