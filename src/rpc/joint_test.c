@@ -135,7 +135,7 @@ static void test_threads_share_a_connection(void **state)
     party at;
     open_party(&at, 0);
     atomic_int runs = 0;
-    stand_in replica = { .shared_fd = -1,
+    stand_in replica = { .shared_fd = at.place.shared_fd, /* where a call goes that moves */
                          .board = at.place.board,
                          .slots = THREADS,
                          .handle = run_echo,
@@ -264,6 +264,7 @@ static void open_standstill(standstill *it, uint32_t slots)
     *it = (standstill){ .replica = { .shared_fd = -1, .handle = keep } };
     open_party(&it->at, 0);
     it->replica.slots = slots;
+    it->replica.shared_fd = it->at.place.shared_fd; /* where a call goes that moves */
     it->replica.board = it->at.place.board;
     it->replica.user = &it->its;
     stand_in_start(&it->replica);
