@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -142,6 +143,8 @@ static void exec_in_background(const chainsi_daemon *daemon, const char *const *
     dup2(null, STDIN_FILENO);
     dup2(log, STDOUT_FILENO);
     dup2(log, STDERR_FILENO);
+    /* What a script has open besides, a lock say, would be held for as long as the daemon runs. */
+    close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
     /* A relative CHAINS_HOME means our folder, not the daemon's. */
     if (setenv("CHAINS_HOME", daemon->home, 1) == 0 && chdir("/") == 0)
         exec_daemon(words);

@@ -71,8 +71,9 @@ static const char **make_environment(const chainsi_chainlet *chainlet)
     chainsi_deployment *deployment = chainlet->deployment;
     const chainsi_api_service *service = chainlet->service;
     chainsi_arena *arena = &deployment->arena;
+    enum { OWN = 5, END = 1 };
     const char **entries = chainsi_arena_array(
-        arena, service->env.count + service->dependencies.count + 5, sizeof *entries);
+        arena, service->env.count + service->dependencies.count + OWN + END, sizeof *entries);
     size_t count = 0;
     if (service->cpu >
         0) /* pools make a thread for each CPU that they see; .env may say otherwise */
@@ -314,8 +315,7 @@ static void end_others(chainsi_chainlet *chainlet)
         chainsi_fleet *fleet =
             chainsi_chainlet_make_fleet(chainlet, program, &chainsi_backoff_running);
         free(program);
-        chainsi_fleet_pick_up(fleet);
-        bool taken = fleet->place_count > 0;
+        bool taken = chainsi_fleet_pick_up(fleet);
         chainsi_chainlet_retire(chainlet, fleet);
         /* What was found is another list now. What can't be taken is ended with all that nobody takes. */
         found = taken ? chainsi_keeping_found(keeping_of(chainlet)) : found->next;

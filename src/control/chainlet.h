@@ -41,6 +41,7 @@ typedef struct chainsi_chainlet {
     chainsi_fleet *fleet;            /* owned; its replicas; NULL before they are made */
     chainsi_fleet *coming;           /* owned; of a program that is to take its place; NULL: none */
     chainsi_fleet *leaving;          /* owned; a list; those that are being ended */
+    unsigned long last_number;       /* of a program that was to be swapped in; 0: none */
     chainsi_scaling_options scaling; /* by which it is scaled now */
     chainsi_scaler *scaler; /* owned; while it is scaled: RUNNING, and until it is stopped */
     chainsi_log *log;       /* not owned */

@@ -136,10 +136,11 @@ static bool read_place(const chainsi_fleet *fleet, const char *name, size_t *ind
     return true;
 }
 
-void chainsi_fleet_pick_up(chainsi_fleet *fleet)
+bool chainsi_fleet_pick_up(chainsi_fleet *fleet)
 {
     chainsi_keeping *keeping = fleet->options.start.supervisor->keeping;
     char why[256];
+    bool some = false;
     for (const chainsi_found *found = chainsi_keeping_found(keeping); found;) {
         size_t index;
         if (!found->is_process || !read_place(fleet, found->said.name, &index)) {
@@ -152,9 +153,11 @@ void chainsi_fleet_pick_up(chainsi_fleet *fleet)
             continue;
         }
         chainsi_replica_pick_up(fleet->places[index].replica);
+        some = true;
         found = chainsi_keeping_found(keeping); /* what was found is another list now */
     }
     fleet->wanted = count_there(fleet);
+    return some;
 }
 
 /* Going. */

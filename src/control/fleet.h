@@ -54,8 +54,9 @@ chainsi_fleet *chainsi_fleet_new(const chainsi_fleet_options *options);
 /* Frees it; none of them may have a process. NULL is allowed. */
 void chainsi_fleet_free(chainsi_fleet *fleet);
 
-/* Takes all over that the keeper has under this name. As many are wanted as don't drain. */
-void chainsi_fleet_pick_up(chainsi_fleet *fleet);
+/* Takes all over that the keeper has under this name, and can be; whether there was something. As many are
+ * wanted as don't drain. */
+bool chainsi_fleet_pick_up(chainsi_fleet *fleet);
 /* From now on there should be so many: starts new ones, or stops those that are missed least, which are
  * those that don't serve, then those with the fewest running calls, of these the slowest, of these the
  * youngest. False with a reason: not all could be made; the next call tries again. */

@@ -217,7 +217,7 @@ typedef struct group {
     const chainsi_labels *labels;
     double sum, count;
     double *bounds, *totals; /* of buckets; the last bound may be infinite */
-    size_t buckets;
+    size_t buckets, lines;
 } group;
 
 static bool is_same_but_bound(const chainsi_labels *a, const chainsi_labels *b)
@@ -280,27 +280,39 @@ static bool make_point(chainsi_otlp_builder *b, const group *of, const times *at
     return of->count >= before;
 }
 
-static histogram_points make_histograms(chainsi_otlp_builder *b, const chainsi_family *family,
-                                        const times *at)
+/* Tells which histogram each line is of, as its number; returns how many there are. */
+static size_t sort_lines(const chainsi_family *family, group *groups, size_t *whose)
 {
-    chainsi_arena *arena = &b->arena;
-    size_t most = count_samples(family), count = 0;
-    group *groups = chainsi_arena_array(arena, most, sizeof *groups);
+    size_t count = 0;
     for (const chainsi_sample *each = family->samples; each; each = each->next) {
         /* Those of one come together. */
         size_t i = count;
         while (i && !is_same_but_bound(groups[i - 1].labels, &each->labels))
             i--;
         if (!i) {
-            groups[count] = (group){
-                .labels = &each->labels,
-                .bounds = chainsi_arena_array(arena, most, sizeof(double)),
-                .totals = chainsi_arena_array(arena, most, sizeof(double)),
-            };
+            groups[count] = (group){ .labels = &each->labels };
             i = ++count;
         }
-        take_line(&groups[i - 1], family, each);
+        groups[i - 1].lines++;
+        *whose++ = i - 1;
     }
+    return count;
+}
+
+static histogram_points make_histograms(chainsi_otlp_builder *b, const chainsi_family *family,
+                                        const times *at)
+{
+    chainsi_arena *arena = &b->arena;
+    const size_t lines = count_samples(family);
+    group *groups = chainsi_arena_array(arena, lines, sizeof *groups);
+    size_t *whose = chainsi_arena_array(arena, lines, sizeof *whose);
+    const size_t count = sort_lines(family, groups, whose);
+    for (size_t i = 0; i < count; i++) {
+        groups[i].bounds = chainsi_arena_array(arena, groups[i].lines, sizeof(double));
+        groups[i].totals = chainsi_arena_array(arena, groups[i].lines, sizeof(double));
+    }
+    for (const chainsi_sample *each = family->samples; each; each = each->next)
+        take_line(&groups[*whose++], family, each);
     histogram_points made = { .items = chainsi_arena_array(arena, count, sizeof *made.items) };
     for (size_t i = 0; i < count; i++)
         made.count += make_point(b, &groups[i], at, &made.items[made.count]);

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include <cmocka.h>
 
@@ -316,6 +317,51 @@ static void families_become_metrics(void **state)
     chainsi_arena_done(&arena);
 }
 
+/* The most memory that this process has had, in bytes. */
+static int64_t most_memory(void)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (int64_t)usage.ru_maxrss * 1024;
+}
+
+/* A daemon says of each of its Chainlets how long starts took: what is needed grows with the lines, not with
+ * their square. */
+static void many_histograms_take_little_memory(void **state)
+{
+    (void)state;
+    enum { MANY = 4000, LINES = 4, MOST_OF_A_LINE = 4096 };
+    chainsi_buffer text = { 0 }, out = { 0 };
+    chainsi_arena arena = { 0 };
+    chainsi_buffer_add_text(&text, "# TYPE start_seconds histogram\n");
+    for (int i = 0; i < MANY; i++)
+        chainsi_buffer_printf(&text,
+                              "start_seconds_bucket{chainlet=\"%d\",le=\"1\"} 1\n"
+                              "start_seconds_bucket{chainlet=\"%d\",le=\"+Inf\"} 2\n"
+                              "start_seconds_sum{chainlet=\"%d\"} 3\n"
+                              "start_seconds_count{chainlet=\"%d\"} 2\n",
+                              i, i, i, i);
+    const chainsi_otlp_settings settings = { .service_name = "door" };
+    const chainsi_otlp_metrics source = {
+        .families = chainsi_exposition_read((const char *)text.data, text.size, &arena),
+        .chain = "",
+        .environment = "",
+        .version = "",
+        .chainlet = "",
+        .instance = "1",
+    };
+    const int64_t before = most_memory();
+    chainsi_otlp_encode_metrics(&settings, &source, 1, 2000, &out);
+    assert_true(most_memory() - before < (int64_t)MANY * LINES * MOST_OF_A_LINE);
+    chainsi_buffer_add_byte(&out, 0);
+    const char *last = strstr((const char *)out.data, "\"stringValue\":\"3999\"");
+    assert_non_null(last);
+    assert_non_null(strstr(last, "\"bucketCounts\":[\"1\",\"1\"],\"explicitBounds\":[1.0]"));
+    chainsi_buffer_done(&out);
+    chainsi_buffer_done(&text);
+    chainsi_arena_done(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -324,6 +370,7 @@ int main(void)
         cmocka_unit_test(metrics_are_asked_for_apart),
         cmocka_unit_test(spans_are_grouped_by_service),
         cmocka_unit_test(families_become_metrics),
+        cmocka_unit_test(many_histograms_take_little_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

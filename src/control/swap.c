@@ -163,16 +163,18 @@ static unsigned long number_of(const char *program)
     return dot ? strtoul(dot + 1, NULL, 10) : 0;
 }
 
-/* A number that none of the Chainlet's processes has. */
-static unsigned long next_number(const chainsi_chainlet *chainlet)
+/* A number that none of the Chainlet's processes has, nor a copy that is still being made for a swap that was
+ * given up. */
+static unsigned long take_number(chainsi_chainlet *chainlet)
 {
     const char *program = chainlet->service->program;
     unsigned long last = program ? number_of(program) : 0;
+    last = chainlet->last_number > last ? chainlet->last_number : last;
     for (const chainsi_fleet *fleet = chainlet->leaving; fleet; fleet = fleet->next) {
         unsigned long used = number_of(strrchr(fleet->options.name, '/'));
         last = used > last ? used : last;
     }
-    return last + 1;
+    return chainlet->last_number = last + 1;
 }
 
 static void begin_copying(chainsi_swap *swap)
@@ -186,7 +188,7 @@ static void begin_copying(chainsi_swap *swap)
         part->chainlet = chainsi_deployment_find(deployment, asked->name);
         part->from = asked->binary;
         part->program =
-            chainsi_arena_printf(arena, "%s.%lu", asked->c_name, next_number(part->chainlet));
+            chainsi_arena_printf(arena, "%s.%lu", asked->c_name, take_number(part->chainlet));
         part->to = chainsi_arena_printf(arena, "%s/%s", deployment->directory, part->program);
         swap->working++;
         deployment->copies++;

@@ -62,8 +62,8 @@ typedef struct memory {
     uint64_t magic;
     uint32_t max_queue;
     _Atomic uint32_t row_count; /* rows used so far */
-    _Atomic uint32_t waiting;   /* calls, of all callers */
-    _Atomic uint32_t caller_count;
+    _Atomic uint32_t waiting;   /* calls, about: a caller that was killed may have left it wrong */
+    _Atomic uint32_t uncounted; /* calls that wait of callers that found no counter */
     char padding[64 - 24];
     caller callers[CHAINSI_BOARD_CALLERS];
     chainsi_losses losses;
@@ -559,18 +559,37 @@ static caller *own_caller(chainsi_board *board)
     return NULL;
 }
 
-/* Forgets the waiting calls of processes that are gone. */
+/* Forgets the waiting calls of processes that are gone. A counter is this process's while it is emptied, so that
+ * it is neither emptied twice nor meanwhile taken by a new caller; if this process ends, others see to it. */
 static void forget_dead_callers(chainsi_board *board)
 {
     for (int i = 0; i < CHAINSI_BOARD_CALLERS; i++) {
         caller *at = &board->memory->callers[i];
         int32_t process = atomic_load(&at->process);
-        if (!process || process == board->process || !is_gone(process))
+        if (!process || process == board->process || !is_gone(process) ||
+            !atomic_compare_exchange_strong(&at->process, &process, board->process))
             continue;
         uint32_t waiting = atomic_exchange(&at->waiting, 0);
         atomic_fetch_sub(&board->memory->waiting, waiting);
-        atomic_compare_exchange_strong(&at->process, &process, 0);
+        atomic_store(&at->process, 0);
     }
+}
+
+/* The calls of all callers that are there. */
+static uint32_t count_waiting(chainsi_board *board)
+{
+    forget_dead_callers(board);
+    uint32_t waiting = atomic_load(&board->memory->uncounted);
+    for (int i = 0; i < CHAINSI_BOARD_CALLERS; i++)
+        waiting += atomic_load(&board->memory->callers[i].waiting);
+    return waiting;
+}
+
+/* Where the calls of this process are counted that wait. */
+static _Atomic uint32_t *own_counter(chainsi_board *board)
+{
+    caller *own = own_caller(board);
+    return own ? &own->waiting : &board->memory->uncounted;
 }
 
 bool chainsi_board_enter_queue(chainsi_board *board)
@@ -581,13 +600,10 @@ bool chainsi_board_enter_queue(chainsi_board *board)
      * many as there are slots may be running. The kernel's own limit is the exact one. */
     if (limit)
         limit += chainsi_board_slots(board, NULL);
-    caller *own = own_caller(board);
-    if (own)
-        atomic_fetch_add(&own->waiting, 1);
+    atomic_fetch_add(own_counter(board), 1);
     if (atomic_fetch_add(&shared->waiting, 1) + 1 <= limit || !limit)
         return true;
-    forget_dead_callers(board);
-    if (atomic_load(&shared->waiting) <= limit)
+    if (count_waiting(board) <= limit)
         return true;
     chainsi_board_leave_queue(board);
     return false;
@@ -595,16 +611,13 @@ bool chainsi_board_enter_queue(chainsi_board *board)
 
 void chainsi_board_leave_queue(chainsi_board *board)
 {
-    caller *own = own_caller(board);
-    if (own)
-        atomic_fetch_sub(&own->waiting, 1);
+    atomic_fetch_sub(own_counter(board), 1);
     atomic_fetch_sub(&board->memory->waiting, 1);
 }
 
 uint32_t chainsi_board_waiting(chainsi_board *board)
 {
-    forget_dead_callers(board);
-    return atomic_load(&board->memory->waiting);
+    return count_waiting(board);
 }
 
 uint32_t chainsi_board_address(uint64_t incarnation, void *sockaddr_un)

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -334,6 +335,41 @@ static void test_waiting_calls_of_the_dead(void **state)
     close(fd);
 }
 
+/* Whatever a caller is killed in the midst of: its calls don't count any more, and nobody else's are lost. */
+static void test_callers_killed_at_any_moment(void **state)
+{
+    (void)state;
+    enum { TIMES = 50 };
+    int fd = chainsi_board_create(1000), begun[2];
+    chainsi_board *board = chainsi_board_open(fd);
+    assert_true(chainsi_board_enter_queue(board));
+    for (int i = 0; i < TIMES; i++) {
+        assert_int_equal(pipe(begun), 0);
+        pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            chainsi_board *own = chainsi_board_open(fd);
+            for (bool told = false;; told = true) {
+                chainsi_board_enter_queue(own);
+                chainsi_board_leave_queue(own);
+                if (!told && write(begun[1], "", 1) != 1)
+                    _exit(1);
+            }
+        }
+        char byte;
+        assert_int_equal(read(begun[0], &byte, 1), 1);
+        assert_int_equal(kill(child, SIGKILL), 0);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        close(begun[0]);
+        close(begun[1]);
+        assert_int_equal(chainsi_board_waiting(board), 1);
+    }
+    chainsi_board_leave_queue(board);
+    assert_int_equal(chainsi_board_waiting(board), 0);
+    chainsi_board_close(board);
+    close(fd);
+}
+
 static void test_no_board(void **state)
 {
     (void)state;
@@ -472,6 +508,7 @@ int main(void)
         cmocka_unit_test(test_revoking),
         cmocka_unit_test(test_waiting_calls_are_counted),
         cmocka_unit_test(test_waiting_calls_of_the_dead),
+        cmocka_unit_test(test_callers_killed_at_any_moment),
         cmocka_unit_test(test_no_board),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_address),

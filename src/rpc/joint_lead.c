@@ -145,7 +145,8 @@ static void heed_events(chainsi_joint *joint, chainsi_joint_trunk *on, const str
         const chainsi_interrupt *by = call->request->interrupt;
         bool touched = false;
         next = call->next;
-        while (at < count && whose[at] != call)
+        /* One that nothing interrupts has none in the list: to look for them would pass over those of others. */
+        while (by && by->count && at < count && whose[at] != call)
             at++;
         for (; at < count && whose[at] == call; at++)
             touched = touched || watched[at].revents;

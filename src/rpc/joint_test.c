@@ -2,6 +2,9 @@
  * test need not be many: it counts itself as enough callers. */
 #include "rpc/link_test_support.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
+
 #include "rpc/joint.h"
 
 enum { MOST_THREADS = 64 };
@@ -132,7 +135,7 @@ static void test_threads_share_a_connection(void **state)
     party at;
     open_party(&at, 0);
     atomic_int runs = 0;
-    stand_in replica = { .shared_fd = -1,
+    stand_in replica = { .shared_fd = at.place.shared_fd, /* where a call goes that moves */
                          .board = at.place.board,
                          .slots = THREADS,
                          .handle = run_echo,
@@ -261,6 +264,7 @@ static void open_standstill(standstill *it, uint32_t slots)
     *it = (standstill){ .replica = { .shared_fd = -1, .handle = keep } };
     open_party(&it->at, 0);
     it->replica.slots = slots;
+    it->replica.shared_fd = it->at.place.shared_fd; /* where a call goes that moves */
     it->replica.board = it->at.place.board;
     it->replica.user = &it->its;
     stand_in_start(&it->replica);
@@ -335,6 +339,38 @@ static void test_many_are_interrupted(void **state)
     close_standstill(&here);
 }
 
+/* Calls that nothing interrupts are beside those that are told by descriptors alone. */
+static void test_some_cannot_be_interrupted(void **state)
+{
+    (void)state;
+    enum { THREADS = 12, LATE_S = 20 };
+    standstill here;
+    open_standstill(&here, THREADS);
+    guest guests[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        guests[i] = make_guest(&here.at, 1);
+        if (i % 2) {
+            guests[i].interrupt_fd = eventfd(0, EFD_CLOEXEC);
+            guests[i].timeout_ns = LATE_S * INT64_C(1000000000);
+        }
+    }
+    start_guests(guests, THREADS);
+    wait_until(&here.its.kept, THREADS);
+    for (int i = 1; i < THREADS; i += 2) {
+        uint64_t one = 1;
+        assert_int_equal(write(guests[i].interrupt_fd, &one, sizeof one), sizeof one);
+        pthread_join(guests[i].thread, NULL);
+        assert_int_equal(guests[i].last, CHAINSI_EXCHANGE_INTERRUPTED);
+        close(guests[i].interrupt_fd);
+    }
+    stand_in_stop(&here.replica);
+    for (int i = 0; i < THREADS; i += 2) {
+        pthread_join(guests[i].thread, NULL);
+        assert_int_equal(guests[i].last, CHAINSI_EXCHANGE_MAYBE_STARTED);
+    }
+    close_party(&here.at);
+}
+
 static void test_deadlines(void **state)
 {
     (void)state;
@@ -368,6 +404,48 @@ static void test_the_connection_is_lost(void **state)
     /* They were read, and may be running. */
     assert_int_equal(join_guests(guests, THREADS, CHAINSI_EXCHANGE_MAYBE_STARTED), THREADS);
     close_party(&here.at);
+}
+
+/* The last bytes that weren't read are a CANCEL: what was sent before it may be running. */
+static void test_the_connection_is_lost_with_a_cancel(void **state)
+{
+    (void)state;
+    enum { LATE_S = 20, STAYS = 0, LEAVES = 1 };
+    standstill here;
+    guest guests[2];
+    bool together = false;
+    while (!together) { /* a slow machine: they have a connection each */
+        open_standstill(&here, 2);
+        guests[STAYS] = make_guest(&here.at, 1);
+        guests[STAYS].timeout_ns = LATE_S * INT64_C(1000000000);
+        guests[LEAVES] = make_guest(&here.at, 1);
+        guests[LEAVES].interrupt_fd = eventfd(0, EFD_CLOEXEC);
+        start_guests(guests, 2);
+        wait_until(&here.its.kept, 2);
+        atomic_store(&here.replica.deaf, true);
+        stand_in_wake(&here.replica);
+        together = here.replica.accepted == 1;
+        uint64_t one = 1;
+        assert_int_equal(write(guests[LEAVES].interrupt_fd, &one, sizeof one), sizeof one);
+        pthread_join(guests[LEAVES].thread, NULL);
+        assert_int_equal(guests[LEAVES].last, CHAINSI_EXCHANGE_INTERRUPTED);
+        close(guests[LEAVES].interrupt_fd);
+        if (together) {
+            /* The answer had been on its way, and is read. */
+            const chainsi_frame *first = &here.its.frames[0], *second = &here.its.frames[1];
+            int fd = here.replica.connections[0].fd, unread = 1;
+            stand_in_answer(&here.replica, 0,
+                            first->call.deadline_ns == CHAINSI_NEVER ? first : second, 0, "", 0);
+            while (unread > 0) {
+                usleep(200);
+                assert_int_equal(ioctl(fd, SIOCOUTQ, &unread), 0);
+            }
+        }
+        stand_in_kill(&here.replica);
+        pthread_join(guests[STAYS].thread, NULL);
+        assert_int_equal(guests[STAYS].last, CHAINSI_EXCHANGE_MAYBE_STARTED);
+        close_party(&here.at);
+    }
 }
 
 static void test_what_was_not_read_moves(void **state)
@@ -518,8 +596,10 @@ int main(void)
         cmocka_unit_test(test_callers_wait_in_line),
         cmocka_unit_test(test_one_is_interrupted),
         cmocka_unit_test(test_many_are_interrupted),
+        cmocka_unit_test(test_some_cannot_be_interrupted),
         cmocka_unit_test(test_deadlines),
         cmocka_unit_test(test_the_connection_is_lost),
+        cmocka_unit_test(test_the_connection_is_lost_with_a_cancel),
         cmocka_unit_test(test_what_was_not_read_moves),
         cmocka_unit_test(test_odd_answers),
         cmocka_unit_test(test_calls_end_whatever_happens),

@@ -178,7 +178,7 @@ void chainsi_joint_lose(chainsi_joint *joint, chainsi_joint_trunk *on, int error
                         const char *refused, chainsi_joint_wakes *to_wake)
 {
     chainsi_sheaf *sheaf = &on->sheaf;
-    const bool alone = sheaf->waiting == 1 && !sheaf->abandoned;
+    const bool alone = chainsi_sheaf_is_sole(sheaf);
     const bool unread =
         (error == ECONNRESET || error == EPIPE) && sheaf->in_size == sheaf->in_start;
     chainsi_joint_call *call;

@@ -64,6 +64,7 @@ chainsi_server_response chainsi_lease_grant(chainsi_worker *self, chainsi_connec
 {
     chainsi_server *server = self->server;
     const int64_t lease_ns = server->options.lease_ms * CHAINSI_NS_PER_MS;
+    chainsi_queue_expect_nothing(self); /* whichever thread reads it, it is announced then */
     self->place = CHAINSI_NO_PLACE;
     atomic_store(&connection->leased_until_ns, chainsi_now_ns() + lease_ns);
     set_timer(server, lease_ns);

@@ -1,6 +1,8 @@
 /* What a server tells of calls that it has read and that wait for its handler. */
 #include "rpc/frames_test_support.h"
 
+#include "rpc/grants.h"
+
 static atomic_int expected, began, announced;
 
 static void note_read(void *user, int count)
@@ -149,13 +151,38 @@ static void test_next_in_queue(void **state)
     assert_int_equal(atomic_load(&expected), 2 * rounds);
 }
 
+/* A slot that goes on to a connection whose call is to come: whoever has it then isn't expected by its thread. */
+static void test_a_slot_that_is_granted(void **state)
+{
+    (void)state;
+    fixture it;
+    chainsi_server_options options = meeting();
+    options.slots = 1;
+    options.eager = true;
+    start(&it, true, options);
+    int running = dial(&it), wanting = dial(&it);
+    post(running, "/x", "wait");
+    AWAIT(atomic_load(&began) == 1);
+    post(wanting, CHAINSI_GRANTS_PATH, "");
+    AWAIT(counters_of(&it).waiting == 1);
+    sem_post(&it.gate);
+    expect(running, 200, "");
+    expect(wanting, 200, "");
+    assert_int_equal(atomic_load(&expected), 1);
+    post(wanting, "/x", "y"); /* it met all that were expected: nobody else */
+    expect(wanting, 200, "");
+    assert_int_equal(atomic_load(&expected), 2);
+    close(running);
+    close(wanting);
+    stop(&it);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_calls_of_one_write),
-        TEST(test_calls_sent_back),
-        TEST(test_waiting_requests),
-        TEST(test_next_in_queue),
+        TEST(test_calls_of_one_write),     TEST(test_calls_sent_back),
+        TEST(test_waiting_requests),       TEST(test_next_in_queue),
+        TEST(test_a_slot_that_is_granted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -121,7 +121,7 @@ static chainsi_connection *take_first(chainsi_server *server)
     return connection;
 }
 
-static void expect_nothing(chainsi_worker *self)
+void chainsi_queue_expect_nothing(chainsi_worker *self)
 {
     chainsi_serving_announce(self->server, -(int)self->expects);
     self->expects = false;
@@ -140,7 +140,7 @@ bool chainsi_queue_meet(chainsi_worker *self, bool announced)
     if (!self->expects)
         return announced;
     if (announced)
-        expect_nothing(self);
+        chainsi_queue_expect_nothing(self);
     self->expects = false;
     return true;
 }
@@ -242,7 +242,7 @@ bool chainsi_queue_has_more(chainsi_worker *self)
 
 void chainsi_queue_free_place(chainsi_worker *self)
 {
-    expect_nothing(self);
+    chainsi_queue_expect_nothing(self);
     chainsi_places_free(&self->server->places, self->place, self->run_ns);
     self->place = CHAINSI_NO_PLACE;
     self->run_ns = -1;

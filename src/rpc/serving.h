@@ -146,6 +146,8 @@ void chainsi_queue_withdraw(chainsi_server *server, chainsi_connection *connecti
 /* Before the thread's call counts as ended: if its slot is going to be another's that waits, announces
  * that, so that who is left doesn't take himself for alone meanwhile. */
 void chainsi_queue_expect(chainsi_worker *self);
+/* The thread's slot is not going to be that other's: what it has announced isn't expected any more. */
+void chainsi_queue_expect_nothing(chainsi_worker *self);
 /* A call is handed over; announced: by itself. Whether it was announced, so or as what its thread expected. */
 bool chainsi_queue_meet(chainsi_worker *self, bool announced);
 /* The call that was read and has waited is not going to be run. */

@@ -203,6 +203,16 @@ bool chainsi_sheaf_has_left(const chainsi_sheaf *sheaf, uint32_t id)
     return sheaf->sent >= sheaf->calls[id].end_at;
 }
 
+bool chainsi_sheaf_is_sole(const chainsi_sheaf *sheaf)
+{
+    if (sheaf->waiting != 1 || sheaf->abandoned)
+        return false;
+    uint32_t id = 0;
+    while (!sheaf->calls[id].user)
+        id++;
+    return sheaf->calls[id].end_at == sheaf->added;
+}
+
 void chainsi_sheaf_abandon(chainsi_sheaf *sheaf, uint32_t id, bool cancel)
 {
     chainsi_sheaf_call *call = &sheaf->calls[id];

@@ -64,6 +64,9 @@ static inline bool chainsi_sheaf_is_unsent(const chainsi_sheaf *sheaf)
 }
 /* Whether the whole call has left. */
 bool chainsi_sheaf_has_left(const chainsi_sheaf *sheaf, uint32_t id);
+/* Whether one call alone isn't answered, and nothing was added behind it: what the other end has not read, if it
+ * closes, is of that call. */
+bool chainsi_sheaf_is_sole(const chainsi_sheaf *sheaf);
 /* Nobody waits for this call any more; its answer, when it comes, is dropped. cancel: the callee is
  * told, with the next flush. */
 void chainsi_sheaf_abandon(chainsi_sheaf *sheaf, uint32_t id, bool cancel);

@@ -228,7 +228,7 @@ static void lose_trunk(chainsi_trunk *trunk, int error, const char *refused, int
 {
     chainsi_lane *lane = trunk->lane;
     chainsi_branches lost = { 0 };
-    const bool alone = trunk->sheaf.waiting == 1 && !trunk->sheaf.abandoned;
+    const bool alone = chainsi_sheaf_is_sole(&trunk->sheaf);
     const bool unread = error == ECONNRESET || error == EPIPE;
     const bool promised = trunk->sheaf.wire.kept && !trunk->heard;
     const bool partial = trunk->sheaf.in_size > trunk->sheaf.in_start;

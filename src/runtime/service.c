@@ -1,12 +1,10 @@
-/* The requests of a service: reading what the headers say, decoding, running, answering.
+/* The requests of a service: decoding, running, answering.
  *
  * A request's ctx lives in the request's arena, from the handler until `after` has run on the same
  * thread: started work that nobody waited for ends after the answer was sent. */
 #include "runtime/service.h"
 
-#include <ctype.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,15 +20,12 @@
 #include "runtime/outlet.h"
 #include "runtime/spans.h"
 #include "runtime/status.h"
+#include "runtime/terms.h"
 #include "runtime/traffic.h"
 #include "runtime/waiter.h"
 #include "schema/json.h"
 #include "schema/json_schema.h"
 #include "schema/msgpack.h"
-
-enum {
-    MOST_REQUEST_ID = 128, /* characters of a request id that is taken over */
-};
 
 static _Thread_local chains_ctx *request_ctx;      /* of the request that this thread runs */
 static _Thread_local chainsi_batch *request_batch; /* where that request is in flight; NULL */
@@ -54,133 +49,6 @@ static bool accepts_msgpack(const chainsi_http_head *head)
     return chainsi_accept_choose(head, types, 2) == 0;
 }
 
-/* Takes over a trace, or begins one. The span is this call's own; its parent's is returned, 0: there is
- * none. */
-static uint64_t read_trace(chains_ctx *ctx, const chainsi_server_request *request)
-{
-    const chainsi_slice *text = chainsi_http_find(&request->head.head, "traceparent");
-    if (!text || !chainsi_trace_read(&ctx->trace, text->data, text->size)) {
-        ctx->trace = chainsi_spans_begin_trace(request->received_ns);
-        return 0;
-    }
-    uint64_t parent = ctx->trace.span;
-    ctx->trace.span = chainsi_trace_span();
-    return parent;
-}
-
-static void make_request_id(chains_ctx *ctx)
-{
-    char *made = chainsi_memory_raw(ctx, 33);
-    chainsi_random_hex(made, 32);
-    ctx->request_id = made;
-}
-
-static void read_request_id(chains_ctx *ctx, const chainsi_http_head *head)
-{
-    const chainsi_slice *id = chainsi_http_find(head, "X-Request-Id");
-    bool good = id && id->size > 0 && id->size <= MOST_REQUEST_ID;
-    for (size_t i = 0; good && i < id->size; i++)
-        good = id->data[i] > 0x20 && id->data[i] < 0x7f;
-    if (good) {
-        ctx->request_id = chainsi_arena_copy(ctx->arena, id->data, id->size);
-        return;
-    }
-    make_request_id(ctx);
-}
-
-static chains_status fail_late(chains_ctx *ctx, const chainsi_interface *interface)
-{
-    return chainsi_error_at_declaration(ctx, interface, CHAINS_DEADLINE_EXCEEDED, NULL,
-                                        "the deadline had passed before the call began");
-}
-
-/* A whole number, of 15 digits at most. */
-static bool read_number(chainsi_slice text, int64_t *number)
-{
-    *number = 0;
-    bool good = text.size > 0 && text.size <= 15;
-    for (size_t i = 0; good && i < text.size; i++) {
-        good = isdigit((unsigned char)text.data[i]);
-        *number = *number * 10 + (text.data[i] - '0');
-    }
-    return good;
-}
-
-/* The deadline that the caller gave, on our clock. */
-static chains_status read_deadline(chains_ctx *ctx, const chainsi_interface *interface,
-                                   const chainsi_server_request *request)
-{
-    const chainsi_slice *text = chainsi_http_find(&request->head.head, "X-Chains-Timeout-Ms");
-    if (!text)
-        return CHAINS_OK;
-    int64_t ms;
-    if (!read_number(*text, &ms))
-        return chainsi_error_at_declaration(
-            ctx, interface, CHAINS_INVALID_ARGUMENT, NULL,
-            "X-Chains-Timeout-Ms is no whole number of milliseconds");
-    ctx->deadline_ns = chainsi_deadline_after_ms(request->received_ns, (double)ms);
-    return chainsi_now_ns() >= ctx->deadline_ns ? fail_late(ctx, interface) : CHAINS_OK;
-}
-
-static chains_status fail_interface(chains_ctx *ctx, const chainsi_interface *interface,
-                                    chainsi_slice theirs, const char *own)
-{
-    chainsi_error_set(ctx, CHAINS_FAILED_PRECONDITION, interface->name, "run_remote", NULL,
-                      "the caller was built against another interface of %s (%.*s, this is %s): "
-                      "deploy both from the same headers",
-                      interface->name, theirs.size < 32 ? (int)theirs.size : 32, theirs.data, own);
-    return CHAINS_FAILED_PRECONDITION;
-}
-
-static chains_status check_fingerprint(chains_ctx *ctx, const chainsi_interface *interface,
-                                       const chainsi_http_head *head)
-{
-    const chainsi_slice *text = chainsi_http_find(head, "X-Chains-Interface");
-    char own[17];
-    snprintf(own, sizeof own, "%016" PRIx64, interface->fingerprint);
-    if (!text || chainsi_slice_is_case(*text, own))
-        return CHAINS_OK;
-    return fail_interface(ctx, interface, *text, own);
-}
-
-/* The same things of a frame. */
-
-/* Returns the caller's span; 0: there is none. */
-static uint64_t read_frame_ids(chains_ctx *ctx, const chainsi_server_request *request)
-{
-    const chainsi_frame *frame = request->frame;
-    const chainsi_frame_call *call = &frame->call;
-    uint64_t parent = 0;
-    memcpy(&ctx->trace.high, call->trace_id, sizeof ctx->trace.high);
-    memcpy(&ctx->trace.low, call->trace_id + sizeof ctx->trace.high, sizeof ctx->trace.low);
-    if (chainsi_trace_is_set(&ctx->trace)) {
-        memcpy(&parent, call->span_id, sizeof parent);
-        ctx->trace.span = chainsi_trace_span();
-        ctx->trace.recorded = frame->head.flags & CHAINSI_FRAME_RECORDED;
-    } else {
-        ctx->trace = chainsi_spans_begin_trace(request->received_ns);
-    }
-    if (call->request_id_size)
-        ctx->request_id = chainsi_arena_copy(ctx->arena, frame->request_id, call->request_id_size);
-    else
-        make_request_id(ctx);
-    return parent;
-}
-
-static chains_status check_frame(chains_ctx *ctx, const chainsi_interface *interface,
-                                 const chainsi_server_request *request)
-{
-    const chainsi_frame_call *call = &request->frame->call;
-    if (call->interface != interface->fingerprint) {
-        char own[17], theirs[17];
-        snprintf(own, sizeof own, "%016" PRIx64, interface->fingerprint);
-        snprintf(theirs, sizeof theirs, "%016" PRIx64, call->interface);
-        return fail_interface(ctx, interface, (chainsi_slice){ theirs, 16 }, own);
-    }
-    ctx->deadline_ns = call->deadline_ns;
-    return request->received_ns >= ctx->deadline_ns ? fail_late(ctx, interface) : CHAINS_OK;
-}
-
 /* Running */
 
 /* What is told of a call beside its status; times are negative while they aren't known. */
@@ -194,21 +62,13 @@ typedef struct told {
 static const told nothing_told = { .queue_ns = -1, .decode_ns = -1, .run_ns = -1, .encode_ns = -1 };
 
 /* A call that waited, from when it was made until it was read. */
-static void note_queue(chainsi_service *service, const chainsi_server_request *request,
-                       int64_t made_ns, told *call)
+static void note_queue(chainsi_service *service, const chainsi_server_request *request, told *call)
 {
+    const int64_t made_ns = chainsi_terms_made_ns(request);
+    if (!made_ns)
+        return;
     call->queue_ns = request->received_ns - made_ns;
     chainsi_metrics_time(&service->metrics, CHAINSI_PHASE_QUEUE, call->queue_ns);
-}
-
-/* By HTTP the daemon alone says when a call was made, by a clock that is the same for all of a machine. */
-static void read_made(chainsi_service *service, const chainsi_server_request *request, told *call)
-{
-    int64_t made_us;
-    const chainsi_slice *text =
-        request->local ? chainsi_http_find(&request->head.head, CHAINSI_HTTP_MADE_US) : NULL;
-    if (text && read_number(*text, &made_us) && made_us <= request->received_ns / 1000)
-        note_queue(service, request, made_us * 1000, call);
 }
 
 static void write_span(const chains_ctx *ctx, const chainsi_server_request *request,
@@ -382,13 +242,7 @@ static chains_status run_method(chainsi_service *service, chains_ctx *ctx,
     const chainsi_implementation *implementation = service->node->implementation;
     const chainsi_interface *interface = implementation->interface;
     chains_status status;
-    if (request->frame) {
-        status = check_frame(ctx, interface, request);
-    } else {
-        status = check_fingerprint(ctx, interface, &request->head.head);
-        if (status == CHAINS_OK)
-            status = read_deadline(ctx, interface, request);
-    }
+    status = chainsi_terms_check(ctx, interface, request);
     if (status != CHAINS_OK)
         return status;
     void *input = chainsi_arena_alloc(ctx->arena, interface->input->size);
@@ -469,9 +323,8 @@ static void handle_frame(chainsi_service *service, chainsi_server_request *reque
 {
     chains_ctx *ctx = begin_call(service, request);
     told call = nothing_told;
-    call.parent = read_frame_ids(ctx, request);
-    if (request->frame->call.made_ns)
-        note_queue(service, request, request->frame->call.made_ns, &call);
+    call.parent = chainsi_terms_read_frame(ctx, request);
+    note_queue(service, request, &call);
     const chainsi_interface *interface = service->node->implementation->interface;
     chainsi_outlet *outlet = NULL;
     if (interface->stream_name && (request->frame->head.flags & CHAINSI_FRAME_TAKES_ITEMS)) {
@@ -500,10 +353,10 @@ static void handle_call(chainsi_service *service, chainsi_server_request *reques
     const chainsi_interface *interface = service->node->implementation->interface;
     const chainsi_http_head *head = &request->head.head;
     chains_ctx *ctx = begin_call(service, request);
-    read_request_id(ctx, head);
+    chainsi_terms_read_id(ctx, head);
     told call = nothing_told;
-    call.parent = read_trace(ctx, request);
-    read_made(service, request, &call);
+    call.parent = chainsi_terms_read_trace(ctx, request);
+    note_queue(service, request, &call);
     chainsi_buffer_printf(response->headers, "X-Request-Id: %s\r\n", ctx->request_id);
 
     const chainsi_slice *type = chainsi_http_find(head, "Content-Type");
@@ -663,7 +516,7 @@ static void answer_unknown(chainsi_service *service, chainsi_server_request *req
     chains_ctx ctx;
     chainsi_context_init_root(&ctx, &service->process);
     ctx.arena = request->arena;
-    read_request_id(&ctx, &request->head.head);
+    chainsi_terms_read_id(&ctx, &request->head.head);
     int shown = request->head.path.size < 200 ? (int)request->head.path.size : 200;
     chainsi_error_set(&ctx, CHAINS_NOT_FOUND, service->node->implementation->interface->name, "",
                       NULL,

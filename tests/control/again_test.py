@@ -61,6 +61,18 @@ class Again(DaemonTest):
             self.assertEqual(self.good("status"), f"{AGAIN}{address}\n")
             self.assertEqual(self.words(), ["--port", port])
 
+    def test_it_holds_nothing_of_whoever_started_it(self):
+        """A lock or a pipe of a script that happens to start it is the script's alone."""
+        self.start()
+        self.kill_both()
+        theirs, ours = os.pipe()
+        self.addCleanup(os.close, theirs)
+        os.set_blocking(theirs, False)
+        done = self.home.chains("status", pass_fds=(ours,))
+        os.close(ours)
+        self.assertIn(AGAIN, done.stderr)
+        self.assertEqual(os.read(theirs, 1), b"")
+
     def test_after_other_deaths(self):
         daemon = self.start()
         address = self.home.address()

@@ -95,6 +95,17 @@ class Fetched(AssetsTest):
         self.assertEqual(len({os.stat(path).st_ino for path in paths}), 1)
         self.assertEqual({os.stat(path).st_mode & 0o777 for path in paths}, {0o444})
 
+    def test_beside_all_else_that_is_in_its_environment(self):
+        """A process with secrets, a CPU limit and assets finds all of it, however many variables are its own."""
+        self.assertEqual(self.daemon.change("PUT", "/api/v1/secrets/one", {"value": "a secret"}).status, 200)
+        for number in range(4):
+            own = {f"OWN_{i}": i for i in range(number)}
+            self.daemon.deployed("x", service("entry", assets=[self.site.asset("/small")], secrets=["one"], cpu=1.5, **own))
+            environment = self.daemon.call("x", "report").json()["environment"]
+            self.assertEqual(environment["OMP_NUM_THREADS"], "2")
+            self.assertEqual({name: environment[name] for name in own}, {name: str(value) for name, value in own.items()})
+            self.assertLessEqual({"CHAINS_ASSETS_DIR", "CHAINS_SECRETS_FD", "CHAINS_CHAIN", "CHAINS_ENVIRONMENT"}, set(environment))
+
     def test_who_names_none_has_none(self):
         self.daemon.deployed("x", service("entry", "other", assets=[self.site.asset("/small")]), service("other"))
         self.assertNotIn("CHAINS_ASSETS_DIR", self.daemon.call("x", "report", chainlet="other").json()["environment"])

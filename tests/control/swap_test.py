@@ -232,9 +232,8 @@ class Swaps(DaemonTest):
     def starting(self, daemon):
         wait_until(lambda: len(children(daemon.keeper())) == 5, "the new processes to start")
 
-    def test_a_client_that_leaves_takes_it_back(self):
-        daemon, stone, services = self.hang()
-        before = [self.pid_of_ready(daemon, name) for name in ("entry", "other")]
+    def begin_swap(self, daemon, *services):
+        """Asks for a swap by a connection that can leave."""
         with open(daemon.home_file("token"), encoding="utf-8") as token:
             key = token.read().strip()
         client = daemon.dial()
@@ -242,6 +241,12 @@ class Swaps(DaemonTest):
         client.sendall(b"POST /api/v1/chains/x/environments/development/swap HTTP/1.1\r\nHost: localhost\r\n"
                        b"Content-Type: application/json\r\nAuthorization: Bearer " + key.encode() +
                        b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        return client
+
+    def test_a_client_that_leaves_takes_it_back(self):
+        daemon, stone, services = self.hang()
+        before = [self.pid_of_ready(daemon, name) for name in ("entry", "other")]
+        client = self.begin_swap(daemon, *services)
         self.starting(daemon)
         self.refused(self.swap(daemon, *services), 409, "ABORTED", "being swapped already")
         client.close()
@@ -249,6 +254,28 @@ class Swaps(DaemonTest):
         self.assertEqual([self.pid_of_ready(daemon, name) for name in ("entry", "other")], before)
         os.unlink(stone)
         self.assertEqual(self.swapped(daemon, *services), ["entry", "other"])
+
+    def test_what_was_taken_back_is_copied_over_nothing(self):
+        """A copy that goes on after its swap was taken back has a place of its own."""
+        daemon = self.begin()
+        slow = self.home.file("slow")
+        os.mkfifo(slow)  # its reader waits until somebody writes
+        entry, other = self.services("b")
+        client = self.begin_swap(daemon, dict(entry, binary=slow), other)
+        # What can't be swapped is told apart once there is something under way.
+        wait_until(lambda: self.swap(daemon, dict(entry, concurrency=2), other).status == 409, "the swap to have begun")
+        client.close()
+        wait_until(lambda: self.swap(daemon, entry, other).status == 200, "the next one, once that was taken back")
+        program = self.runs(self.pid(daemon, "entry"))
+        with open(slow, "wb"):
+            # The version ends when nothing of it is being copied any more.
+            daemon.deployed("x", *self.services("c"), environment="development")
+            sockets = os.path.dirname(daemon.socket("x", "entry", environment="development", version=1))
+            wait_until(lambda: not os.path.exists(sockets), "version 1 to have ended")
+        with open(daemon.home_file("chains", "x", "1", program), "rb") as copy, open(STAND_IN, "rb") as original:
+            self.assertEqual(copy.read(), original.read() + b"b")
+        self.assertEqual(daemon.change_environment("x", "rollback", "development").status, 200)
+        self.good(daemon)
 
     def pid_of_ready(self, daemon, name):
         chainlets = {c["name"]: c for c in daemon.chain("x", "development")["chainlets"]}
