@@ -92,7 +92,7 @@ chains_status chainsi_stored_replica_add_failed(chainsi_database *database,
 /* All that run by the word of another brain than this one have ended, and nobody saw how. */
 chains_status chainsi_stored_replica_settle(chainsi_database *database, const char *brain,
                                             const char *at);
-/* Forgets those that ended so many days before `now_ms`. */
+/* Forgets those that ended so many days before `now_ms`, by steady time (steady.h). */
 chains_status chainsi_stored_replica_purge(chainsi_database *database, int64_t now_ms);
 /* Of one Chainlet in one environment; the newest first, with ids below `before` (0: from the newest). */
 chains_status chainsi_stored_replica_list(chainsi_database *database, const char *chain,
