@@ -34,6 +34,7 @@ void chainsi_obituary_ended(const chainsi_replica *replica, int wait_status, cha
     const char *ending = replica->stalled[0]              ? CHAINSI_ENDING_STALLED
                          : end != CHAINSI_ENDED_OTHERWISE ? CHAINSI_ENDING_MEMORY
                          : replica->late                  ? CHAINSI_ENDING_LATE
+                         : replica->overdue               ? CHAINSI_ENDING_OVERDUE
                          : replica->state == CHAINSI_REPLICA_DRAINING && told_to
                              ? CHAINSI_ENDING_DRAINED
                          : WIFSIGNALED(wait_status) ? CHAINSI_ENDING_KILLED

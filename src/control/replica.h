@@ -155,6 +155,7 @@ typedef struct chainsi_replica {
     chainsi_watch *watch;         /* owned; while READY and watched; else NULL */
     char stalled[128];            /* why this process is STALLED; "" */
     bool late;                    /* it was killed as it wasn't ready in time */
+    bool overdue;                 /* it was told to end, and its calls outlasted drain_timeout_s */
     uv_timer_t *timer;            /* owned; the next probe, the next start, or the kill */
     uv_pipe_t *output;            /* owned; NULL without a process */
     chainsi_log_source source;

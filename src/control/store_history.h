@@ -23,12 +23,13 @@ enum {
 #define CHAINSI_EVENT_FAILED  "failed"  /* it died too often, and is given up for now */
 
 /* How a replica ended. */
-#define CHAINSI_ENDING_EXITED      "exited"      /* by itself, or before it was to */
-#define CHAINSI_ENDING_KILLED      "killed"      /* by a signal */
-#define CHAINSI_ENDING_MEMORY      "memory"      /* by the kernel, as memory ran out */
-#define CHAINSI_ENDING_DRAINED     "drained"     /* as it was told to */
-#define CHAINSI_ENDING_STALLED     "stalled"     /* its calls stood still: it was killed */
-#define CHAINSI_ENDING_LATE        "late"        /* it wasn't ready in time: it was killed */
+#define CHAINSI_ENDING_EXITED      "exited"  /* by itself, or before it was to */
+#define CHAINSI_ENDING_KILLED      "killed"  /* by a signal */
+#define CHAINSI_ENDING_MEMORY      "memory"  /* by the kernel, as memory ran out */
+#define CHAINSI_ENDING_DRAINED     "drained" /* as it was told to */
+#define CHAINSI_ENDING_OVERDUE     "overdue" /* told to end, its calls outlasted its drain time */
+#define CHAINSI_ENDING_STALLED     "stalled" /* its calls stood still: it was killed */
+#define CHAINSI_ENDING_LATE        "late"    /* it wasn't ready in time: it was killed */
 #define CHAINSI_ENDING_NOT_STARTED "not_started" /* it never ran */
 #define CHAINSI_ENDING_LOST        "lost"        /* nobody saw it */
 

@@ -138,6 +138,7 @@ class Stream(HomeTest):
             self.home.good("deploy", self.folder)
             wait_until(lambda: "calls were still running after 1 s" in self.home.good("logs", "stream", "stream"),
                        "the drain to be over")
+            wait_until(lambda: "overdue" in self.home.good("status", "stream", "stream"), "its end to be kept")
         status, message = self.broken_off("text/event-stream", update)
         # Who reads only afterwards hears no reason: the loss is found when the rest has been read.
         self.assertEqual(status, "UNAVAILABLE")
