@@ -206,6 +206,7 @@ static void choose_request_id(chainsi_exchange *exchange)
     bool good = given && given->size > 0 && given->size <= CHAINSI_REQUEST_ID;
     for (size_t i = 0; good && i < given->size; i++)
         good = given->data[i] > ' ' && given->data[i] < 0x7f;
+    exchange->has_given_id = good;
     if (good) {
         memcpy(exchange->request_id, given->data, given->size);
         exchange->request_id[given->size] = 0;

@@ -232,9 +232,16 @@ static const char kept_schema[] =
     "DROP INDEX replicas_ended;"
     "CREATE INDEX replicas_kept ON replicas (kept_until) WHERE kept_until IS NOT NULL;";
 
+/* 11: what a client called its request, and a digest of what it asked for: so one that is sent again is known. */
+static const char given_id_schema[] =
+    "ALTER TABLE requests ADD COLUMN given_id TEXT;"
+    "ALTER TABLE requests ADD COLUMN given_digest TEXT;"
+    "CREATE INDEX requests_given ON requests (chain, given_id) WHERE given_id IS NOT NULL;";
+
 const char *const chainsi_migrations[] = {
-    chains_schema,  keys_schema,    requests_schema, transitions_schema, key_chains_schema,
-    running_schema, history_schema, clock_schema,    back_schema,        kept_schema,
+    chains_schema,     keys_schema,    requests_schema, transitions_schema,
+    key_chains_schema, running_schema, history_schema,  clock_schema,
+    back_schema,       kept_schema,    given_id_schema,
 };
 const int chainsi_migration_count = sizeof chainsi_migrations / sizeof *chainsi_migrations;
 
