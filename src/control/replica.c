@@ -474,6 +474,7 @@ static void on_ended(chainsi_kept_process *process, int wait_status)
     chainsi_replica *replica =
         (chainsi_replica *)((char *)process - offsetof(chainsi_replica, process));
     chainsi_cgroup_end end = CHAINSI_ENDED_OTHERWISE;
+    replica->wait_status = wait_status;
     if (replica->stalled[0])
         snprintf(replica->last_end, sizeof replica->last_end, "%s", replica->stalled);
     else

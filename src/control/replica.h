@@ -130,6 +130,7 @@ typedef struct chainsi_replica {
     char started_at[CHAINSI_TIME_TEXT]; /* this process */
     bool runs;                          /* there is a process, or its start was asked for */
     pid_t pid;                          /* 0: no process, or not known yet */
+    int wait_status;                    /* of its last process, as of waitpid() */
     uint64_t starts;
     chainsi_backoff backoff;
     char last_end
