@@ -269,30 +269,28 @@ static void rolls_back(void **state)
     assert_non_null(version_of(two).artefacts);
 }
 
+/* Promotes it by hand and has it answer; checks what is told of that. */
+static void promote_and_switch(const char *id)
+{
+    chainsi_step step = step_of(id);
+    OK(chainsi_step_promote(database, &step));
+    step = step_of(id);
+    step.why = NULL;
+    OK(chainsi_step_switch(database, &step));
+    check_latest_event("promoted", chainsi_arena_printf(
+                                       &arena, "version %s answers the calls of 'production'", id));
+}
+
 static void what_is_promoted_is_promoted_even_if_it_was_the_one_before(void **state)
 {
     (void)state;
     const char *one = deploy_and_switch(), *two = deploy_and_switch();
-    chainsi_step step = step_of(one);
-    OK(chainsi_step_promote(database, &step));
-    step = step_of(one);
-    step.why = NULL;
-    OK(chainsi_step_switch(database, &step));
-    check_latest_event(
-        "promoted",
-        chainsi_arena_printf(&arena, "version %s answers the calls of 'production'", one));
-    /* And what a rollback leads to is that, unless another step takes its place. */
-    step = step_of(NULL);
+    promote_and_switch(one);
+    /* In the place of a rollback to the same version, too. */
+    chainsi_step step = step_of(NULL);
     OK(chainsi_step_roll_back(database, &step));
     assert_string_equal(step.found.id, two);
-    step = step_of(two);
-    OK(chainsi_step_promote(database, &step));
-    step = step_of(two);
-    step.why = NULL;
-    OK(chainsi_step_switch(database, &step));
-    check_latest_event(
-        "promoted",
-        chainsi_arena_printf(&arena, "version %s answers the calls of 'production'", two));
+    promote_and_switch(two);
 }
 
 /* Swaps programs of the version in production; the arguments stay in force for the next. */
