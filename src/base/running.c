@@ -6,6 +6,7 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,9 +16,12 @@
 
 #include "base/sealed.h"
 
-enum { MOST_ATTEMPTS = 32 /* cells that are looked at */ };
+enum {
+    MOST_ATTEMPTS = 32, /* cells that are looked at */
+    PAGE_BYTES = 4096,  /* the smallest that there are */
+};
 
-static const uint64_t magic = UINT64_C(0x316e6e7552636843);
+static const uint64_t magic = UINT64_C(0x326e6e7552636843);
 static const uint64_t writing = UINT64_C(1) << 32;
 
 typedef struct cell {
@@ -28,9 +32,13 @@ _Static_assert(sizeof(cell) == 128, "a cell is two lines");
 
 typedef struct memory {
     uint64_t magic;
-    char padding[128 - 8];
+    _Atomic uint64_t
+        used; /* parts in which a cell ever had an owner: a bit each; the others aren't touched by readers */
+    char padding[128 - 16];
     cell cells[CHAINSI_RUNNING_CELLS];
 } memory;
+
+_Static_assert(sizeof(memory) <= 64 * PAGE_BYTES, "each page has its bit");
 
 struct chainsi_running {
     memory *memory; /* mapped */
@@ -78,6 +86,20 @@ static unsigned first_cell(chainsi_running *running)
     return hint;
 }
 
+/* The bit of the page that the cell is in. */
+static uint64_t page_of(size_t number)
+{
+    return UINT64_C(1) << ((offsetof(memory, cells) + number * sizeof(cell)) / PAGE_BYTES);
+}
+
+/* Before the first of its cells is taken: whoever dies with it is looked for there. */
+static void note_use(memory *all, unsigned number)
+{
+    const uint64_t page = page_of(number);
+    if (!(atomic_load_explicit(&all->used, memory_order_relaxed) & page))
+        atomic_fetch_or(&all->used, page);
+}
+
 int chainsi_running_begin(chainsi_running *running, const char *id)
 {
     if (!running || !id)
@@ -87,8 +109,10 @@ int chainsi_running_begin(chainsi_running *running, const char *id)
         unsigned number = (first + i) % CHAINSI_RUNNING_CELLS;
         cell *at = &running->memory->cells[number];
         uint64_t nobody = 0;
-        if (atomic_load_explicit(&at->owner, memory_order_relaxed) ||
-            !atomic_compare_exchange_strong_explicit(&at->owner, &nobody,
+        if (atomic_load_explicit(&at->owner, memory_order_relaxed))
+            continue;
+        note_use(running->memory, number);
+        if (!atomic_compare_exchange_strong_explicit(&at->owner, &nobody,
                                                      running->process | writing,
                                                      memory_order_acquire, memory_order_relaxed))
             continue;
@@ -116,24 +140,30 @@ static void copy_id(char *to, const char *from)
     to[size] = 0;
 }
 
+/* Frees one of the process's cells, after what is in it was added to the list. */
+static void take_cell(cell *at, pid_t process, chainsi_running_list *list)
+{
+    uint64_t owner = atomic_load_explicit(&at->owner, memory_order_acquire);
+    if ((owner & ~writing) != (uint64_t)process)
+        return;
+    if (list && !(owner & writing)) {
+        if (list->kept < sizeof list->ids / sizeof *list->ids)
+            copy_id(list->ids[list->kept++], at->id);
+        list->count++;
+    }
+    atomic_store_explicit(&at->owner, 0, memory_order_release);
+}
+
 void chainsi_running_take(chainsi_running *running, pid_t process, chainsi_running_list *list)
 {
     if (list)
         list->kept = list->count = 0;
     if (!running || process <= 0)
         return;
-    for (size_t i = 0; i < CHAINSI_RUNNING_CELLS; i++) {
-        cell *at = &running->memory->cells[i];
-        uint64_t owner = atomic_load_explicit(&at->owner, memory_order_acquire);
-        if ((owner & ~writing) != (uint64_t)process)
-            continue;
-        if (list && !(owner & writing)) {
-            if (list->kept < sizeof list->ids / sizeof *list->ids)
-                copy_id(list->ids[list->kept++], at->id);
-            list->count++;
-        }
-        atomic_store_explicit(&at->owner, 0, memory_order_release);
-    }
+    const uint64_t used = atomic_load(&running->memory->used);
+    for (size_t i = 0; i < CHAINSI_RUNNING_CELLS; i++)
+        if (used & page_of(i))
+            take_cell(&running->memory->cells[i], process, list);
 }
 
 void chainsi_running_say(const chainsi_running_list *list, char *text, size_t size)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -107,6 +108,31 @@ static void as_many_as_there_are_cells(void **state)
     close(fd);
 }
 
+/* How many pages of the memory there are. */
+static long count_pages(int fd)
+{
+    struct stat info;
+    assert_int_equal(fstat(fd, &info), 0);
+    return (long)info.st_blocks * 512 / sysconf(_SC_PAGESIZE);
+}
+
+static void who_looks_touches_no_page_that_nobody_used(void **state)
+{
+    (void)state;
+    int fd;
+    chainsi_running *running = open_new(&fd);
+    const long fresh = count_pages(fd);
+    chainsi_running_take(running, getpid(), NULL);
+    assert_int_equal(count_pages(fd), fresh);
+    chainsi_running_begin(running, "x");
+    const long used = count_pages(fd);
+    assert_string_equal(said_of(running, getpid(), 512), "; it ran the request x");
+    assert_int_equal(count_pages(fd), used);
+    assert_true(used <= fresh + 2);
+    chainsi_running_close(running);
+    close(fd);
+}
+
 static void ids_are_bounded_and_printable(void **state)
 {
     (void)state;
@@ -141,6 +167,7 @@ int main(void)
         cmocka_unit_test(what_a_killed_process_ran_is_known_once),
         cmocka_unit_test(names_what_fits),
         cmocka_unit_test(as_many_as_there_are_cells),
+        cmocka_unit_test(who_looks_touches_no_page_that_nobody_used),
         cmocka_unit_test(ids_are_bounded_and_printable),
         cmocka_unit_test(what_is_no_table_is_none),
     };

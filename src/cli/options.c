@@ -2,6 +2,7 @@
 #include "cli/options.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,7 +133,7 @@ static bool store_value(const chainsi_verb *verb, const chainsi_option *option, 
     }
     case CHAINSI_OPTION_NUMBER: {
         double number = strtod(value, &end);
-        if (*value && !*end && !errno) {
+        if (*value && !*end && !errno && isfinite(number)) {
             *(double *)option->target = number;
             return true;
         }

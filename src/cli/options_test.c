@@ -77,7 +77,8 @@ static void test_double_dash_ends_options(void **state)
 static void test_wrong_usage_is_2(void **state)
 {
     (void)state;
-    char *wrong[] = { "--jsno", "--port=x", "--port", "--json=1", "-json", "--f", "--timeout=" };
+    char *wrong[] = { "--jsno", "--port=x",   "--port",      "--json=1",      "-json",
+                      "--f",    "--timeout=", "--timeout=x", "--timeout=nan", "--timeout=inf" };
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         given g = READ(wrong[i]);
         assert_false(g.read);

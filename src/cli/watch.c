@@ -228,6 +228,7 @@ static void bring_up_to_date(session *s)
                                       .quiet = s->deployed };
     chainsi_built *built = NULL;
     int64_t began_ns = chainsi_now_ns();
+    chainsi_watch_begin_hearing(&s->report);
     if (chainsi_chain_open(&chain, s->folder, s->request.entrypoint, true)) {
         watch_sources(s, chain.model);
         built = chainsi_build_services(chain.model, &options, &chain.diagnostics);
@@ -244,6 +245,7 @@ static void bring_up_to_date(session *s)
         if (chainsi_deploy_describe(chain.model, built, &s->request, &daemon, &what))
             hand_over(s, &daemon, &what);
     }
+    chainsi_watch_end_hearing(&s->report);
     chainsi_daemon_close(&daemon);
     chainsi_built_free(built);
     chainsi_chain_close(&chain);
@@ -352,7 +354,8 @@ const chainsi_verb chainsi_verb_watch = {
         "  --port N             the port of a daemon that is started; 0 for any. Default: the one "
         "of a\n"
         "                       daemon that was killed, else 8600\n"
-        "  --json               print what happens as JSON, an object a line\n"
+        "  --json               print what happens as JSON, an object a line; what compilers say, "
+        "too\n"
         "\n"
         "Example:\n"
         "  chains watch hello\n",

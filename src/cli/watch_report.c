@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -16,8 +17,8 @@ enum { MOST_NAMES = 4 /* of files in a line */ };
 /* One line of --json. */
 typedef struct happening {
     const char *at;
-    const char
-        *event; /* watching, changed, not_built, swapped, unchanged, deployed, failed, ended */
+    const char *
+        event; /* watching, changed, said, not_built, swapped, unchanged, deployed, failed, ended */
     const char *environment;
     const char *version_id; /* that answers now */
     const chains_string_list *files, *chainlets;
@@ -42,7 +43,7 @@ static const chainsi_field happening_fields[] = {
 };
 static const chainsi_type happening_type = CHAINSI_STRUCT_OF(happening, happening_fields);
 
-static void print_json(const chainsi_watch_report *report, happening what)
+static void print_happening(const chainsi_watch_report *report, happening what)
 {
     char at[CHAINSI_TIME_TEXT];
     chainsi_buffer line = { 0 };
@@ -55,6 +56,33 @@ static void print_json(const chainsi_watch_report *report, happening what)
         printf("%.*s\n", (int)line.size, (const char *)line.data);
     fflush(stdout);
     chainsi_buffer_done(&line);
+}
+
+/* What others have written to stderr. */
+static void print_said(chainsi_watch_report *report)
+{
+    char *said = chainsi_capture_take(&report->said);
+    if (said)
+        print_happening(report, (happening){ .event = "said", .message = said });
+    free(said);
+}
+
+static void print_json(chainsi_watch_report *report, happening what)
+{
+    print_said(report);
+    print_happening(report, what);
+}
+
+void chainsi_watch_begin_hearing(chainsi_watch_report *report)
+{
+    if (report->json)
+        chainsi_capture_begin(&report->said);
+}
+
+void chainsi_watch_end_hearing(chainsi_watch_report *report)
+{
+    print_said(report);
+    chainsi_capture_end(&report->said);
 }
 
 static void print_line(const char *format, ...) __attribute__((format(printf, 1, 2)));

@@ -1,5 +1,5 @@
 /* What `chains watch` says: a line each time something happens, on stdout, with the time; or an object of JSON.
- * What compilers, diagnostics and logs say goes to stderr as it is. */
+ * What compilers, diagnostics and logs say goes to stderr as it is; with JSON it is an event, too. */
 #ifndef CHAINSI_CLI_WATCH_REPORT_H
 #define CHAINSI_CLI_WATCH_REPORT_H
 
@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "chains.h"
+#include "cli/capture.h"
 #include "cli/options.h"
 
 typedef struct chainsi_watch_report {
@@ -15,7 +16,12 @@ typedef struct chainsi_watch_report {
     int64_t saved_ns; /* when the change was seen; 0: there was none */
     int64_t built_ns; /* how long building took */
     char version[64]; /* that answers; "" if it isn't known */
+    chainsi_capture said;
 } chainsi_watch_report;
+
+/* What others write to stderr between these is told as well: at the end, and before what is said meanwhile. */
+void chainsi_watch_begin_hearing(chainsi_watch_report *report);
+void chainsi_watch_end_hearing(chainsi_watch_report *report);
 
 void chainsi_watch_say_watching(chainsi_watch_report *report, const char *folder);
 void chainsi_watch_say_changed(chainsi_watch_report *report, const chainsi_words *files);

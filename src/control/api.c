@@ -451,9 +451,12 @@ chains_status chainsi_api_check_scaling(const chainsi_api_scaling *scaling, char
                  scaling->target_utilization);
     else if (!is_within(scaling->window_s, 1e-3, 1e9))
         snprintf(why, why_size, "window_s is %g, and must be 0.001 to 1e9", scaling->window_s);
-    else if (!is_within(scaling->scale_down_delay_s, 0, 1e9) ||
-             !is_within(scaling->scale_to_zero_delay_s, 0, 1e9))
-        snprintf(why, why_size, "a delay is out of range: it must be 0 to 1e9 s");
+    else if (!is_within(scaling->scale_down_delay_s, 0, 1e9))
+        snprintf(why, why_size, "scale_down_delay_s is %g, and must be 0 (none) to 1e9",
+                 scaling->scale_down_delay_s);
+    else if (!is_within(scaling->scale_to_zero_delay_s, 0, 1e9))
+        snprintf(why, why_size, "scale_to_zero_delay_s is %g, and must be 0 (none) to 1e9",
+                 scaling->scale_to_zero_delay_s);
     else
         return CHAINS_OK;
     return CHAINS_INVALID_ARGUMENT;

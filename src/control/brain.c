@@ -154,6 +154,7 @@ static void begin_stop(brain *b)
 {
     b->stopping = true;
     chainsi_home_forget_address(b->home);
+    chainsi_home_forget_certificate(b->home);
     chainsi_start_note_forget(b->home);
     chainsi_front_stop(b->front);
     chainsi_live_stop(b->routes.live);

@@ -239,12 +239,7 @@ static void on_death(void *user, const chainsi_replica *replica, chainsi_cgroup_
 {
     const chainsi_chainlet *chainlet = user;
     const chainsi_deployment_options *options = &chainlet->deployment->options;
-    chainsi_loss loss = CHAINSI_LOSS_OTHER;
-    if (end == CHAINSI_ENDED_BY_LIMIT)
-        loss = CHAINSI_LOSS_MEMORY;
-    else if (replica->state == CHAINSI_REPLICA_DRAINING && !replica->stalled[0])
-        loss = CHAINSI_LOSS_DRAINED;
-    chainsi_upstream_note_loss(chainlet->calls, loss);
+    chainsi_upstream_note_loss(chainlet->calls, chainsi_obituary_loss(replica, end));
     char death[CHAINSI_REPLICA_DEATH_TEXT];
     chainsi_obituary_text(replica, death);
     if (end != CHAINSI_ENDED_OTHERWISE && options->on_exhausted)
@@ -338,8 +333,7 @@ bool chainsi_chainlet_take_up(chainsi_chainlet *chainlet, char *why, size_t why_
         return false;
     chainlet->calls =
         chainsi_upstream_new(deployment->options.supervisor->loop, chainlet->calls_path);
-    if (chainlet->service->memory)
-        chainsi_upstream_promise_losses(chainlet->calls);
+    chainsi_upstream_promise_losses(chainlet->calls);
     chainlet->fleet = chainsi_chainlet_make_fleet(chainlet, program_of(chainlet), NULL);
     chainsi_fleet_pick_up(chainlet->fleet);
     end_others(chainlet);
@@ -360,18 +354,11 @@ bool chainsi_chainlet_start_first(chainsi_chainlet *chainlet, char *why, size_t 
 
 /* Other programs. */
 
-static void stop_fleet(chainsi_chainlet *chainlet, chainsi_fleet *fleet, bool keep_failed)
-{
-    /* Calls that don't end in time are to hear why they were lost. */
-    chainsi_upstream_promise_losses(chainlet->calls);
-    chainsi_fleet_stop(fleet, keep_failed);
-}
-
 void chainsi_chainlet_retire(chainsi_chainlet *chainlet, chainsi_fleet *fleet)
 {
     fleet->next = chainlet->leaving;
     chainlet->leaving = fleet;
-    stop_fleet(chainlet, fleet, false);
+    chainsi_fleet_stop(fleet, false);
 }
 
 void chainsi_chainlet_exchange(chainsi_chainlet *chainlet)
@@ -525,7 +512,7 @@ void chainsi_chainlet_stop(chainsi_chainlet *chainlet)
     sweep(chainlet);
     /* What made a deployment fail keeps its state, to be looked at. */
     if (chainlet->fleet)
-        stop_fleet(chainlet, chainlet->fleet, chainlet->deployment->failure[0]);
+        chainsi_fleet_stop(chainlet->fleet, chainlet->deployment->failure[0]);
 }
 
 void chainsi_chainlet_kill(chainsi_chainlet *chainlet)

@@ -206,6 +206,7 @@ static void choose_request_id(chainsi_exchange *exchange)
     bool good = given && given->size > 0 && given->size <= CHAINSI_REQUEST_ID;
     for (size_t i = 0; good && i < given->size; i++)
         good = given->data[i] > ' ' && given->data[i] < 0x7f;
+    exchange->has_given_id = good;
     if (good) {
         memcpy(exchange->request_id, given->data, given->size);
         exchange->request_id[given->size] = 0;
@@ -481,7 +482,7 @@ static void make_head(connection *c, int status, const chainsi_buffer *headers,
         chainsi_buffer_add(out, headers->data, headers->size);
     if (c->front->stopping)
         c->keep_alive = false;
-    c->chunked_answer = false;
+    c->chunked_answer = c->open_answer = false;
     if (content_length >= 0) {
         chainsi_buffer_add_text(out, "Content-Length: ");
         chainsi_buffer_add_number(out, (uint64_t)content_length);
@@ -490,6 +491,7 @@ static void make_head(connection *c, int status, const chainsi_buffer *headers,
         c->chunked_answer = true;
         chainsi_buffer_add_text(out, "Transfer-Encoding: chunked\r\n");
     } else {
+        c->open_answer = true;
         c->keep_alive = false;
     }
     if (!c->keep_alive)
@@ -583,8 +585,8 @@ bool chainsi_exchange_write(chainsi_exchange *exchange, const void *data, size_t
 {
     connection *c = exchange->connection;
     if (size && !c->head_only) {
+        chainsi_stream_end_note(&exchange->stream, data, size);
         if (c->chunked_answer) {
-            chainsi_stream_end_note(&exchange->stream, data, size);
             char line[24];
             int line_size = snprintf(line, sizeof line, "%zx\r\n", size);
             uv_buf_t parts[] = {
@@ -628,7 +630,9 @@ static void break_answer(chainsi_exchange *exchange, chains_status status, const
                          va_list arguments)
 {
     const connection *c = exchange->connection;
-    if (exchange->stream.form == CHAINSI_STREAM_NONE || !c->chunked_answer || c->head_only) {
+    /* Nothing fits behind what has a length. */
+    const bool has_room = c->chunked_answer || c->open_answer;
+    if (exchange->stream.form == CHAINSI_STREAM_NONE || !has_room || c->head_only) {
         chainsi_exchange_abort(exchange);
         return;
     }

@@ -33,6 +33,7 @@ typedef struct chainsi_exchange {
     const char *body;             /* with a NUL behind it; never NULL */
     size_t body_size;
     char request_id[CHAINSI_REQUEST_ID + 1];
+    bool has_given_id;                   /* it is the client's, not one that was made here */
     int64_t received_ns;                 /* when the head was complete */
     const struct chainsi_caller *caller; /* of gate.h, in arena; NULL: nobody has asked */
     chainsi_arena arena; /* for whoever answers; until the answer has ended, or on_gone */

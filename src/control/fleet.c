@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "control/handle.h"
+#include "control/obituary.h"
 
 chainsi_fleet *chainsi_fleet_new(const chainsi_fleet_options *options)
 {
@@ -19,7 +20,7 @@ chainsi_fleet *chainsi_fleet_new(const chainsi_fleet_options *options)
     fleet->options.start.program = chainsi_arena_strdup(&fleet->arena, options->start.program);
     if (options->board_fd >= 0)
         fleet->board = chainsi_board_open(options->board_fd);
-    if (fleet->board && options->start.limits.memory_bytes)
+    if (fleet->board)
         chainsi_losses_promise(chainsi_board_losses(fleet->board));
     return fleet;
 }
@@ -65,9 +66,7 @@ static void on_death(void *user, const chainsi_replica *replica, chainsi_cgroup_
     if (fleet->board)
         chainsi_losses_note(chainsi_board_losses(fleet->board),
                             chainsi_board_incarnation(fleet->board, (int32_t)replica->pid),
-                            end == CHAINSI_ENDED_BY_LIMIT ? CHAINSI_LOSS_MEMORY
-                                                          : CHAINSI_LOSS_OTHER,
-                            chainsi_now_ns());
+                            chainsi_obituary_loss(replica, end), chainsi_now_ns());
     fleet->options.on_death(fleet->options.user, replica, end);
 }
 

@@ -32,6 +32,7 @@ typedef struct chainsi_front_connection {
     size_t counted_body; /* bytes of body that front->held_bodies has */
     chainsi_http_chunked chunked;
     bool keep_alive, chunked_answer, head_only;
+    bool open_answer;  /* its body ends with the connection */
     bool head_began;   /* a byte of the request came */
     bool answer_began; /* the head of its answer was made */
     bool advancing;    /* in advance() */

@@ -10,6 +10,7 @@
 #include "control/handle.h"
 #include "control/home.h"
 #include "control/log.h"
+#include "control/steady.h"
 #include "control/time_text.h"
 #include "schema/json.h"
 #include "schema/utf8.h"
@@ -77,7 +78,7 @@ static chains_status write_one(chainsi_database *database, const batch *all, con
 static chains_status write_batch(chainsi_database *database, void *arguments)
 {
     const batch *all = arguments;
-    chains_status status = chainsi_stored_replica_purge(database, chainsi_unix_ms());
+    chains_status status = chainsi_stored_replica_purge(database, chainsi_steady_ms());
     for (const told *one = all->first; status == CHAINS_OK && one; one = one->next) {
         status = write_one(database, all, one);
         if (status == CHAINS_NOT_FOUND)

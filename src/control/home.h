@@ -4,9 +4,10 @@
  *   pid                       the process number of the daemon (of its keeper); both of its
  *                             processes hold a lock on this file as long as they live (an open-file
  *                             lock)
- *   address                   http://127.0.0.1:PORT or https://…, one line; written when the daemon answers
- *   certificate               the SHA-256 of the certificate that it speaks TLS with, in hex; there is none
- *                             while it speaks plain HTTP
+ *   address                   http://127.0.0.1:PORT or https://…, one line; written when the daemon answers,
+ *                             until it is told to end
+ *   certificate               the SHA-256 of the certificate that it speaks TLS with, in hex, as long as the
+ *                             address; there is none while it speaks plain HTTP
  *   started                   how the daemon was started, until it is told to end (start_note.h); mode 0600
  *   token                     proves to the daemon that its own user asks for changes; mode 0600
  *   state.db                  the state (store.h), with its log in state.db-wal and the log's index

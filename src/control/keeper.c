@@ -28,6 +28,7 @@
 #include "control/log.h"
 #include "control/notify.h"
 #include "control/process.h"
+#include "control/strays.h"
 
 enum {
     PIPE_SIZE = 1024 * 1024, /* of output that waits for a brain, bytes; if the kernel allows it */
@@ -52,6 +53,7 @@ typedef struct child {
     char *name;
     pid_t pid; /* 0: it could not be started */
     bool ended;
+    uint64_t number; /* in the tags of it and of what it starts; 0: it never ran */
     int wait_status;
     int output; /* the end of its pipe to read from; -1: none */
     int64_t since_ns;
@@ -72,6 +74,7 @@ typedef struct keeper {
     int signals;
     held *held;
     child *children;
+    uint64_t starts; /* of processes */
 
     pid_t brain;          /* 0: none runs */
     int socket;           /* to it; -1 */
@@ -254,9 +257,26 @@ static void take_note(child *c, const chainsi_command *command)
     memcpy(c->note, command->note, command->note_size);
 }
 
-/* Runs what was ordered, with its output in a pipe whose other end is c->output. 0 or an errno. */
-static int run_order(keeper *k, child *c, const chainsi_order *order)
+/* The environment that was ordered with one entry more. The array is the arena's. */
+static const char *const *add_entry(chainsi_arena *arena, const char *const *environment,
+                                    const char *entry)
 {
+    size_t count = 0;
+    while (environment[count])
+        count++;
+    const char **all = chainsi_arena_array(arena, count + 2, sizeof *all);
+    memcpy(all, environment, count * sizeof *all);
+    all[count] = entry;
+    all[count + 1] = NULL;
+    return all;
+}
+
+/* Runs what was ordered, with its output in a pipe whose other end is c->output. 0 or an errno. */
+static int run_order(keeper *k, child *c, const chainsi_order *order, chainsi_arena *arena)
+{
+    char tag[CHAINSI_TAG_TEXT];
+    uint64_t number = ++k->starts;
+    chainsi_strays_tag(k->options->lock, number, tag);
     chainsi_process_fd fds[CHAINSI_MOST_PROCESS_FDS];
     int groups[CHAINSI_CGROUPS_MOST_TREES];
     if (order->fd_count > CHAINSI_MOST_PROCESS_FDS ||
@@ -282,7 +302,7 @@ static int run_order(keeper *k, child *c, const chainsi_order *order)
     pid_t pid = chainsi_process_run(&(chainsi_process_start){
         .program = order->program,
         .directory = order->directory,
-        .environment = order->environment,
+        .environment = add_entry(arena, order->environment, tag),
         .fds = fds,
         .fd_count = order->fd_count,
         .group_fds = groups,
@@ -297,6 +317,7 @@ static int run_order(keeper *k, child *c, const chainsi_order *order)
     }
     c->pid = pid;
     c->ended = false;
+    c->number = number;
     c->wait_status = 0;
     c->output = output[0];
     return 0;
@@ -323,7 +344,7 @@ static int start(keeper *k, const chainsi_command *command, int fd, chainsi_comm
         take_note(c, command);
         chainsi_arena arena = { 0 };
         chainsi_order order;
-        error = chainsi_order_read(fd, &arena, &order) ? run_order(k, c, &order) : errno;
+        error = chainsi_order_read(fd, &arena, &order) ? run_order(k, c, &order, &arena) : errno;
         chainsi_arena_done(&arena);
     }
     answer->pid = c->pid;
@@ -562,14 +583,33 @@ static void note_death(keeper *k, pid_t pid, int wait_status)
     }
 }
 
+static bool is_own(void *user, pid_t pid)
+{
+    const keeper *k = user;
+    const child *c = k->children;
+    while (c && (c->ended || c->pid != pid))
+        c = c->next;
+    return c || pid == k->brain;
+}
+
+static bool is_running(void *user, uint64_t number)
+{
+    const child *c = ((const keeper *)user)->children;
+    while (c && (c->ended || c->number != number))
+        c = c->next;
+    return c;
+}
+
 static void reap(keeper *k)
 {
+    bool any_ended = false;
     for (;;) {
         siginfo_t info = { 0 };
         if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) != 0 || !info.si_pid)
-            return;
+            break;
+        any_ended = any_ended || info.si_pid != k->brain;
         /* What a replica started goes with it, while its number still stands for them. What has left
-         * its session comes to us, and is reaped in its turn. */
+         * its session comes to us, and is found by its tag. */
         for (const child *c = k->children; c; c = c->next)
             if (!c->ended && c->pid == info.si_pid)
                 kill(-c->pid, SIGKILL);
@@ -580,6 +620,8 @@ static void reap(keeper *k)
         else
             note_death(k, info.si_pid, wait_status);
     }
+    if (any_ended)
+        chainsi_strays_end(k->options->lock, &(chainsi_strays_owner){ is_own, is_running, k });
 }
 
 static void on_stop(keeper *k, int number)
@@ -634,16 +676,10 @@ void chainsi_keeper_block_signals(void)
 /* Ends everything that is left. */
 static void clear(keeper *k)
 {
-    if (k->brain) {
-        kill(k->brain, SIGKILL);
-        waitpid(k->brain, NULL, 0);
-    }
     kill_children(k);
-    while (k->children) {
-        if (!k->children->ended)
-            waitpid(k->children->pid, NULL, 0);
+    chainsi_strays_end_children();
+    while (k->children)
         forget(&k->children);
-    }
     while (k->held)
         release(k, k->held->name);
     while (k->out)
@@ -659,6 +695,7 @@ int chainsi_keeper_run(const chainsi_keeper_options *options)
     k.end = &k.out;
     chainsi_keeper_block_signals();
     prctl(PR_SET_CHILD_SUBREAPER, 1);
+    chainsi_strays_end_earlier(options->lock);
     sigset_t set = own_signals();
     if (options->passes_hang_up) {
         /* Brains begin with it ignored, and catch it when they are ready. */

@@ -18,7 +18,7 @@
  *
  * SIGTERM and SIGINT are told to the brain (STOP), which stops the replicas and ends; the second kills the
  * replicas, the third the brain, too. Replicas die with the keeper (chainsi_process_run), however
- * that comes about. A brain outlives it, holds the lock and the front door as well, and takes the
+ * that comes about; what they have started ends with them (strays.h), or else when the next keeper begins. A brain outlives it, holds the lock and the front door as well, and takes the
  * keeper's place (daemon.h). Names that are held are the brain's to choose, but for one:
  * CHAINSI_KEEPER_FRONT. */
 #ifndef CHAINSI_CONTROL_KEEPER_H

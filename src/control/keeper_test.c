@@ -259,7 +259,7 @@ static int begin(void **state)
     meet_at(name, &address, &size);
     it->line = it->socket = -1;
     it->listener = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-    it->lock = open("/dev/null", O_RDWR | O_CLOEXEC);
+    it->lock = memfd_create("lock", MFD_CLOEXEC);
     it->front = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (bind(it->listener, (struct sockaddr *)&address, size) != 0 || listen(it->listener, 8) != 0)
         return -1;

@@ -22,6 +22,12 @@ static int open_file(const char *folder, const char *file, int flags)
 
 char *chainsi_kernel_file_read(const char *folder, const char *file)
 {
+    size_t size;
+    return chainsi_kernel_file_read_bytes(folder, file, &size);
+}
+
+char *chainsi_kernel_file_read_bytes(const char *folder, const char *file, size_t *size)
+{
     int fd = open_file(folder, file, O_RDONLY);
     if (fd < 0)
         return NULL;
@@ -40,6 +46,7 @@ char *chainsi_kernel_file_read(const char *folder, const char *file)
         errno = error;
         return NULL;
     }
+    *size = text.size;
     chainsi_buffer_add_byte(&text, 0);
     return (char *)text.data;
 }

@@ -13,11 +13,11 @@ typedef struct histogram {
     uint64_t sums[CHAINSI_HISTOGRAM_COUNTERS];
 } histogram;
 
-enum { ENDINGS = 8 };
+enum { ENDINGS = 9 };
 static const char *const endings[ENDINGS] = {
     CHAINSI_ENDING_EXITED,  CHAINSI_ENDING_KILLED, CHAINSI_ENDING_DRAINED,
     CHAINSI_ENDING_STALLED, CHAINSI_ENDING_LATE,   CHAINSI_ENDING_NOT_STARTED,
-    CHAINSI_ENDING_LOST,    CHAINSI_ENDING_MEMORY,
+    CHAINSI_ENDING_LOST,    CHAINSI_ENDING_MEMORY, CHAINSI_ENDING_OVERDUE,
 };
 
 /* Of an environment, or of a Chainlet in it. */

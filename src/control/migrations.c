@@ -220,9 +220,28 @@ static const char clock_schema[] =
     "  DELETE FROM request_inputs WHERE number = new.number;"
     "END;";
 
+/* 9: a transition that a rollback asked for, whose version doesn't say so. */
+static const char back_schema[] =
+    "ALTER TABLE transitions ADD COLUMN back INTEGER NOT NULL DEFAULT 0;";
+
+/* 10: until when an ended replica is kept, which moves when the clock is set (state_clock.h); when it ended is told as it was. */
+static const char kept_schema[] =
+    "ALTER TABLE replicas ADD COLUMN kept_until TEXT;"
+    "UPDATE replicas SET kept_until = strftime('%Y-%m-%dT%H:%M:%fZ', ended_at, '+30 days')"
+    "  WHERE ended_at IS NOT NULL;"
+    "DROP INDEX replicas_ended;"
+    "CREATE INDEX replicas_kept ON replicas (kept_until) WHERE kept_until IS NOT NULL;";
+
+/* 11: what a client called its request, and a digest of what it asked for: so one that is sent again is known. */
+static const char given_id_schema[] =
+    "ALTER TABLE requests ADD COLUMN given_id TEXT;"
+    "ALTER TABLE requests ADD COLUMN given_digest TEXT;"
+    "CREATE INDEX requests_given ON requests (chain, given_id) WHERE given_id IS NOT NULL;";
+
 const char *const chainsi_migrations[] = {
     chains_schema,     keys_schema,    requests_schema, transitions_schema,
     key_chains_schema, running_schema, history_schema,  clock_schema,
+    back_schema,       kept_schema,    given_id_schema,
 };
 const int chainsi_migration_count = sizeof chainsi_migrations / sizeof *chainsi_migrations;
 

@@ -18,6 +18,16 @@ void chainsi_obituary_text(const chainsi_replica *replica, char *text)
     snprintf(text, CHAINSI_REPLICA_DEATH_TEXT, "%s%s", replica->last_end, replica->ran);
 }
 
+chainsi_loss chainsi_obituary_loss(const chainsi_replica *replica, chainsi_cgroup_end end)
+{
+    if (end == CHAINSI_ENDED_BY_LIMIT)
+        return CHAINSI_LOSS_MEMORY;
+    if (replica->stalled[0])
+        return CHAINSI_LOSS_OTHER; /* the signal was ours */
+    return replica->state == CHAINSI_REPLICA_DRAINING ? CHAINSI_LOSS_DRAINED
+                                                      : chainsi_loss_of(replica->wait_status);
+}
+
 /* A process that served has died, and nobody wanted it to: what memory ended has an event of its own. */
 static void tell_crash(const chainsi_replica *replica, int wait_status, chainsi_cgroup_end end,
                        const chainsi_running_list *requests)
@@ -38,6 +48,7 @@ void chainsi_obituary_ended(const chainsi_replica *replica, int wait_status, cha
     const char *ending = replica->stalled[0]              ? CHAINSI_ENDING_STALLED
                          : end != CHAINSI_ENDED_OTHERWISE ? CHAINSI_ENDING_MEMORY
                          : replica->late                  ? CHAINSI_ENDING_LATE
+                         : replica->overdue               ? CHAINSI_ENDING_OVERDUE
                          : replica->state == CHAINSI_REPLICA_DRAINING && told_to
                              ? CHAINSI_ENDING_DRAINED
                          : WIFSIGNALED(wait_status) ? CHAINSI_ENDING_KILLED

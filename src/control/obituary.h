@@ -5,12 +5,15 @@
 
 #include "base/running.h"
 #include "control/cgroup.h"
+#include "rpc/losses.h"
 
 struct chainsi_replica;
 
 /* How its process ended last, with the requests that it ran, for operators: callers are told last_end alone. text has
  * room for CHAINSI_REPLICA_DEATH_TEXT bytes. */
 void chainsi_obituary_text(const struct chainsi_replica *replica, char *text);
+/* What its callers are to hear of that end. */
+chainsi_loss chainsi_obituary_loss(const struct chainsi_replica *replica, chainsi_cgroup_end end);
 /* Its process has ended, which ran these requests; one that served and wasn't told to end makes an event. */
 void chainsi_obituary_ended(const struct chainsi_replica *replica, int wait_status,
                             chainsi_cgroup_end end, const chainsi_running_list *requests);

@@ -17,6 +17,7 @@
 #include "control/process.h"
 #include "control/sampler.h"
 #include "rpc/address.h"
+#include "runtime/handed.h"
 
 enum {
     PROBE_FIRST_DELAY_MS = 1,
@@ -467,16 +468,31 @@ static void find_requests(chainsi_replica *replica, chainsi_running_list *reques
     chainsi_running_say(requests, replica->ran, sizeof replica->ran);
 }
 
+/* Notes if it is its drain time that has ended it, by its own hand or ours. */
+static void note_overdue(chainsi_replica *replica, int wait_status)
+{
+    bool by_itself = WIFEXITED(wait_status) && WEXITSTATUS(wait_status) == CHAINSI_EXIT_OVERDUE;
+    replica->overdue = replica->state == CHAINSI_REPLICA_DRAINING &&
+                       (by_itself || (replica->overdue && WIFSIGNALED(wait_status)));
+    if (replica->overdue)
+        snprintf(replica->last_end, sizeof replica->last_end,
+                 "calls were still running %g s after it was told to end (.drain_timeout_s)",
+                 replica->options.drain_timeout_s);
+}
+
 static void on_ended(chainsi_kept_process *process, int wait_status)
 {
     chainsi_replica *replica =
         (chainsi_replica *)((char *)process - offsetof(chainsi_replica, process));
     chainsi_cgroup_end end = CHAINSI_ENDED_OTHERWISE;
+    replica->wait_status = wait_status;
     if (replica->stalled[0])
         snprintf(replica->last_end, sizeof replica->last_end, "%s", replica->stalled);
     else
         end = chainsi_cgroup_explain_end(replica->outfit.group, wait_status, replica->last_end,
                                          sizeof replica->last_end);
+    if (end == CHAINSI_ENDED_OTHERWISE)
+        note_overdue(replica, wait_status);
     chainsi_running_list requests;
     find_requests(replica, &requests);
     replica->options.on_death(replica->options.user, replica, end);
@@ -547,7 +563,7 @@ void chainsi_replica_start(chainsi_replica *replica)
     assert(!replica->runs);
     replica->starts++;
     replica->stalled[0] = 0;
-    replica->late = false;
+    replica->late = replica->overdue = false;
     replica->ready_ns = -1;
     replica->spawned_ns = -1;
     replica->retry_ns = CHAINSI_NEVER;
@@ -575,6 +591,7 @@ static void on_drain_time(uv_timer_t *timer)
     chainsi_log_say(replica->options.log, &replica->source.tag, CHAINSI_LOG_WARNING,
                     "killed: not ended %g s after it was told to (.drain_timeout_s)",
                     replica->options.drain_timeout_s);
+    replica->overdue = true;
     chainsi_replica_kill(replica);
 }
 

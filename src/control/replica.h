@@ -132,6 +132,7 @@ typedef struct chainsi_replica {
     char started_at[CHAINSI_TIME_TEXT]; /* this process */
     bool runs;                          /* there is a process, or its start was asked for */
     pid_t pid;                          /* 0: no process, or not known yet */
+    int wait_status;                    /* of its last process, as of waitpid() */
     uint64_t starts;
     chainsi_backoff backoff;
     char last_end
@@ -157,6 +158,7 @@ typedef struct chainsi_replica {
     chainsi_watch *watch;         /* owned; while READY and watched; else NULL */
     char stalled[128];            /* why this process is STALLED; "" */
     bool late;                    /* it was killed as it wasn't ready in time */
+    bool overdue;                 /* it was told to end, and its calls outlasted drain_timeout_s */
     uv_timer_t *timer;            /* owned; the next probe, the next start, or the kill */
     uv_pipe_t *output;            /* owned; NULL without a process */
     chainsi_log_source source;

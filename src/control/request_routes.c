@@ -5,6 +5,7 @@
 
 #include "control/api_requests.h"
 #include "control/chain.h"
+#include "control/digest.h"
 #include "control/proxy.h"
 #include "control/route.h"
 #include "control/webhooks.h"
@@ -218,6 +219,24 @@ static bool check_target(const chainsi_routes *routes, chainsi_exchange *exchang
     return false;
 }
 
+/* Notes what the client calls its request, and a digest of what it is: one that is sent again, because no answer came,
+ * is the same one. */
+static void note_given_id(chainsi_exchange *exchange, chainsi_stored_request *request)
+{
+    char body[CHAINSI_DIGEST_TEXT], *whole = chainsi_arena_alloc(&exchange->arena, sizeof body);
+    if (!exchange->has_given_id)
+        return;
+    chainsi_digest_text(exchange->body, exchange->body_size, body);
+    /* No name has a slash in it. */
+    const char *all =
+        chainsi_arena_printf(&exchange->arena, "%s/%s/%s/%.17g/%s", request->environment,
+                             request->version ? request->version : "",
+                             request->chainlet ? request->chainlet : "", request->timeout_ms, body);
+    chainsi_digest_text(all, strlen(all), whole);
+    request->given_id = exchange->request_id;
+    request->given_digest = whole;
+}
+
 void chainsi_answer_async(chainsi_routes *routes, chainsi_exchange *exchange,
                           const chainsi_target *target)
 {
@@ -230,8 +249,10 @@ void chainsi_answer_async(chainsi_routes *routes, chainsi_exchange *exchange,
     };
     if (routes->registry->stopping)
         chainsi_exchange_fail(exchange, CHAINS_UNAVAILABLE, "the daemon is stopping");
-    else if (check_target(routes, exchange, target) && read_async(exchange, &request))
+    else if (check_target(routes, exchange, target) && read_async(exchange, &request)) {
+        note_given_id(exchange, &request);
         wait_for(exchange, chainsi_requests_add(routes->requests, &request, on_accepted, exchange));
+    }
 }
 
 /* Looking. */

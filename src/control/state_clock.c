@@ -62,6 +62,10 @@ static chains_status move_times(chainsi_database *database, int64_t by_ms)
         status = move(database,
                       "UPDATE environments SET " MOVED("canary_since") ", " MOVED("canary_until"),
                       by_ms);
+    if (status == CHAINS_OK)
+        status =
+            move(database,
+                 "UPDATE replicas SET " MOVED("kept_until") " WHERE kept_until IS NOT NULL", by_ms);
     return status;
 }
 

@@ -4,7 +4,7 @@
  * that was. When it is found to be further off than CHAINSI_CLOCK_SLACK_MS, the clock was set: what has a
  * limit in the state, which are requests and canaries, moves along with it, so that they wait, expire, are
  * tried again and kept for as long as they should, and their times are told by the clock that holds now.
- * What is only told (events, versions, the history of replicas) stays as it was written. A machine that
+ * What is only told (events, versions, the history of replicas, but for until when it is kept) stays as it was written. A machine that
  * was started anew tells nothing of how its clock was before: nothing moves then. */
 #ifndef CHAINSI_CONTROL_STATE_CLOCK_H
 #define CHAINSI_CONTROL_STATE_CLOCK_H

@@ -5,6 +5,7 @@
 #include "control/steady.h"
 #include "control/store_chains.h"
 #include "control/store_environments.h"
+#include "control/store_history.h"
 #include "control/store_requests.h"
 #include "store_rows_test_support.h"
 
@@ -115,6 +116,38 @@ static void what_has_ended_is_kept_as_long(void **state)
     assert_int_equal(count, 1);
 }
 
+/* Their times are told as they were. */
+static void ended_replicas_are_kept_as_long(void **state)
+{
+    (void)state;
+    static const int64_t kept_ms = INT64_C(24) * HOUR * CHAINSI_REPLICA_DAYS_KEPT;
+    static const int64_t ahead_ms = INT64_C(48) * HOUR * CHAINSI_REPLICA_DAYS_KEPT;
+    chainsi_stored_replica replica = { .chain = "hello",
+                                       .environment = "production",
+                                       .version = "v0001-000000",
+                                       .chainlet = "hello",
+                                       .process = "hello/0",
+                                       .started_at = "2027-01-15T08:00:00.000Z",
+                                       .ended_at = "2027-01-15T08:00:00.000Z",
+                                       .ending = CHAINSI_ENDING_EXITED,
+                                       .how = "exit status 1" };
+    chainsi_stored_replicas found;
+    assert_int_equal(follow("one", 0), 0);
+    int64_t begun_ms = chainsi_steady_ms();
+    OK(chainsi_stored_replica_add_failed(database, &replica));
+    int64_t ended_ms = chainsi_steady_ms();
+    assert_int_equal(follow("one", ahead_ms), ahead_ms);
+    OK(chainsi_stored_replica_purge(database, begun_ms + ahead_ms + kept_ms));
+    OK(chainsi_stored_replica_list(database, "hello", "production", "hello", 0, 10, &arena,
+                                   &found));
+    assert_int_equal(found.count, 1);
+    assert_string_equal(found.items[0].ended_at, "2027-01-15T08:00:00.000Z");
+    OK(chainsi_stored_replica_purge(database, ended_ms + ahead_ms + kept_ms + 1));
+    OK(chainsi_stored_replica_list(database, "hello", "production", "hello", 0, 10, &arena,
+                                   &found));
+    assert_int_equal(found.count, 0);
+}
+
 static void a_retry_stays_a_retry(void **state)
 {
     (void)state;
@@ -209,6 +242,7 @@ int main(void)
         TEST(what_waits_moves_along),
         TEST(what_waits_does_not_expire),
         TEST(what_has_ended_is_kept_as_long),
+        TEST(ended_replicas_are_kept_as_long),
         TEST(a_retry_stays_a_retry),
         TEST(a_canary_moves_along),
         TEST(small_steps_and_other_starts_move_nothing),

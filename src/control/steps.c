@@ -136,8 +136,8 @@ static chains_status collect(chainsi_database *database, chainsi_step *step)
     return chainsi_statement_run(&forget);
 }
 
-/* Begins the transition to step->found. */
-static chains_status begin_transition(chainsi_database *database, chainsi_step *step)
+/* Begins the transition to step->found; back: it is what a rollback leads to. */
+static chains_status begin_transition(chainsi_database *database, chainsi_step *step, bool back)
 {
     step->outcome = CHAINSI_OUTCOME_STARTS;
     return chainsi_stored_transition_put(
@@ -149,6 +149,7 @@ static chains_status begin_transition(chainsi_database *database, chainsi_step *
                       .max_error_rate_increase = step->canary.max_error_rate_increase,
                       .max_p99_ratio = step->canary.max_p99_ratio,
                       .minutes = step->canary.minutes,
+                      .back = back,
                   });
 }
 
@@ -172,7 +173,7 @@ chains_status chainsi_step_deploy(chainsi_database *database, void *arguments)
                                                                   step->chain,
                                                                   (long long)version.number)));
     step->found = version;
-    TRY(begin_transition(database, step));
+    TRY(begin_transition(database, step, false));
     return add_event(database, step, "deployed", version.id,
                      chainsi_arena_printf(step->arena, "version %s is deployed to '%s'%s%s",
                                           version.id, step->environment,
@@ -201,11 +202,10 @@ static chains_status find_fit(chainsi_database *database, chainsi_step *step, co
     return CHAINS_OK;
 }
 
-/* Has the version answer, and says why. */
-static chains_status switch_to(chainsi_database *database, chainsi_step *step,
-                               const chainsi_stored_environment *before, const char *id)
+/* Has the version answer, and says why; back: people asked for a rollback, whichever version that led to. */
+static chains_status switch_to(chainsi_database *database, chainsi_step *step, const char *id,
+                               bool back)
 {
-    bool back = before->previous_version && !strcmp(before->previous_version, id);
     TRY(chainsi_stored_transition_remove(database, step->chain, step->environment));
     TRY(chainsi_stored_environment_promote(database, step->chain, step->environment, id));
     TRY(read_environment(database, step, &step->now));
@@ -234,10 +234,10 @@ chains_status chainsi_step_promote(chainsi_database *database, void *arguments)
         step->canary.percent <= 0) {
         step->outcome = CHAINSI_OUTCOME_SWITCHES;
         TRY(end_transition(database, step, "the version that was tried has been promoted"));
-        return switch_to(database, step, &before, step->found.id);
+        return switch_to(database, step, step->found.id, false);
     }
     TRY(end_all(database, step, &before, "another version is promoted"));
-    TRY(begin_transition(database, step));
+    TRY(begin_transition(database, step, false));
     return add_event(database, step, "promoting", step->found.id,
                      chainsi_arena_printf(step->arena, "version %s is promoted to '%s'",
                                           step->found.id, step->environment));
@@ -271,7 +271,7 @@ chains_status chainsi_step_roll_back(chainsi_database *database, void *arguments
                                      "'%s' of '%s' has no previous version", step->environment,
                                      step->chain);
     TRY(find_fit(database, step, step->now.previous_version));
-    TRY(begin_transition(database, step));
+    TRY(begin_transition(database, step, true));
     return add_event(database, step, "rolling_back", step->found.id,
                      chainsi_arena_printf(step->arena, "'%s' goes back to version %s",
                                           step->environment, step->found.id));
@@ -317,10 +317,10 @@ chains_status chainsi_step_try(chainsi_database *database, void *arguments)
 chains_status chainsi_step_switch(chainsi_database *database, void *arguments)
 {
     chainsi_step *step = arguments;
-    chainsi_stored_environment before;
+    chainsi_stored_transition transition;
     TRY(note_ready(database, step));
-    TRY(read_environment(database, step, &before));
-    return switch_to(database, step, &before, step->found.id);
+    TRY(read_transition(database, step, &transition));
+    return switch_to(database, step, step->found.id, transition.back);
 }
 
 chains_status chainsi_step_give_up(chainsi_database *database, void *arguments)

@@ -269,6 +269,30 @@ static void rolls_back(void **state)
     assert_non_null(version_of(two).artefacts);
 }
 
+/* Promotes it by hand and has it answer; checks what is told of that. */
+static void promote_and_switch(const char *id)
+{
+    chainsi_step step = step_of(id);
+    OK(chainsi_step_promote(database, &step));
+    step = step_of(id);
+    step.why = NULL;
+    OK(chainsi_step_switch(database, &step));
+    check_latest_event("promoted", chainsi_arena_printf(
+                                       &arena, "version %s answers the calls of 'production'", id));
+}
+
+static void what_is_promoted_is_promoted_even_if_it_was_the_one_before(void **state)
+{
+    (void)state;
+    const char *one = deploy_and_switch(), *two = deploy_and_switch();
+    promote_and_switch(one);
+    /* In the place of a rollback to the same version, too. */
+    chainsi_step step = step_of(NULL);
+    OK(chainsi_step_roll_back(database, &step));
+    assert_string_equal(step.found.id, two);
+    promote_and_switch(two);
+}
+
 /* Swaps programs of the version in production; the arguments stay in force for the next. */
 static chainsi_step swap_of(const char *id)
 {
@@ -439,6 +463,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(promotes, open_database, close_database),
         cmocka_unit_test_setup_teardown(tries, open_database, close_database),
         cmocka_unit_test_setup_teardown(rolls_back, open_database, close_database),
+        cmocka_unit_test_setup_teardown(what_is_promoted_is_promoted_even_if_it_was_the_one_before,
+                                        open_database, close_database),
         cmocka_unit_test_setup_teardown(swaps, open_database, close_database),
         cmocka_unit_test_setup_teardown(forgets, open_database, close_database),
         cmocka_unit_test_setup_teardown(keeps_transitions, open_database, close_database),

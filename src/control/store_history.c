@@ -1,9 +1,18 @@
 /* Replicas and events as rows. */
 #include "control/store_history.h"
 
+#include "control/steady.h"
+
 /* Replicas. */
 
 #define RUNNING "process = :process AND ended_at IS NULL"
+
+/* For one that ends now. */
+static void bind_kept_until(chainsi_statement *statement)
+{
+    chainsi_statement_time(statement, ":kept_until",
+                           chainsi_steady_ms() + INT64_C(86400000) * CHAINSI_REPLICA_DAYS_KEPT);
+}
 
 /* Forgets those that ended before the newest so many. */
 static chains_status forget_replicas(chainsi_database *database,
@@ -28,11 +37,13 @@ static chains_status add_replica(chainsi_database *database, const char *brain,
     chainsi_statement insert = chainsi_statement_begin(
         database,
         "INSERT INTO replicas (chain, environment, version, chainlet, process, pid, brain, "
-        "started_at, ended_at, ending, exit_status, signal, how) VALUES (:chain, :environment, "
-        ":version, :chainlet, :process, :pid, :brain, :started_at, :ended_at, :ending, "
-        ":exit_status, :signal, :how)");
+        "started_at, ended_at, ending, exit_status, signal, how, kept_until) VALUES (:chain, "
+        ":environment, :version, :chainlet, :process, :pid, :brain, :started_at, :ended_at, "
+        ":ending, :exit_status, :signal, :how, :kept_until)");
     chainsi_statement_struct(&insert, &chainsi_stored_replica_type, replica);
     chainsi_statement_text(&insert, ":brain", brain);
+    if (replica->ended_at)
+        bind_kept_until(&insert);
     chains_status status = chainsi_statement_run(&insert);
     if (status == CHAINS_FAILED_PRECONDITION)
         return chainsi_database_fail(database, CHAINS_NOT_FOUND, "there is no chain '%s'",
@@ -81,8 +92,10 @@ chains_status chainsi_stored_replica_end(chainsi_database *database,
                                          const chainsi_stored_replica *replica)
 {
     chainsi_statement update = chainsi_statement_begin(
-        database, "UPDATE replicas SET ended_at = :ended_at, ending = :ending, exit_status = "
-                  ":exit_status, signal = :signal, how = :how WHERE " RUNNING);
+        database,
+        "UPDATE replicas SET ended_at = :ended_at, ending = :ending, exit_status = "
+        ":exit_status, signal = :signal, how = :how, kept_until = :kept_until WHERE " RUNNING);
+    bind_kept_until(&update);
     chainsi_statement_struct(&update, &chainsi_stored_replica_type, replica);
     chains_status status = chainsi_statement_run(&update);
     return status == CHAINS_OK ? forget_replicas(database, replica) : status;
@@ -99,8 +112,10 @@ chains_status chainsi_stored_replica_settle(chainsi_database *database, const ch
                                             const char *at)
 {
     chainsi_statement update = chainsi_statement_begin(
-        database, "UPDATE replicas SET ended_at = :at, ending = '" CHAINSI_ENDING_LOST
-                  "', how = :how WHERE ended_at IS NULL AND brain <> :brain");
+        database,
+        "UPDATE replicas SET ended_at = :at, ending = '" CHAINSI_ENDING_LOST
+        "', how = :how, kept_until = :kept_until WHERE ended_at IS NULL AND brain <> :brain");
+    bind_kept_until(&update);
     chainsi_statement_text(&update, ":at", at);
     chainsi_statement_text(&update, ":how", unseen);
     chainsi_statement_text(&update, ":brain", brain);
@@ -109,10 +124,9 @@ chains_status chainsi_stored_replica_settle(chainsi_database *database, const ch
 
 chains_status chainsi_stored_replica_purge(chainsi_database *database, int64_t now_ms)
 {
-    chainsi_statement forget = chainsi_statement_begin(
-        database, "DELETE FROM replicas WHERE ended_at IS NOT NULL AND ended_at < :before");
-    chainsi_statement_time(&forget, ":before",
-                           now_ms - INT64_C(86400000) * CHAINSI_REPLICA_DAYS_KEPT);
+    chainsi_statement forget =
+        chainsi_statement_begin(database, "DELETE FROM replicas WHERE kept_until < :now");
+    chainsi_statement_time(&forget, ":now", now_ms);
     return chainsi_statement_run(&forget);
 }
 

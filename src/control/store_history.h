@@ -23,12 +23,13 @@ enum {
 #define CHAINSI_EVENT_FAILED  "failed"  /* it died too often, and is given up for now */
 
 /* How a replica ended. */
-#define CHAINSI_ENDING_EXITED      "exited"      /* by itself, or before it was to */
-#define CHAINSI_ENDING_KILLED      "killed"      /* by a signal */
-#define CHAINSI_ENDING_MEMORY      "memory"      /* by the kernel, as memory ran out */
-#define CHAINSI_ENDING_DRAINED     "drained"     /* as it was told to */
-#define CHAINSI_ENDING_STALLED     "stalled"     /* its calls stood still: it was killed */
-#define CHAINSI_ENDING_LATE        "late"        /* it wasn't ready in time: it was killed */
+#define CHAINSI_ENDING_EXITED      "exited"  /* by itself, or before it was to */
+#define CHAINSI_ENDING_KILLED      "killed"  /* by a signal */
+#define CHAINSI_ENDING_MEMORY      "memory"  /* by the kernel, as memory ran out */
+#define CHAINSI_ENDING_DRAINED     "drained" /* as it was told to */
+#define CHAINSI_ENDING_OVERDUE     "overdue" /* told to end, its calls outlasted its drain time */
+#define CHAINSI_ENDING_STALLED     "stalled" /* its calls stood still: it was killed */
+#define CHAINSI_ENDING_LATE        "late"    /* it wasn't ready in time: it was killed */
 #define CHAINSI_ENDING_NOT_STARTED "not_started" /* it never ran */
 #define CHAINSI_ENDING_LOST        "lost"        /* nobody saw it */
 
@@ -92,7 +93,7 @@ chains_status chainsi_stored_replica_add_failed(chainsi_database *database,
 /* All that run by the word of another brain than this one have ended, and nobody saw how. */
 chains_status chainsi_stored_replica_settle(chainsi_database *database, const char *brain,
                                             const char *at);
-/* Forgets those that ended so many days before `now_ms`. */
+/* Forgets those that ended so many days before `now_ms`, by steady time (steady.h). */
 chains_status chainsi_stored_replica_purge(chainsi_database *database, int64_t now_ms);
 /* Of one Chainlet in one environment; the newest first, with ids below `before` (0: from the newest). */
 chains_status chainsi_stored_replica_list(chainsi_database *database, const char *chain,

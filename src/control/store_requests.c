@@ -18,6 +18,8 @@ static const chainsi_field request_fields[] = {
     CHAINSI_FIELD_NULLABLE(chainsi_stored_request, version),
     CHAINSI_FIELD_NULLABLE(chainsi_stored_request, chainlet),
     CHAINSI_FIELD_NULLABLE(chainsi_stored_request, key),
+    CHAINSI_FIELD_NULLABLE(chainsi_stored_request, given_id),
+    CHAINSI_FIELD_NULLABLE(chainsi_stored_request, given_digest),
     CHAINSI_FIELD_OF(chainsi_stored_request, state, &chainsi_request_state_type),
     CHAINSI_FIELD_OF(chainsi_stored_request, priority, &chainsi_type_int32),
     CHAINSI_FIELD_NUMBER(chainsi_stored_request, max_time_in_queue_s),
@@ -81,8 +83,32 @@ static chains_json null_if_absent(chains_json json)
     return json.text ? json : (chains_json){ "null", 4 };
 }
 
-chains_status chainsi_stored_request_add(chainsi_database *database, int64_t now_ms,
-                                         chainsi_arena *arena, chainsi_stored_request *request)
+/* Finds the one that this is sent again of. NOT_FOUND: it isn't. */
+static chains_status find_given(chainsi_database *database, chainsi_arena *arena,
+                                chainsi_stored_request *request)
+{
+    chainsi_stored_request found;
+    chainsi_statement find = chainsi_statement_begin(
+        database,
+        "SELECT * FROM requests WHERE chain = :chain AND given_id = :given_id AND key IS :key");
+    chainsi_statement_text(&find, ":chain", request->chain);
+    chainsi_statement_text(&find, ":given_id", request->given_id);
+    chainsi_statement_text(&find, ":key", request->key);
+    chains_status status =
+        chainsi_statement_read_one(&find, &chainsi_stored_request_type, arena, &found);
+    if (status != CHAINS_OK)
+        return status;
+    if (strcmp(found.given_digest, request->given_digest) != 0)
+        return chainsi_database_fail(database, CHAINS_ALREADY_EXISTS,
+                                     "the request '%s' has the X-Request-Id '%s', and asked for "
+                                     "something else",
+                                     found.id, request->given_id);
+    *request = found;
+    return CHAINS_OK;
+}
+
+static chains_status add_new(chainsi_database *database, int64_t now_ms, chainsi_arena *arena,
+                             chainsi_stored_request *request)
 {
     uint8_t random[ID_BYTES];
     char id[CHAINSI_REQUEST_ID_TEXT];
@@ -104,10 +130,12 @@ chains_status chainsi_stored_request_add(chainsi_database *database, int64_t now
     added.input = null_if_absent(request->input);
     chainsi_statement insert = chainsi_statement_begin(
         database,
-        "INSERT INTO requests (id, chain, environment, version, chainlet, key, state, priority, "
-        "max_time_in_queue_s, timeout_ms, retries, attempts, created_at, not_before, expires_at, "
+        "INSERT INTO requests (id, chain, environment, version, chainlet, key, given_id, "
+        "given_digest, state, priority, max_time_in_queue_s, timeout_ms, retries, attempts, "
+        "created_at, not_before, expires_at, "
         "webhook, webhook_state, webhook_attempts) VALUES (:id, :chain, :environment, :version, "
-        ":chainlet, :key, :state, :priority, :max_time_in_queue_s, :timeout_ms, :retries, "
+        ":chainlet, :key, :given_id, :given_digest, :state, :priority, :max_time_in_queue_s, "
+        ":timeout_ms, :retries, "
         ":attempts, :created_at, :not_before, :expires_at, :webhook, :webhook_state, "
         ":webhook_attempts)");
     chainsi_statement_struct(&insert, &chainsi_stored_request_type, &added);
@@ -123,6 +151,14 @@ chains_status chainsi_stored_request_add(chainsi_database *database, int64_t now
     if (status == CHAINS_OK)
         *request = added;
     return status;
+}
+
+chains_status chainsi_stored_request_add(chainsi_database *database, int64_t now_ms,
+                                         chainsi_arena *arena, chainsi_stored_request *request)
+{
+    chains_status status =
+        request->given_id ? find_given(database, arena, request) : CHAINS_NOT_FOUND;
+    return status == CHAINS_NOT_FOUND ? add_new(database, now_ms, arena, request) : status;
 }
 
 /* Looking. */

@@ -48,10 +48,12 @@ typedef struct chainsi_stored_request {
     const char *id;
     int64_t number; /* counts: the order of arrival */
     const char *chain;
-    const char *environment; /* "versions", which is none, where a version was asked for */
-    const char *version;     /* its id then; else NULL */
-    const char *chainlet;    /* where an inner one was asked for; or NULL */
-    const char *key;         /* id of the key that asked; or NULL */
+    const char *environment;  /* "versions", which is none, where a version was asked for */
+    const char *version;      /* its id then; else NULL */
+    const char *chainlet;     /* where an inner one was asked for; or NULL */
+    const char *key;          /* id of the key that asked; or NULL */
+    const char *given_id;     /* what the client calls it; or NULL */
+    const char *given_digest; /* of all that it asked for; with a given_id */
     chainsi_request_state state;
     int32_t priority;           /* 0 is the highest */
     double max_time_in_queue_s; /* until it first runs; 0: no limit */
@@ -86,8 +88,11 @@ const char *chainsi_request_state_name(chainsi_request_state state);
 /* False for any other text; *state is untouched then. */
 bool chainsi_request_state_from_name(const char *name, chainsi_request_state *state);
 
-/* Adds one with its input, and gives it id, number and times. What counts of *request: chain to key,
- * priority to retries, webhook, input. NOT_FOUND: there is no such chain. */
+/* Adds one with its input, and gives it id, number and times. What counts of *request: chain to given_digest,
+ * priority to retries, webhook, input. NOT_FOUND: there is no such chain.
+ *
+ * If there is one of that chain, key and given_id, nothing is added, and *request becomes that one, without its input;
+ * ALREADY_EXISTS if its given_digest is another. */
 chains_status chainsi_stored_request_add(chainsi_database *database, int64_t now_ms,
                                          chainsi_arena *arena, chainsi_stored_request *request);
 /* With its result. */

@@ -102,6 +102,37 @@ static void goes_from_queue_to_result(void **state)
           chainsi_stored_request_add(database, T0, &arena, &nobodys));
 }
 
+static void one_that_is_sent_again_is_the_same(void **state)
+{
+    (void)state;
+    const chainsi_stored_request given = { .given_id = "mine", .given_digest = "d1" };
+    const char *id = add(given, T0);
+    chainsi_stored_request again = given, other = given;
+    assert_string_equal(add(again, T0 + SECOND), id);
+    assert_int_equal(count_rows("requests"), 1);
+    assert_int_equal(count_rows("request_inputs"), 1);
+    /* Also when it runs, and has ended. */
+    take(1, T0);
+    assert_string_equal(add(again, T0), id);
+    OK(chainsi_stored_request_succeed(database, id, json("1"), T0));
+    assert_string_equal(add(again, T0), id);
+    other.chain = "hello";
+    other.environment = "production";
+    other.given_digest = "d2";
+    FAILS(CHAINS_ALREADY_EXISTS,
+          chainsi_arena_printf(
+              &arena, "the request '%s' has the X-Request-Id 'mine', and asked for something else",
+              id),
+          chainsi_stored_request_add(database, T0, &arena, &other));
+    /* A key's requests are its own. */
+    again.key = "ada";
+    const char *hers = add(again, T0);
+    assert_string_not_equal(hers, id);
+    assert_string_equal(add(again, T0), hers);
+    assert_string_not_equal(add((chainsi_stored_request){ 0 }, T0),
+                            add((chainsi_stored_request){ 0 }, T0));
+}
+
 static void takes_the_most_urgent_first(void **state)
 {
     (void)state;
@@ -473,6 +504,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(goes_from_queue_to_result, begin, close_database),
+        cmocka_unit_test_setup_teardown(one_that_is_sent_again_is_the_same, begin, close_database),
         cmocka_unit_test_setup_teardown(takes_the_most_urgent_first, begin, close_database),
         cmocka_unit_test_setup_teardown(tries_again_later_in_its_place, begin, close_database),
         cmocka_unit_test_setup_teardown(expires_what_waited_too_long, begin, close_database),

@@ -12,6 +12,7 @@ static const chainsi_field transition_fields[] = {
     CHAINSI_FIELD_NUMBER(chainsi_stored_transition, max_p99_ratio),
     CHAINSI_FIELD_NUMBER(chainsi_stored_transition, minutes),
     CHAINSI_FIELD_TEXT(chainsi_stored_transition, begun_at),
+    CHAINSI_FIELD_OF(chainsi_stored_transition, back, &chainsi_type_bool),
 };
 const chainsi_type chainsi_stored_transition_type =
     CHAINSI_STRUCT_OF(chainsi_stored_transition, transition_fields);
@@ -22,10 +23,11 @@ chains_status chainsi_stored_transition_put(chainsi_database *database,
                                             const chainsi_stored_transition *transition)
 {
     chainsi_statement put = chainsi_statement_begin(
-        database, "INSERT OR REPLACE INTO transitions (chain, environment, version, percent, "
-                  "max_error_rate_increase, max_p99_ratio, minutes, begun_at) VALUES (:chain, "
-                  ":environment, :version, :percent, :max_error_rate_increase, :max_p99_ratio, "
-                  ":minutes, :now)");
+        database,
+        "INSERT OR REPLACE INTO transitions (chain, environment, version, percent, "
+        "max_error_rate_increase, max_p99_ratio, minutes, begun_at, back) VALUES (:chain, "
+        ":environment, :version, :percent, :max_error_rate_increase, :max_p99_ratio, "
+        ":minutes, :now, :back)");
     chainsi_statement_struct(&put, &chainsi_stored_transition_type, transition);
     chainsi_statement_now(&put, ":now");
     chains_status status = chainsi_statement_run(&put);

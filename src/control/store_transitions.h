@@ -19,6 +19,7 @@ typedef struct chainsi_stored_transition {
     double max_p99_ratio;
     double minutes;
     const char *begun_at;
+    bool back; /* it was asked for as a rollback */
 } chainsi_stored_transition;
 
 typedef struct chainsi_stored_transitions {

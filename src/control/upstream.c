@@ -162,11 +162,11 @@ static void end_call(chainsi_upstream_call *call, chainsi_upstream_end end, cons
 
 static void on_no_connection(uv_timer_t *timer);
 
-static void end_drained(chainsi_upstream_call *call)
+/* What was seen of its end, and how it came about. */
+static void end_explained(chainsi_upstream_call *call, const char *how, const char *more)
 {
     char why[sizeof call->why + 80];
-    snprintf(why, sizeof why, "%s: it had been told to end, and waits .drain_timeout_s for calls",
-             call->why);
+    snprintf(why, sizeof why, "%s: %s%s", call->why, how, more);
     end_call(call, CHAINSI_UPSTREAM_LOST, why);
 }
 
@@ -174,11 +174,14 @@ static void end_drained(chainsi_upstream_call *call)
 static bool explain(chainsi_upstream_call *call)
 {
     chainsi_loss loss = chainsi_losses_find(call->upstream->losses, 0, call->lost_ns);
+    char signal[32];
     if (loss == CHAINSI_LOSS_MEMORY)
         end_call(call, CHAINSI_UPSTREAM_EXHAUSTED,
                  "it exceeded its memory limit (.memory) while the call ran, and was killed");
     else if (loss == CHAINSI_LOSS_DRAINED)
-        end_drained(call);
+        end_explained(call, "it had been told to end, and waits .drain_timeout_s for calls", "");
+    else if (chainsi_loss_signal(loss, signal, sizeof signal))
+        end_explained(call, "it was ended by ", signal);
     else if (loss != CHAINSI_LOSS_UNKNOWN)
         end_call(call, CHAINSI_UPSTREAM_LOST, call->why);
     return loss != CHAINSI_LOSS_UNKNOWN;

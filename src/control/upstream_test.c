@@ -241,6 +241,18 @@ static void what_is_lost_for_another_reason_is_just_lost(void **state)
     assert_string_equal(it->why, "the process ended while the call ran");
 }
 
+static void a_signal_that_ended_it_is_named(void **state)
+{
+    ending *it = *state;
+    chainsi_upstream_promise_losses(it->upstream);
+    lose(it);
+    chainsi_upstream_note_loss(it->upstream, chainsi_loss_of(SIGSEGV));
+    assert_int_equal(it->ends, 1);
+    assert_int_equal(it->end, CHAINSI_UPSTREAM_LOST);
+    assert_string_equal(it->why, "the process ended while the call ran: it was ended by signal 11 "
+                                 "(SIGSEGV)");
+}
+
 static void what_outlives_its_drain_is_lost_for_that(void **state)
 {
     ending *it = *state;
@@ -288,6 +300,7 @@ int main(void)
                                         close_ending),
         cmocka_unit_test_setup_teardown(what_is_lost_for_another_reason_is_just_lost, open_ending,
                                         close_ending),
+        cmocka_unit_test_setup_teardown(a_signal_that_ended_it_is_named, open_ending, close_ending),
         cmocka_unit_test_setup_teardown(what_outlives_its_drain_is_lost_for_that, open_ending,
                                         close_ending),
         cmocka_unit_test_setup_teardown(nobody_waits_for_good, open_ending, close_ending),

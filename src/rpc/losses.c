@@ -5,11 +5,34 @@
 #include <errno.h>
 #include <linux/futex.h>
 #include <stddef.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+
+chainsi_loss chainsi_loss_of(int wait_status)
+{
+    return WIFSIGNALED(wait_status) ? CHAINSI_LOSS_SIGNAL + WTERMSIG(wait_status)
+                                    : CHAINSI_LOSS_OTHER;
+}
+
+bool chainsi_loss_signal(chainsi_loss loss, char *text, size_t size)
+{
+    const int number = (int)loss - CHAINSI_LOSS_SIGNAL;
+    snprintf(text, size, "%s", "");
+    if (number <= 0)
+        return false;
+    const char *name = sigabbrev_np(number);
+    if (name)
+        snprintf(text, size, "signal %d (SIG%s)", number, name);
+    else
+        snprintf(text, size, "signal %d", number);
+    return true;
+}
 
 void chainsi_losses_promise(chainsi_losses *losses)
 {
@@ -36,14 +59,9 @@ void chainsi_losses_note(chainsi_losses *losses, uint64_t incarnation, chainsi_l
 
 static chainsi_loss read_loss(const chainsi_loss_note *note)
 {
-    switch (atomic_load(&note->loss)) {
-    case CHAINSI_LOSS_MEMORY:
-        return CHAINSI_LOSS_MEMORY;
-    case CHAINSI_LOSS_DRAINED:
-        return CHAINSI_LOSS_DRAINED;
-    default:
-        return CHAINSI_LOSS_OTHER;
-    }
+    const uint32_t loss = atomic_load(&note->loss);
+    return loss > CHAINSI_LOSS_UNKNOWN && loss <= CHAINSI_LOSS_LAST_SIGNAL ? (chainsi_loss)loss
+                                                                           : CHAINSI_LOSS_OTHER;
 }
 
 chainsi_loss chainsi_losses_find(const chainsi_losses *losses, uint64_t incarnation,

@@ -16,14 +16,22 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 typedef enum chainsi_loss {
     CHAINSI_LOSS_UNKNOWN, /* nobody has noted it */
-    CHAINSI_LOSS_OTHER,   /* a crash, a signal, an exit */
+    CHAINSI_LOSS_OTHER,   /* an exit, or whatever else */
     CHAINSI_LOSS_MEMORY,  /* the kernel killed it: it exceeded its memory limit */
     CHAINSI_LOSS_DRAINED, /* it had been told to end; calls that still ran then were too slow */
+    CHAINSI_LOSS_SIGNAL,  /* and the number of the signal that ended it in addition */
+    CHAINSI_LOSS_LAST_SIGNAL = CHAINSI_LOSS_SIGNAL + 64,
 } chainsi_loss;
+
+/* CHAINSI_LOSS_SIGNAL + … or CHAINSI_LOSS_OTHER. wait_status: as of waitpid(). */
+chainsi_loss chainsi_loss_of(int wait_status);
+/* "signal 6 (SIGABRT)" in text; false, and an empty text: it was no signal. */
+bool chainsi_loss_signal(chainsi_loss loss, char *text, size_t size);
 
 enum {
     CHAINSI_LOSSES_KEPT = 64,

@@ -1,5 +1,6 @@
 /* Notes of deaths: who finds which, and that waiting for one ends. */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -48,6 +49,26 @@ static void whichever_it_was_is_found_by_the_time(void **state)
     chainsi_losses_note(&losses, 0, CHAINSI_LOSS_OTHER, now + 2);
     assert_int_equal(chainsi_losses_find(&losses, 0, now), CHAINSI_LOSS_OTHER);
     assert_int_equal(chainsi_losses_find(&losses, 8, now), CHAINSI_LOSS_MEMORY);
+}
+
+static void a_signal_has_its_name(void **state)
+{
+    (void)state;
+    chainsi_losses losses = { 0 };
+    char text[32];
+    chainsi_losses_note(&losses, 7, chainsi_loss_of(SIGABRT), now);
+    chainsi_losses_note(&losses, 8, chainsi_loss_of(3 << 8), now);
+    chainsi_losses_note(&losses, 9, CHAINSI_LOSS_LAST_SIGNAL, now);
+    chainsi_losses_note(&losses, 10, CHAINSI_LOSS_LAST_SIGNAL + 1, now); /* by a stranger */
+    assert_true(chainsi_loss_signal(chainsi_losses_find(&losses, 7, now), text, sizeof text));
+    assert_string_equal(text, "signal 6 (SIGABRT)");
+    assert_int_equal(chainsi_losses_find(&losses, 8, now), CHAINSI_LOSS_OTHER);
+    assert_false(chainsi_loss_signal(CHAINSI_LOSS_OTHER, text, sizeof text));
+    assert_string_equal(text, "");
+    assert_false(chainsi_loss_signal(CHAINSI_LOSS_DRAINED, text, sizeof text));
+    assert_true(chainsi_loss_signal(chainsi_losses_find(&losses, 9, now), text, sizeof text));
+    assert_string_equal(text, "signal 64");
+    assert_int_equal(chainsi_losses_find(&losses, 10, now), CHAINSI_LOSS_OTHER);
 }
 
 static void the_oldest_notes_go(void **state)
@@ -116,6 +137,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_replica_is_found_by_its_incarnation),
         cmocka_unit_test(whichever_it_was_is_found_by_the_time),
+        cmocka_unit_test(a_signal_has_its_name),
         cmocka_unit_test(the_oldest_notes_go),
         cmocka_unit_test(nobody_waits_for_what_nobody_notes),
         cmocka_unit_test(who_waits_is_woken_by_the_note),

@@ -254,6 +254,8 @@ static const fault faults[] = {
           .framed = true),
     FAULT(killed_while_it_runs, .status = CHAINS_UNAVAILABLE, .noted = CHAINSI_LOSS_OTHER,
           .framed = true),
+    FAULT(killed_while_it_runs, .status = CHAINS_UNAVAILABLE,
+          .noted = CHAINSI_LOSS_SIGNAL + SIGABRT, .framed = true),
     FAULT(killed_before_reading, .resent = true, .noted = CHAINSI_LOSS_MEMORY, .framed = true),
     FAULT(killed_in_the_answers_body, .status = CHAINS_UNAVAILABLE, .noted = CHAINSI_LOSS_MEMORY,
           .framed = true),
@@ -462,6 +464,9 @@ static bool meet(const fault *its)
     assert_string_equal(text, status == CHAINS_OK ? "ok" : "before");
     if (expected == CHAINS_UNAVAILABLE)
         assert_non_null(strstr(chains_last_error(it.ctx)->message, "it may have been running"));
+    if (its->noted >= CHAINSI_LOSS_SIGNAL && fixture_at == DISTANCE_BOARD)
+        assert_non_null(
+            strstr(chains_last_error(it.ctx)->message, "was ended by signal 6 (SIGABRT)"));
     if (expected == CHAINS_RESOURCE_EXHAUSTED)
         assert_non_null(strstr(chains_last_error(it.ctx)->message, "exceeded its memory limit"));
     /* The caller is none the worse for it. */

@@ -11,7 +11,11 @@
 
 #include <stdbool.h>
 
-enum { CHAINSI_MOST_HANDED = 256 };
+enum {
+    CHAINSI_MOST_HANDED = 256,
+    CHAINSI_EXIT_OVERDUE =
+        124, /* status of a service whose calls still ran when .drain_timeout_s was over */
+};
 
 /* Takes them, makes them CLOEXEC, and clears the environment so that no child takes them for its
  * own. Once, before there are threads. False: nothing was handed to this process. */

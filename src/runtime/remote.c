@@ -334,15 +334,25 @@ static chains_status fail_lost(chainsi_remote *remote, chains_ctx *ctx,
 {
     const char *name = remote->interface->name;
     chainsi_board *board = remote->link ? chainsi_link_board(remote->link) : NULL;
-    if (board && chainsi_losses_await(chainsi_board_losses(board), failed->incarnation,
-                                      failed->at_ns, ctx->deadline_ns) == CHAINSI_LOSS_MEMORY)
+    const chainsi_loss loss =
+        board ? chainsi_losses_await(chainsi_board_losses(board), failed->incarnation,
+                                     failed->at_ns, ctx->deadline_ns)
+              : CHAINSI_LOSS_UNKNOWN;
+    char signal[32];
+    if (loss == CHAINSI_LOSS_MEMORY)
         return chainsi_error_set(ctx, CHAINS_RESOURCE_EXHAUSTED, name, "run_remote", NULL,
                                  "%s exceeded its memory limit (.memory) while it may have been "
                                  "running the call, and was killed",
                                  name);
+    if (chainsi_loss_signal(loss, signal, sizeof signal))
+        return chainsi_error_set(ctx, CHAINS_UNAVAILABLE, name, "run_remote", NULL,
+                                 "%s was ended by %s while it may have been running the call", name,
+                                 signal);
     return chainsi_error_set(ctx, CHAINS_UNAVAILABLE, name, "run_remote", NULL,
                              "%s was lost while it may have been running the call: %s", name,
-                             failed->why);
+                             loss == CHAINSI_LOSS_DRAINED
+                                 ? "it had been told to end, and waits .drain_timeout_s for calls"
+                                 : failed->why);
 }
 
 chains_status chainsi_remote_fail(chainsi_remote *remote, chains_ctx *ctx,

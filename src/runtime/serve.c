@@ -229,7 +229,7 @@ static int serve_until_stopped(chainsi_service *service, chainsi_server *server)
         /* Calls still run in the author's code: nothing that they use may be freed. */
         chains_log(&service->ctx, CHAINS_WARNING,
                    "calls were still running after %g s (.drain_timeout_s)", drain_s);
-        _exit(1);
+        _exit(CHAINSI_EXIT_OVERDUE);
     }
     return 0;
 }

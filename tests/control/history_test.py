@@ -68,7 +68,7 @@ class Replicas(HistoryTest):
     def test_stubborn_late_and_stalled(self):
         self.daemon.deployed("x", service("entry", STAND_IN_STUBBORN=1, drain_timeout_s=0.1))
         self.daemon.deployed("x", service("entry"))
-        self.ended("killed", signal=9)
+        self.assertIn(".drain_timeout_s", self.ended("overdue", signal=9)["how"])
         self.daemon.deploy("x", service("entry", STAND_IN_NEVER_READY=1, start_timeout_s=0.1))
         wait_until(lambda: self.daemon.chain("x")["deployment"]["state"] == "failed", "the failure")
         self.until(lambda r: any(x["ending"] == "late" and x["ready_at"] is None for x in r), "one that was late")

@@ -2,6 +2,7 @@
 import fcntl
 import http.client
 import os
+import re
 import signal
 import subprocess
 import threading
@@ -376,6 +377,44 @@ class Keeper(KeeperTest):
         child = wait_until(lambda: daemon.pids("x")[0] and children(daemon.pids("x")[0]), "the next one's child")
         os.kill(daemon.pids("x")[0], signal.SIGKILL)
         self.assert_ended(child)
+
+    def escaped(self, daemon, before=()):
+        """The process that a replica has started last, twice forked and in a session of its own; none of those before."""
+        def look():
+            found = [int(pid) for pid in re.findall(r"escaped: (\d+)", daemon.logs("x"))]
+            return found[-1] if found and found[-1] not in before else None
+        pid = wait_until(look, "a process to escape")
+        self.addCleanup(lambda: is_alive(pid) and os.kill(pid, signal.SIGKILL))
+        return pid
+
+    def test_what_has_left_its_replica_ends_with_it(self):
+        daemon = self.start()
+        daemon.deployed("x", service("entry", STAND_IN_ESCAPE=2))
+        first = self.escaped(daemon)
+        self.assertIn(first, children(daemon.keeper()))
+        os.kill(daemon.pids("x")[0], signal.SIGKILL)
+        self.assert_ended([first])
+        second = self.escaped(daemon, [first])
+        daemon.kill_brain()
+        self.ready(daemon, "x")
+        self.assertTrue(is_alive(second))
+        daemon.kill_keeper()
+        self.assert_ended([second])
+        third = self.escaped(daemon, [first, second])
+        daemon.kill_both()
+        daemon = self.start()
+        self.assert_ended([third])
+        fourth = self.escaped(daemon, [first, second, third])
+        self.ready(daemon, "x")
+        self.assertEqual(daemon.change("DELETE", "/api/v1/chains/x").status, 200)
+        self.assert_ended([fourth])
+
+    def test_what_has_left_its_replica_ends_with_the_daemon(self):
+        daemon = self.start()
+        daemon.deployed("x", service("entry", STAND_IN_ESCAPE=2))
+        escaped = self.escaped(daemon)
+        self.assertEqual(daemon.stop(), 0)
+        self.assertFalse(is_alive(escaped))
 
     def test_both(self):
         daemon = self.start()

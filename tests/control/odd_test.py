@@ -62,16 +62,28 @@ class Odd(DaemonTest):
             "UNAVAILABLE", "the stream of 'events' broke off: the process ended while it answered: "
             "it had been told to end, and waits .drain_timeout_s for calls"))
 
-    def test_an_old_client_sees_its_stream_cut(self):
-        """One of HTTP/1.0: its body has no chunks."""
-        self.daemon.deployed("cut_lines", service("entry", binary=ODD, ODD="cut_lines"))
+    def call_of_1_0(self, chain):
+        """All that a client of HTTP/1.0 gets, whose bodies have no chunks: up to the end of the connection."""
         host, port = self.daemon.address.rsplit(":", 1)
         with socket.create_connection((host, int(port)), timeout=60) as connection:
-            connection.sendall(b"POST /chains/cut_lines/production/run_remote HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}")
+            connection.sendall(b"POST /chains/%s/production/run_remote HTTP/1.0\r\nContent-Length: 2\r\n\r\n{}" % chain.encode())
             got = b""
             while part := connection.recv(65536):
                 got += part
-        self.assertTrue(got.endswith(b'{}\n{"item'), got)
+        return got
+
+    def test_an_old_client_is_told_of_the_end_of_its_stream(self):
+        for kind, before, end in (("cut_lines", b'{}\n{"item\n{"error":', b"}\n"),
+                                  ("cut_events", b"data: {\n\nevent: error\ndata: ", b"\n\n")):
+            self.daemon.deployed(kind, service("entry", binary=ODD, ODD=kind))
+            head, _, body = self.call_of_1_0(kind).partition(b"\r\n\r\n")
+            self.assertNotIn(b"chunked", head)
+            self.assertEqual((body[:len(before)], body[-len(end):]), (before, end))
+            self.assertEqual(json.loads(body[len(before):-len(end)])["status"], "UNAVAILABLE")
+
+    def test_an_old_client_sees_other_answers_cut(self):
+        self.daemon.deployed("cut_json", service("entry", binary=ODD, ODD="cut_json"))
+        self.assertTrue(self.call_of_1_0("cut_json").endswith(b'\r\n\r\n{}\n{"i'))
 
     def test_whole_answers(self):
         for kind, body in (("until_end", b"to the end"), ("interim", b"ok"), ("hops", b"ok"), ("no_content", b"")):

@@ -1,4 +1,5 @@
 """Asynchronous requests with the real daemon: what is accepted is run and told of, whatever is killed."""
+import concurrent.futures
 import fcntl
 import http.client
 import json
@@ -308,6 +309,47 @@ class Webhooks(RequestsTest):
                              and request, "the webhook")
         self.assertEqual((request["webhook_attempts"], request["webhook_error"]), (3, None))
         self.assertEqual({headers["X-Request-Id"] for headers, _ in receiver.told[number]}, {number})
+
+
+class SentAgain(RequestsTest):
+    MINE = {"X-Request-Id": "mine"}
+
+    def test_it_is_the_same_request(self):
+        daemon = self.begin()
+        first = self.hand_over(daemon, "wait", self.MINE)
+        self.running(daemon, first)
+        second = self.hand_over(daemon, "report", {"X-Request-Id": "yours"})
+        for _ in range(2):
+            self.assertEqual(self.hand_over(daemon, "wait", self.MINE), first)
+            self.assertEqual(self.hand_over(daemon, "report", {"X-Request-Id": "yours"}), second)
+            daemon.kill_both()
+            daemon = self.start()
+        daemon.ask("DELETE", f"/requests/{first}")
+        self.assertEqual(self.ended(daemon, second)["status"], "SUCCEEDED")
+        self.assertEqual(self.hand_over(daemon, "wait", self.MINE), first)
+        self.assertEqual(len(daemon.change("GET", "/requests").json()), 2)
+
+    def test_many_at_once(self):
+        daemon = self.begin()
+        with concurrent.futures.ThreadPoolExecutor(16) as pool:
+            numbers = list(pool.map(lambda _: self.hand_over(daemon, "report", self.MINE), range(16)))
+        self.assertEqual(len(set(numbers)), 1)
+
+    def test_something_else_is_refused(self):
+        daemon = self.begin()
+        first = self.hand_over(daemon, "report", self.MINE)
+        body, path = json.dumps({"input": "report"}), "/chains/a/production/async_run_remote"
+        for where, sent, more in ((path, json.dumps({"input": "other"}), {}), (path, body + " ", {}),
+                                  (path, body, {"X-Chains-Timeout-Ms": "60000"}),
+                                  ("/chains/a/production/chainlets/a/async_run_remote", body, {}),
+                                  ("/chains/a/versions/1/async_run_remote", body, {})):
+            answer = daemon.ask("POST", where, sent, {**self.MINE, **more})
+            self.assertEqual((answer.status, answer.error()["status"]), (409, "ALREADY_EXISTS"), answer.body)
+            self.assertIn(first, answer.error()["message"])
+        # Ids that aren't taken as such are none.
+        for headers in ({}, {"X-Request-Id": "x" * 1000}):
+            numbers = {self.hand_over(daemon, "report", headers) for _ in range(2)}
+            self.assertEqual(len(numbers), 2)
 
 
 class Hostile(RequestsTest):

@@ -37,6 +37,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -288,6 +289,25 @@ static void answer_probe(void *user, chainsi_server_request *request,
     handle(user, request, response);
 }
 
+/* Starts a process in a session of its own, whose parent is this one, or has ended. */
+static void escape(bool twice)
+{
+    pid_t escaped = fork();
+    if (escaped == 0) {
+        setsid();
+        if (twice && fork() > 0)
+            _exit(0);
+        if (twice)
+            fprintf(stderr, "escaped: %d\n", (int)getpid());
+        for (;;)
+            pause();
+    }
+    if (twice)
+        waitpid(escaped, NULL, 0);
+    else if (escaped > 0)
+        fprintf(stderr, "escaped: %d\n", (int)escaped);
+}
+
 int main(void)
 {
     first_descriptors = count_descriptors();
@@ -310,14 +330,8 @@ int main(void)
     if (getenv("STAND_IN_CHILD") && fork() == 0)
         for (;;)
             pause();
-    pid_t escaped = getenv("STAND_IN_ESCAPE") ? fork() : -1;
-    if (escaped == 0) {
-        setsid();
-        for (;;)
-            pause();
-    }
-    if (escaped > 0)
-        fprintf(stderr, "escaped: %d\n", (int)escaped);
+    if (getenv("STAND_IN_ESCAPE"))
+        escape(!strcmp(getenv("STAND_IN_ESCAPE"), "2"));
     sigset_t stop;
     sigemptyset(&stop);
     sigaddset(&stop, SIGTERM);

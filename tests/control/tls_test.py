@@ -67,6 +67,13 @@ class Calls(TlsTest):
         self.daemon = self.start_tls()
         self.daemon.deployed("x", service("entry", STAND_IN_SLOTS=4, max_queue=2000))
 
+    def test_the_certificate_is_noted_until_the_daemon_ends(self):
+        noted = self.daemon.home_file("certificate")
+        with open(noted, encoding="ascii") as file:
+            self.assertEqual(file.read().strip(), digest_of(self.certificate))
+        self.assertEqual(self.daemon.stop(), 0)
+        self.assertFalse(os.path.exists(noted))
+
     def test_calls_and_large_bodies(self):
         self.assertTrue(self.home.address().startswith("https://127.0.0.1:"))
         self.assertEqual(self.daemon.chain("x")["url"], self.home.address() + RUN)

@@ -123,6 +123,8 @@ class WithDaemon(HomeTest):
                             (["hello", "hello", "--max", "0"], "max_replicas is 0"),
                             (["hello", "hello", "--target-utilization", "1.5"], "target_utilization is 1.5"),
                             (["hello", "hello", "--window", "-1"], "window_s is -1"),
+                            (["hello", "hello", "--scale-down-delay", "-1"], "scale_down_delay_s is -1, and must be 0"),
+                            (["hello", "hello", "--scale-to-zero-delay", "2e9"], "scale_to_zero_delay_s is 2e+09"),
                             (["hello", "none", "--max", "2"], "there is no Chainlet 'none'"),
                             (["hello", "hello", "--max", "2", "--environment", "e"], "no environment 'e'"),
                             (["none", "hello", "--max", "2"], "there is no chain 'none'")):
@@ -134,6 +136,9 @@ class WithDaemon(HomeTest):
                       ["hello", "hello", "--min", "1.5"], ["hello", "hello", "--max", "-1"],
                       ["hello", "hello", "--max", "1", "--reset"], ["hello", "hello", "--window", "inf"]):
             self.assertEqual(self.home.chains("scale", *words).returncode, 2, words)
+        for number in ("inf", "nan", "x"):
+            self.assertIn(f"'--window' takes a number, not '{number}'",
+                          self.home.chains("scale", "hello", "hello", "--window", number).stderr)
         self.assertIn("Example:", self.home.good("scale", "--help"))
 
     def test_a_killed_process_comes_back(self):

@@ -102,7 +102,9 @@ class Stream(HomeTest):
         self.assertEqual(done.returncode, 1)
         self.assertEqual(done.stdout.count('{"item"'), 2)
         self.assertNotIn("result", done.stdout)
-        self.assertEqual(json.loads(done.stderr)["error"]["status"], "UNAVAILABLE")
+        error = json.loads(done.stderr)["error"]
+        self.assertEqual((error["status"], error["message"]), (
+            "UNAVAILABLE", "talker was ended by signal 9 (SIGKILL) while it may have been running the call"))
         # Nothing was retried, so one replica died, and another takes its place.
         self.assertEqual(self.call({"count": 3}, "--stream").stdout, SAID_3)
 
@@ -128,7 +130,8 @@ class Stream(HomeTest):
         for accept in ("text/event-stream", "application/x-ndjson"):
             pid = self.pid("stream")
             self.assertEqual(self.broken_off(accept, lambda pid=pid: os.kill(pid, signal.SIGKILL)),
-                             ("UNAVAILABLE", "the stream of 'stream' broke off: the process ended while it answered"))
+                             ("UNAVAILABLE", "the stream of 'stream' broke off: the process ended while it answered: "
+                              "it was ended by signal 9 (SIGKILL)"))
             wait_until(lambda pid=pid: self.pid("stream") not in (None, pid), "another one")
         self.assertEqual(self.call({"count": 3}, "--stream").stdout, SAID_3)
 
@@ -138,6 +141,7 @@ class Stream(HomeTest):
             self.home.good("deploy", self.folder)
             wait_until(lambda: "calls were still running after 1 s" in self.home.good("logs", "stream", "stream"),
                        "the drain to be over")
+            wait_until(lambda: "overdue" in self.home.good("status", "stream", "stream"), "its end to be kept")
         status, message = self.broken_off("text/event-stream", update)
         # Who reads only afterwards hears no reason: the loss is found when the rest has been read.
         self.assertEqual(status, "UNAVAILABLE")

@@ -140,12 +140,16 @@ class Watch(unittest.TestCase):
             while self.seen < len(self.events):
                 event = self.events[self.seen]
                 self.seen += 1
-                if event["event"] != "changed":
+                if event["event"] not in ("changed", "said"):
                     return event
             return None
         event = wait_until(look, f"one of {kinds}", 120)
         self.assertIn(event["event"], kinds, (event, self.said()))
         return event
+
+    def heard(self):
+        """What compilers and others have said before what happened last."""
+        return "".join(event["message"] for event in self.events[:self.seen] if event["event"] == "said")
 
     def until(self, kind):
         """What happens next of that kind. Files that are saved one after the other may be one change, or several."""
@@ -205,14 +209,14 @@ class Watch(unittest.TestCase):
         with Load(self) as load:
             self.save("word.c", SOURCE % dict(INT, text="two", new="broken"))
             self.next("not_built")
-            self.assertRegex(self.said(), r"word\.c:6:\d+: error: .*broken")
+            self.assertRegex(self.heard(), r"word\.c:6:\d+: error: .*broken")
             self.save("word.c", SOURCE % dict(INT, text="two", new="exit(3);"))
             event = self.next("failed")
             self.assertEqual(event["chainlet"], "word")
             self.assertIn("it does not start: exit status 3", event["message"])
             self.save("word.h", (HEADER % INT).replace("const char **reply", "const char *reply[2]"))
             self.next("not_built")
-            self.assertIn("word.h:5", self.said())
+            self.assertIn("word.h:5", self.heard())
             self.assertEqual((self.call(), self.pids()), ("one", before))
             self.save("word.h", HEADER % INT)
             self.next("failed")
@@ -220,6 +224,7 @@ class Watch(unittest.TestCase):
             self.assertEqual(self.next("swapped")["chainlets"], ["word"])
             self.assertEqual(self.call(), "three")
         self.assertEqual(load.bad, [])
+        self.assertEqual(self.said(), "")
 
     def test_one_that_hangs_gives_way_to_the_next(self):
         self.watching()
