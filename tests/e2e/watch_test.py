@@ -293,6 +293,7 @@ class Watch(unittest.TestCase):
             self.assertRegex(lines.readline(), r"^  http://.*/chains/entry/development/run_remote$")
             self.assertEqual(lines.readline(), "Try it:\n")
             self.assertIn("chains call entry --environment development", lines.readline())
+            self.assertRegex(lines.readline(), r"^  chains open entry --environment development +# or http://\S+/ in a browser$")
             self.assertRegex(lines.readline(), r"^\d\d:\d\d:\d\d watching .*chain; Ctrl-C ends it$")
             self.save("word.c", SOURCE % dict(INT, text="two"))
             self.assertRegex(lines.readline(), r"^\S+ changed: word\.c$")
