@@ -310,11 +310,10 @@ static int report_success(const chainsi_daemon *daemon, const chainsi_api_chain 
                chain->environment);
     const char *option = elsewhere ? " --environment " : "",
                *environment = elsewhere ? chain->environment : "";
-    printf(
-        "  %s\nTry it:\n  chains call %s%s%s --input '%s'\n  chains open %s%s%s    # or %s/ in a "
-        "browser\n",
-        chain->url, chain->name, option, environment, r->sample, chain->name, option, environment,
-        daemon->address);
+    printf("  %s\nSee it:\n  chains open %s%s%s    # or %s/ in a browser\n"
+           "Try it:\n  chains call %s%s%s --input '%s'\n",
+           chain->url, chain->name, option, environment, daemon->address, chain->name, option,
+           environment, r->sample);
     return CHAINSI_EXIT_OK;
 }
 
