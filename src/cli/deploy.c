@@ -341,7 +341,8 @@ static void show_notes(const chainsi_api_deployment *deployment)
             fprintf(stderr, "note: %s\n", deployment->chainlets.items[i].notes.items[k]);
 }
 
-static int report_success(const chainsi_api_chain *chain, const chainsi_deploy_request *r)
+static int report_success(const chainsi_daemon *daemon, const chainsi_api_chain *chain,
+                          const chainsi_deploy_request *r)
 {
     if (r->json || r->quiet)
         return CHAINSI_EXIT_OK;
@@ -353,8 +354,12 @@ static int report_success(const chainsi_api_chain *chain, const chainsi_deploy_r
     else
         printf("%s version %s is deployed to %s:\n", chain->name, chain->deployment.version_id,
                chain->environment);
-    printf("  %s\nTry it:\n  chains call %s%s%s --input '%s'\n", chain->url, chain->name,
-           elsewhere ? " --environment " : "", elsewhere ? chain->environment : "", r->sample);
+    const char *option = elsewhere ? " --environment " : "",
+               *environment = elsewhere ? chain->environment : "";
+    printf("  %s\nSee it:\n  chains open %s%s%s    # or %s/ in a browser\n"
+           "Try it:\n  chains call %s%s%s --input '%s'\n",
+           chain->url, chain->name, option, environment, daemon->address, chain->name, option,
+           environment, r->sample);
     return CHAINSI_EXIT_OK;
 }
 
@@ -407,7 +412,7 @@ static int await(chainsi_daemon *daemon, const chainsi_api_deploy *deploy, int64
             if (done || failed)
                 show_notes(&chain.deployment);
             if (done)
-                status = report_success(&chain, r);
+                status = report_success(daemon, &chain, r);
             else if (failed)
                 status = report_failure(daemon, &chain, r);
             if (status == CHAINSI_EXIT_OK && r->json)

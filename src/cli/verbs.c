@@ -18,6 +18,7 @@
     DO(status)                                                                                     \
     DO(logs)                                                                                       \
     DO(trace)                                                                                      \
+    DO(open)                                                                                       \
     DO(scale)                                                                                      \
     DO(versions) DO(promote) DO(rollback) DO(delete) DO(key) DO(secret) DO(serve) DO(simulate)
 

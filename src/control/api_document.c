@@ -90,6 +90,16 @@ static void add_content(const chainsi_components *components, chainsi_buffer *ou
     add(out, "}}");
 }
 
+/* And a comma: others follow. */
+static void add_success(const chainsi_components *components, chainsi_buffer *out,
+                        const chainsi_route_row *row, int status)
+{
+    chainsi_buffer_printf(out, "\"%d\":{\"description\":", status);
+    add_string(out, row->media_about ? row->media_about : "JSON.");
+    add_content(components, out, row->output ? "application/json" : row->media, row->output);
+    add(out, "},");
+}
+
 static void add_operation(const chainsi_components *components, chainsi_buffer *out,
                           const chainsi_route_row *row)
 {
@@ -112,11 +122,11 @@ static void add_operation(const chainsi_components *components, chainsi_buffer *
         add_content(components, out, "application/json", row->body);
         add(out, "}");
     }
-    chainsi_buffer_printf(
-        out, ",\"responses\":{\"%d\":{\"description\":", row->status ? row->status : 200);
-    add_string(out, row->media_about ? row->media_about : "JSON.");
-    add_content(components, out, row->output ? "application/json" : row->media, row->output);
-    add(out, "},\"4XX\":{\"$ref\":\"#/components/responses/Failure\"},"
+    add(out, ",\"responses\":{");
+    add_success(components, out, row, row->status ? row->status : 200);
+    if (row->other_status)
+        add_success(components, out, row, row->other_status);
+    add(out, "\"4XX\":{\"$ref\":\"#/components/responses/Failure\"},"
              "\"5XX\":{\"$ref\":\"#/components/responses/Failure\"}}}");
 }
 

@@ -336,7 +336,8 @@ static bool begin(brain *b)
         fprintf(stderr, "chainsd: cannot write below %s: %s\n", b->home, strerror(errno));
         return false;
     } else {
-        chainsi_say("chainsd serves %s on %s", b->home, b->routes.base_url);
+        chainsi_say("chainsd serves %s on %s; `chains open` shows its status page", b->home,
+                    b->routes.base_url);
     }
     chainsi_keeping_say_serving(b->supervisor.keeping);
     return true;

@@ -546,6 +546,7 @@ static void answer_error(chainsi_exchange *exchange, int http_status, const char
                          exchange->request_id, false, &body);
     if (headers)
         chainsi_buffer_add_text(&lines, headers);
+    chainsi_buffer_add_text(&lines, "Cache-Control: no-store\r\n");
     chainsi_exchange_answer(exchange, http_status, "application/json", &lines, body.data,
                             body.size);
     chainsi_buffer_done(&lines);

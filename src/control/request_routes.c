@@ -359,7 +359,7 @@ void chainsi_route_requests(chainsi_routes *routes, chainsi_exchange *exchange,
     /* A list tells ids, with which requests can be cancelled. */
     if (!chainsi_route_permits(routes, exchange,
                                filter.chain ? CHAINSI_SCOPE_CALL : CHAINSI_SCOPE_ADMIN, true,
-                               filter.chain))
+                               filter.chain ? filter.chain : CHAINSI_EVERY_CHAIN))
         return;
     chainsi_database *reader = chainsi_store_reader(routes->store);
     chainsi_stored_requests rows = { 0 };

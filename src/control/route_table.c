@@ -158,7 +158,8 @@ static const chainsi_parameter trace_query[] = {
     { 0 },
 };
 static const chainsi_parameter request_query[] = {
-    { "chain", "string", "Of this chain. Without it an admin's key is needed." },
+    { "chain", "string",
+      "Of this chain. Without it a key of scope admin for all chains is needed." },
     { "status", "string", "QUEUED, RUNNING, SUCCEEDED, FAILED, EXPIRED or CANCELLED." },
     { "before", "string", "Those that are older than the one of this id." },
     { "limit", "integer", "So many at most: 100 unless it is said, 1000 at most." },
@@ -226,7 +227,8 @@ const chainsi_route_row chainsi_route_table[] = {
       .takes = TAKES({ "only_check", "integer",
                        "1: whether it could be, GPUs included; then the "
                        "status is 200, and the version 0." }),
-      .body = &chainsi_api_deploy_type, .status = 202, .output = &chainsi_api_accepted_type },
+      .body = &chainsi_api_deploy_type, .status = 202, .other_status = 200,
+      .output = &chainsi_api_accepted_type },
     { CHAINSI_HTTP_GET, CHAIN, chainsi_route_chain, .scope = CHAINSI_SCOPE_CALL, .id = "get_chain",
       .about = "A chain in production, else in the first environment there is.",
       .output = &chainsi_api_chain_type },

@@ -32,10 +32,10 @@ typedef struct chainsi_route_row {
     const char *id;                    /* unique */
     const char *about;                 /* a sentence */
     const chainsi_parameter *takes;    /* ended by one without name; NULL: none */
-    const chainsi_type *body, *output; /* in JSON; NULL: none, or as `any_body` and `media` say */
+    const chainsi_type *body, *output; /* in JSON; NULL: none, or as `body_about` and `media` say */
     const char *body_about;            /* what a body without a type is; NULL: there is none */
     const char *media, *media_about;   /* of an answer that has no type */
-    int status;                        /* when it went well */
+    int status, other_status;          /* when it went well: 0 is 200, and no other */
 } chainsi_route_row;
 
 extern const chainsi_route_row chainsi_route_table[]; /* rows of one path are neighbours */

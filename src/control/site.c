@@ -97,5 +97,15 @@ bool chainsi_site_takes(const chainsi_site *site, const chainsi_http_request *re
             (int)(origin->size < MOST_HOST ? origin->size : MOST_HOST), origin->data);
         return false;
     }
+    /* What a browser says where it leaves the origin out. */
+    const chainsi_slice *from = chainsi_http_find(&request->head, "Sec-Fetch-Site");
+    if (from && !changes_nothing(request->method) && !chainsi_slice_is_case(*from, "same-origin") &&
+        !chainsi_slice_is_case(*from, "none")) {
+        snprintf(why, why_size,
+                 "this comes from a page of another site (Sec-Fetch-Site: %.*s), and only pages of "
+                 "this daemon may do that",
+                 (int)(from->size < MOST_HOST ? from->size : MOST_HOST), from->data);
+        return false;
+    }
     return true;
 }

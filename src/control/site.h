@@ -1,6 +1,6 @@
 /* Whether a request can be meant for this daemon, or comes from the page of another site in somebody's
- * browser: by the Host header (a name of that site's own that was made to lead here) and by the Origin header
- * (a form or script of another site). */
+ * browser: by the Host header (a name of that site's own that was made to lead here), and by the headers Origin
+ * and Sec-Fetch-Site (a form or script of another site). */
 #ifndef CHAINSI_CONTROL_SITE_H
 #define CHAINSI_CONTROL_SITE_H
 

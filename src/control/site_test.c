@@ -82,6 +82,11 @@ static void test_requests(void **state)
         { "POST", "Host: localhost:8600\r\nOrigin: http://localhost\r\n", "Origin" },
         { "POST", "Host: localhost\r\nOrigin: null\r\n", "Origin" },
         { "DELETE", "Host: localhost\r\nOrigin: file://localhost\r\n", "Origin" },
+        { "POST", "Host: localhost\r\nSec-Fetch-Site: same-origin\r\n", NULL },
+        { "POST", "Host: localhost\r\nSec-Fetch-Site: none\r\n", NULL },
+        { "GET", "Host: localhost\r\nSec-Fetch-Site: cross-site\r\n", NULL },
+        { "POST", "Host: localhost\r\nSec-Fetch-Site: cross-site\r\n", "Sec-Fetch-Site" },
+        { "DELETE", "Host: localhost\r\nSec-Fetch-Site: same-site\r\n", "same-site" },
         { "PATCH", "Host: localhost\r\nOrigin: https://evil.example\r\n", "Origin" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

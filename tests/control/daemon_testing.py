@@ -12,6 +12,7 @@ import unittest
 from urllib.parse import urlsplit
 
 from chains_testing import BUILD, Home, is_alive, wait_until
+from json_schema import faults, path_of, response_of
 
 CHAINSD = os.path.join(BUILD, "chainsd")
 STAND_IN = os.environ["CHAINS_STAND_IN"]
@@ -56,7 +57,8 @@ def call_socket(path, text=""):
 
 
 class Daemon:
-    """chainsd on any port; started, asked and ended."""
+    """chainsd on any port; started, asked and ended. What it answers itself is checked against its OpenAPI document."""
+    document = None  # of the first one that was started here
 
     def __init__(self, home, port=0, wait=True, flags=(), tls=None, **options):
         self.home = home
@@ -67,6 +69,8 @@ class Daemon:
         if wait:
             wait_until(self.find_address, "the daemon's address")
             self.address = urlsplit(home.address()).netloc
+            if not Daemon.document:
+                Daemon.document = self.ask("GET", "/api/v1/openapi.json").json()
 
     def find_address(self):
         if self.process.poll() is not None:
@@ -93,9 +97,23 @@ class Daemon:
         connection = self.connection()
         try:
             connection.request(method, path, body, headers or {})
-            return Answer(connection.getresponse())
+            answer = Answer(connection.getresponse())
         finally:
             connection.close()
+        self.check(method, path, answer)
+        return answer
+
+    @staticmethod
+    def check(method, path, answer):
+        """An answer in JSON must be as the document says, but for those that come from Chainlets."""
+        template = path_of(Daemon.document, path) if Daemon.document else None
+        if not answer.body or not template or template.startswith("/chains/"):
+            return
+        operation = Daemon.document["paths"][template].get(method.lower())
+        content = response_of(Daemon.document, operation, answer.status)["content"] if operation else {}
+        if answer.headers["Content-Type"] == "application/json" in content:
+            wrong = list(faults(Daemon.document, content["application/json"]["schema"], answer.json()))
+            assert not wrong, f"{method} {path}: {wrong} in {answer.body}"
 
     def change(self, method, path, body=None):
         with open(self.home_file("token"), encoding="utf-8") as token:

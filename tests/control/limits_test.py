@@ -87,6 +87,10 @@ class Sites(DaemonTest):
                 ("POST", RUN, {"Host": f"localhost:{port}", "Origin": f"http://localhost:{port}"}, 200),
                 ("POST", RUN, {"Host": f"localhost:{port}", "Origin": "http://evil.example"}, 403),
                 ("POST", RUN, {"Origin": "null"}, 403),
+                ("POST", RUN, {"Sec-Fetch-Site": "cross-site"}, 403),
+                ("POST", RUN, {"Sec-Fetch-Site": "same-origin"}, 200),
+                ("GET", "/", {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}, 200),
+                ("GET", "/", {"Host": "evil.example"}, 403),
                 ("DELETE", "/api/v1/chains/x", {"Origin": "http://evil.example"}, 403)):
             answer = daemon.ask(method, path, headers=headers)
             self.assertEqual(answer.status, status, (method, headers))

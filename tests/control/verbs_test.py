@@ -18,7 +18,7 @@ class WithoutDaemon(HomeTest):
     def test_each_says_that_none_runs(self):
         for words in (["status"], ["status", "--json"], ["call", "hello", "--input", INPUT],
                       ["logs", "hello"], ["delete", "hello"], ["versions", "hello"],
-                      ["promote", "hello", "v1"], ["rollback", "hello"], ["trace"]):
+                      ["promote", "hello", "v1"], ["rollback", "hello"], ["trace"], ["open"]):
             done = self.home.chains(*words)
             self.assertEqual((done.returncode, done.stdout), (1, ""), words)
             self.assertIn("no daemon runs", done.stderr)
@@ -65,6 +65,42 @@ class WithDaemon(HomeTest):
         url = f"{self.home.address()}/chains/hello/production/run_remote"
         self.assertIn(url, self.out)
         self.assertIn("chains call hello", self.out)
+        self.assertRegex(self.out, rf"(?m)^  chains open hello +# or {self.home.address()}/ in a browser$")
+
+    def test_opening_the_page(self):
+        """xdg-open gets a file that only its user may read, and no token among its arguments."""
+        folder = self.home.file("bin")
+        os.mkdir(folder)
+        opener, opened = os.path.join(folder, "xdg-open"), self.home.file("opened")
+        with open(opener, "w", encoding="utf-8") as script:
+            script.write('#!/bin/sh\nprintf "%s\\n" "$@" > "$OPENED"\nexit $OPENER_STATUS\n')
+        os.chmod(opener, 0o755)
+        env = {"PATH": folder + os.pathsep + os.environ["PATH"], "OPENED": opened, "OPENER_STATUS": "0",
+               "DISPLAY": "", "WAYLAND_DISPLAY": ""}
+        with open(os.path.join(self.home.env["CHAINS_HOME"], "token"), encoding="utf-8") as file:
+            url = f"{self.home.address()}/#token={file.read().strip()}"
+        self.assertEqual(self.home.good("open", env=env), url + "\n")
+        self.assertEqual(self.home.good("open", "--print", env=dict(env, DISPLAY=":9")), url + "\n")
+        self.assertFalse(os.path.exists(opened))
+        there = f"{url}&/chains/hello/production"
+        self.assertEqual(self.home.good("open", "hello", env=dict(env, WAYLAND_DISPLAY="wayland-9")), there + "\n")
+        with open(opened, encoding="utf-8") as file:
+            path = file.read().strip()
+        self.assertEqual(path, os.path.join(self.home.env["CHAINS_HOME"], "open.html"))
+        self.assertEqual(os.stat(path).st_mode & 0o777, 0o600)
+        with open(path, encoding="utf-8") as file:
+            self.assertIn(f'content="0; url={there}"', file.read())
+        done = self.home.chains("open", env=dict(env, DISPLAY=":9", OPENER_STATUS="3"))
+        self.assertEqual((done.returncode, done.stdout), (0, url + "\n"))
+        self.assertIn("could not start a browser", done.stderr)
+
+    def test_opening_what_is_not_there(self):
+        for words, status, said in ((["none"], 1, "there is no chain 'none'"),
+                                    (["hello", "--environment", "x"], 1, "no environment 'x'"),
+                                    (["a b"], 2, "no name"), (["hello", "more"], 2, "too many")):
+            done = self.home.chains("open", *words)
+            self.assertEqual((done.returncode, done.stdout), (status, ""), words)
+            self.assertIn(said, done.stderr)
 
     def test_status(self):
         out = self.home.good("status")

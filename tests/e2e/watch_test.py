@@ -296,6 +296,8 @@ class Watch(unittest.TestCase):
         with self.process.stdout as lines:
             self.assertRegex(lines.readline(), r"^entry version v0001-\w+ is deployed to development:$")
             self.assertRegex(lines.readline(), r"^  http://.*/chains/entry/development/run_remote$")
+            self.assertEqual(lines.readline(), "See it:\n")
+            self.assertRegex(lines.readline(), r"^  chains open entry --environment development +# or http://\S+/ in a browser$")
             self.assertEqual(lines.readline(), "Try it:\n")
             self.assertIn("chains call entry --environment development", lines.readline())
             self.assertRegex(lines.readline(), r"^\d\d:\d\d:\d\d watching .*chain; Ctrl-C ends it$")
