@@ -48,10 +48,10 @@ class Home:
                         ignore=shutil.ignore_patterns(".chains", "compile_commands.json"))
         return target
 
-    def chains(self, *words, env=None, **options):
+    def chains(self, *words, env=None, limit_s=LIMIT_S, **options):
         """Runs `chains words...` to its end; gives the CompletedProcess with texts."""
         return subprocess.run([CHAINS, *words], env=dict(self.env, **(env or {})), text=True,
-                              stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT_S,
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=limit_s,
                               check=False, cwd=self.path, **options)
 
     def good(self, *words, **options):
