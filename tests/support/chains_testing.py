@@ -2,11 +2,13 @@
 
 Waiting is always for a condition, with a bound; nothing sleeps to wait.
 """
+import http.client
 import http.server
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -123,6 +125,32 @@ def command_of(pid):
             return file.read()
     except OSError:
         return b""
+
+
+def pause(pid):
+    """Stops a process where it is, and returns when it stands still."""
+    os.kill(pid, signal.SIGSTOP)
+
+    def stopped():
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/stat", encoding="utf-8") as file:
+                if file.read().rsplit(")", 1)[1].split()[0] != "T":
+                    return False
+        return True
+    wait_until(stopped, f"process {pid} to stand still")
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP to a Unix socket."""
+
+    def __init__(self, path):
+        super().__init__("localhost", timeout=60)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
 
 
 class Collector(http.server.BaseHTTPRequestHandler):
