@@ -111,7 +111,11 @@ class Daemon:
     def chain(self, name, environment="production"):
         answer = self.ask("GET", f"/api/v1/chains/{name}/environments/{environment}")
         assert answer.status == 200, answer.body
-        return answer.json()
+        chain = answer.json()
+        for chainlet in chain["chainlets"] + ((chain["deployment"] or {}).get("chainlets") or []):
+            for replica in chainlet["replicas"]:
+                assert replica["pid"] or replica["state"] != "ready", replica
+        return chain
 
     def deployed(self, chain, *services, **more):
         """Deploys and waits until that version answers, or is tried."""

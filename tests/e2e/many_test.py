@@ -158,8 +158,10 @@ class Many(HomeTest):
 
     def pids(self):
         """Its processes that are ready, by Chainlet."""
-        return {chainlet["name"]: {replica["pid"] for replica in chainlet["replicas"] if replica["state"] == "ready"}
+        pids = {chainlet["name"]: {replica["pid"] for replica in chainlet["replicas"] if replica["state"] == "ready"}
                 for chainlet in self.chainlets()}
+        self.assertNotIn(0, set().union(*pids.values()), "a process that is ready is known")
+        return pids
 
     def assert_all_below_answer(self):
         self.assertEqual(self.ask("POST", "/chains/part0/production/run_remote", {})["counted"], CHAINLETS)
