@@ -18,7 +18,7 @@ FORMATTED = git ls-files -z --cached --others --exclude-standard -- '*.c' '*.h' 
 # The status page is built where node and npm can be had; without them chainsd gets a plain one.
 PAGE = cmake/bootstrap page || echo "packages: going on without them: chainsd gets the plain page" >&2
 
-.PHONY: all build demo test test-asan test-tsan bench soak chaos fuzz install format format-check clean help
+.PHONY: all build demo test test-asan test-tsan bench soak chaos many fuzz install format format-check clean help
 .DEFAULT_GOAL := all
 
 all: build
@@ -65,6 +65,9 @@ chaos: build ## calls for CHAOS_SECONDS (180) while everything is killed, stoppe
 	@$(TESTING) CHAOS_SECONDS=$(CHAOS_SECONDS) CHAOS_SEED=$(CHAOS_SEED) python3 -B tests/soak/chaos.py
 	@$(TESTING) CHAINS_STAND_IN=$(CURDIR)/build/tests/control/control_stand_in CHAINS_TEST_DEPLOYS=$(CHAOS_DEPLOYS) \
 	    python3 -B tests/control/versions_test.py Versions.test_many_deployments_leave_nothing_behind
+
+many: build ## 200 Chainlets with 5 replicas each, which start, answer, go to zero, wake and end; prints times and memory
+	@$(TESTING) CHAINS_TEST_MANY=200 python3 -B tests/e2e/many_test.py
 
 fuzz: ## every fuzzer, FUZZ_SECONDS (300) each
 	@cmake/bootstrap build test

@@ -1,4 +1,4 @@
-/* What benches have in common: giving up, CPUs, bytes of a descriptor, what processes are handed and cost. For one file of a program. */
+/* What benches have in common: giving up, CPUs, bytes of a descriptor, Unix sockets, what processes are handed and cost. For one file of a program. */
 #ifndef CHAINSI_BENCH_H
 #define CHAINSI_BENCH_H
 
@@ -6,12 +6,15 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -66,6 +69,45 @@ static inline bool read_all(int fd, void *data, size_t size)
         size -= (size_t)done;
     }
     return true;
+}
+
+/* Of the socket at that path. */
+__attribute__((format(printf, 1, 2))) static inline struct sockaddr_un
+unix_address(const char *format, ...)
+{
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(address.sun_path, sizeof address.sun_path, format, arguments);
+    va_end(arguments);
+    return address;
+}
+
+static inline int listen_unix(struct sockaddr_un address)
+{
+    unlink(address.sun_path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 64) < 0)
+        give_up(address.sun_path);
+    return fd;
+}
+
+static inline int connect_unix(struct sockaddr_un address)
+{
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
+        give_up(address.sun_path);
+    return fd;
+}
+
+/* The folder of this program, and of those that were built beside it. */
+static inline void find_programs(char *folder, size_t size)
+{
+    ssize_t length = readlink("/proc/self/exe", folder, size - 1);
+    if (length < 0)
+        give_up("/proc/self/exe");
+    folder[length] = 0;
+    *strrchr(folder, '/') = 0;
 }
 
 /* CPU time of this process and another one, nanoseconds. */

@@ -6,8 +6,6 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 #include "base/clock.h"
 #include "bench.h"
@@ -23,11 +21,9 @@ static void prepare(void)
 {
     if (sched_getaffinity(0, sizeof all_cpus, &all_cpus) < 0)
         give_up("sched_getaffinity");
-    ssize_t size = readlink("/proc/self/exe", programs, sizeof programs - 1);
-    if (size < 0 || !mkdtemp(folder))
-        give_up("where the service is");
-    programs[size] = '\0';
-    *strrchr(programs, '/') = '\0';
+    find_programs(programs, sizeof programs);
+    if (!mkdtemp(folder))
+        give_up(folder);
     board_fd = chainsi_board_create(0);
     if (board_fd < 0)
         give_up("a board");
@@ -43,28 +39,17 @@ static void pin(int n)
 
 static struct sockaddr_un address_of(const char *name)
 {
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    snprintf(address.sun_path, sizeof address.sun_path, "%.40s/%s", folder, name);
-    return address;
+    return unix_address("%.40s/%s", folder, name);
 }
 
 static int listen_at(const char *name)
 {
-    struct sockaddr_un address = address_of(name);
-    unlink(address.sun_path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) < 0 || listen(fd, 64) < 0)
-        give_up(address.sun_path);
-    return fd;
+    return listen_unix(address_of(name));
 }
 
 static int connect_to(const char *name)
 {
-    struct sockaddr_un address = address_of(name);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
-        give_up(address.sun_path);
-    return fd;
+    return connect_unix(address_of(name));
 }
 
 /* names: of sockets, to a NULL. */

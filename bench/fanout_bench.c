@@ -14,7 +14,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -87,13 +86,7 @@ static int serve(void)
 
 static pid_t start_service(int cpu)
 {
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    snprintf(address.sun_path, sizeof address.sun_path, "%.40s/calls", folder);
-    unlink(address.sun_path);
-    int calls = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (calls < 0 || bind(calls, (struct sockaddr *)&address, sizeof address) < 0 ||
-        listen(calls, 64) < 0)
-        give_up(address.sun_path);
+    int calls = listen_unix(unix_address("%.40s/calls", folder));
     pid_t child = fork();
     if (child < 0)
         give_up("fork");
@@ -244,9 +237,7 @@ int main(int argc, char **argv)
             measure("wherever", -1, counts[i], enough);
         }
     }
-    char path[128];
-    snprintf(path, sizeof path, "%.40s/calls", folder);
-    unlink(path);
+    unlink(unix_address("%.40s/calls", folder).sun_path);
     rmdir(folder);
     return 0;
 }

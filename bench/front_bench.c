@@ -19,7 +19,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -76,16 +75,6 @@ static int connect_tcp(int port)
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
         give_up("connect");
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    return fd;
-}
-
-static int connect_unix(const char *path)
-{
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address) < 0)
-        give_up(path);
     return fd;
 }
 
@@ -332,17 +321,15 @@ int main(int argc, char **argv)
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGPIPE, SIG_IGN);
     char folder[4096];
-    ssize_t size = readlink("/proc/self/exe", folder, sizeof folder - 1);
-    if (size < 0 || sched_getaffinity(0, sizeof all_cpus, &all_cpus) < 0 || !mkdtemp(home))
-        give_up("where this is");
-    folder[size] = 0;
-    *strrchr(folder, '/') = 0;
+    find_programs(folder, sizeof folder);
+    if (sched_getaffinity(0, sizeof all_cpus, &all_cpus) < 0 || !mkdtemp(home))
+        give_up("getting ready");
 
     daemon_process daemon;
     start_daemon(&daemon, folder);
     way ways[3] = { 0 };
     make_request(&ways[1], "/run_remote");
-    ways[1].fd = connect_unix(daemon.socket_path);
+    ways[1].fd = connect_unix(unix_address("%s", daemon.socket_path));
     learn_answer(&ways[1]);
     make_request(&ways[2], "/chains/echo/production/run_remote");
     ways[2].fd = connect_tcp(daemon.port);

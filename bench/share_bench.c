@@ -19,8 +19,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -47,9 +45,7 @@ static void pin(int n)
 
 static struct sockaddr_un address_of(const char *name)
 {
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    snprintf(address.sun_path, sizeof address.sun_path, "%.40s/%.20s", folder, name);
-    return address;
+    return unix_address("%.40s/%.20s", folder, name);
 }
 
 /* Waits until somebody listens there. */
@@ -99,11 +95,7 @@ static void stop_children(void)
  * answers with the sum. */
 static void start_floor(const char *name, const char *next, int cpu)
 {
-    struct sockaddr_un address = address_of(name);
-    int listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (listener < 0 || bind(listener, (struct sockaddr *)&address, sizeof address) < 0 ||
-        listen(listener, 4) < 0)
-        give_up(address.sun_path);
+    int listener = listen_unix(address_of(name));
     if (start_child(cpu) > 0) {
         close(listener);
         return;
@@ -348,11 +340,10 @@ int main(int argc, char **argv)
     signal(SIGPIPE, SIG_IGN);
     if (sched_getaffinity(0, sizeof all_cpus, &all_cpus) < 0)
         give_up("sched_getaffinity");
-    ssize_t size = readlink("/proc/self/exe", service_path, sizeof service_path - 32);
-    if (size < 0 || !mkdtemp(folder))
-        give_up("where the service is");
-    service_path[size] = '\0';
-    strcpy(strrchr(service_path, '/') + 1, "share_service");
+    find_programs(service_path, sizeof service_path - 32);
+    strcat(service_path, "/share_service");
+    if (!mkdtemp(folder))
+        give_up(folder);
     printf("all on one CPU\n");
     run_placement(0, rounds);
     if (CPU_COUNT(&all_cpus) > 1) {

@@ -55,11 +55,10 @@ int chainsi_ring_create(void)
 
 chainsi_ring *chainsi_ring_open(int fd)
 {
-    memory *mapped = chainsi_sealed_map(fd, sizeof *mapped, magic);
-    chainsi_ring *ring = mapped ? calloc(1, sizeof *ring) : NULL;
-    if (!ring) {
-        if (mapped)
-            munmap(mapped, sizeof *mapped);
+    chainsi_ring *ring = calloc(1, sizeof *ring);
+    memory *mapped = ring ? chainsi_sealed_map(fd, sizeof *mapped, magic) : NULL;
+    if (!mapped) {
+        free(ring);
         return NULL;
     }
     *ring = (chainsi_ring){ .memory = mapped, .process = (uint64_t)getpid() };

@@ -53,11 +53,10 @@ int chainsi_running_create(void)
 
 chainsi_running *chainsi_running_open(int fd)
 {
-    memory *mapped = chainsi_sealed_map(fd, sizeof *mapped, magic);
-    chainsi_running *running = mapped ? calloc(1, sizeof *running) : NULL;
-    if (!running) {
-        if (mapped)
-            munmap(mapped, sizeof *mapped);
+    chainsi_running *running = calloc(1, sizeof *running);
+    memory *mapped = running ? chainsi_sealed_map(fd, sizeof *mapped, magic) : NULL;
+    if (!mapped) {
+        free(running);
         return NULL;
     }
     running->memory = mapped;

@@ -17,29 +17,12 @@
 #include "control/asset_links.h"
 #include "control/asset_ranges.h"
 #include "control/asset_store.h"
+#include "control/folder_test_support.h"
 #include "control/home.h"
 
 #define DIGEST_A "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 #define DIGEST_B "bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb"
 #define DIGEST_C "cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc"
-
-static char *home;
-
-static int make_home(void **state)
-{
-    (void)state;
-    char pattern[] = "/tmp/chains-store-XXXXXX";
-    home = strdup(mkdtemp(pattern));
-    return home ? 0 : -1;
-}
-
-static int remove_home(void **state)
-{
-    (void)state;
-    bool removed = chainsi_remove_tree(home);
-    free(home);
-    return removed ? 0 : -1;
-}
 
 static void check_content(const char *path, const char *expected)
 {
@@ -53,11 +36,11 @@ static void check_content(const char *path, const char *expected)
 /* Stores a text, under a digest that needn't be its own. */
 static void store(const char *digest, const char *text)
 {
-    assert_true(chainsi_asset_store_make(home, digest));
-    char *partial = chainsi_asset_partial_path(home, digest);
+    assert_true(chainsi_asset_store_make(folder, digest));
+    char *partial = chainsi_asset_partial_path(folder, digest);
     assert_true(chainsi_write_file(partial, text, strlen(text)));
     int fd = open(partial, O_RDWR | O_CLOEXEC);
-    assert_true(chainsi_asset_store_keep(home, digest, fd));
+    assert_true(chainsi_asset_store_keep(folder, digest, fd));
     close(fd);
     free(partial);
 }
@@ -80,11 +63,11 @@ static void digests_are_read(void **state)
 static void a_stored_file_is_found(void **state)
 {
     (void)state;
-    assert_false(chainsi_asset_store_find(home, DIGEST_A));
+    assert_false(chainsi_asset_store_find(folder, DIGEST_A));
     store(DIGEST_A, "one");
-    assert_true(chainsi_asset_store_find(home, DIGEST_A));
-    assert_false(chainsi_asset_store_find(home, DIGEST_B));
-    char *path = chainsi_asset_store_path(home, DIGEST_A);
+    assert_true(chainsi_asset_store_find(folder, DIGEST_A));
+    assert_false(chainsi_asset_store_find(folder, DIGEST_B));
+    char *path = chainsi_asset_store_path(folder, DIGEST_A);
     struct stat info;
     assert_int_equal(stat(path, &info), 0);
     assert_int_equal(info.st_mode & 07777, 0444);
@@ -92,7 +75,7 @@ static void a_stored_file_is_found(void **state)
     /* A folder or a link in its place is no file. */
     assert_int_equal(unlink(path), 0);
     assert_int_equal(symlink("/etc/passwd", path), 0);
-    assert_false(chainsi_asset_store_find(home, DIGEST_A));
+    assert_false(chainsi_asset_store_find(folder, DIGEST_A));
     free(path);
 }
 
@@ -109,11 +92,11 @@ static void what_nobody_wants_is_collected(void **state)
     const char *const digests[] = { DIGEST_A, DIGEST_B, DIGEST_C };
     for (size_t i = 0; i < 3; i++) {
         store(digests[i], "content");
-        char *path = chainsi_asset_store_path(home, digests[i]);
+        char *path = chainsi_asset_store_path(folder, digests[i]);
         set_age(path, 1000);
         free(path);
     }
-    char *partial = chainsi_asset_partial_path(home, DIGEST_A);
+    char *partial = chainsi_asset_partial_path(folder, DIGEST_A);
     assert_true(chainsi_write_file(partial, "part", 4));
     set_age(partial, 1000);
 
@@ -121,16 +104,16 @@ static void what_nobody_wants_is_collected(void **state)
     const char *const keep[] = {
         "BBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB"
     };
-    assert_true(chainsi_asset_store_find(home, DIGEST_C));
-    assert_true(chainsi_asset_store_collect(home, keep, 1, time(NULL) - 500) > 0);
-    char *a = chainsi_asset_store_path(home, DIGEST_A);
-    char *b = chainsi_asset_store_path(home, DIGEST_B);
-    char *c = chainsi_asset_store_path(home, DIGEST_C);
+    assert_true(chainsi_asset_store_find(folder, DIGEST_C));
+    assert_true(chainsi_asset_store_collect(folder, keep, 1, time(NULL) - 500) > 0);
+    char *a = chainsi_asset_store_path(folder, DIGEST_A);
+    char *b = chainsi_asset_store_path(folder, DIGEST_B);
+    char *c = chainsi_asset_store_path(folder, DIGEST_C);
     assert_int_equal(access(a, F_OK), -1);
     assert_int_equal(access(partial, F_OK), -1);
     assert_int_equal(access(b, F_OK), 0);
     assert_int_equal(access(c, F_OK), 0);
-    /* An empty home is none to fail for. */
+    /* An empty folder is none to fail for. */
     assert_int_equal(chainsi_asset_store_collect("/nonexistent", NULL, 0, time(NULL)), 0);
     free(a);
     free(b);
@@ -148,34 +131,34 @@ static void a_chainlet_sees_its_paths(void **state)
         { .sha256 = DIGEST_A, .path = "voices/.same" },
         { .sha256 = DIGEST_B, .path = "..odd name.. -rf *" },
     };
-    char *folder = chainsi_path("%s/view", home);
+    char *view = chainsi_path("%s/view", folder);
     store(DIGEST_A, "one");
     /* One is missing: nothing changes. */
-    assert_false(chainsi_asset_links_make(home, folder, assets, 4, why, sizeof why));
+    assert_false(chainsi_asset_links_make(folder, view, assets, 4, why, sizeof why));
     assert_non_null(strstr(why, "voices/en/one"));
-    assert_int_equal(access(folder, F_OK), -1);
+    assert_int_equal(access(view, F_OK), -1);
 
     store(DIGEST_B, "two");
     for (int again = 0; again < 2; again++) {
-        assert_true(chainsi_asset_links_make(home, folder, assets, 4, why, sizeof why));
-        char *stray = chainsi_path("%s/stray", folder);
+        assert_true(chainsi_asset_links_make(folder, view, assets, 4, why, sizeof why));
+        char *stray = chainsi_path("%s/stray", view);
         assert_int_equal(access(stray, F_OK), -1);
         assert_true(chainsi_write_file(stray, "", 0));
         free(stray);
         for (size_t i = 0; i < 4; i++) {
-            char *path = chainsi_path("%s/%s", folder, assets[i].path);
+            char *path = chainsi_path("%s/%s", view, assets[i].path);
             check_content(path, assets[i].sha256[0] == 'a' ? "one" : "two");
             free(path);
         }
     }
     /* What the store lets go of stays for who has it. */
-    chainsi_asset_store_collect(home, NULL, 0, INT64_MAX);
-    assert_false(chainsi_asset_store_find(home, DIGEST_A));
-    char *path = chainsi_path("%s/model.bin", folder);
+    chainsi_asset_store_collect(folder, NULL, 0, INT64_MAX);
+    assert_false(chainsi_asset_store_find(folder, DIGEST_A));
+    char *path = chainsi_path("%s/model.bin", view);
     check_content(path, "one");
     free(path);
-    assert_true(chainsi_asset_links_make(home, folder, NULL, 0, why, sizeof why));
-    free(folder);
+    assert_true(chainsi_asset_links_make(folder, view, NULL, 0, why, sizeof why));
+    free(view);
 }
 
 static void hostile_paths_are_refused(void **state)
@@ -306,9 +289,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(digests_are_read),
-        cmocka_unit_test_setup_teardown(a_stored_file_is_found, make_home, remove_home),
-        cmocka_unit_test_setup_teardown(what_nobody_wants_is_collected, make_home, remove_home),
-        cmocka_unit_test_setup_teardown(a_chainlet_sees_its_paths, make_home, remove_home),
+        cmocka_unit_test_setup_teardown(a_stored_file_is_found, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(what_nobody_wants_is_collected, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(a_chainlet_sees_its_paths, make_folder, remove_folder),
         cmocka_unit_test(hostile_paths_are_refused),
         cmocka_unit_test(paths_that_clash_are_refused),
         cmocka_unit_test(sizes_are_cut_into_ranges),

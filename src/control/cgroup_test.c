@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "control/cgroup.h"
+#include "control/folder_test_support.h"
 #include "control/home.h"
 
 static void turns_cores_into_quotas(void **state)
@@ -98,24 +99,6 @@ static void tells_a_limit_from_another_end(void **state)
     assert_int_equal(chainsi_cgroup_explain_end(NULL, KILLED, text, sizeof text),
                      CHAINSI_ENDED_OTHERWISE);
     assert_string_equal(text, "killed by signal 9 (Killed)");
-}
-
-static char *folder;
-
-static int make_folder(void **state)
-{
-    (void)state;
-    char pattern[] = "/tmp/chains-cgroup-XXXXXX";
-    folder = strdup(mkdtemp(pattern));
-    return folder ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    bool removed = chainsi_remove_tree(folder);
-    free(folder);
-    return removed ? 0 : -1;
 }
 
 static chainsi_cgroup_layout layout_of(chainsi_cgroup_place cpu, chainsi_cgroup_place memory,

@@ -128,6 +128,14 @@ static const chainsi_export_policy quick = {
     .finish_ms = 200,
 };
 
+/* An exporter to a server that answers so. */
+static chainsi_exporter *begin_exporting(const int *statuses)
+{
+    begin(statuses);
+    const chainsi_otlp_settings given = settings();
+    return chainsi_exporter_new(&it.loop, it.transfers, &given, &quick);
+}
+
 static void take(chainsi_exporter *exporter, int count)
 {
     for (int i = 0; i < count; i++) {
@@ -180,9 +188,7 @@ static void everything_is_sent_in_batches(void **state)
 {
     (void)state;
     static const int statuses[] = { 200, 0 };
-    begin(statuses);
-    chainsi_otlp_settings given = settings();
-    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.transfers, &given, &quick);
+    chainsi_exporter *exporter = begin_exporting(statuses);
     take(exporter, 25);
     run_until_counted(exporter, 25);
     assert_int_equal(it.requests, 3);
@@ -200,9 +206,7 @@ static void what_may_get_better_is_sent_again(void **state)
 {
     (void)state;
     static const int statuses[] = { 503, 429, 200, 0 };
-    begin(statuses);
-    chainsi_otlp_settings given = settings();
-    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.transfers, &given, &quick);
+    chainsi_exporter *exporter = begin_exporting(statuses);
     take(exporter, 5);
     run_until_counted(exporter, 5);
     assert_int_equal(it.requests, 3);
@@ -215,9 +219,7 @@ static void it_is_given_up_in_the_end(void **state)
 {
     (void)state;
     static const int statuses[] = { 503, 503, 503, 200, 0 };
-    begin(statuses);
-    chainsi_otlp_settings given = settings();
-    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.transfers, &given, &quick);
+    chainsi_exporter *exporter = begin_exporting(statuses);
     take(exporter, 12); /* a batch, and two of the next */
     run_until_counted(exporter, 12);
     assert_int_equal(it.requests, 4);
@@ -230,9 +232,7 @@ static void what_will_not_get_better_is_dropped_at_once(void **state)
 {
     (void)state;
     static const int statuses[] = { 400, 200, 0 };
-    begin(statuses);
-    chainsi_otlp_settings given = settings();
-    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.transfers, &given, &quick);
+    chainsi_exporter *exporter = begin_exporting(statuses);
     take(exporter, 11);
     run_until_counted(exporter, 11);
     assert_int_equal(it.requests, 2);
@@ -245,9 +245,7 @@ static void a_full_queue_drops_what_comes_and_counts_it(void **state)
 {
     (void)state;
     static const int statuses[] = { 200, 0 };
-    begin(statuses);
-    chainsi_otlp_settings given = settings();
-    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.transfers, &given, &quick);
+    chainsi_exporter *exporter = begin_exporting(statuses);
     take(exporter, 57);
     assert_int_equal(chainsi_exporter_dropped(exporter), 7);
     run_until_counted(exporter, 57);
@@ -305,9 +303,7 @@ static void the_end_does_not_wait_for_a_silent_server(void **state)
 {
     (void)state;
     static const int statuses[] = { SILENT, 0 };
-    begin(statuses);
-    chainsi_otlp_settings given = settings();
-    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.transfers, &given, &quick);
+    chainsi_exporter *exporter = begin_exporting(statuses);
     take(exporter, 5);
     chainsi_exporter_finish(exporter);
     run_until(1);
@@ -320,9 +316,7 @@ static void it_can_be_freed_at_any_time(void **state)
 {
     (void)state;
     static const int statuses[] = { SILENT, 0 };
-    begin(statuses);
-    chainsi_otlp_settings given = settings();
-    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.transfers, &given, &quick);
+    chainsi_exporter *exporter = begin_exporting(statuses);
     take(exporter, 5);
     run_until(1); /* it is being sent */
     end(exporter);

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "control/folder_test_support.h"
 #include "control/gpu.h"
 #include "control/home.h"
 
@@ -88,24 +89,6 @@ const char *nvmlErrorString(int code);
 const char *nvmlErrorString(int code)
 {
     return code == 9 ? "Driver Not Loaded" : "Unknown Error";
-}
-
-static char *folder;
-
-static int make_folder(void **state)
-{
-    (void)state;
-    char pattern[] = "/tmp/chains-gpu-XXXXXX";
-    folder = strdup(mkdtemp(pattern));
-    return folder ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    bool removed = chainsi_remove_tree(folder);
-    free(folder);
-    return removed ? 0 : -1;
 }
 
 static void asks_nvml(void **state)

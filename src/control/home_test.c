@@ -11,25 +11,8 @@
 
 #include <cmocka.h>
 
+#include "control/folder_test_support.h"
 #include "control/home.h"
-
-static char *folder;
-
-static int make_folder(void **state)
-{
-    (void)state;
-    char pattern[] = "/tmp/chains-home-XXXXXX";
-    folder = strdup(mkdtemp(pattern));
-    return folder ? 0 : -1;
-}
-
-static int remove_folder(void **state)
-{
-    (void)state;
-    bool removed = chainsi_remove_tree(folder);
-    free(folder);
-    return removed ? 0 : -1;
-}
 
 static void finds_the_folder(void **state)
 {

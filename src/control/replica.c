@@ -298,8 +298,7 @@ static void become_ready(chainsi_replica *replica)
     begin_watch(replica);
     replica->keep_since = replica->was_ready;
     set_state(replica, CHAINSI_REPLICA_READY);
-    if (replica->pid) /* else it is told with its start */
-        tell_ready(replica);
+    tell_ready(replica);
 }
 
 static bool is_probed(const chainsi_replica *replica)
@@ -326,10 +325,12 @@ static void on_probe_end(void *user, chainsi_upstream_end end, const char *why)
     (void)why;
     chainsi_replica *replica = user;
     replica->probe = NULL;
+    replica->said_ready = replica->said_ready && end == CHAINSI_UPSTREAM_ANSWERED;
     if (!is_probed(replica))
         return;
-    if (end == CHAINSI_UPSTREAM_ANSWERED && replica->said_ready) {
-        become_ready(replica);
+    if (replica->said_ready) {
+        if (replica->pid) /* else when the keeper has said which process it is: see on_started() */
+            become_ready(replica);
         return;
     }
     uv_timer_start(replica->timer, on_probe_time, replica->probe_delay_ms, 0);
@@ -433,16 +434,13 @@ static void read_output(chainsi_replica *replica, int fd)
     }
 }
 
-/* Has it kept that there is a process, and counts what its start took so far. That it is ready may have been
- * heard before, over another way. */
+/* Has it kept that there is a process, and counts what its start took so far. */
 static void tell_started(chainsi_replica *replica)
 {
     replica->spawned_ns = replica->process.since_ns;
     chainsi_history_started(history_of(replica), &replica->options.place, replica->options.name,
                             replica->pid, replica->started_at);
     count_phase(replica, CHAINSI_START_SPAWN, replica->spawned_ns - replica->started_ns);
-    if (replica->state == CHAINSI_REPLICA_READY)
-        tell_ready(replica);
 }
 
 static void on_started(chainsi_kept_process *process, pid_t pid, int error, int output)
@@ -453,6 +451,9 @@ static void on_started(chainsi_kept_process *process, pid_t pid, int error, int 
         replica->pid = pid;
         read_output(replica, output);
         tell_started(replica);
+        /* It may have said so itself before the keeper told of it. */
+        if (is_probed(replica) && replica->said_ready && !replica->probe)
+            become_ready(replica);
         return;
     }
     cancel_probe(replica);

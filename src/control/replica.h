@@ -152,7 +152,7 @@ typedef struct chainsi_replica {
     int64_t retry_ns;             /* when to start it again; CHAINSI_NEVER */
     bool was_ready;               /* before it was picked up */
     bool keep_since;              /* with the next change of state */
-    bool said_ready;              /* the probe in flight */
+    bool said_ready;              /* the last probe, or the one in flight */
     unsigned probe_delay_ms;
     chainsi_upstream_call *probe; /* in flight; NULL */
     chainsi_watch *watch;         /* owned; while READY and watched; else NULL */

@@ -118,11 +118,10 @@ int chainsi_board_create(uint32_t max_queue)
 
 chainsi_board *chainsi_board_open(int fd)
 {
-    memory *mapped = chainsi_sealed_map(fd, sizeof *mapped, magic);
-    chainsi_board *board = mapped ? malloc(sizeof *board) : NULL;
-    if (!board) {
-        if (mapped)
-            munmap(mapped, sizeof *mapped);
+    chainsi_board *board = calloc(1, sizeof *board);
+    memory *mapped = board ? chainsi_sealed_map(fd, sizeof *mapped, magic) : NULL;
+    if (!mapped) {
+        free(board);
         return NULL;
     }
     board->memory = mapped;

@@ -150,8 +150,10 @@ static chainsi_exchange_end make_connection(chainsi_client *client,
         if (errno == EINTR)
             return CHAINSI_EXCHANGE_INTERRUPTED;
         if (errno == ETIMEDOUT && request->deadline_ns != CHAINSI_NEVER &&
-            chainsi_now_ns() >= request->deadline_ns)
+            chainsi_now_ns() >= request->deadline_ns) {
+            snprintf(why, why_size, "the deadline passed before there was a connection");
             return CHAINSI_EXCHANGE_DEADLINE;
+        }
         return CHAINSI_EXCHANGE_NOT_STARTED;
     }
     if (!client->tls)

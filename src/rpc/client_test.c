@@ -459,6 +459,32 @@ static void test_deadline(void **state)
     }
 }
 
+/* Nobody accepts, and one already waits: there is no connection in time. */
+static void test_deadline_while_connecting(void **state)
+{
+    (void)state;
+    char text[64], why[256];
+    chainsi_address address, bound;
+    assert_true(chainsi_address_parse("http://127.0.0.1:0", &address, why, sizeof why));
+    int fd = chainsi_address_listen(&address, 0, why, sizeof why);
+    assert_true(fd >= 0);
+    assert_true(chainsi_address_of(fd, text, sizeof text));
+    assert_true(chainsi_address_parse(text, &bound, why, sizeof why));
+    int waiting = chainsi_address_connect(&bound, CHAINSI_NEVER, NULL, why, sizeof why);
+    assert_true(waiting >= 0);
+    caller me;
+    start_caller(&me, text);
+    chainsi_client_request request = ask;
+    request.deadline_ns = chainsi_now_ns() + 30 * CHAINSI_NS_PER_MS;
+    assert_int_equal(call(&me, &request), CHAINSI_EXCHANGE_DEADLINE);
+    assert_non_null(strstr(me.why, "deadline"));
+    stop_caller(&me);
+    close(waiting);
+    close(fd);
+    chainsi_address_done(&bound);
+    chainsi_address_done(&address);
+}
+
 static void trickle(peer *it, int fd, int index)
 {
     (void)index;
@@ -654,6 +680,7 @@ int main(void)
         TEST(test_extra_bytes_end_a_connection),
         TEST(test_early_answer),
         TEST(test_deadline),
+        TEST(test_deadline_while_connecting),
         TEST(test_trickle_ends_at_deadline),
         TEST(test_deadline_while_sending),
         TEST(test_interrupt),

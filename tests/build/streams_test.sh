@@ -16,10 +16,11 @@ talker *talker_new(chains_ctx *)
 {
     return new talker();
 }
-chains_status talker_run_remote(talker *, chains_ctx *, int count, int, int fail_at, int, int *said, talker_words *words)
+chains_status talker_run_remote(talker *, chains_ctx *, int count, int, int trouble_at, trouble_kind, int *said,
+                                talker_words *words)
 {
     for (int i = 0; i < count; i++) {
-        if (i == fail_at)
+        if (i == trouble_at)
             throw std::runtime_error("thrown at " + std::to_string(i));
         std::string text = "w" + std::to_string(i);
         CHAINS_TRY(words->emit(words, talker_word{ text.c_str(), i }));
@@ -34,7 +35,7 @@ void talker_free(talker *self)
 END
 sed 's/\.retries = 2/.retries = 2, .colocate = true/' stream.h >changed && mv changed stream.h
 expect '{"words":[{"text":"w0","index":0},{"text":"w1","index":1}],"said":2}' "$chains" run --strict --input '{"count": 2}'
-refuse 1 'exception: thrown at 1' "$chains" run --stream --input '{"count": 2, "fail_at": 1}'
+refuse 1 'exception: thrown at 1' "$chains" run --stream --input '{"count": 2, "trouble_at": 1}'
 grep -q -F '{"item":{"text":"w0","index":0}}' "$scratch/output" || fail "no item before the exception: $(cat "$scratch/output")"
 
 # Deployed, without any address of the talker.
@@ -48,7 +49,7 @@ until [ -S "$scratch/socket" ] || [ $tries = 500 ] || ! kill -0 $child 2>/dev/nu
 done
 python3 - "$scratch/socket" <<'END' || fail "$(cat "$scratch/served")"
 import socket, sys
-body = b'{"count": 3, "fail_at": 2, "between": true}'
+body = b'{"count": 3, "trouble_at": 2, "between": true}'
 s = socket.socket(socket.AF_UNIX)
 s.connect(sys.argv[1])
 s.sendall(b"POST /run_remote HTTP/1.0\r\nAccept: text/event-stream\r\nContent-Type: application/json\r\n"
@@ -64,10 +65,10 @@ kill $child
 # A fake emits as the real one does.
 cat >fake.c <<'END'
 #include "talker.h"
-chains_status talker_run_remote(talker *self, chains_ctx *ctx, int count, int size, int fail_at, int die_at, int *said,
-                                talker_words *words)
+chains_status talker_run_remote(talker *self, chains_ctx *ctx, int count, int size, int trouble_at, trouble_kind trouble,
+                                int *said, talker_words *words)
 {
-    (void)self, (void)ctx, (void)size, (void)fail_at, (void)die_at;
+    (void)self, (void)ctx, (void)size, (void)trouble_at, (void)trouble;
     CHAINS_TRY(words->emit(words, (talker_word){ "fake", count }));
     *said = 1;
     return CHAINS_OK;

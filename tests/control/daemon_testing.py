@@ -11,7 +11,7 @@ import threading
 import unittest
 from urllib.parse import urlsplit
 
-from chains_testing import BUILD, Home, is_alive, wait_until
+from chains_testing import BUILD, Home, UnixConnection, is_alive, pause, wait_until
 from json_schema import faults, path_of, response_of
 
 CHAINSD = os.path.join(BUILD, "chainsd")
@@ -31,19 +31,6 @@ class Answer:
 
     def error(self):
         return self.json()["error"]
-
-
-class UnixConnection(http.client.HTTPConnection):
-    """HTTP to a Unix socket."""
-
-    def __init__(self, path):
-        super().__init__("localhost", timeout=60)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
-        self.sock.connect(self.path)
 
 
 def call_socket(path, text=""):
@@ -142,7 +129,11 @@ class Daemon:
     def chain(self, name, environment="production"):
         answer = self.ask("GET", f"/api/v1/chains/{name}/environments/{environment}")
         assert answer.status == 200, answer.body
-        return answer.json()
+        chain = answer.json()
+        for chainlet in chain["chainlets"] + ((chain["deployment"] or {}).get("chainlets") or []):
+            for replica in chainlet["replicas"]:
+                assert replica["pid"] or replica["state"] != "ready", replica
+        return chain
 
     def deployed(self, chain, *services, **more):
         """Deploys and waits until that version answers, or is tried."""
@@ -243,19 +234,6 @@ def scaling(**more):
     """How a service is scaled: as one that says nothing, but for what is given."""
     return {"min_replicas": 0, "max_replicas": 1, "concurrency_target": 1, "target_utilization": 0.7, "window_s": 60,
             "scale_down_delay_s": 300, "scale_to_zero_delay_s": 900, **more}
-
-
-def pause(pid):
-    """Stops a process where it is, and returns when it stands still."""
-    os.kill(pid, signal.SIGSTOP)
-
-    def stopped():
-        for task in os.listdir(f"/proc/{pid}/task"):
-            with open(f"/proc/{pid}/task/{task}/stat", encoding="utf-8") as file:
-                if file.read().rsplit(")", 1)[1].split()[0] != "T":
-                    return False
-        return True
-    wait_until(stopped, f"process {pid} to stand still")
 
 
 def waiting(path):

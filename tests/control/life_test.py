@@ -11,7 +11,7 @@ import threading
 import unittest
 
 from chains_testing import children, is_alive, wait_until
-from daemon_testing import CHAINSD, STAND_IN, DaemonTest, is_busy, pause, service, waiting
+from daemon_testing import CHAINSD, STAND_IN, DaemonTest, is_busy, pause, scaling, service, waiting
 
 
 class Life(DaemonTest):
@@ -44,6 +44,22 @@ class Life(DaemonTest):
                                            if r["state"] == "ready"), None), "the new replica")
         self.assertEqual(replica["restarts"], 1)
         self.assertEqual(replica["last_end"], "killed by signal 9 (Killed)")
+
+    def test_what_is_ready_is_known_by_its_number(self):
+        """A process says that it is ready by another way than the keeper says which one it is."""
+        daemon = self.start()
+        services = [service(f"s{n}", scaling=scaling(min_replicas=5, max_replicas=5)) for n in range(4)]
+        for _ in range(5):
+            version = daemon.deploy("x", *services)
+
+            def look(version=version):
+                for _ in range(200):  # as often as can be: daemon.chain() looks whether all are known
+                    chain = daemon.chain("x")
+                    if chain["version"] == version:
+                        return True
+                return False
+            wait_until(look, f"version {version}")
+        self.assertNotIn(0, daemon.pids("x"))
 
     def test_a_replica_that_says_it_is_stalled_is_replaced(self):
         daemon = self.start()

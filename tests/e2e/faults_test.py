@@ -1,5 +1,6 @@
 """Replicas that stop, die and come back under calls that have neither retries nor timeouts: the chain of tests/e2e/faults."""
 import concurrent.futures
+import contextlib
 import json
 import os
 import signal
@@ -7,7 +8,7 @@ import unittest
 import urllib.error
 import urllib.request
 
-from chains_testing import HomeTest, wait_until
+from chains_testing import Home, HomeTest, UnixConnection, is_alive, pause, wait_until
 
 
 class Faults(HomeTest):
@@ -77,10 +78,12 @@ class Faults(HomeTest):
         self.assertTrue(set(killed).isdisjoint(pids))
 
 
-class Crashed(HomeTest):
-    """What a process ran when it died is known, whatever ended it."""
+class Crashed(unittest.TestCase):
+    """What a process ran when it died is known, whatever ended it, and whoever of the daemon was there."""
 
     def setUp(self):
+        self.home = Home()
+        self.addCleanup(self.home.close)
         self.home.good("deploy", self.home.copy("tests/e2e/faults"), "--port", "0")
 
     def back(self):
@@ -100,37 +103,89 @@ class Crashed(HomeTest):
             return caught.exception.code
         return call
 
+    def begin_past_the_front_door(self, request_id, count):
+        """The same, which goes on when the front door doesn't."""
+        status = self.home.status()[0]
+        connection = UnixConnection(os.path.join(self.home.env["CHAINS_HOME"], "run", status["name"], "production",
+                                                 str(status["version"]), "front.calls"))
+
+        def call():
+            connection.request("POST", "/run_remote", json.dumps({"count": count, "work_ms": 600000}),
+                               {"Content-Type": "application/json", "X-Request-Id": request_id})
+            with contextlib.closing(connection):
+                return connection.getresponse().status
+        return call
+
     def events(self, kind):
         shown = self.home.good("logs", self.home.status()[0]["name"], "back", "--events", "--json")
         return [event for event in json.loads(shown) if event["kind"] == kind]
 
-    def test_the_requests_of_a_process_that_died_are_named(self):
+    def end_three(self, call, request_id, kill_all):
+        """Has a call run twice in each of three processes, ends them in its midst, and looks at what is known of them."""
         wait_until(lambda: self.back()["ready"] == 3, "three replicas of back")
         pids = [replica["pid"] for replica in self.back()["replicas"]]
+        signals = (signal.SIGABRT, signal.SIGKILL, signal.SIGKILL)  # sanitizers take SIGSEGV
         with concurrent.futures.ThreadPoolExecutor(1) as pool:
-            answer = pool.submit(self.begin("id-of-this-call", 6))
+            answer = pool.submit(call)
             chain = self.home.status()[0]["name"]
             # Two slots each: all of them run two.
             wait_until(lambda: self.home.good("logs", chain, "back").count("works for long") == 6, "six calls to run")
-            for pid, number in zip(pids, (signal.SIGABRT, signal.SIGKILL, signal.SIGKILL)):  # sanitizers take SIGSEGV
-                os.kill(pid, number)
+            kill_all(pids, signals)
             self.assertEqual(answer.result(), 503)
         events = wait_until(lambda: len(self.events("crashed")) == 3 and self.events("crashed"), "three events")
+        ran = f"; it ran the requests {request_id}, {request_id}"
         for event in events:
-            self.assertIn("; it ran the requests id-of-this-call, id-of-this-call", event["message"])
-            self.assertEqual((event["details"]["requests"], event["details"]["request_count"]), (["id-of-this-call"] * 2, 2))
+            self.assertIn(ran, event["message"])
+            self.assertEqual((event["details"]["requests"], event["details"]["request_count"]), ([request_id] * 2, 2))
         self.assertEqual({(event["details"]["pid"], event["details"]["signal"]) for event in events},
                          set(zip(pids, (6, 9, 9))))
-        ran = "; it ran the requests id-of-this-call, id-of-this-call"
         self.assertEqual(self.home.good("logs", chain, "back").count(ran + "; starting it again"), 3)
+
+        def ended():
+            history = json.loads(self.home.good("status", chain, "back", "--json"))
+            return [one for one in history if one["ended_at"]]
+        wait_until(lambda: len(ended()) == 3, "their ends in the history")
+        self.assertEqual({(one["pid"], one["ending"], one["signal"]) for one in ended()},
+                         {(pid, "killed", int(number)) for pid, number in zip(pids, signals)})
         self.assertEqual(self.home.good("status", chain, "back").count(ran), 3)
         self.assertIn(ran, self.home.good("status", chain))
-        # What died without a request is said to have run none.
         wait_until(lambda: self.back()["ready"] == 3, "three replicas of back")
+
+    def test_the_requests_of_a_process_that_died_are_named(self):
+        def kill_all(pids, signals):
+            for pid, number in zip(pids, signals):
+                os.kill(pid, number)
+        self.end_three(self.begin("id-of-this-call", 6), "id-of-this-call", kill_all)
+        # What died without a request is said to have run none.
         os.kill(self.back()["replicas"][0]["pid"], signal.SIGKILL)
         events = wait_until(lambda: len(self.events("crashed")) == 4 and self.events("crashed"), "another event")
         self.assertEqual((events[0]["message"], events[0]["details"]["requests"]),
                          ("back in production: killed by signal 9 (Killed)", []))
+
+    def test_and_if_no_brain_saw_it(self):
+        """The keeper alone was there, and keeps for the next brain how they ended."""
+        def kill_all(pids, signals):
+            brain = self.home.brain_pid()
+            pause(brain)
+            for pid, number in zip(pids, signals):
+                os.kill(pid, number)
+            for pid in pids:
+                wait_until(lambda pid=pid: not os.path.exists(f"/proc/{pid}"), "the keeper to take note")
+            os.kill(brain, signal.SIGKILL)
+        self.end_three(self.begin_past_the_front_door("id-without-brain", 6), "id-without-brain", kill_all)
+
+    def test_and_if_nobody_saw_it(self):
+        """There was no brain, and the keeper stood still."""
+        def kill_all(pids, signals):
+            keeper, brain = self.home.daemon_pid(), self.home.brain_pid()
+            pause(keeper)
+            os.kill(brain, signal.SIGKILL)
+            for pid, number in zip(pids, signals):
+                os.kill(pid, number)
+            for pid in (brain, *pids):
+                wait_until(lambda pid=pid: not is_alive(pid), "it to end")
+            os.kill(keeper, signal.SIGCONT)
+        self.end_three(self.begin_past_the_front_door("id-without-any", 6), "id-without-any", kill_all)
 
 
 class Failed(HomeTest):

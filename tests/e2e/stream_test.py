@@ -1,4 +1,5 @@
 """Streams end to end: the chain of tests/e2e/stream, whose entrypoint hands its stream on."""
+import concurrent.futures
 import http.client
 import json
 import os
@@ -9,6 +10,7 @@ import urllib.parse
 
 from chains_testing import HomeTest, wait_until
 
+EVENTS, LINES = "text/event-stream", "application/x-ndjson"
 SAID_3 = ('{"item":{"text":"word","index":0}}\n{"item":{"text":"word","index":1}}\n'
           '{"item":{"text":"word","index":2}}\n{"result":{"said":3}}\n')
 
@@ -41,18 +43,21 @@ class Stream(HomeTest):
     def call(self, arguments, *options):
         return self.chains_input("call", "stream", arguments, *options)
 
-    def ask(self, arguments, accept):
+    def ask(self, arguments, accept, **headers):
         """A connection on which the call was made, with its response."""
         address = urllib.parse.urlsplit(self.home.address())
         connection = http.client.HTTPConnection(address.hostname, address.port, timeout=60)
         self.addCleanup(connection.close)
         connection.request("POST", "/chains/stream/production/run_remote", json.dumps(arguments),
-                           {"Content-Type": "application/json", "Accept": accept})
+                           {"Content-Type": "application/json", "Accept": accept, **headers})
         return connection, connection.getresponse()
 
-    def pid(self, chainlet):
-        return next(one["replicas"][0]["pid"] for one in self.home.status()[0]["chainlets"]
-                    if one["name"] == chainlet)
+    def pid(self, chainlet, before=None):
+        """Its process, another one than before: waits for it."""
+        def look():
+            replica = next(one for one in self.home.status()[0]["chainlets"] if one["name"] == chainlet)["replicas"][0]
+            return replica["state"] == "ready" and replica["pid"] != before and replica["pid"]
+        return wait_until(look, f"a process of {chainlet}")
 
     def test_deployed_and_local_are_the_same(self):
         gathered = ('{"words":[{"text":"word","index":0},{"text":"word","index":1},'
@@ -86,19 +91,19 @@ class Stream(HomeTest):
 
     def test_an_error_in_mid_stream_has_its_whole_way(self):
         for verb, target in (("call", "stream"), ("run", self.folder)):
-            done = self.chains_input(verb, target, {"count": 3, "fail_at": 1}, "--stream", "--json")
+            done = self.chains_input(verb, target, {"count": 3, "trouble_at": 1}, "--stream", "--json")
             self.assertEqual(done.returncode, 1)
             self.assertEqual(done.stdout, '{"item":{"text":"word","index":0}}\n')
             error = json.loads(done.stderr)["error"]
             self.assertEqual((error["status"], error["message"]),
                              ("DATA_LOSS", "lost the thread at 1"))
             self.assertEqual([hop["chainlet"] for hop in error["trace"]], ["stream", "talker"])
-        _, response = self.ask({"count": 3, "fail_at": 0}, "text/event-stream")
+        _, response = self.ask({"count": 3, "trouble_at": 0}, "text/event-stream")
         self.assertEqual(response.status, 500)
         self.assertEqual(json.loads(response.read())["error"]["status"], "DATA_LOSS")
 
     def test_a_talker_that_dies_is_an_error(self):
-        done = self.call({"count": 3, "die_at": 2}, "--stream", "--json")
+        done = self.call({"count": 3, "trouble_at": 2, "trouble": "die"}, "--stream", "--json")
         self.assertEqual(done.returncode, 1)
         self.assertEqual(done.stdout.count('{"item"'), 2)
         self.assertNotIn("result", done.stdout)
@@ -108,31 +113,63 @@ class Stream(HomeTest):
         # Nothing was retried, so one replica died, and another takes its place.
         self.assertEqual(self.call({"count": 3}, "--stream").stdout, SAID_3)
 
-    def broken_off(self, accept, break_it):
+    def broken_off(self, accept, break_it=None, arguments=None, **headers):
         """The error that ends a stream, which was broken off when its first item had come."""
-        _, response = self.ask({"count": 1000000000}, accept)
-        parted, opening, closing = ((b"\n\n", b"event: error\ndata: ", b"") if accept == "text/event-stream" else
+        _, response = self.ask({"count": 1000000000, **(arguments or {})}, accept, **headers)
+        parted, opening, closing = ((b"\n\n", b"event: error\ndata: ", b"") if accept == EVENTS else
                                     (b"\n", b'{"error":', b"}"))
         got = response.readline()
-        break_it()
+        if break_it:
+            break_it()
         got += response.read()  # it comes to its end: nothing is missing
         self.assertTrue(got.endswith(parted), got[-300:])
         *items, last = got[:-len(parted)].split(parted)
-        self.assertIn(b'"index":0}', items[0])
+        self.assertRegex(items[0], rb'"index":(100)?0}')
         self.assertNotIn(b"result", got)
         self.assertTrue(last.startswith(opening) and last.endswith(closing), last)
         error = json.loads(last[len(opening):len(last) - len(closing)])
         self.assertEqual((set(error), error["request_id"]), ({"status", "message", "path", "trace", "request_id"},
                                                              response.getheader("X-Request-Id")))
+        if arguments:
+            self.assertEqual(len(items), arguments["trouble_at"])
         return error["status"], error["message"]
 
+    def test_memory_that_runs_out_in_mid_stream(self):
+        if any("enforced" in note for chainlet in self.home.status()[0]["chainlets"] for note in chainlet["notes"]):
+            self.skipTest("no limits of memory here")
+        trouble = {"trouble": "eat", "trouble_at": 2}
+        for accept in (EVENTS, LINES):
+            for more, message in (({}, "talker exceeded its memory limit (.memory)"),
+                                  ({"between": True}, "talker exceeded its memory limit (.memory)"),
+                                  ({"here": True}, "the stream of 'stream' broke off: ")):
+                status, said = self.broken_off(accept, None, {**trouble, **more})
+                self.assertEqual(status, "RESOURCE_EXHAUSTED", said)
+                self.assertIn(message, said)
+                self.assertIn("exceeded its memory limit (.memory)", said)
+        self.assertEqual(self.call({"count": 3}, "--stream").stdout, SAID_3)
+
+    def test_a_deadline_in_mid_stream(self):
+        below = "the request's deadline passed before talker answered"
+        own = "the stream of 'stream' did not end within 2000 ms (X-Chains-Timeout-Ms)"
+        kinds = (({"trouble": "wait"}, below), ({"trouble": "stay"}, below),
+                 ({"trouble": "wait", "here": True}, below), ({"trouble": "stay", "here": True}, own))
+        for accept in (EVENTS, LINES):
+            self.assertEqual(self.call({"count": 3}, "--stream").stdout, SAID_3)
+            with concurrent.futures.ThreadPoolExecutor(len(kinds)) as pool:
+                ended = [pool.submit(self.broken_off, accept, None, {**trouble, "trouble_at": 2},
+                                     **{"X-Chains-Timeout-Ms": "2000"}) for trouble, _ in kinds]
+            for (trouble, message), got in zip(kinds, ended):
+                self.assertEqual(got.result(), ("DEADLINE_EXCEEDED", message), trouble)
+            for chainlet in ("stream", "talker"):  # they stay
+                os.kill(self.pid(chainlet), signal.SIGKILL)
+
     def test_an_entrypoint_that_is_killed_ends_its_stream_with_an_error(self):
-        for accept in ("text/event-stream", "application/x-ndjson"):
+        for accept in (EVENTS, LINES):
             pid = self.pid("stream")
             self.assertEqual(self.broken_off(accept, lambda pid=pid: os.kill(pid, signal.SIGKILL)),
                              ("UNAVAILABLE", "the stream of 'stream' broke off: the process ended while it answered: "
                               "it was ended by signal 9 (SIGKILL)"))
-            wait_until(lambda pid=pid: self.pid("stream") not in (None, pid), "another one")
+            self.pid("stream", pid)
         self.assertEqual(self.call({"count": 3}, "--stream").stdout, SAID_3)
 
     def test_an_update_whose_drain_is_over_ends_its_streams_with_an_error(self):

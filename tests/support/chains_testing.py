@@ -2,11 +2,13 @@
 
 Waiting is always for a condition, with a bound; nothing sleeps to wait.
 """
+import http.client
 import http.server
 import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -48,10 +50,10 @@ class Home:
                         ignore=shutil.ignore_patterns(".chains", "compile_commands.json"))
         return target
 
-    def chains(self, *words, env=None, **options):
+    def chains(self, *words, env=None, limit_s=LIMIT_S, **options):
         """Runs `chains words...` to its end; gives the CompletedProcess with texts."""
         return subprocess.run([CHAINS, *words], env=dict(self.env, **(env or {})), text=True,
-                              stdin=subprocess.DEVNULL, capture_output=True, timeout=LIMIT_S,
+                              stdin=subprocess.DEVNULL, capture_output=True, timeout=limit_s,
                               check=False, cwd=self.path, **options)
 
     def good(self, *words, **options):
@@ -123,6 +125,32 @@ def command_of(pid):
             return file.read()
     except OSError:
         return b""
+
+
+def pause(pid):
+    """Stops a process where it is, and returns when it stands still."""
+    os.kill(pid, signal.SIGSTOP)
+
+    def stopped():
+        for task in os.listdir(f"/proc/{pid}/task"):
+            with open(f"/proc/{pid}/task/{task}/stat", encoding="utf-8") as file:
+                if file.read().rsplit(")", 1)[1].split()[0] != "T":
+                    return False
+        return True
+    wait_until(stopped, f"process {pid} to stand still")
+
+
+class UnixConnection(http.client.HTTPConnection):
+    """HTTP to a Unix socket."""
+
+    def __init__(self, path):
+        super().__init__("localhost", timeout=60)
+        self.path = path
+
+    def connect(self):
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self.path)
 
 
 class Collector(http.server.BaseHTTPRequestHandler):

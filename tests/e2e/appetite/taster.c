@@ -1,8 +1,5 @@
 #include "taster.h"
-
-#include <stdlib.h>
-#include <time.h>
-#include <unistd.h>
+#include "hunger.h"
 
 taster *taster_new(chains_ctx *ctx)
 {
@@ -13,14 +10,7 @@ chains_status taster_run_remote(taster *self, chains_ctx *ctx, int mib, const ch
                                 const char **said)
 {
     (void)self;
-    size_t size = (size_t)mib << 20;
-    volatile char *memory = malloc(size ? size : 1);
-    for (size_t at = 0; memory && at < size; at += 4096)
-        memory[at] = 1;
-    while (*gate && access(gate, F_OK) == 0 && !chains_cancelled(ctx))
-        nanosleep(&(struct timespec){ .tv_nsec = 2000000 }, NULL);
-    free((void *)memory);
-    *said = chains_printf(ctx, "well");
+    *said = be_hungry(ctx, mib, gate);
     return CHAINS_OK;
 }
 

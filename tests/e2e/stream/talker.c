@@ -1,6 +1,5 @@
 #include "talker.h"
 
-#include <signal.h>
 #include <string.h>
 
 struct talker {
@@ -12,17 +11,15 @@ talker *talker_new(chains_ctx *ctx)
     return chains_alloc(ctx, sizeof(talker));
 }
 
-chains_status talker_run_remote(talker *self, chains_ctx *ctx, int count, int size, int fail_at,
-                                int die_at, int *said, talker_words *words)
+chains_status talker_run_remote(talker *self, chains_ctx *ctx, int count, int size, int trouble_at,
+                                trouble_kind trouble, int *said, talker_words *words)
 {
     (void)self;
     char *large = chains_alloc(ctx, (size_t)size + 1);
     memset(large, 'x', (size_t)size);
     for (int i = 0; i < count; i++) {
-        if (i == fail_at)
-            return chains_fail(ctx, CHAINS_DATA_LOSS, "lost the thread at %d", i);
-        if (i == die_at)
-            raise(SIGKILL);
+        if (i == trouble_at)
+            return have_trouble(ctx, trouble, i);
         talker_word word = { .text = size ? large : "word", .index = i };
         chains_status status = words->emit(words, word);
         if (status != CHAINS_OK)

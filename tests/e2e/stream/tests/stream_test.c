@@ -24,11 +24,13 @@ int main(void)
     ear it = { .good = true };
     talker_words words = { hear, &it };
     int said = 0;
-    bool good = stream_run_remote(self, ctx, 5, 0, -1, -1, -1, false, &said, &words) == CHAINS_OK &&
+    bool good = stream_run_remote(self, ctx, 5, 0, -1, TROUBLE_FAIL, false, -1, false, &said,
+                                  &words) == CHAINS_OK &&
                 said == 5 && it.words == 5 && it.good;
-    good = good && stream_run_remote(self, ctx, 5, 0, -1, -1, -1, false, &said, NULL) == CHAINS_OK;
-    good = good &&
-           stream_run_remote(self, ctx, 5, 0, 3, -1, -1, false, &said, &words) == CHAINS_DATA_LOSS;
+    good = good && stream_run_remote(self, ctx, 5, 0, -1, TROUBLE_FAIL, false, -1, false, &said,
+                                     NULL) == CHAINS_OK;
+    good = good && stream_run_remote(self, ctx, 5, 0, 3, TROUBLE_FAIL, false, -1, false, &said,
+                                     &words) == CHAINS_DATA_LOSS;
     good = good && it.words == 8;
     stream_free(self);
     talker_free(its_talker);
