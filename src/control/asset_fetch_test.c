@@ -1,5 +1,6 @@
 /* Downloads, against a server of the test's own that does what it shouldn't. */
 #include "control/asset_site_test_support.h"
+#include "control/asset_stream.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -630,10 +631,13 @@ static int fetch_alone(char **arguments)
 {
     fixture it = { .home = arguments[2] };
     uv_loop_init(&it.loop);
-    it.assets = chainsi_assets_new(&it.loop, it.home, &impatient);
+    it.courier = new_courier(&it.loop);
+    it.assets = chainsi_assets_new(&it.loop, it.courier, it.home, &impatient);
     outcome got = fetch_from(&it, arguments[3], arguments[4]);
     printf("%s\n", got.why);
     chainsi_assets_free(it.assets);
+    uv_run(&it.loop, UV_RUN_DEFAULT);
+    chainsi_courier_free(it.courier);
     uv_run(&it.loop, UV_RUN_DEFAULT);
     return uv_loop_close(&it.loop) ? 126 : (int)got.status;
 }

@@ -21,8 +21,8 @@
 #include <openssl/ssl.h>
 
 #include "control/asset_ranges.h"
-#include "control/asset_stream.h"
 #include "control/assets.h"
+#include "control/courier_test_support.h"
 #include "control/home.h"
 #include "rpc/descriptors_test_support.h"
 
@@ -318,6 +318,7 @@ typedef struct fixture {
     size_t size;
     char digest[CHAINSI_DIGEST_DIGITS + 1];
     uv_loop_t loop;
+    chainsi_courier *courier;
     chainsi_assets *assets;
 } fixture;
 
@@ -390,7 +391,7 @@ SHARED void use_policy(fixture *it, const chainsi_fetch_policy *policy)
 {
     chainsi_assets_free(it->assets);
     uv_run(&it->loop, UV_RUN_DEFAULT);
-    it->assets = policy ? chainsi_assets_new(&it->loop, it->home, policy) : NULL;
+    it->assets = policy ? chainsi_assets_new(&it->loop, it->courier, it->home, policy) : NULL;
 }
 
 SHARED int set_up(void **state)
@@ -403,7 +404,8 @@ SHARED int set_up(void **state)
     it->site->does = (behaviour){ .etag = "\"v1\"", .ranges = true };
     set_content(it, 1024 * KIB);
     uv_loop_init(&it->loop);
-    it->assets = chainsi_assets_new(&it->loop, it->home, &impatient);
+    it->courier = new_courier(&it->loop);
+    it->assets = chainsi_assets_new(&it->loop, it->courier, it->home, &impatient);
     *state = it;
     return 0;
 }
@@ -413,6 +415,8 @@ SHARED int tear_down(void **state)
 {
     fixture *it = *state;
     chainsi_assets_free(it->assets);
+    uv_run(&it->loop, UV_RUN_DEFAULT);
+    chainsi_courier_free(it->courier);
     uv_run(&it->loop, UV_RUN_DEFAULT);
     bool closed = uv_loop_close(&it->loop) == 0;
     site_stop(it->site);

@@ -1,5 +1,5 @@
 /* libcurl, loaded with its first call. It brings some thirty libraries, whose pages and relocations are four
- * MiB of each process of a daemon that has nothing to send; most never have. These are its functions that
+ * MiB of each process that has them; of the daemon's only the courier needs them (courier.h). These are its functions that
  * this folder calls, under their own names: each finds the real one, once, and passes the call on. Linking
  * libcurl as well would leave two of each. */
 #include <assert.h>
@@ -77,12 +77,6 @@ void curl_global_cleanup(void)
     REAL(curl_global_cleanup)();
 }
 
-void curl_free(void *memory)
-{
-    if (memory)
-        REAL(curl_free)(memory);
-}
-
 CURL *curl_easy_init(void)
 {
     return REAL(curl_easy_init)();
@@ -154,29 +148,4 @@ void curl_slist_free_all(struct curl_slist *list)
 {
     if (list)
         REAL(curl_slist_free_all)(list);
-}
-
-CURLU *curl_url(void)
-{
-    return REAL(curl_url)();
-}
-
-void curl_url_cleanup(CURLU *url)
-{
-    if (url)
-        REAL(curl_url_cleanup)(url);
-}
-
-/* Whether what it is handed is const depends on the version of the header. */
-CURLUcode chainsi_url_get(CURLU *url, CURLUPart part, char **text,
-                          unsigned flags) __asm__("curl_url_get");
-
-CURLUcode chainsi_url_get(CURLU *url, CURLUPart part, char **text, unsigned flags)
-{
-    return REAL(curl_url_get)(url, part, text, flags);
-}
-
-CURLUcode curl_url_set(CURLU *url, CURLUPart part, const char *text, unsigned flags)
-{
-    return REAL(curl_url_set)(url, part, text, flags);
 }

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "control/courier_test_support.h"
 #include "control/exchange.h"
 #include "control/exporter.h"
 #include "control/front.h"
@@ -22,7 +23,7 @@ typedef struct server {
     uv_loop_t loop;
     uv_timer_t *patience; /* a test that hangs ends */
     chainsi_front *front;
-    chainsi_transfers *transfers;
+    chainsi_courier *courier;
     int fd;
     char url[128];
     const int *statuses; /* of the answers in turn; SILENT: none comes; the last one goes on */
@@ -104,7 +105,7 @@ static void begin(const int *statuses)
                                                                      .on_request = on_request,
                                                                      .on_finished = on_finished });
     assert_int_equal(chainsi_front_open(it.front, it.fd), 0);
-    it.transfers = chainsi_transfers_new(&it.loop);
+    it.courier = new_courier(&it.loop);
 }
 
 static chainsi_otlp_settings settings(void)
@@ -165,7 +166,7 @@ static void run_until_counted(const chainsi_exporter *exporter, uint64_t count)
 static void end(chainsi_exporter *exporter)
 {
     chainsi_exporter_free(exporter);
-    chainsi_transfers_free(it.transfers);
+    chainsi_courier_free(it.courier);
     chainsi_front_stop(it.front);
     chainsi_front_finish(it.front);
     close(it.fd);
@@ -182,7 +183,7 @@ static void everything_is_sent_in_batches(void **state)
     static const int statuses[] = { 200, 0 };
     begin(statuses);
     chainsi_otlp_settings given = settings();
-    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.transfers, &given, &quick);
+    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.courier, &given, &quick);
     take(exporter, 25);
     run_until_counted(exporter, 25);
     assert_int_equal(it.requests, 3);
@@ -202,7 +203,7 @@ static void what_may_get_better_is_sent_again(void **state)
     static const int statuses[] = { 503, 429, 200, 0 };
     begin(statuses);
     chainsi_otlp_settings given = settings();
-    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.transfers, &given, &quick);
+    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.courier, &given, &quick);
     take(exporter, 5);
     run_until_counted(exporter, 5);
     assert_int_equal(it.requests, 3);
@@ -217,7 +218,7 @@ static void it_is_given_up_in_the_end(void **state)
     static const int statuses[] = { 503, 503, 503, 200, 0 };
     begin(statuses);
     chainsi_otlp_settings given = settings();
-    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.transfers, &given, &quick);
+    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.courier, &given, &quick);
     take(exporter, 12); /* a batch, and two of the next */
     run_until_counted(exporter, 12);
     assert_int_equal(it.requests, 4);
@@ -232,7 +233,7 @@ static void what_will_not_get_better_is_dropped_at_once(void **state)
     static const int statuses[] = { 400, 200, 0 };
     begin(statuses);
     chainsi_otlp_settings given = settings();
-    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.transfers, &given, &quick);
+    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.courier, &given, &quick);
     take(exporter, 11);
     run_until_counted(exporter, 11);
     assert_int_equal(it.requests, 2);
@@ -247,7 +248,7 @@ static void a_full_queue_drops_what_comes_and_counts_it(void **state)
     static const int statuses[] = { 200, 0 };
     begin(statuses);
     chainsi_otlp_settings given = settings();
-    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.transfers, &given, &quick);
+    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.courier, &given, &quick);
     take(exporter, 57);
     assert_int_equal(chainsi_exporter_dropped(exporter), 7);
     run_until_counted(exporter, 57);
@@ -262,7 +263,7 @@ static void a_server_that_is_silent_is_left_in_time(void **state)
     begin(statuses);
     chainsi_otlp_settings given = settings();
     given.timeout_ms = 20;
-    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.transfers, &given, &quick);
+    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.courier, &given, &quick);
     take(exporter, 1);
     run_until_counted(exporter, 1);
     assert_int_equal(it.requests, 2);
@@ -277,7 +278,7 @@ static void nobody_there_is_no_trouble(void **state)
     begin(statuses);
     chainsi_otlp_settings given = settings();
     given.url = "http://127.0.0.1:1/v1/traces";
-    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.transfers, &given, &quick);
+    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.courier, &given, &quick);
     take(exporter, 3);
     run_until_counted(exporter, 3);
     assert_int_equal(chainsi_exporter_dropped(exporter), 3);
@@ -293,7 +294,7 @@ static void what_is_left_is_sent_at_the_end(void **state)
     };
     begin(statuses);
     chainsi_otlp_settings given = settings();
-    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.transfers, &given, &slow);
+    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.courier, &given, &slow);
     take(exporter, 5);
     chainsi_exporter_finish(exporter);
     run_until_counted(exporter, 5);
@@ -307,7 +308,7 @@ static void the_end_does_not_wait_for_a_silent_server(void **state)
     static const int statuses[] = { SILENT, 0 };
     begin(statuses);
     chainsi_otlp_settings given = settings();
-    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.transfers, &given, &quick);
+    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.courier, &given, &quick);
     take(exporter, 5);
     chainsi_exporter_finish(exporter);
     run_until(1);
@@ -322,7 +323,7 @@ static void it_can_be_freed_at_any_time(void **state)
     static const int statuses[] = { SILENT, 0 };
     begin(statuses);
     chainsi_otlp_settings given = settings();
-    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.transfers, &given, &quick);
+    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.courier, &given, &quick);
     take(exporter, 5);
     run_until(1); /* it is being sent */
     end(exporter);

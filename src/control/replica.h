@@ -85,10 +85,11 @@ typedef struct chainsi_supervisor {
     chainsi_limiter *limiter; /* not owned */
     chainsi_gpu_pool *gpus;   /* not owned */
     struct chainsi_replica *replicas;
-    chainsi_collector *collector; /* not owned; NULL: nobody asks for traces */
-    chainsi_history *history;     /* not owned; NULL: nobody keeps what happens */
-    chainsi_meters *meters;       /* not owned; NULL: nobody counts */
-    struct chainsi_pulse *pulse;  /* scaler.c's; NULL: nothing is scaled */
+    struct chainsi_courier *courier; /* not owned; NULL: nothing is fetched */
+    chainsi_collector *collector;    /* not owned; NULL: nobody asks for traces */
+    chainsi_history *history;        /* not owned; NULL: nobody keeps what happens */
+    chainsi_meters *meters;          /* not owned; NULL: nobody counts */
+    struct chainsi_pulse *pulse;     /* scaler.c's; NULL: nothing is scaled */
 } chainsi_supervisor;
 
 /* What a replica is made of. Texts must live as long as the replica. */

@@ -3,12 +3,13 @@
 #include "request_test_support.h"
 
 #include "control/api_requests.h"
+#include "control/courier_test_support.h"
 #include "control/time_text.h"
 #include "control/webhooks.h"
 #include "schema/json.h"
 
 static service receiver;
-static chainsi_transfers *transfers;
+static chainsi_courier *courier;
 static chainsi_webhooks *webhooks;
 static chainsi_request_policy policy;
 static uv_timer_t *again;
@@ -24,7 +25,7 @@ static void start(void)
     chainsi_webhooks_options options = {
         .loop = &loop,
         .store = store,
-        .transfers = transfers,
+        .courier = courier,
         .policy = &policy,
     };
     assert_true(chainsi_home_webhook_key(home, options.key));
@@ -49,7 +50,7 @@ static int set_up(void **state)
         return -1;
     policy = quick;
     start_service(&receiver, "http://127.0.0.1:0");
-    transfers = chainsi_transfers_new(&loop);
+    courier = new_courier(&loop);
     start();
     return 0;
 }
@@ -57,7 +58,7 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     end();
-    chainsi_transfers_free(transfers);
+    chainsi_courier_free(courier);
     stop_service(&receiver);
     return remove_home(state);
 }
