@@ -203,7 +203,7 @@ static void hear(chainsi_courier *courier, const chainsi_line_message *message)
 static void hear_all(chainsi_courier *courier)
 {
     chainsi_line_message message;
-    int fds[CHAINSI_LINE_MOST_FDS], got = -1;
+    int fds[CHAINSI_PACKET_MOST_FDS], got = -1;
     errno = EAGAIN;
     while (courier->socket >= 0 && (got = chainsi_line_receive(courier->socket, &message, fds)) > 0)
         hear(courier, &message);

@@ -3,46 +3,14 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/buffer.h"
-
-/* Room for the descriptors, aligned as the kernel wants it. */
-typedef union attachment {
-    struct cmsghdr header;
-    char room[CMSG_SPACE(CHAINSI_LINE_MOST_FDS * sizeof(int))];
-} attachment;
 
 bool chainsi_line_send(int socket, const chainsi_line_message *message, const int *fds,
                        size_t fd_count)
 {
-    struct iovec part = { (void *)message, sizeof *message };
-    attachment with = { 0 };
-    struct msghdr header = { .msg_iov = &part, .msg_iovlen = 1 };
-    if (fd_count) {
-        header.msg_control = &with;
-        header.msg_controllen = CMSG_SPACE(fd_count * sizeof *fds);
-        with.header.cmsg_level = SOL_SOCKET;
-        with.header.cmsg_type = SCM_RIGHTS;
-        with.header.cmsg_len = CMSG_LEN(fd_count * sizeof *fds);
-        memcpy(CMSG_DATA(&with.header), fds, fd_count * sizeof *fds);
-    }
-    ssize_t sent;
-    do {
-        sent = sendmsg(socket, &header, MSG_NOSIGNAL);
-    } while (sent < 0 && errno == EINTR);
-    return sent >= 0;
-}
-
-static void take_fds(struct msghdr *header, int fds[CHAINSI_LINE_MOST_FDS])
-{
-    for (size_t i = 0; i < CHAINSI_LINE_MOST_FDS; i++)
-        fds[i] = -1;
-    struct cmsghdr *first = CMSG_FIRSTHDR(header);
-    if (first && first->cmsg_level == SOL_SOCKET && first->cmsg_type == SCM_RIGHTS)
-        memcpy(fds, CMSG_DATA(first), first->cmsg_len - CMSG_LEN(0));
+    return chainsi_packet_send(socket, message, sizeof *message, fds, fd_count);
 }
 
 /* Texts are of no concern where the kind has none. */
@@ -59,31 +27,15 @@ static bool is_whole(chainsi_line_message *message, size_t size)
                                                      message->outcome <= CHAINSI_ERRAND_CANCELLED));
 }
 
-int chainsi_line_receive(int socket, chainsi_line_message *message, int fds[CHAINSI_LINE_MOST_FDS])
+int chainsi_line_receive(int socket, chainsi_line_message *message,
+                         int fds[CHAINSI_PACKET_MOST_FDS])
 {
-    struct iovec part = { message, sizeof *message };
-    attachment with = { 0 };
-    struct msghdr header = {
-        .msg_iov = &part,
-        .msg_iovlen = 1,
-        .msg_control = &with,
-        .msg_controllen = sizeof with.room,
-    };
-    ssize_t size;
-    do {
-        size = recvmsg(socket, &header, MSG_CMSG_CLOEXEC);
-    } while (size < 0 && errno == EINTR);
-    /* A peer that ends without having read all that was sent to it resets the connection. */
-    if (size == 0 || (size < 0 && errno == ECONNRESET))
-        return 0;
-    if (size < 0)
-        return -1;
-    take_fds(&header, fds);
-    if (!(header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) && is_whole(message, (size_t)size))
+    ssize_t size = chainsi_packet_receive(socket, message, sizeof *message, fds);
+    if (size <= 0)
+        return (int)size;
+    if (is_whole(message, (size_t)size))
         return 1;
-    for (size_t i = 0; i < CHAINSI_LINE_MOST_FDS; i++)
-        if (fds[i] >= 0)
-            close(fds[i]);
+    chainsi_packet_close(fds);
     errno = EBADMSG;
     return -1;
 }
@@ -91,17 +43,6 @@ int chainsi_line_receive(int socket, chainsi_line_message *message, int fds[CHAI
 static void add_text(chainsi_buffer *out, const char *text)
 {
     chainsi_buffer_add(out, text ? text : "", text ? strlen(text) + 1 : 1);
-}
-
-static bool write_all(int fd, const void *data, size_t size)
-{
-    for (size_t at = 0; at < size;) {
-        ssize_t count = write(fd, (const char *)data + at, size - at);
-        if (count < 0 && errno != EINTR)
-            return false;
-        at += count > 0 ? (size_t)count : 0;
-    }
-    return true;
 }
 
 int chainsi_line_pack(const chainsi_errand_request *request, chainsi_line_parcel *parcel)
@@ -115,18 +56,13 @@ int chainsi_line_pack(const chainsi_errand_request *request, chainsi_line_parcel
     *parcel = (chainsi_line_parcel){ .texts_size = texts.size,
                                      .body_size = request->body_size,
                                      .has_body = request->body != NULL };
+    const struct iovec parts[] = { { texts.data, texts.size },
+                                   { (void *)request->body, request->body_size } };
     int fd = -1;
     if (texts.size > CHAINSI_ERRAND_MOST_TEXTS)
         errno = E2BIG;
     else
-        fd = memfd_create("errand", MFD_CLOEXEC);
-    if (fd >= 0 && (!write_all(fd, texts.data, texts.size) ||
-                    !write_all(fd, request->body, request->body_size))) {
-        int error = errno;
-        close(fd);
-        fd = -1;
-        errno = error;
-    }
+        fd = chainsi_packet_file("errand", parts, 2);
     chainsi_buffer_done(&texts);
     return fd;
 }

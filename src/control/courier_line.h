@@ -14,11 +14,9 @@
 #include <stdint.h>
 
 #include "control/courier.h"
+#include "control/packet.h"
 
-enum {
-    CHAINSI_LINE_MOST_FDS = 2,
-    CHAINSI_LINE_FD = 3, /* the courier's end, in the courier */
-};
+enum { CHAINSI_LINE_FD = 3 /* the courier's end, in the courier */ };
 
 typedef enum chainsi_line_kind {
     CHAINSI_LINE_ERRAND = 1, /* with a parcel, and the file if there is one; parcel, terms */
@@ -61,7 +59,8 @@ bool chainsi_line_send(int socket, const chainsi_line_message *message, const in
                        size_t fd_count);
 /* Receives one; fds gets the descriptors that came along, CLOEXEC and the caller's, or -1. 1, or 0 at the end
  * (the other process is gone), or -1: errno, EBADMSG for what is no message. Texts in it end. */
-int chainsi_line_receive(int socket, chainsi_line_message *message, int fds[CHAINSI_LINE_MOST_FDS]);
+int chainsi_line_receive(int socket, chainsi_line_message *message,
+                         int fds[CHAINSI_PACKET_MOST_FDS]);
 
 /* The parcel of an errand: a memfd with its URL, agent, authorities ("": the system's) and headers, each with a
  * NUL, and its body. The caller closes it. -1: errno, E2BIG for texts above their limit. */

@@ -467,7 +467,7 @@ static void take(errand *e, int64_t end)
 }
 
 /* False: it can't be understood. */
-static bool hear(work *w, const chainsi_line_message *message, int fds[CHAINSI_LINE_MOST_FDS])
+static bool hear(work *w, const chainsi_line_message *message, int fds[CHAINSI_PACKET_MOST_FDS])
 {
     errand *e = find(w, message->number);
     bool good = true;
@@ -482,9 +482,7 @@ static bool hear(work *w, const chainsi_line_message *message, int fds[CHAINSI_L
     } else if (message->kind == CHAINSI_LINE_CANCEL && e) {
         break_off(e, CHAINSI_ERRAND_CANCELLED, "it was cancelled");
     }
-    for (size_t i = 0; i < CHAINSI_LINE_MOST_FDS; i++)
-        if (fds[i] >= 0)
-            close(fds[i]);
+    chainsi_packet_close(fds);
     return good;
 }
 
@@ -494,7 +492,7 @@ static void on_line(uv_poll_t *poll, int status, int events)
     if (!w)
         return;
     chainsi_line_message message;
-    int fds[CHAINSI_LINE_MOST_FDS], got;
+    int fds[CHAINSI_PACKET_MOST_FDS], got;
     while ((got = chainsi_line_receive(CHAINSI_LINE_FD, &message, fds)) > 0)
         if (!hear(w, &message, fds))
             break;
