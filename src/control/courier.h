@@ -14,8 +14,8 @@
  * none of it, or is thrown away. What is sent travels in a file as well: all that goes over the socket between
  * the two is small and of one size (courier_line.h).
  *
- * The courier has that socket, the files of its errands, and no other descriptor of the daemon's; it is given no
- * keys: what is to be signed is signed before it is sent. It ends when the brain does, however that happens,
+ * The courier has that socket, the files of its errands, and no other descriptor of the daemon's; what is to be
+ * signed is signed before it is sent, so it is given no key for that. It ends when the brain does, however that happens,
  * and nothing is lost with it. One that says nothing any more (it is stopped, or hangs) is killed.
  *
  * Belongs to the thread of the loop, which must be the process's first: the courier dies with the thread that

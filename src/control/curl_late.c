@@ -1,7 +1,7 @@
 /* libcurl, loaded with its first call. It brings some thirty libraries, whose pages and relocations are four
- * MiB of each process that has them; of the daemon's only the courier needs them (courier.h). These are its functions that
- * this folder calls, under their own names: each finds the real one, once, and passes the call on. Linking
- * libcurl as well would leave two of each. */
+ * MiB of each process that has them; of the daemon's only the courier needs them (courier.h). These are its
+ * functions that this folder calls, under their own names: each finds the real one, once, and passes the call
+ * on. Linking libcurl as well would leave two of each. */
 #include <assert.h>
 #include <dlfcn.h>
 #include <pthread.h>
