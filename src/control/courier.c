@@ -180,8 +180,10 @@ static void take_answer(chainsi_courier *courier, chainsi_errand *errand,
     if (errand->cancelled || errand->file < 0)
         return;
     errand->end = errand->events.on_answer(errand->user, answer);
-    errand->tell_take = errand->end >= 0;
-    errand->cancelled = errand->tell_cancel = errand->end < 0;
+    if (errand->end >= 0)
+        errand->tell_take = true;
+    else
+        errand->cancelled = errand->tell_cancel = true;
     ask_work(courier);
 }
 
@@ -205,8 +207,11 @@ static void hear_all(chainsi_courier *courier)
     chainsi_line_message message;
     int fds[CHAINSI_PACKET_MOST_FDS], got = -1;
     errno = EAGAIN;
-    while (courier->socket >= 0 && (got = chainsi_line_receive(courier->socket, &message, fds)) > 0)
+    while (courier->socket >= 0 &&
+           (got = chainsi_line_receive(courier->socket, &message, fds)) > 0) {
+        chainsi_packet_close(fds); /* there should be none */
         hear(courier, &message);
+    }
     if (courier->socket >= 0 && (got == 0 || errno != EAGAIN))
         hang_up(courier, true);
 }

@@ -17,7 +17,7 @@ bool chainsi_line_send(int socket, const chainsi_line_message *message, const in
 static bool is_whole(chainsi_line_message *message, size_t size)
 {
     if (size != sizeof *message || message->kind < CHAINSI_LINE_ERRAND ||
-        message->kind > CHAINSI_LINE_PONG)
+        message->kind > CHAINSI_LINE_PONG || message->value < 0)
         return false;
     if (message->kind != CHAINSI_LINE_ANSWER && message->kind != CHAINSI_LINE_ENDED)
         return true;

@@ -34,6 +34,11 @@ static void what_is_no_message_is_refused(void **state)
     message.kind = CHAINSI_LINE_PONG + 1;
     assert_true(chainsi_line_send(pair[0], &message, pair, 1)); /* whose descriptor is closed */
     assert_int_equal(chainsi_line_receive(pair[1], &got, fds), -1);
+    message.kind = CHAINSI_LINE_WRITTEN;
+    message.value = -1;
+    assert_true(chainsi_line_send(pair[0], &message, NULL, 0));
+    assert_int_equal(chainsi_line_receive(pair[1], &got, fds), -1);
+    message.value = 0;
     message.kind = CHAINSI_LINE_ENDED;
     assert_true(chainsi_line_send(pair[0], &message, NULL, 0)); /* without an outcome */
     assert_int_equal(chainsi_line_receive(pair[1], &got, fds), -1);
