@@ -23,7 +23,7 @@ static void load(void)
     library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
 }
 
-/* A daemon that can't send what it has promised to send is to say so where it ends. */
+/* A courier that can carry nothing ends: what it was to carry is told so, and why stands where it ended. */
 static void *find(const char *name)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -31,7 +31,7 @@ static void *find(const char *name)
     void *found = library ? dlsym(library, name) : NULL;
     if (!found) {
         fprintf(stderr, "chainsd: cannot load libcurl: %s\n", dlerror());
-        abort();
+        exit(1);
     }
     return found;
 }
