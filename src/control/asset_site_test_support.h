@@ -308,6 +308,14 @@ static void site_stop(site *it)
         pthread_mutex_unlock(&(site_)->lock);                                                      \
     } while (0)
 
+/* All of it. */
+SHARED void site_do(site *it, behaviour does)
+{
+    pthread_mutex_lock(&it->lock);
+    it->does = does;
+    pthread_mutex_unlock(&it->lock);
+}
+
 /* ------------------------------------------------------------------------------------------------
  * the test's own things */
 
@@ -401,7 +409,7 @@ SHARED int set_up(void **state)
     note_descriptors(state);
     it->home = strdup(mkdtemp(pattern));
     it->site = site_start(NULL);
-    it->site->does = (behaviour){ .etag = "\"v1\"", .ranges = true };
+    site_do(it->site, (behaviour){ .etag = "\"v1\"", .ranges = true });
     set_content(it, 1024 * KIB);
     uv_loop_init(&it->loop);
     it->courier = new_courier(&it->loop);

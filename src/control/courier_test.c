@@ -110,8 +110,9 @@ static int start_bench(void **state)
     uv_loop_init(&it->loop);
     it->site = site_start(NULL);
     it->content = make_content(CONTENT, 11);
-    it->site->does =
-        (behaviour){ .etag = "\"v1\"", .ranges = true, .content = it->content, .size = CONTENT };
+    site_do(
+        it->site,
+        (behaviour){ .etag = "\"v1\"", .ranges = true, .content = it->content, .size = CONTENT });
     it->courier = new_courier(&it->loop);
     it->file = memfd_create("file", MFD_CLOEXEC);
     *state = it;
