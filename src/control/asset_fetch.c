@@ -1,5 +1,5 @@
 /* How a download goes: callbacks note what happened and ask for a review; the review, from the loop
- * and never from within libcurl, decides what to do next.
+ * and never from within them, decides what to do next.
  *
  * Invariants: ranges[i].done counts bytes that were written, and what is saved counts no others; a
  * range has one stream, which goes on where the range has got to and starts only when nothing of an
@@ -23,6 +23,7 @@
 #include "control/asset_stream.h"
 #include "control/handle.h"
 #include "control/home.h"
+#include "control/url.h"
 #include "rpc/http.h"
 
 #define TEBIBYTE (INT64_C(1) << 40)
@@ -45,15 +46,14 @@ const chainsi_fetch_policy chainsi_fetch_policy_default = {
 struct chainsi_fetch {
     chainsi_fetch_options options; /* texts: owned */
     chainsi_fetch_state state;
-    char *shown_url; /* owned; without name and password */
-    char *local;     /* owned; the path of a file: URL, else NULL */
+    chainsi_url url; /* owned; shown: options.url where that is none */
     int fd;          /* owned; the partial file; -1: not open */
     chainsi_asset_disk disk;
     chainsi_asset_stream streams[CHAINSI_ASSET_MOST_RANGES];
     chainsi_asset_range ranges[CHAINSI_ASSET_MOST_RANGES];
     size_t range_count;
-    int64_t size;                                 /* -1: not known yet */
-    char validator[CHAINSI_ASSET_MOST_VALIDATOR]; /* "": not known */
+    int64_t size;                                  /* -1: not known yet */
+    char validator[CHAINSI_ERRAND_MOST_VALIDATOR]; /* "": not known */
     bool resumable;   /* it goes on where it broke off; else it begins again */
     bool in_one;      /* the server is to send it in one, as ranges went wrong */
     bool pieced;      /* bytes came in several answers */
@@ -95,18 +95,6 @@ static int64_t done_bytes(const chainsi_fetch *fetch)
     return done;
 }
 
-/* With those that are still on their way to the file. */
-static int64_t received_bytes(const chainsi_fetch *fetch)
-{
-    int64_t received = 0;
-    for (size_t i = 0; i < fetch->range_count; i++) {
-        const chainsi_asset_range *range = &fetch->ranges[i];
-        int64_t came = fetch->streams[i].next - range->start;
-        received += came > range->done ? came : range->done;
-    }
-    return received;
-}
-
 /* How it ends. */
 
 static void stop_streams(chainsi_fetch *fetch)
@@ -135,7 +123,7 @@ static void end_of_disk(chainsi_fetch *fetch, const char *what, int error)
 {
     char why[256];
     chains_status status = chainsi_asset_disk_failure(what, error, fetch->size, why, sizeof why);
-    end(fetch, status, "cannot fetch %s: %s", fetch->shown_url, why);
+    end(fetch, status, "cannot fetch %s: %s", fetch->url.shown, why);
 }
 
 static void on_wait_over(uv_timer_t *timer)
@@ -151,7 +139,7 @@ static void on_wait_over(uv_timer_t *timer)
 static void note_failure(chainsi_fetch *fetch, const char *why, int64_t pause_ms)
 {
     const chainsi_fetch_policy *policy = fetch->options.policy;
-    int64_t received = received_bytes(fetch);
+    int64_t received = done_bytes(fetch);
     ask_review(fetch);
     if (received >= fetch->most_received + policy->forgiving_bytes)
         fetch->failures = 0;
@@ -163,7 +151,7 @@ static void note_failure(chainsi_fetch *fetch, const char *why, int64_t pause_ms
         return; /* what breaks all streams at once is one failure */
     snprintf(fetch->trouble, sizeof fetch->trouble, "%s", why);
     if (++fetch->failures >= policy->most_failures) {
-        end(fetch, CHAINS_UNAVAILABLE, "cannot fetch %s: %s (%d times in a row)", fetch->shown_url,
+        end(fetch, CHAINS_UNAVAILABLE, "cannot fetch %s: %s (%d times in a row)", fetch->url.shown,
             why, fetch->failures);
         return;
     }
@@ -335,7 +323,7 @@ static void change_to_one(chainsi_fetch *fetch, const char *why)
 
 /* The first answer to a download that has nothing yet: what it will be. */
 static bool take_first(chainsi_fetch *fetch, chainsi_asset_stream *stream,
-                       const chainsi_asset_answer *answer)
+                       const chainsi_errand_answer *answer)
 {
     fetch->size = answer->size;
     fetch->resumable = answer->ranges && answer->validator[0] && answer->size > 0 && !fetch->in_one;
@@ -355,7 +343,7 @@ static bool take_first(chainsi_fetch *fetch, chainsi_asset_stream *stream,
 
 /* An answer to a request that goes on with what is there: is it of the same file? */
 static bool take_next(chainsi_fetch *fetch, const chainsi_asset_stream *stream,
-                      const chainsi_asset_answer *answer)
+                      const chainsi_errand_answer *answer)
 {
     bool same = !answer->validator[0] || !strcmp(answer->validator, fetch->validator);
     if (answer->status == 206 && answer->ranges && answer->from == stream->next &&
@@ -370,7 +358,7 @@ static bool take_next(chainsi_fetch *fetch, const chainsi_asset_stream *stream,
     return false;
 }
 
-static bool on_answer(chainsi_asset_stream *stream, const chainsi_asset_answer *answer)
+static bool on_answer(chainsi_asset_stream *stream, const chainsi_errand_answer *answer)
 {
     chainsi_fetch *fetch = stream->user;
     if (fetch->ending || fetch->begin_again)
@@ -380,7 +368,7 @@ static bool on_answer(chainsi_asset_stream *stream, const chainsi_asset_answer *
         answer->size > fetch->options.policy->most_bytes) {
         end(fetch, CHAINS_RESOURCE_EXHAUSTED,
             "cannot fetch %s: it has %lld bytes, more than the %lld bytes that an asset may have",
-            fetch->shown_url, (long long)answer->size,
+            fetch->url.shown, (long long)answer->size,
             (long long)fetch->options.policy->most_bytes);
         return false;
     }
@@ -397,7 +385,7 @@ static bool on_answer(chainsi_asset_stream *stream, const chainsi_asset_answer *
         return false;
     }
     char why[128];
-    snprintf(why, sizeof why, "the server answers %ld %s", answer->status,
+    snprintf(why, sizeof why, "the server answers %lld %s", (long long)answer->status,
              chainsi_http_reason((int)answer->status));
     if (answer->status == 408 || answer->status == 429 ||
         (answer->status >= 500 && answer->status != 501 && answer->status != 505))
@@ -407,7 +395,7 @@ static bool on_answer(chainsi_asset_stream *stream, const chainsi_asset_answer *
             answer->status == 404 || answer->status == 410   ? CHAINS_NOT_FOUND
             : answer->status == 401 || answer->status == 403 ? CHAINS_PERMISSION_DENIED
                                                              : CHAINS_FAILED_PRECONDITION,
-            "cannot fetch %s: %s", fetch->shown_url, why);
+            "cannot fetch %s: %s", fetch->url.shown, why);
     return false;
 }
 
@@ -421,22 +409,7 @@ static void on_written(chainsi_asset_stream *stream, size_t size, int error)
     ask_review(fetch);
 }
 
-/* What trying again won't change. */
-static bool is_final(CURLcode code)
-{
-    switch (code) {
-    case CURLE_UNSUPPORTED_PROTOCOL:
-    case CURLE_URL_MALFORMAT:
-    case CURLE_TOO_MANY_REDIRECTS:
-    case CURLE_PEER_FAILED_VERIFICATION:
-    case CURLE_SSL_CACERT_BADFILE:
-        return true;
-    default:
-        return false;
-    }
-}
-
-static void on_end(chainsi_asset_stream *stream, CURLcode code, const char *why)
+static void on_end(chainsi_asset_stream *stream, chainsi_errand_outcome outcome, const char *why)
 {
     chainsi_fetch *fetch = stream->user;
     chainsi_asset_range *range = &fetch->ranges[stream - fetch->streams];
@@ -444,16 +417,17 @@ static void on_end(chainsi_asset_stream *stream, CURLcode code, const char *why)
     if (fetch->ending || fetch->begin_again || (stream->answered && !stream->taken))
         return; /* on_answer has said what is to be said */
     bool whole = stream->taken && stream->next == stream->end;
-    if (!whole && code == CURLE_OK && range->end == INT64_MAX)
+    if (!whole && outcome == CHAINSI_ERRAND_DONE && range->end == INT64_MAX)
         range->end = fetch->size = stream->next; /* the end of the answer is that of the file */
     else if (whole && range->end == INT64_MAX)
         end(fetch, CHAINS_RESOURCE_EXHAUSTED,
             "cannot fetch %s: it has more than the %lld bytes that an asset may have",
-            fetch->shown_url, (long long)fetch->options.policy->most_bytes);
-    else if (!whole && is_final(code))
-        end(fetch, CHAINS_FAILED_PRECONDITION, "cannot fetch %s: %s", fetch->shown_url, why);
+            fetch->url.shown, (long long)fetch->options.policy->most_bytes);
+    else if (!whole && (outcome == CHAINSI_ERRAND_REFUSED || outcome == CHAINSI_ERRAND_NO_URL))
+        end(fetch, CHAINS_FAILED_PRECONDITION, "cannot fetch %s: %s", fetch->url.shown, why);
     else if (!whole)
-        note_failure(fetch, code == CURLE_OK ? "the answer is shorter than it said" : why, 0);
+        note_failure(
+            fetch, outcome == CHAINSI_ERRAND_DONE ? "the answer is shorter than it said" : why, 0);
 }
 
 /* The review. */
@@ -480,9 +454,8 @@ static void start_stream(chainsi_fetch *fetch, size_t index)
         .stall_rate = policy->stall_rate,
     };
     fetch->pieced = fetch->pieced || index > 0 || range->done > 0;
-    if (!chainsi_asset_stream_start(stream, fetch->options.transfers, &request,
-                                    range->start + range->done, range->end))
-        end(fetch, CHAINS_INVALID_ARGUMENT, "cannot fetch %s: it is no URL", fetch->shown_url);
+    chainsi_asset_stream_start(stream, fetch->options.courier, &request, range->start + range->done,
+                               range->end);
 }
 
 static void verify(chainsi_fetch *fetch)
@@ -496,8 +469,6 @@ static void review_fetching(chainsi_fetch *fetch)
 {
     if (fetch->begin_again) {
         stop_streams(fetch);
-        for (size_t i = 0; i < CHAINSI_ASSET_MOST_RANGES; i++)
-            chainsi_asset_writer_drop(&fetch->streams[i].writer);
         if (is_busy(fetch))
             return;
         begin_again(fetch);
@@ -575,43 +546,14 @@ static void on_disk_end(chainsi_asset_disk *disk, chains_status status, const ch
         fetch->in_one = fetch->begin_again = true;
         fetch->state = CHAINSI_FETCH_FETCHING;
     } else if (status == CHAINS_DATA_LOSS) {
-        end(fetch, status, "%s has the wrong digest: expected sha256 %s, got %s", fetch->shown_url,
+        end(fetch, status, "%s has the wrong digest: expected sha256 %s, got %s", fetch->url.shown,
             fetch->options.digest, why);
     } else {
-        end(fetch, status, "cannot fetch %s: %s", fetch->shown_url, why);
+        end(fetch, status, "cannot fetch %s: %s", fetch->url.shown, why);
     }
 }
 
 /* Beginning. */
-
-/* Fills in the URL without name and password, and the path if it is a file's. False: it is no URL
- * that could be fetched. */
-static bool read_url(chainsi_fetch *fetch)
-{
-    CURLU *url = curl_url();
-    char *scheme = NULL, *path = NULL, *shown = NULL;
-    if (!url)
-        abort();
-    bool good = curl_url_set(url, CURLUPART_URL, fetch->options.url, 0) == CURLUE_OK &&
-                curl_url_get(url, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK;
-    if (good) {
-        if (!strcmp(scheme, "file"))
-            good = curl_url_get(url, CURLUPART_PATH, &path, CURLU_URLDECODE) == CURLUE_OK;
-        else
-            good = !strcmp(scheme, "http") || !strcmp(scheme, "https");
-        curl_url_set(url, CURLUPART_USER, NULL, 0);
-        curl_url_set(url, CURLUPART_PASSWORD, NULL, 0);
-        curl_url_set(url, CURLUPART_FRAGMENT, NULL, 0);
-        curl_url_get(url, CURLUPART_URL, &shown, 0);
-    }
-    fetch->local = chainsi_copy_text(path);
-    fetch->shown_url = chainsi_copy_text(shown ? shown : fetch->options.url);
-    curl_free(scheme);
-    curl_free(path);
-    curl_free(shown);
-    curl_url_cleanup(url);
-    return good;
-}
 
 static bool open_partial(chainsi_fetch *fetch)
 {
@@ -629,9 +571,10 @@ static void begin(chainsi_fetch *fetch)
     static const chainsi_asset_stream_events events = { on_answer, on_written, on_end };
     fetch->range_count = 1;
     fetch->ranges[0].end = INT64_MAX;
-    if (!read_url(fetch)) {
+    if (!chainsi_url_read(fetch->options.url, &fetch->url)) {
+        fetch->url.shown = chainsi_copy_text(fetch->options.url);
         end(fetch, CHAINS_INVALID_ARGUMENT, "cannot fetch %s: it is no http, https or file URL",
-            fetch->shown_url);
+            fetch->url.shown);
         return;
     }
     if (!open_partial(fetch))
@@ -641,7 +584,7 @@ static void begin(chainsi_fetch *fetch)
         .fd = fetch->fd,
         .home = fetch->options.home,
         .digest = fetch->options.digest,
-        .source = fetch->local,
+        .source = fetch->url.path,
         .most_bytes = fetch->options.policy->most_bytes,
         .size = -1,
         .on_end = on_disk_end,
@@ -650,10 +593,9 @@ static void begin(chainsi_fetch *fetch)
         chainsi_asset_stream *stream = &fetch->streams[i];
         stream->events = &events;
         stream->user = fetch;
-        stream->writer.loop = fetch->options.loop;
-        stream->writer.fd = fetch->fd;
+        stream->file = fetch->fd;
     }
-    if (fetch->local) {
+    if (fetch->url.path) {
         fetch->state = CHAINSI_FETCH_COPYING;
         begin_again(fetch);
         if (!fetch->ending)
@@ -681,7 +623,7 @@ chainsi_fetch *chainsi_fetch_new(const chainsi_fetch_options *options)
 
 void chainsi_fetch_cancel(chainsi_fetch *fetch)
 {
-    end(fetch, CHAINS_CANCELLED, "fetching %s was cancelled", fetch->shown_url);
+    end(fetch, CHAINS_CANCELLED, "fetching %s was cancelled", fetch->url.shown);
 }
 
 void chainsi_fetch_free(chainsi_fetch *fetch)
@@ -689,12 +631,9 @@ void chainsi_fetch_free(chainsi_fetch *fetch)
     if (!fetch)
         return;
     assert(!is_busy(fetch));
-    for (size_t i = 0; i < CHAINSI_ASSET_MOST_RANGES; i++)
-        chainsi_asset_writer_done(&fetch->streams[i].writer);
     chainsi_handle_close(fetch->review);
     chainsi_handle_close(fetch->wait);
-    free(fetch->shown_url);
-    free(fetch->local);
+    chainsi_url_done(&fetch->url);
     free((char *)fetch->options.home);
     free((char *)fetch->options.url);
     free((char *)fetch->options.digest);

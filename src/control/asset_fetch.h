@@ -24,7 +24,7 @@
 #include <chains.h>
 
 #include "control/asset_store.h"
-#include "control/transfers.h"
+#include "control/courier.h"
 
 /* How patient to be. */
 typedef struct chainsi_fetch_policy {
@@ -55,7 +55,7 @@ typedef struct chainsi_fetch chainsi_fetch;
 
 typedef struct chainsi_fetch_options {
     uv_loop_t *loop;                    /* not owned */
-    chainsi_transfers *transfers;       /* not owned */
+    chainsi_courier *courier;           /* not owned */
     const chainsi_fetch_policy *policy; /* not owned */
     const char *home, *url, *digest;    /* copied */
     /* It has ended, and nothing of it runs any more: to be freed, now or later. From the loop, once.

@@ -1,5 +1,6 @@
 /* Downloads, against a server of the test's own that does what it shouldn't. */
 #include "control/asset_site_test_support.h"
+#include "control/asset_stream.h"
 
 #include <fcntl.h>
 #include <sched.h>
@@ -236,12 +237,12 @@ static void change_in_the_middle(fixture *it)
 {
     uint8_t *before = make_content(it->size, 99);
     pthread_mutex_lock(&it->site->lock);
-    it->site->does.content = before;
-    it->site->does.etag = "\"v0\"";
-    it->site->does.after = it->content;
-    it->site->does.after_etag = "\"v1\"";
-    it->site->does.cuts = 4;
-    it->site->does.cut_after = 50 * KIB;
+    CHANGE(it->site, content = before);
+    CHANGE(it->site, etag = "\"v0\"");
+    CHANGE(it->site, after = it->content);
+    CHANGE(it->site, after_etag = "\"v1\"");
+    CHANGE(it->site, cuts = 4);
+    CHANGE(it->site, cut_after = 50 * KIB);
     pthread_mutex_unlock(&it->site->lock);
     assert_good(fetch(it));
     check_stored(it);
@@ -314,7 +315,7 @@ static void redirects_are_followed_and_bounded(void **state)
 {
     fixture *it = *state;
     site *other = site_start(NULL);
-    other->does.redirect = it->site->url;
+    CHANGE(other, redirect = it->site->url);
     assert_good(fetch_from(it, other->url, it->digest));
     check_stored(it);
     CHANGE(it->site, redirect = other->url);
@@ -333,7 +334,7 @@ static void passwords_stay_with_their_host(void **state)
 {
     fixture *it = *state;
     site *other = site_start(NULL);
-    other->does.redirect = it->site->url;
+    CHANGE(other, redirect = it->site->url);
     char *url = chainsi_path("http://user:secret@%s", other->url + strlen("http://"));
     assert_good(fetch_from(it, url, it->digest));
     assert_true(SEEN(other, authorized) > 0);
@@ -374,7 +375,7 @@ static void tls_is_trusted_or_not_spoken(void **state)
     fixture *it = *state;
     char *certificate;
     site *safe = start_tls(it, &certificate);
-    safe->does = it->site->does;
+    site_do(safe, it->site->does);
     assert_said(fetch_from(it, safe->url, it->digest), CHAINS_FAILED_PRECONDITION, "certificate");
     assert_int_equal(SEEN(safe, requests), 0);
     setenv("SSL_CERT_FILE", certificate, 1);
@@ -630,10 +631,13 @@ static int fetch_alone(char **arguments)
 {
     fixture it = { .home = arguments[2] };
     uv_loop_init(&it.loop);
-    it.assets = chainsi_assets_new(&it.loop, it.home, &impatient);
+    it.courier = new_courier(&it.loop);
+    it.assets = chainsi_assets_new(&it.loop, it.courier, it.home, &impatient);
     outcome got = fetch_from(&it, arguments[3], arguments[4]);
     printf("%s\n", got.why);
     chainsi_assets_free(it.assets);
+    uv_run(&it.loop, UV_RUN_DEFAULT);
+    chainsi_courier_free(it.courier);
     uv_run(&it.loop, UV_RUN_DEFAULT);
     return uv_loop_close(&it.loop) ? 126 : (int)got.status;
 }

@@ -21,8 +21,8 @@
 #include <openssl/ssl.h>
 
 #include "control/asset_ranges.h"
-#include "control/asset_stream.h"
 #include "control/assets.h"
+#include "control/courier_test_support.h"
 #include "control/home.h"
 #include "rpc/descriptors_test_support.h"
 
@@ -308,6 +308,14 @@ static void site_stop(site *it)
         pthread_mutex_unlock(&(site_)->lock);                                                      \
     } while (0)
 
+/* All of it. */
+SHARED void site_do(site *it, behaviour does)
+{
+    pthread_mutex_lock(&it->lock);
+    it->does = does;
+    pthread_mutex_unlock(&it->lock);
+}
+
 /* ------------------------------------------------------------------------------------------------
  * the test's own things */
 
@@ -318,6 +326,7 @@ typedef struct fixture {
     size_t size;
     char digest[CHAINSI_DIGEST_DIGITS + 1];
     uv_loop_t loop;
+    chainsi_courier *courier;
     chainsi_assets *assets;
 } fixture;
 
@@ -390,7 +399,7 @@ SHARED void use_policy(fixture *it, const chainsi_fetch_policy *policy)
 {
     chainsi_assets_free(it->assets);
     uv_run(&it->loop, UV_RUN_DEFAULT);
-    it->assets = policy ? chainsi_assets_new(&it->loop, it->home, policy) : NULL;
+    it->assets = policy ? chainsi_assets_new(&it->loop, it->courier, it->home, policy) : NULL;
 }
 
 SHARED int set_up(void **state)
@@ -400,10 +409,11 @@ SHARED int set_up(void **state)
     note_descriptors(state);
     it->home = strdup(mkdtemp(pattern));
     it->site = site_start(NULL);
-    it->site->does = (behaviour){ .etag = "\"v1\"", .ranges = true };
+    site_do(it->site, (behaviour){ .etag = "\"v1\"", .ranges = true });
     set_content(it, 1024 * KIB);
     uv_loop_init(&it->loop);
-    it->assets = chainsi_assets_new(&it->loop, it->home, &impatient);
+    it->courier = new_courier(&it->loop);
+    it->assets = chainsi_assets_new(&it->loop, it->courier, it->home, &impatient);
     *state = it;
     return 0;
 }
@@ -413,6 +423,8 @@ SHARED int tear_down(void **state)
 {
     fixture *it = *state;
     chainsi_assets_free(it->assets);
+    uv_run(&it->loop, UV_RUN_DEFAULT);
+    chainsi_courier_free(it->courier);
     uv_run(&it->loop, UV_RUN_DEFAULT);
     bool closed = uv_loop_close(&it->loop) == 0;
     site_stop(it->site);

@@ -60,10 +60,10 @@ struct chainsi_assets {
     uv_loop_t *loop; /* not owned */
     char *home;      /* owned */
     const chainsi_fetch_policy *policy;
-    chainsi_transfers *transfers; /* owned */
-    chainsi_assets_job *jobs;     /* owned; the newest first */
-    download *downloads;          /* owned; the first to come first */
-    uv_timer_t *review, *tick;    /* owned */
+    chainsi_courier *courier;  /* not owned */
+    chainsi_assets_job *jobs;  /* owned; the newest first */
+    download *downloads;       /* owned; the first to come first */
+    uv_timer_t *review, *tick; /* owned */
     int64_t ticked_ns;
     bool closed;
 };
@@ -156,7 +156,7 @@ static void start_download(download *it)
     it->rate = 0;
     it->fetch = chainsi_fetch_new(&(chainsi_fetch_options){
         .loop = assets->loop,
-        .transfers = assets->transfers,
+        .courier = assets->courier,
         .policy = assets->policy,
         .home = assets->home,
         .url = it->url,
@@ -278,7 +278,6 @@ static chainsi_assets_job *take_over_job(chainsi_assets *assets)
 
 static void free_all(chainsi_assets *assets)
 {
-    chainsi_transfers_free(assets->transfers);
     chainsi_handle_close(assets->review);
     chainsi_handle_close(assets->tick);
     free(assets->home);
@@ -348,14 +347,14 @@ void chainsi_assets_cancel(chainsi_assets_job *job)
     ask_review(job->assets);
 }
 
-chainsi_assets *chainsi_assets_new(uv_loop_t *loop, const char *home,
+chainsi_assets *chainsi_assets_new(uv_loop_t *loop, chainsi_courier *courier, const char *home,
                                    const chainsi_fetch_policy *policy)
 {
     chainsi_assets *assets = chainsi_make(sizeof *assets);
     assets->loop = loop;
     assets->home = chainsi_copy_text(home);
     assets->policy = policy ? policy : &chainsi_fetch_policy_default;
-    assets->transfers = chainsi_transfers_new(loop);
+    assets->courier = courier;
     assets->review = chainsi_timer_new(loop, assets);
     assets->tick = chainsi_timer_new(loop, assets);
     return assets;

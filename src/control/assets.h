@@ -50,8 +50,8 @@ typedef struct chainsi_assets_events {
 } chainsi_assets_events;
 
 /* home: CHAINS_HOME, copied. policy: NULL is chainsi_fetch_policy_default; else it must outlive all
- * jobs and one more turn of the loop. Never NULL. */
-chainsi_assets *chainsi_assets_new(uv_loop_t *loop, const char *home,
+ * jobs and one more turn of the loop; so must courier. Never NULL. */
+chainsi_assets *chainsi_assets_new(uv_loop_t *loop, chainsi_courier *courier, const char *home,
                                    const chainsi_fetch_policy *policy);
 /* Cancels all jobs. The loop has some more to do for it until it ends by itself. NULL is allowed. */
 void chainsi_assets_free(chainsi_assets *assets);

@@ -93,8 +93,8 @@ static void the_next_url_is_tried_for_who_has_it(void **state)
 {
     fixture *it = *state;
     site *bad = site_start(NULL);
-    bad->does.refusals = -1;
-    bad->does.refusal = 404;
+    CHANGE(bad, refusals = -1);
+    CHANGE(bad, refusal = 404);
     outcome first, second;
     start(it, bad->url, it->digest, &first);
     start(it, it->site->url, it->digest, &second);

@@ -371,11 +371,12 @@ static void open_traces(brain *b)
     chainsi_otlp_settings settings;
     b->supervisor.collector = b->routes.collector = chainsi_collector_new(&b->loop);
     chainsi_arena_init(&b->arena);
-    b->routes.transfers = chainsi_transfers_new(&b->loop);
+    b->supervisor.courier = b->routes.courier =
+        chainsi_courier_usual(&b->loop, b->options->program);
     if (!read_otlp(b, CHAINSI_OTLP_TRACES, &settings))
         return;
     b->routes.exporter =
-        chainsi_exporter_new(&b->loop, b->routes.transfers, &settings, &chainsi_export_usual);
+        chainsi_exporter_new(&b->loop, b->routes.courier, &settings, &chainsi_export_usual);
     chainsi_collector_set_taker(b->routes.collector, chainsi_exporter_take, b->routes.exporter);
 }
 
@@ -389,7 +390,7 @@ static void open_metrics(brain *b)
 {
     chainsi_metric_exporter_options options = {
         .loop = &b->loop,
-        .transfers = b->routes.transfers,
+        .courier = b->routes.courier,
         .registry = b->routes.registry,
         .write_own = write_metrics,
         .user = b,
@@ -436,7 +437,7 @@ int chainsi_brain_run(const chainsi_brain_options *options)
     chainsi_gpu_pool_free(b->supervisor.gpus);
     chainsi_collector_free(b->routes.collector);
     chainsi_exporter_free(b->routes.exporter);
-    chainsi_transfers_free(b->routes.transfers);
+    chainsi_courier_free(b->routes.courier);
     chainsi_arena_done(&b->arena);
     chainsi_history_free(b->supervisor.history);
     chainsi_meters_free(b->supervisor.meters);

@@ -7,6 +7,7 @@
 /* What the keeper handed to this process. */
 typedef struct chainsi_brain_options {
     const struct chainsi_daemon_options *daemon; /* not owned */
+    const char *program;                         /* the daemon's own, for its courier */
     int keeper;                                  /* the socket to it; owned */
     int lock;  /* of CHAINS_HOME; owned; held so that nobody else takes it if the keeper ends */
     int front; /* the front door's listening socket; owned; -1: it has been given up */

@@ -4,12 +4,11 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
+#include "control/packet.h"
 
 bool chainsi_command_make(chainsi_command *command, chainsi_command_kind kind, const char *name)
 {
@@ -21,31 +20,11 @@ bool chainsi_command_make(chainsi_command *command, chainsi_command_kind kind, c
     return true;
 }
 
-/* Room for one descriptor, aligned as the kernel wants it. */
-typedef union attachment {
-    struct cmsghdr header;
-    char room[CMSG_SPACE(sizeof(int))];
-} attachment;
-
 bool chainsi_command_send(int socket, const chainsi_command *command, int fd)
 {
     /* Only as much of the note as there is: it is the last member. */
-    struct iovec part = { (void *)command, offsetof(chainsi_command, note) + command->note_size };
-    attachment with = { 0 };
-    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-    if (fd >= 0) {
-        message.msg_control = &with;
-        message.msg_controllen = sizeof with.room;
-        with.header.cmsg_level = SOL_SOCKET;
-        with.header.cmsg_type = SCM_RIGHTS;
-        with.header.cmsg_len = CMSG_LEN(sizeof fd);
-        memcpy(CMSG_DATA(&with.header), &fd, sizeof fd);
-    }
-    ssize_t sent;
-    do {
-        sent = sendmsg(socket, &message, MSG_NOSIGNAL);
-    } while (sent < 0 && errno == EINTR);
-    return sent >= 0;
+    return chainsi_packet_send(socket, command,
+                               offsetof(chainsi_command, note) + command->note_size, &fd, fd >= 0);
 }
 
 static bool is_whole(const chainsi_command *command, size_t size)
@@ -58,51 +37,22 @@ static bool is_whole(const chainsi_command *command, size_t size)
 
 int chainsi_command_receive(int socket, chainsi_command *command, int *fd)
 {
-    struct iovec part = { command, sizeof *command };
-    attachment with = { 0 };
-    struct msghdr message = {
-        .msg_iov = &part,
-        .msg_iovlen = 1,
-        .msg_control = &with,
-        .msg_controllen = sizeof with.room,
-    };
-    ssize_t size;
-    do {
-        size = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
-    } while (size < 0 && errno == EINTR);
-    /* A peer that ends without having read all that was sent to it resets the connection. */
-    if (size == 0 || (size < 0 && errno == ECONNRESET))
-        return 0;
-    if (size < 0)
-        return -1;
-    int got = -1;
-    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
-    if (header && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS)
-        memcpy(&got, CMSG_DATA(header), sizeof got);
-    if (!is_whole(command, (size_t)size)) {
-        if (got >= 0)
-            close(got);
+    int fds[CHAINSI_PACKET_MOST_FDS];
+    ssize_t size = chainsi_packet_receive(socket, command, sizeof *command, fds);
+    if (size <= 0)
+        return (int)size;
+    if (!is_whole(command, (size_t)size) || fds[1] >= 0) {
+        chainsi_packet_close(fds);
         errno = EBADMSG;
         return -1;
     }
-    *fd = got;
+    *fd = fds[0];
     return 1;
 }
 
 static void add_text(chainsi_buffer *out, const char *text)
 {
     chainsi_buffer_add(out, text, strlen(text) + 1);
-}
-
-static bool write_all(int fd, const chainsi_buffer *data)
-{
-    for (size_t at = 0; at < data->size;) {
-        ssize_t count = write(fd, data->data + at, data->size - at);
-        if (count < 0 && errno != EINTR)
-            return false;
-        at += count > 0 ? (size_t)count : 0;
-    }
-    return true;
 }
 
 int chainsi_order_write(const chainsi_order *order)
@@ -125,13 +75,7 @@ int chainsi_order_write(const chainsi_order *order)
     if (out.size > CHAINSI_ORDER_MAX_SIZE)
         errno = E2BIG;
     else
-        fd = memfd_create("order", MFD_CLOEXEC);
-    if (fd >= 0 && !write_all(fd, &out)) {
-        int error = errno;
-        close(fd);
-        fd = -1;
-        errno = error;
-    }
+        fd = chainsi_packet_file("order", &(struct iovec){ out.data, out.size }, 1);
     chainsi_buffer_done(&out);
     return fd;
 }

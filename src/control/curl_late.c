@@ -1,7 +1,7 @@
 /* libcurl, loaded with its first call. It brings some thirty libraries, whose pages and relocations are four
- * MiB of each process of a daemon that has nothing to send; most never have. These are its functions that
- * this folder calls, under their own names: each finds the real one, once, and passes the call on. Linking
- * libcurl as well would leave two of each. */
+ * MiB of each process that has them; of the daemon's only the courier needs them (courier.h). These are its
+ * functions that this folder calls, under their own names: each finds the real one, once, and passes the call
+ * on. Linking libcurl as well would leave two of each. */
 #include <assert.h>
 #include <dlfcn.h>
 #include <pthread.h>
@@ -23,7 +23,7 @@ static void load(void)
     library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
 }
 
-/* A daemon that can't send what it has promised to send is to say so where it ends. */
+/* A courier that can carry nothing ends: what it was to carry is told so, and why stands where it ended. */
 static void *find(const char *name)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -31,7 +31,7 @@ static void *find(const char *name)
     void *found = library ? dlsym(library, name) : NULL;
     if (!found) {
         fprintf(stderr, "chainsd: cannot load libcurl: %s\n", dlerror());
-        abort();
+        exit(1);
     }
     return found;
 }
@@ -75,12 +75,6 @@ CURLcode curl_global_init(long flags)
 void curl_global_cleanup(void)
 {
     REAL(curl_global_cleanup)();
-}
-
-void curl_free(void *memory)
-{
-    if (memory)
-        REAL(curl_free)(memory);
 }
 
 CURL *curl_easy_init(void)
@@ -154,29 +148,4 @@ void curl_slist_free_all(struct curl_slist *list)
 {
     if (list)
         REAL(curl_slist_free_all)(list);
-}
-
-CURLU *curl_url(void)
-{
-    return REAL(curl_url)();
-}
-
-void curl_url_cleanup(CURLU *url)
-{
-    if (url)
-        REAL(curl_url_cleanup)(url);
-}
-
-/* Whether what it is handed is const depends on the version of the header. */
-CURLUcode chainsi_url_get(CURLU *url, CURLUPart part, char **text,
-                          unsigned flags) __asm__("curl_url_get");
-
-CURLUcode chainsi_url_get(CURLU *url, CURLUPart part, char **text, unsigned flags)
-{
-    return REAL(curl_url_get)(url, part, text, flags);
-}
-
-CURLUcode curl_url_set(CURLU *url, CURLUPart part, const char *text, unsigned flags)
-{
-    return REAL(curl_url_set)(url, part, text, flags);
 }

@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "control/brain.h"
+#include "control/courier_work.h"
 #include "control/home.h"
 #include "control/keeper.h"
 #include "control/keyring.h"
@@ -250,7 +251,9 @@ static bool take_fd(int fd)
 
 static bool run_brain(const char *fds, int *status)
 {
-    chainsi_brain_options options = { .daemon = &own_options, .on_lost = become_keeper };
+    chainsi_brain_options options = { .daemon = &own_options,
+                                      .program = own_program,
+                                      .on_lost = become_keeper };
     if (sscanf(fds, "%d:%d:%d", &options.keeper, &options.lock, &options.front) != 3 ||
         !take_fd(options.keeper) || !take_fd(options.lock) ||
         (options.front >= 0 && !take_fd(options.front)))
@@ -282,6 +285,10 @@ static bool run_keeper(const char *fds, int *status)
 
 bool chainsi_daemon_run_part(int argc, char **argv, int *status)
 {
+    if (chainsi_courier_is_meant(argc, argv)) {
+        *status = chainsi_courier_work();
+        return true;
+    }
     bool brain = argc > 2 && !strcmp(argv[1], "--brain");
     if (!brain && (argc < 3 || strcmp(argv[1], "--keeper") != 0))
         return false;

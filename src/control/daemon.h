@@ -7,6 +7,9 @@
  *               exec, which starts a brain, which starts what is deployed
  *   both        replicas die; whoever needs the daemon starts it again, as it was (start_note.h)
  *
+ * What is sent elsewhere is carried by a third process, the brain's child, which is there only while it is
+ * needed, and holds nothing (courier.h).
+ *
  * One of them always holds the home's lock, as long as there is one of them: so no second daemon begins in
  * between. */
 #ifndef CHAINSI_CONTROL_DAEMON_H
@@ -22,8 +25,8 @@
  * what the process was started as. */
 int chainsi_daemon_run(const chainsi_daemon_options *options, const char *name);
 
-/* The two ways in which the daemon runs its own program again, `name --brain FDS` and `name --keeper FDS`, each
- * with the options behind it. True if these are the arguments of one of them; *status is then the exit status. */
+/* The ways in which the daemon runs its own program again: `name --brain FDS` and `name --keeper FDS`, each
+ * with the options behind it, and `name --courier` (courier.h). True if these are the arguments of one of them; *status is then the exit status. */
 bool chainsi_daemon_run_part(int argc, char **argv, int *status);
 
 #endif

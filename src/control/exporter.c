@@ -55,7 +55,7 @@ static void on_time(uv_timer_t *timer)
 
 static void on_done(void *user, const chainsi_otlp_answer *answer);
 
-chainsi_exporter *chainsi_exporter_new(uv_loop_t *loop, chainsi_transfers *transfers,
+chainsi_exporter *chainsi_exporter_new(uv_loop_t *loop, chainsi_courier *courier,
                                        const chainsi_otlp_settings *settings,
                                        const chainsi_export_policy *policy)
 {
@@ -63,7 +63,7 @@ chainsi_exporter *chainsi_exporter_new(uv_loop_t *loop, chainsi_transfers *trans
     exporter->loop = loop;
     exporter->settings = *settings;
     exporter->policy = policy;
-    exporter->post = chainsi_otlp_post_new(transfers, &exporter->settings, on_done, exporter);
+    exporter->post = chainsi_otlp_post_new(courier, &exporter->settings, on_done, exporter);
     exporter->timer = chainsi_timer_new(loop, exporter);
     exporter->finisher = chainsi_timer_new(loop, exporter);
     uv_unref((uv_handle_t *)exporter->timer);

@@ -14,8 +14,8 @@
 
 #include <uv.h>
 
+#include "control/courier.h"
 #include "control/otlp.h"
-#include "control/transfers.h"
 
 typedef struct chainsi_export_policy {
     size_t most_queued; /* spans */
@@ -30,8 +30,8 @@ extern const chainsi_export_policy chainsi_export_usual;
 
 typedef struct chainsi_exporter chainsi_exporter;
 
-/* settings, with a URL, is copied, what it points to not; policy and transfers neither. Never NULL. */
-chainsi_exporter *chainsi_exporter_new(uv_loop_t *loop, chainsi_transfers *transfers,
+/* settings, with a URL, is copied, what it points to not; policy and courier neither. Never NULL. */
+chainsi_exporter *chainsi_exporter_new(uv_loop_t *loop, chainsi_courier *courier,
                                        const chainsi_otlp_settings *settings,
                                        const chainsi_export_policy *policy);
 /* Copies a span into the queue. As of chainsi_collector_taker, user being the exporter. */

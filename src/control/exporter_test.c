@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "control/courier_test_support.h"
 #include "control/exchange.h"
 #include "control/exporter.h"
 #include "control/front.h"
@@ -22,7 +23,7 @@ typedef struct server {
     uv_loop_t loop;
     uv_timer_t *patience; /* a test that hangs ends */
     chainsi_front *front;
-    chainsi_transfers *transfers;
+    chainsi_courier *courier;
     int fd;
     char url[128];
     const int *statuses; /* of the answers in turn; SILENT: none comes; the last one goes on */
@@ -104,7 +105,7 @@ static void begin(const int *statuses)
                                                                      .on_request = on_request,
                                                                      .on_finished = on_finished });
     assert_int_equal(chainsi_front_open(it.front, it.fd), 0);
-    it.transfers = chainsi_transfers_new(&it.loop);
+    it.courier = new_courier(&it.loop);
 }
 
 static chainsi_otlp_settings settings(void)
@@ -133,7 +134,7 @@ static chainsi_exporter *begin_exporting(const int *statuses)
 {
     begin(statuses);
     const chainsi_otlp_settings given = settings();
-    return chainsi_exporter_new(&it.loop, it.transfers, &given, &quick);
+    return chainsi_exporter_new(&it.loop, it.courier, &given, &quick);
 }
 
 static void take(chainsi_exporter *exporter, int count)
@@ -173,7 +174,7 @@ static void run_until_counted(const chainsi_exporter *exporter, uint64_t count)
 static void end(chainsi_exporter *exporter)
 {
     chainsi_exporter_free(exporter);
-    chainsi_transfers_free(it.transfers);
+    chainsi_courier_free(it.courier);
     chainsi_front_stop(it.front);
     chainsi_front_finish(it.front);
     close(it.fd);
@@ -260,7 +261,7 @@ static void a_server_that_is_silent_is_left_in_time(void **state)
     begin(statuses);
     chainsi_otlp_settings given = settings();
     given.timeout_ms = 20;
-    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.transfers, &given, &quick);
+    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.courier, &given, &quick);
     take(exporter, 1);
     run_until_counted(exporter, 1);
     assert_int_equal(it.requests, 2);
@@ -275,7 +276,7 @@ static void nobody_there_is_no_trouble(void **state)
     begin(statuses);
     chainsi_otlp_settings given = settings();
     given.url = "http://127.0.0.1:1/v1/traces";
-    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.transfers, &given, &quick);
+    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.courier, &given, &quick);
     take(exporter, 3);
     run_until_counted(exporter, 3);
     assert_int_equal(chainsi_exporter_dropped(exporter), 3);
@@ -291,7 +292,7 @@ static void what_is_left_is_sent_at_the_end(void **state)
     };
     begin(statuses);
     chainsi_otlp_settings given = settings();
-    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.transfers, &given, &slow);
+    chainsi_exporter *exporter = chainsi_exporter_new(&it.loop, it.courier, &given, &slow);
     take(exporter, 5);
     chainsi_exporter_finish(exporter);
     run_until_counted(exporter, 5);

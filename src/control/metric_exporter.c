@@ -117,7 +117,7 @@ chainsi_metric_exporter *chainsi_metric_exporter_new(const chainsi_metric_export
     exporter->options = *options;
     exporter->began_unix_ms = chainsi_unix_ms();
     exporter->post =
-        chainsi_otlp_post_new(options->transfers, &exporter->options.settings, on_done, exporter);
+        chainsi_otlp_post_new(options->courier, &exporter->options.settings, on_done, exporter);
     exporter->timer = chainsi_timer_new(options->loop, exporter);
     uv_timer_start(exporter->timer, on_time, interval_ms, interval_ms);
     uv_unref((uv_handle_t *)exporter->timer);

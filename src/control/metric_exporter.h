@@ -4,15 +4,15 @@
 #ifndef CHAINSI_CONTROL_METRIC_EXPORTER_H
 #define CHAINSI_CONTROL_METRIC_EXPORTER_H
 
+#include "control/courier.h"
 #include "control/otlp.h"
 #include "control/registry.h"
-#include "control/transfers.h"
 
 typedef struct chainsi_metric_exporter chainsi_metric_exporter;
 
 typedef struct chainsi_metric_exporter_options {
     uv_loop_t *loop;
-    chainsi_transfers *transfers; /* not owned */
+    chainsi_courier *courier; /* not owned */
     const chainsi_registry *registry;
     chainsi_otlp_settings settings; /* with a URL; what it points to is not copied */
     /* As of chainsi_scrape_options. */

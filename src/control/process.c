@@ -131,8 +131,9 @@ static int become(const chainsi_process_start *start, const char *const *environ
         return errno;
     if (start->directory && chdir(start->directory) != 0)
         return errno;
-    char *const arguments[] = { (char *)start->program, NULL };
-    execve(start->program, arguments, (char *const *)environment);
+    char *const alone[] = { (char *)start->program, NULL };
+    execve(start->program, start->arguments ? (char *const *)start->arguments : alone,
+           (char *const *)environment);
     return errno;
 }
 

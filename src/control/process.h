@@ -1,4 +1,4 @@
-/* Starting the process of a replica. */
+/* Starting a process: of a replica, or the courier. */
 #ifndef CHAINSI_CONTROL_PROCESS_H
 #define CHAINSI_CONTROL_PROCESS_H
 
@@ -15,8 +15,9 @@ enum { CHAINSI_MOST_PROCESS_FDS = 256 };
 
 /* What to start, and with what. Nothing is kept. */
 typedef struct chainsi_process_start {
-    const char *program;   /* path of the executable, also its argv[0] */
-    const char *directory; /* to run in */
+    const char *program;          /* path of the executable */
+    const char *const *arguments; /* its argv, up to a NULL; NULL: the program alone */
+    const char *directory;        /* to run in; NULL: where this process runs */
     const char *const
         *environment;              /* "NAME=value" up to a NULL, on top of this process's own; later
                                        ones win */

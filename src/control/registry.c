@@ -16,7 +16,7 @@ chainsi_registry *chainsi_registry_new(chainsi_supervisor *supervisor, chainsi_s
     registry->supervisor = supervisor;
     registry->store = store;
     registry->home = chainsi_copy_text(home);
-    registry->assets = chainsi_assets_new(supervisor->loop, home, NULL);
+    registry->assets = chainsi_assets_new(supervisor->loop, supervisor->courier, home, NULL);
     registry->sweep = chainsi_sweep_new(supervisor->loop, home, store, CHAINSI_SWEEP_SPARES_S);
     registry->on_stopped = on_stopped;
     registry->user = user;

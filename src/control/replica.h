@@ -85,6 +85,7 @@ typedef struct chainsi_supervisor {
     chainsi_limiter *limiter; /* not owned */
     chainsi_gpu_pool *gpus;   /* not owned */
     struct chainsi_replica *replicas;
+    struct chainsi_courier *courier; /* not owned; NULL: nothing is fetched */
     chainsi_collector *collector;    /* not owned; NULL: nobody asks for traces */
     chainsi_history *history;        /* not owned; NULL: nobody keeps what happens */
     chainsi_meters *meters;          /* not owned; NULL: nobody counts */

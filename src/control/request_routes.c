@@ -115,7 +115,7 @@ bool chainsi_routes_begin_requests(chainsi_routes *routes, uv_loop_t *loop, int6
         &(chainsi_requests_options){
             .loop = loop,
             .store = routes->store,
-            .transfers = routes->transfers,
+            .courier = routes->courier,
             .home = routes->home,
             .policy = &chainsi_request_policy_default,
             .keep_ms = keep_ms,

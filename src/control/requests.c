@@ -645,7 +645,7 @@ chainsi_requests *chainsi_requests_new(const chainsi_requests_options *options, 
     chainsi_webhooks_options telling = {
         .loop = options->loop,
         .store = options->store,
-        .transfers = options->transfers,
+        .courier = options->courier,
         .policy = options->policy,
         .on_told = on_told,
     };

@@ -12,9 +12,9 @@
 #ifndef CHAINSI_CONTROL_REQUESTS_H
 #define CHAINSI_CONTROL_REQUESTS_H
 
+#include "control/courier.h"
 #include "control/request_policy.h"
 #include "control/store.h"
-#include "control/transfers.h"
 #include "control/upstream.h"
 
 /* How long ended requests are kept if nothing is said. */
@@ -42,7 +42,7 @@ typedef struct chainsi_request_target {
 typedef struct chainsi_requests_options {
     uv_loop_t *loop;
     chainsi_store *store;
-    chainsi_transfers *transfers;
+    chainsi_courier *courier;
     const char *home; /* for webhook.key; used at the beginning only */
     const chainsi_request_policy *policy;
     int64_t keep_ms; /* how long an ended request is kept */
@@ -63,7 +63,7 @@ chainsi_requests *chainsi_requests_new(const chainsi_requests_options *options, 
 /* No request is taken and no webhook told any more. Those in flight go on; what has not ended when the
  * store is closed is taken up by the next daemon. */
 void chainsi_requests_stop(chainsi_requests *requests);
-/* After the store has been closed, and before the transfers are freed. NULL is allowed. */
+/* After the store has been closed, and before the courier is freed. NULL is allowed. */
 void chainsi_requests_free(chainsi_requests *requests);
 
 /* Whoever waits for a change. It is called once, when the change is on the disk or has failed, never

@@ -2,12 +2,13 @@
  * kind, retries, cancelling, expiry, what a killed daemon left, and purging. */
 #include "request_test_support.h"
 
+#include "control/courier_test_support.h"
 #include "control/requests.h"
 #include "control/time_text.h"
 
 static service chainlet;
 static chainsi_upstream *upstream;
-static chainsi_transfers *transfers;
+static chainsi_courier *courier;
 static chainsi_requests *requests;
 static chainsi_target_state target_state;
 static size_t slots;
@@ -31,7 +32,7 @@ static void start(void)
         &(chainsi_requests_options){
             .loop = &loop,
             .store = store,
-            .transfers = transfers,
+            .courier = courier,
             .home = home,
             .policy = &quick,
             .keep_ms = keep_ms,
@@ -49,7 +50,7 @@ static int set_up(void **state)
     snprintf(path, sizeof path, "unix:%s/calls", home);
     start_service(&chainlet, path);
     upstream = chainsi_upstream_new(&loop, path + strlen("unix:"));
-    transfers = chainsi_transfers_new(&loop);
+    courier = new_courier(&loop);
     target_state = CHAINSI_TARGET_READY;
     slots = 2;
     keep_ms = CHAINSI_KEEP_RESULTS_MS;
@@ -72,7 +73,7 @@ static int tear_down(void **state)
 {
     if (requests)
         end(true);
-    chainsi_transfers_free(transfers);
+    chainsi_courier_free(courier);
     chainsi_upstream_free(upstream);
     stop_service(&chainlet);
     return remove_home(state);

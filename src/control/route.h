@@ -24,7 +24,7 @@ typedef struct chainsi_routes {
     chainsi_exporter *exporter;               /* not owned; NULL: spans are not exported */
     chainsi_requests *requests;               /* owned; NULL: not begun */
     chainsi_metric_exporter *metric_exporter; /* not owned; NULL: metrics are not exported */
-    chainsi_transfers *transfers;             /* not owned */
+    chainsi_courier *courier;                 /* not owned */
     struct chainsi_sampler *sampler;          /* owned; sampler.h; NULL: the daemon ends */
     struct chainsi_live *live;                /* owned; live.h */
     const char *home;                         /* not owned */

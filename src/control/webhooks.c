@@ -12,6 +12,7 @@
 #include "control/handle.h"
 #include "control/steady.h"
 #include "control/time_text.h"
+#include "control/url.h"
 #include "runtime/context.h"
 #include "schema/json.h"
 
@@ -19,17 +20,13 @@ enum { DISK_PAUSE_MS = 1000 /* before an end that could not be written is writte
 
 /* One attempt. */
 typedef struct telling {
-    chainsi_transfer transfer; /* first: on_done is handed a pointer to it */
     chainsi_webhooks *webhooks;
     struct telling *next;
-    char *id;                   /* owned */
-    chainsi_buffer body;        /* owned */
-    struct curl_slist *headers; /* owned */
-    size_t answer_size;
-    char why[CURL_ERROR_SIZE + 64]; /* "": it was taken */
-    bool final;                     /* trying again won't change it */
-    uv_timer_t *pause;              /* owned; NULL: not waiting for the disk */
-    bool on_line;                   /* with libcurl */
+    char *id;                              /* owned */
+    chainsi_errand *errand;                /* NULL: it has ended, or never began */
+    char why[CHAINSI_ERRAND_MOST_WHY + 1]; /* "": it was taken */
+    bool final;                            /* trying again won't change it */
+    uv_timer_t *pause;                     /* owned; NULL: not waiting for the disk */
 } telling;
 
 struct chainsi_webhooks {
@@ -59,24 +56,15 @@ void chainsi_webhook_sign(const char *key, const void *body, size_t size, int64_
 
 bool chainsi_webhook_check_url(const char *url, char *why, size_t why_size)
 {
-    char *scheme = NULL, *host = NULL;
-    CURLU *parts = curl_url();
-    if (!parts)
-        abort();
-    bool good = strlen(url) <= CHAINSI_WEBHOOK_MOST_URL;
-    if (!good)
+    chainsi_url parts = { 0 };
+    if (strlen(url) > CHAINSI_WEBHOOK_MOST_URL) {
         snprintf(why, why_size, "a URL may have %d bytes", CHAINSI_WEBHOOK_MOST_URL);
-    if (good) {
-        good = curl_url_set(parts, CURLUPART_URL, url, 0) == CURLUE_OK &&
-               curl_url_get(parts, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK &&
-               (!strcmp(scheme, "http") || !strcmp(scheme, "https")) &&
-               curl_url_get(parts, CURLUPART_HOST, &host, 0) == CURLUE_OK && *host;
-        if (!good)
-            snprintf(why, why_size, "it is no http or https URL");
+        return false;
     }
-    curl_free(scheme);
-    curl_free(host);
-    curl_url_cleanup(parts);
+    bool good = chainsi_url_read(url, &parts) && parts.scheme != CHAINSI_URL_FILE;
+    if (!good)
+        snprintf(why, why_size, "it is no http or https URL");
+    chainsi_url_done(&parts);
     return good;
 }
 
@@ -87,11 +75,8 @@ static void free_telling(telling *t)
         at = &(*at)->next;
     *at = t->next;
     t->webhooks->count--;
-    if (t->on_line)
-        chainsi_transfers_stop(t->webhooks->options.transfers, &t->transfer);
-    curl_easy_cleanup(t->transfer.easy);
-    curl_slist_free_all(t->headers);
-    chainsi_buffer_done(&t->body);
+    if (t->errand)
+        chainsi_courier_cancel(t->webhooks->options.courier, t->errand);
     chainsi_handle_close(t->pause);
     free(t->id);
     free(t);
@@ -176,78 +161,49 @@ static void note(telling *t)
     chainsi_store_write(t->webhooks->options.store, write);
 }
 
-/* What trying again won't change. */
-static bool is_final(CURLcode code)
+static void on_end(void *user, chainsi_errand_outcome outcome, const chainsi_errand_answer *answer,
+                   const char *why)
 {
-    return code == CURLE_UNSUPPORTED_PROTOCOL || code == CURLE_URL_MALFORMAT;
-}
-
-static void on_done(chainsi_transfer *transfer, CURLcode code)
-{
-    telling *t = (telling *)transfer;
-    long status = 0;
-    curl_easy_getinfo(transfer->easy, CURLINFO_RESPONSE_CODE, &status);
-    t->on_line = false;
+    telling *t = user;
+    t->errand = NULL;
     /* Whoever said 2xx has it, whatever became of the rest of the answer. */
-    if (status >= 200 && status < 300)
+    if (answer->status >= 200 && answer->status < 300)
         t->why[0] = 0;
-    else if (code == CURLE_OK)
-        snprintf(t->why, sizeof t->why, "HTTP %ld", status);
-    else if (!t->why[0])
-        snprintf(t->why, sizeof t->why, "%s", curl_easy_strerror(code));
-    t->final = is_final(code);
+    else if (outcome == CHAINSI_ERRAND_DONE)
+        snprintf(t->why, sizeof t->why, "HTTP %lld", (long long)answer->status);
+    else
+        snprintf(t->why, sizeof t->why, "%s", why);
+    t->final = outcome == CHAINSI_ERRAND_NO_URL;
     note(t);
 }
 
-/* Its way. */
-
-static size_t ignore(char *data, size_t size, size_t count, void *user)
+/* Its way. The key stays here: what is signed is sent. */
+static void send_body(telling *t, const char *url, const chainsi_buffer *body)
 {
-    (void)data;
-    telling *t = user;
-    t->answer_size += size * count;
-    return t->answer_size > CHAINSI_WEBHOOK_MOST_ANSWER ? 0 : size * count;
-}
-
-static void add_header(telling *t, const char *format, const char *value)
-{
-    char line[256];
-    snprintf(line, sizeof line, format, value);
-    struct curl_slist *headers = curl_slist_append(t->headers, line);
-    if (!headers)
-        abort();
-    t->headers = headers;
-}
-
-static void set_up(telling *t, const char *url)
-{
-    CURL *easy = t->transfer.easy = curl_easy_init();
-    if (!easy)
-        abort();
-    char signature[CHAINSI_SIGNATURE_TEXT];
-    chainsi_webhook_sign(t->webhooks->options.key, t->body.data, t->body.size,
-                         chainsi_unix_ms() / 1000, signature);
-    add_header(t, "Content-Type: %s", "application/json");
-    add_header(t, "X-Request-Id: %s", t->id);
-    add_header(t, "X-Chains-Signature: %s", signature);
-    add_header(t, "Expect:%s", ""); /* a receiver need not know it */
-    curl_easy_setopt(easy, CURLOPT_URL, url);
-    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, t->headers);
-    curl_easy_setopt(easy, CURLOPT_USERAGENT, "chainsd");
-    curl_easy_setopt(easy, CURLOPT_POST, 1L);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, t->body.data);
-    curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)t->body.size);
-    curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 1L);
-    curl_easy_setopt(easy, CURLOPT_MAXREDIRS, (long)CHAINSI_WEBHOOK_MOST_REDIRECTS);
-    curl_easy_setopt(easy, CURLOPT_POSTREDIR, (long)CURL_REDIR_POST_ALL);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT, (long)CHAINSI_WEBHOOK_CONNECT_TIMEOUT_S);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT, (long)CHAINSI_WEBHOOK_TIMEOUT_S);
-    curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->why);
-    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, ignore);
-    curl_easy_setopt(easy, CURLOPT_WRITEDATA, t);
+    static const chainsi_errand_events events = { .on_end = on_end };
+    char signature[CHAINSI_SIGNATURE_TEXT], signed_by[CHAINSI_SIGNATURE_TEXT + 32], id[128];
+    chainsi_webhook_sign(t->webhooks->options.key, body->data, body->size, chainsi_unix_ms() / 1000,
+                         signature);
+    snprintf(signed_by, sizeof signed_by, "X-Chains-Signature: %s", signature);
+    snprintf(id, sizeof id, "X-Request-Id: %s", t->id);
+    const char *const headers[] = { "Content-Type: application/json", id, signed_by,
+                                    "Expect:", /* a receiver need not know it */
+                                    NULL };
+    t->errand = chainsi_courier_send(
+        t->webhooks->options.courier,
+        &(chainsi_errand_request){
+            .url = url,
+            .agent = "chainsd",
+            .headers = headers,
+            .body = body->data,
+            .body_size = body->size,
+            .file = -1,
+            .terms = { .connect_timeout_ms = CHAINSI_WEBHOOK_CONNECT_TIMEOUT_S * INT64_C(1000),
+                       .timeout_ms = CHAINSI_WEBHOOK_TIMEOUT_S * INT64_C(1000),
+                       .most_redirects = CHAINSI_WEBHOOK_MOST_REDIRECTS,
+                       .most_answer = CHAINSI_WEBHOOK_MOST_ANSWER },
+        },
+        &events, t);
 }
 
 /* A request's row, with its result. */
@@ -261,18 +217,17 @@ static void tell(chainsi_webhooks *webhooks, const chainsi_stored_request *reque
     t->id = chainsi_copy_text(request->id);
     chainsi_api_request object;
     chainsi_api_request_of(request, &object);
+    chainsi_buffer body = { 0 };
     chainsi_codec_error error;
-    if (chainsi_json_encode(&chainsi_api_request_type, &object, &t->body, &error) != CHAINS_OK) {
+    if (chainsi_json_encode(&chainsi_api_request_type, &object, &body, &error) == CHAINS_OK) {
+        send_body(t, request->webhook, &body);
+    } else {
         snprintf(t->why, sizeof t->why, "it cannot be written: %.64s %.64s", error.path,
                  error.message);
         t->final = true;
         note(t);
-        return;
     }
-    set_up(t, request->webhook);
-    t->transfer.on_done = on_done;
-    t->on_line = true;
-    chainsi_transfers_start(webhooks->options.transfers, &t->transfer);
+    chainsi_buffer_done(&body);
 }
 
 static bool is_under_way(const chainsi_webhooks *webhooks, const char *id)
@@ -314,7 +269,7 @@ void chainsi_webhooks_stop(chainsi_webhooks *webhooks)
     webhooks->stopped = true;
     for (telling *t = webhooks->tellings, *next; t; t = next) {
         next = t->next;
-        if (t->on_line || t->pause)
+        if (t->errand || t->pause)
             free_telling(t);
     }
 }

@@ -10,11 +10,11 @@
 #ifndef CHAINSI_CONTROL_WEBHOOKS_H
 #define CHAINSI_CONTROL_WEBHOOKS_H
 
+#include "control/courier.h"
 #include "control/digest.h"
 #include "control/home.h"
 #include "control/request_policy.h"
 #include "control/store.h"
-#include "control/transfers.h"
 
 enum {
     CHAINSI_WEBHOOK_MOST_AT_ONCE = 32,
@@ -30,7 +30,7 @@ typedef struct chainsi_webhooks chainsi_webhooks;
 typedef struct chainsi_webhooks_options {
     uv_loop_t *loop;
     chainsi_store *store;
-    chainsi_transfers *transfers;
+    chainsi_courier *courier;
     const chainsi_request_policy *policy;
     char key[CHAINSI_TOKEN_SIZE + 1];
     /* An attempt has ended, and that is on the disk: look again at what is due. NULL: nobody wants to

@@ -23,7 +23,7 @@ class Kills(RequestsTest):
         self.over = threading.Event()
 
     def kill_meanwhile(self, accepted):
-        """Kills replicas, and the daemon in every way, sixteen times while requests are accepted."""
+        """Kills replicas, the courier, and the daemon in every way, sixteen times while requests are accepted."""
         for i in range(16):
             wait_until(lambda i=i: len(accepted) > 30 + 60 * i, "more requests", 120)
             daemon = self.daemons[-1]
@@ -37,6 +37,8 @@ class Kills(RequestsTest):
                 self.start()
             elif i == 15:
                 daemon.kill_keeper()
+            elif i % 4 == 1:
+                self.kill(wait_until(daemon.home.courier_pid, "a courier"))
             else:
                 for pid in pids:
                     self.kill(pid)

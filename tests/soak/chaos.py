@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Minutes of calls through a deployed chain of three Chainlets while its replicas, its callers, the daemon's brain, its keeper and both
-are killed, stopped for a while, and started again, at random.
+"""Minutes of calls through a deployed chain of three Chainlets while its replicas, its callers, the daemon's brain, its keeper, both, and
+its courier are killed, stopped for a while, and started again, at random.
 
     make chaos [CHAOS_SECONDS=180] [CHAOS_SEED=1]
 
@@ -15,7 +15,7 @@ Chainlets do, and into the queue of asynchronous requests. Each has to end as pr
     UNAVAILABLE where the entrypoint's process is killed, or all are; both are counted apart, and nothing else may cut it or fail it. A process that is
     stopped holds it up.
   - Nobody is refused a connection but while brain and keeper are both gone, or the keeper of an entrypoint's socket.
-  - A request that was accepted succeeds.
+  - A request that was accepted succeeds, and its webhook is told so.
 
 Anything else is lost. Prints what happened and what became of the calls; exit status 1 if anything was lost, or something is left behind.
 """
@@ -35,6 +35,7 @@ import time
 from calls import make_plan, right_answer
 from chains_testing import BUILD, Home, children, command_of, is_alive, wait_until
 from chaos_caller import CALL_LIMIT_S
+from webhook_receiver import Receiver
 
 SECONDS = float(os.environ.get("CHAOS_SECONDS", "180"))
 SEED = int(os.environ.get("CHAOS_SEED", "1"))
@@ -43,7 +44,8 @@ MOST_WAITING = 1000  # calls of a Chainlet: more than there ever are
 REPLICAS = {"soak": 4, "part": 8, "crumb": 12}  # so many that none dies eight times without a stable minute in between
 # How often what happens, and to whom. "end": the daemon is told to end, and started again.
 WEIGHTS = {("replica", "kill"): 36, ("replica", "stop"): 14, ("brain", "kill"): 14, ("brain", "stop"): 6, ("keeper", "kill"): 5,
-           ("keeper", "stop"): 6, ("both", "kill"): 4, ("daemon", "end"): 3, ("caller", "kill"): 6, ("caller", "stop"): 6}
+           ("keeper", "stop"): 6, ("both", "kill"): 4, ("daemon", "end"): 3, ("caller", "kill"): 6, ("caller", "stop"): 6,
+           ("courier", "kill"): 8, ("courier", "stop"): 4}
 
 
 def plan_events(seed, seconds):
@@ -89,7 +91,7 @@ class Windows:
 
 class Ledger:
     """What became of the calls."""
-    OUTSIDE, INSIDE, LATER = "through the front door", "to the entrypoint's socket", "asynchronous requests"
+    OUTSIDE, INSIDE, LATER, TOLD = "through the front door", "to the entrypoint's socket", "asynchronous requests", "their webhooks"
 
     def __init__(self, windows):
         self.windows = windows
@@ -193,10 +195,10 @@ class CallerProcess:
 
 
 class Requests:
-    """Hands requests over, ten a second, and looks at the end whether each that was accepted has succeeded."""
+    """Hands requests over, ten a second, and looks at the end whether each that was accepted has succeeded, and was told of."""
 
     def __init__(self, chaos):
-        self.chaos, self.accepted = chaos, {}
+        self.chaos, self.accepted, self.receiver = chaos, {}, Receiver()
         self.thread = threading.Thread(target=self.run)
 
     def ask(self, method, path, body=None):
@@ -214,7 +216,7 @@ class Requests:
             plan = dict(make_plan(rng), fail=-1)
             began = time.monotonic()
             try:
-                status, answer = self.ask("POST", "/chains/soak/production/async_run_remote", json.dumps({"input": plan}))
+                status, answer = self.ask("POST", "/chains/soak/production/async_run_remote", json.dumps({"input": plan, "webhook": self.receiver.url}))
             except (OSError, http.client.HTTPException) as error:
                 if not self.chaos.windows.covers(("brain", "keeper", "both", "daemon"), began, time.monotonic()):
                     self.chaos.ledger.lose(Ledger.LATER, f"handing over: {error!r}")
@@ -240,6 +242,21 @@ class Requests:
                 ledger.counts[ledger.LATER, "answered"] += 1
             else:
                 ledger.lose(ledger.LATER, f"{request} instead of {right}"[:1000])
+            self.check_told(number, right)
+
+    def check_told(self, number, right):
+        ledger = self.chaos.ledger
+        ledger.made[ledger.TOLD] += 1
+        try:
+            wait_until(lambda: number in self.receiver.told, f"the webhook of request {number}", 120)
+        except AssertionError as why:
+            ledger.lose(ledger.TOLD, str(why))
+            return
+        told = [json.loads(body) for _, body in self.receiver.told[number]]
+        if all(request["status"] == "SUCCEEDED" and request["result"] == right for request in told):
+            ledger.counts[ledger.TOLD, "answered"] += 1
+        else:
+            ledger.lose(ledger.TOLD, f"{told} instead of {right}"[:1000])
 
 
 class Chaos:
@@ -267,6 +284,10 @@ class Chaos:
     def brain(self):
         keeper = self.keeper()
         return keeper and next((pid for pid in children(keeper) if b"--brain" in command_of(pid)), None)
+
+    def courier(self):
+        brain = self.brain()
+        return brain and next((pid for pid in children(brain) if b"--courier" in command_of(pid)), None)
 
     def replicas(self, name):
         keeper = self.keeper()
@@ -328,13 +349,15 @@ class Chaos:
         found = self.replicas(which[0]) if whom == "replica" else []
         pid = found[which[1]] if whom == "replica" and which[1] < len(found) else None
         keeper, brain = self.keeper(), self.brain()
-        if not keeper or not brain or (whom == "replica" and not pid):
+        if whom == "courier":
+            pid = self.courier()
+        if not keeper or not brain or (whom in ("replica", "courier") and not pid):
             return False
         if what == "stop":
-            self.hold({"replica": pid, "brain": brain, "keeper": keeper}[whom], for_s)
+            self.hold({"brain": brain, "keeper": keeper}.get(whom, pid), for_s)
             return True
         window = self.windows.open(which[0] if whom == "replica" else whom)
-        if whom in ("replica", "brain"):
+        if whom in ("replica", "brain", "courier"):
             self.kill(pid or brain)
             self.windows.close(window)
             if whom == "brain" and not self.held:
@@ -423,12 +446,12 @@ def print_table(chaos):
     ledger, happened = chaos.ledger, chaos.happened
     print(f"\nchaos: {SECONDS:.0f} s, seed {SEED}\n")
     print(f"{'what happened':32}{'killed':>9}{'stopped':>9}{'ended':>9}")
-    for whom in (*REPLICAS, "brain", "keeper", "both", "daemon", "caller"):
+    for whom in (*REPLICAS, "brain", "keeper", "both", "courier", "daemon", "caller"):
         name = f"replicas of {whom}" if whom in REPLICAS else {"both": "brain and keeper", "caller": "callers"}.get(whom, whom)
         print(f"{name:32}" + "".join(f"{happened[whom, what]:9}" for what in ("kill", "stop", "end")))
     columns = ("answered", "failed", "cut", "refused", "left", "lost")
     print(f"\n{'calls':32}{'made':>9}" + "".join(f"{column:>9}" for column in columns))
-    for kind in (ledger.OUTSIDE, ledger.INSIDE, ledger.LATER):
+    for kind in (ledger.OUTSIDE, ledger.INSIDE, ledger.LATER, ledger.TOLD):
         print(f"{kind:32}{ledger.made[kind]:9}" + "".join(f"{ledger.counts[kind, column]:9}" for column in columns))
     print(f"those that were answered made {ledger.inner} calls of part and crumb, with .retries: one that failed would have failed them")
     statuses = ", ".join(f"{name} {count}" for name, count in ledger.statuses.items()) or "none"
@@ -480,7 +503,8 @@ def main():
             chaos.let_go(0)
             for caller in chaos.callers:
                 caller.process.kill()
-        pids = [pid for name in REPLICAS for pid in chaos.replicas(name)] + [chaos.keeper(), chaos.brain()]
+            chaos.requests.receiver.close()
+        pids = [pid for name in REPLICAS for pid in chaos.replicas(name)] + [chaos.keeper(), chaos.brain(), chaos.courier()]
         print_table(chaos)
         failures += chaos.ledger.wrong
     finally:

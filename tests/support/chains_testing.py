@@ -77,6 +77,11 @@ class Home:
         """The daemon's other process; None: there is none at the moment."""
         return next((pid for pid in children(self.daemon_pid()) if b"--brain" in command_of(pid)), None)
 
+    def courier_pid(self):
+        """What carries its transfers; None: nothing has been sent for a while."""
+        brain = self.brain_pid()
+        return brain and next((pid for pid in children(brain) if b"--courier" in command_of(pid)), None)
+
     def close(self):
         """Ends the daemon, and with it all that it started."""
         try:
