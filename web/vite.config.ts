@@ -1,4 +1,4 @@
-import { defineConfig } from "vite";
+import { defineConfig, type ProxyOptions } from "vite";
 
 /* Everything but index.html lies under page/, where chainsd serves it. Files are never inlined: the page's
  * Content-Security-Policy allows only what comes from the daemon itself. `npx vite` while working on the page
@@ -16,7 +16,13 @@ export default defineConfig({
     esbuild: { jsx: "automatic", jsxImportSource: "preact" },
     worker: { format: "es" },
     server: {
-        proxy: Object.fromEntries(
-            ["/api", "/chains", "/requests", "/healthz", "/metrics"].map((path) => [path, daemon])),
+        proxy: Object.fromEntries(["/api", "/chains", "/requests", "/healthz", "/metrics"].map((path) => [path, {
+            target: daemon,
+            changeOrigin: true,
+            /* To the daemon the page of this server is another site's, which may not call. */
+            configure: (proxy) => proxy.on("proxyReq", (request) => {
+                for (const header of ["origin", "referer", "sec-fetch-site"]) request.removeHeader(header);
+            }),
+        } satisfies ProxyOptions])),
     },
 });

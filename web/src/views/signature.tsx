@@ -11,7 +11,9 @@ function Row({ name, schema, document, required, depth }:
     return (
         <>
             <tr>
-                <th scope="row" class={`depth-${Math.min(depth, 4)}`}><code><Text>{name}</Text></code></th>
+                <th scope="row" class={`depth-${Math.min(depth, 4)}`}>
+                    {name ? <code><Text>{name}</Text></code> : <span class="dim">the value itself</span>}
+                </th>
                 <td><code><Text>{typeWords(document, schema)}</Text></code></td>
                 <td>
                     <Text>{schema.description ?? inner.description}</Text>

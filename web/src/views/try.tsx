@@ -1,9 +1,9 @@
 /* A place to try a Chainlet: a form beside its JSON, the answer as it comes, and its trace. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { ask, at, authorization, Failure, failureOf, get, send, session, storedKey } from "../api/client";
+import { at, authorization, Failure, failureOf, get, send, session, storedKey } from "../api/client";
 import { useStore } from "../api/store";
 import { eventsOf } from "../api/sse";
-import type { Chain, Document, ErrorBody } from "../api/types";
+import type { Chain, Document, ErrorBody, TracePage } from "../api/types";
 import { Act, Badge, Copy, Empty, ErrorNote, Field, Text } from "../ui/bits";
 import { bytes, duration } from "../ui/format";
 import { type Route, setQuery, to } from "../ui/route";
@@ -264,14 +264,14 @@ const TRIES = 12, PAUSE_MS = 250;
 /** The trace of the call that was just made: spans come a moment after the answer. */
 function Follow({ id }: { id: string }) {
     const { value } = useLoaded(async (signal) => {
-        let last: Whole | null = null;
+        /* Looked for in the list, where none is no error. */
         for (let i = 0; i < TRIES && !signal.aborted; i++) {
-            const response = await ask(`/api/v1/traces/${encodeURIComponent(id)}`, { signal }).catch(() => null);
-            last = response ? await response.json() as Whole : last;
-            if (last && last.trace.state !== "partial" && last.spans.length > 1) break;
+            const { traces: [trace] } = await get<TracePage>("/api/v1/traces", { request_id: id, limit: 1 }, signal);
+            if (trace && trace.state !== "partial" && trace.spans > 1)
+                return get<Whole>(`/api/v1/traces/${encodeURIComponent(trace.trace_id)}`, {}, signal);
             await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
         }
-        return last;
+        return null;
     }, [id]);
     if (!value) return null;
     return (

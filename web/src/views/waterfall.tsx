@@ -165,7 +165,7 @@ export function Waterfall({ spans, short }: { spans: Span[]; short?: boolean }) 
                                         toggle(each.span_id, open);
                                     }}>{inner ? open ? "▾" : "▸" : ""}</span>
                                     <span class={each.status === "OK" ? "" : "bad"}>{visible(nameOf(each))}</span>
-                                    <span class="hidden">: {wordsOf(each)}.</span>
+                                    <span class="hidden"> {wordsOf(each)}.</span>
                                     {each.items !== null && <span class="dim"> {each.items} items</span>}
                                     {each.attempt > 1 && each.kind === "made" && <span class="dim"> {each.attempt} attempts</span>}
                                 </span>
