@@ -3,7 +3,7 @@
  *   event: chains     as GET /api/v1/chains
  *   event: graph      as of the chain and the environment that were asked for (graph.h)
  *   event: happened   one of GET /api/v1/events, for those who may see these
- *   event: traces     {"newest": the number of the newest trace; 0: there is none} */
+ *   event: traces     {"newest": the number of the newest trace that they may see; 0: there is none}, for the same */
 #include <string.h>
 
 #include "control/fields.h"
@@ -62,11 +62,15 @@ static void write_graph(const chainsi_routes *routes, const chainsi_topic *topic
         encode(&chainsi_api_graph_type, &graph, out);
 }
 
-static void write_traces(const chainsi_routes *routes, chainsi_buffer *out)
+/* Nobody learns from a number that there are traces of other chains. */
+static void write_traces(const chainsi_routes *routes, const chainsi_topic *topic,
+                         chainsi_buffer *out)
 {
     chainsi_collector_collect(routes->collector);
     const chainsi_trace_kept *newest =
         chainsi_traces_newest(chainsi_collector_traces(routes->collector));
+    while (newest && topic->chain && strcmp(newest->chain, topic->chain) != 0)
+        newest = newest->older;
     encode(&newest_trace_type, &(newest_trace){ newest ? newest->number : 0 }, out);
 }
 
@@ -79,7 +83,7 @@ static void write_topic(void *user, const chainsi_topic *topic, chainsi_buffer *
     else if (topic->event == graph_event)
         write_graph(routes, topic, &arena, out);
     else
-        write_traces(routes, out);
+        write_traces(routes, topic, out);
     chainsi_arena_done(&arena);
 }
 
@@ -139,12 +143,14 @@ static bool read_wish(const chainsi_routes *routes, chainsi_exchange *exchange,
     const chainsi_caller *caller = exchange->caller;
     const char *only = caller && caller->kind == CHAINSI_CALLER_KEY ? caller->chain : NULL;
     *wish = (chainsi_live_wish){
-        .topics = { { .event = chains_event, .chain = only }, { .event = traces_event } },
-        .topic_count = 2,
+        .topics = { { .event = chains_event, .chain = only } },
+        .topic_count = 1,
         .happened = chainsi_gate_allows(&routes->gate, exchange, CHAINSI_SCOPE_DEPLOY, false, only),
         .chain = only,
         .after = chainsi_stored_event_newest(chainsi_store_reader(routes->store)),
     };
+    if (wish->happened)
+        wish->topics[wish->topic_count++] = (chainsi_topic){ .event = traces_event, .chain = only };
     if (chain)
         wish->topics[wish->topic_count++] =
             (chainsi_topic){ graph_event, chain, environment ? environment : CHAINSI_PRODUCTION };

@@ -109,16 +109,27 @@ class LiveTest(DaemonTest):
         self.assertEqual(self.daemon.ask("GET", "/api/v1/chains/y/environments/production/graph", None, mine).status, 403)
         self.assertEqual(self.daemon.ask("POST", "/api/v1/live", None, mine).status, 405)
         one, both = self.stream("?chain=x", mine), self.stream("", all_of_them)
-        self.assertEqual([chain["name"] for chain in one.until("chains")], ["x"])
-        self.assertEqual(one.until("graph")["chain"], "x")
+        self.assertEqual([chain["name"] for chain in one.next()[1]], ["x"])
+        self.assertEqual(one.next()[1]["chain"], "x")
         self.assertEqual([chain["name"] for chain in both.until("chains")], ["x", "y"])
+        # Who may not see traces isn't told that there are some, nor whose key is for one chain of another's.
+        deploy_x, deploy_y = (self.daemon.change("POST", "/api/v1/keys", {"scope": "deploy", "chain": chain}).json()
+                              for chain in ("x", "y"))
+        x, y = (self.stream("", {"Authorization": "Bearer " + key["key"]}) for key in (deploy_x, deploy_y))
+        self.assertEqual((x.until("traces"), y.until("traces")), ({"newest": 0}, {"newest": 0}))
+        trace = {"traceparent": f"00-{'1' * 32}-{'2' * 16}-01"}
+        self.daemon.call("x", headers={**all_of_them, **trace})
+        number = both.until("traces", lambda traces: traces["newest"] > 0)
+        self.assertEqual(x.until("traces"), number)
         # Of the events of both, one key's alone; what the other sees next is the chain.
         self.daemon.deploy("x", service("entry"))
         both.until("happened", lambda event: event["chain"] == "x")
-        event, data = one.next()
-        while event != "chains" or data[0]["version"] != 2:
-            self.assertNotEqual(event, "happened")
-            event, data = one.next()
+        self.daemon.deploy("y", service("entry"))
+        for stream, hidden in ((one, ("happened", "traces")), (y, ("traces",))):
+            event, data = stream.next()
+            while event != "chains" or data[0]["version"] != 2:
+                self.assertNotIn(event, hidden)
+                event, data = stream.next()
         # A key that is revoked sees no more.
         self.assertEqual(self.daemon.change("DELETE", f"/api/v1/keys/{keys[0]['id']}").status, 200)
         while not one.has_ended():
