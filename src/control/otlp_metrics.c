@@ -250,13 +250,20 @@ static void take_line(group *to, const chainsi_family *family, const chainsi_sam
     }
 }
 
-/* False: its buckets don't add up. */
+/* Whether it can be a number of things that is written as an integer: whoever gets one that can't refuses all that
+ * comes with it. */
+static bool is_count(double number)
+{
+    return number >= 0 && number < 9e18;
+}
+
+/* False: its buckets don't add up, or a number in it is no count. */
 static bool make_point(chainsi_otlp_builder *b, const group *of, const times *at,
                        histogram_point *point)
 {
     chainsi_arena *arena = &b->arena;
     double before = 0, bound_before = -INFINITY;
-    if (!isfinite(of->sum) || !isfinite(of->count))
+    if (!isfinite(of->sum) || !is_count(of->count))
         return false;
     *point = (histogram_point){
         .attributes = make_attributes(b, of->labels, "le"),
@@ -268,16 +275,19 @@ static bool make_point(chainsi_otlp_builder *b, const group *of, const times *at
         .bounds.items = chainsi_arena_array(arena, of->buckets + 1, sizeof *point->bounds.items),
     };
     for (size_t i = 0; i < of->buckets && isfinite(of->bounds[i]); i++) {
-        if (!(of->totals[i] >= before) || !(of->bounds[i] > bound_before))
+        if (!(of->totals[i] >= before) || !is_count(of->totals[i]) ||
+            !(of->bounds[i] > bound_before))
             return false;
         point->bounds.items[point->bounds.count++] = bound_before = of->bounds[i];
         point->counts.items[point->counts.count++] =
             chainsi_otlp_number(b, (int64_t)(of->totals[i] - before));
         before = of->totals[i];
     }
+    if (of->count < before)
+        return false;
     point->counts.items[point->counts.count++] =
         chainsi_otlp_number(b, (int64_t)(of->count - before));
-    return of->count >= before;
+    return true;
 }
 
 /* Tells which histogram each line is of, as its number; returns how many there are. */

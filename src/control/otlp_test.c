@@ -317,6 +317,41 @@ static void families_become_metrics(void **state)
     chainsi_arena_done(&arena);
 }
 
+/* What no integer holds is left out, and nothing else with it. */
+static void what_is_no_count_is_left_out(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {
+        "x_bucket{le=\"1\"} 1e300\nx_sum 1\nx_count 1e300\n",
+        "x_bucket{le=\"1\"} +Inf\nx_sum 1\nx_count 1\n",
+        "x_bucket{le=\"1\"} 1e300\nx_sum 1\nx_count 1\n",
+        "x_bucket{le=\"1\"} -2\nx_sum 1\nx_count -1\n",
+        "x_sum 1\nx_count -1\n",
+        "x_bucket{le=\"1\"} NaN\nx_sum 1\nx_count 1\n",
+    };
+    const chainsi_otlp_settings settings = { .service_name = "door" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        chainsi_arena arena = { 0 };
+        chainsi_buffer text = { 0 }, out = { 0 };
+        chainsi_buffer_printf(&text, "# TYPE x histogram\n%s# TYPE y gauge\ny 2\n", bad[i]);
+        const chainsi_otlp_metrics source = {
+            .families = chainsi_exposition_read((const char *)text.data, text.size, &arena),
+            .chain = "c",
+            .environment = "e",
+            .version = "v",
+            .chainlet = "x",
+            .instance = "1",
+        };
+        chainsi_otlp_encode_metrics(&settings, &source, 1, 2000, &out);
+        chainsi_buffer_add_byte(&out, 0);
+        assert_null(strstr((const char *)out.data, "\"name\":\"x\""));
+        assert_non_null(strstr((const char *)out.data, "\"name\":\"y\""));
+        chainsi_buffer_done(&text);
+        chainsi_buffer_done(&out);
+        chainsi_arena_done(&arena);
+    }
+}
+
 /* The most memory that this process has had, in bytes. */
 static int64_t most_memory(void)
 {
@@ -370,6 +405,7 @@ int main(void)
         cmocka_unit_test(metrics_are_asked_for_apart),
         cmocka_unit_test(spans_are_grouped_by_service),
         cmocka_unit_test(families_become_metrics),
+        cmocka_unit_test(what_is_no_count_is_left_out),
         cmocka_unit_test(many_histograms_take_little_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
