@@ -113,7 +113,7 @@ typedef struct reader {
     chainsi_arena *arena;
     chainsi_family *families, **last;
     chainsi_family *current;
-    size_t samples;
+    size_t samples, family_count;
 } reader;
 
 static chainsi_family *find_family(chainsi_family *families, const char *name)
@@ -123,11 +123,13 @@ static chainsi_family *find_family(chainsi_family *families, const char *name)
     return families;
 }
 
+/* NULL: there are as many as may be. */
 static chainsi_family *make_family(reader *r, const char *name)
 {
     chainsi_family *found = find_family(r->families, name);
-    if (found)
+    if (found || r->family_count == CHAINSI_EXPOSITION_MOST_FAMILIES)
         return found;
+    r->family_count++;
     found = chainsi_arena_alloc(r->arena, sizeof *found);
     *found = (chainsi_family){ .name = name, .type = "untyped", .help = "" };
     found->last = &found->samples;
@@ -159,6 +161,8 @@ static void read_comment(reader *r, cursor *c)
         return;
     skip_blanks(c);
     r->current = make_family(r, name);
+    if (!r->current)
+        return;
     const char *text = chainsi_arena_copy(r->arena, c->at, (size_t)(c->end - c->at));
     if (help)
         r->current->help = text;
@@ -176,6 +180,8 @@ static void read_sample(reader *r, cursor *c)
         return;
     if (!r->current || !is_of(r->current, sample.name))
         r->current = make_family(r, sample.name);
+    if (!r->current)
+        return;
     chainsi_sample *added = chainsi_arena_alloc(r->arena, sizeof *added);
     *added = sample;
     *r->current->last = added;

@@ -12,6 +12,7 @@
 enum {
     CHAINSI_EXPOSITION_MOST_LABELS = 16,     /* of a sample */
     CHAINSI_EXPOSITION_MOST_SAMPLES = 20000, /* of a text; what comes behind is left out */
+    CHAINSI_EXPOSITION_MOST_FAMILIES = 1000, /* likewise: they are looked up one after the other */
 };
 
 typedef struct chainsi_label {

@@ -133,6 +133,36 @@ static void too_much_is_left_out(void **state)
     chainsi_buffer_done(&text);
 }
 
+static size_t count_families(const chainsi_buffer *text, size_t *samples)
+{
+    size_t count = 0;
+    *samples = 0;
+    for (const chainsi_family *each =
+             chainsi_exposition_read((const char *)text->data, text->size, &arena);
+         each; each = each->next, count++)
+        for (const chainsi_sample *of = each->samples; of; of = of->next)
+            ++*samples;
+    return count;
+}
+
+/* One past what may be of it. */
+static void too_many_families_are_left_out(void **state)
+{
+    (void)state;
+    static const char *const lines[] = { "x%d 1\n", "# TYPE x%d gauge\n", "# HELP x%d of it\n" };
+    for (int k = 0; k < 3; k++)
+        for (int more = 0; more <= 1; more++) {
+            chainsi_buffer text = { 0 };
+            size_t samples;
+            for (int i = 0; i < CHAINSI_EXPOSITION_MOST_FAMILIES + more; i++)
+                chainsi_buffer_printf(&text, lines[k], i);
+            chainsi_buffer_add_text(&text, "x0 5\n"); /* of one that there is */
+            assert_int_equal(count_families(&text, &samples), CHAINSI_EXPOSITION_MOST_FAMILIES);
+            assert_int_equal(samples, k ? 1 : CHAINSI_EXPOSITION_MOST_FAMILIES + 1);
+            chainsi_buffer_done(&text);
+        }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -141,6 +171,7 @@ int main(void)
         cmocka_unit_test_teardown(a_family_of_several_sources_is_one, forget),
         cmocka_unit_test_teardown(what_can_not_be_read_is_left_out, forget),
         cmocka_unit_test_teardown(too_much_is_left_out, forget),
+        cmocka_unit_test_teardown(too_many_families_are_left_out, forget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
