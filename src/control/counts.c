@@ -30,6 +30,7 @@ typedef struct reader {
     const chainsi_source *source;
     chainsi_arena *arena;
     chainsi_counted *first, **last;
+    size_t count;
 } reader;
 
 bool chainsi_subject_is(const chainsi_subject *subject, const chainsi_subject *other)
@@ -39,26 +40,32 @@ bool chainsi_subject_is(const chainsi_subject *subject, const chainsi_subject *o
            !strcmp(subject->chain, other->chain);
 }
 
-/* A label of the sample, else of all of its source; "" if there is none. */
-static const char *label_of(const reader *r, const chainsi_sample *sample, const char *name)
+/* A label of either, the first that has it; "" if there is none. */
+static const char *label_of(const chainsi_labels *first, const chainsi_labels *other,
+                            const char *name)
 {
-    const char *value = chainsi_labels_find(&sample->labels, name);
+    const char *value = chainsi_labels_find(first, name);
     if (!value)
-        value = chainsi_labels_find(&r->source->labels, name);
+        value = chainsi_labels_find(other, name);
     return value ? value : "";
 }
 
+/* NULL: its process tells of too many. */
 static chainsi_counted *find(reader *r, const chainsi_sample *sample, owner whose)
 {
+    const chainsi_labels *told = &sample->labels, *known = &r->source->labels;
     const chainsi_subject subject = {
-        .chain = label_of(r, sample, "chain"),
-        .environment = label_of(r, sample, "environment"),
-        .chainlet = whose == CLIENTS ? "" : label_of(r, sample, "chainlet"),
-        .callee = whose == EDGE ? label_of(r, sample, "callee") : "",
+        .chain = label_of(known, told, "chain"),
+        .environment = label_of(known, told, "environment"),
+        .chainlet = whose == CLIENTS ? "" : label_of(told, known, "chainlet"),
+        .callee = whose == EDGE ? label_of(told, known, "callee") : "",
     };
     for (chainsi_counted *each = r->first; each; each = each->next)
         if (chainsi_subject_is(&each->subject, &subject))
             return each;
+    if (known->count && r->count == CHAINSI_COUNTS_MOST_SUBJECTS)
+        return NULL;
+    r->count++;
     chainsi_counted *made = chainsi_arena_alloc(r->arena, sizeof *made);
     made->subject = subject;
     *r->last = made;
@@ -104,7 +111,10 @@ static void read_sample(reader *r, const struct family *family, const chainsi_sa
     if (!(sample->value >= 0 && sample->value < 1e18))
         return;
     const uint64_t value = (uint64_t)sample->value;
-    uint64_t *counts = find(r, sample, family->owner)->counts;
+    chainsi_counted *of = find(r, sample, family->owner);
+    if (!of)
+        return;
+    uint64_t *counts = of->counts;
     switch (family->part) {
     case CALLS:
         counts[CHAINSI_COUNT_CALLS] += value;

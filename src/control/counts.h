@@ -34,7 +34,10 @@ typedef struct chainsi_counted {
     struct chainsi_counted *next;
 } chainsi_counted;
 
-/* What a source says, in arena; its labels name the chain, where its own don't. NULL: nothing. */
+enum { CHAINSI_COUNTS_MOST_SUBJECTS = 256 /* that a process tells of; others are left out */ };
+
+/* What a source says, in arena. Of whose chain and environment it is its labels tell, whatever it says itself; the
+ * daemon's own has none, and says it. NULL: nothing. */
 chainsi_counted *chainsi_counts_read(const chainsi_source *source, chainsi_arena *arena);
 
 bool chainsi_subject_is(const chainsi_subject *subject, const chainsi_subject *other);

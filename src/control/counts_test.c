@@ -78,6 +78,48 @@ static void calls_of_all_kinds_are_read(void **state)
     chainsi_arena_done(&arena);
 }
 
+static void a_process_tells_of_its_chain_alone(void **state)
+{
+    (void)state;
+    static const char text[] = "chains_calls_total{chain=\"other\",environment=\"e2\"} 5\n"
+                               "chains_front_calls_total{chain=\"other\"} 6\n";
+    chainsi_arena arena = { 0 };
+    chainsi_counted *all = read_text(text, &arena);
+    assert_int_equal(counts_of(all, "caller", "")[CHAINSI_COUNT_CALLS], 5);
+    assert_int_equal(counts_of(all, "", "")[CHAINSI_COUNT_CALLS], 6);
+    assert_null(all->next->next);
+    chainsi_arena_done(&arena);
+}
+
+static size_t count_subjects(const chainsi_source *source, chainsi_arena *arena)
+{
+    size_t count = 0;
+    for (const chainsi_counted *of = chainsi_counts_read(source, arena); of; of = of->next)
+        count++;
+    return count;
+}
+
+/* The daemon tells of as many as there are. */
+static void a_process_tells_of_so_many(void **state)
+{
+    (void)state;
+    static chainsi_label labels[] = { { "chain", "c" } };
+    for (size_t more = 0; more <= 1; more++) {
+        chainsi_arena arena = { 0 };
+        chainsi_buffer text = { 0 };
+        for (size_t i = 0; i < CHAINSI_COUNTS_MOST_SUBJECTS + more; i++)
+            chainsi_buffer_printf(&text, "chains_calls_total{chainlet=\"x%zu\"} 1\n", i);
+        chainsi_source source = {
+            .families = chainsi_exposition_read((const char *)text.data, text.size, &arena),
+        };
+        assert_int_equal(count_subjects(&source, &arena), CHAINSI_COUNTS_MOST_SUBJECTS + more);
+        source.labels = (chainsi_labels){ labels, 1 };
+        assert_int_equal(count_subjects(&source, &arena), CHAINSI_COUNTS_MOST_SUBJECTS);
+        chainsi_buffer_done(&text);
+        chainsi_arena_done(&arena);
+    }
+}
+
 static void buckets_are_taken_apart(void **state)
 {
     (void)state;
@@ -116,6 +158,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(calls_of_all_kinds_are_read),
+        cmocka_unit_test(a_process_tells_of_its_chain_alone),
+        cmocka_unit_test(a_process_tells_of_so_many),
         cmocka_unit_test(buckets_are_taken_apart),
         cmocka_unit_test(quantiles_lie_in_their_bucket),
     };

@@ -33,6 +33,7 @@ typedef struct page {
 
 struct chainsi_ledger {
     page *first; /* owned */
+    size_t count;
     int64_t known_ns, from_ns, now_ns;
     uint64_t look;
 };
@@ -91,6 +92,7 @@ static page *make_page(chainsi_ledger *ledger, const chainsi_subject *subject)
     };
     made->page.next = (chainsi_ledger_page *)ledger->first;
     ledger->first = made;
+    ledger->count++;
     return made;
 }
 
@@ -145,6 +147,8 @@ void chainsi_ledger_add(chainsi_ledger *ledger, uint64_t source, int64_t began_n
 {
     float came[CHAINSI_COUNTS];
     page *to = find(ledger, &counted->subject);
+    if (!to && ledger->count == CHAINSI_LEDGER_MOST)
+        return;
     if (!to)
         to = make_page(ledger, &counted->subject);
     account *of = find_account(to, source);
@@ -166,18 +170,38 @@ void chainsi_ledger_add(chainsi_ledger *ledger, uint64_t source, int64_t began_n
     of->at_ns = ledger->now_ns;
 }
 
+static void forget_gone(const chainsi_ledger *ledger, page *on)
+{
+    for (account **at = &on->accounts; *at;) {
+        account *of = *at;
+        if (of->look + LOOKS_MISSED > ledger->look) {
+            at = &of->next;
+            continue;
+        }
+        *at = of->next;
+        free(of);
+    }
+}
+
+/* A page without accounts is empty as well: looks come at most once a second, and LOOKS_MISSED are longer than the
+ * window. */
 void chainsi_ledger_end(chainsi_ledger *ledger)
 {
-    for (page *each = ledger->first; each; each = next_of(each))
-        for (account **at = &each->accounts; *at;) {
-            account *of = *at;
-            if (of->look + LOOKS_MISSED > ledger->look) {
-                at = &of->next;
-                continue;
-            }
-            *at = of->next;
-            free(of);
+    page *before = NULL;
+    for (page *each = ledger->first, *next; each; each = next) {
+        next = next_of(each);
+        forget_gone(ledger, each);
+        if (each->accounts) {
+            before = each;
+            continue;
         }
+        if (before)
+            before->page.next = (chainsi_ledger_page *)next;
+        else
+            ledger->first = next;
+        ledger->count--;
+        free_page(each);
+    }
 }
 
 /* What came of it. */

@@ -16,6 +16,7 @@
 enum {
     CHAINSI_LEDGER_WINDOW_S = 10, /* the longest that rates can be asked of */
     CHAINSI_LEDGER_LOOKS = 16,    /* that are kept: more than one a second must not come */
+    CHAINSI_LEDGER_MOST = 4096,   /* subjects at once; others are left out */
 };
 
 typedef struct chainsi_ledger chainsi_ledger;
@@ -44,12 +45,12 @@ void chainsi_ledger_begin(chainsi_ledger *ledger, int64_t now_ns, int64_t since_
  * process has gone. */
 void chainsi_ledger_add(chainsi_ledger *ledger, uint64_t source, int64_t began_ns,
                         const chainsi_counted *counted);
-/* All that answered have been told of. */
+/* All that answered have been told of. What none has told of for long is forgotten. */
 void chainsi_ledger_end(chainsi_ledger *ledger);
 
 /* When the last look was; 0: there was none. */
 int64_t chainsi_ledger_looked(const chainsi_ledger *ledger);
-/* All that something was ever counted of. */
+/* All that something was counted of by processes that are there, or were until a while ago. */
 const chainsi_ledger_page *chainsi_ledger_pages(const chainsi_ledger *ledger);
 /* Of a subject, in the window that ends at now_ns. All zero, and NAN: nothing came of it. */
 chainsi_rates chainsi_ledger_rates(const chainsi_ledger *ledger, const chainsi_subject *subject,

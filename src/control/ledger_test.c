@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -148,6 +149,47 @@ static void several_processes_are_added_up(void **state)
     chainsi_ledger_free(NULL);
 }
 
+static size_t count_pages(const chainsi_ledger *ledger)
+{
+    size_t count = 0;
+    for (const chainsi_ledger_page *each = chainsi_ledger_pages(ledger); each; each = each->next)
+        count++;
+    return count;
+}
+
+/* A look at a process that tells of so many callees. */
+static void look_at_many(chainsi_ledger *ledger, int64_t now_ns, int first, int count)
+{
+    char callee[32];
+    chainsi_ledger_begin(ledger, now_ns, 0);
+    for (int i = 0; i < count; i++) {
+        snprintf(callee, sizeof callee, "%d", first + i);
+        chainsi_counted counted = { .subject = { "c", "e", "x", callee } };
+        chainsi_ledger_add(ledger, 1, 0, &counted);
+    }
+    chainsi_ledger_end(ledger);
+}
+
+static void what_none_tells_of_is_forgotten(void **state)
+{
+    (void)state;
+    chainsi_ledger *ledger = chainsi_ledger_new(0);
+    look_at_many(ledger, 1 * S, 0, CHAINSI_LEDGER_MOST);
+    assert_int_equal(count_pages(ledger), CHAINSI_LEDGER_MOST);
+    look_at_many(ledger, 2 * S, CHAINSI_LEDGER_MOST, 1); /* one too many */
+    assert_int_equal(count_pages(ledger), CHAINSI_LEDGER_MOST);
+    /* Half a minute later nothing is forgotten, after more than a minute what isn't told of any more. */
+    for (int i = 3; i < 33; i++)
+        look_at_many(ledger, i * S, 7, 2);
+    assert_int_equal(count_pages(ledger), CHAINSI_LEDGER_MOST);
+    for (int i = 33; i < 100; i++)
+        look_at_many(ledger, i * S, 7, 2);
+    assert_int_equal(count_pages(ledger), 2);
+    look_at_many(ledger, 100 * S, 7, CHAINSI_LEDGER_MOST);
+    assert_int_equal(count_pages(ledger), CHAINSI_LEDGER_MOST);
+    chainsi_ledger_free(ledger);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -157,6 +199,7 @@ int main(void)
         cmocka_unit_test(who_misses_looks_gives_a_share),
         cmocka_unit_test(what_rested_counts_from_when_it_woke),
         cmocka_unit_test(several_processes_are_added_up),
+        cmocka_unit_test(what_none_tells_of_is_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
