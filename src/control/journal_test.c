@@ -151,6 +151,43 @@ static void sends_by_and_by_with_a_loop(void **state)
     free(said);
 }
 
+/* Whoever says it says it on stderr; what comes after it isn't held up. */
+static void nothing_waits_for_what_is_too_large(void **state)
+{
+    enum { SIZE = 900 * 1024 }; /* above what a socket sends at once, below what may wait */
+    int most = 0;
+    socklen_t size = sizeof most;
+    getsockopt(journal, SOL_SOCKET, SO_SNDBUF, &most, &size);
+    if (most >= SIZE)
+        skip();
+    uv_loop_t loop;
+    char *said = malloc(SIZE + 1);
+    memset(said, 'x', SIZE);
+    said[SIZE] = 0;
+    uv_loop_init(&loop);
+    chainsi_journal_begin(&loop);
+    assert_false(chainsi_journal_say(said));
+    assert_true(chainsi_journal_say("after"));
+    assert_true(hear() > 0);
+    assert_non_null(strstr(text, "MESSAGE=after\n"));
+    /* Nor if it had to wait itself; then it is lost. */
+    fill(*state);
+    assert_true(chainsi_journal_say("before"));
+    assert_true(chainsi_journal_say(said));
+    assert_true(chainsi_journal_say("behind"));
+    drain();
+    chainsi_journal_end();
+    assert_true(hear() > 0);
+    assert_non_null(strstr(text, "MESSAGE=before\n"));
+    assert_true(hear() > 0);
+    assert_non_null(strstr(text, "MESSAGE=behind\n"));
+    assert_true(hear() > 0);
+    assert_non_null(strstr(text, "MESSAGE=1 lines found no room"));
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+    free(said);
+}
+
 static void has_another_way_without_a_socket(void **state)
 {
     const char *path = *state;
@@ -179,6 +216,7 @@ int main(void)
         cmocka_unit_test(tells_what_the_daemon_says),
         cmocka_unit_test_prestate(tells_what_was_lost, path),
         cmocka_unit_test_prestate(sends_by_and_by_with_a_loop, path),
+        cmocka_unit_test_prestate(nothing_waits_for_what_is_too_large, path),
         cmocka_unit_test_prestate(has_another_way_without_a_socket, path),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
