@@ -48,7 +48,10 @@ typedef struct row {
     _Atomic int32_t owner;             /* the replica's process, also while it drains; 0: nobody */
     _Atomic uint64_t free[WORD_COUNT]; /* a bit for each slot that is FREE */
     _Atomic uint64_t last_incarnation; /* also when it was buried; 0: none was here */
-    char padding[512 - 88];            /* the words are on lines of their own */
+    /* Of whom the owner has taken the row over: whoever notes deaths may not have heard of that one's yet. */
+    _Atomic int32_t owner_before;
+    _Atomic uint64_t incarnation_before;
+    char padding[512 - 104]; /* the words are on lines of their own */
     _Atomic uint64_t words[CHAINSI_BOARD_SLOTS];
 } row;
 _Static_assert(sizeof(row) == 4096, "a row is a page");
@@ -186,7 +189,8 @@ static bool is_gone(int32_t process)
     return kill(process, 0) != 0 && errno == ESRCH;
 }
 
-static bool own_row(chainsi_board *board, uint32_t *number)
+/* before: whose it was; 0: nobody's. */
+static bool own_row(chainsi_board *board, uint32_t *number, int32_t *before)
 {
     for (uint32_t i = 0; i < CHAINSI_BOARD_ROWS; i++) {
         row *at = &board->memory->rows[i];
@@ -195,6 +199,7 @@ static bool own_row(chainsi_board *board, uint32_t *number)
             continue;
         if (atomic_compare_exchange_strong(&at->owner, &owner, board->process)) {
             *number = i;
+            *before = owner;
             return true;
         }
     }
@@ -206,9 +211,12 @@ bool chainsi_board_join(chainsi_board *board, uint32_t slots, uint64_t incarnati
 {
     assert(incarnation && slots);
     uint32_t number;
-    if (!own_row(board, &number))
+    int32_t before;
+    if (!own_row(board, &number, &before))
         return false;
     row *at = &board->memory->rows[number];
+    atomic_store(&at->incarnation_before, atomic_load(&at->last_incarnation));
+    atomic_store(&at->owner_before, before);
     if (slots > CHAINSI_BOARD_SLOTS)
         slots = CHAINSI_BOARD_SLOTS;
     atomic_store(&at->incarnation, 0); /* of one that was killed */
@@ -530,10 +538,14 @@ chainsi_losses *chainsi_board_losses(chainsi_board *board)
 
 uint64_t chainsi_board_incarnation(const chainsi_board *board, int32_t process)
 {
+    const row *rows = board->memory->rows;
     uint32_t count = count_rows(board);
     for (uint32_t i = 0; process && i < count; i++)
-        if (atomic_load(&board->memory->rows[i].owner) == process)
-            return atomic_load(&board->memory->rows[i].last_incarnation);
+        if (atomic_load(&rows[i].owner) == process)
+            return atomic_load(&rows[i].last_incarnation);
+    for (uint32_t i = 0; process && i < count; i++)
+        if (atomic_load(&rows[i].owner_before) == process)
+            return atomic_load(&rows[i].incarnation_before);
     return 0;
 }
 

@@ -115,8 +115,8 @@ bool chainsi_board_look(const chainsi_board *board, int32_t process, uint32_t *b
 
 /* Why replicas ended, for callers that they were lost to. As long as the board. */
 chainsi_losses *chainsi_board_losses(chainsi_board *board);
-/* The incarnation of the replica that is, or was, this process, for as long as no other one has its row. 0:
- * it was on no row. */
+/* The incarnation of the replica that is, or was, this process, until a second one after it has its row. 0: it
+ * was on no row. */
 uint64_t chainsi_board_incarnation(const chainsi_board *board, int32_t process);
 
 /* Counts one more call of this process that waits in the queue, or was taken from it and runs. False:

@@ -154,6 +154,20 @@ static void test_dead_callers(void **state)
     close(fd);
 }
 
+/* A replica in the first row that nobody has who lives. */
+static pid_t join_and_die(int fd, uint64_t incarnation)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        chainsi_seat seat;
+        _exit(!chainsi_board_join(chainsi_board_open(fd), 1, incarnation, &seat));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(status, 0);
+    return child;
+}
+
 static void test_dead_replicas(void **state)
 {
     (void)state;
@@ -189,13 +203,14 @@ static void test_dead_replicas(void **state)
     chainsi_claim claim;
     assert_true(chainsi_board_claim(board, 7, 0, &claim));
     assert_true(claim.incarnation == 8);
-    /* Who it was is known for as long as nobody else has its row. */
+    /* Who it was is known, also when another one has its row already, until the next. */
     assert_true(chainsi_board_incarnation(board, child) == 7);
     assert_true(chainsi_board_incarnation(board, getpid()) == 8);
     assert_true(chainsi_board_incarnation(board, 0) == 0);
-    chainsi_seat next = join(board, 1, 9);
+    pid_t next = join_and_die(fd, 9), last = join_and_die(fd, 10);
+    assert_true(chainsi_board_incarnation(board, last) == 10);
+    assert_true(chainsi_board_incarnation(board, next) == 9);
     assert_true(chainsi_board_incarnation(board, child) == 0);
-    chainsi_seat_leave(&next);
     chainsi_seat_leave(&own);
     chainsi_board_close(board);
     close(fd);
