@@ -85,7 +85,8 @@ chainsi_loss chainsi_losses_find(const chainsi_losses *losses, uint64_t incarnat
 }
 
 chainsi_loss chainsi_losses_await(const chainsi_losses *losses, uint64_t incarnation,
-                                  int64_t lost_ns, int64_t deadline_ns)
+                                  int64_t lost_ns, int64_t deadline_ns,
+                                  bool (*has_left)(const void *user), const void *user)
 {
     if (!chainsi_losses_are_promised(losses))
         return CHAINSI_LOSS_UNKNOWN;
@@ -95,10 +96,12 @@ chainsi_loss chainsi_losses_await(const chainsi_losses *losses, uint64_t incarna
     for (;;) {
         const uint32_t count = atomic_load(&losses->count);
         const chainsi_loss loss = chainsi_losses_find(losses, incarnation, lost_ns);
-        const int64_t left_ns = until_ns - chainsi_now_ns();
-        if (loss != CHAINSI_LOSS_UNKNOWN || left_ns <= 0)
+        int64_t left_ns = until_ns - chainsi_now_ns();
+        if (loss != CHAINSI_LOSS_UNKNOWN || left_ns <= 0 || has_left(user))
             return loss;
-        const struct timespec left = { left_ns / 1000000000, left_ns % 1000000000 };
+        if (left_ns > CHAINSI_LOSS_LOOK_MS * CHAINSI_NS_PER_MS)
+            left_ns = CHAINSI_LOSS_LOOK_MS * CHAINSI_NS_PER_MS;
+        const struct timespec left = { 0, left_ns };
         syscall(SYS_futex, &losses->count, FUTEX_WAIT, count, &left, NULL, 0);
     }
 }

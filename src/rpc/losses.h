@@ -38,6 +38,7 @@ enum {
     CHAINSI_LOSS_BEFORE_MS = 100,
     /* How long a caller waits for a note. It comes within milliseconds, unless whoever notes is being replaced. */
     CHAINSI_LOSS_WAIT_MS = 1000,
+    CHAINSI_LOSS_LOOK_MS = 20, /* between looks at whether it still wants to know */
 };
 
 typedef struct chainsi_loss_note {
@@ -63,9 +64,11 @@ void chainsi_losses_note(chainsi_losses *losses, uint64_t incarnation, chainsi_l
 /* What is known of the replica (0: of whichever it was) to which a connection broke at lost_ns. */
 chainsi_loss chainsi_losses_find(const chainsi_losses *losses, uint64_t incarnation,
                                  int64_t lost_ns);
-/* The same, and blocks until it is known, CHAINSI_LOSS_WAIT_MS after lost_ns or until the deadline at most. Returns
- * at once where deaths aren't noted. */
+/* The same, and blocks until it is known, CHAINSI_LOSS_WAIT_MS after lost_ns or until the deadline at most, or until
+ * has_left, which is asked now and then, says that nobody wants to know any more. Returns at once where deaths
+ * aren't noted. */
 chainsi_loss chainsi_losses_await(const chainsi_losses *losses, uint64_t incarnation,
-                                  int64_t lost_ns, int64_t deadline_ns);
+                                  int64_t lost_ns, int64_t deadline_ns,
+                                  bool (*has_left)(const void *user), const void *user);
 
 #endif

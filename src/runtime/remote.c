@@ -327,6 +327,11 @@ chains_status chainsi_remote_read(chainsi_remote *remote, chains_ctx *ctx, uint8
                              interface->name, status);
 }
 
+static bool has_left(const void *ctx)
+{
+    return chainsi_context_stopped(ctx) != CHAINS_OK;
+}
+
 /* The replica was lost while it may have been running the call: if somebody knows why, that is what the
  * caller is told. */
 static chains_status fail_lost(chainsi_remote *remote, chains_ctx *ctx,
@@ -336,7 +341,7 @@ static chains_status fail_lost(chainsi_remote *remote, chains_ctx *ctx,
     chainsi_board *board = remote->link ? chainsi_link_board(remote->link) : NULL;
     const chainsi_loss loss =
         board ? chainsi_losses_await(chainsi_board_losses(board), failed->incarnation,
-                                     failed->at_ns, ctx->deadline_ns)
+                                     failed->at_ns, ctx->deadline_ns, has_left, ctx)
               : CHAINSI_LOSS_UNKNOWN;
     char signal[32];
     if (loss == CHAINSI_LOSS_MEMORY)
