@@ -11,7 +11,7 @@
 #include "control/route.h"
 
 enum {
-    STEP = 1024 * 1024,             /* bytes of files that are read at once */
+    STEP = 1024 * 1024,             /* bytes of files that are read at once, or of an answer made */
     MOST_PENDING = 4 * 1024 * 1024, /* bytes that may come during a search */
 };
 
@@ -26,6 +26,8 @@ typedef struct log_reader {
     bool ended;                 /* there are no more logs */
     chainsi_log_search *search; /* owned; NULL: it has ended */
     uv_timer_t *timer;          /* owned; while it is searched in steps */
+    bool found;                 /* all that is to be */
+    chainsi_buffer answer;      /* owned; as far as it is made */
     chainsi_buffer pending;     /* owned; what came meanwhile */
 } log_reader;
 
@@ -42,6 +44,7 @@ static void leave(log_reader *reader)
     chainsi_log_unfollow(&reader->follower);
     end_search(reader);
     chainsi_buffer_done(&reader->pending);
+    chainsi_buffer_done(&reader->answer);
     reader->exchange->on_gone = NULL;
 }
 
@@ -100,13 +103,13 @@ static void on_log_end(chainsi_log_follower *follower)
 
 /* Answering. */
 
-/* All that was to be found has been found. */
+/* All that was to be found has been found, and made an answer. */
 static void answer(log_reader *reader)
 {
     chainsi_exchange *exchange = reader->exchange;
     const char *type = reader->json ? lines_type : text_type;
-    chainsi_buffer out = { 0 };
-    chainsi_log_search_give(reader->search, reader->json, &out);
+    chainsi_buffer out = reader->answer;
+    reader->answer = (chainsi_buffer){ 0 };
     end_search(reader);
     if (!reader->follows) {
         leave(reader);
@@ -130,10 +133,20 @@ static void answer(log_reader *reader)
     }
 }
 
+/* Goes on with it for a while. True: it isn't done. */
+static bool step(log_reader *reader)
+{
+    if (!reader->found) {
+        reader->found = !chainsi_log_search_step(reader->search, STEP);
+        return true;
+    }
+    return chainsi_log_search_give_some(reader->search, reader->json, STEP, &reader->answer);
+}
+
 static void on_step(uv_timer_t *timer)
 {
     log_reader *reader = timer->data;
-    if (reader && !chainsi_log_search_step(reader->search, STEP))
+    if (reader && !step(reader))
         answer(reader);
 }
 
@@ -215,7 +228,8 @@ void chainsi_answer_logs(chainsi_exchange *exchange, chainsi_chain *chain, const
     exchange->on_gone = on_reader_gone;
     if (reader->follows)
         chainsi_log_follow(&chain->followers, &reader->follower);
-    if (!chainsi_log_search_step(reader->search, STEP)) {
+    step(reader);
+    if (reader->found && !step(reader)) {
         answer(reader);
         return;
     }

@@ -54,6 +54,7 @@ struct chainsi_log_search {
     size_t from, to;                /* of the window, what is left of it */
     found_line *lines;              /* owned */
     size_t line_count, line_room;
+    size_t settled, given; /* of them, the first: in order, and appended to what was asked for */
 };
 
 chainsi_log_search *chainsi_log_search_new(const chainsi_log_filter *filter, size_t tail)
@@ -238,17 +239,49 @@ static int compare_lines(const void *left, const void *right)
     return order ? order : (a->back < b->back) - (a->back > b->back);
 }
 
+/* How many of the lines at the front are too many. */
+static size_t count_surplus(const chainsi_log_search *search)
+{
+    size_t kept = 0, bytes = 0;
+    while (kept < search->line_count && kept < search->tail) {
+        bytes += search->lines[search->line_count - 1 - kept].size;
+        if (bytes > CHAINSI_LOG_MAX_FOUND)
+            break;
+        kept++;
+    }
+    return search->line_count - kept;
+}
+
+/* Puts what came to the lines that are in order between them; that alone is sorted, as it is done for each log. */
+static void merge(chainsi_log_search *search)
+{
+    const size_t count = search->line_count, old = search->settled;
+    found_line *lines = search->lines;
+    if (count == old)
+        return;
+    qsort(lines + old, count - old, sizeof *lines, compare_lines);
+    if (!old || compare_lines(&lines[old - 1], &lines[old]) <= 0)
+        return;
+    found_line *merged = chainsi_make(search->line_room * sizeof *merged);
+    for (size_t to = 0, a = 0, b = old; to < count; to++) {
+        bool first = b == count || (a < old && compare_lines(&lines[a], &lines[b]) <= 0);
+        merged[to] = lines[first ? a++ : b++];
+    }
+    search->lines = merged;
+    free(lines);
+}
+
 /* Keeps the last ones of all, in their order. */
 static void settle(chainsi_log_search *search)
 {
-    if (search->line_count)
-        qsort(search->lines, search->line_count, sizeof *search->lines, compare_lines);
-    size_t more = search->line_count > search->tail ? search->line_count - search->tail : 0;
+    merge(search);
+    const size_t more = count_surplus(search);
     for (size_t i = 0; i < more; i++)
         free(search->lines[i].text);
-    if (more)
-        memmove(search->lines, search->lines + more, search->tail * sizeof *search->lines);
     search->line_count -= more;
+    if (more)
+        memmove(search->lines, search->lines + more, search->line_count * sizeof *search->lines);
+    search->settled = search->line_count;
 }
 
 static void end_file(chainsi_log_search *search)
@@ -277,18 +310,31 @@ bool chainsi_log_search_step(chainsi_log_search *search, size_t bytes)
     return search->log < search->log_count;
 }
 
+static void give_line(const found_line *found, bool json, chainsi_buffer *out)
+{
+    if (json) {
+        chainsi_log_line line = chainsi_log_line_read(found->text, found->size);
+        chainsi_log_line_add_json(out, &line, found->chainlet);
+    } else {
+        chainsi_buffer_add(out, found->text, found->size);
+        chainsi_buffer_add_byte(out, '\n');
+    }
+}
+
 size_t chainsi_log_search_give(chainsi_log_search *search, bool json, chainsi_buffer *out)
 {
     settle(search);
-    for (size_t i = 0; i < search->line_count; i++) {
-        const found_line *found = &search->lines[i];
-        if (json) {
-            chainsi_log_line line = chainsi_log_line_read(found->text, found->size);
-            chainsi_log_line_add_json(out, &line, found->chainlet);
-        } else {
-            chainsi_buffer_add(out, found->text, found->size);
-            chainsi_buffer_add_byte(out, '\n');
-        }
-    }
+    for (size_t i = 0; i < search->line_count; i++)
+        give_line(&search->lines[i], json, out);
     return search->line_count;
+}
+
+bool chainsi_log_search_give_some(chainsi_log_search *search, bool json, size_t bytes,
+                                  chainsi_buffer *out)
+{
+    const size_t from = out->size;
+    settle(search);
+    while (search->given < search->line_count && out->size - from < bytes)
+        give_line(&search->lines[search->given++], json, out);
+    return search->given < search->line_count;
 }

@@ -13,8 +13,9 @@
 #include "control/log_line.h"
 
 enum {
-    CHAINSI_LOG_MAX_TAIL = 100000, /* lines that can be asked for */
-    CHAINSI_LOG_TAIL = 100,        /* where nobody says how many */
+    CHAINSI_LOG_MAX_TAIL = 100000,            /* lines that can be asked for */
+    CHAINSI_LOG_TAIL = 100,                   /* where nobody says how many */
+    CHAINSI_LOG_MAX_FOUND = 64 * 1024 * 1024, /* bytes of them; the last ones that fit */
 };
 
 typedef struct chainsi_log_search chainsi_log_search;
@@ -34,5 +35,9 @@ int chainsi_log_search_add_folder(chainsi_log_search *search, const char *folder
 bool chainsi_log_search_step(chainsi_log_search *search, size_t bytes);
 /* Appends the lines found so far, as they are or as JSON. Returns how many. */
 size_t chainsi_log_search_give(chainsi_log_search *search, bool json, chainsi_buffer *out);
+/* Appends those that it hasn't yet, up to about so many bytes. True: there are more; false: that were all. For a
+ * search that has ended. */
+bool chainsi_log_search_give_some(chainsi_log_search *search, bool json, size_t bytes,
+                                  chainsi_buffer *out);
 
 #endif

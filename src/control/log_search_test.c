@@ -182,6 +182,62 @@ static void finds_the_logs_of_a_folder(void **state)
     chainsi_log_search_free(NULL);
 }
 
+static void gives_some_at_a_time(void **state)
+{
+    (void)state;
+    write_lines("a.log", "production", 0, 1000, 2, 40);
+    write_lines("b.log", "production", 1, 1000, 2, 40);
+    chainsi_log_filter filter = { .replica = -1 };
+    for (int json = 0; json <= 1; json++) {
+        chainsi_log_search *search = chainsi_log_search_new(&filter, 900);
+        chainsi_buffer whole = { 0 }, parts = { 0 };
+        add(search, "a");
+        add(search, "b");
+        while (chainsi_log_search_step(search, 4096))
+            ;
+        assert_int_equal(chainsi_log_search_give(search, json, &whole), 900);
+        size_t calls = 1;
+        for (; chainsi_log_search_give_some(search, json, 1000, &parts); calls++)
+            assert_true(parts.size < calls * 1300);
+        assert_true(calls > 50);
+        assert_int_equal(parts.size, whole.size);
+        assert_memory_equal(parts.data, whole.data, whole.size);
+        assert_false(chainsi_log_search_give_some(search, json, 1000, &parts));
+        assert_int_equal(parts.size, whole.size);
+        chainsi_log_search_free(search);
+        chainsi_buffer_done(&whole);
+        chainsi_buffer_done(&parts);
+    }
+}
+
+/* The last ones that fit are found. */
+static void finds_no_more_bytes_than_may_be(void **state)
+{
+    (void)state;
+    enum { LINE = 32 * 1024, FIT = CHAINSI_LOG_MAX_FOUND / LINE };
+    char *line = malloc(LINE + 1);
+    memset(line, 'x', LINE);
+    line[LINE] = '\n';
+    for (int more = 0; more <= 1; more++) {
+        char *path = chainsi_path("%s/a.log", folder);
+        FILE *file = fopen(path, "w");
+        assert_non_null(file);
+        for (int i = 0; i < FIT + more; i++)
+            assert_int_equal(fwrite(line, 1, LINE + 1, file), LINE + 1);
+        fclose(file);
+        free(path);
+        chainsi_log_filter filter = { .replica = -1 };
+        chainsi_log_search *search = chainsi_log_search_new(&filter, CHAINSI_LOG_MAX_TAIL);
+        chainsi_buffer out = { 0 };
+        add(search, "a");
+        assert_false(chainsi_log_search_step(search, SIZE_MAX));
+        assert_int_equal(chainsi_log_search_give(search, false, &out), FIT);
+        chainsi_buffer_done(&out);
+        chainsi_log_search_free(search);
+    }
+    free(line);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -190,6 +246,9 @@ int main(void)
         cmocka_unit_test_setup_teardown(is_not_confused_by_a_file_that_turns_over, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(finds_the_logs_of_a_folder, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(gives_some_at_a_time, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(finds_no_more_bytes_than_may_be, make_folder,
+                                        remove_folder),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
