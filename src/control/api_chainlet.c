@@ -7,6 +7,7 @@
 #include "control/fields.h"
 #include "control/route.h"
 #include "control/sampler.h"
+#include "control/url.h"
 #include "schema/json.h"
 
 enum { MOST_MINUTES = CHAINSI_SERIES_POINTS * CHAINSI_SERIES_STEP_S / 60 };
@@ -41,13 +42,31 @@ static const chainsi_field description_fields[] = {
 const chainsi_type chainsi_api_described_type =
     CHAINSI_STRUCT_OF(chainsi_api_described, description_fields);
 
+/* The same service, with the URLs of its assets as they may be told: without names and passwords. */
+static const chainsi_api_service *hide_passwords(const chainsi_api_service *service,
+                                                 chainsi_arena *arena)
+{
+    chainsi_api_service *told = chainsi_arena_alloc(arena, sizeof *told);
+    chainsi_asset *assets = chainsi_arena_array(arena, service->assets.count, sizeof *assets);
+    for (size_t i = 0; i < service->assets.count; i++) {
+        chainsi_url url = { 0 };
+        assets[i] = service->assets.items[i];
+        chainsi_url_read(assets[i].url, &url);
+        assets[i].url = url.shown ? chainsi_arena_strdup(arena, url.shown) : "";
+        chainsi_url_done(&url);
+    }
+    *told = *service;
+    told->assets.items = assets;
+    return told;
+}
+
 static void answer_description(chainsi_exchange *exchange, const chainsi_environment *environment,
                                const chainsi_chainlet *chainlet)
 {
     const chainsi_api_described found = {
         .name = chainlet->service->name,
         .c_name = chainlet->service->c_name,
-        .config = chainlet->service,
+        .config = hide_passwords(chainlet->service, &exchange->arena),
         .override = chainsi_scales_find(&environment->scales, chainlet->service->name),
     };
     chainsi_answer_value(exchange, 200, &chainsi_api_described_type, &found);

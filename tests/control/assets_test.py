@@ -137,6 +137,15 @@ class Fetched(AssetsTest):
         failed = self.failed({"url": url, "sha256": digest(LARGE), "path": "s"})
         self.assertIn(f"cannot fetch {url}: No such file", failed["message"])
 
+    def test_a_password_is_not_told(self):
+        asset = self.site.asset("/small")
+        shown = asset["url"]
+        self.daemon.deployed("x", service("entry", assets=[dict(asset, url=shown.replace("//", "//me:secret@"))]))
+        self.assertEqual(self.read("small"), SMALL)
+        for place in ("/api/v1/chains/x", "/api/v1/chains/x/environments/production"):
+            answer = self.daemon.ask("GET", place + "/chainlets/entry")
+            self.assertEqual(answer.json()["config"]["assets"], [dict(asset, url=shown)])
+
     def test_how_far_it_is(self):
         self.begin_slowly()
 
