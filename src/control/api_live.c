@@ -69,7 +69,7 @@ static void write_traces(const chainsi_routes *routes, const chainsi_topic *topi
     chainsi_collector_collect(routes->collector);
     const chainsi_trace_kept *newest =
         chainsi_traces_newest(chainsi_collector_traces(routes->collector));
-    while (newest && topic->chain && strcmp(newest->chain, topic->chain) != 0)
+    while (newest && topic->chain && !chainsi_trace_is_of(newest, topic->chain))
         newest = newest->older;
     encode(&newest_trace_type, &(newest_trace){ newest ? newest->number : 0 }, out);
 }

@@ -232,7 +232,6 @@ static bool may_fit(const chainsi_trace_kept *trace, const chainsi_trace_filter 
 {
     return (!filter->before || trace->number < filter->before) &&
            (!filter->chain || !strcmp(trace->chain, filter->chain)) &&
-           (!filter->shows || filter->shows(filter->user, trace->chain)) &&
            (!filter->chainlet || takes_part(trace, filter->chainlet)) &&
            (!filter->request_id || has_request_id(trace, filter->request_id));
 }
@@ -242,9 +241,14 @@ void chainsi_trace_list(const chainsi_traces *traces, const chainsi_trace_filter
 {
     *list = (chainsi_api_traces){ .kept = (int64_t)chainsi_traces_count(traces) };
     list->traces.items = chainsi_arena_array(arena, filter->limit, sizeof *list->traces.items);
-    for (const chainsi_trace_kept *trace = chainsi_traces_newest(traces); trace;
-         trace = trace->older) {
-        if (!may_fit(trace, filter))
+    if (filter->only)
+        list->kept = 0;
+    for (const chainsi_trace_kept *whole = chainsi_traces_newest(traces); whole;
+         whole = whole->older) {
+        const chainsi_trace_kept *trace =
+            filter->only ? chainsi_trace_only(whole, filter->only, arena) : whole;
+        list->kept += filter->only && trace;
+        if (!trace || list->next || !may_fit(trace, filter))
             continue;
         bool is_whole;
         int64_t first_ns, last_ns;
@@ -259,7 +263,9 @@ void chainsi_trace_list(const chainsi_traces *traces, const chainsi_trace_filter
             int64_t *next = chainsi_arena_alloc(arena, sizeof *next);
             *next = list->traces.items[list->traces.count - 1].number;
             list->next = next;
-            return;
+            if (!filter->only)
+                return;
+            continue; /* to count the rest */
         }
         describe_trace(trace, top, is_whole, first_ns, last_ns, arena,
                        &list->traces.items[list->traces.count++]);

@@ -87,9 +87,7 @@ typedef struct chainsi_trace_filter {
     double min_ms;
     int64_t before; /* 0: from the newest */
     size_t limit;
-    /* Whether traces of that chain may be told of; NULL: of any. */
-    bool (*shows)(void *user, const char *chain);
-    void *user;
+    const char *only; /* what the spans of that chain alone tell; NULL: of all */
 } chainsi_trace_filter;
 
 enum { CHAINSI_TRACES_LIMIT = 50, CHAINSI_TRACES_MOST = 500 };

@@ -40,16 +40,11 @@ static bool read_filter(chainsi_exchange *exchange, chainsi_trace_filter *filter
     return !wrong;
 }
 
-/* Who asks, and of whom. */
-typedef struct asker {
-    const chainsi_routes *routes;
-    const chainsi_exchange *exchange;
-} asker;
-
-static bool shows(void *user, const char *chain)
+/* The only chain that whoever asks may learn of; NULL: all. */
+static const char *only_chain(const chainsi_exchange *exchange)
 {
-    const asker *who = user;
-    return chainsi_route_shows(who->routes, who->exchange, chain);
+    const chainsi_caller *caller = exchange->caller;
+    return caller->kind == CHAINSI_CALLER_KEY ? caller->chain : NULL;
 }
 
 void chainsi_route_traces(chainsi_routes *routes, chainsi_exchange *exchange,
@@ -61,13 +56,14 @@ void chainsi_route_traces(chainsi_routes *routes, chainsi_exchange *exchange,
     if (!read_filter(exchange, &filter))
         return;
     chainsi_collector_collect(routes->collector);
-    filter.shows = shows;
-    filter.user = &(asker){ routes, exchange };
+    filter.only = only_chain(exchange);
     chainsi_trace_list(chainsi_collector_traces(routes->collector), &filter, &exchange->arena,
                        &list);
-    list.lost = (int64_t)chainsi_collector_lost(routes->collector);
-    list.exported = (int64_t)chainsi_exporter_sent(routes->exporter);
-    list.not_exported = (int64_t)chainsi_exporter_dropped(routes->exporter);
+    if (!filter.only) {
+        list.lost = (int64_t)chainsi_collector_lost(routes->collector);
+        list.exported = (int64_t)chainsi_exporter_sent(routes->exporter);
+        list.not_exported = (int64_t)chainsi_exporter_dropped(routes->exporter);
+    }
     chainsi_answer_value(exchange, 200, &chainsi_api_traces_type, &list);
 }
 
@@ -84,16 +80,33 @@ static const chainsi_trace_kept *find_by_id(const chainsi_traces *traces, const 
     return digits == 32 && !id[32] ? chainsi_traces_find(traces, halves[0], halves[1]) : NULL;
 }
 
+/* What is of `only` in the newest that has such a request there; another chain's may have the same id. */
+static const chainsi_trace_kept *find_by_request(const chainsi_traces *traces, const char *id,
+                                                 const char *only, chainsi_arena *arena)
+{
+    if (!only)
+        return chainsi_traces_find_request(traces, id);
+    for (const chainsi_trace_kept *whole = chainsi_traces_newest(traces); whole;
+         whole = whole->older)
+        for (const chainsi_traced_span *kept = whole->spans; kept; kept = kept->next)
+            if (!strcmp(kept->span.request_id, id) && !strcmp(kept->chain, only))
+                return chainsi_trace_only(whole, only, arena);
+    return NULL;
+}
+
 void chainsi_route_trace(chainsi_routes *routes, chainsi_exchange *exchange,
                          const chainsi_names *names)
 {
     const char *id = names->id;
     chainsi_collector_collect(routes->collector);
     const chainsi_traces *traces = chainsi_collector_traces(routes->collector);
+    const char *only = only_chain(exchange);
     const chainsi_trace_kept *trace = find_by_id(traces, id);
+    if (trace && only)
+        trace = chainsi_trace_only(trace, only, &exchange->arena);
     if (!trace)
-        trace = chainsi_traces_find_request(traces, id);
-    if (!trace || !chainsi_route_shows(routes, exchange, trace->chain)) {
+        trace = find_by_request(traces, id, only, &exchange->arena);
+    if (!trace) {
         chainsi_exchange_fail(exchange, CHAINS_NOT_FOUND,
                               "no trace of '%s' is kept: only recent ones are, and of many calls a "
                               "second not all are recorded",

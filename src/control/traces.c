@@ -127,10 +127,12 @@ static const char *place_text(char **at, const char *text)
     return placed;
 }
 
-static void add_span(chainsi_traces *traces, chainsi_trace_kept *trace, const chainsi_span *span)
+static void add_span(chainsi_traces *traces, chainsi_trace_kept *trace, const char *chain,
+                     const chainsi_span *span)
 {
     const size_t texts = strlen(span->chainlet) + strlen(span->callee) + strlen(span->request_id) +
-                         strlen(span->raised_by) + strlen(span->file) + strlen(span->message) + 6;
+                         strlen(span->raised_by) + strlen(span->file) + strlen(span->message) +
+                         strlen(chain) + 7;
     chainsi_traced_span *kept = chainsi_make(sizeof *kept + texts);
     char *at = (char *)(kept + 1);
     kept->span = *span;
@@ -140,6 +142,7 @@ static void add_span(chainsi_traces *traces, chainsi_trace_kept *trace, const ch
     kept->span.raised_by = place_text(&at, span->raised_by);
     kept->span.file = place_text(&at, span->file);
     kept->span.message = place_text(&at, span->message);
+    kept->chain = place_text(&at, chain);
     if (trace->last_span)
         trace->last_span->next = kept;
     else
@@ -161,7 +164,7 @@ void chainsi_traces_add(chainsi_traces *traces, const char *chain, const chainsi
         make_freshest(traces, trace);
     }
     if (trace->span_count < traces->limits.spans_each)
-        add_span(traces, trace, span);
+        add_span(traces, trace, chain, span);
     else
         trace->dropped++;
     while (traces->stalest != trace &&
@@ -176,6 +179,48 @@ const chainsi_trace_kept *chainsi_traces_find(const chainsi_traces *traces, uint
     while (trace && (trace->low != low || trace->high != high))
         trace = trace->next_same;
     return trace;
+}
+
+static size_t count_of(const chainsi_trace_kept *trace, const char *chain)
+{
+    size_t count = 0;
+    for (const chainsi_traced_span *kept = trace->spans; kept; kept = kept->next)
+        count += !strcmp(kept->chain, chain);
+    return count;
+}
+
+bool chainsi_trace_is_of(const chainsi_trace_kept *trace, const char *chain)
+{
+    return count_of(trace, chain) > 0;
+}
+
+const chainsi_trace_kept *chainsi_trace_only(const chainsi_trace_kept *trace, const char *chain,
+                                             chainsi_arena *arena)
+{
+    const size_t count = count_of(trace, chain);
+    if (!count || count == trace->span_count)
+        return count ? trace : NULL;
+    chainsi_trace_kept *made = chainsi_arena_alloc(arena, sizeof *made);
+    *made = (chainsi_trace_kept){
+        .high = trace->high,
+        .low = trace->low,
+        .number = trace->number,
+        .chain = chain,
+        .unix_offset_ns = trace->unix_offset_ns,
+    };
+    for (const chainsi_traced_span *kept = trace->spans; kept; kept = kept->next) {
+        if (strcmp(kept->chain, chain) != 0)
+            continue;
+        chainsi_traced_span *copy = chainsi_arena_alloc(arena, sizeof *copy);
+        *copy = (chainsi_traced_span){ .span = kept->span, .chain = kept->chain };
+        if (made->last_span)
+            made->last_span->next = copy;
+        else
+            made->spans = copy;
+        made->last_span = copy;
+        made->span_count++;
+    }
+    return made;
 }
 
 const chainsi_trace_kept *chainsi_traces_find_request(const chainsi_traces *traces,

@@ -18,6 +18,7 @@ extern const chainsi_traces_limits chainsi_traces_usual;
 
 typedef struct chainsi_traced_span {
     chainsi_span span; /* its texts follow it */
+    const char *chain; /* likewise; whose process told of it */
     struct chainsi_traced_span *next;
 } chainsi_traced_span;
 
@@ -25,7 +26,7 @@ typedef struct chainsi_traced_span {
 typedef struct chainsi_trace_kept {
     uint64_t high, low;
     int64_t number;         /* counts: the order in which they were first heard of */
-    const char *chain;      /* owned */
+    const char *chain;      /* owned; of the first span */
     int64_t unix_offset_ns; /* to be added to its times for those since 1970 */
     chainsi_traced_span *spans, *last_span; /* owned; as they came */
     size_t span_count, dropped;
@@ -55,6 +56,12 @@ const chainsi_trace_kept *chainsi_traces_find_request(const chainsi_traces *trac
 /* The newest trace; others by ->older. NULL: there is none. */
 const chainsi_trace_kept *chainsi_traces_newest(const chainsi_traces *traces);
 size_t chainsi_traces_count(const chainsi_traces *traces);
+/* Whether there is a span of that chain in it: those of several are where a client sends the same trace to them, or
+ * one calls another. */
+bool chainsi_trace_is_of(const chainsi_trace_kept *trace, const char *chain);
+/* What there is of that chain alone in it: itself, or a copy in arena, without those beside it. NULL: nothing. */
+const chainsi_trace_kept *chainsi_trace_only(const chainsi_trace_kept *trace, const char *chain,
+                                             chainsi_arena *arena);
 
 /* ------------------------------------------------------------------------------------------------
  * as a tree */

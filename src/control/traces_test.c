@@ -311,6 +311,48 @@ static void filters(void **state)
     chainsi_traces_free(traces);
 }
 
+/* A client may send one trace to several chains, and one chain may call another. */
+static void of_one_chain_no_other_is_seen(void **state)
+{
+    (void)state;
+    chainsi_traces *traces = chainsi_traces_new(&chainsi_traces_usual);
+    chainsi_span own = make_span(1, 1, 0, 0, 9), other = make_span(1, 2, 1, 2, 3);
+    other.chainlet = "vault";
+    other.request_id = "secret-1";
+    add(traces, own);
+    chainsi_traces_add(traces, "banks", &other, 0);
+    add(traces, make_span(2, 1, 0, 0, 1));
+    assert_int_equal(count_listed(traces, (chainsi_trace_filter){ .only = "books" }), 2);
+    assert_int_equal(count_listed(traces, (chainsi_trace_filter){ .only = "banks" }), 1);
+    assert_int_equal(count_listed(traces, (chainsi_trace_filter){ .only = "others" }), 0);
+    const chainsi_trace_filter guess = { .only = "books", .request_id = "secret-1" };
+    assert_int_equal(count_listed(traces, guess), 0);
+    chainsi_arena arena = { 0 };
+    chainsi_api_traces list;
+    for (size_t limit = 1; limit <= 2; limit++) {
+        chainsi_trace_list(traces, &(chainsi_trace_filter){ .only = "banks", .limit = limit },
+                           &arena, &list);
+        assert_int_equal(list.kept, 1);
+        assert_string_equal(list.traces.items[0].chain, "banks");
+        chainsi_trace_list(traces, &(chainsi_trace_filter){ .only = "books", .limit = limit },
+                           &arena, &list);
+        assert_int_equal(list.kept, 2);
+        assert_int_equal(list.traces.count, limit);
+    }
+    const chainsi_trace_kept *whole = chainsi_traces_find(traces, 7, 1);
+    const chainsi_trace_kept *seen = chainsi_trace_only(whole, "books", &arena);
+    assert_true(chainsi_trace_is_of(whole, "banks") && !chainsi_trace_is_of(seen, "banks"));
+    chainsi_api_trace_tree tree;
+    chainsi_trace_describe(seen, &arena, &tree);
+    assert_int_equal(tree.spans.count, 1);
+    assert_string_equal(tree.spans.items[0].chainlet, "reader");
+    assert_int_equal(tree.trace.chainlets.count, 1);
+    assert_null(tree.trace.request_id);
+    assert_null(chainsi_trace_only(whole, "others", &arena));
+    chainsi_arena_done(&arena);
+    chainsi_traces_free(traces);
+}
+
 static void pages_have_each_trace_once_though_others_come(void **state)
 {
     (void)state;
@@ -350,6 +392,7 @@ int main(void)
         cmocka_unit_test(a_deep_trace_needs_no_stack),
         cmocka_unit_test(a_trace_is_told_as_a_whole),
         cmocka_unit_test(filters),
+        cmocka_unit_test(of_one_chain_no_other_is_seen),
         cmocka_unit_test(pages_have_each_trace_once_though_others_come),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -129,6 +129,15 @@ class Rights(KeysTest):
         all_traces = self.with_key(self.make("deploy"), "GET", "/api/v1/traces").json()["traces"]
         of_y = next(trace["trace_id"] for trace in all_traces if trace["chain"] == "y")
         self.refused(self.with_key(mine, "GET", "/api/v1/traces/" + of_y), 404, "NOT_FOUND", "no trace of")
+        # One trace of calls of both, and a request id that both have.
+        ids = {"traceparent": f"00-{'1' * 32}-{'2' * 16}-01", "X-Request-Id": "the-same"}
+        for chain in ("x", "y"):
+            self.daemon.call(chain, headers={"Authorization": "Bearer " + every, **ids})
+        for name in ("1" * 32, "the-same"):
+            spans = self.with_key(mine, "GET", "/api/v1/traces/" + name).json()["spans"]
+            self.assertEqual(len(spans), 1)
+        seen = self.with_key(mine, "GET", "/api/v1/traces").json()
+        self.assertEqual((seen["kept"], {trace["chain"] for trace in seen["traces"]}), (len(seen["traces"]), {"x"}))
         message = self.refused(self.call(every, "none"), 404, "NOT_FOUND", "x, y").error()["message"]
         self.assertNotIn("chains_", message)
 
