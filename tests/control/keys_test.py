@@ -121,6 +121,9 @@ class Rights(KeysTest):
         self.assertEqual([chain["name"] for chain in shown], ["x"])
         events = self.with_key(mine, "GET", "/api/v1/events").json()
         self.assertEqual({event["chain"] for event in events}, {"x"})
+        for event, before in zip(events, events[1:]):
+            page = self.with_key(mine, "GET", f"/api/v1/events?limit=1&before={event['id']}").json()
+            self.assertEqual(page, [before])
         every = self.make("call")
         self.assertEqual(self.call(every, "y").status, 200)
         self.refused(self.with_key(every, "GET", "/api/v1/traces"), 403, "PERMISSION_DENIED", "'deploy'")
