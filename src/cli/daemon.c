@@ -282,6 +282,20 @@ bool chainsi_daemon_start(chainsi_daemon *daemon, int port)
     return false;
 }
 
+bool chainsi_daemon_look(chainsi_daemon *daemon)
+{
+    signal(SIGPIPE, SIG_IGN);
+    *daemon = (chainsi_daemon){ 0 };
+    daemon->home = chainsi_home_find(daemon->why, sizeof daemon->why);
+    return daemon->home && connect_daemon(daemon);
+}
+
+void chainsi_daemon_complain(const chainsi_daemon *daemon)
+{
+    if (daemon->why[0])
+        fprintf(stderr, "chains: %s: %s\n", daemon->address, daemon->why);
+}
+
 void chainsi_daemon_close(chainsi_daemon *daemon)
 {
     chainsi_client_free(daemon->client);
@@ -326,10 +340,13 @@ static bool exchange(chainsi_daemon *daemon, const char *method, const char *pat
                                                        &response, why, sizeof why);
     chainsi_buffer_done(&headers);
     if (end != CHAINSI_EXCHANGE_ANSWERED) {
-        if (end !=
-            CHAINSI_EXCHANGE_INTERRUPTED) /* else the sink has said why, or the caller knows */
-            fprintf(stderr, "chains: %s: %s\n", daemon->address,
-                    end == CHAINSI_EXCHANGE_DEADLINE ? "no answer in time" : why);
+        /* Of an interrupted one the sink has said why, or the caller knows. */
+        snprintf(daemon->why, sizeof daemon->why, "%s",
+                 end == CHAINSI_EXCHANGE_INTERRUPTED ? ""
+                 : end == CHAINSI_EXCHANGE_DEADLINE  ? "no answer in time"
+                                                     : why);
+        if (!daemon->quiet)
+            chainsi_daemon_complain(daemon);
         return false;
     }
     *answer = (chainsi_daemon_answer){

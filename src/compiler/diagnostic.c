@@ -2,6 +2,7 @@
  * they outlive what they talk about. */
 #include "compiler/diagnostic.h"
 
+#include "base/terminal.h"
 #include "schema/json.h"
 
 #include <stdarg.h>
@@ -160,9 +161,7 @@ static void print_line(const chainsi_diagnostics *diagnostics, const chainsi_pos
 
 bool chainsi_diagnostics_color(FILE *out)
 {
-    const char *no_color = getenv("NO_COLOR"), *terminal = getenv("TERM");
-    return isatty(fileno(out)) == 1 && (!no_color || !*no_color) &&
-           !(terminal && !strcmp(terminal, "dumb"));
+    return chainsi_terminal_of(fileno(out)).color;
 }
 
 void chainsi_diagnostics_print(const chainsi_diagnostics *diagnostics, FILE *out, bool color)

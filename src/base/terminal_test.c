@@ -1,0 +1,145 @@
+/* What a terminal is told of, and text on it. */
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/terminal.h"
+
+static void assert_text(chainsi_buffer *out, const char *expected)
+{
+    chainsi_buffer_add_byte(out, 0);
+    assert_string_equal((const char *)out->data, expected);
+    chainsi_buffer_done(out);
+    *out = (chainsi_buffer){ 0 };
+}
+
+static void nothing_is_obeyed(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *shown;
+        size_t columns;
+    } cases[] = {
+        { "", "", 0 },
+        { "plain", "plain", 5 },
+        { "\x1b[31mred\x07", "\\x1b[31mred\\x07", 15 },
+        { "a\nb\tc\rd", "a\\nb\\tc\\x0dd", 12 },
+        { "\x7f", "\\x7f", 4 },
+        { "\xc2\x9b"
+          "2J",
+          "\\x9b2J", 6 },
+        { "\x9b"
+          "2J",
+          "\\x9b2J", 6 },
+        { "\xe2\x80\xae"
+          "evil",
+          "\\u202eevil", 10 },
+        { "\xef\xbb\xbf", "\\ufeff", 6 },
+        { "\xf3\xa0\x81\x81", "\\ue0041", 7 },
+        { "\xc0\x80", "\\xc0\\x80", 8 },
+        { "\xed\xa0\x80", "\\xed\\xa0\\x80", 12 },
+        { "\xe6\x97", "\\xe6\\x97", 8 },
+        { "\xe6\x97\xa5", "\xe6\x97\xa5", 2 },
+        { "e\xcc\x81", "e\xcc\x81", 1 },
+        { "\xf0\x9f\x9a\x80", "\xf0\x9f\x9a\x80", 2 },
+        { "\xc3\xa9", "\xc3\xa9", 1 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        chainsi_buffer out = { 0 };
+        chainsi_text_add(&out, cases[i].text, strlen(cases[i].text), CHAINSI_TEXT_LINE);
+        assert_text(&out, cases[i].shown);
+        assert_int_equal(chainsi_text_columns(cases[i].text), cases[i].columns);
+    }
+    chainsi_buffer out = { 0 };
+    chainsi_text_add(&out, "a\tb\n\x1b\r\n", 7, CHAINSI_TEXT_LINES);
+    assert_text(&out, "a\tb\n\\x1b\\x0d\n");
+    chainsi_text_add(&out, "a\0b", 3, CHAINSI_TEXT_LINE);
+    assert_text(&out, "a\\x00b");
+}
+
+static void cells(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t columns;
+        bool right, unicode;
+        const char *cell;
+    } cases[] = {
+        { "ab", 4, false, false, "ab  " },
+        { "ab", 4, true, false, "  ab" },
+        { "abcd", 4, false, false, "abcd" },
+        { "abcde", 4, false, false, "abc~" },
+        { "abcde", 4, true, true, "abc\u2026" },
+        { "abcde", 1, false, true, "\u2026" },
+        { "abcde", 0, false, true, "" },
+        /* A wide character that has no room leaves a blank; an escape is whole or absent. */
+        { "\xe6\x97\xa5\xe6\x97\xa5\xe6\x97\xa5", 4, false, false, "\xe6\x97\xa5~ " },
+        { "a\x1b[2J", 4, false, false, "a~  " },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        chainsi_buffer out = { 0 };
+        chainsi_text_add_cell(&out, cases[i].text, cases[i].columns, cases[i].right,
+                              cases[i].unicode);
+        assert_text(&out, cases[i].cell);
+    }
+    chainsi_buffer out = { 0 };
+    chainsi_text_add_cut(&out, "ab", 4, false);
+    chainsi_text_add_cut(&out, "abcdef", 4, false);
+    assert_text(&out, "ababc~");
+}
+
+static void what_a_terminal_can(void **state)
+{
+    (void)state;
+    int file = open("/dev/null", O_RDWR | O_CLOEXEC);
+    chainsi_terminal none = chainsi_terminal_of(file);
+    assert_false(none.there || none.moves || none.color || none.columns || none.rows);
+    close(file);
+    int fd = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(ioctl(fd, TIOCSWINSZ, &(struct winsize){ .ws_col = 132, .ws_row = 40 }), 0);
+    setenv("TERM", "xterm", 1);
+    unsetenv("NO_COLOR");
+    chainsi_terminal it = chainsi_terminal_of(fd);
+    assert_true(it.there && it.moves && it.color);
+    assert_int_equal(it.columns, 132);
+    assert_int_equal(it.rows, 40);
+    setenv("NO_COLOR", "", 1);
+    assert_true(chainsi_terminal_of(fd).color);
+    setenv("NO_COLOR", "1", 1);
+    it = chainsi_terminal_of(fd);
+    assert_true(it.moves && !it.color);
+    unsetenv("NO_COLOR");
+    setenv("TERM", "dumb", 1);
+    it = chainsi_terminal_of(fd);
+    assert_true(it.there && !it.moves && !it.color);
+    unsetenv("TERM");
+    assert_false(chainsi_terminal_of(fd).moves);
+    setenv("LC_ALL", "de_DE.ISO-8859-1", 1);
+    assert_false(chainsi_terminal_of(fd).unicode);
+    setenv("LC_ALL", "C.UTF-8", 1);
+    assert_true(chainsi_terminal_of(fd).unicode);
+    setenv("LC_ALL", "", 1);
+    setenv("LC_CTYPE", "en_US.utf8", 1);
+    assert_true(chainsi_terminal_of(fd).unicode);
+    close(fd);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_is_obeyed),
+        cmocka_unit_test(cells),
+        cmocka_unit_test(what_a_terminal_can),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
