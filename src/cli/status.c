@@ -4,6 +4,7 @@
 
 #include "cli/environment.h"
 #include "cli/fetched.h"
+#include "cli/status_watch.h"
 #include "control/api_scale.h"
 #include "control/store_history.h"
 
@@ -113,18 +114,14 @@ static void print_chain(chainsi_daemon *daemon, const chainsi_api_chain *chain)
 /* What is asked about; NULL: all. */
 typedef struct request {
     const char *chain, *chainlet, *environment;
-    bool json;
+    bool json, watch;
+    double every_s; /* of watching; 0: as often as it is sensible */
 } request;
-
-static bool is_shown(const request *r, const chainsi_api_chain *chain)
-{
-    return (!r->chain || !strcmp(chain->name, r->chain)) &&
-           (!r->environment || !strcmp(chain->environment, r->environment));
-}
 
 static int print_status(chainsi_daemon *daemon, const chainsi_daemon_answer *answer,
                         const request *r)
 {
+    const chainsi_status_filter filter = { r->chain, r->environment };
     chainsi_api_chains chains;
     bool any = false;
     if (!chainsi_daemon_read(daemon, answer, &chainsi_api_chains_type, &chains))
@@ -132,7 +129,7 @@ static int print_status(chainsi_daemon *daemon, const chainsi_daemon_answer *ans
     if (!r->chain)
         printf("daemon at %s, %s\n", daemon->address, daemon->home);
     for (size_t i = 0; i < chains.count; i++) {
-        if (!is_shown(r, &chains.items[i]))
+        if (!chainsi_status_is_shown(&filter, &chains.items[i]))
             continue;
         if (!r->chain || any)
             putchar('\n');
@@ -183,6 +180,17 @@ static int print_history(chainsi_daemon *daemon, const chainsi_daemon_answer *an
     return CHAINSI_EXIT_OK;
 }
 
+static int watch(const request *r)
+{
+    chainsi_daemon daemon;
+    const chainsi_status_filter filter = { r->chain, r->environment };
+    const int result = chainsi_daemon_find(&daemon)
+                           ? chainsi_status_watch(&daemon, &filter, r->every_s, r->json)
+                           : CHAINSI_EXIT_FAILED;
+    chainsi_daemon_close(&daemon);
+    return result;
+}
+
 static int show(const request *r)
 {
     chainsi_daemon daemon;
@@ -222,6 +230,8 @@ static int status(int argc, char **argv)
     const chainsi_option options[] = {
         { "environment", CHAINSI_OPTION_TEXT, &r.environment },
         { "json", CHAINSI_OPTION_FLAG, &r.json },
+        { "watch", CHAINSI_OPTION_FLAG, &r.watch },
+        { "every", CHAINSI_OPTION_NUMBER, &r.every_s },
         { NULL, CHAINSI_OPTION_END, NULL },
     };
     int result;
@@ -233,6 +243,14 @@ static int status(int argc, char **argv)
             result = CHAINSI_EXIT_USAGE;
         else if (r.environment && !r.chain)
             result = chainsi_usage_error(&chainsi_verb_status, "'--environment' is one of a chain");
+        else if (r.chainlet && r.watch)
+            result = chainsi_usage_error(&chainsi_verb_status,
+                                         "'--watch' shows chains, not the processes of a Chainlet");
+        else if (r.every_s != 0 && !(r.watch && r.every_s >= 0.1 && r.every_s <= 86400))
+            result = chainsi_usage_error(&chainsi_verb_status,
+                                         "'--every' takes 0.1 to 86400 seconds, with '--watch'");
+        else if (r.watch)
+            result = watch(&r);
         else {
             if (r.chainlet && !r.environment)
                 r.environment = CHAINSI_PRODUCTION;
@@ -245,7 +263,7 @@ static int status(int argc, char **argv)
 
 const chainsi_verb chainsi_verb_status = {
     .name = "status",
-    .usage = "[CHAIN [CHAINLET]] [--environment NAME] [--json]",
+    .usage = "[CHAIN [CHAINLET]] [--environment NAME] [--watch [--every SECONDS]] [--json]",
     .summary = "Show what is deployed, and how it is.",
     .help =
         "Shows the daemon's address, and of each chain in each environment the version that\n"
@@ -262,9 +280,19 @@ const chainsi_verb chainsi_verb_status = {
         "production\n"
         "  --json               as the daemon's API gives it: an array, an object a chain and\n"
         "                       environment, or a process; of one environment its object\n"
+        "  --watch              go on: a table that is renewed in place, with calls a second, the\n"
+        "                       share of them that failed, and the times within which half and\n"
+        "                       99 % of them ended, over the last ten looks. q ends it. Where "
+        "there\n"
+        "                       is no terminal: lines, of each chain and each Chainlet; with "
+        "--json\n"
+        "                       the array, on a line each time. A daemon that goes away is looked "
+        "for\n"
+        "  --every SECONDS      how often. Default: 1; where there is no terminal 10\n"
         "\n"
         "Example:\n"
         "  chains status\n"
-        "  chains status hello hello_writer\n",
+        "  chains status hello hello_writer\n"
+        "  chains status --watch\n",
     .run = status,
 };
