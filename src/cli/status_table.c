@@ -96,7 +96,7 @@ static int64_t count_restarts(const chainsi_api_chainlet *chainlet)
 enum { NAME, STATE, READY, RUN, WAIT, CALLS, FAILED, P50, P99, RESTARTS, COLUMNS };
 
 static const chainsi_table_column columns_of_table[COLUMNS] = {
-    [NAME] = { .title = "CHAIN", .least = 14 },
+    [NAME] = { .title = "CHAIN", .least = 13 },
     [STATE] = { .title = "STATE", .wants = 8 },
     [READY] = { .title = "READY", .wants = 5, .right = true },
     [RUN] = { .title = "RUN", .wants = 4, .right = true, .rank = 4 },

@@ -79,11 +79,11 @@ static void a_table(void **state)
                  "poem/staging  starting  -                           0       -        -        -\n"
                  "  v0001-aaaaaa is starting: 1 of 2 ready\n");
     assert_table(&(chainsi_status_filter){ .chain = "guide" }, 39,
-                 "CHAIN                   STATE     READY\n"
-                 "guide/production  degraded  v0001-63bf~\n"
+                 "CHAIN          STATE     READY  CALLS/S\n"
+                 "guide/production  degraded  v~        0\n"
                  "  v0002-000000 has failed: hand: it sa~\n"
-                 "  hand                  ready       1/2\n"
-                 "  a_name_that_is_much~  at_zero     0/0\n");
+                 "  hand         ready       1/2       30\n"
+                 "  a_name_tha~  at_zero     0/0        0\n");
     assert_table(
         &(chainsi_status_filter){ .environment = "nowhere" }, 0,
         "CHAIN  STATE     READY   RUN  WAIT  CALLS/S  FAILED      P50      P99  RESTARTS\n");
