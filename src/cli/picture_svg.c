@@ -107,13 +107,15 @@ static void add_style(chainsi_buffer *out)
         out,
         "<style>\n"
         "text{font:13px ui-monospace,Menlo,Consolas,monospace;text-anchor:middle;fill:#1b1f24}\n"
-        ".n{font-weight:bold}.l{font-size:11px;fill:#57606a;text-anchor:start}\n"
+        ".n{font-weight:bold}.l{font-size:11px;fill:#57606a;text-anchor:start;paint-order:stroke;"
+        "stroke:#fff;stroke-width:4}\n"
         "rect{fill:#f6f8fa;stroke:#57606a;stroke-width:1.5}\n"
         ".good{stroke:#1a7f37}.busy{stroke:#bf8700}.bad{stroke:#cf222e}\n"
-        ".outside{stroke-dasharray:5 4}\n"
+        ".back{fill:#fff;stroke:none}.outside{stroke-dasharray:5 4}\n"
         "path{fill:none;stroke:#57606a;stroke-width:1.5}.h{fill:#57606a;stroke:none}\n"
-        "@media(prefers-color-scheme:dark){text{fill:#e6edf3}.l{fill:#9198a1}\n"
+        "@media(prefers-color-scheme:dark){text{fill:#e6edf3}.l{fill:#9198a1;stroke:#0d1117}\n"
         "rect{fill:#161b22}rect,path{stroke:#9198a1}.h{fill:#9198a1;stroke:none}\n"
+        ".back{fill:#0d1117;stroke:none}\n"
         ".good{stroke:#3fb950}.busy{stroke:#d29922}.bad{stroke:#f85149}}\n"
         "</style>\n"
         "<defs><marker id=\"head\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"8\" "
@@ -235,6 +237,7 @@ void chainsi_picture_svg(const chainsi_picture *picture, chainsi_buffer *out)
     add_escaped(out, title);
     chainsi_buffer_add_text(out, "</title>\n");
     add_style(out);
+    chainsi_buffer_add_text(out, "<rect class=\"back\" width=\"100%\" height=\"100%\"/>\n");
     for (size_t i = 0; i < l.step_count; i++)
         if (!i || l.steps[i].arrow != l.steps[i - 1].arrow)
             add_arrow(picture, &l, &b, i, &arena, out);
