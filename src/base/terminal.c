@@ -43,7 +43,7 @@ chainsi_terminal chainsi_terminal_of(int fd)
 typedef struct piece {
     size_t size; /* bytes of the text that it stands for */
     size_t columns;
-    char escape[12]; /* what is shown instead; "": those bytes */
+    char escape[16]; /* what is shown instead; "": those bytes */
 } piece;
 
 /* Decodes the character at text. Returns its size; 0: that is no UTF-8. */
@@ -133,15 +133,70 @@ static void add_piece(chainsi_buffer *out, const piece *it, const char *text)
         chainsi_buffer_add(out, text, it->size);
 }
 
+/* A piece as JSON escapes it: the code point, in two halves where it is a large one. */
+static void escape_json(piece *it, const char *text)
+{
+    uint32_t point = (unsigned char)*text;
+    decode(text, it->size, &point);
+    if (point < 0x10000)
+        snprintf(it->escape, sizeof it->escape, "\\u%04x", point & 0xffff);
+    else
+        snprintf(it->escape, sizeof it->escape, "\\u%04x\\u%04x",
+                 0xd800 + ((point - 0x10000) >> 10 & 0x3ff), 0xdc00 + (point & 0x3ff));
+}
+
 void chainsi_text_add(chainsi_buffer *out, const char *text, size_t size, chainsi_text_form form)
 {
     for (size_t at = 0; at < size;) {
         piece it = take(text + at, size - at);
-        if (form == CHAINSI_TEXT_LINES && (text[at] == '\n' || text[at] == '\t'))
+        if (form != CHAINSI_TEXT_LINE && (text[at] == '\n' || text[at] == '\t'))
             it.escape[0] = 0;
+        else if (form == CHAINSI_TEXT_JSON && *it.escape)
+            escape_json(&it, text + at);
         add_piece(out, &it, text + at);
         at += it.size;
     }
+}
+
+const char *chainsi_text_shown(chainsi_arena *arena, const char *text)
+{
+    chainsi_buffer out = { 0 };
+    chainsi_text_add(&out, text ? text : "", text ? strlen(text) : 0, CHAINSI_TEXT_LINE);
+    const char *copy = out.size ? chainsi_arena_copy(arena, out.data, out.size) : "";
+    chainsi_buffer_done(&out);
+    return copy;
+}
+
+static void write_in_form(FILE *out, const char *text, size_t size, chainsi_text_form form)
+{
+    chainsi_buffer shown = { 0 };
+    chainsi_text_add(&shown, text, size, form);
+    fwrite(shown.data ? shown.data : (uint8_t *)"", 1, shown.size, out);
+    chainsi_buffer_done(&shown);
+}
+
+void chainsi_text_print(FILE *out, const char *text)
+{
+    write_in_form(out, text, strlen(text), CHAINSI_TEXT_LINE);
+}
+
+void chainsi_text_write(FILE *out, const char *text, size_t size, chainsi_text_form form)
+{
+    if (isatty(fileno(out)) == 1)
+        write_in_form(out, text, size, form);
+    else
+        fwrite(text, 1, size, out);
+}
+
+size_t chainsi_text_whole(const char *text, size_t size)
+{
+    for (size_t back = 1; back <= 3 && back <= size; back++) {
+        const unsigned char c = (unsigned char)text[size - back];
+        const size_t length = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : c >= 0xc0 ? 2 : 1;
+        if ((c & 0xc0) != 0x80)
+            return length > back ? size - back : size;
+    }
+    return size;
 }
 
 size_t chainsi_text_columns(const char *text)

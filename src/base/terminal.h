@@ -5,7 +5,9 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
+#include "base/arena.h"
 #include "base/buffer.h"
 
 typedef struct chainsi_terminal {
@@ -25,6 +27,7 @@ chainsi_terminal chainsi_terminal_of(int fd);
 typedef enum chainsi_text_form {
     CHAINSI_TEXT_LINE,  /* on one line: line breaks become \n, tabs \t */
     CHAINSI_TEXT_LINES, /* line breaks and tabs stay */
+    CHAINSI_TEXT_JSON,  /* likewise, and what is escaped is as JSON has it: JSON stays JSON */
 } chainsi_text_form;
 
 /* Appends text without anything that a terminal would obey: control characters, bytes that are no UTF-8, and what
@@ -38,5 +41,14 @@ void chainsi_text_add_cell(chainsi_buffer *out, const char *text, size_t columns
                            bool unicode);
 /* The same without blanks behind it. */
 void chainsi_text_add_cut(chainsi_buffer *out, const char *text, size_t columns, bool unicode);
+
+/* A copy in the form LINE, in arena; "" for NULL. */
+const char *chainsi_text_shown(chainsi_arena *arena, const char *text);
+/* Writes it in the form LINE. */
+void chainsi_text_print(FILE *out, const char *text);
+/* Writes it in that form where out is a terminal; else as it is, for who reads it is a program. */
+void chainsi_text_write(FILE *out, const char *text, size_t size, chainsi_text_form form);
+/* How many of the bytes are whole characters, as far as that can be told without those that follow: for text that comes in pieces. */
+size_t chainsi_text_whole(const char *text, size_t size);
 
 #endif

@@ -63,6 +63,34 @@ static void nothing_is_obeyed(void **state)
     assert_text(&out, "a\tb\n\\x1b\\x0d\n");
     chainsi_text_add(&out, "a\0b", 3, CHAINSI_TEXT_LINE);
     assert_text(&out, "a\\x00b");
+    static const char json[] = "{\n\t\"\xc2\x9b\x7f\xe2\x80\xae\xf3\xa0\x81\x81\xe6\x97\xa5\"}";
+    chainsi_text_add(&out, json, sizeof json - 1, CHAINSI_TEXT_JSON);
+    assert_text(&out, "{\n\t\"\\u009b\\u007f\\u202e\\udb40\\udc41\xe6\x97\xa5\"}");
+    chainsi_arena arena = { 0 };
+    assert_string_equal(chainsi_text_shown(&arena, "a\x1b"), "a\\x1b");
+    assert_string_equal(chainsi_text_shown(&arena, NULL), "");
+    chainsi_arena_done(&arena);
+}
+
+static void pieces_of_text(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t whole;
+    } cases[] = {
+        { "", 0 },
+        { "ab", 2 },
+        { "a\xc3", 1 },
+        { "a\xc3\xa9", 3 },
+        { "a\xe6\x97", 1 },
+        { "\xe6\x97\xa5", 3 },
+        { "\xf0\x9f\x9a", 0 },
+        { "\xf0\x9f\x9a\x80", 4 },
+        { "\x80\x80\x80\x80", 4 },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(chainsi_text_whole(cases[i].text, strlen(cases[i].text)), cases[i].whole);
 }
 
 static void cells(void **state)
@@ -138,6 +166,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_is_obeyed),
+        cmocka_unit_test(pieces_of_text),
         cmocka_unit_test(cells),
         cmocka_unit_test(what_a_terminal_can),
     };

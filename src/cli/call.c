@@ -50,7 +50,7 @@ static int request_call(chainsi_daemon *daemon, const request *r, const char *pa
                             &daemon->arena, &accepted, NULL) != CHAINS_OK)
         return chainsi_daemon_fail(daemon, &answer, r->json);
     if (r->json)
-        printf("%.*s\n", (int)answer.size, answer.body);
+        chainsi_daemon_print(&answer);
     else
         printf("%s\n", accepted.request_id);
     return fflush(stdout) == 0 ? CHAINSI_EXIT_OK : CHAINSI_EXIT_FAILED;

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/terminal.h"
 #include "cli/options.h"
 #include "cli/verb.h"
 #include "control/home.h"
@@ -402,8 +403,8 @@ static bool take_lines(void *user, char *data, size_t size)
             continue;
         }
         it->ended = it->ended || starts_with(&line, "{\"result\":");
-        if (fwrite(line.data, 1, line.size, stdout) != line.size || putchar('\n') == EOF ||
-            fflush(stdout) != 0) {
+        chainsi_text_write(stdout, line.data, line.size, CHAINSI_TEXT_JSON);
+        if (putchar('\n') == EOF || fflush(stdout) != 0 || ferror(stdout)) {
             fprintf(stderr, "chains: stdout can't be written: %s\n", strerror(errno));
             return false;
         }
@@ -444,10 +445,16 @@ static bool begin_copy(void *user, const chainsi_http_response *head)
     return head->status == 200;
 }
 
+/* Pieces of a text end anywhere; the beginning of a character waits for its end. */
 static bool copy(void *user, char *data, size_t size)
 {
-    (void)user;
-    if (fwrite(data, 1, size, stdout) == size && fflush(stdout) == 0)
+    chainsi_buffer *rest = user;
+    chainsi_buffer_add(rest, data, size);
+    const size_t whole = chainsi_text_whole((const char *)rest->data, rest->size);
+    chainsi_text_write(stdout, (const char *)rest->data, whole, CHAINSI_TEXT_LINES);
+    rest->size -= whole;
+    memmove(rest->data, rest->data + whole, rest->size);
+    if (fflush(stdout) == 0 && !ferror(stdout))
         return true;
     fprintf(stderr, "chains: stdout can't be written: %s\n", strerror(errno));
     return false;
@@ -455,20 +462,34 @@ static bool copy(void *user, char *data, size_t size)
 
 bool chainsi_daemon_copy(chainsi_daemon *daemon, const char *path, chainsi_daemon_answer *answer)
 {
-    chainsi_client_sink sink = { .begin = begin_copy, .take = copy, .deadline_ns = CHAINSI_NEVER };
-    return exchange(daemon, "GET", path, NULL, 0, &sink, answer);
+    chainsi_buffer rest = { 0 };
+    chainsi_client_sink sink = {
+        .begin = begin_copy, .take = copy, .user = &rest, .deadline_ns = CHAINSI_NEVER
+    };
+    const bool good = exchange(daemon, "GET", path, NULL, 0, &sink, answer);
+    chainsi_text_write(stdout, rest.data ? (const char *)rest.data : "", rest.size,
+                       CHAINSI_TEXT_LINES);
+    chainsi_buffer_done(&rest);
+    return good;
+}
+
+void chainsi_daemon_print(const chainsi_daemon_answer *answer)
+{
+    chainsi_text_write(stdout, answer->body, answer->size, CHAINSI_TEXT_JSON);
+    putchar('\n');
 }
 
 int chainsi_daemon_fail(chainsi_daemon *daemon, const chainsi_daemon_answer *answer, bool json)
 {
     chains_error error;
-    if (json)
-        fprintf(stderr, "%.*s\n", (int)answer->size, answer->body);
-    else if (chainsi_error_decode(answer->body, answer->size, false, &daemon->arena, &error))
+    if (json) {
+        chainsi_text_write(stderr, answer->body, answer->size, CHAINSI_TEXT_JSON);
+        fputc('\n', stderr);
+    } else if (chainsi_error_decode(answer->body, answer->size, false, &daemon->arena, &error))
         chainsi_error_print(&error, stderr);
     else
-        fprintf(stderr, "chains: %s answered HTTP %d: %.*s\n", daemon->address, answer->status,
-                (int)answer->size, answer->body);
+        fprintf(stderr, "chains: %s answered HTTP %d: %s\n", daemon->address, answer->status,
+                chainsi_text_shown(&daemon->arena, answer->body));
     return CHAINSI_EXIT_FAILED;
 }
 

@@ -55,6 +55,8 @@ bool chainsi_daemon_copy(chainsi_daemon *daemon, const char *path, chainsi_daemo
 void chainsi_daemon_complain(const chainsi_daemon *daemon);
 /* Says on stderr what an answer other than 2xx means: readable, or as it came. Returns CHAINSI_EXIT_FAILED. */
 int chainsi_daemon_fail(chainsi_daemon *daemon, const chainsi_daemon_answer *answer, bool json);
+/* Prints an answer that is JSON on stdout, and a line break. */
+void chainsi_daemon_print(const chainsi_daemon_answer *answer);
 /* Reads an answer that is JSON of that type; it lives as long as the daemon struct. False, said on stderr. */
 bool chainsi_daemon_read(chainsi_daemon *daemon, const chainsi_daemon_answer *answer,
                          const chainsi_type *type, void *value);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/terminal.h"
 #include "cli/deploy.h"
 #include "cli/deploy_progress.h"
 #include "cli/environment.h"
@@ -267,17 +268,20 @@ void chainsi_deploy_show_log(chainsi_daemon *daemon, const char *chain, const ch
         const char *text = chainsi_arena_copy(&daemon->arena, answer.body, answer.size);
         while (*text && strncmp(text, began, strlen(began)) < 0)
             text += strcspn(text, "\n") + (text[strcspn(text, "\n")] == '\n');
-        if (*text)
-            fprintf(stderr, "the last lines of its log:\n%s", text);
+        if (*text) {
+            fprintf(stderr, "the last lines of its log:\n");
+            chainsi_text_write(stderr, text, strlen(text), CHAINSI_TEXT_LINES);
+        }
     }
 }
 
 /* What of the machine isn't as the Chainlets want it. */
-static void show_notes(const chainsi_api_deployment *deployment)
+static void show_notes(const chainsi_api_deployment *deployment, chainsi_arena *arena)
 {
     for (size_t i = 0; i < deployment->chainlets.count; i++)
         for (size_t k = 0; k < deployment->chainlets.items[i].notes.count; k++)
-            fprintf(stderr, "note: %s\n", deployment->chainlets.items[i].notes.items[k]);
+            fprintf(stderr, "note: %s\n",
+                    chainsi_text_shown(arena, deployment->chainlets.items[i].notes.items[k]));
 }
 
 static int report_success(const chainsi_api_chain *chain, const chainsi_deploy_request *r)
@@ -303,7 +307,8 @@ static int report_failure(chainsi_daemon *daemon, const chainsi_api_chain *chain
     const chainsi_api_deployment *deployment = &chain->deployment;
     fprintf(stderr, "chains %s: %s%s%s\n", r->verb,
             deployment->chainlet ? deployment->chainlet : "", deployment->chainlet ? ": " : "",
-            deployment->message ? deployment->message : "the deployment failed");
+            deployment->message ? chainsi_text_shown(&daemon->arena, deployment->message)
+                                : "the deployment failed");
     if (deployment->chainlet)
         chainsi_deploy_show_log(daemon, chain->name, deployment->chainlet, r->began);
     if (chain->version && chain->version != deployment->version)
@@ -350,13 +355,13 @@ static int await(chainsi_daemon *daemon, const chainsi_api_deploy *deploy, int64
             bool done = !strcmp(chain.deployment.state, "ready") ||
                         !strcmp(chain.deployment.state, "trying");
             if (done || failed)
-                show_notes(&chain.deployment);
+                show_notes(&chain.deployment, &daemon->arena);
             if (done)
                 status = report_success(&chain, r);
             else if (failed)
                 status = report_failure(daemon, &chain, r);
             if (status == CHAINSI_EXIT_OK && r->json)
-                printf("%.*s\n", (int)answer.size, answer.body);
+                chainsi_daemon_print(&answer);
         }
         if (status < 0)
             nanosleep(&(struct timespec){ .tv_nsec = LOOK_EVERY_MS * CHAINSI_NS_PER_MS }, NULL);

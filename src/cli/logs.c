@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/terminal.h"
 #include "cli/daemon.h"
 #include "cli/options.h"
 #include "control/store_history.h"
@@ -48,11 +49,12 @@ static int show_events(chainsi_daemon *daemon, const request *r)
         !chainsi_daemon_expect(daemon, &answer, r->json, &chainsi_stored_events_type, &events))
         return CHAINSI_EXIT_FAILED;
     if (r->json)
-        printf("%.*s\n", (int)answer.size, answer.body);
+        chainsi_daemon_print(&answer);
     for (size_t i = events.count; !r->json && i-- > 0;)
         printf("%s  %-18s %s%s%s\n", events.items[i].at, events.items[i].kind,
                events.items[i].chainlet ? events.items[i].chainlet : "",
-               events.items[i].chainlet ? ": " : "", events.items[i].message);
+               events.items[i].chainlet ? ": " : "",
+               chainsi_text_shown(&daemon->arena, events.items[i].message));
     return CHAINSI_EXIT_OK;
 }
 

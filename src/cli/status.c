@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/terminal.h"
 #include "cli/environment.h"
 #include "cli/fetched.h"
 #include "cli/status_watch.h"
@@ -26,12 +27,14 @@ static void print_log(chainsi_daemon *daemon, const char *chain, const char *cha
     while (at < end) {
         const char *line_end = memchr(at, '\n', (size_t)(end - at));
         line_end = line_end ? line_end : end;
-        printf("      %.*s\n", (int)(line_end - at), at);
+        printf("      ");
+        chainsi_text_write(stdout, at, (size_t)(line_end - at), CHAINSI_TEXT_LINES);
+        putchar('\n');
         at = line_end + 1;
     }
 }
 
-static void print_chainlet(const chainsi_api_chainlet *chainlet)
+static void print_chainlet(const chainsi_api_chainlet *chainlet, chainsi_arena *arena)
 {
     int64_t restarts = 0;
     char pids[128] = "";
@@ -61,14 +64,14 @@ static void print_chainlet(const chainsi_api_chainlet *chainlet)
         const chainsi_api_replica *replica = &chainlet->replicas.items[i];
         if (replica->last_end)
             printf("    ended %swith: %s\n", strcmp(replica->state, "ready") ? "" : "before ",
-                   replica->last_end);
+                   chainsi_text_shown(arena, replica->last_end));
     }
     for (size_t i = 0; i < chainlet->replicas.count; i++)
         for (size_t k = 0; k < chainlet->replicas.items[i].gpus.count; k++)
             printf("    %lld has %s\n", (long long)chainlet->replicas.items[i].pid,
-                   chainlet->replicas.items[i].gpus.items[k]);
+                   chainsi_text_shown(arena, chainlet->replicas.items[i].gpus.items[k]));
     for (size_t i = 0; i < chainlet->notes.count; i++)
-        printf("    note: %s\n", chainlet->notes.items[i]);
+        printf("    note: %s\n", chainsi_text_shown(arena, chainlet->notes.items[i]));
 }
 
 static void print_starting(const chainsi_api_deployment *deployment)
@@ -101,11 +104,11 @@ static void print_chain(chainsi_daemon *daemon, const chainsi_api_chain *chain)
         print_starting(&chain->deployment);
     else if (!strcmp(chain->deployment.state, "failed"))
         printf("  %s has failed: %s\n", chain->deployment.version_id,
-               chain->deployment.message ? chain->deployment.message : "");
+               chainsi_text_shown(&daemon->arena, chain->deployment.message));
     printf("  %-24s %-12s %8s %9s %7s %8s  %-20s  %s\n", "CHAINLET", "STATE", "READY", "IN FLIGHT",
            "WAITING", "RESTARTS", "SINCE", "PIDS");
     for (size_t i = 0; i < chain->chainlets.count; i++) {
-        print_chainlet(&chain->chainlets.items[i]);
+        print_chainlet(&chain->chainlets.items[i], &daemon->arena);
         if (!strcmp(chain->chainlets.items[i].state, "failed"))
             print_log(daemon, chain->name, chain->chainlets.items[i].name);
     }
@@ -148,7 +151,7 @@ static int print_status(chainsi_daemon *daemon, const chainsi_daemon_answer *ans
 }
 
 /* One process in a line, and beneath it how it ended. */
-static void print_replica(const chainsi_stored_replica *replica)
+static void print_replica(const chainsi_stored_replica *replica, chainsi_arena *arena)
 {
     char pid[24] = "-", ready[32] = "-", ended[32] = "-";
     if (replica->pid)
@@ -159,7 +162,7 @@ static void print_replica(const chainsi_stored_replica *replica)
         snprintf(ended, sizeof ended, "%.19sZ", replica->ended_at);
     printf("%-16s %8s  %.19sZ  %-20s  %-20s  %-11s  %s\n", replica->version, pid,
            replica->started_at, ready, ended, replica->ending ? replica->ending : "runs",
-           replica->how ? replica->how : "");
+           chainsi_text_shown(arena, replica->how));
 }
 
 static int print_history(chainsi_daemon *daemon, const chainsi_daemon_answer *answer,
@@ -176,7 +179,7 @@ static int print_history(chainsi_daemon *daemon, const chainsi_daemon_answer *an
     printf("%-16s %8s  %-20s  %-20s  %-20s  %-11s  %s\n", "VERSION", "PID", "STARTED", "READY",
            "ENDED", "HOW", "");
     for (size_t i = 0; i < replicas.count; i++)
-        print_replica(&replicas.items[i]);
+        print_replica(&replicas.items[i], &daemon->arena);
     return CHAINSI_EXIT_OK;
 }
 
@@ -212,7 +215,7 @@ static int show(const request *r)
         } else if (answer.status != 200) {
             result = chainsi_daemon_fail(&daemon, &answer, r->json);
         } else if (r->json) {
-            printf("%.*s\n", (int)answer.size, answer.body);
+            chainsi_daemon_print(&answer);
             result = CHAINSI_EXIT_OK;
         } else {
             result = r->chainlet ? print_history(&daemon, &answer, r)

@@ -136,7 +136,7 @@ static int trace(int argc, char **argv)
         if (answer.status != 200) {
             result = chainsi_daemon_fail(&daemon, &answer, json);
         } else if (json) {
-            printf("%.*s\n", (int)answer.size, answer.body);
+            chainsi_daemon_print(&answer);
             result = CHAINSI_EXIT_OK;
         } else {
             result = words.count ? print_tree(&daemon, &answer) : print_list(&daemon, &answer);

@@ -2,11 +2,13 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/terminal.h"
 #include "control/fields.h"
 #include "control/time_text.h"
 #include "schema/json.h"
@@ -69,8 +71,11 @@ static void print_line(const char *format, ...)
     printf("%s ", at);
     va_list arguments;
     va_start(arguments, format);
-    vprintf(format, arguments);
+    char *text = NULL;
+    if (vasprintf(&text, format, arguments) >= 0)
+        chainsi_text_print(stdout, text);
     va_end(arguments);
+    free(text);
     putchar('\n');
     fflush(stdout);
 }
@@ -179,12 +184,18 @@ void chainsi_watch_say_deployed(chainsi_watch_report *report, const char *versio
                    reason ? ", because " : "", reason ? reason : "", built_s, total_s);
 }
 
+static void say(const char *chainlet, const char *message)
+{
+    fprintf(stderr, "chains watch: %s%s", chainlet ? chainlet : "", chainlet ? ": " : "");
+    chainsi_text_print(stderr, message);
+    fputc('\n', stderr);
+}
+
 void chainsi_watch_say_failed(chainsi_watch_report *report, const char *chainlet,
                               const char *message)
 {
     if (!report->json && message)
-        fprintf(stderr, "chains watch: %s%s%s\n", chainlet ? chainlet : "", chainlet ? ": " : "",
-                message);
+        say(chainlet, message);
     if (report->json)
         print_json(report,
                    (happening){ .event = "failed", .chainlet = chainlet, .message = message });

@@ -95,7 +95,8 @@ static void show_line(output *out, const char *line)
     free(out->silent);
     out->silent = NULL;
     chainsi_bar_clear(&out->progress);
-    fprintf(stderr, "%s\n", line);
+    chainsi_text_write(stderr, line, strlen(line), CHAINSI_TEXT_LINES);
+    fputc('\n', stderr);
 }
 
 static void exec_ninja(const chainsi_toolchain *toolchain, const char *folder, const char *manifest,
