@@ -98,7 +98,7 @@ static void print_picture(const request *r, const chainsi_picture *picture, bool
 static void print_json(chainsi_buffer *out)
 {
     chainsi_buffer_add_byte(out, '\n');
-    fwrite(out->data, 1, out->size, stdout);
+    chainsi_text_write(stdout, (const char *)out->data, out->size, CHAINSI_TEXT_JSON);
     chainsi_buffer_done(out);
 }
 

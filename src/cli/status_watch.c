@@ -173,7 +173,7 @@ static size_t draw(watcher *w, chainsi_screen *screen)
     const chainsi_terminal *terminal = &screen->terminal;
     /* The last column stays free, where clearing the rest of the line would take a character away. */
     const size_t columns =
-        terminal->columns > LEAST_COLUMNS ? terminal->columns - 1 : (size_t)LEAST_COLUMNS;
+        (terminal->columns > LEAST_COLUMNS ? terminal->columns : (size_t)LEAST_COLUMNS) - 1;
     const size_t rows = terminal->rows > 4 ? terminal->rows - 3 : 1;
     chainsi_arena arena = { 0 };
     chainsi_api_chains chains;

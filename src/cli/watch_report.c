@@ -53,8 +53,10 @@ static void print_json(const chainsi_watch_report *report, happening what)
     what.at = at;
     what.environment = report->environment;
     what.version_id = report->version[0] ? report->version : NULL;
-    if (chainsi_json_encode(&happening_type, &what, &line, &error) == CHAINS_OK)
-        printf("%.*s\n", (int)line.size, (const char *)line.data);
+    if (chainsi_json_encode(&happening_type, &what, &line, &error) == CHAINS_OK) {
+        chainsi_text_write(stdout, (const char *)line.data, line.size, CHAINSI_TEXT_JSON);
+        putchar('\n');
+    }
     fflush(stdout);
     chainsi_buffer_done(&line);
 }
