@@ -77,24 +77,35 @@ void chainsi_graph_of_model(const chainsi_model *model, chainsi_arena *arena,
 /* ------------------------------------------------------------------------------------------------
  * what runs */
 
-/* "12.3/s, 2 % failed, p99 4.5 ms"; NULL where nothing is known of rates. */
+/* "12.3 calls/s, 2 % failed" */
+static const char *count_words(const chainsi_live_rate *rate, chainsi_arena *arena)
+{
+    const char *calls = chainsi_arena_printf(arena, "%.3g calls/s", rate->calls_per_s);
+    return rate->failed_per_s > 0
+               ? chainsi_arena_printf(arena, "%s, %.2g %% failed", calls,
+                                      100 * rate->failed_per_s / rate->calls_per_s)
+               : calls;
+}
+
+/* "p50 1.2 ms, p99 4.5 ms"; NULL: none was timed. */
+static const char *time_words(const chainsi_live_rate *rate, chainsi_arena *arena)
+{
+    char p50[32], p99[32];
+    if (rate->p99_ms < 0)
+        return NULL;
+    chainsi_waterfall_time(p50, rate->p50_ms, false);
+    chainsi_waterfall_time(p99, rate->p99_ms, false);
+    return chainsi_arena_printf(arena, "p50 %s, p99 %s", p50, p99);
+}
+
+/* Both; NULL where nothing is known of rates. */
 static const char *rate_words(const chainsi_live *live, const chainsi_live_rate *rate,
                               chainsi_arena *arena)
 {
     if (live->seconds <= 0)
         return NULL;
-    chainsi_buffer text = { 0 };
-    chainsi_buffer_printf(&text, "%.3g calls/s", rate->calls_per_s);
-    if (rate->failed_per_s > 0)
-        chainsi_buffer_printf(&text, ", %.2g %% failed",
-                              100 * rate->failed_per_s / rate->calls_per_s);
-    if (rate->p99_ms >= 0) {
-        char p50[32], p99[32];
-        chainsi_waterfall_time(p50, rate->p50_ms, false);
-        chainsi_waterfall_time(p99, rate->p99_ms, false);
-        chainsi_buffer_printf(&text, ", p50 %s, p99 %s", p50, p99);
-    }
-    return take(&text, arena);
+    const char *counts = count_words(rate, arena), *times = time_words(rate, arena);
+    return times ? chainsi_arena_printf(arena, "%s, %s", counts, times) : counts;
 }
 
 static chainsi_picture_mood mood_of(const char *state)
@@ -132,16 +143,8 @@ static void describe_running(const chainsi_api_chain *chain, const chainsi_api_c
     };
     if (live->seconds <= 0)
         return;
-    box->lines[2] = chainsi_arena_printf(arena, "%.3g calls/s", rate.calls_per_s);
-    if (rate.failed_per_s > 0)
-        box->lines[2] = chainsi_arena_printf(arena, "%s, %.2g %% failed", box->lines[2],
-                                             100 * rate.failed_per_s / rate.calls_per_s);
-    if (rate.p99_ms >= 0) {
-        char p50[32], p99[32];
-        chainsi_waterfall_time(p50, rate.p50_ms, false);
-        chainsi_waterfall_time(p99, rate.p99_ms, false);
-        box->lines[3] = chainsi_arena_printf(arena, "p50 %s, p99 %s", p50, p99);
-    }
+    box->lines[2] = count_words(&rate, arena);
+    box->lines[3] = time_words(&rate, arena);
 }
 
 void chainsi_graph_of_chain(const chainsi_api_chain *chain, const chainsi_live *live,

@@ -40,6 +40,9 @@ typedef struct chainsi_picture_style {
     bool unicode, color;
 } chainsi_picture_style;
 
+/* Lines of a box, its name among them. */
+size_t chainsi_picture_count_lines(const chainsi_picture_box *box);
+
 /* Appends boxes and arrows from top to bottom, or from left to right where there is room for that alone, and below them what arrows are
  * labelled with. False, with nothing appended: neither has room. */
 bool chainsi_picture_text(const chainsi_picture *picture, const chainsi_picture_style *style,

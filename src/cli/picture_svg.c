@@ -41,14 +41,6 @@ static size_t columns_of(const char *text)
     return columns < MOST_COLUMNS ? columns : MOST_COLUMNS;
 }
 
-static size_t count_lines(const chainsi_picture_box *box)
-{
-    size_t count = 1;
-    while (count <= CHAINSI_PICTURE_LINES && box->lines[count - 1])
-        count++;
-    return count;
-}
-
 /* Cuts what is before the next ", " off a label, into arena. NULL: there is nothing more. */
 static const char *take_part(const char **label, chainsi_arena *arena)
 {
@@ -134,7 +126,7 @@ static void add_box(const chainsi_picture_box *box, size_t x, size_t y, size_t w
                     chainsi_buffer *out)
 {
     static const char *const moods[] = { "", "good", "busy", "bad" };
-    const size_t height = count_lines(box) * LINE + PAD;
+    const size_t height = chainsi_picture_count_lines(box) * LINE + PAD;
     chainsi_buffer_printf(out,
                           "<rect class=\"%s%s\" x=\"%zu\" y=\"%zu\" width=\"%zu\" height=\"%zu\" "
                           "rx=\"6\"/>\n",
@@ -163,8 +155,8 @@ static bands find_bands(const chainsi_picture *picture, const chainsi_layout *l,
     for (size_t at = 0; at < l->layer_count; at++) {
         size_t most = 1;
         for (size_t i = 0; i < picture->box_count; i++)
-            if (l->places[i].layer == at && count_lines(&picture->boxes[i]) > most)
-                most = count_lines(&picture->boxes[i]);
+            if (l->places[i].layer == at && chainsi_picture_count_lines(&picture->boxes[i]) > most)
+                most = chainsi_picture_count_lines(&picture->boxes[i]);
         b.begins[at] = b.extent;
         b.ends[at] = b.extent + most * LINE + PAD;
         b.extent = b.ends[at] + (at + 1 < l->layer_count ? BETWEEN + lines * LABEL_LINE : 0);
@@ -180,7 +172,8 @@ static void add_arrow(const chainsi_picture *picture, const chainsi_layout *l, c
     const size_t arrow = l->steps[first].arrow;
     const chainsi_layout_step *step = &l->steps[first];
     const chainsi_layout_place *from = &l->places[step->from];
-    size_t y = b->begins[from->layer] + count_lines(&picture->boxes[step->from]) * LINE + PAD;
+    size_t y = b->begins[from->layer] +
+               chainsi_picture_count_lines(&picture->boxes[step->from]) * LINE + PAD;
     chainsi_buffer_printf(out, "<path marker-end=\"url(#head)\" d=\"M%zu %zu",
                           MARGIN + step->leaves, y);
     for (size_t i = first; i < l->step_count && l->steps[i].arrow == arrow; i++) {

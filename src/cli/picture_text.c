@@ -65,8 +65,7 @@ static void add_words(canvas *c, const words *it)
 /* ------------------------------------------------------------------------------------------------
  * sizes */
 
-/* What is in a box: its name, and its lines. */
-static size_t count_lines(const chainsi_picture_box *box)
+size_t chainsi_picture_count_lines(const chainsi_picture_box *box)
 {
     size_t count = 1;
     while (count <= CHAINSI_PICTURE_LINES && box->lines[count - 1])
@@ -100,7 +99,7 @@ static measures measure(const chainsi_picture *picture, bool sideways, chainsi_a
     for (size_t i = 0; i < picture->box_count; i++) {
         const chainsi_picture_box *box = &picture->boxes[i];
         const size_t arrows = count_arrows_to(picture, i);
-        size_t wide = 0, high = count_lines(box);
+        size_t wide = 0, high = chainsi_picture_count_lines(box);
         for (size_t k = 0; k < high; k++) {
             const size_t columns = chainsi_text_columns(line_of(box, k));
             wide = columns > wide ? columns : wide;
@@ -137,7 +136,7 @@ static void draw_box(canvas *c, const chainsi_picture_box *box, size_t along, si
     line_along(c, across + size_across - 1, along, along + size_along - 1);
     line_across(c, along, across, across + size_across - 1);
     line_across(c, along + size_along - 1, across, across + size_across - 1);
-    const size_t lines = count_lines(box);
+    const size_t lines = chainsi_picture_count_lines(box);
     for (size_t i = 0; i < lines; i++) {
         const char *text = line_of(box, i);
         const size_t own = chainsi_text_columns(text), room = wide - 4;

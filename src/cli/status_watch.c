@@ -96,6 +96,12 @@ static bool refresh(watcher *w, const chainsi_interrupt *interrupt)
     return w->connected;
 }
 
+/* What is said where nothing is to be shown. */
+static const char *nothing(const watcher *w)
+{
+    return w->filter->chain ? "nothing of that name is deployed" : "nothing is deployed";
+}
+
 /* Reads what it said last. False: that can't be read. */
 static bool read_chains(const watcher *w, chainsi_arena *arena, chainsi_api_chains *chains)
 {
@@ -184,8 +190,7 @@ static size_t draw(watcher *w, chainsi_screen *screen)
     chainsi_status_table_write(&chains, w->filter, &live, columns, terminal->unicode,
                                terminal->color, &head, &body);
     if (!body.size)
-        chainsi_buffer_add_text(&body, readable ? "nothing is deployed\n"
-                                                : "the daemon's answer can't be read\n");
+        chainsi_buffer_printf(&body, "%s\n", readable ? nothing(w) : "its answer can't be read");
     const size_t lines = count_lines(&body), most = lines > rows ? lines - rows : 0;
     w->top = w->top > most ? most : w->top;
     add_title(w, &chains, terminal, columns, &text);
@@ -249,7 +254,7 @@ static void print_lines(const watcher *w, bool json)
     } else if (read_chains(w, &arena, &chains)) {
         chainsi_status_lines_write(&chains, w->filter, &live, w->at, &text);
         if (!text.size)
-            chainsi_buffer_printf(&text, "%s nothing is deployed\n", w->at);
+            chainsi_buffer_printf(&text, "%s %s\n", w->at, nothing(w));
     }
     fwrite(text.data, 1, text.size, stdout);
     chainsi_buffer_done(&text);
