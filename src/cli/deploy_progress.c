@@ -28,13 +28,12 @@ static bool is_ready(const chainsi_api_chainlet *chainlet)
     return !strcmp(chainlet->state, "ready");
 }
 
-/* "2 of 5 Chainlets ready, waiting for hand, singer" */
+/* "2 of 5 ready, waiting for hand, singer" */
 static void write_words(const chainsi_api_chainlets *chainlets, size_t ready,
                         char words[sizeof((chainsi_deploy_progress *)0)->words])
 {
     const size_t size = sizeof((chainsi_deploy_progress *)0)->words;
-    int used = snprintf(words, size, "%zu of %zu Chainlet%s ready", ready, chainlets->count,
-                        chainlets->count == 1 ? "" : "s");
+    int used = snprintf(words, size, "%zu of %zu ready", ready, chainlets->count);
     const char *before = ", waiting for ";
     for (size_t i = 0; i < chainlets->count; i++) {
         if (is_ready(&chainlets->items[i]))

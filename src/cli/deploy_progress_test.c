@@ -54,13 +54,12 @@ static void bars_on_one(void **state)
     (void)state;
     char *text = watch(&(chainsi_terminal){ .there = true, .moves = true, .columns = 80 });
     assert_string_equal(
-        text,
-        "\rfetching  [###########------------]  0 of 1 asset, 50 of 100 B\033[K"
-        "\rfetched  1 asset, 100 B\033[K\n"
-        "\rstarting  [-----------------------]  0 of 2 Chainlets ready, waiting for hand,~\033[K"
-        "\rstarting  [###########------------]  1 of 2 Chainlets ready, waiting for guide\033[K"
-        "\rstarting  [#######################]  2 of 2 Chainlets ready\033[K"
-        "\r\033[K");
+        text, "\rfetching  [###########------------]  0 of 1 asset, 50 of 100 B\033[K"
+              "\rfetched  1 asset, 100 B\033[K\n"
+              "\rstarting  [-----------------------]  0 of 2 ready, waiting for hand, guide\033[K"
+              "\rstarting  [###########------------]  1 of 2 ready, waiting for guide\033[K"
+              "\rstarting  [#######################]  2 of 2 ready\033[K"
+              "\r\033[K");
     free(text);
 }
 
