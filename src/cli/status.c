@@ -266,7 +266,8 @@ static int status(int argc, char **argv)
 
 const chainsi_verb chainsi_verb_status = {
     .name = "status",
-    .usage = "[CHAIN [CHAINLET]] [--environment NAME] [--watch [--every SECONDS]] [--json]",
+    .usage = "[CHAIN [CHAINLET]] [--environment NAME] [--json]\n"
+             "       chains status [CHAIN [--environment NAME]] --watch [--every SECONDS] [--json]",
     .summary = "Show what is deployed, and how it is.",
     .help =
         "Shows the daemon's address, and of each chain in each environment the version that\n"

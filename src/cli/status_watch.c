@@ -68,6 +68,22 @@ static bool ask(watcher *w, const char *path, chainsi_daemon_answer *answer)
     return false;
 }
 
+/* Asks for the chains that are meant; one that isn't there is none. */
+static bool ask_for_chains(watcher *w, chainsi_daemon_answer *answer)
+{
+    const char *path = "/api/v1/chains";
+    if (w->filter->chain)
+        path = chainsi_arena_printf(&w->daemon->arena, "/api/v1/chains/%s/environments",
+                                    w->filter->chain);
+    answer->status = 0;
+    if (ask(w, path, answer))
+        return true;
+    if (answer->status != 404)
+        return false;
+    *answer = (chainsi_daemon_answer){ .status = 200, .body = "[]", .size = 2 };
+    return true;
+}
+
 /* Asks the daemon, which is looked for if it was gone. False: it is gone. */
 static bool refresh(watcher *w, const chainsi_interrupt *interrupt)
 {
@@ -80,7 +96,7 @@ static bool refresh(watcher *w, const chainsi_interrupt *interrupt)
     w->daemon->interrupt = interrupt;
     if (w->connected) {
         chainsi_arena_reset(&w->daemon->arena);
-        w->connected = ask(w, "/api/v1/chains", &answer);
+        w->connected = ask_for_chains(w, &answer);
     }
     if (w->connected) {
         memcpy(w->address, w->daemon->address, sizeof w->address);

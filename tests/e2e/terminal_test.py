@@ -70,7 +70,9 @@ class OnATerminal(HomeTest):
             terminal.wait_for(lambda _: terminal.sent.count(ESCAPE + "[?2026h") >= 3, "more frames")
             self.assertEqual(terminal.sent.count(ESCAPE + "[2J"), 1)
             self.call("x")
-            terminal.wait_for(lambda text: re.search(r"quiet +ready +1/1 +0 +0 +[1-9.]", text), "a rate")
+            # In what was sent, as it is gone from the screen a second later.
+            rated = re.compile(r"quiet +\x1b\[32mready +\x1b\[0m +1/1 +\d+ +\d+ +(?:[1-9]|0\.[1-9])")
+            terminal.wait_for(lambda _: rated.search(terminal.sent), "a rate")
             for columns, rows in ((40, 10), (20, 5), (200, 50), (80, 24)):
                 terminal.resize(columns, rows)
                 terminal.wait_for(lambda text, columns=columns: "q ends it" in text and max(map(len, text.split("\n"))) < columns,
@@ -136,7 +138,9 @@ class OnATerminal(HomeTest):
         self.assertRegex(lines[3], r"^\d{4}-\S+Z loud/production v\d+-\w+ ready, \S+ calls/s")
         self.assertRegex(lines[4], r"Z loud/production quiet ready, 1 of 1 ready, 0 in flight, 0 waiting, ")
         for line in self.watch_plainly("--json", count=2):
-            self.assertEqual(json.loads(line)[0]["name"], "loud")
+            self.assertEqual([chain["name"] for chain in json.loads(line)], ["loud"])
+        self.assertEqual(self.watch_plainly("nobody", "--json", count=2), ["[]\n", "[]\n"])
+        self.assertIn("nothing of that name is deployed", self.watch_plainly("nobody", count=1)[0])
 
     def test_what_is_said_is_not_obeyed(self):
         request_id = self.failed_request()
