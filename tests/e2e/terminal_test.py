@@ -31,9 +31,9 @@ class OnATerminal(HomeTest):
         return self.home.chains("call", "loud", "--json", "--input", json.dumps({"text": text, "fails": fails}), **options)
 
     def failed_request(self):
-        """The id of a call that failed, whose trace is there."""
+        """The id of a call that failed, whose trace tells of that."""
         request_id = json.loads(self.call("x", fails=True).stderr)["error"]["request_id"]
-        wait_until(lambda: self.home.chains("trace", request_id).returncode == 0, "its trace")
+        wait_until(lambda: "loudly" in self.home.chains("trace", request_id).stdout, "its trace")
         return request_id
 
     def test_a_deployment_has_bars(self):
