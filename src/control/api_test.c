@@ -26,7 +26,8 @@ static void check_round_trip(const chainsi_type *type, const char *text)
 }
 
 #define REPLICA                                                                                    \
-    "{\"state\":\"ready\",\"pid\":12,\"restarts\":1,\"since\":\"2026-01-31T12:00:00.123Z\","       \
+    "{\"state\":\"ready\",\"number\":0,\"pid\":12,\"restarts\":1,\"since\":\"2026-01-31T12:00:00." \
+    "123Z\","                                                                                      \
     "\"last_end\":\"exit status 1\",\"gpus\":[\"NVIDIA T4 (number 0)\"]}"
 #define SCALING                                                                                    \
     "\"scaling\":{\"min_replicas\":0,\"max_replicas\":3,\"concurrency_target\":2.5,"               \
@@ -62,7 +63,8 @@ static void descriptions_come_back(void **state)
         "\"verifying\":false,\"trouble\":\"t\"}},\"canary\":"
         "{\"version_id\":\"v0004-1\",\"percent\":10.0,\"since\":\"s\",\"until\":\"u\","
         "\"old_version\":{\"calls\":9,\"failed\":1,\"p99_ms\":0.5},"
-        "\"new_version\":{\"calls\":1,\"failed\":0,\"p99_ms\":0.0}}}]");
+        "\"new_version\":{\"calls\":1,\"failed\":0,\"p99_ms\":0.0}},"
+        "\"clients\":{\"calls_per_s\":2.5,\"errors_per_s\":0.5,\"p50_ms\":1.5,\"p99_ms\":null}}]");
     check_round_trip(&chainsi_api_accepted_type,
                      "{\"chain\":\"x\",\"environment\":\"e\",\"version\":1,"
                      "\"version_id\":\"v0001-0\"}");

@@ -237,12 +237,12 @@ static void change_in_the_middle(fixture *it)
 {
     uint8_t *before = make_content(it->size, 99);
     pthread_mutex_lock(&it->site->lock);
-    CHANGE(it->site, content = before);
-    CHANGE(it->site, etag = "\"v0\"");
-    CHANGE(it->site, after = it->content);
-    CHANGE(it->site, after_etag = "\"v1\"");
-    CHANGE(it->site, cuts = 4);
-    CHANGE(it->site, cut_after = 50 * KIB);
+    it->site->does.content = before;
+    it->site->does.etag = "\"v0\"";
+    it->site->does.after = it->content;
+    it->site->does.after_etag = "\"v1\"";
+    it->site->does.cuts = 4;
+    it->site->does.cut_after = 50 * KIB;
     pthread_mutex_unlock(&it->site->lock);
     assert_good(fetch(it));
     check_stored(it);

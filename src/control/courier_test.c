@@ -185,6 +185,21 @@ static void a_range_goes_to_its_place(void **state)
     check_file(it, 1000, 200 * KIB - 1000);
 }
 
+/* It ends with less than has come while the answer was looked at. */
+static void a_range_may_be_cut_short(void **state)
+{
+    bench *it = *state;
+    chainsi_errand_request request = get_to_file(it);
+    CHANGE(it->site, size = 1000);
+    end got;
+    send_to(it, &request, &got);
+    got.until = 10;
+    run_to(it, &got.done);
+    check_end(&got, CHAINSI_ERRAND_DONE, "");
+    assert_int_equal(got.written, 10);
+    check_file(it, 0, 10);
+}
+
 static void a_body_that_is_thrown_away_has_a_limit(void **state)
 {
     bench *it = *state;
@@ -531,6 +546,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         BENCH(a_body_goes_to_the_file),
         BENCH(a_range_goes_to_its_place),
+        BENCH(a_range_may_be_cut_short),
         BENCH(a_body_that_is_thrown_away_has_a_limit),
         BENCH(texts_have_a_limit),
         BENCH(what_makes_no_sense_is_told),

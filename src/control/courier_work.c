@@ -274,12 +274,19 @@ static size_t throw_away(char *data, size_t one, size_t size, void *user)
                                                                          : size;
 }
 
+static void on_done(chainsi_transfer *transfer, CURLcode code);
+
 static void go_on(errand *e)
 {
     if (!e->paused)
         return;
     e->paused = false;
-    curl_easy_pause(e->transfer.easy, CURLPAUSE_CONT);
+    CURLcode code = curl_easy_pause(e->transfer.easy, CURLPAUSE_CONT);
+    if (code == CURLE_OK)
+        return;
+    /* Of what had waited not all was wanted: libcurl says it here alone, and would wait on. */
+    chainsi_transfers_stop(e->work->transfers, &e->transfer);
+    on_done(&e->transfer, code);
 }
 
 static void on_written(chainsi_asset_writer *writer, size_t size, int error)

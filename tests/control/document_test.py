@@ -13,8 +13,12 @@ INPUT = {"words": ["moon"]}
 
 
 class Answer:
+    """Of one that goes on for ever, its first event."""
+
     def __init__(self, answer):
-        self.status, self.headers, self.body = answer.status, answer.headers, answer.read()
+        self.status, self.headers = answer.status, answer.headers
+        endless = self.headers["Content-Type"] == "text/event-stream"
+        self.body = b"".join(iter(answer.readline, b"\n")) if endless else answer.read()
 
     def json(self):
         return json.loads(self.body)
@@ -171,6 +175,20 @@ class Document(HomeTest):
         self.good("POST", environment + "/rollback", **staging)
         self.good("DELETE", environment, **staging)
         self.good("DELETE", api + "/versions/{version}", **dict(hello, version="v3"))
+
+    def test_what_is_told_as_it_changes(self):
+        """Events have what the paths of the same name answer."""
+        types = {"chains": "/api/v1/chains", "graph": "/api/v1/chains/{chain}/environments/{environment}/graph"}
+        request = urllib.request.Request(self.home.address() + "/api/v1/live?chain=hello",
+                                         headers={"Authorization": "Bearer " + self.token})
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            while types:
+                event, data = (answer.readline().decode().split(": ", 1)[1] for _ in range(2))
+                answer.readline()
+                path = types.pop(event.strip(), None)
+                if path:
+                    schema = self.document["paths"][path]["get"]["responses"]["200"]["content"]["application/json"]["schema"]
+                    self.assertEqual(list(faults(self.document, schema, json.loads(data))), [], event)
 
 
 class Session(HomeTest):

@@ -24,12 +24,15 @@ export function useTheme(): [Theme, () => void] {
     useEffect(() => {
         if (theme === "system") delete document.documentElement.dataset.theme;
         else document.documentElement.dataset.theme = theme;
-        try {
-            localStorage.setItem(KEY, theme);
-        } catch { /* then it lasts as long as the page */ }
         repaint.set(repaint.value + 1);
     }, [theme]);
-    return [theme, () => set(order[(order.indexOf(theme) + 1) % order.length]!)];
+    return [theme, () => {
+        const next = order[(order.indexOf(theme) + 1) % order.length]!;
+        try {
+            localStorage.setItem(KEY, next);
+        } catch { /* then it lasts as long as the page */ }
+        set(next);
+    }];
 }
 
 /** A colour of the style sheet as a canvas takes it; alpha from 0 to 1. */

@@ -5,44 +5,7 @@ import type { TargetedKeyboardEvent } from "preact";
 import type { Span } from "../api/types";
 import { Badge, Text } from "../ui/bits";
 import { duration, visible } from "../ui/format";
-
-interface Line {
-    span: Span;
-    inner: boolean; /* others hang below it */
-}
-
-/** The rows that are open, in their order. */
-export function linesOf(spans: Span[], closed: ReadonlySet<string>): Line[] {
-    const lines: Line[] = [];
-    let hiddenBelow = Infinity;
-    spans.forEach((span, i) => {
-        if (span.depth > hiddenBelow) return;
-        const inner = (spans[i + 1]?.depth ?? 0) > span.depth;
-        hiddenBelow = inner && closed.has(span.span_id) ? span.depth : Infinity;
-        lines.push({ span, inner });
-    });
-    return lines;
-}
-
-/** How a span's time was spent, one after the other. A call's queue is before it began on the other side. */
-export function phasesOf(span: Span): { name: string; ms: number }[] {
-    const known: [string, number | null][] = [
-        ["queue", span.queue_ms], ["decode", span.decode_ms], ["run", span.run_ms], ["encode", span.encode_ms],
-    ];
-    return known.filter((each): each is [string, number] => each[1] !== null && each[1] > 0)
-        .map(([name, ms]) => ({ name, ms }));
-}
-
-export function nameOf(span: Span): string {
-    switch (span.kind) {
-    case "front": return "front door";
-    case "made": return `→ ${span.callee ?? ""}`;
-    case "attempt": return `attempt ${span.attempt}`;
-    case "hedge": return `hedge ${span.attempt}`;
-    case "local": return `${span.callee ?? span.chainlet} (in process)`;
-    default: return span.chainlet;
-    }
-}
+import { linesOf, nameOf, phasesOf } from "./spans";
 
 /** What the bar shows, for who can't see it. */
 function wordsOf(span: Span): string {

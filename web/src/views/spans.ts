@@ -1,0 +1,40 @@
+/* What a waterfall shows of spans. Pure functions. */
+import type { Span } from "../api/types";
+
+export interface Line {
+    span: Span;
+    inner: boolean; /* others hang below it */
+}
+
+/** The rows that are open, in their order. */
+export function linesOf(spans: Span[], closed: ReadonlySet<string>): Line[] {
+    const lines: Line[] = [];
+    let hiddenBelow = Infinity;
+    spans.forEach((span, i) => {
+        if (span.depth > hiddenBelow) return;
+        const inner = (spans[i + 1]?.depth ?? 0) > span.depth;
+        hiddenBelow = inner && closed.has(span.span_id) ? span.depth : Infinity;
+        lines.push({ span, inner });
+    });
+    return lines;
+}
+
+/** How a span's time was spent, one after the other. A call's queue is before it began on the other side. */
+export function phasesOf(span: Span): { name: string; ms: number }[] {
+    const known: [string, number | null][] = [
+        ["queue", span.queue_ms], ["decode", span.decode_ms], ["run", span.run_ms], ["encode", span.encode_ms],
+    ];
+    return known.filter((each): each is [string, number] => each[1] !== null && each[1] > 0)
+        .map(([name, ms]) => ({ name, ms }));
+}
+
+export function nameOf(span: Span): string {
+    switch (span.kind) {
+    case "front": return "front door";
+    case "made": return `→ ${span.callee ?? ""}`;
+    case "attempt": return `attempt ${span.attempt}`;
+    case "hedge": return `hedge ${span.attempt}`;
+    case "local": return `${span.callee ?? span.chainlet} (in process)`;
+    default: return span.chainlet;
+    }
+}
