@@ -320,6 +320,13 @@ void chainsi_daemon_close(chainsi_daemon *daemon)
     free(daemon->home);
 }
 
+const char *chainsi_daemon_graph_path(chainsi_daemon *daemon, const char *chain,
+                                      const char *environment)
+{
+    return chainsi_arena_printf(&daemon->arena, "/api/v1/chains/%s/environments/%s/graph", chain,
+                                environment);
+}
+
 void chainsi_daemon_add_word(chainsi_buffer *path, const char *word)
 {
     static const char plain[] =

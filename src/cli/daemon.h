@@ -43,6 +43,9 @@ bool chainsi_daemon_start(chainsi_daemon *daemon, int port);
 bool chainsi_daemon_connect(chainsi_daemon *daemon);
 void chainsi_daemon_close(chainsi_daemon *daemon);
 
+/* The path of an environment's graph (control/graph.h); lives as long as the daemon's answers. */
+const char *chainsi_daemon_graph_path(chainsi_daemon *daemon, const char *chain,
+                                      const char *environment);
 /* Appends a word as it stands in a path or a query. */
 void chainsi_daemon_add_word(chainsi_buffer *path, const char *word);
 /* Appends "&name=value" to a path with a query; nothing if value is NULL. */

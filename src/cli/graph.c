@@ -2,10 +2,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
-#include "base/clock.h"
 #include "base/terminal.h"
 #include "cli/chain.h"
 #include "cli/environment.h"
@@ -17,8 +15,7 @@ static int run(int argc, char **argv);
 const chainsi_verb chainsi_verb_graph = {
     .name = "graph",
     .usage = "[FOLDER] [--entrypoint NAME] [--format FORMAT]\n"
-             "       chains graph --deployed CHAIN [--environment NAME] [--over SECONDS] [--format "
-             "FORMAT]",
+             "       chains graph --deployed CHAIN [--environment NAME] [--format FORMAT]",
     .summary = "Show which Chainlets call which.",
     .help =
         "Draws the Chainlets of a folder as boxes, with what they want of the machine, and calls "
@@ -26,12 +23,11 @@ const chainsi_verb chainsi_verb_graph = {
         "arrows, with their options below; where the terminal is too narrow for that, as a tree.\n"
         "With --deployed what runs: states, replicas, calls in flight, and how often what is "
         "called\n"
-        "and how long it takes, counted for a second.\n"
+        "and how long it takes, over the last ten seconds.\n"
         "\n"
         "  --entrypoint NAME  the Chainlet called from outside, instead of the marked one\n"
         "  --deployed CHAIN   of a chain that is deployed, instead of a folder\n"
         "  --environment NAME of it there. Default: production\n"
-        "  --over SECONDS     how long calls are counted; 0: not at all. Default: 1\n"
         "  --format text      boxes and arrows: the default\n"
         "  --format tree      a tree of calls from the entrypoint down, with what each takes and\n"
         "                     gives. One that was shown before is only named again\n"
@@ -41,10 +37,8 @@ const chainsi_verb chainsi_verb_graph = {
         "                     external, description, cpu, memory, gpu, inputs, outputs, stream,\n"
         "                     dependencies: [{name, parameter, retries, timeout_ms, "
         "colocate}]}]}.\n"
-        "                     Deployed: {chain, environment, version, state, entrypoint, seconds,\n"
-        "                     chainlets: [{name, state, ready, wanted, in_flight, waiting,\n"
-        "                     calls_per_s, failed_per_s, p50_ms, p99_ms}], calls: [{from, to,\n"
-        "                     calls_per_s, failed_per_s, p50_ms, p99_ms}]}\n"
+        "                     Deployed: as the daemon's API gives it (docs/daemon.md, \"The live\n"
+        "                     view\"): chainlets with state and rates, edges between them\n"
         "\n"
         "Example:\n"
         "  chains graph hello\n"
@@ -55,7 +49,6 @@ const chainsi_verb chainsi_verb_graph = {
 
 typedef struct request {
     const char *folder, *entrypoint, *deployed, *environment, *format;
-    double over_s;
 } request;
 
 static bool is_format(const request *r, const char *name)
@@ -124,63 +117,27 @@ static int show_folder(const request *r)
     return status;
 }
 
-/* One look at what is counted. False, said on stderr. */
-static bool look(chainsi_daemon *daemon, chainsi_live_look *at)
-{
-    chainsi_daemon_answer answer;
-    if (!chainsi_daemon_ask(daemon, "GET", "/metrics", NULL, 0, &answer))
-        return false;
-    if (answer.status != 200) {
-        chainsi_daemon_fail(daemon, &answer, false);
-        return false;
-    }
-    chainsi_live_look_take(at, answer.body, answer.size, chainsi_now_ns());
-    return true;
-}
-
-/* Counts for a while. False, said on stderr. */
-static bool count(chainsi_daemon *daemon, double over_s, chainsi_live_look looks[2])
-{
-    if (over_s <= 0)
-        return true;
-    if (!look(daemon, &looks[0]))
-        return false;
-    nanosleep(&(struct timespec){ .tv_sec = (time_t)over_s,
-                                  .tv_nsec = (long)((over_s - (double)(time_t)over_s) * 1e9) },
-              NULL);
-    return look(daemon, &looks[1]);
-}
-
 static int show_deployed(const request *r)
 {
     chainsi_daemon daemon;
     chainsi_daemon_answer answer;
-    chainsi_api_chain chain;
-    chainsi_live_look looks[2] = { { .count = 0 } };
+    chainsi_api_graph graph;
     int status = CHAINSI_EXIT_FAILED;
-    if (chainsi_daemon_find(&daemon) && count(&daemon, r->over_s, looks) &&
+    if (chainsi_daemon_find(&daemon) &&
         chainsi_daemon_ask(&daemon, "GET",
-                           chainsi_arena_printf(&daemon.arena, "/api/v1/chains/%s/environments/%s",
-                                                r->deployed, r->environment),
-                           NULL, 0, &answer) &&
-        chainsi_daemon_expect(&daemon, &answer, is_format(r, "json"), &chainsi_api_chain_type,
-                              &chain)) {
-        chainsi_live live;
-        chainsi_buffer json = { 0 };
+                           chainsi_daemon_graph_path(&daemon, r->deployed, r->environment), NULL, 0,
+                           &answer) &&
+        chainsi_daemon_expect(&daemon, &answer, is_format(r, "json"), &chainsi_api_graph_type,
+                              &graph)) {
         chainsi_picture picture;
-        chainsi_live_between(&live, &looks[0], &looks[1]);
         status = CHAINSI_EXIT_OK;
         if (is_format(r, "json")) {
-            chainsi_graph_chain_json(&chain, &live, &json);
-            print_json(&json);
+            chainsi_daemon_print(&answer);
         } else {
-            chainsi_graph_of_chain(&chain, &live, &daemon.arena, &picture);
+            chainsi_graph_of_chain(&graph, &daemon.arena, &picture);
             print_picture(r, &picture, true);
         }
-        chainsi_live_done(&live);
     }
-    for (size_t i = 0; i < 2; i++)
-        chainsi_live_look_done(&looks[i]);
     chainsi_daemon_close(&daemon);
     return status;
 }
@@ -198,21 +155,18 @@ static const char *find_mistake(const request *r)
         return "'--deployed' takes the place of a folder and its '--entrypoint'";
     if (!r->deployed && r->environment)
         return "'--environment' is for '--deployed'";
-    if (!(r->over_s >= 0 && r->over_s <= 3600))
-        return "'--over' takes 0 to 3600 seconds";
     return NULL;
 }
 
 static int run(int argc, char **argv)
 {
     bool json = false;
-    request r = { .over_s = 1, .format = "text" };
+    request r = { .format = "text" };
     chainsi_words folders = { 0 };
     const chainsi_option options[] = {
         { "entrypoint", CHAINSI_OPTION_TEXT, &r.entrypoint },
         { "deployed", CHAINSI_OPTION_TEXT, &r.deployed },
         { "environment", CHAINSI_OPTION_TEXT, &r.environment },
-        { "over", CHAINSI_OPTION_NUMBER, &r.over_s },
         { "format", CHAINSI_OPTION_TEXT, &r.format },
         { "json", CHAINSI_OPTION_FLAG, &json },
         { NULL, CHAINSI_OPTION_END, NULL },

@@ -287,7 +287,7 @@ const chainsi_verb chainsi_verb_status = {
         "                       environment, or a process; of one environment its object\n"
         "  --watch              go on: a table that is renewed in place, with calls a second, the\n"
         "                       share of them that failed, and the times within which half and\n"
-        "                       99 % of them ended, over the last ten looks. q ends it. Where "
+        "                       99 % of them ended, over the last ten seconds. q ends it. Where "
         "there\n"
         "                       is no terminal: lines, of each chain and each Chainlet; with "
         "--json\n"

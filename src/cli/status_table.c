@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "cli/fetched.h"
+#include "cli/rate.h"
 #include "cli/table.h"
-#include "cli/waterfall.h"
 
 bool chainsi_status_is_shown(const chainsi_status_filter *filter, const chainsi_api_chain *chain)
 {
@@ -25,32 +25,23 @@ static const char *state_color(const char *state)
                                        : "33";
 }
 
-static const char *rate_text(double per_s, chainsi_arena *arena)
+/* What clients saw of it. */
+static chainsi_rate rate_of_clients(const chainsi_api_chain *chain)
 {
-    return chainsi_arena_printf(arena, per_s == 0 ? "0" : per_s < 9.95 ? "%.1f" : "%.0f", per_s);
+    const chainsi_api_clients *clients = chain->clients;
+    if (!clients)
+        return (chainsi_rate){ 0 };
+    return (chainsi_rate){ &clients->calls_per_s, &clients->errors_per_s, clients->p50_ms,
+                           clients->p99_ms };
 }
 
-/* The share of calls that failed; nothing that is more than nothing looks like nothing. */
-static const char *share_text(const chainsi_live_rate *rate, chainsi_arena *arena)
+static chainsi_rate rate_of_chainlet(const chainsi_status *status, size_t chain, const char *name)
 {
-    if (rate->calls_per_s <= 0)
-        return "-";
-    const double percent = 100 * rate->failed_per_s / rate->calls_per_s;
-    return chainsi_arena_printf(arena,
-                                percent == 0     ? "0 %%"
-                                : percent < 0.1  ? "<0.1 %%"
-                                : percent < 9.95 ? "%.1f %%"
-                                                 : "%.0f %%",
-                                percent);
-}
-
-static const char *time_text(double ms, bool unicode, chainsi_arena *arena)
-{
-    char text[32];
-    if (ms < 0)
-        return "-";
-    chainsi_waterfall_time(text, ms, unicode);
-    return chainsi_arena_strdup(arena, text);
+    const chainsi_api_boxes *boxes = status->graphs ? &status->graphs[chain].chainlets : NULL;
+    for (size_t i = 0; boxes && i < boxes->count; i++)
+        if (!strcmp(boxes->items[i].name, name))
+            return CHAINSI_RATE_OF(&boxes->items[i]);
+    return (chainsi_rate){ 0 };
 }
 
 /* What is being done to an environment, or went wrong with it; NULL: nothing. */
@@ -113,19 +104,18 @@ typedef struct maker {
     chainsi_table_row *rows;
     size_t count;
     bool unicode;
-    bool rated; /* there are two looks */
 } maker;
 
-static void add_rates(maker *m, const chainsi_live_rate *rate, chainsi_table_row *row)
+static void add_rates(maker *m, const chainsi_rate *rate, chainsi_table_row *row)
 {
-    row->cells[CALLS].text = m->rated ? rate_text(rate->calls_per_s, &m->arena) : "-";
-    row->cells[FAILED].text = m->rated ? share_text(rate, &m->arena) : "-";
-    row->cells[FAILED].color = rate->failed_per_s > 0 ? "31" : NULL;
-    row->cells[P50].text = time_text(rate->p50_ms, m->unicode, &m->arena);
-    row->cells[P99].text = time_text(rate->p99_ms, m->unicode, &m->arena);
+    row->cells[CALLS].text = chainsi_rate_calls(rate, &m->arena);
+    row->cells[FAILED].text = chainsi_rate_failed(rate, &m->arena);
+    row->cells[FAILED].color = chainsi_rate_has_failed(rate) ? "31" : NULL;
+    row->cells[P50].text = chainsi_rate_time(rate->p50_ms, m->unicode, &m->arena);
+    row->cells[P99].text = chainsi_rate_time(rate->p99_ms, m->unicode, &m->arena);
 }
 
-static void add_chain_row(maker *m, const chainsi_api_chain *chain, const chainsi_live *live)
+static void add_chain_row(maker *m, const chainsi_api_chain *chain)
 {
     chainsi_table_row *row = &m->rows[m->count++];
     row->cells[NAME] = (chainsi_table_cell){
@@ -134,7 +124,7 @@ static void add_chain_row(maker *m, const chainsi_api_chain *chain, const chains
         strcmp(chain->state, "ready") ? state_color(chain->state) : "1",
     };
     row->span = WAIT + 1;
-    const chainsi_live_rate rate = chainsi_live_front(live, chain->name, chain->environment);
+    const chainsi_rate rate = rate_of_clients(chain);
     add_rates(m, &rate, row);
     const char *news = news_of(chain, &m->arena);
     if (news)
@@ -145,8 +135,8 @@ static void add_chain_row(maker *m, const chainsi_api_chain *chain, const chains
         };
 }
 
-static void add_chainlet_row(maker *m, const chainsi_api_chain *chain,
-                             const chainsi_api_chainlet *chainlet, const chainsi_live *live)
+static void add_chainlet_row(maker *m, const chainsi_api_chainlet *chainlet,
+                             const chainsi_rate *rate)
 {
     chainsi_table_row *row = &m->rows[m->count++];
     row->cells[NAME].text = chainsi_arena_printf(&m->arena, "  %s", chainlet->name);
@@ -157,17 +147,15 @@ static void add_chainlet_row(maker *m, const chainsi_api_chain *chain,
     row->cells[WAIT].text = chainsi_arena_printf(&m->arena, "%lld", (long long)chainlet->waiting);
     row->cells[RESTARTS].text =
         chainsi_arena_printf(&m->arena, "%lld", (long long)count_restarts(chainlet));
-    const chainsi_live_rate rate =
-        chainsi_live_chainlet(live, chain->name, chain->environment, chainlet->name);
-    add_rates(m, &rate, row);
+    add_rates(m, rate, row);
 }
 
-void chainsi_status_table_write(const chainsi_api_chains *chains,
-                                const chainsi_status_filter *filter, const chainsi_live *live,
+void chainsi_status_table_write(const chainsi_status *status, const chainsi_status_filter *filter,
                                 size_t columns, bool unicode, bool color, chainsi_buffer *head,
                                 chainsi_buffer *body)
 {
-    maker m = { .unicode = unicode, .rated = live->seconds > 0 };
+    maker m = { .unicode = unicode };
+    const chainsi_api_chains *chains = &status->chains;
     size_t most = 0;
     for (size_t i = 0; i < chains->count; i++)
         most += 2 + chains->items[i].chainlets.count;
@@ -178,9 +166,12 @@ void chainsi_status_table_write(const chainsi_api_chains *chains,
         const chainsi_api_chain *chain = &chains->items[i];
         if (!chainsi_status_is_shown(filter, chain))
             continue;
-        add_chain_row(&m, chain, live);
-        for (size_t k = 0; k < chain->chainlets.count; k++)
-            add_chainlet_row(&m, chain, &chain->chainlets.items[k], live);
+        add_chain_row(&m, chain);
+        for (size_t k = 0; k < chain->chainlets.count; k++) {
+            const chainsi_api_chainlet *chainlet = &chain->chainlets.items[k];
+            const chainsi_rate rate = rate_of_chainlet(status, i, chainlet->name);
+            add_chainlet_row(&m, chainlet, &rate);
+        }
     }
     const chainsi_table table = { columns_of_table, COLUMNS, m.rows, m.count };
     chainsi_table_write(&table, columns, unicode, color, head, body);
@@ -190,27 +181,22 @@ void chainsi_status_table_write(const chainsi_api_chains *chains,
 /* ------------------------------------------------------------------------------------------------
  * plain lines */
 
-static void add_plain_rates(const chainsi_live *live, const chainsi_live_rate *rate,
-                            chainsi_arena *arena, chainsi_buffer *out)
+static void add_plain_rate(const chainsi_rate *rate, chainsi_arena *arena, chainsi_buffer *out)
 {
-    if (live->seconds <= 0)
-        return;
-    chainsi_buffer_printf(out, ", %s calls/s", rate_text(rate->calls_per_s, arena));
-    if (rate->calls_per_s > 0)
-        chainsi_buffer_printf(out, ", %s failed", share_text(rate, arena));
-    if (rate->p50_ms >= 0)
-        chainsi_buffer_printf(out, ", p50 %s, p99 %s", time_text(rate->p50_ms, false, arena),
-                              time_text(rate->p99_ms, false, arena));
+    const char *words = chainsi_rate_words(rate, arena);
+    if (words)
+        chainsi_buffer_printf(out, ", %s", words);
 }
 
-static void add_plain_chain(const chainsi_api_chain *chain, const chainsi_live *live,
-                            const char *at, chainsi_arena *arena, chainsi_buffer *out)
+static void add_plain_chain(const chainsi_status *status, size_t index, const char *at,
+                            chainsi_arena *arena, chainsi_buffer *out)
 {
-    const chainsi_live_rate front = chainsi_live_front(live, chain->name, chain->environment);
+    const chainsi_api_chain *chain = &status->chains.items[index];
+    const chainsi_rate clients = rate_of_clients(chain);
     const char *news = news_of(chain, arena);
     chainsi_buffer_printf(out, "%s %s/%s %s %s", at, chain->name, chain->environment,
                           chain->version_id ? chain->version_id : "-", chain->state);
-    add_plain_rates(live, &front, arena, out);
+    add_plain_rate(&clients, arena, out);
     if (news) {
         chainsi_buffer_add_text(out, "; ");
         chainsi_text_add(out, news, strlen(news), CHAINSI_TEXT_LINE);
@@ -218,25 +204,23 @@ static void add_plain_chain(const chainsi_api_chain *chain, const chainsi_live *
     chainsi_buffer_add_byte(out, '\n');
     for (size_t i = 0; i < chain->chainlets.count; i++) {
         const chainsi_api_chainlet *chainlet = &chain->chainlets.items[i];
-        const chainsi_live_rate rate =
-            chainsi_live_chainlet(live, chain->name, chain->environment, chainlet->name);
+        const chainsi_rate rate = rate_of_chainlet(status, index, chainlet->name);
         chainsi_buffer_printf(out,
                               "%s %s/%s %s %s, %lld of %lld ready, %lld in flight, %lld waiting",
                               at, chain->name, chain->environment, chainlet->name, chainlet->state,
                               (long long)chainlet->ready, (long long)chainlet->wanted,
                               (long long)chainlet->in_flight, (long long)chainlet->waiting);
-        add_plain_rates(live, &rate, arena, out);
+        add_plain_rate(&rate, arena, out);
         chainsi_buffer_add_byte(out, '\n');
     }
 }
 
-void chainsi_status_lines_write(const chainsi_api_chains *chains,
-                                const chainsi_status_filter *filter, const chainsi_live *live,
+void chainsi_status_lines_write(const chainsi_status *status, const chainsi_status_filter *filter,
                                 const char *at, chainsi_buffer *out)
 {
     chainsi_arena arena = { 0 };
-    for (size_t i = 0; i < chains->count; i++)
-        if (chainsi_status_is_shown(filter, &chains->items[i]))
-            add_plain_chain(&chains->items[i], live, at, &arena, out);
+    for (size_t i = 0; i < status->chains.count; i++)
+        if (chainsi_status_is_shown(filter, &status->chains.items[i]))
+            add_plain_chain(status, i, at, &arena, out);
     chainsi_arena_done(&arena);
 }

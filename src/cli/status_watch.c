@@ -1,4 +1,4 @@
-/* Asks, shows, waits. What the daemon said last is kept as text, and shown again when the terminal has another size or the daemon is gone. */
+/* Asks, shows, waits. What the daemon said last is kept, and shown again when the terminal has another size or the daemon is gone. */
 #include "cli/status_watch.h"
 
 #include <stdio.h>
@@ -6,7 +6,6 @@
 #include <time.h>
 
 #include "base/clock.h"
-#include "cli/live.h"
 #include "cli/screen.h"
 #include "cli/verb.h"
 #include "control/time_text.h"
@@ -16,7 +15,6 @@ enum {
     ASK_LIMIT_MS = 2000,
     EVERY_MS = 1000,        /* on a terminal */
     EVERY_PLAIN_MS = 10000, /* elsewhere */
-    MOST_LOOKS = 11, /* that rates are counted over: ten seconds, where it asks every second */
     LEAST_COLUMNS = 20,
 };
 
@@ -24,38 +22,15 @@ typedef struct watcher {
     chainsi_daemon *daemon;
     bool connected;
     const chainsi_status_filter *filter;
+    bool json; /* that it said is passed on */
     int64_t every_ns;
     char address[sizeof((chainsi_daemon *)0)->address];
-    chainsi_buffer chains;               /* what it said last, JSON */
-    char at[CHAINSI_TIME_TEXT];          /* when that was; "": never */
-    chainsi_live_look looks[MOST_LOOKS]; /* the newest first */
-    size_t look_count;
-    size_t top; /* the first row that is shown */
+    chainsi_arena said; /* what it said last */
+    chainsi_status status;
+    const char *text;           /* of it, JSON */
+    char at[CHAINSI_TIME_TEXT]; /* when that was; "": never */
+    size_t top;                 /* the first row that is shown */
 } watcher;
-
-static void forget_looks(watcher *w)
-{
-    for (size_t i = 0; i < w->look_count; i++)
-        chainsi_live_look_done(&w->looks[i]);
-    w->look_count = 0;
-}
-
-static void add_look(watcher *w, const chainsi_daemon_answer *answer)
-{
-    if (w->look_count == MOST_LOOKS)
-        chainsi_live_look_done(&w->looks[--w->look_count]);
-    memmove(w->looks + 1, w->looks, w->look_count * sizeof *w->looks);
-    w->look_count++;
-    chainsi_live_look_take(&w->looks[0], answer->body, answer->size, chainsi_now_ns());
-}
-
-/* What was counted since the oldest look there is. */
-static void measure(const watcher *w, chainsi_live *live)
-{
-    const bool two = w->look_count > 1;
-    chainsi_live_between(live, two ? &w->looks[w->look_count - 1] : NULL,
-                         two ? &w->looks[0] : NULL);
-}
 
 static bool ask(watcher *w, const char *path, chainsi_daemon_answer *answer)
 {
@@ -84,31 +59,69 @@ static bool ask_for_chains(watcher *w, chainsi_daemon_answer *answer)
     return true;
 }
 
+static bool read_answer(watcher *w, const chainsi_daemon_answer *answer, const chainsi_type *type,
+                        chainsi_arena *arena, void *value)
+{
+    chainsi_codec_error why;
+    const char *text = chainsi_arena_copy(arena, answer->body, answer->size);
+    if (chainsi_json_decode(type, text, answer->size, arena, value, &why) == CHAINS_OK)
+        return true;
+    snprintf(w->daemon->why, sizeof w->daemon->why, "its answer can't be read");
+    return false;
+}
+
+/* Asks how often what is called; of an environment that is gone since, nothing is known. */
+static bool ask_for_graphs(watcher *w, chainsi_status *status, chainsi_arena *arena)
+{
+    const size_t count = status->chains.count;
+    chainsi_daemon_answer answer;
+    status->graphs = chainsi_arena_array(arena, count + 1, sizeof *status->graphs);
+    memset(status->graphs, 0, (count + 1) * sizeof *status->graphs);
+    for (size_t i = 0; i < count; i++) {
+        const chainsi_api_chain *chain = &status->chains.items[i];
+        if (!chainsi_status_is_shown(w->filter, chain))
+            continue;
+        answer.status = 0;
+        if (ask(w, chainsi_daemon_graph_path(w->daemon, chain->name, chain->environment), &answer)
+                ? !read_answer(w, &answer, &chainsi_api_graph_type, arena, &status->graphs[i])
+                : answer.status != 404)
+            return false;
+    }
+    return true;
+}
+
+/* Asks for all that is shown, and keeps it. */
+static bool ask_for_all(watcher *w)
+{
+    chainsi_arena said = { 0 };
+    chainsi_status status = { .graphs = NULL };
+    chainsi_daemon_answer answer;
+    if (!ask_for_chains(w, &answer) ||
+        !read_answer(w, &answer, &chainsi_api_chains_type, &said, &status.chains) ||
+        (!w->json && !ask_for_graphs(w, &status, &said))) {
+        chainsi_arena_done(&said);
+        return false;
+    }
+    chainsi_arena_done(&w->said);
+    w->text = chainsi_arena_copy(&said, answer.body, answer.size);
+    w->said = said;
+    w->status = status;
+    memcpy(w->address, w->daemon->address, sizeof w->address);
+    chainsi_time_text(w->at);
+    return true;
+}
+
 /* Asks the daemon, which is looked for if it was gone. False: it is gone. */
 static bool refresh(watcher *w, const chainsi_interrupt *interrupt)
 {
-    chainsi_daemon_answer answer;
     if (!w->connected) {
         chainsi_daemon_close(w->daemon);
         w->connected = chainsi_daemon_connect(w->daemon);
     }
     w->daemon->quiet = true;
     w->daemon->interrupt = interrupt;
-    if (w->connected) {
-        chainsi_arena_reset(&w->daemon->arena);
-        w->connected = ask_for_chains(w, &answer);
-    }
-    if (w->connected) {
-        memcpy(w->address, w->daemon->address, sizeof w->address);
-        w->chains.size = 0;
-        chainsi_buffer_add(&w->chains, answer.body, answer.size);
-        chainsi_time_text(w->at);
-        w->connected = ask(w, "/metrics", &answer);
-    }
-    if (w->connected)
-        add_look(w, &answer);
-    else
-        forget_looks(w);
+    chainsi_arena_reset(&w->daemon->arena);
+    w->connected = w->connected && ask_for_all(w);
     return w->connected;
 }
 
@@ -118,21 +131,13 @@ static const char *nothing(const watcher *w)
     return w->filter->chain ? "nothing of that name is deployed" : "nothing is deployed";
 }
 
-/* Reads what it said last. False: that can't be read. */
-static bool read_chains(const watcher *w, chainsi_arena *arena, chainsi_api_chains *chains)
-{
-    chainsi_codec_error why;
-    *chains = (chainsi_api_chains){ 0 };
-    return chainsi_json_decode(&chainsi_api_chains_type, (const char *)w->chains.data,
-                               w->chains.size, arena, chains, &why) == CHAINS_OK;
-}
-
 /* ------------------------------------------------------------------------------------------------
  * on a terminal */
 
-static void add_title(const watcher *w, const chainsi_api_chains *chains,
-                      const chainsi_terminal *terminal, size_t columns, chainsi_buffer *out)
+static void add_title(const watcher *w, const chainsi_terminal *terminal, size_t columns,
+                      chainsi_buffer *out)
 {
+    const chainsi_api_chains *chains = &w->status.chains;
     chainsi_buffer words = { 0 };
     size_t shown = 0, chainlets = 0;
     for (size_t i = 0; i < chains->count; i++) {
@@ -197,19 +202,14 @@ static size_t draw(watcher *w, chainsi_screen *screen)
     const size_t columns =
         (terminal->columns > LEAST_COLUMNS ? terminal->columns : (size_t)LEAST_COLUMNS) - 1;
     const size_t rows = terminal->rows > 4 ? terminal->rows - 3 : 1;
-    chainsi_arena arena = { 0 };
-    chainsi_api_chains chains;
-    chainsi_live live;
     chainsi_buffer text = { 0 }, head = { 0 }, body = { 0 };
-    const bool readable = read_chains(w, &arena, &chains);
-    measure(w, &live);
-    chainsi_status_table_write(&chains, w->filter, &live, columns, terminal->unicode,
-                               terminal->color, &head, &body);
+    chainsi_status_table_write(&w->status, w->filter, columns, terminal->unicode, terminal->color,
+                               &head, &body);
     if (!body.size)
-        chainsi_buffer_printf(&body, "%s\n", readable ? nothing(w) : "its answer can't be read");
+        chainsi_buffer_printf(&body, "%s\n", nothing(w));
     const size_t lines = count_lines(&body), most = lines > rows ? lines - rows : 0;
     w->top = w->top > most ? most : w->top;
-    add_title(w, &chains, terminal, columns, &text);
+    add_title(w, terminal, columns, &text);
     chainsi_buffer_add(&text, head.data, head.size);
     add_lines(&text, &body, w->top, rows);
     add_foot(w, most - w->top, terminal, columns, &text);
@@ -217,8 +217,6 @@ static size_t draw(watcher *w, chainsi_screen *screen)
     chainsi_buffer_done(&text);
     chainsi_buffer_done(&head);
     chainsi_buffer_done(&body);
-    chainsi_live_done(&live);
-    chainsi_arena_done(&arena);
     return rows;
 }
 
@@ -257,34 +255,28 @@ static void watch_screen(watcher *w, chainsi_screen *screen)
 /* ------------------------------------------------------------------------------------------------
  * elsewhere */
 
-static void print_lines(const watcher *w, bool json)
+static void print_lines(const watcher *w)
 {
-    chainsi_arena arena = { 0 };
-    chainsi_api_chains chains;
-    chainsi_live live;
     chainsi_buffer text = { 0 };
-    measure(w, &live);
-    if (json) {
-        chainsi_buffer_add(&text, w->chains.data, w->chains.size);
-        chainsi_buffer_add_byte(&text, '\n');
-    } else if (read_chains(w, &arena, &chains)) {
-        chainsi_status_lines_write(&chains, w->filter, &live, w->at, &text);
+    if (w->json) {
+        chainsi_buffer_printf(&text, "%s\n", w->text);
+    } else {
+        chainsi_status_lines_write(&w->status, w->filter, w->at, &text);
         if (!text.size)
             chainsi_buffer_printf(&text, "%s %s\n", w->at, nothing(w));
     }
-    fwrite(text.data, 1, text.size, stdout);
+    chainsi_text_write(stdout, (const char *)text.data, text.size,
+                       w->json ? CHAINSI_TEXT_JSON : CHAINSI_TEXT_LINES);
     chainsi_buffer_done(&text);
-    chainsi_live_done(&live);
-    chainsi_arena_done(&arena);
 }
 
-static int watch_plain(watcher *w, bool json)
+static int watch_plain(watcher *w)
 {
     bool told = false; /* that it is gone */
     while (true) {
         const bool there = refresh(w, NULL);
         if (there)
-            print_lines(w, json);
+            print_lines(w);
         else if (!told)
             fprintf(stderr, "chains: no daemon answers: %s; looking for it\n",
                     w->daemon->why[0] ? w->daemon->why : "it is gone");
@@ -300,7 +292,7 @@ static int watch_plain(watcher *w, bool json)
 int chainsi_status_watch(chainsi_daemon *daemon, const chainsi_status_filter *filter,
                          double every_s, bool json)
 {
-    watcher w = { .daemon = daemon, .connected = true, .filter = filter };
+    watcher w = { .daemon = daemon, .connected = true, .filter = filter, .json = json };
     chainsi_screen screen;
     int status = CHAINSI_EXIT_OK;
     const bool shows = !json && chainsi_screen_open(&screen);
@@ -310,10 +302,9 @@ int chainsi_status_watch(chainsi_daemon *daemon, const chainsi_status_filter *fi
         watch_screen(&w, &screen);
         chainsi_screen_close(&screen);
     } else {
-        status = watch_plain(&w, json);
+        status = watch_plain(&w);
     }
     daemon->interrupt = NULL;
-    forget_looks(&w);
-    chainsi_buffer_done(&w.chains);
+    chainsi_arena_done(&w.said);
     return status;
 }
