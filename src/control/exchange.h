@@ -47,7 +47,7 @@ typedef struct chainsi_exchange {
     /* Set before an answer in parts begins, where it is a stream in which a failure can be told. */
     chainsi_stream_end stream;
 
-    void *connection; /* of exchange.c */
+    void *connection; /* of front_connection.c */
 } chainsi_exchange;
 
 /* A whole answer. headers: complete lines "Name: value\r\n", NULL if there are none. Both are

@@ -1,4 +1,4 @@
-/* What front.c and exchange.c share: a front's connections. For these two alone. */
+/* What front.c, front_connection.c and exchange.c share: a front's connections. For these alone. */
 #ifndef CHAINSI_CONTROL_FRONT_PARTS_H
 #define CHAINSI_CONTROL_FRONT_PARTS_H
 
@@ -61,7 +61,15 @@ void chainsi_front_begin(chainsi_front_connection *connection);
 void chainsi_front_close(chainsi_front_connection *connection);
 /* Whether it is between requests. */
 bool chainsi_front_is_idle(const chainsi_front_connection *connection);
-/* For exchange.c: takes a connection that closes off the front's list. */
+/* Takes a connection that closes off the front's list. */
 void chainsi_front_remove(chainsi_front_connection *connection);
+
+/* For exchange.c. Sends a part of an answer; copied. */
+void chainsi_front_send(chainsi_front_connection *connection, const uv_buf_t *parts,
+                        unsigned count);
+/* All of the answer has been sent; the exchange is the next request's from now on. */
+void chainsi_front_end_answer(chainsi_front_connection *connection);
+/* There will be no more of it: closes the connection, from the loop. */
+void chainsi_front_give_up(chainsi_front_connection *connection);
 
 #endif
