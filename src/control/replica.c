@@ -15,6 +15,7 @@
 #include "control/handle.h"
 #include "control/obituary.h"
 #include "control/process.h"
+#include "control/replica_output.h"
 #include "control/sampler.h"
 #include "rpc/address.h"
 #include "runtime/handed.h"
@@ -22,8 +23,6 @@
 enum {
     PROBE_FIRST_DELAY_MS = 1,
     PROBE_MAX_DELAY_MS = 200,
-    OUTPUT_SIZE = 64 * 1024,
-    OUTPUT_AFTER_END = 4 * 1024 * 1024, /* of what a process left in its pipe, bytes */
 };
 
 /* What the keeper keeps of a replica as the note of its process, from one brain to the next. */
@@ -37,8 +36,6 @@ typedef struct memory {
     char since[CHAINSI_TIME_TEXT], last_end[CHAINSI_REPLICA_END_TEXT], stalled[128];
 } memory;
 _Static_assert(sizeof(memory) <= CHAINSI_COMMAND_MAX_NOTE, "a memory is a note");
-
-static char output_buffer[OUTPUT_SIZE]; /* used within one callback at a time */
 
 const char *chainsi_replica_state_name(chainsi_replica_state state)
 {
@@ -191,48 +188,6 @@ void chainsi_replica_free(chainsi_replica *replica)
 void chainsi_replica_set_policy(chainsi_replica *replica, const chainsi_backoff_policy *policy)
 {
     replica->options.policy = policy;
-}
-
-/* What it says. */
-
-static void allocate(uv_handle_t *handle, size_t suggested, uv_buf_t *buffer)
-{
-    (void)handle;
-    (void)suggested;
-    *buffer = uv_buf_init(output_buffer, OUTPUT_SIZE);
-}
-
-static void on_output(uv_stream_t *stream, ssize_t size, const uv_buf_t *buffer)
-{
-    chainsi_replica *replica = stream->data;
-    if (!replica || size == 0)
-        return;
-    if (size < 0) {
-        chainsi_handle_close(replica->output);
-        replica->output = NULL;
-        return;
-    }
-    chainsi_log_feed(replica->options.log, &replica->source, buffer->base, (size_t)size);
-}
-
-/* Reads what the process left; a child of it may still hold the pipe, so not until its end. */
-static void finish_output(chainsi_replica *replica)
-{
-    if (replica->output) {
-        uv_os_fd_t fd;
-        if (uv_fileno((uv_handle_t *)replica->output, &fd) == 0)
-            for (size_t total = 0; total < OUTPUT_AFTER_END;) {
-                ssize_t size = read(fd, output_buffer, OUTPUT_SIZE);
-                if (size <= 0)
-                    break;
-                chainsi_log_feed(replica->options.log, &replica->source, output_buffer,
-                                 (size_t)size);
-                total += (size_t)size;
-            }
-        chainsi_handle_close(replica->output);
-        replica->output = NULL;
-    }
-    chainsi_log_end(replica->options.log, &replica->source);
 }
 
 /* Whether it is ready. */
@@ -417,23 +372,6 @@ static void note_death(chainsi_replica *replica, int wait_status)
     set_state(replica, decision.failed ? CHAINSI_REPLICA_FAILED : CHAINSI_REPLICA_BACKING_OFF);
 }
 
-/* Has what the process writes logged; fd is taken. */
-static void read_output(chainsi_replica *replica, int fd)
-{
-    if (fd < 0)
-        return;
-    replica->output = chainsi_make(sizeof *replica->output);
-    uv_pipe_init(replica->options.supervisor->loop, replica->output, 0);
-    replica->output->data = replica;
-    if (uv_pipe_open(replica->output, fd) != 0) {
-        close(fd);
-        chainsi_handle_close(replica->output);
-        replica->output = NULL;
-    } else {
-        uv_read_start((uv_stream_t *)replica->output, allocate, on_output);
-    }
-}
-
 /* Has it kept that there is a process, and counts what its start took so far. */
 static void tell_started(chainsi_replica *replica)
 {
@@ -449,7 +387,7 @@ static void on_started(chainsi_kept_process *process, pid_t pid, int error, int 
         (chainsi_replica *)((char *)process - offsetof(chainsi_replica, process));
     if (!error) {
         replica->pid = pid;
-        read_output(replica, output);
+        chainsi_replica_begin_output(replica, output);
         tell_started(replica);
         /* It may have said so itself before the keeper told of it. */
         if (is_probed(replica) && replica->said_ready && !replica->probe)
@@ -503,7 +441,7 @@ static void on_ended(chainsi_kept_process *process, int wait_status)
         chainsi_obituary_not_started(replica);
     cancel_probe(replica);
     end_watch(replica);
-    finish_output(replica);
+    chainsi_replica_end_output(replica);
     note_death(replica, wait_status);
 }
 
@@ -681,7 +619,7 @@ static void pick_up_ended(chainsi_replica *replica, const memory *found,
                           const chainsi_command *said)
 {
     if (found->state == CHAINSI_REPLICA_BACKING_OFF || found->state == CHAINSI_REPLICA_FAILED) {
-        finish_output(replica);
+        chainsi_replica_end_output(replica);
         await_restart(replica);
         set_state(replica, found->state);
         return;
@@ -716,7 +654,7 @@ bool chainsi_replica_pick_up(chainsi_replica *replica)
         chainsi_outfit_recall(&replica->outfit, &replica->options, &found.gpus);
     memcpy(replica->last_end, found.last_end, sizeof replica->last_end);
     memcpy(replica->stalled, found.stalled, sizeof replica->stalled);
-    read_output(replica, output);
+    chainsi_replica_begin_output(replica, output);
     if (said.ended) {
         pick_up_ended(replica, &found, &said);
     } else {
