@@ -27,6 +27,7 @@ typedef struct account {
 typedef struct page {
     chainsi_ledger_page page; /* first; its texts are owned */
     account *accounts;        /* owned */
+    int64_t forgotten_ns;     /* when the last one that was taken to be gone was there */
     entry *entries;           /* owned; CHAINSI_LEDGER_LOOKS of them; NULL: nothing came yet */
     size_t next;              /* of entries, which is the oldest */
 } page;
@@ -35,6 +36,7 @@ struct chainsi_ledger {
     page *first; /* owned */
     size_t count;
     int64_t known_ns, from_ns, now_ns;
+    int64_t forgotten_ns; /* of pages that are gone, the last of theirs */
     uint64_t look;
 };
 
@@ -90,6 +92,7 @@ static page *make_page(chainsi_ledger *ledger, const chainsi_subject *subject)
         .chainlet = chainsi_copy_text(subject->chainlet),
         .callee = chainsi_copy_text(subject->callee),
     };
+    made->forgotten_ns = ledger->forgotten_ns;
     made->page.next = (chainsi_ledger_page *)ledger->first;
     ledger->first = made;
     ledger->count++;
@@ -153,6 +156,8 @@ void chainsi_ledger_add(chainsi_ledger *ledger, uint64_t source, int64_t began_n
         to = make_page(ledger, &counted->subject);
     account *of = find_account(to, source);
     const bool met = of != NULL;
+    /* What was there before others were forgotten may be one of them that answers again, and told all that before. */
+    const bool is_new = began_ns >= ledger->known_ns && began_ns >= to->forgotten_ns;
     double share = 1;
     if (!met) {
         of = chainsi_make(sizeof *of);
@@ -163,7 +168,7 @@ void chainsi_ledger_add(chainsi_ledger *ledger, uint64_t source, int64_t began_n
         share = (double)(ledger->now_ns - ledger->from_ns) / (double)(ledger->now_ns - of->at_ns);
         share = fmin(share, 1);
     }
-    if ((met || began_ns >= ledger->known_ns) && subtract(of, counted->counts, share, came))
+    if ((met || is_new) && subtract(of, counted->counts, share, came))
         add_entry(ledger, to, came);
     memcpy(of->counts, counted->counts, sizeof of->counts);
     of->look = ledger->look;
@@ -179,6 +184,7 @@ static void forget_gone(const chainsi_ledger *ledger, page *on)
             continue;
         }
         *at = of->next;
+        on->forgotten_ns = of->at_ns > on->forgotten_ns ? of->at_ns : on->forgotten_ns;
         free(of);
     }
 }
@@ -200,6 +206,8 @@ void chainsi_ledger_end(chainsi_ledger *ledger)
         else
             ledger->first = next;
         ledger->count--;
+        if (each->forgotten_ns > ledger->forgotten_ns)
+            ledger->forgotten_ns = each->forgotten_ns;
         free_page(each);
     }
 }

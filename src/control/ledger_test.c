@@ -149,6 +149,41 @@ static void several_processes_are_added_up(void **state)
     chainsi_ledger_free(NULL);
 }
 
+static void the_only_one_answers_again_after_long(void **state)
+{
+    (void)state;
+    chainsi_ledger *ledger = chainsi_ledger_new(0);
+    for (int i = 1; i <= 100; i++) {
+        chainsi_counted other = { .subject = { "c", "e", "y", "" } };
+        chainsi_ledger_begin(ledger, i * S, 0);
+        chainsi_ledger_add(ledger, 2, 0, &other);
+        if (i < 5 || i > 90)
+            add(ledger, 1, 1, 1000000 + (uint64_t)i);
+        chainsi_ledger_end(ledger);
+    }
+    check_near(rate(ledger, 100 * S), 0.9, 0.2);
+    chainsi_ledger_free(ledger);
+}
+
+static void who_answers_again_after_long_tells_nothing_new(void **state)
+{
+    (void)state;
+    chainsi_ledger *ledger = chainsi_ledger_new(0);
+    for (int i = 1; i <= 100; i++) {
+        chainsi_ledger_begin(ledger, i * S, 0);
+        add(ledger, 2, 0, 0);
+        if (i < 5 || i > 90)
+            add(ledger, 1, 1, 1000000 + (uint64_t)i);
+        if (i > 95)
+            add(ledger, 3, 94 * S, 100); /* one that began meanwhile */
+        chainsi_ledger_end(ledger);
+        if (i > 90 && i < 96)
+            assert_true(rate(ledger, i * S) < 2);
+    }
+    check_near(rate(ledger, 100 * S), 10 + 0.9, 0.2);
+    chainsi_ledger_free(ledger);
+}
+
 static size_t count_pages(const chainsi_ledger *ledger)
 {
     size_t count = 0;
@@ -199,6 +234,8 @@ int main(void)
         cmocka_unit_test(who_misses_looks_gives_a_share),
         cmocka_unit_test(what_rested_counts_from_when_it_woke),
         cmocka_unit_test(several_processes_are_added_up),
+        cmocka_unit_test(the_only_one_answers_again_after_long),
+        cmocka_unit_test(who_answers_again_after_long_tells_nothing_new),
         cmocka_unit_test(what_none_tells_of_is_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
