@@ -86,7 +86,8 @@ static sent send_one(const chainsi_buffer *message)
     if (sendto(fd, message->data, message->size, MSG_NOSIGNAL | MSG_DONTWAIT,
                (struct sockaddr *)&address, sizeof address) >= 0)
         return SENT;
-    return errno == EAGAIN || errno == ENOBUFS || errno == EMSGSIZE ? NO_ROOM : NO_WAY;
+    /* What is larger than a socket takes finds no room ever, and must not hold up what comes after it. */
+    return errno == EAGAIN || errno == ENOBUFS ? NO_ROOM : NO_WAY;
 }
 
 /* Tells that some were lost, if they were. */

@@ -151,6 +151,26 @@ static void sends_by_and_by_with_a_loop(void **state)
     free(said);
 }
 
+static void holds_nothing_up_that_never_finds_room(void **state)
+{
+    (void)state;
+    enum { SIZE = 1000 * 1000 }; /* more than a socket sends at once, less than may wait */
+    uv_loop_t loop;
+    uv_loop_init(&loop);
+    chainsi_journal_begin(&loop);
+    char *said = malloc(SIZE + 1);
+    memset(said, 'x', SIZE);
+    said[SIZE] = 0;
+    assert_false(chainsi_journal_say(said));
+    assert_true(chainsi_journal_say("after"));
+    assert_true(hear() > 0);
+    assert_non_null(strstr(text, "MESSAGE=after\n"));
+    chainsi_journal_end();
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_int_equal(uv_loop_close(&loop), 0);
+    free(said);
+}
+
 static void has_another_way_without_a_socket(void **state)
 {
     const char *path = *state;
@@ -179,6 +199,7 @@ int main(void)
         cmocka_unit_test(tells_what_the_daemon_says),
         cmocka_unit_test_prestate(tells_what_was_lost, path),
         cmocka_unit_test_prestate(sends_by_and_by_with_a_loop, path),
+        cmocka_unit_test(holds_nothing_up_that_never_finds_room),
         cmocka_unit_test_prestate(has_another_way_without_a_socket, path),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
