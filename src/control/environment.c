@@ -484,7 +484,8 @@ static void begin_own_step(chainsi_environment *environment, chainsi_change run,
         .arena = &write->arena,
         .chain = environment->chain->name,
         .environment = environment->name,
-        .version = environment->candidate->options.id,
+        /* If the environment ends meanwhile the candidate may be gone before this step is made. */
+        .version = chainsi_arena_strdup(&write->arena, environment->candidate->options.id),
         .canary = environment->canary,
         .why = chainsi_arena_strdup(&write->arena, why),
     };

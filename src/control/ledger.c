@@ -30,6 +30,7 @@ typedef struct page {
     int64_t forgotten_ns;     /* when the last one that was taken to be gone was there */
     entry *entries;           /* owned; CHAINSI_LEDGER_LOOKS of them; NULL: nothing came yet */
     size_t next;              /* of entries, which is the oldest */
+    uint64_t starts;          /* all that came */
 } page;
 
 struct chainsi_ledger {
@@ -117,14 +118,15 @@ static account *find_account(page *of, uint64_t source)
     return each;
 }
 
-/* What came since the last look, or since the process has begun anew; `share` of it. */
+/* What came since the last look, or since the process has begun anew; `share` of it, but of starts all. */
 static bool subtract(const account *before, const uint64_t *counts, double share, float *came)
 {
     bool anew = false, some = false;
     for (int i = 0; i < CHAINSI_COUNTS; i++)
         anew = anew || counts[i] < before->counts[i];
     for (int i = 0; i < CHAINSI_COUNTS; i++) {
-        came[i] = (float)((double)(counts[i] - (anew ? 0 : before->counts[i])) * share);
+        const double part = i == CHAINSI_COUNT_STARTS ? 1 : share;
+        came[i] = (float)((double)(counts[i] - (anew ? 0 : before->counts[i])) * part);
         some = some || came[i] > 0;
     }
     return some;
@@ -143,6 +145,7 @@ static void add_entry(const chainsi_ledger *ledger, page *to, const float *came)
     }
     for (int i = 0; i < CHAINSI_COUNTS; i++)
         last->counts[i] += came[i];
+    to->starts += (uint64_t)came[CHAINSI_COUNT_STARTS];
 }
 
 void chainsi_ledger_add(chainsi_ledger *ledger, uint64_t source, int64_t began_ns,
@@ -224,6 +227,12 @@ const chainsi_ledger_page *chainsi_ledger_pages(const chainsi_ledger *ledger)
     return (const chainsi_ledger_page *)ledger->first;
 }
 
+uint64_t chainsi_ledger_starts(const chainsi_ledger *ledger, const chainsi_subject *subject)
+{
+    const page *of = find(ledger, subject);
+    return of ? of->starts : 0;
+}
+
 /* Sums up what belongs to the window. */
 static void sum(const page *of, int64_t from_ns, int64_t to_ns, double *sums)
 {
@@ -252,7 +261,6 @@ chainsi_rates chainsi_ledger_rates(const chainsi_ledger *ledger, const chainsi_s
         .calls_per_s = sums[CHAINSI_COUNT_CALLS] / seconds,
         .errors_per_s = sums[CHAINSI_COUNT_ERRORS] / seconds,
         .retries_per_s = sums[CHAINSI_COUNT_RETRIES] / seconds,
-        .starts = sums[CHAINSI_COUNT_STARTS],
         .p50_ms = chainsi_counts_quantile(sums + CHAINSI_COUNT_TIMES, 0.5),
         .p99_ms = chainsi_counts_quantile(sums + CHAINSI_COUNT_TIMES, 0.99),
         .queue_p99_ms = chainsi_counts_quantile(sums + CHAINSI_COUNT_QUEUES, 0.99),

@@ -29,7 +29,6 @@ typedef struct chainsi_ledger_page {
 
 typedef struct chainsi_rates {
     double calls_per_s, errors_per_s, retries_per_s;
-    double starts;                       /* in all of the window */
     double p50_ms, p99_ms, queue_p99_ms; /* NAN: nothing was timed */
 } chainsi_rates;
 
@@ -52,6 +51,9 @@ void chainsi_ledger_end(chainsi_ledger *ledger);
 int64_t chainsi_ledger_looked(const chainsi_ledger *ledger);
 /* All that something was counted of by processes that are there, or were until a while ago. */
 const chainsi_ledger_page *chainsi_ledger_pages(const chainsi_ledger *ledger);
+/* How many replicas of a subject have become ready since the beginning. They are counted whole: a window that begins
+ * or ends between two looks has a share of what came between them. */
+uint64_t chainsi_ledger_starts(const chainsi_ledger *ledger, const chainsi_subject *subject);
 /* Of a subject, in the window that ends at now_ns. All zero, and NAN: nothing came of it. */
 chainsi_rates chainsi_ledger_rates(const chainsi_ledger *ledger, const chainsi_subject *subject,
                                    int64_t now_ns, double window_s);

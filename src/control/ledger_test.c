@@ -116,6 +116,31 @@ static void who_misses_looks_gives_a_share(void **state)
     chainsi_ledger_free(ledger);
 }
 
+static void starts_are_counted_whole(void **state)
+{
+    (void)state;
+    chainsi_ledger *ledger = chainsi_ledger_new(0);
+    chainsi_counted counted = { .subject = subject };
+    assert_int_equal(chainsi_ledger_starts(ledger, &subject), 0);
+    for (int64_t at_s = 1; at_s <= 40; at_s++) {
+        chainsi_ledger_begin(ledger, at_s * S, 0);
+        counted.counts[CHAINSI_COUNT_CALLS] += 10;
+        counted.counts[CHAINSI_COUNT_STARTS] += at_s % 3 == 0;
+        if (at_s % 4) /* it misses looks, of which calls count as a share */
+            chainsi_ledger_add(ledger, 1, 0, &counted);
+        chainsi_ledger_end(ledger);
+    }
+    assert_int_equal(chainsi_ledger_starts(ledger, &subject), 13);
+    /* One that began anew. */
+    counted.counts[CHAINSI_COUNT_CALLS] = 1;
+    counted.counts[CHAINSI_COUNT_STARTS] = 2;
+    chainsi_ledger_begin(ledger, 41 * S, 0);
+    chainsi_ledger_add(ledger, 1, 0, &counted);
+    chainsi_ledger_end(ledger);
+    assert_int_equal(chainsi_ledger_starts(ledger, &subject), 15);
+    chainsi_ledger_free(ledger);
+}
+
 static void what_rested_counts_from_when_it_woke(void **state)
 {
     (void)state;
@@ -232,6 +257,7 @@ int main(void)
         cmocka_unit_test(who_began_anew_counts_from_there),
         cmocka_unit_test(who_comes_and_goes_makes_no_jump),
         cmocka_unit_test(who_misses_looks_gives_a_share),
+        cmocka_unit_test(starts_are_counted_whole),
         cmocka_unit_test(what_rested_counts_from_when_it_woke),
         cmocka_unit_test(several_processes_are_added_up),
         cmocka_unit_test(the_only_one_answers_again_after_long),

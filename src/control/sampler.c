@@ -23,6 +23,7 @@ enum {
 typedef struct track {
     char *environment, *chainlet; /* owned */
     chainsi_series series;        /* owned */
+    uint64_t starts;              /* that its points tell of */
     struct track *next;
 } track;
 
@@ -176,6 +177,8 @@ static void add_point(void *user, const chainsi_environment *environment,
         .chainlet = chainlet->service->name,
         .callee = "",
     };
+    track *to = make_track(with->book, environment->name, chainlet->service->name);
+    const uint64_t starts = chainsi_ledger_starts(with->book->ledger, &subject);
     const chainsi_rates rates = chainsi_ledger_rates(with->book->ledger, &subject,
                                                      with->sampler->tick_ns, CHAINSI_SERIES_STEP_S);
     chainsi_demand demand = { 0 };
@@ -191,9 +194,9 @@ static void add_point(void *user, const chainsi_environment *environment,
         .p50_ms = rates.p50_ms,
         .p99_ms = rates.p99_ms,
         .queue_p99_ms = rates.queue_p99_ms,
-        .cold_starts = round(rates.starts),
+        .cold_starts = (double)(starts - to->starts),
     };
-    track *to = make_track(with->book, environment->name, chainlet->service->name);
+    to->starts = starts;
     chainsi_series_add(&to->series, with->slot, &point);
 }
 

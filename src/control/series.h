@@ -17,7 +17,7 @@ typedef struct chainsi_point {
     double in_flight, waiting, ready, wanted;
     double calls_per_s, errors_per_s;
     double p50_ms, p99_ms, queue_p99_ms;
-    double cold_starts; /* replicas that became ready */
+    double cold_starts; /* replicas that became ready since the point before */
 } chainsi_point;
 
 typedef struct chainsi_series {

@@ -139,7 +139,7 @@ static bool is_same(const char *one, const char *other)
 static void copy(uv_work_t *work)
 {
     chainsi_swap_part *part = (chainsi_swap_part *)work;
-    part->differs = !is_same(part->from, part->chainlet->service->binary);
+    part->differs = !is_same(part->from, part->runs);
     if (part->differs)
         part->error = chainsi_deployment_copy(part->from, part->to);
 }
@@ -187,6 +187,7 @@ static void begin_copying(chainsi_swap *swap)
         part->swap = swap;
         part->chainlet = chainsi_deployment_find(deployment, asked->name);
         part->from = asked->binary;
+        part->runs = part->chainlet->service->binary;
         part->program =
             chainsi_arena_printf(arena, "%s.%lu", asked->c_name, take_number(part->chainlet));
         part->to = chainsi_arena_printf(arena, "%s/%s", deployment->directory, part->program);

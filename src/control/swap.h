@@ -33,8 +33,9 @@ typedef struct chainsi_swap_part {
     chainsi_swap *swap;
     chainsi_chainlet *chainlet;
     const char *from, *to; /* paths */
-    const char *program;   /* the name of what `to` is */
-    int error;             /* of libuv; 0: none */
+    const char *runs;    /* the path of what ran when it began; another swap may change what does */
+    const char *program; /* the name of what `to` is */
+    int error;           /* of libuv; 0: none */
     bool differs;
 } chainsi_swap_part;
 

@@ -584,6 +584,25 @@ class Deaths(VersionsTest):
         wait_until(lambda: self.answering(daemon) == 2, "the second version")
         self.assertEqual(answers, [202])
 
+    def test_the_end_while_a_step_waits_for_the_disk(self):
+        daemon = self.start()
+        stone = self.home.file("stone")
+        with open(stone, "w", encoding="utf-8"):
+            pass
+        daemon.deploy("x", self.entry("1", STAND_IN_START_WHILE=stone))
+        state = sqlite3.connect(daemon.home_file("state.db"), timeout=60, isolation_level=None)
+        self.addCleanup(state.close)
+        state.execute("BEGIN IMMEDIATE")
+        os.unlink(stone)
+        wait_until(lambda: "x version 1: starting -> running" in daemon.said(), "the step that lets it answer")
+        daemon.process.send_signal(signal.SIGTERM)
+        # The step is made when what it is about has gone.
+        wait_until(lambda: not os.path.exists(daemon.home_file("run", "x", "production", "1")), "the version to have ended")
+        state.execute("ROLLBACK")
+        self.assertEqual(daemon.process.wait(60), 0)
+        self.assertEqual(self.state(daemon, "SELECT number FROM environments JOIN versions ON id = version"), [(1,)])
+        self.assertEqual(self.answering(self.start()), 1)
+
 
 if __name__ == "__main__":
     unittest.main(verbosity=2)
