@@ -99,6 +99,9 @@ class Page(HomeTest):
     def test_logs(self):
         self.walk("logs")
 
+    def test_long_stream(self):
+        self.walk("long_stream")
+
     def test_phone(self):
         self.walk("phone")
 

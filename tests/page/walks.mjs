@@ -215,6 +215,28 @@ const walks = {
         await answer.getByRole("alert").waitFor();
     },
 
+    /** A long stream comes through: the page keeps up with it, and shows its end. */
+    async long_stream(walk) {
+        const { page } = walk;
+        await walk.goto("/chains/stream/production/try");
+        await page.getByLabel("As JSON").fill("{\"count\": 10000}");
+        /* How often the list is made anew: each item by itself would be 10,000 times. */
+        await page.evaluate(() => {
+            window.renders = 0;
+            new MutationObserver(() => { window.renders++; }).observe(document.querySelector("main"), { subtree: true, childList: true, characterData: true });
+        });
+        await page.getByRole("button", { name: "Call", exact: true }).click();
+        const answer = page.getByRole("region", { name: "Answer" });
+        await answer.getByText("\"said\": 10000").waitFor();
+        await answer.getByRole("heading", { name: "10000 items, the last 200 of them" }).waitFor();
+        const items = answer.getByRole("list", { name: "Items" });
+        assert.equal(await items.getByRole("listitem").count(), 200);
+        assert.equal(await items.getAttribute("start"), "9801");
+        await items.getByText("\"index\":9999").waitFor();
+        assert(await page.evaluate(() => window.renders) < 5000, "items that come at once are shown at once");
+        await walk.shot("long-stream");
+    },
+
     async transcribe(walk) {
         const { page } = walk;
         await walk.goto("/chains/transcribe/production/try");

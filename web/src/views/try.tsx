@@ -58,7 +58,9 @@ interface Answer {
     queued?: string;
 }
 
-const SHOWN_ITEMS = 1000;
+const SHOWN_ITEMS = 200;
+/* Items that come at once are shown at once: to show each by itself takes longer than they do. */
+const GATHER_MS = 100;
 
 function Trial({ base, document, chain }: { base: string; document: Document; chain: Chain }) {
     const input = inputOf(document) ?? {};
@@ -93,7 +95,10 @@ function Trial({ base, document, chain }: { base: string; document: Document; ch
         const abort = running.current = new AbortController();
         const began = performance.now();
         const items: unknown[] = [];
+        let timer: ReturnType<typeof setTimeout> | undefined;
         const say = (more: Partial<Answer>) => {
+            clearTimeout(timer);
+            timer = undefined;
             if (running.current === abort)
                 setAnswer((old) => ({ requestId: null, open: true, ...old, ...more, items: [...items], ms: performance.now() - began }));
         };
@@ -119,7 +124,7 @@ function Trial({ base, document, chain }: { base: string; document: Document; ch
                 if (event === "error")
                     say({ error: (part as { error?: ErrorBody }).error ?? part as ErrorBody, open: false });
                 else if (event === "result") say({ result: part, open: false });
-                else say({});
+                else timer ??= setTimeout(() => say({}), GATHER_MS);
             }
             say({ open: false });
         } catch (error) {
@@ -187,6 +192,7 @@ function AnswerView({ answer, document, chain }: { answer: Answer; document: Doc
     const reads = useMayRead();
     const output = outputOf(document), item = streamOf(document);
     const error = answer.error ?? null;
+    const before = Math.max(0, answer.items.length - SHOWN_ITEMS);
     const status = error ? error instanceof Failure ? error.body.status : "status" in error ? error.status : "UNKNOWN"
         : answer.queued ? "QUEUED" : answer.open ? "RUNNING" : "OK";
     return (
@@ -206,10 +212,10 @@ function AnswerView({ answer, document, chain }: { answer: Answer; document: Doc
             <ErrorNote error={error} />
             {answer.items.length > 0 && (
                 <>
-                    <h3>{answer.items.length} items</h3>
-                    <ol class="items" tabIndex={0} aria-label="Items">
-                        {answer.items.slice(-SHOWN_ITEMS).map((each, i) => (
-                            <li key={Math.max(0, answer.items.length - SHOWN_ITEMS) + i}>
+                    <h3>{answer.items.length} items{before > 0 && <span class="dim">, the last {SHOWN_ITEMS} of them</span>}</h3>
+                    <ol class="items" tabIndex={0} aria-label="Items" start={before + 1}>
+                        {answer.items.slice(before).map((each, i) => (
+                            <li key={before + i}>
                                 <code><Text>{JSON.stringify(item ? abridged(document, item, each) : each)}</Text></code>
                                 {item && <Media document={document} schema={item} value={each} />}
                             </li>
