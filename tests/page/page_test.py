@@ -44,7 +44,7 @@ class Page(HomeTest):
         cls.server = subprocess.Popen([program, recordings], stdout=subprocess.PIPE, text=True)
         cls.addClassCleanup(cls.end_server)
         cls.media = cls.server.stdout.readline().strip()
-        for folder in ("tests/page/studio", "tests/e2e/trace", "tests/e2e/stream", "examples/transcribe"):
+        for folder in ("tests/page/corner", "tests/page/studio", "tests/e2e/trace", "tests/e2e/stream", "examples/transcribe"):
             cls.home.good("deploy", cls.home.copy(folder), "--port", "0")
         with open(cls.home.file("studio/studio.c"), "a", encoding="utf-8") as file:
             file.write("/* A second version. */\nstatic const char second[] __attribute__((used)) = \"second\";\n")
@@ -74,6 +74,9 @@ class Page(HomeTest):
 
     def test_chains(self):
         self.walk("chains")
+
+    def test_corner(self):
+        self.walk("corner")
 
     def test_dark(self):
         self.walk("dark")

@@ -58,6 +58,25 @@ const walks = {
         await panel.waitFor({ state: "detached" });
     },
 
+    /** Boxes that are no process of their own say what they are, and offer nothing that isn't there. */
+    async corner(walk) {
+        const { page } = walk;
+        await walk.goto("/chains/corner/production");
+        const drawing = page.getByRole("group", { name: "Drawing of the graph" });
+        await drawing.getByRole("link", { name: "afar: external service" }).click();
+        const panel = page.getByRole("complementary", { name: /^Chainlet / });
+        await panel.getByText("A service that is deployed elsewhere").waitFor();
+        assert.equal(await panel.getByRole("link").count(), 1, "there is only Close");
+        await drawing.getByRole("link", { name: "nook: in the process of corner" }).click();
+        await panel.getByText("Runs in the process of corner").waitFor();
+        assert.equal(await panel.getByRole("link").count(), 1, "there is only Close");
+        await walk.shot("corner");
+        await walk.accessible("corner");
+        /* A link to a part that there isn't shows the same. */
+        await walk.goto("/chains/corner/production/chainlets/afar?show=metrics");
+        await panel.getByText("A service that is deployed elsewhere").waitFor();
+    },
+
     async keyboard(walk) {
         const { page } = walk;
         await walk.goto("/chains/guide/production");

@@ -30,6 +30,7 @@ export function ChainletPanel({ chain, box, route }: Props) {
     const tab = route.query.get("show") ?? "";
     const reads = useMayRead();
     const here = ["chains", chain.name, chain.environment, "chainlets", box.name];
+    const own = chain.chainlets.some((each) => each.name === box.name);
     return (
         <aside class="panel" aria-label={`Chainlet ${box.name}`}>
             <div class="title">
@@ -37,20 +38,39 @@ export function ChainletPanel({ chain, box, route }: Props) {
                 <Badge state={box.state} />
                 {box.entrypoint && <span class="dim">entrypoint</span>}
                 <span class="gap" />
-                <a class="act quiet" href={to(["chains", chain.name, chain.environment, "try"], { chainlet: box.name })}>
-                    Try it
-                </a>
+                {own && (
+                    <a class="act quiet" href={to(["chains", chain.name, chain.environment, "try"], { chainlet: box.name })}>
+                        Try it
+                    </a>
+                )}
                 <a class="act quiet" href={to(here.slice(0, 3))} aria-label="Close">✕</a>
             </div>
-            <Tabs label={`Of ${box.name}`} current={tab}
-                tabs={tabs.filter(({ id }) => reads || !["errors", "logs"].includes(id)).map(({ id, label }) => ({ id, label, href: to(here, { show: id }) }))} />
+            {own ? (
+                <Tabs label={`Of ${box.name}`} current={tab}
+                    tabs={tabs.filter(({ id }) => reads || !["errors", "logs"].includes(id)).map(({ id, label }) => ({ id, label, href: to(here, { show: id }) }))} />
+            ) : <Elsewhere box={box} />}
+            {own && <Shown tab={tab} chain={chain} box={box} />}
+        </aside>
+    );
+}
+
+/* No process is its own: all there is to know of it is what the arrows say. */
+function Elsewhere({ box }: { box: Box }) {
+    return box.external
+        ? <p>A service that is deployed elsewhere, called over HTTP. How its calls fare stands in the table below the graph.</p>
+        : <p>Runs in the process of <b><Text>{box.colocated_in}</Text></b>, which calls it as a function. Its lines are in that one's log.</p>;
+}
+
+function Shown({ tab, chain, box }: Of & { tab: string }) {
+    return (
+        <>
             {tab === "" && <Now chain={chain} box={box} />}
             {tab === "metrics" && <Metrics chain={chain} box={box} />}
             {tab === "signature" && <Described chain={chain} box={box} />}
             {tab === "config" && <ConfigTable chain={chain} box={box} />}
             {tab === "errors" && <Errors chain={chain} box={box} />}
             {tab === "logs" && <Logs chain={chain} box={box} />}
-        </aside>
+        </>
     );
 }
 
@@ -75,7 +95,6 @@ function Now({ chain, box }: Of) {
             <dl class="facts">
                 {facts.map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{value}</dd></div>)}
             </dl>
-            {box.colocated_in && <p>Runs in the process of <b><Text>{box.colocated_in}</Text></b>.</p>}
             {chainlet?.notes.map((note) => <p class="note warn" key={note}><Text>{note}</Text></p>)}
             <div class="title">
                 <h3>Replicas</h3>
@@ -103,8 +122,8 @@ function Now({ chain, box }: Of) {
                         ))}
                     </tbody>
                 </table>
-            ) : !box.colocated_in && <Empty>None, until a call comes.</Empty>}
-            {!box.colocated_in && <History chain={chain} box={box} />}
+            ) : <Empty>None, until a call comes.</Empty>}
+            <History chain={chain} box={box} />
             {scaling && chainlet && (
                 <Scale chain={chain.name} environment={chain.environment} chainlet={chainlet}
                     onClose={() => scale(false)} />
