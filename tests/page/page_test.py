@@ -81,6 +81,9 @@ class Page(HomeTest):
     def test_dark(self):
         self.walk("dark")
 
+    def test_digits(self):
+        self.walk("digits")
+
     def test_events(self):
         self.walk("events")
 

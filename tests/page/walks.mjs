@@ -209,6 +209,28 @@ const walks = {
         await answer.getByText("authors[0].name").first().waitFor();
     },
 
+    /** A number beyond a double's keeps its digits: in the form, in the JSON, in what is sent and in what is shown. */
+    async digits(walk) {
+        const { page } = walk;
+        await walk.goto("/chains/corner/production/try");
+        const json = page.getByLabel("As JSON"), answer = page.getByRole("region", { name: "Answer" });
+        const number = page.getByLabel(/^number integer/);
+        await number.fill("18446744073709551615");
+        assert.match(await json.inputValue(), /"number": 18446744073709551615\b/);
+        await json.fill("{\"number\": 9007199254740993}");
+        assert.equal(await number.inputValue(), "9007199254740993");
+        await page.getByLabel("label is given").check(); /* the JSON is written anew */
+        assert.match(await json.inputValue(), /"number": 9007199254740993\b/);
+        await page.getByRole("button", { name: "Call", exact: true }).click();
+        await answer.getByLabel("Result").getByText("9007199254740993").waitFor();
+        await page.getByRole("button", { name: "Copy as curl" }).click();
+        await page.getByRole("button", { name: "Copied" }).waitFor();
+        assert.match(await page.evaluate(() => navigator.clipboard.readText()), /"number":9007199254740993\b/);
+        await page.getByRole("button", { name: "Call asynchronously" }).click();
+        await page.getByRole("link", { name: "The request" }).click();
+        await page.getByLabel("Result").getByText("9007199254740993").waitFor();
+    },
+
     async chainlets(walk) {
         const { page } = walk;
         await walk.goto("/chains/studio/production/try");

@@ -1,6 +1,7 @@
 /* A place to try a Chainlet: a form beside its JSON, the answer as it comes, and its trace. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { at, authorization, Failure, failureOf, get, send, session, storedKey } from "../api/client";
+import { ask, at, authorization, Failure, failureOf, get, session, storedKey } from "../api/client";
+import { parse, write } from "../api/json";
 import { useStore } from "../api/store";
 import { eventsOf } from "../api/sse";
 import type { Chain, Document, ErrorBody, TracePage } from "../api/types";
@@ -64,8 +65,8 @@ const GATHER_MS = 100;
 
 function Trial({ base, document, chain }: { base: string; document: Document; chain: Chain }) {
     const input = inputOf(document) ?? {};
-    const [text, setText] = useState(() => JSON.stringify(sampleOf(document, input), null, 2));
-    const [value, setValue] = useState<unknown>(() => JSON.parse(text));
+    const [text, setText] = useState(() => write(sampleOf(document, input), 2));
+    const [value, setValue] = useState<unknown>(() => parse(text));
     const [bad, setBad] = useState<string | null>(null);
     const [answer, setAnswer] = useState<Answer | null>(null);
     const running = useRef<AbortController | null>(null);
@@ -75,14 +76,14 @@ function Trial({ base, document, chain }: { base: string; document: Document; ch
 
     function change(next: unknown) {
         setValue(next);
-        setText(JSON.stringify(next, null, 2));
+        setText(write(next, 2));
         setBad(null);
     }
 
     function type(next: string) {
         setText(next);
         try {
-            setValue(JSON.parse(next));
+            setValue(parse(next));
             setBad(null);
         } catch (error) {
             setBad((error as Error).message);
@@ -115,11 +116,11 @@ function Trial({ base, document, chain }: { base: string; document: Document; ch
             say({ requestId });
             if (!response.ok) throw await failureOf(response);
             if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) {
-                say({ result: await response.json(), open: false });
+                say({ result: parse(await response.text()), open: false });
                 return;
             }
             for await (const { event, data } of eventsOf(response.body!)) {
-                const part: unknown = JSON.parse(data);
+                const part = parse(data);
                 if (event === "item") items.push(part);
                 if (event === "error")
                     say({ error: (part as { error?: ErrorBody }).error ?? part as ErrorBody, open: false });
@@ -137,7 +138,10 @@ function Trial({ base, document, chain }: { base: string; document: Document; ch
     async function queue() {
         const began = performance.now();
         try {
-            const { request_id } = await send<{ request_id: string }>("POST", `${base}/async_run_remote`, { input: JSON.parse(text) });
+            const response = await ask(`${base}/async_run_remote`, {
+                method: "POST", headers: { "Content-Type": "application/json" }, body: `{"input": ${text}}`,
+            });
+            const { request_id } = await response.json() as { request_id: string };
             setAnswer({ requestId: request_id, ms: performance.now() - began, items: [], open: false, queued: request_id });
         } catch (error) {
             setAnswer({ requestId: null, ms: performance.now() - began, items: [], open: false, error: error as Error });
@@ -178,11 +182,10 @@ function Trial({ base, document, chain }: { base: string; document: Document; ch
     );
 }
 
-/** The same JSON on one line, where that changes no number. */
+/** The same JSON on one line. */
 function compact(text: string): string {
     try {
-        const short = JSON.stringify(JSON.parse(text));
-        return /\d{16}/.test(text) ? text : short;
+        return write(parse(text));
     } catch {
         return text;
     }
@@ -216,7 +219,7 @@ function AnswerView({ answer, document, chain }: { answer: Answer; document: Doc
                     <ol class="items" tabIndex={0} aria-label="Items" start={before + 1}>
                         {answer.items.slice(before).map((each, i) => (
                             <li key={before + i}>
-                                <code><Text>{JSON.stringify(item ? abridged(document, item, each) : each)}</Text></code>
+                                <code><Text>{write(item ? abridged(document, item, each) : each)}</Text></code>
                                 {item && <Media document={document} schema={item} value={each} />}
                             </li>
                         ))}
@@ -237,7 +240,7 @@ function AnswerView({ answer, document, chain }: { answer: Answer; document: Doc
 const SHOWN_TEXT = 100_000;
 
 function shortened(value: unknown): string {
-    const text = JSON.stringify(value, null, 2) ?? "null";
+    const text = write(value, 2) ?? "null";
     return text.length > SHOWN_TEXT ? `${text.slice(0, SHOWN_TEXT)}\n… ${bytes(text.length - SHOWN_TEXT)} more` : text;
 }
 
