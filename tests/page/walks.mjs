@@ -229,6 +229,16 @@ const walks = {
         await page.getByRole("button", { name: "Call asynchronously" }).click();
         await page.getByRole("link", { name: "The request" }).click();
         await page.getByLabel("Result").getByText("9007199254740993").waitFor();
+        /* Typed key by key, as "1." and "-" are no numbers yet. */
+        await walk.goto("/chains/studio/production/try");
+        await json.fill("{\"weights\": {\"red\": 7}}");
+        const red = page.getByLabel(/^red number/);
+        for (const [keys, text] of [["1.05", "1.05"], ["-0.25", "-0.25"], ["1e3", "1000"], ["0.001", "0.001"]]) {
+            await red.press("Control+a");
+            await red.pressSequentially(keys);
+            assert.equal(await red.inputValue(), keys);
+            await until(async () => (await json.inputValue()).includes(`"red": ${text}\n`), `${keys} in the JSON`);
+        }
     },
 
     async chainlets(walk) {
@@ -367,6 +377,10 @@ const walks = {
         await page.getByRole("button", { name: "Scale…" }).click();
         dialog = page.getByRole("dialog", { name: "Scale painter" });
         await dialog.getByLabel("Least replicas").fill("2");
+        const share = dialog.getByLabel("Utilization");
+        await share.press("Control+a");
+        await share.pressSequentially("0.65");
+        assert.equal(await share.inputValue(), "0.65");
         await dialog.getByRole("button", { name: "Apply" }).click();
         await dialog.waitFor({ state: "detached" });
         await page.getByRole("link", { name: /^painter: ready, 2 of 2 replicas/ }).waitFor();

@@ -1,7 +1,8 @@
 /* Small parts that all views are made of. */
 import type { ComponentChildren, TargetedMouseEvent } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Failure } from "../api/client";
+import { whole } from "../api/json";
 import type { ErrorBody } from "../api/types";
 import { age, moment, visible } from "./format";
 import { to } from "./route";
@@ -171,6 +172,32 @@ export function Field({ label, hint, children }:
             {children(id, hint ? `${id}-hint` : undefined)}
             {hint && <small id={`${id}-hint`}>{hint}</small>}
         </div>
+    );
+}
+
+interface NumberProps {
+    id: string;
+    "aria-describedby"?: string;
+    min?: number;
+    max?: number;
+    step?: number | string;
+    required?: boolean;
+    value: unknown;
+    onChange: (value: number | bigint) => void;
+}
+
+/** What is typed stays as it is while it means the same: "1." is on its way to 1.05. */
+export function NumberInput({ value, onChange, ...rest }: NumberProps) {
+    const box = useRef<HTMLInputElement>(null);
+    useLayoutEffect(() => {
+        const input = box.current!;
+        if (whole(input.valueAsNumber, input.value) !== value) input.value = String(value);
+    }, [value]);
+    return (
+        <input {...rest} ref={box} type="number" onInput={(e) => {
+            const number = e.currentTarget.valueAsNumber;
+            if (!Number.isNaN(number)) onChange(whole(number, e.currentTarget.value));
+        }} />
     );
 }
 

@@ -1,8 +1,8 @@
 /* A form made from a schema, for one value of it. It edits JSON: what is left out stays left out. */
 import { useId, useRef, useState } from "preact/hooks";
-import { parse, whole, write } from "../api/json";
+import { parse, write } from "../api/json";
 import type { Document, Schema } from "../api/types";
-import { Act, Text } from "../ui/bits";
+import { Act, NumberInput, Text } from "../ui/bits";
 import { bytes } from "../ui/format";
 import { resolve, sampleOf, sizeOf, typeWords } from "./schema";
 
@@ -107,12 +107,8 @@ function Value(props: ValueProps) {
     case "integer":
     case "number":
         return (
-            <input {...common} type="number" step={meant.type === "integer" ? 1 : "any"} min={meant.minimum}
-                max={meant.maximum} value={String(value)} required
-                onInput={(e) => {
-                    const number = e.currentTarget.valueAsNumber;
-                    if (!Number.isNaN(number)) onChange(whole(number, e.currentTarget.value));
-                }} />
+            <NumberInput {...common} step={meant.type === "integer" ? 1 : "any"} min={meant.minimum} max={meant.maximum}
+                required value={value} onChange={onChange} />
         );
     case "string":
         return meant.contentEncoding === "base64" ? <File {...props} schema={meant} /> : (
