@@ -126,6 +126,9 @@ class Page(HomeTest):
     def test_transcribe(self):
         self.walk("transcribe")
 
+    def test_zy_restart(self):
+        self.walk("restart")
+
     def test_zz_keys(self):
         self.walk("keys")
 

@@ -457,6 +457,39 @@ const walks = {
         assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).colorScheme), "light");
     },
 
+    /** The daemon is killed and comes back: the page says so, and what it shows goes on by itself. */
+    async restart(walk) {
+        const { page } = walk;
+        walk.expectRefusals("/api/v1/"); /* connections that break, and those that find nobody */
+        const events = await walk.context.newPage();
+        walk.listen(events);
+        await walk.goto("/chains/studio/production/logs");
+        await walk.live();
+        await call("studio", studioInput());
+        const log = page.getByRole("table", { name: "Log" });
+        await log.getByRole("link").first().waitFor();
+        await events.goto(`${base}/#token=${token}&/events`);
+        await events.locator(".light.live").waitFor();
+        await events.getByRole("listitem").first().waitFor();
+        const pidFile = path.join(process.env.CHAINS_HOME, "pid");
+        const before = readFileSync(pidFile, "utf8");
+        await page.evaluate(() => {
+            window.lost = false;
+            new MutationObserver(() => { window.lost ||= !!document.querySelector(".light.lost"); })
+                .observe(document.body, { subtree: true, attributes: true });
+        });
+        process.kill(Number(before), "SIGKILL");
+        await until(() => page.evaluate(() => window.lost), "it says that the daemon is gone");
+        await until(async () => readFileSync(pidFile, "utf8") !== before &&
+            (await call("studio", studioInput()).catch(() => null))?.status === 200, "the daemon is back");
+        await walk.live();
+        const { id } = await call("studio", studioInput());
+        await log.getByRole("link", { name: id.slice(0, 12) }).first().waitFor();
+        await api("/api/v1/chains/studio/environments/production/chainlets/painter/scaling", { method: "PUT", body: { max_replicas: 3 } });
+        const newest = (await api("/api/v1/events?kind=scale_set&limit=1")).value[0];
+        await events.locator(`time[datetime="${newest.at}"]`).first().waitFor();
+    },
+
     /* Goes last: from the first key on, the door is shut. */
     async keys(walk) {
         const { page } = walk;

@@ -1,7 +1,7 @@
 /* What happened, and why. */
 import { useEffect, useState } from "preact/hooks";
 import { at, get } from "../api/client";
-import { happened } from "../api/live";
+import { happened, returned } from "../api/live";
 import { useStore } from "../api/store";
 import type { Chain, Happening } from "../api/types";
 import { Act, Age, Badge, Empty, ErrorNote, Field, Text } from "../ui/bits";
@@ -23,6 +23,7 @@ function EventList({ chain, route }: { chain: string | null; route: Route }) {
     const [error, setError] = useState<Error | null>(null);
     const [more, setMore] = useState(true);
     const latest = useStore(happened);
+    const back = useStore(returned);
     const path = chain ? `${at.chain(chain)}/events` : "/api/v1/events";
 
     function load(before: number | null, signal?: AbortSignal) {
@@ -37,12 +38,12 @@ function EventList({ chain, route }: { chain: string | null; route: Route }) {
         const abort = new AbortController();
         load(null, abort.signal);
         return () => abort.abort();
-    }, [path, kind, chainlet]);
+    }, [path, kind, chainlet, back]);
 
     useEffect(() => {
-        if (!latest || !events || (chain && latest.chain !== chain) || (kind && latest.kind !== kind) ||
-            (chainlet && latest.chainlet !== chainlet) || events.some((each) => each.id === latest.id)) return;
-        set([latest, ...events]);
+        if (!latest || (chain && latest.chain !== chain) || (kind && latest.kind !== kind) ||
+            (chainlet && latest.chainlet !== chainlet)) return;
+        set((old) => !old || old.some((each) => each.id === latest.id) ? old : [latest, ...old]);
     }, [latest]);
 
     return (

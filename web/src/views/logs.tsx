@@ -1,7 +1,7 @@
 /* What Chainlets say, as they say it. */
 import { useEffect, useState } from "preact/hooks";
-import { ask, at, withQuery } from "../api/client";
-import { chains } from "../api/live";
+import { ask, at, Failure, withQuery } from "../api/client";
+import { chains, returned } from "../api/live";
 import { linesOf } from "../api/sse";
 import { useStore } from "../api/store";
 import type { Chain, LogLine } from "../api/types";
@@ -31,6 +31,7 @@ function useLines(filter: Filter): { lines: Numbered[] | null; error: Error | nu
     const [lines, set] = useState<Numbered[] | null>(null);
     const [error, setError] = useState<Error | null>(null);
     const { chain, chainlet, ...rest } = filter;
+    const back = useStore(returned);
     useEffect(() => {
         set(null);
         setError(null);
@@ -54,12 +55,13 @@ function useLines(filter: Filter): { lines: Numbered[] | null; error: Error | nu
                 timer ??= setTimeout(show, GATHER_MS);
             }
         };
-        read().catch((failure: Error) => { if (!abort.signal.aborted) setError(failure); });
+        /* A connection that breaks is made again when the daemon is back; the light says so until then. */
+        read().catch((failure: Error) => { if (!abort.signal.aborted && failure instanceof Failure) setError(failure); });
         return () => {
             abort.abort();
             clearTimeout(timer);
         };
-    }, [JSON.stringify(filter)]);
+    }, [JSON.stringify(filter), back]);
     return { lines, error };
 }
 

@@ -2,7 +2,7 @@
 import type { TargetedEvent } from "preact";
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { get } from "../api/client";
-import { newestTrace } from "../api/live";
+import { newestTrace, returned } from "../api/live";
 import { useStore } from "../api/store";
 import type { Chain, Trace, TracePage } from "../api/types";
 import { Act, Age, Badge, Empty, ErrorNote, Field, Text } from "../ui/bits";
@@ -43,7 +43,7 @@ function useTraces(filter: Filter, follow: boolean) {
     const [error, setError] = useState<Error | null>(null);
     const next = useRef<string | number | null>(null);
     const loading = useRef(false);
-    const newest = useStore(newestTrace);
+    const newest = useStore(newestTrace), back = useStore(returned);
     const key = JSON.stringify(filter);
     const current = useRef(key);
     current.current = key;
@@ -88,7 +88,7 @@ function useTraces(filter: Filter, follow: boolean) {
             });
         }, () => { /* the light says that the daemon is gone */ });
         return () => abort.abort();
-    }, [newest]);
+    }, [newest, back]);
 
     return {
         traces, error,
