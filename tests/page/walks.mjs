@@ -85,6 +85,9 @@ const walks = {
         await box.focus();
         await page.keyboard.press("Enter");
         await page.getByRole("complementary", { name: "Chainlet porter" }).waitFor();
+        /* The keyboard goes on in what was opened. */
+        await page.keyboard.press("Tab");
+        assert.equal(await page.evaluate(() => document.activeElement.textContent.trim()), "Try it");
         await page.keyboard.press("Shift+Tab");
         /* A dialog keeps the focus, and Escape closes it. */
         await page.getByRole("button", { name: "Scale…" }).focus();
@@ -99,6 +102,11 @@ const walks = {
         await walk.accessible("dialog");
         await page.keyboard.press("Escape");
         await dialog.waitFor({ state: "detached" });
+        assert.equal(await page.evaluate(() => document.activeElement.textContent), "Scale…", "the focus is back where it was");
+        await page.keyboard.press("Enter");
+        await dialog.getByRole("button", { name: "Cancel" }).press("Enter");
+        await dialog.waitFor({ state: "detached" });
+        assert.equal(await page.evaluate(() => document.activeElement.textContent), "Scale…", "by Cancel, too");
         await page.goto(`${base}/#/`);
         await page.reload();
         await page.keyboard.press("Tab");
@@ -338,6 +346,9 @@ const walks = {
         const log = page.getByRole("table", { name: "Log" });
         await log.getByRole("link", { name: id.slice(0, 12) }).first().waitFor(); /* followed live */
         await page.getByLabel("Contains").fill("no such words");
+        const { id: another } = await call("studio", studioInput());
+        await log.getByRole("link", { name: another.slice(0, 12) }).first().waitFor();
+        assert.equal(await page.getByLabel("Contains").inputValue(), "no such words", "what is typed stays while lines come");
         await page.getByLabel("Contains").press("Enter");
         await page.getByText("Nothing has been said yet.").waitFor();
         await page.getByLabel("Contains").fill("onerror");
@@ -345,6 +356,13 @@ const walks = {
         await log.getByText("<img src=x").first().waitFor();
         await walk.shot("logs");
         await walk.accessible("logs");
+        /* A line is opened in whole by the keyboard, which goes on there. */
+        await log.getByRole("button", { name: "<img src=x" }).last().press("Enter");
+        const line = page.getByRole("region", { name: "The line that is chosen" });
+        await line.getByLabel("Message").getByText("<img src=x").waitFor();
+        await page.keyboard.press("Tab");
+        assert(await line.evaluate((each) => each.contains(document.activeElement)), "the focus is in the line");
+        await walk.accessible("a line of the log");
         await log.getByRole("link", { name: id.slice(0, 12) }).first().click();
         await page.getByRole("tree", { name: "Spans" }).waitFor();
     },

@@ -94,7 +94,9 @@ export function Dialog({ title, onClose, children }:
     const dialog = useRef<HTMLDialogElement>(null);
     const id = useId();
     useEffect(() => {
+        const before = document.activeElement as HTMLElement | null;
         dialog.current?.showModal();
+        return () => before?.focus();
     }, []);
     return (
         <dialog ref={dialog} aria-labelledby={id} onClose={onClose}
@@ -199,6 +201,21 @@ export function NumberInput({ value, onChange, ...rest }: NumberProps) {
             if (!Number.isNaN(number)) onChange(whole(number, e.currentTarget.value));
         }} />
     );
+}
+
+interface FilterInputProps {
+    id: string;
+    type: "search" | "number";
+    value: string | null;
+    onChange: (value: string) => void;
+}
+
+/** Counts when it is left, or by Enter. What is being typed stays, whatever comes live meanwhile. */
+export function FilterInput({ id, type, value, onChange }: FilterInputProps) {
+    const box = useRef<HTMLInputElement>(null);
+    useLayoutEffect(() => { box.current!.value = value ?? ""; }, [value]);
+    const props = { ref: box, id, onChange: () => onChange(box.current!.value.trim()) };
+    return type === "number" ? <input {...props} type="number" min={0} /> : <input {...props} type="search" />;
 }
 
 /** Puts text on the clipboard, and says so. */

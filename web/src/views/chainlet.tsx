@@ -1,6 +1,6 @@
 /* All about one Chainlet, beside the graph. */
 import type { ComponentType } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { at, get } from "../api/client";
 import type { Box, Chain, Config, Document, PastReplica, Trace, TracePage } from "../api/types";
 import { Act, Age, Badge, Empty, ErrorNote, Tabs, Text } from "../ui/bits";
@@ -31,10 +31,13 @@ export function ChainletPanel({ chain, box, route }: Props) {
     const reads = useMayRead();
     const here = ["chains", chain.name, chain.environment, "chainlets", box.name];
     const own = chain.chainlets.some((each) => each.name === box.name);
+    const title = useRef<HTMLHeadingElement>(null);
+    /* Opened from the graph, it is where the keyboard goes on: boxes may be many. */
+    useEffect(() => { if (document.activeElement?.closest(".graph")) title.current?.focus(); }, []);
     return (
         <aside class="panel" aria-label={`Chainlet ${box.name}`}>
             <div class="title">
-                <h2><Text>{box.name}</Text></h2>
+                <h2 ref={title} tabIndex={-1}><Text>{box.name}</Text></h2>
                 <Badge state={box.state} />
                 {box.entrypoint && <span class="dim">entrypoint</span>}
                 <span class="gap" />

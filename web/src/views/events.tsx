@@ -4,7 +4,7 @@ import { at, get } from "../api/client";
 import { happened, returned } from "../api/live";
 import { useStore } from "../api/store";
 import type { Chain, Happening } from "../api/types";
-import { Act, Age, Badge, Empty, ErrorNote, Field, Text } from "../ui/bits";
+import { Act, Age, Badge, Empty, ErrorNote, Field, FilterInput, Text } from "../ui/bits";
 import { moment } from "../ui/format";
 import { type Route, setQuery, to } from "../ui/route";
 
@@ -58,8 +58,7 @@ function EventList({ chain, route }: { chain: string | null; route: Route }) {
                 </Field>
                 <Field label="Chainlet">
                     {(id) => (
-                        <input id={id} type="search" value={chainlet ?? ""}
-                            onChange={(e) => setQuery({ chainlet: e.currentTarget.value.trim() })} />
+                        <FilterInput id={id} type="search" value={chainlet} onChange={(value) => setQuery({ chainlet: value })} />
                     )}
                 </Field>
             </form>
