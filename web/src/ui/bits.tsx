@@ -49,7 +49,7 @@ export function ErrorNote({ error, title }: { error: Error | ErrorBody | null; t
                     {body.trace.map((hop, i) => (
                         <li key={i}>
                             <b><Text>{hop.chainlet}</Text></b> <Text>{hop.function}</Text>{" "}
-                            <code><Text>{hop.file}</Text>:{hop.line}</code>{" "}
+                            {hop.file && <code><Text>{hop.file}</Text>:{hop.line}</code>}{" "}
                             <Text>{hop.message}</Text>
                         </li>
                     ))}

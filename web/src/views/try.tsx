@@ -103,17 +103,17 @@ function Trial({ base, document, chain }: { base: string; document: Document; ch
             if (running.current === abort)
                 setAnswer((old) => ({ requestId: null, open: true, ...old, ...more, items: [...items], ms: performance.now() - began }));
         };
-        setAnswer({ requestId: null, ms: 0, items, open: true });
+        /* Ours, so that a call that is cancelled before it is answered has a trace, too. */
+        const requestId = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+        setAnswer({ requestId, ms: 0, items, open: true });
         try {
             const response = await fetch(`${base}/run_remote`, {
                 method: "POST", body: text, signal: abort.signal, cache: "no-store",
                 headers: {
-                    ...authorization(), "Content-Type": "application/json",
+                    ...authorization(), "Content-Type": "application/json", "X-Request-Id": requestId,
                     Accept: item ? "text/event-stream" : "application/json",
                 },
             });
-            const requestId = response.headers.get("X-Request-Id");
-            say({ requestId });
             if (!response.ok) throw await failureOf(response);
             if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) {
                 say({ result: parse(await response.text()), open: false });
