@@ -15,7 +15,8 @@ after(() => rmSync(folder, { recursive: true }));
 /** A module of the page, as node can load it. */
 async function load(name) {
     const file = path.join(folder, name.replaceAll("/", "-") + ".mjs");
-    await build({ entryPoints: [path.join(source, name)], bundle: true, outfile: file, format: "esm" });
+    await build({ entryPoints: [path.join(source, name)], bundle: true, outfile: file, format: "esm",
+        nodePaths: [path.join(process.env.CHAINS_PAGE_MODULES, "node_modules")] });
     return import(file);
 }
 
@@ -138,4 +139,21 @@ test("a failure's way leads to who raised it", () => {
         span("guide", 2, { ...dropped, kind: "made" }), span("porter", 3, dropped), span("hand", 5, dropped), span("singer", 3, dropped)];
     assert.deepEqual(wayOf(spans, dropped).map((each) => each.chainlet), ["guide", "porter", "hand"]);
     assert.deepEqual(wayOf([], dropped), []);
+});
+
+test("arrows stay in the drawing, also those that run round boxes", async () => {
+    let placed;
+    globalThis.onmessage = null;
+    globalThis.postMessage = (answer) => { placed = answer.placed; };
+    await load("views/layout.worker.ts");
+    const place = (boxes, arrows) => {
+        globalThis.onmessage({ data: { id: 1, shape: { boxes, arrows: arrows.map(([from, to]) => ({ from, to })) } } });
+        return placed;
+    };
+    const { height, arrows } = place(["counter", "store", "front", "translator"],
+        [["store", "counter"], ["front", "store"], ["front", "translator"], ["front", "counter"]]);
+    const heights = arrows.flatMap(({ points }) => points.map(({ y }) => y));
+    assert.equal(heights.length > 4 && heights.every((y) => y >= 0 && y <= height), true);
+    assert.deepEqual(Object.keys(place(["alone"], []).boxes), ["alone"]);
+    assert.equal(place(["alone"], []).height, 86 + 2 * 12);
 });

@@ -69,6 +69,9 @@ class Page(HomeTest):
     def test_actions(self):
         self.walk("actions")
 
+    def test_cancel(self):
+        self.walk("cancel")
+
     def test_chainlets(self):
         self.walk("chainlets")
 

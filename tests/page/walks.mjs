@@ -134,6 +134,8 @@ const walks = {
         await table.getByRole("link", { name: /guide/ }).click();
         const tree = page.getByRole("tree", { name: "Spans" });
         await until(async () => await tree.getByRole("treeitem").count() > 6, "its spans");
+        await until(async () => (await page.locator(".hops li").allInnerTexts()).map((hop) => hop.replace(/\s+/g, " ").trim()).join(", ") ===
+            "guide, porter, hand hand.c:20", "the failure's way, to file and line");
         await page.getByRole("alert").getByText(/hand\.c:\d+|porter\.c:\d+/).first().waitFor();
         /* Keys go through the tree, close and open it. */
         const whole = await tree.getByRole("treeitem").count();
@@ -272,6 +274,22 @@ const walks = {
         await page.getByRole("button", { name: "Call", exact: true }).click();
         await answer.getByRole("heading", { name: "2 items" }).waitFor();
         await answer.getByRole("alert").waitFor();
+    },
+
+    /** A call that is cancelled ends at once, keeps what came, and has its trace. */
+    async cancel(walk) {
+        const { page } = walk;
+        await walk.goto("/chains/stream/production/try");
+        await page.getByLabel("As JSON").fill("{\"count\": 3, \"trouble_at\": 2, \"trouble\": \"wait\"}");
+        await page.getByRole("button", { name: "Call", exact: true }).click();
+        const answer = page.getByRole("region", { name: "Answer" });
+        await answer.getByRole("heading", { name: "2 items" }).waitFor();
+        await page.getByRole("button", { name: "Cancel" }).click();
+        await answer.getByText("you cancelled it").waitFor();
+        await page.getByRole("button", { name: "Cancel" }).waitFor({ state: "detached" });
+        await answer.getByRole("treeitem", { name: /^talker / }).waitFor();
+        await answer.getByRole("link", { name: "Trace" }).click();
+        await page.getByRole("treeitem", { name: /^talker CANCELLED/ }).waitFor();
     },
 
     /** A long stream comes through: the page keeps up with it, and shows its end. */
