@@ -15,7 +15,8 @@ after(() => rmSync(folder, { recursive: true }));
 /** A module of the page, as node can load it. */
 async function load(name) {
     const file = path.join(folder, name.replaceAll("/", "-") + ".mjs");
-    await build({ entryPoints: [path.join(source, name)], bundle: true, outfile: file, format: "esm" });
+    await build({ entryPoints: [path.join(source, name)], bundle: true, outfile: file, format: "esm",
+        nodePaths: [path.join(process.env.CHAINS_PAGE_MODULES, "node_modules")] });
     return import(file);
 }
 
@@ -23,7 +24,7 @@ const { age, bytes, duration, rate, share, visible } = await load("ui/format.ts"
 const { abridged, bytesIn, mediaType, resolve, sampleOf, sizeOf, typeWords } = await load("views/schema.ts");
 const { c, cQuoted, curl, python } = await load("views/snippets.ts");
 const { eventsOf, linesOf } = await load("api/sse.ts");
-const { linesOf: rowsOf, phasesOf } = await load("views/spans.ts");
+const { linesOf: rowsOf, phasesOf, wayOf } = await load("views/spans.ts");
 
 test("numbers as people read them", () => {
     for (const [ms, text] of [[null, "–"], [0, "0.0 µs"], [0.0034, "3.4 µs"], [0.034, "34 µs"], [8.44, "8.4 ms"], [120, "120 ms"],
@@ -128,4 +129,31 @@ test("what hangs below a closed span is not shown", () => {
     assert.equal(names(["a"]), "a+ f");
     assert.equal(names(["c"]), "a+ b+ c d e f");
     assert.deepEqual(phasesOf({ queue_ms: 1, decode_ms: null, run_ms: 2, encode_ms: 0 }), [{ name: "queue", ms: 1 }, { name: "run", ms: 2 }]);
+});
+
+test("a failure's way leads to who raised it", () => {
+    const dropped = { status: "INTERNAL", message: "dropped", raised_by: "hand" };
+    const span = (chainlet, depth, more = {}) => ({ chainlet, depth, kind: "served", status: "OK", message: null, raised_by: null, ...more });
+    const spans = [span("", 0, { kind: "front", status: "INTERNAL" }), span("guide", 1, dropped), span("porter", 3), span("hand", 5),
+        span("porter", 3, { status: "INTERNAL", message: "tired", raised_by: "porter" }),
+        span("guide", 2, { ...dropped, kind: "made" }), span("porter", 3, dropped), span("hand", 5, dropped), span("singer", 3, dropped)];
+    assert.deepEqual(wayOf(spans, dropped).map((each) => each.chainlet), ["guide", "porter", "hand"]);
+    assert.deepEqual(wayOf([], dropped), []);
+});
+
+test("arrows stay in the drawing, also those that run round boxes", async () => {
+    let placed;
+    globalThis.onmessage = null;
+    globalThis.postMessage = (answer) => { placed = answer.placed; };
+    await load("views/layout.worker.ts");
+    const place = (boxes, arrows) => {
+        globalThis.onmessage({ data: { id: 1, shape: { boxes, arrows: arrows.map(([from, to]) => ({ from, to })) } } });
+        return placed;
+    };
+    const { height, arrows } = place(["counter", "store", "front", "translator"],
+        [["store", "counter"], ["front", "store"], ["front", "translator"], ["front", "counter"]]);
+    const heights = arrows.flatMap(({ points }) => points.map(({ y }) => y));
+    assert.equal(heights.length > 4 && heights.every((y) => y >= 0 && y <= height), true);
+    assert.deepEqual(Object.keys(place(["alone"], []).boxes), ["alone"]);
+    assert.equal(place(["alone"], []).height, 86 + 2 * 12);
 });

@@ -44,7 +44,7 @@ class Page(HomeTest):
         cls.server = subprocess.Popen([program, recordings], stdout=subprocess.PIPE, text=True)
         cls.addClassCleanup(cls.end_server)
         cls.media = cls.server.stdout.readline().strip()
-        for folder in ("tests/page/studio", "tests/e2e/trace", "tests/e2e/stream", "examples/transcribe"):
+        for folder in ("tests/page/corner", "tests/page/studio", "tests/e2e/trace", "tests/e2e/stream", "examples/transcribe"):
             cls.home.good("deploy", cls.home.copy(folder), "--port", "0")
         with open(cls.home.file("studio/studio.c"), "a", encoding="utf-8") as file:
             file.write("/* A second version. */\nstatic const char second[] __attribute__((used)) = \"second\";\n")
@@ -69,14 +69,23 @@ class Page(HomeTest):
     def test_actions(self):
         self.walk("actions")
 
+    def test_cancel(self):
+        self.walk("cancel")
+
     def test_chainlets(self):
         self.walk("chainlets")
 
     def test_chains(self):
         self.walk("chains")
 
+    def test_corner(self):
+        self.walk("corner")
+
     def test_dark(self):
         self.walk("dark")
+
+    def test_digits(self):
+        self.walk("digits")
 
     def test_events(self):
         self.walk("events")
@@ -99,6 +108,9 @@ class Page(HomeTest):
     def test_logs(self):
         self.walk("logs")
 
+    def test_long_stream(self):
+        self.walk("long_stream")
+
     def test_phone(self):
         self.walk("phone")
 
@@ -116,6 +128,9 @@ class Page(HomeTest):
 
     def test_transcribe(self):
         self.walk("transcribe")
+
+    def test_zy_restart(self):
+        self.walk("restart")
 
     def test_zz_keys(self):
         self.walk("keys")

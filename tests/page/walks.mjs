@@ -58,6 +58,25 @@ const walks = {
         await panel.waitFor({ state: "detached" });
     },
 
+    /** Boxes that are no process of their own say what they are, and offer nothing that isn't there. */
+    async corner(walk) {
+        const { page } = walk;
+        await walk.goto("/chains/corner/production");
+        const drawing = page.getByRole("group", { name: "Drawing of the graph" });
+        await drawing.getByRole("link", { name: "afar: external service" }).click();
+        const panel = page.getByRole("complementary", { name: /^Chainlet / });
+        await panel.getByText("A service that is deployed elsewhere").waitFor();
+        assert.equal(await panel.getByRole("link").count(), 1, "there is only Close");
+        await drawing.getByRole("link", { name: "nook: in the process of corner" }).click();
+        await panel.getByText("Runs in the process of corner").waitFor();
+        assert.equal(await panel.getByRole("link").count(), 1, "there is only Close");
+        await walk.shot("corner");
+        await walk.accessible("corner");
+        /* A link to a part that there isn't shows the same. */
+        await walk.goto("/chains/corner/production/chainlets/afar?show=metrics");
+        await panel.getByText("A service that is deployed elsewhere").waitFor();
+    },
+
     async keyboard(walk) {
         const { page } = walk;
         await walk.goto("/chains/guide/production");
@@ -66,6 +85,9 @@ const walks = {
         await box.focus();
         await page.keyboard.press("Enter");
         await page.getByRole("complementary", { name: "Chainlet porter" }).waitFor();
+        /* The keyboard goes on in what was opened. */
+        await page.keyboard.press("Tab");
+        assert.equal(await page.evaluate(() => document.activeElement.textContent.trim()), "Try it");
         await page.keyboard.press("Shift+Tab");
         /* A dialog keeps the focus, and Escape closes it. */
         await page.getByRole("button", { name: "Scale…" }).focus();
@@ -80,6 +102,11 @@ const walks = {
         await walk.accessible("dialog");
         await page.keyboard.press("Escape");
         await dialog.waitFor({ state: "detached" });
+        assert.equal(await page.evaluate(() => document.activeElement.textContent), "Scale…", "the focus is back where it was");
+        await page.keyboard.press("Enter");
+        await dialog.getByRole("button", { name: "Cancel" }).press("Enter");
+        await dialog.waitFor({ state: "detached" });
+        assert.equal(await page.evaluate(() => document.activeElement.textContent), "Scale…", "by Cancel, too");
         await page.goto(`${base}/#/`);
         await page.reload();
         await page.keyboard.press("Tab");
@@ -107,6 +134,8 @@ const walks = {
         await table.getByRole("link", { name: /guide/ }).click();
         const tree = page.getByRole("tree", { name: "Spans" });
         await until(async () => await tree.getByRole("treeitem").count() > 6, "its spans");
+        await until(async () => (await page.locator(".hops li").allInnerTexts()).map((hop) => hop.replace(/\s+/g, " ").trim()).join(", ") ===
+            "guide, porter, hand hand.c:20", "the failure's way, to file and line");
         await page.getByRole("alert").getByText(/hand\.c:\d+|porter\.c:\d+/).first().waitFor();
         /* Keys go through the tree, close and open it. */
         const whole = await tree.getByRole("treeitem").count();
@@ -190,6 +219,38 @@ const walks = {
         await answer.getByText("authors[0].name").first().waitFor();
     },
 
+    /** A number beyond a double's keeps its digits: in the form, in the JSON, in what is sent and in what is shown. */
+    async digits(walk) {
+        const { page } = walk;
+        await walk.goto("/chains/corner/production/try");
+        const json = page.getByLabel("As JSON"), answer = page.getByRole("region", { name: "Answer" });
+        const number = page.getByLabel(/^number integer/);
+        await number.fill("18446744073709551615");
+        assert.match(await json.inputValue(), /"number": 18446744073709551615\b/);
+        await json.fill("{\"number\": 9007199254740993}");
+        assert.equal(await number.inputValue(), "9007199254740993");
+        await page.getByLabel("label is given").check(); /* the JSON is written anew */
+        assert.match(await json.inputValue(), /"number": 9007199254740993\b/);
+        await page.getByRole("button", { name: "Call", exact: true }).click();
+        await answer.getByLabel("Result").getByText("9007199254740993").waitFor();
+        await page.getByRole("button", { name: "Copy as curl" }).click();
+        await page.getByRole("button", { name: "Copied" }).waitFor();
+        assert.match(await page.evaluate(() => navigator.clipboard.readText()), /"number":9007199254740993\b/);
+        await page.getByRole("button", { name: "Call asynchronously" }).click();
+        await page.getByRole("link", { name: "The request" }).click();
+        await page.getByLabel("Result").getByText("9007199254740993").waitFor();
+        /* Typed key by key, as "1." and "-" are no numbers yet. */
+        await walk.goto("/chains/studio/production/try");
+        await json.fill("{\"weights\": {\"red\": 7}}");
+        const red = page.getByLabel(/^red number/);
+        for (const [keys, text] of [["1.05", "1.05"], ["-0.25", "-0.25"], ["1e3", "1000"], ["0.001", "0.001"]]) {
+            await red.press("Control+a");
+            await red.pressSequentially(keys);
+            assert.equal(await red.inputValue(), keys);
+            await until(async () => (await json.inputValue()).includes(`"red": ${text}\n`), `${keys} in the JSON`);
+        }
+    },
+
     async chainlets(walk) {
         const { page } = walk;
         await walk.goto("/chains/studio/production/try");
@@ -213,6 +274,44 @@ const walks = {
         await page.getByRole("button", { name: "Call", exact: true }).click();
         await answer.getByRole("heading", { name: "2 items" }).waitFor();
         await answer.getByRole("alert").waitFor();
+    },
+
+    /** A call that is cancelled ends at once, keeps what came, and has its trace. */
+    async cancel(walk) {
+        const { page } = walk;
+        await walk.goto("/chains/stream/production/try");
+        await page.getByLabel("As JSON").fill("{\"count\": 3, \"trouble_at\": 2, \"trouble\": \"wait\"}");
+        await page.getByRole("button", { name: "Call", exact: true }).click();
+        const answer = page.getByRole("region", { name: "Answer" });
+        await answer.getByRole("heading", { name: "2 items" }).waitFor();
+        await page.getByRole("button", { name: "Cancel" }).click();
+        await answer.getByText("you cancelled it").waitFor();
+        await page.getByRole("button", { name: "Cancel" }).waitFor({ state: "detached" });
+        await answer.getByRole("treeitem", { name: /^talker / }).waitFor();
+        await answer.getByRole("link", { name: "Trace" }).click();
+        await page.getByRole("treeitem", { name: /^talker CANCELLED/ }).waitFor();
+    },
+
+    /** A long stream comes through: the page keeps up with it, and shows its end. */
+    async long_stream(walk) {
+        const { page } = walk;
+        await walk.goto("/chains/stream/production/try");
+        await page.getByLabel("As JSON").fill("{\"count\": 10000}");
+        /* How often the list is made anew: each item by itself would be 10,000 times. */
+        await page.evaluate(() => {
+            window.renders = 0;
+            new MutationObserver(() => { window.renders++; }).observe(document.querySelector("main"), { subtree: true, childList: true, characterData: true });
+        });
+        await page.getByRole("button", { name: "Call", exact: true }).click();
+        const answer = page.getByRole("region", { name: "Answer" });
+        await answer.getByText("\"said\": 10000").waitFor();
+        await answer.getByRole("heading", { name: "10000 items, the last 200 of them" }).waitFor();
+        const items = answer.getByRole("list", { name: "Items" });
+        assert.equal(await items.getByRole("listitem").count(), 200);
+        assert.equal(await items.getAttribute("start"), "9801");
+        await items.getByText("\"index\":9999").waitFor();
+        assert(await page.evaluate(() => window.renders) < 5000, "items that come at once are shown at once");
+        await walk.shot("long-stream");
     },
 
     async transcribe(walk) {
@@ -265,6 +364,9 @@ const walks = {
         const log = page.getByRole("table", { name: "Log" });
         await log.getByRole("link", { name: id.slice(0, 12) }).first().waitFor(); /* followed live */
         await page.getByLabel("Contains").fill("no such words");
+        const { id: another } = await call("studio", studioInput());
+        await log.getByRole("link", { name: another.slice(0, 12) }).first().waitFor();
+        assert.equal(await page.getByLabel("Contains").inputValue(), "no such words", "what is typed stays while lines come");
         await page.getByLabel("Contains").press("Enter");
         await page.getByText("Nothing has been said yet.").waitFor();
         await page.getByLabel("Contains").fill("onerror");
@@ -272,6 +374,13 @@ const walks = {
         await log.getByText("<img src=x").first().waitFor();
         await walk.shot("logs");
         await walk.accessible("logs");
+        /* A line is opened in whole by the keyboard, which goes on there. */
+        await log.getByRole("button", { name: "<img src=x" }).last().press("Enter");
+        const line = page.getByRole("region", { name: "The line that is chosen" });
+        await line.getByLabel("Message").getByText("<img src=x").waitFor();
+        await page.keyboard.press("Tab");
+        assert(await line.evaluate((each) => each.contains(document.activeElement)), "the focus is in the line");
+        await walk.accessible("a line of the log");
         await log.getByRole("link", { name: id.slice(0, 12) }).first().click();
         await page.getByRole("tree", { name: "Spans" }).waitFor();
     },
@@ -304,6 +413,10 @@ const walks = {
         await page.getByRole("button", { name: "Scale…" }).click();
         dialog = page.getByRole("dialog", { name: "Scale painter" });
         await dialog.getByLabel("Least replicas").fill("2");
+        const share = dialog.getByLabel("Utilization");
+        await share.press("Control+a");
+        await share.pressSequentially("0.65");
+        assert.equal(await share.inputValue(), "0.65");
         await dialog.getByRole("button", { name: "Apply" }).click();
         await dialog.waitFor({ state: "detached" });
         await page.getByRole("link", { name: /^painter: ready, 2 of 2 replicas/ }).waitFor();
@@ -378,6 +491,39 @@ const walks = {
         await page.reload();
         await page.getByRole("button", { name: "Colours: light" }).waitFor();
         assert.equal(await page.evaluate(() => getComputedStyle(document.documentElement).colorScheme), "light");
+    },
+
+    /** The daemon is killed and comes back: the page says so, and what it shows goes on by itself. */
+    async restart(walk) {
+        const { page } = walk;
+        walk.expectRefusals("/api/v1/"); /* connections that break, and those that find nobody */
+        const events = await walk.context.newPage();
+        walk.listen(events);
+        await walk.goto("/chains/studio/production/logs");
+        await walk.live();
+        await call("studio", studioInput());
+        const log = page.getByRole("table", { name: "Log" });
+        await log.getByRole("link").first().waitFor();
+        await events.goto(`${base}/#token=${token}&/events`);
+        await events.locator(".light.live").waitFor();
+        await events.getByRole("listitem").first().waitFor();
+        const pidFile = path.join(process.env.CHAINS_HOME, "pid");
+        const before = readFileSync(pidFile, "utf8");
+        await page.evaluate(() => {
+            window.lost = false;
+            new MutationObserver(() => { window.lost ||= !!document.querySelector(".light.lost"); })
+                .observe(document.body, { subtree: true, attributes: true });
+        });
+        process.kill(Number(before), "SIGKILL");
+        await until(() => page.evaluate(() => window.lost), "it says that the daemon is gone");
+        await until(async () => readFileSync(pidFile, "utf8") !== before &&
+            (await call("studio", studioInput()).catch(() => null))?.status === 200, "the daemon is back");
+        await walk.live();
+        const { id } = await call("studio", studioInput());
+        await log.getByRole("link", { name: id.slice(0, 12) }).first().waitFor();
+        await api("/api/v1/chains/studio/environments/production/chainlets/painter/scaling", { method: "PUT", body: { max_replicas: 3 } });
+        const newest = (await api("/api/v1/events?kind=scale_set&limit=1")).value[0];
+        await events.locator(`time[datetime="${newest.at}"]`).first().waitFor();
     },
 
     /* Goes last: from the first key on, the door is shut. */

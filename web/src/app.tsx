@@ -91,9 +91,9 @@ export function App() {
     /* A new place is announced, and the keyboard begins there. */
     const before = useRef(place);
     useEffect(() => {
+        document.title = [...route.path].reverse().concat("Chains").join(" · ");
         if (before.current === place) return;
         before.current = place;
-        document.title = [...route.path].reverse().concat("Chains").join(" · ");
         if (!main.current?.contains(document.activeElement)) main.current?.focus();
         scrollTo(0, 0);
     }, [place]);

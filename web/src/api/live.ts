@@ -16,6 +16,8 @@ export const graph = new Store<Graph | null>(null);
 export const happened = new Store<Happening | null>(null);
 /** The highest number of a trace that the daemon has. */
 export const newestTrace = new Store(0);
+/** Counts how often the daemon came back: what is shown may be old then. */
+export const returned = new Store(0);
 
 const FIRST_PAUSE_MS = 500, LONGEST_PAUSE_MS = 8000;
 
@@ -42,6 +44,7 @@ async function follow(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
         try {
             const response = await ask(withQuery("/api/v1/live", { ...looked }), { signal });
+            if (connection.value === "lost") returned.set(returned.value + 1);
             connection.set("live");
             pauseMs = FIRST_PAUSE_MS;
             for await (const { event, data } of eventsOf(response.body!)) {

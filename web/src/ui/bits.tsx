@@ -1,7 +1,8 @@
 /* Small parts that all views are made of. */
 import type { ComponentChildren, TargetedMouseEvent } from "preact";
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Failure } from "../api/client";
+import { whole } from "../api/json";
 import type { ErrorBody } from "../api/types";
 import { age, moment, visible } from "./format";
 import { to } from "./route";
@@ -48,7 +49,7 @@ export function ErrorNote({ error, title }: { error: Error | ErrorBody | null; t
                     {body.trace.map((hop, i) => (
                         <li key={i}>
                             <b><Text>{hop.chainlet}</Text></b> <Text>{hop.function}</Text>{" "}
-                            <code><Text>{hop.file}</Text>:{hop.line}</code>{" "}
+                            {hop.file && <code><Text>{hop.file}</Text>:{hop.line}</code>}{" "}
                             <Text>{hop.message}</Text>
                         </li>
                     ))}
@@ -93,7 +94,9 @@ export function Dialog({ title, onClose, children }:
     const dialog = useRef<HTMLDialogElement>(null);
     const id = useId();
     useEffect(() => {
+        const before = document.activeElement as HTMLElement | null;
         dialog.current?.showModal();
+        return () => before?.focus();
     }, []);
     return (
         <dialog ref={dialog} aria-labelledby={id} onClose={onClose}
@@ -172,6 +175,47 @@ export function Field({ label, hint, children }:
             {hint && <small id={`${id}-hint`}>{hint}</small>}
         </div>
     );
+}
+
+interface NumberProps {
+    id: string;
+    "aria-describedby"?: string;
+    min?: number;
+    max?: number;
+    step?: number | string;
+    required?: boolean;
+    value: unknown;
+    onChange: (value: number | bigint) => void;
+}
+
+/** What is typed stays as it is while it means the same: "1." is on its way to 1.05. */
+export function NumberInput({ value, onChange, ...rest }: NumberProps) {
+    const box = useRef<HTMLInputElement>(null);
+    useLayoutEffect(() => {
+        const input = box.current!;
+        if (whole(input.valueAsNumber, input.value) !== value) input.value = String(value);
+    }, [value]);
+    return (
+        <input {...rest} ref={box} type="number" onInput={(e) => {
+            const number = e.currentTarget.valueAsNumber;
+            if (!Number.isNaN(number)) onChange(whole(number, e.currentTarget.value));
+        }} />
+    );
+}
+
+interface FilterInputProps {
+    id: string;
+    type: "search" | "number";
+    value: string | null;
+    onChange: (value: string) => void;
+}
+
+/** Counts when it is left, or by Enter. What is being typed stays, whatever comes live meanwhile. */
+export function FilterInput({ id, type, value, onChange }: FilterInputProps) {
+    const box = useRef<HTMLInputElement>(null);
+    useLayoutEffect(() => { box.current!.value = value ?? ""; }, [value]);
+    const props = { ref: box, id, onChange: () => onChange(box.current!.value.trim()) };
+    return type === "number" ? <input {...props} type="number" min={0} /> : <input {...props} type="search" />;
 }
 
 /** Puts text on the clipboard, and says so. */

@@ -1,6 +1,7 @@
 /* Hooks that several views share. */
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { session } from "../api/client";
+import { returned } from "../api/live";
 import { Store, useStore } from "../api/store";
 import type { Scope } from "../api/types";
 
@@ -19,12 +20,13 @@ export interface Loaded<T> {
     reload: () => void;
 }
 
-/** What `load` gives, anew whenever `inputs` change; the old value stays until then. An answer that came too late is
+/** What `load` gives, anew whenever `inputs` change, or the daemon is back; the old value stays until then. An answer that came too late is
  * dropped. */
 export function useLoaded<T>(load: (signal: AbortSignal) => Promise<T>, inputs: unknown[]): Loaded<T> {
     const [state, set] = useState<{ value: T | null; error: Error | null; loading: boolean }>(
         { value: null, error: null, loading: true });
     const [turn, setTurn] = useState(0);
+    const back = useStore(returned);
     useEffect(() => {
         const abort = new AbortController();
         set((old) => ({ ...old, loading: true }));
@@ -32,7 +34,7 @@ export function useLoaded<T>(load: (signal: AbortSignal) => Promise<T>, inputs: 
             (value) => { if (!abort.signal.aborted) set({ value, error: null, loading: false }); },
             (error: Error) => { if (!abort.signal.aborted) set((old) => ({ ...old, error, loading: false })); });
         return () => abort.abort();
-    }, [...inputs, turn]);
+    }, [...inputs, turn, back]);
     return { ...state, reload: useCallback(() => setTurn((n) => n + 1), []) };
 }
 

@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { at, send } from "../api/client";
 import type { Chain, Chainlet, Scaling, Version } from "../api/types";
-import { Act, Confirm, Field } from "../ui/bits";
+import { Act, Confirm, Field, NumberInput } from "../ui/bits";
 import { go, to } from "../ui/route";
 import { useCan } from "../ui/use";
 
@@ -52,15 +52,15 @@ export function Promote({ chain, environment, environments, version, onClose }: 
             <Field label="Try it on a share of the calls first, %"
                 hint="0: it answers all of them. A trial that fails more often, or is slower, is taken back by itself.">
                 {(id, hint) => (
-                    <input id={id} aria-describedby={hint} type="number" min={0} max={99} value={percent}
-                        onInput={(e) => setPercent(Number(e.currentTarget.value))} />
+                    <NumberInput id={id} aria-describedby={hint} min={0} max={99} value={percent}
+                        onChange={(next) => setPercent(Number(next))} />
                 )}
             </Field>
             {percent > 0 && (
                 <Field label="For how long, minutes">
                     {(id) => (
-                        <input id={id} type="number" min={0.1} step="any" value={minutes}
-                            onInput={(e) => setMinutes(Number(e.currentTarget.value))} />
+                        <NumberInput id={id} min={0.1} step="any" value={minutes}
+                            onChange={(next) => setMinutes(Number(next))} />
                     )}
                 </Field>
             )}
@@ -135,9 +135,8 @@ export function Scale({ chain, environment, chainlet, onClose }:
                 {options.map(({ key, label, hint, step }) => (
                     <Field key={key} label={label} hint={hint || undefined}>
                         {(id, hintId) => (
-                            <input id={id} aria-describedby={hintId} type="number" min={0} step={step ?? "1"}
-                                value={values[key]}
-                                onInput={(e) => setValues({ ...values, [key]: Number(e.currentTarget.value) })} />
+                            <NumberInput id={id} aria-describedby={hintId} min={0} step={step ?? "1"} value={values[key]} required
+                                onChange={(next) => setValues({ ...values, [key]: Number(next) })} />
                         )}
                     </Field>
                 ))}

@@ -47,15 +47,22 @@ function Later({ name, chain, route }: { name: string; chain: Chain; route: Rout
 }
 
 function Progress({ chain }: { chain: Chain }) {
+    const reads = useMayRead();
     const { deployment, canary } = chain;
     const { assets } = deployment;
     if (deployment.state === "failed")
         return (
-            <ErrorNote title={`Version ${deployment.version_id} failed.`}
-                error={{
-                    status: deployment.chainlet ?? "deployment",
-                    message: deployment.message ?? "nothing is known of why",
-                }} />
+            <>
+                <ErrorNote title={`Version ${deployment.version_id} failed.`}
+                    error={{
+                        status: deployment.chainlet ?? "deployment",
+                        message: deployment.message ?? "nothing is known of why",
+                    }} />
+                {reads && (
+                    <p><a href={to(["chains", chain.name, chain.environment, "logs"],
+                        { chainlet: deployment.chainlet, version: deployment.version_id })}>What it said</a></p>
+                )}
+            </>
         );
     return (
         <>
@@ -155,7 +162,7 @@ export function ChainView({ route }: { route: Route }) {
                     ))}
                 </nav>
                 <span class="dim">
-                    <code>{chain.version_id ?? "no version"}</code>, <Age at={chain.deployed_at} /> old
+                    <code>{chain.version_id ?? "no version"}</code>{chain.deployed_at && <>, <Age at={chain.deployed_at} /> old</>}
                 </span>
                 <span class="gap" />
                 <ChainMenu chain={chain} all />

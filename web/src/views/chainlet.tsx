@@ -1,6 +1,6 @@
 /* All about one Chainlet, beside the graph. */
 import type { ComponentType } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { at, get } from "../api/client";
 import type { Box, Chain, Config, Document, PastReplica, Trace, TracePage } from "../api/types";
 import { Act, Age, Badge, Empty, ErrorNote, Tabs, Text } from "../ui/bits";
@@ -30,27 +30,50 @@ export function ChainletPanel({ chain, box, route }: Props) {
     const tab = route.query.get("show") ?? "";
     const reads = useMayRead();
     const here = ["chains", chain.name, chain.environment, "chainlets", box.name];
+    const own = chain.chainlets.some((each) => each.name === box.name);
+    const title = useRef<HTMLHeadingElement>(null);
+    /* Opened from the graph, it is where the keyboard goes on: boxes may be many. */
+    useEffect(() => { if (document.activeElement?.closest(".graph")) title.current?.focus(); }, []);
     return (
         <aside class="panel" aria-label={`Chainlet ${box.name}`}>
             <div class="title">
-                <h2><Text>{box.name}</Text></h2>
+                <h2 ref={title} tabIndex={-1}><Text>{box.name}</Text></h2>
                 <Badge state={box.state} />
                 {box.entrypoint && <span class="dim">entrypoint</span>}
                 <span class="gap" />
-                <a class="act quiet" href={to(["chains", chain.name, chain.environment, "try"], { chainlet: box.name })}>
-                    Try it
-                </a>
+                {own && (
+                    <a class="act quiet" href={to(["chains", chain.name, chain.environment, "try"], { chainlet: box.name })}>
+                        Try it
+                    </a>
+                )}
                 <a class="act quiet" href={to(here.slice(0, 3))} aria-label="Close">✕</a>
             </div>
-            <Tabs label={`Of ${box.name}`} current={tab}
-                tabs={tabs.filter(({ id }) => reads || !["errors", "logs"].includes(id)).map(({ id, label }) => ({ id, label, href: to(here, { show: id }) }))} />
+            {own ? (
+                <Tabs label={`Of ${box.name}`} current={tab}
+                    tabs={tabs.filter(({ id }) => reads || !["errors", "logs"].includes(id)).map(({ id, label }) => ({ id, label, href: to(here, { show: id }) }))} />
+            ) : <Elsewhere box={box} />}
+            {own && <Shown tab={tab} chain={chain} box={box} />}
+        </aside>
+    );
+}
+
+/* No process is its own: all there is to know of it is what the arrows say. */
+function Elsewhere({ box }: { box: Box }) {
+    return box.external
+        ? <p>A service that is deployed elsewhere, called over HTTP. How its calls fare stands in the table below the graph.</p>
+        : <p>Runs in the process of <b><Text>{box.colocated_in}</Text></b>, which calls it as a function. Its lines are in that one's log.</p>;
+}
+
+function Shown({ tab, chain, box }: Of & { tab: string }) {
+    return (
+        <>
             {tab === "" && <Now chain={chain} box={box} />}
             {tab === "metrics" && <Metrics chain={chain} box={box} />}
             {tab === "signature" && <Described chain={chain} box={box} />}
             {tab === "config" && <ConfigTable chain={chain} box={box} />}
             {tab === "errors" && <Errors chain={chain} box={box} />}
             {tab === "logs" && <Logs chain={chain} box={box} />}
-        </aside>
+        </>
     );
 }
 
@@ -75,7 +98,6 @@ function Now({ chain, box }: Of) {
             <dl class="facts">
                 {facts.map(([name, value]) => <div key={name}><dt>{name}</dt><dd>{value}</dd></div>)}
             </dl>
-            {box.colocated_in && <p>Runs in the process of <b><Text>{box.colocated_in}</Text></b>.</p>}
             {chainlet?.notes.map((note) => <p class="note warn" key={note}><Text>{note}</Text></p>)}
             <div class="title">
                 <h3>Replicas</h3>
@@ -103,8 +125,8 @@ function Now({ chain, box }: Of) {
                         ))}
                     </tbody>
                 </table>
-            ) : !box.colocated_in && <Empty>None, until a call comes.</Empty>}
-            {!box.colocated_in && <History chain={chain} box={box} />}
+            ) : <Empty>None, until a call comes.</Empty>}
+            <History chain={chain} box={box} />
             {scaling && chainlet && (
                 <Scale chain={chain.name} environment={chain.environment} chainlet={chainlet}
                     onClose={() => scale(false)} />

@@ -1,10 +1,10 @@
 /* What happened, and why. */
 import { useEffect, useState } from "preact/hooks";
 import { at, get } from "../api/client";
-import { happened } from "../api/live";
+import { happened, returned } from "../api/live";
 import { useStore } from "../api/store";
 import type { Chain, Happening } from "../api/types";
-import { Act, Age, Badge, Empty, ErrorNote, Field, Text } from "../ui/bits";
+import { Act, Age, Badge, Empty, ErrorNote, Field, FilterInput, Text } from "../ui/bits";
 import { moment } from "../ui/format";
 import { type Route, setQuery, to } from "../ui/route";
 
@@ -23,6 +23,7 @@ function EventList({ chain, route }: { chain: string | null; route: Route }) {
     const [error, setError] = useState<Error | null>(null);
     const [more, setMore] = useState(true);
     const latest = useStore(happened);
+    const back = useStore(returned);
     const path = chain ? `${at.chain(chain)}/events` : "/api/v1/events";
 
     function load(before: number | null, signal?: AbortSignal) {
@@ -37,12 +38,12 @@ function EventList({ chain, route }: { chain: string | null; route: Route }) {
         const abort = new AbortController();
         load(null, abort.signal);
         return () => abort.abort();
-    }, [path, kind, chainlet]);
+    }, [path, kind, chainlet, back]);
 
     useEffect(() => {
-        if (!latest || !events || (chain && latest.chain !== chain) || (kind && latest.kind !== kind) ||
-            (chainlet && latest.chainlet !== chainlet) || events.some((each) => each.id === latest.id)) return;
-        set([latest, ...events]);
+        if (!latest || (chain && latest.chain !== chain) || (kind && latest.kind !== kind) ||
+            (chainlet && latest.chainlet !== chainlet)) return;
+        set((old) => !old || old.some((each) => each.id === latest.id) ? old : [latest, ...old]);
     }, [latest]);
 
     return (
@@ -57,8 +58,7 @@ function EventList({ chain, route }: { chain: string | null; route: Route }) {
                 </Field>
                 <Field label="Chainlet">
                     {(id) => (
-                        <input id={id} type="search" value={chainlet ?? ""}
-                            onChange={(e) => setQuery({ chainlet: e.currentTarget.value.trim() })} />
+                        <FilterInput id={id} type="search" value={chainlet} onChange={(value) => setQuery({ chainlet: value })} />
                     )}
                 </Field>
             </form>

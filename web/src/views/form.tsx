@@ -1,7 +1,8 @@
 /* A form made from a schema, for one value of it. It edits JSON: what is left out stays left out. */
 import { useId, useRef, useState } from "preact/hooks";
+import { parse, write } from "../api/json";
 import type { Document, Schema } from "../api/types";
-import { Act, Text } from "../ui/bits";
+import { Act, NumberInput, Text } from "../ui/bits";
 import { bytes } from "../ui/format";
 import { resolve, sampleOf, sizeOf, typeWords } from "./schema";
 
@@ -106,12 +107,8 @@ function Value(props: ValueProps) {
     case "integer":
     case "number":
         return (
-            <input {...common} type="number" step={meant.type === "integer" ? 1 : "any"} min={meant.minimum}
-                max={meant.maximum} value={value as number} required
-                onInput={(e) => {
-                    const number = e.currentTarget.valueAsNumber;
-                    if (!Number.isNaN(number)) onChange(number);
-                }} />
+            <NumberInput {...common} step={meant.type === "integer" ? 1 : "any"} min={meant.minimum} max={meant.maximum}
+                required value={value} onChange={onChange} />
         );
     case "string":
         return meant.contentEncoding === "base64" ? <File {...props} schema={meant} /> : (
@@ -225,7 +222,7 @@ export function base64Of(file: Blob): Promise<string> {
 
 /** Any JSON. */
 function Json({ id, describedBy, value, onChange }: ValueProps) {
-    const [text, setText] = useState(() => JSON.stringify(value, null, 2));
+    const [text, setText] = useState(() => write(value, 2));
     const [bad, setBad] = useState<string | null>(null);
     return (
         <>
@@ -234,7 +231,7 @@ function Json({ id, describedBy, value, onChange }: ValueProps) {
                 onInput={(e) => {
                     setText(e.currentTarget.value);
                     try {
-                        onChange(JSON.parse(e.currentTarget.value));
+                        onChange(parse(e.currentTarget.value));
                         setBad(null);
                     } catch (error) {
                         setBad((error as Error).message);

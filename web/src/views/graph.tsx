@@ -72,6 +72,8 @@ function arrowWords(edge: Edge): string {
 }
 
 function boxWords(box: Box): string {
+    if (box.external) return `${box.name}: external service`;
+    if (box.colocated_in) return `${box.name}: in the process of ${box.colocated_in}`;
     return `${box.name}: ${box.state.replaceAll("_", " ")}, ${box.ready} of ${box.wanted} replicas ready, ` +
         `${box.in_flight} of ${box.slots} slots in use, ${box.waiting} waiting`;
 }

@@ -2,7 +2,7 @@
 import { useState } from "preact/hooks";
 import { get, send } from "../api/client";
 import type { Key, Scope, Secret } from "../api/types";
-import { Act, Age, Badge, Confirm, Copy, Dialog, Empty, ErrorNote, Field, Text } from "../ui/bits";
+import { Act, Age, Badge, Confirm, Copy, Dialog, Empty, ErrorNote, Field, NumberInput, Text } from "../ui/bits";
 import { useCan, useLoaded } from "../ui/use";
 import type { Route } from "../ui/route";
 
@@ -113,8 +113,8 @@ function NewKey({ onClose }: { onClose: () => void }) {
                 </Field>
                 <Field label="Requests a second" hint="0: no limit">
                     {(id, hint) => (
-                        <input id={id} aria-describedby={hint} type="number" min={0} step="any" value={rate}
-                            onInput={(e) => setRate(Number(e.currentTarget.value))} />
+                        <NumberInput id={id} aria-describedby={hint} min={0} step="any" value={rate}
+                            onChange={(next) => setRate(Number(next))} />
                     )}
                 </Field>
                 <Field label="Note">

@@ -1,11 +1,11 @@
 /* What Chainlets say, as they say it. */
-import { useEffect, useState } from "preact/hooks";
-import { ask, at, withQuery } from "../api/client";
-import { chains } from "../api/live";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { ask, at, Failure, withQuery } from "../api/client";
+import { chains, returned } from "../api/live";
 import { linesOf } from "../api/sse";
 import { useStore } from "../api/store";
 import type { Chain, LogLine } from "../api/types";
-import { Act, Badge, Empty, ErrorNote, Field, RequestLink, Text } from "../ui/bits";
+import { Act, Badge, Empty, ErrorNote, Field, FilterInput, RequestLink, Text } from "../ui/bits";
 import { moment } from "../ui/format";
 import { type Route, setQuery } from "../ui/route";
 import { type Column, Rows } from "../ui/rows";
@@ -31,6 +31,7 @@ function useLines(filter: Filter): { lines: Numbered[] | null; error: Error | nu
     const [lines, set] = useState<Numbered[] | null>(null);
     const [error, setError] = useState<Error | null>(null);
     const { chain, chainlet, ...rest } = filter;
+    const back = useStore(returned);
     useEffect(() => {
         set(null);
         setError(null);
@@ -54,30 +55,36 @@ function useLines(filter: Filter): { lines: Numbered[] | null; error: Error | nu
                 timer ??= setTimeout(show, GATHER_MS);
             }
         };
-        read().catch((failure: Error) => { if (!abort.signal.aborted) setError(failure); });
+        /* A connection that breaks is made again when the daemon is back; the light says so until then. */
+        read().catch((failure: Error) => { if (!abort.signal.aborted && failure instanceof Failure) setError(failure); });
         return () => {
             abort.abort();
             clearTimeout(timer);
         };
-    }, [JSON.stringify(filter)]);
+    }, [JSON.stringify(filter), back]);
     return { lines, error };
 }
 
-const columns: Column<Numbered>[] = [
-    { name: "Time", width: "190px", wide: true, cell: (line) => <time dateTime={line.at} class="mono">{moment(line.at)}</time> },
-    { name: "Level", width: "70px", cell: (line) => line.level && line.level !== "info" && line.level !== "debug"
-        ? <Badge state={/err|crit|fail/.test(line.level) ? "failed" : "degraded"} label={line.level} /> : <span class="dim">{line.level}</span> },
-    { name: "From", width: "minmax(90px, 170px)", cell: (line) => (
-        <><Text>{line.chainlet}</Text>{line.replica !== null && <span class="dim">/{line.replica}</span>}</>) },
-    { name: "Message", width: "minmax(140px, 1fr)", cell: (line) => (
-        <span class="mono" title={line.message}><Text>{line.message}</Text></span>) },
-    { name: "Request", width: "130px", wide: true, cell: (line) => line.request_id ? <RequestLink id={line.request_id} /> : "" },
-];
+function columnsOf(open: (line: Numbered) => void): Column<Numbered>[] {
+    return [
+        { name: "Time", width: "190px", wide: true, cell: (line) => <time dateTime={line.at} class="mono">{moment(line.at)}</time> },
+        { name: "Level", width: "70px", cell: (line) => line.level && line.level !== "info" && line.level !== "debug"
+            ? <Badge state={/err|crit|fail/.test(line.level) ? "failed" : "degraded"} label={line.level} /> : <span class="dim">{line.level}</span> },
+        { name: "From", width: "minmax(90px, 170px)", cell: (line) => (
+            <><Text>{line.chainlet}</Text>{line.replica !== null && <span class="dim">/{line.replica}</span>}</>) },
+        { name: "Message", width: "minmax(140px, 1fr)", cell: (line) => (
+            <span class="mono"><button type="button" class="link said" title={line.message} onClick={() => open(line)}><Text>{line.message}</Text></button></span>) },
+        { name: "Request", width: "130px", wide: true, cell: (line) => line.request_id ? <RequestLink id={line.request_id} /> : "" },
+    ];
+}
 
 function LogLines({ filter }: { filter: Filter }) {
     const { lines, error } = useLines(filter);
     const [stick, setStick] = useState(true);
-    const [open, setOpen] = useState<Numbered | null>(null);
+    const [chosen, choose] = useState<Numbered | null>(null);
+    const columns = useMemo(() => columnsOf(choose), []);
+    const card = useRef<HTMLElement>(null);
+    useEffect(() => { card.current?.focus(); }, [chosen]);
     return (
         <>
             <ErrorNote error={error} />
@@ -90,22 +97,16 @@ function LogLines({ filter }: { filter: Filter }) {
                                 {stick ? "Following the end" : "Follow the end"}
                             </Act>
                         </div>
-                        <div onClick={(event) => {
-                            const row = (event.target as Element).closest("[aria-rowindex]");
-                            const index = Number(row?.getAttribute("aria-rowindex")) - 2;
-                            if (lines[index]) setOpen(lines[index]!);
-                        }}>
-                            <Rows label="Log" className="full log" rows={lines} columns={columns} rowHeight={26} stick={stick}
-                                keyOf={(line) => line.number} />
-                        </div>
-                        {open && (
-                            <section class="card" aria-label="The line that is chosen">
+                        <Rows label="Log" className="full log" rows={lines} columns={columns} rowHeight={26} stick={stick}
+                            keyOf={(line) => line.number} />
+                        {chosen && (
+                            <section class="card" aria-label="The line that is chosen" ref={card} tabIndex={-1}>
                                 <p class="dim">
-                                    {moment(open.at)} <Text>{open.environment}</Text> <code>{open.version}</code>{" "}
-                                    <Text>{open.chainlet}</Text>/{open.replica}{" "}
-                                    {open.request_id && <RequestLink id={open.request_id} />}
+                                    {moment(chosen.at)} <Text>{chosen.environment}</Text> <code>{chosen.version}</code>{" "}
+                                    <Text>{chosen.chainlet}</Text>/{chosen.replica}{" "}
+                                    {chosen.request_id && <RequestLink id={chosen.request_id} />}
                                 </p>
-                                <pre tabIndex={0} aria-label="Message"><Text>{open.message}</Text></pre>
+                                <pre tabIndex={0} aria-label="Message"><Text>{chosen.message}</Text></pre>
                             </section>
                         )}
                     </>
@@ -139,8 +140,7 @@ function Filters({ route, chain }: { route: Route; chain: string | null }) {
             {choice("level", "Level", ["info", "warning", "error"])}
             <Field label="Contains">
                 {(id) => (
-                    <input id={id} type="search" value={query.get("contains") ?? ""}
-                        onChange={(e) => setQuery({ contains: e.currentTarget.value })} />
+                    <FilterInput id={id} type="search" value={query.get("contains")} onChange={(value) => setQuery({ contains: value })} />
                 )}
             </Field>
         </form>

@@ -1,6 +1,7 @@
 /* Asynchronous requests: what waits, runs and has ended. */
 import { useState } from "preact/hooks";
-import { get, send } from "../api/client";
+import { ask, get, send } from "../api/client";
+import { parse, write } from "../api/json";
 import type { AsyncRequest, Chain } from "../api/types";
 import { Act, Age, Badge, Confirm, Empty, ErrorNote, Field, Text } from "../ui/bits";
 import { moment } from "../ui/format";
@@ -76,7 +77,7 @@ function Listed({ chain, route }: { chain: string | null; route: Route }) {
 
 function OneRequest({ id }: { id: string }) {
     const { value, error, reload } = useLoaded(
-        (signal) => get<AsyncRequest>(`/requests/${encodeURIComponent(id)}`, {}, signal), [id]);
+        async (signal) => parse(await (await ask(`/requests/${encodeURIComponent(id)}`, { signal })).text()) as AsyncRequest, [id]);
     const can = useCan(value?.chain);
     const [cancelling, cancel] = useState(false);
     const open = value?.status === "QUEUED" || value?.status === "RUNNING";
@@ -99,7 +100,7 @@ function OneRequest({ id }: { id: string }) {
                 ))}
             </dl>
             <ErrorNote error={value.error} />
-            {value.status === "SUCCEEDED" && <pre tabIndex={0} aria-label="Result"><Text>{JSON.stringify(value.result, null, 2)}</Text></pre>}
+            {value.status === "SUCCEEDED" && <pre tabIndex={0} aria-label="Result"><Text>{write(value.result, 2)}</Text></pre>}
             {cancelling && (
                 <Confirm title="Cancel this request" verb="Cancel it" danger onClose={() => cancel(false)}
                     act={async () => {

@@ -28,6 +28,18 @@ export function phasesOf(span: Span): { name: string; ms: number }[] {
         .map(([name, ms]) => ({ name, ms }));
 }
 
+/** The way of a trace's failure: from the Chainlet that was called to the one that raised it. */
+export function wayOf(spans: Span[], failure: Pick<Span, "message" | "raised_by">): Span[] {
+    const way: Span[] = [];
+    for (const span of spans) {
+        const last = way[way.length - 1];
+        if (last && span.depth <= last.depth) break; /* beside it */
+        if (span.kind === "served" && span.status !== "OK" && span.message === failure.message &&
+            span.raised_by === failure.raised_by) way.push(span);
+    }
+    return way;
+}
+
 export function nameOf(span: Span): string {
     switch (span.kind) {
     case "front": return "front door";

@@ -5,6 +5,7 @@ import { Age, Badge, Copy, Empty, ErrorNote, Text } from "../ui/bits";
 import { duration, moment } from "../ui/format";
 import { to } from "../ui/route";
 import { useEvery, useLoaded } from "../ui/use";
+import { wayOf } from "./spans";
 import { Waterfall } from "./waterfall";
 
 export interface Whole {
@@ -42,9 +43,11 @@ export function TraceView({ id }: { id: string }) {
             {trace.message && (
                 <ErrorNote error={{
                     status: trace.status, message: trace.message,
-                    trace: trace.raised_by || trace.file ? [{
+                    trace: [...wayOf(spans, trace).map((span) => span.chainlet).filter((name) => name !== trace.raised_by).map((chainlet) => (
+                        { chainlet, function: "", file: "", line: 0, message: null })),
+                    ...trace.raised_by || trace.file ? [{
                         chainlet: trace.raised_by ?? "", function: "", file: trace.file ?? "", line: trace.line, message: null,
-                    }] : [],
+                    }] : []],
                 }} />
             )}
             {trace.dropped > 0 && <p class="note warn">{trace.dropped} spans more were not kept.</p>}

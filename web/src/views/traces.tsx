@@ -1,11 +1,10 @@
 /* Recent calls, and one of them in whole. */
-import type { TargetedEvent } from "preact";
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import { get } from "../api/client";
-import { newestTrace } from "../api/live";
+import { newestTrace, returned } from "../api/live";
 import { useStore } from "../api/store";
 import type { Chain, Trace, TracePage } from "../api/types";
-import { Act, Age, Badge, Empty, ErrorNote, Field, Text } from "../ui/bits";
+import { Act, Age, Badge, Empty, ErrorNote, Field, FilterInput, Text } from "../ui/bits";
 import { duration } from "../ui/format";
 import { type Route, setQuery, to } from "../ui/route";
 import { type Column, Rows } from "../ui/rows";
@@ -17,7 +16,7 @@ const columns: Column<Trace>[] = [
             <Text>{trace.chain}</Text>
             {trace.chainlet !== trace.chain && <span class="dim"> <Text>{trace.chainlet}</Text></span>}
         </a>) },
-    { name: "State", width: "minmax(90px, .8fr)", cell: (trace) =>
+    { name: "State", width: "minmax(90px, 1.1fr)", cell: (trace) =>
         <Badge state={trace.state === "failed" ? trace.status : trace.state} /> },
     { name: "Took", width: "80px", right: true, cell: (trace) => duration(trace.duration_ms) },
     { name: "Spans", width: "60px", right: true, wide: true, cell: (trace) => trace.spans },
@@ -43,7 +42,7 @@ function useTraces(filter: Filter, follow: boolean) {
     const [error, setError] = useState<Error | null>(null);
     const next = useRef<string | number | null>(null);
     const loading = useRef(false);
-    const newest = useStore(newestTrace);
+    const newest = useStore(newestTrace), back = useStore(returned);
     const key = JSON.stringify(filter);
     const current = useRef(key);
     current.current = key;
@@ -88,7 +87,7 @@ function useTraces(filter: Filter, follow: boolean) {
             });
         }, () => { /* the light says that the daemon is gone */ });
         return () => abort.abort();
-    }, [newest]);
+    }, [newest, back]);
 
     return {
         traces, error,
@@ -109,13 +108,10 @@ function TraceList({ route, chain }: { route: Route; chain: string | null }) {
     const { traces, error, onEnd } = useTraces(filter, follow);
     const text = (name: keyof Filter, label: string, number = false) => (
         <Field label={label}>
-            {(id) => {
-                const props = {
-                    id, value: filter[name] ?? "",
-                    onChange: (e: TargetedEvent<HTMLInputElement>) => setQuery({ [name]: e.currentTarget.value.trim() }),
-                };
-                return number ? <input type="number" min={0} {...props} /> : <input type="text" {...props} />;
-            }}
+            {(id) => (
+                <FilterInput id={id} type={number ? "number" : "search"} value={filter[name]}
+                    onChange={(value) => setQuery({ [name]: value })} />
+            )}
         </Field>
     );
     return (

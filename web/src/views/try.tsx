@@ -1,6 +1,7 @@
 /* A place to try a Chainlet: a form beside its JSON, the answer as it comes, and its trace. */
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
-import { at, authorization, Failure, failureOf, get, send, session, storedKey } from "../api/client";
+import { ask, at, authorization, Failure, failureOf, get, session, storedKey } from "../api/client";
+import { parse, write } from "../api/json";
 import { useStore } from "../api/store";
 import { eventsOf } from "../api/sse";
 import type { Chain, Document, ErrorBody, TracePage } from "../api/types";
@@ -58,12 +59,14 @@ interface Answer {
     queued?: string;
 }
 
-const SHOWN_ITEMS = 1000;
+const SHOWN_ITEMS = 200;
+/* Items that come at once are shown at once: to show each by itself takes longer than they do. */
+const GATHER_MS = 100;
 
 function Trial({ base, document, chain }: { base: string; document: Document; chain: Chain }) {
     const input = inputOf(document) ?? {};
-    const [text, setText] = useState(() => JSON.stringify(sampleOf(document, input), null, 2));
-    const [value, setValue] = useState<unknown>(() => JSON.parse(text));
+    const [text, setText] = useState(() => write(sampleOf(document, input), 2));
+    const [value, setValue] = useState<unknown>(() => parse(text));
     const [bad, setBad] = useState<string | null>(null);
     const [answer, setAnswer] = useState<Answer | null>(null);
     const running = useRef<AbortController | null>(null);
@@ -73,14 +76,14 @@ function Trial({ base, document, chain }: { base: string; document: Document; ch
 
     function change(next: unknown) {
         setValue(next);
-        setText(JSON.stringify(next, null, 2));
+        setText(write(next, 2));
         setBad(null);
     }
 
     function type(next: string) {
         setText(next);
         try {
-            setValue(JSON.parse(next));
+            setValue(parse(next));
             setBad(null);
         } catch (error) {
             setBad((error as Error).message);
@@ -93,33 +96,36 @@ function Trial({ base, document, chain }: { base: string; document: Document; ch
         const abort = running.current = new AbortController();
         const began = performance.now();
         const items: unknown[] = [];
+        let timer: ReturnType<typeof setTimeout> | undefined;
         const say = (more: Partial<Answer>) => {
+            clearTimeout(timer);
+            timer = undefined;
             if (running.current === abort)
                 setAnswer((old) => ({ requestId: null, open: true, ...old, ...more, items: [...items], ms: performance.now() - began }));
         };
-        setAnswer({ requestId: null, ms: 0, items, open: true });
+        /* Ours, so that a call that is cancelled before it is answered has a trace, too. */
+        const requestId = [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+        setAnswer({ requestId, ms: 0, items, open: true });
         try {
             const response = await fetch(`${base}/run_remote`, {
                 method: "POST", body: text, signal: abort.signal, cache: "no-store",
                 headers: {
-                    ...authorization(), "Content-Type": "application/json",
+                    ...authorization(), "Content-Type": "application/json", "X-Request-Id": requestId,
                     Accept: item ? "text/event-stream" : "application/json",
                 },
             });
-            const requestId = response.headers.get("X-Request-Id");
-            say({ requestId });
             if (!response.ok) throw await failureOf(response);
             if (!response.headers.get("Content-Type")?.startsWith("text/event-stream")) {
-                say({ result: await response.json(), open: false });
+                say({ result: parse(await response.text()), open: false });
                 return;
             }
             for await (const { event, data } of eventsOf(response.body!)) {
-                const part: unknown = JSON.parse(data);
+                const part = parse(data);
                 if (event === "item") items.push(part);
                 if (event === "error")
                     say({ error: (part as { error?: ErrorBody }).error ?? part as ErrorBody, open: false });
                 else if (event === "result") say({ result: part, open: false });
-                else say({});
+                else timer ??= setTimeout(() => say({}), GATHER_MS);
             }
             say({ open: false });
         } catch (error) {
@@ -132,7 +138,10 @@ function Trial({ base, document, chain }: { base: string; document: Document; ch
     async function queue() {
         const began = performance.now();
         try {
-            const { request_id } = await send<{ request_id: string }>("POST", `${base}/async_run_remote`, { input: JSON.parse(text) });
+            const response = await ask(`${base}/async_run_remote`, {
+                method: "POST", headers: { "Content-Type": "application/json" }, body: `{"input": ${text}}`,
+            });
+            const { request_id } = await response.json() as { request_id: string };
             setAnswer({ requestId: request_id, ms: performance.now() - began, items: [], open: false, queued: request_id });
         } catch (error) {
             setAnswer({ requestId: null, ms: performance.now() - began, items: [], open: false, error: error as Error });
@@ -173,11 +182,10 @@ function Trial({ base, document, chain }: { base: string; document: Document; ch
     );
 }
 
-/** The same JSON on one line, where that changes no number. */
+/** The same JSON on one line. */
 function compact(text: string): string {
     try {
-        const short = JSON.stringify(JSON.parse(text));
-        return /\d{16}/.test(text) ? text : short;
+        return write(parse(text));
     } catch {
         return text;
     }
@@ -187,6 +195,7 @@ function AnswerView({ answer, document, chain }: { answer: Answer; document: Doc
     const reads = useMayRead();
     const output = outputOf(document), item = streamOf(document);
     const error = answer.error ?? null;
+    const before = Math.max(0, answer.items.length - SHOWN_ITEMS);
     const status = error ? error instanceof Failure ? error.body.status : "status" in error ? error.status : "UNKNOWN"
         : answer.queued ? "QUEUED" : answer.open ? "RUNNING" : "OK";
     return (
@@ -206,11 +215,11 @@ function AnswerView({ answer, document, chain }: { answer: Answer; document: Doc
             <ErrorNote error={error} />
             {answer.items.length > 0 && (
                 <>
-                    <h3>{answer.items.length} items</h3>
-                    <ol class="items" tabIndex={0} aria-label="Items">
-                        {answer.items.slice(-SHOWN_ITEMS).map((each, i) => (
-                            <li key={Math.max(0, answer.items.length - SHOWN_ITEMS) + i}>
-                                <code><Text>{JSON.stringify(item ? abridged(document, item, each) : each)}</Text></code>
+                    <h3>{answer.items.length} items{before > 0 && <span class="dim">, the last {SHOWN_ITEMS} of them</span>}</h3>
+                    <ol class="items" tabIndex={0} aria-label="Items" start={before + 1}>
+                        {answer.items.slice(before).map((each, i) => (
+                            <li key={before + i}>
+                                <code><Text>{write(item ? abridged(document, item, each) : each)}</Text></code>
                                 {item && <Media document={document} schema={item} value={each} />}
                             </li>
                         ))}
@@ -231,7 +240,7 @@ function AnswerView({ answer, document, chain }: { answer: Answer; document: Doc
 const SHOWN_TEXT = 100_000;
 
 function shortened(value: unknown): string {
-    const text = JSON.stringify(value, null, 2) ?? "null";
+    const text = write(value, 2) ?? "null";
     return text.length > SHOWN_TEXT ? `${text.slice(0, SHOWN_TEXT)}\n… ${bytes(text.length - SHOWN_TEXT)} more` : text;
 }
 
