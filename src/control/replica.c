@@ -301,9 +301,7 @@ static void on_start_time(uv_timer_t *timer)
     chainsi_replica *replica = timer->data;
     if (!replica || !is_probed(replica))
         return;
-    chainsi_log_say(replica->options.log, &replica->source.tag, CHAINSI_LOG_ERROR,
-                    "not ready after %g s (.start_timeout_s)", replica->options.start_timeout_s);
-    replica->late = true;
+    replica->late = true; /* its end tells of it */
     chainsi_replica_kill(replica);
 }
 
@@ -430,7 +428,10 @@ static void on_ended(chainsi_kept_process *process, int wait_status)
     else
         end = chainsi_cgroup_explain_end(replica->outfit.group, wait_status, replica->last_end,
                                          sizeof replica->last_end);
-    if (end == CHAINSI_ENDED_OTHERWISE)
+    if (end == CHAINSI_ENDED_OTHERWISE && replica->late)
+        snprintf(replica->last_end, sizeof replica->last_end,
+                 "not ready after %g s (.start_timeout_s)", replica->options.start_timeout_s);
+    else if (end == CHAINSI_ENDED_OTHERWISE)
         note_overdue(replica, wait_status);
     chainsi_running_list requests;
     find_requests(replica, &requests);

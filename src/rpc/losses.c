@@ -85,8 +85,8 @@ chainsi_loss chainsi_losses_find(const chainsi_losses *losses, uint64_t incarnat
 }
 
 chainsi_loss chainsi_losses_await(const chainsi_losses *losses, uint64_t incarnation,
-                                  int64_t lost_ns, int64_t deadline_ns,
-                                  bool (*has_left)(const void *user), const void *user)
+                                  int64_t lost_ns, int64_t deadline_ns, bool (*is_over)(void *user),
+                                  void *user)
 {
     if (!chainsi_losses_are_promised(losses))
         return CHAINSI_LOSS_UNKNOWN;
@@ -97,11 +97,23 @@ chainsi_loss chainsi_losses_await(const chainsi_losses *losses, uint64_t incarna
         const uint32_t count = atomic_load(&losses->count);
         const chainsi_loss loss = chainsi_losses_find(losses, incarnation, lost_ns);
         int64_t left_ns = until_ns - chainsi_now_ns();
-        if (loss != CHAINSI_LOSS_UNKNOWN || left_ns <= 0 || has_left(user))
+        if (loss != CHAINSI_LOSS_UNKNOWN || left_ns <= 0 || (is_over && is_over(user)))
             return loss;
-        if (left_ns > CHAINSI_LOSS_LOOK_MS * CHAINSI_NS_PER_MS)
+        if (is_over && left_ns > CHAINSI_LOSS_LOOK_MS * CHAINSI_NS_PER_MS)
             left_ns = CHAINSI_LOSS_LOOK_MS * CHAINSI_NS_PER_MS;
-        const struct timespec left = { 0, left_ns };
+        const struct timespec left = { left_ns / 1000000000, left_ns % 1000000000 };
         syscall(SYS_futex, &losses->count, FUTEX_WAIT, count, &left, NULL, 0);
     }
+}
+
+int64_t chainsi_losses_look_again(const chainsi_losses *losses, uint64_t incarnation,
+                                  int64_t lost_ns, int64_t now_ns)
+{
+    const int64_t until_ns = lost_ns + CHAINSI_LOSS_WAIT_MS * CHAINSI_NS_PER_MS;
+    if (!chainsi_losses_are_promised(losses) || now_ns >= until_ns ||
+        chainsi_losses_find(losses, incarnation, lost_ns) != CHAINSI_LOSS_UNKNOWN)
+        return 0;
+    /* Most are noted within milliseconds, and of the others nobody needs to know to the millisecond. */
+    const int64_t pause_ns = (now_ns - lost_ns) / 2 + CHAINSI_NS_PER_MS;
+    return now_ns + pause_ns < until_ns ? now_ns + pause_ns : until_ns;
 }

@@ -38,7 +38,7 @@ enum {
     CHAINSI_LOSS_BEFORE_MS = 100,
     /* How long a caller waits for a note. It comes within milliseconds, unless whoever notes is being replaced. */
     CHAINSI_LOSS_WAIT_MS = 1000,
-    CHAINSI_LOSS_LOOK_MS = 20, /* between looks at whether it still wants to know */
+    CHAINSI_LOSS_LOOK_MS = 10, /* how often it asks meanwhile whether it is still to wait */
 };
 
 typedef struct chainsi_loss_note {
@@ -64,11 +64,13 @@ void chainsi_losses_note(chainsi_losses *losses, uint64_t incarnation, chainsi_l
 /* What is known of the replica (0: of whichever it was) to which a connection broke at lost_ns. */
 chainsi_loss chainsi_losses_find(const chainsi_losses *losses, uint64_t incarnation,
                                  int64_t lost_ns);
-/* The same, and blocks until it is known, CHAINSI_LOSS_WAIT_MS after lost_ns or until the deadline at most, or until
- * has_left, which is asked now and then, says that nobody wants to know any more. Returns at once where deaths
- * aren't noted. */
+/* The same, and blocks until it is known, CHAINSI_LOSS_WAIT_MS after lost_ns, until the deadline or until
+ * is_over(user) says so at most (NULL: nothing does). Returns at once where deaths aren't noted. */
 chainsi_loss chainsi_losses_await(const chainsi_losses *losses, uint64_t incarnation,
-                                  int64_t lost_ns, int64_t deadline_ns,
-                                  bool (*has_left)(const void *user), const void *user);
+                                  int64_t lost_ns, int64_t deadline_ns, bool (*is_over)(void *user),
+                                  void *user);
+/* For who can't block: when to look again. 0: it is known, or nobody is to wait for it any more. */
+int64_t chainsi_losses_look_again(const chainsi_losses *losses, uint64_t incarnation,
+                                  int64_t lost_ns, int64_t now_ns);
 
 #endif

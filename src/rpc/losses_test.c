@@ -84,45 +84,59 @@ static void the_oldest_notes_go(void **state)
     assert_int_equal(chainsi_losses_find(&losses, 1000, now), CHAINSI_LOSS_OTHER);
 }
 
-static bool stays(const void *user)
-{
-    (void)user;
-    return false;
-}
-
 static void nobody_waits_for_what_nobody_notes(void **state)
 {
     (void)state;
     chainsi_losses losses = { 0 };
     /* Would it wait, then for good: the time until which it would is far away. */
-    assert_int_equal(chainsi_losses_await(&losses, 7, INT64_MAX / 2, CHAINSI_NEVER, stays, NULL),
+    assert_int_equal(chainsi_losses_await(&losses, 7, INT64_MAX / 2, CHAINSI_NEVER, NULL, NULL),
                      CHAINSI_LOSS_UNKNOWN);
     assert_false(chainsi_losses_are_promised(&losses));
     chainsi_losses_promise(&losses);
     assert_true(chainsi_losses_are_promised(&losses));
     /* The break was long ago, or the deadline has passed. */
-    assert_int_equal(chainsi_losses_await(&losses, 7, 0, CHAINSI_NEVER, stays, NULL),
+    assert_int_equal(chainsi_losses_await(&losses, 7, 0, CHAINSI_NEVER, NULL, NULL),
                      CHAINSI_LOSS_UNKNOWN);
-    assert_int_equal(chainsi_losses_await(&losses, 7, INT64_MAX / 2, chainsi_now_ns(), stays, NULL),
+    assert_int_equal(chainsi_losses_await(&losses, 7, INT64_MAX / 2, chainsi_now_ns(), NULL, NULL),
                      CHAINSI_LOSS_UNKNOWN);
 }
 
-static bool leaves_soon(const void *user)
+static bool is_over_at_last(void *user)
 {
-    atomic_int *left = (void *)(uintptr_t)user;
-    return --*left <= 0;
+    return --*(int *)user == 0;
 }
 
-static void who_leaves_is_not_kept(void **state)
+/* It would be more than a minute otherwise. */
+static void who_is_not_to_wait_any_more_leaves(void **state)
 {
     (void)state;
-    static chainsi_losses losses;
-    static atomic_int left = 3;
+    chainsi_losses losses = { 0 };
     chainsi_losses_promise(&losses);
-    assert_int_equal(
-        chainsi_losses_await(&losses, 7, INT64_MAX / 2, CHAINSI_NEVER, leaves_soon, &left),
-        CHAINSI_LOSS_UNKNOWN);
-    assert_int_equal(left, 0);
+    int questions = 3;
+    assert_int_equal(chainsi_losses_await(&losses, 7, chainsi_now_ns() + 60 * (int64_t)NS_PER_S,
+                                          CHAINSI_NEVER, is_over_at_last, &questions),
+                     CHAINSI_LOSS_UNKNOWN);
+    assert_int_equal(questions, 0);
+}
+
+static void who_can_not_block_looks_again(void **state)
+{
+    (void)state;
+    const int64_t lost = 5 * (int64_t)NS_PER_S, last = lost + CHAINSI_LOSS_WAIT_MS * 1000000LL;
+    chainsi_losses losses = { 0 };
+    assert_int_equal(chainsi_losses_look_again(&losses, 7, lost, lost), 0); /* nobody notes any */
+    chainsi_losses_promise(&losses);
+    int looks = 0;
+    for (int64_t at = lost, next; (next = chainsi_losses_look_again(&losses, 7, lost, at));
+         at = next) {
+        assert_true(next > at && next <= last);
+        looks++;
+    }
+    assert_in_range(looks, 5, 30);
+    assert_int_equal(chainsi_losses_look_again(&losses, 7, lost, last), 0);
+    chainsi_losses_note(&losses, 7, CHAINSI_LOSS_MEMORY, lost);
+    assert_int_equal(chainsi_losses_look_again(&losses, 7, lost, lost), 0);
+    assert_int_not_equal(chainsi_losses_look_again(&losses, 8, lost, lost), 0);
 }
 
 /* Another process waits, and is told. */
@@ -141,7 +155,7 @@ static void who_waits_is_woken_by_the_note(void **state)
         const int64_t lost_ns = chainsi_now_ns() + 60 * (int64_t)NS_PER_S;
         if (write(begun[1], "", 1) != 1)
             _exit(9);
-        _exit((int)chainsi_losses_await(losses, 7, lost_ns, CHAINSI_NEVER, stays, NULL));
+        _exit((int)chainsi_losses_await(losses, 7, lost_ns, CHAINSI_NEVER, NULL, NULL));
     }
     char byte;
     assert_int_equal(read(begun[0], &byte, 1), 1);
@@ -165,7 +179,8 @@ int main(void)
         cmocka_unit_test(a_signal_has_its_name),
         cmocka_unit_test(the_oldest_notes_go),
         cmocka_unit_test(nobody_waits_for_what_nobody_notes),
-        cmocka_unit_test(who_leaves_is_not_kept),
+        cmocka_unit_test(who_is_not_to_wait_any_more_leaves),
+        cmocka_unit_test(who_can_not_block_looks_again),
         cmocka_unit_test(who_waits_is_woken_by_the_note),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

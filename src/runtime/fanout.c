@@ -325,8 +325,10 @@ static void advance(chainsi_fanout *fanout, int64_t now_ns)
         stop_all(fanout, stopped);
         return;
     }
-    while (fanout->paused_count && fanout->paused[0]->due_ns <= now_ns)
-        make_pending(fanout, take_paused(fanout));
+    while (fanout->paused_count && fanout->paused[0]->due_ns <= now_ns) {
+        chainsi_branch *branch = take_paused(fanout);
+        chainsi_lane_resume(lane_of(fanout, branch->callee), branch, now_ns);
+    }
     for (chainsi_lane *lane = fanout->lanes; lane; lane = lane->next)
         chainsi_lane_advance(lane, now_ns);
     stop_after_failure(fanout);

@@ -610,6 +610,71 @@ static void hang_up(stand_in *replica, int connection, const chainsi_frame *fram
     stand_in_close(replica, connection);
 }
 
+/* The first one is lost while it runs; it is said why when the second one is there. */
+static void lose_the_first(stand_in *replica, int connection, const chainsi_frame *frame,
+                           const char *body)
+{
+    (void)body;
+    if (++*(int *)replica->user == 1) {
+        stand_in_close(replica, connection);
+        return;
+    }
+    chainsi_losses_note(chainsi_board_losses(replica->board), replica->seat.incarnation,
+                        CHAINSI_LOSS_SIGNAL + SIGABRT, chainsi_now_ns());
+    answer_well(replica, connection, frame);
+}
+
+/* Of two calls the first one is lost. Whether it was heard why. */
+static bool hears_why_one_was_lost(void)
+{
+    int calls = 0;
+    stand where;
+    char why[256], address[80];
+    open_stand(&where, true, 0);
+    chainsi_losses_promise(chainsi_board_losses(where.board));
+    stand_in replica = { .shared_fd = where.shared_fd,
+                         .board = where.board,
+                         .slots = 2,
+                         .handle = lose_the_first,
+                         .user = &calls };
+    stand_in_start(&replica);
+    snprintf(address, sizeof address, "unix:%s", where.path);
+    chains_ctx *ctx = chains_open(NULL);
+    ctx->process->generated = true;
+    chainsi_remote *remote = chainsi_remote_new(&worker_interface, address, why, sizeof why);
+    chainsi_remote_use_board(remote, where.board_fd);
+    const chains_depends_config one_at_a_time = { .concurrency_limit = 1 };
+    chainsi_callee *callee =
+        chainsi_callee_new(ctx, &worker_interface, &one_at_a_time, NULL, remote);
+    chains_ctx *all = chains_gather_all(ctx);
+    worker_input input = { .text = "x" };
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(chainsi_call(callee, all, &input, (void *[]){ NULL, NULL }, NULL),
+                         CHAINS_OK);
+    assert_int_equal(chains_wait(all), CHAINS_UNAVAILABLE);
+    assert_int_equal(chains_result(all, 1), CHAINS_OK);
+    assert_int_equal(calls, 2);
+    const char *message = chains_last_error(ctx)->message;
+    assert_non_null(strstr(message, "while it may have been running the call"));
+    const bool heard = strstr(message, "worker was ended by signal 6 (SIGABRT)");
+    chainsi_callee_done(callee);
+    chains_close(ctx);
+    stand_in_stop(&replica);
+    close_stand(&where);
+    return heard;
+}
+
+/* Else the second call would begin when the wait for the note of the first one is over. A machine that stands
+ * still for that second looks the same, but not again and again. */
+static void others_go_on_while_it_is_not_known_why_one_was_lost(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 10; i++)
+        if (hears_why_one_was_lost())
+            return;
+    fail_msg("a call that was lost holds up the others");
+}
+
 static int run_scripted(void (*handle)(stand_in *, int, const chainsi_frame *, const char *),
                         int number, int count, bool with_board, chains_status expected)
 {
@@ -692,6 +757,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(a_failed_function_cancels_calls),
         cmocka_unit_test(what_is_not_started_is_sent_again),
         cmocka_unit_test(answers_that_are_none_fail_the_calls),
+        cmocka_unit_test(others_go_on_while_it_is_not_known_why_one_was_lost),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

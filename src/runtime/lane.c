@@ -200,23 +200,46 @@ static void fail_attempt(chainsi_lane *lane, chainsi_branch *branch, chains_stat
     chainsi_fanout_pause(lane->fanout, branch);
 }
 
-/* The replica is of one that was lost; else 0. */
-static void fail_exchange_of(chainsi_lane *lane, chainsi_branch *branch, uint64_t replica,
-                             chainsi_exchange_end end, int error, const char *what, int64_t now_ns)
-{
-    char why[256];
-    chainsi_attempt attempt = { .end = CHAINSI_ATTEMPT_ENDED };
-    snprintf(why, sizeof why, "%s%s%s", what, error ? ": " : "", error ? strerror(error) : "");
-    chains_status status = chainsi_remote_fail(
-        lane->callee->remote, chainsi_fanout_ctx(lane->fanout),
-        &(chainsi_failed_exchange){ end, error, why, replica, now_ns }, &attempt);
-    fail_attempt(lane, branch, status, &attempt, now_ns);
-}
-
 static void fail_exchange(chainsi_lane *lane, chainsi_branch *branch, chainsi_exchange_end end,
                           int error, const char *what, int64_t now_ns)
 {
-    fail_exchange_of(lane, branch, 0, end, error, what, now_ns);
+    char why[256];
+    chainsi_attempt attempt = { .end = CHAINSI_ATTEMPT_ENDED };
+    chainsi_failed_exchange failed = { end, error, why, branch->lost.replica, branch->lost.at_ns };
+    snprintf(why, sizeof why, "%s%s%s", what, error ? ": " : "", error ? strerror(error) : "");
+    branch->lost = (chainsi_lost_exchange){ 0 };
+    chains_status status = chainsi_remote_fail(lane->callee->remote,
+                                               chainsi_fanout_ctx(lane->fanout), &failed, &attempt);
+    fail_attempt(lane, branch, status, &attempt, now_ns);
+}
+
+/* Its replica was lost while it may have been running it. Others go on until it is known why. */
+static void fail_lost(chainsi_lane *lane, chainsi_branch *branch, int64_t now_ns)
+{
+    const chainsi_lost_exchange *lost = &branch->lost;
+    const int64_t due_ns = chainsi_remote_look_again(
+        lane->callee->remote,
+        &(chainsi_failed_exchange){ CHAINSI_EXCHANGE_MAYBE_STARTED, lost->error, "", lost->replica,
+                                    lost->at_ns },
+        now_ns);
+    if (!due_ns) {
+        fail_exchange(lane, branch, CHAINSI_EXCHANGE_MAYBE_STARTED, lost->error,
+                      "the connection was closed before an answer came", now_ns);
+        return;
+    }
+    branch->state = CHAINSI_BRANCH_PAUSED;
+    branch->due_ns = due_ns;
+    chainsi_fanout_pause(lane->fanout, branch);
+}
+
+void chainsi_lane_resume(chainsi_lane *lane, chainsi_branch *branch, int64_t now_ns)
+{
+    if (branch->lost.at_ns) {
+        fail_lost(lane, branch, now_ns);
+        return;
+    }
+    branch->state = CHAINSI_BRANCH_PENDING;
+    chainsi_branches_add(&lane->pending, branch);
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -261,9 +284,10 @@ static void lose_trunk(chainsi_trunk *trunk, int error, const char *refused, int
                           "the connection was closed before the call was taken", now_ns);
         else if (refused)
             fail_exchange(lane, branch, CHAINSI_EXCHANGE_PROTOCOL, 0, refused, now_ns);
-        else
-            fail_exchange_of(lane, branch, replica, CHAINSI_EXCHANGE_MAYBE_STARTED, error,
-                             "the connection was closed before an answer came", now_ns);
+        else {
+            branch->lost = (chainsi_lost_exchange){ now_ns, replica, error };
+            fail_lost(lane, branch, now_ns);
+        }
     }
 }
 

@@ -7,6 +7,7 @@
  *      ^  ^                              |  \--failed, may be tried again--> PAUSED
  *      |  '---- certainly not started ---'                                    |
  *      '------------------------------- its backoff is over -----------------'
+ *   SENT --the replica was lost, and it isn't known yet why--> PAUSED --looks again, then as if it failed now
  *   (anything but DONE) --the gather is cancelled, its deadline has come--> DONE
  *
  * Pending calls are sent in the order of starting, at most .concurrency_limit in flight. Those that
@@ -46,6 +47,13 @@ typedef struct chainsi_trunk {
     bool heard;  /* something was read from it */
 } chainsi_trunk;
 
+/* An attempt whose replica was lost, of which it isn't known yet why. */
+typedef struct chainsi_lost_exchange {
+    int64_t at_ns; /* 0: it isn't one */
+    uint64_t replica;
+    int error;
+} chainsi_lost_exchange;
+
 /* A started call. */
 struct chainsi_branch {
     chainsi_job job; /* first: what the gather sees of it */
@@ -71,6 +79,7 @@ struct chainsi_branch {
     bool claimed;
     chainsi_claim claim;
     int64_t due_ns; /* while PAUSED */
+    chainsi_lost_exchange lost;
 };
 
 typedef struct chainsi_branches {
@@ -104,6 +113,8 @@ int64_t chainsi_lane_wakes(const chainsi_lane *lane, int64_t now_ns);
 /* Something may have come on this connection, or it can be written to. block: wait a little for
  * something to come. The trunk may be gone afterwards. */
 void chainsi_trunk_advance(chainsi_trunk *trunk, bool block, int64_t now_ns);
+/* A call that was PAUSED goes on. */
+void chainsi_lane_resume(chainsi_lane *lane, chainsi_branch *branch, int64_t now_ns);
 /* Ends everything that isn't DONE with status. */
 void chainsi_lane_stop(chainsi_lane *lane, chains_status status);
 /* Keeps or closes its connections; nothing is outstanding that anybody waits for. */

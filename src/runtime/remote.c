@@ -327,9 +327,24 @@ chains_status chainsi_remote_read(chainsi_remote *remote, chains_ctx *ctx, uint8
                              interface->name, status);
 }
 
-static bool has_left(const void *ctx)
+static bool has_stopped(void *user)
 {
-    return chainsi_context_stopped(ctx) != CHAINS_OK;
+    return chainsi_context_stopped(user) != CHAINS_OK;
+}
+
+static chainsi_board *board_of(const chainsi_remote *remote)
+{
+    return remote->link ? chainsi_link_board(remote->link) : NULL;
+}
+
+int64_t chainsi_remote_look_again(const chainsi_remote *remote,
+                                  const chainsi_failed_exchange *failed, int64_t now_ns)
+{
+    chainsi_board *board = board_of(remote);
+    if (!board || failed->end != CHAINSI_EXCHANGE_MAYBE_STARTED)
+        return 0;
+    return chainsi_losses_look_again(chainsi_board_losses(board), failed->incarnation,
+                                     failed->at_ns, now_ns);
 }
 
 /* The replica was lost while it may have been running the call: if somebody knows why, that is what the
@@ -338,10 +353,10 @@ static chains_status fail_lost(chainsi_remote *remote, chains_ctx *ctx,
                                const chainsi_failed_exchange *failed)
 {
     const char *name = remote->interface->name;
-    chainsi_board *board = remote->link ? chainsi_link_board(remote->link) : NULL;
+    chainsi_board *board = board_of(remote);
     const chainsi_loss loss =
         board ? chainsi_losses_await(chainsi_board_losses(board), failed->incarnation,
-                                     failed->at_ns, ctx->deadline_ns, has_left, ctx)
+                                     failed->at_ns, ctx->deadline_ns, has_stopped, ctx)
               : CHAINSI_LOSS_UNKNOWN;
     char signal[32];
     if (loss == CHAINSI_LOSS_MEMORY)

@@ -34,8 +34,12 @@ typedef struct chainsi_failed_exchange {
     int64_t at_ns;        /* when it failed */
 } chainsi_failed_exchange;
 
-/* Records what it means. Where a replica was lost, and somebody notes why (rpc/losses.h), that is waited for. */
+/* Records what it means. Where a replica was lost, and somebody notes why (rpc/losses.h), that is waited for, as
+ * long as ctx isn't stopped. */
 chains_status chainsi_remote_fail(chainsi_remote *remote, chains_ctx *ctx,
                                   const chainsi_failed_exchange *failed, chainsi_attempt *attempt);
+/* For who can't block: when to ask again before that, so that it then returns at once; 0: now. */
+int64_t chainsi_remote_look_again(const chainsi_remote *remote,
+                                  const chainsi_failed_exchange *failed, int64_t now_ns);
 
 #endif

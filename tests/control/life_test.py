@@ -330,7 +330,8 @@ class Deployments(DaemonTest):
     def test_one_that_is_never_ready_fails(self):
         daemon = self.start()
         version = daemon.deploy("x", service("entry", STAND_IN_NEVER_READY=1, start_timeout_s=0.2))
-        self.failed(daemon, "x", version)
+        deployment = self.failed(daemon, "x", version)
+        self.assertIn("not ready after 0.2 s (.start_timeout_s)", deployment["message"])
         self.assertIn("not ready after 0.2 s", daemon.logs("x"))
 
     def test_a_later_one_that_is_never_ready_leaves_the_first(self):
