@@ -616,6 +616,7 @@ static void lose_the_first(stand_in *replica, int connection, const chainsi_fram
 {
     (void)body;
     if (++*(int *)replica->user == 1) {
+        chainsi_losses_promise(chainsi_board_losses(replica->board));
         stand_in_close(replica, connection);
         return;
     }
@@ -624,43 +625,62 @@ static void lose_the_first(stand_in *replica, int connection, const chainsi_fram
     answer_well(replica, connection, frame);
 }
 
+typedef void handler(stand_in *, int, const chainsi_frame *, const char *);
+
+/* A replica that follows a script, and calls of it that were started. */
+typedef struct scripted {
+    stand where;
+    stand_in replica;
+    chains_ctx *ctx, *all;
+    chainsi_callee *callee;
+} scripted;
+
+static void start_scripted(scripted *it, handler *handle, int *number, bool with_board,
+                           const chains_depends_config *options, int count)
+{
+    char why[256], address[80];
+    open_stand(&it->where, with_board, 0);
+    it->replica = (stand_in){ .shared_fd = it->where.shared_fd,
+                              .board = it->where.board,
+                              .slots = 8,
+                              .handle = handle,
+                              .user = number };
+    stand_in_start(&it->replica);
+    snprintf(address, sizeof address, "unix:%s", it->where.path);
+    it->ctx = chains_open(NULL);
+    it->ctx->process->generated = true;
+    chainsi_remote *remote = chainsi_remote_new(&worker_interface, address, why, sizeof why);
+    chainsi_remote_use_board(remote, it->where.board_fd);
+    it->callee = chainsi_callee_new(it->ctx, &worker_interface, options, NULL, remote);
+    it->all = chains_gather_all(it->ctx);
+    worker_input input = { .text = "x" };
+    for (int i = 0; i < count; i++)
+        assert_int_equal(chainsi_call(it->callee, it->all, &input, (void *[]){ NULL, NULL }, NULL),
+                         CHAINS_OK);
+}
+
+static void end_scripted(scripted *it)
+{
+    chainsi_callee_done(it->callee);
+    chains_close(it->ctx);
+    stand_in_stop(&it->replica);
+    close_stand(&it->where);
+}
+
 /* Of two calls the first one is lost. Whether it was heard why. */
 static bool hears_why_one_was_lost(void)
 {
-    int calls = 0;
-    stand where;
-    char why[256], address[80];
-    open_stand(&where, true, 0);
-    chainsi_losses_promise(chainsi_board_losses(where.board));
-    stand_in replica = { .shared_fd = where.shared_fd,
-                         .board = where.board,
-                         .slots = 2,
-                         .handle = lose_the_first,
-                         .user = &calls };
-    stand_in_start(&replica);
-    snprintf(address, sizeof address, "unix:%s", where.path);
-    chains_ctx *ctx = chains_open(NULL);
-    ctx->process->generated = true;
-    chainsi_remote *remote = chainsi_remote_new(&worker_interface, address, why, sizeof why);
-    chainsi_remote_use_board(remote, where.board_fd);
     const chains_depends_config one_at_a_time = { .concurrency_limit = 1 };
-    chainsi_callee *callee =
-        chainsi_callee_new(ctx, &worker_interface, &one_at_a_time, NULL, remote);
-    chains_ctx *all = chains_gather_all(ctx);
-    worker_input input = { .text = "x" };
-    for (int i = 0; i < 2; i++)
-        assert_int_equal(chainsi_call(callee, all, &input, (void *[]){ NULL, NULL }, NULL),
-                         CHAINS_OK);
-    assert_int_equal(chains_wait(all), CHAINS_UNAVAILABLE);
-    assert_int_equal(chains_result(all, 1), CHAINS_OK);
+    scripted it;
+    int calls = 0;
+    start_scripted(&it, lose_the_first, &calls, true, &one_at_a_time, 2);
+    assert_int_equal(chains_wait(it.all), CHAINS_UNAVAILABLE);
+    assert_int_equal(chains_result(it.all, 1), CHAINS_OK);
     assert_int_equal(calls, 2);
-    const char *message = chains_last_error(ctx)->message;
+    const char *message = chains_last_error(it.ctx)->message;
     assert_non_null(strstr(message, "while it may have been running the call"));
     const bool heard = strstr(message, "worker was ended by signal 6 (SIGABRT)");
-    chainsi_callee_done(callee);
-    chains_close(ctx);
-    stand_in_stop(&replica);
-    close_stand(&where);
+    end_scripted(&it);
     return heard;
 }
 
@@ -675,41 +695,20 @@ static void others_go_on_while_it_is_not_known_why_one_was_lost(void **state)
     fail_msg("a call that was lost holds up the others");
 }
 
-static int run_scripted(void (*handle)(stand_in *, int, const chainsi_frame *, const char *),
-                        int number, int count, bool with_board, chains_status expected)
+static int run_scripted(handler *handle, int number, int count, bool with_board,
+                        chains_status expected)
 {
-    stand where;
-    char why[256], address[80];
-    open_stand(&where, with_board, 0);
-    stand_in replica = { .shared_fd = where.shared_fd,
-                         .board = where.board,
-                         .slots = 8,
-                         .handle = handle,
-                         .user = &number };
-    stand_in_start(&replica);
-    snprintf(address, sizeof address, "unix:%s", where.path);
-    chains_ctx *ctx = chains_open(NULL);
-    ctx->process->generated = true;
-    chainsi_remote *remote = chainsi_remote_new(&worker_interface, address, why, sizeof why);
-    chainsi_remote_use_board(remote, where.board_fd);
-    chainsi_callee *callee = chainsi_callee_new(ctx, &worker_interface, NULL, NULL, remote);
-    chains_ctx *all = chains_gather_all(ctx);
-    worker_input input = { .text = "x" };
-    for (int i = 0; i < count; i++)
-        assert_int_equal(chainsi_call(callee, all, &input, (void *[]){ NULL, NULL }, NULL),
-                         CHAINS_OK);
+    scripted it;
+    start_scripted(&it, handle, &number, with_board, NULL, count);
     int good = 0;
-    chains_wait(all);
+    chains_wait(it.all);
     for (int i = 0; i < count; i++) {
-        chains_status status = chains_result(all, (size_t)i);
+        chains_status status = chains_result(it.all, (size_t)i);
         good += status == CHAINS_OK;
         if (status != CHAINS_OK)
             assert_int_equal(status, expected);
     }
-    chainsi_callee_done(callee);
-    chains_close(ctx);
-    stand_in_stop(&replica);
-    close_stand(&where);
+    end_scripted(&it);
     return good;
 }
 
