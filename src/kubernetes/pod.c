@@ -161,7 +161,7 @@ static void write_life(chainsi_manifest *manifest, const chainsi_service *servic
 {
     chainsi_document *d = &manifest->document;
     write_probe(d, "startupProbe", "/healthz", 1, 1, (int64_t)ceil(start_timeout_s(service)));
-    write_probe(d, "livenessProbe", "/healthz", 10, 5, 3);
+    write_probe(d, "livenessProbe", "/livez", 10, 5, 3);
     write_probe(d, "readinessProbe", "/readyz", 5, 3, 2);
     if (!waits_before_end(manifest))
         return;

@@ -161,7 +161,7 @@ class Content(unittest.TestCase):
         self.assertEqual(pod["terminationGracePeriodSeconds"], 3 + 91 + 2)
         probes = pod["containers"][0]
         self.assertEqual([(probes[each]["httpGet"]["path"]) for each in ("startupProbe", "livenessProbe", "readinessProbe")],
-                         ["/healthz", "/healthz", "/readyz"])
+                         ["/healthz", "/livez", "/readyz"])
         start = probes["startupProbe"]
         self.assertGreaterEqual(start["periodSeconds"] * start["failureThreshold"], 900)
         self.assertGreater(spec["progressDeadlineSeconds"], 900)
