@@ -19,7 +19,7 @@ extern const chainsi_verb chainsi_verb_manifests;
 
 typedef struct request {
     chainsi_words folders;
-    const char *entrypoint, *images, *kubernetes;
+    const char *entrypoint, *images, *kubernetes, *autoscaler;
     chainsi_manifest_options manifest;
 } request;
 
@@ -94,6 +94,12 @@ static bool check_usage(request *r, int *status)
                                       CHAINSI_KUBERNETES_DEFAULT);
         return false;
     }
+    r->manifest.hpa = r->autoscaler && !strcmp(r->autoscaler, "hpa");
+    if (r->autoscaler && !r->manifest.hpa && strcmp(r->autoscaler, "none") != 0) {
+        *status = chainsi_usage_error(&chainsi_verb_manifests,
+                                      "--autoscaler is '%s': it is hpa or none", r->autoscaler);
+        return false;
+    }
     return check_names(r, status);
 }
 
@@ -166,6 +172,7 @@ static int run(int argc, char **argv)
         { "asset-claim", CHAINSI_OPTION_TEXT, &m->asset_claim },
         { "fetch-image", CHAINSI_OPTION_TEXT, &m->fetch_image },
         { "owner-uid", CHAINSI_OPTION_TEXT, &m->owner_uid },
+        { "autoscaler", CHAINSI_OPTION_TEXT, &r.autoscaler },
         { "kubernetes", CHAINSI_OPTION_TEXT, &r.kubernetes },
         { "json", CHAINSI_OPTION_FLAG, &m->json },
         { NULL, CHAINSI_OPTION_END, NULL },
@@ -216,6 +223,8 @@ const chainsi_verb chainsi_verb_manifests = {
         "  --front-door-namespace NAME\n"
         "                       where pods with chains.dev/front-door: \"true\" may call the\n"
         "                       entrypoint from; else the chain's own namespace\n"
+        "  --autoscaler hpa     have Kubernetes scale by CPU, between .min_replicas and\n"
+        "                       .max_replicas; else Deployments keep the replicas they have\n"
         "  --owner-uid UID      of the version's ConfigMap, which then owns all else\n"
         "  --kubernetes 1.N     the cluster's version, from 1.20 on (1.30)\n"
         "  --json               print a v1 List\n"

@@ -28,6 +28,21 @@ void chainsi_manifest_select(chainsi_manifest *manifest, const char *key,
 /* Writes "labels": these, and what others look for. chainlet NULL: of the version. */
 void chainsi_manifest_labels(chainsi_manifest *manifest, const chainsi_model_chainlet *chainlet);
 
+/* Begins an object, with its metadata. chainlet NULL: the version's. */
+void chainsi_manifest_open(chainsi_manifest *manifest, const char *api, const char *kind,
+                           const chainsi_model_chainlet *chainlet);
+
+/* autoscaler.c: writes the HorizontalPodAutoscaler of a Chainlet that has one. */
+void chainsi_manifest_autoscaler(chainsi_manifest *manifest, const chainsi_service *service);
+bool chainsi_manifest_is_scaled(const chainsi_manifest *manifest, const chainsi_service *service);
+/* Replicas that it begins with, and has at least: one, as a version counts as there when each of its Chainlets has
+ * started. */
+int chainsi_manifest_least(const chainsi_service *service);
+/* What stands in the way of one. */
+void chainsi_manifest_check_autoscaler(const chainsi_manifest *manifest,
+                                       const chainsi_service *service,
+                                       chainsi_diagnostics *diagnostics);
+
 /* pod.c: writes "template" of a Deployment. */
 void chainsi_manifest_pod(chainsi_manifest *manifest, const chainsi_service *service);
 /* The seconds that its pods have from SIGTERM, or what stands before it, to their end. */

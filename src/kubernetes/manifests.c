@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/hash.h"
 #include "kubernetes/image_reference.h"
 #include "kubernetes/manifest_state.h"
 #include "kubernetes/object_names.h"
@@ -126,9 +127,8 @@ static void begin_object(chainsi_manifest *manifest, const char *api, const char
     chainsi_document_text(d, "kind", kind);
 }
 
-/* Begins an object, with its metadata. chainlet NULL: the version's. */
-static void open_object(chainsi_manifest *manifest, const char *api, const char *kind,
-                        const chainsi_model_chainlet *chainlet)
+void chainsi_manifest_open(chainsi_manifest *manifest, const char *api, const char *kind,
+                           const chainsi_model_chainlet *chainlet)
 {
     chainsi_document *d = &manifest->document;
     begin_object(manifest, api, kind);
@@ -199,7 +199,7 @@ static const char *describe_services(const chainsi_manifest *manifest)
 static void write_config_map(chainsi_manifest *manifest)
 {
     chainsi_document *d = &manifest->document;
-    open_object(manifest, "v1", "ConfigMap", NULL);
+    chainsi_manifest_open(manifest, "v1", "ConfigMap", NULL);
     chainsi_document_open_map(d, "data");
     chainsi_document_text(d, "chain", manifest->options.chain);
     chainsi_document_text(d, "version", manifest->options.version);
@@ -213,7 +213,7 @@ static void write_config_map(chainsi_manifest *manifest)
 static void write_account(chainsi_manifest *manifest, const chainsi_service *service)
 {
     chainsi_document *d = &manifest->document;
-    open_object(manifest, "v1", "ServiceAccount", service->chainlet);
+    chainsi_manifest_open(manifest, "v1", "ServiceAccount", service->chainlet);
     chainsi_document_truth(d, "automountServiceAccountToken", false);
     if (manifest->options.pull_secret) {
         chainsi_document_open_list(d, "imagePullSecrets");
@@ -258,7 +258,7 @@ static void write_front_door(chainsi_manifest *manifest)
 static void write_network_policy(chainsi_manifest *manifest, const chainsi_service *service)
 {
     chainsi_document *d = &manifest->document;
-    open_object(manifest, "networking.k8s.io/v1", "NetworkPolicy", service->chainlet);
+    chainsi_manifest_open(manifest, "networking.k8s.io/v1", "NetworkPolicy", service->chainlet);
     chainsi_document_open_map(d, "spec");
     chainsi_manifest_select(manifest, "podSelector", service->chainlet);
     chainsi_document_open_list(d, "policyTypes");
@@ -293,7 +293,7 @@ static void write_network_policy(chainsi_manifest *manifest, const chainsi_servi
 static void write_service(chainsi_manifest *manifest, const chainsi_service *service)
 {
     chainsi_document *d = &manifest->document;
-    open_object(manifest, "v1", "Service", service->chainlet);
+    chainsi_manifest_open(manifest, "v1", "Service", service->chainlet);
     chainsi_document_open_map(d, "spec");
     chainsi_document_text(d, "clusterIP", "None");
     chainsi_document_open_map(d, "selector");
@@ -312,20 +312,16 @@ static void write_service(chainsi_manifest *manifest, const chainsi_service *ser
     chainsi_document_close(d);
 }
 
-/* One at least: a version counts as there when each of its Chainlets has started. */
-static int first_replicas(const chains_config *config)
-{
-    return config->autoscaling.min_replicas > 1 ? config->autoscaling.min_replicas : 1;
-}
-
 static void write_deployment(chainsi_manifest *manifest, const chainsi_service *service)
 {
     chainsi_document *d = &manifest->document;
     const chains_config *config = &service->chainlet->config;
     const double start_s = config->start_timeout_s > 0 ? config->start_timeout_s : DEFAULT_START_S;
-    open_object(manifest, "apps/v1", "Deployment", service->chainlet);
+    chainsi_manifest_open(manifest, "apps/v1", "Deployment", service->chainlet);
     chainsi_document_open_map(d, "spec");
-    chainsi_document_number(d, "replicas", first_replicas(config));
+    if (!chainsi_manifest_is_scaled(manifest,
+                                    service)) /* else each apply would undo what it does */
+        chainsi_document_number(d, "replicas", chainsi_manifest_least(service));
     chainsi_document_number(d, "revisionHistoryLimit", OLD_VERSIONS);
     chainsi_document_number(d, "progressDeadlineSeconds", (int64_t)ceil(start_s) + BEYOND_START_S);
     chainsi_manifest_select(manifest, "selector", service->chainlet);
@@ -346,8 +342,9 @@ static void write_deployment(chainsi_manifest *manifest, const chainsi_service *
 static void write_budget(chainsi_manifest *manifest, const chainsi_service *service)
 {
     chainsi_document *d = &manifest->document;
-    open_object(manifest, manifest->options.minor >= POLICY_MINOR ? "policy/v1" : "policy/v1beta1",
-                "PodDisruptionBudget", service->chainlet);
+    chainsi_manifest_open(manifest,
+                          manifest->options.minor >= POLICY_MINOR ? "policy/v1" : "policy/v1beta1",
+                          "PodDisruptionBudget", service->chainlet);
     chainsi_document_open_map(d, "spec");
     chainsi_document_number(d, "maxUnavailable", 1);
     chainsi_manifest_select(manifest, "selector", service->chainlet);
@@ -367,6 +364,7 @@ static void write_objects(chainsi_manifest *manifest)
         write_service(manifest, service);
         write_deployment(manifest, service);
         write_budget(manifest, service);
+        chainsi_manifest_autoscaler(manifest, service);
     }
 }
 
@@ -458,9 +456,7 @@ static const char *name_version(const chainsi_manifest *unnamed)
     named.options.json = true;
     named.options.owner_uid = NULL;
     write_all(&named, &text);
-    uint64_t hash = UINT64_C(0xcbf29ce484222325); /* FNV-1a, folded */
-    for (size_t i = 0; i < text.size; i++)
-        hash = (hash ^ text.data[i]) * UINT64_C(0x100000001b3);
+    uint64_t hash = chainsi_hash_add(CHAINSI_HASH_START, text.data, text.size);
     chainsi_buffer_done(&text);
     hash ^= hash >> 24 ^ hash >> 48;
     return chainsi_arena_printf(manifest->arena, "v0-%06x", (unsigned)(hash & 0xffffff));
@@ -485,8 +481,10 @@ bool chainsi_manifests_write(const chainsi_model *model, const chainsi_manifest_
     chainsi_manifest manifest = { .model = model, .options = *options, .arena = &arena };
     fill_defaults(&manifest.options, model);
     manifest.service_count = chainsi_services_list(model, &arena, &manifest.services);
-    for (size_t i = 0; i < manifest.service_count; i++)
+    for (size_t i = 0; i < manifest.service_count; i++) {
         check_service(&manifest.services[i], &arena, diagnostics);
+        chainsi_manifest_check_autoscaler(&manifest, &manifest.services[i], diagnostics);
+    }
     check_images(&manifest, diagnostics);
     const bool good = !chainsi_diagnostics_failed(diagnostics);
     if (good) {

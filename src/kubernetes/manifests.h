@@ -44,6 +44,7 @@ typedef struct chainsi_manifest_options {
     const char *front_door_name_space; /* NULL: the chain's own */
     const char
         *owner_uid; /* of the version's ConfigMap, which then owns all else; NULL: not known */
+    bool hpa;       /* Kubernetes scales, by CPU */
     int minor;      /* 1.minor of the cluster; 0: CHAINSI_KUBERNETES_DEFAULT */
     bool json;      /* a v1 List instead of YAML */
 } chainsi_manifest_options;

@@ -8,6 +8,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 enum {
     HASH_DIGITS = 16,
     VERSION_DIGITS = 6, /* of its digest, behind the number */
@@ -68,16 +70,12 @@ static bool can_be_read(const char *chain, const char *version, const char *chai
 
 /* With a hash */
 
-/* FNV-1a, 64 bits, of the parts and their ends. */
+/* Of the parts with their ends. */
 static uint64_t hash_parts(const char *const *parts, size_t count)
 {
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    uint64_t hash = CHAINSI_HASH_START;
     for (size_t i = 0; i < count; i++)
-        for (const char *at = parts[i];; at++) {
-            hash = (hash ^ (uint8_t)*at) * UINT64_C(0x100000001b3);
-            if (!*at)
-                break;
-        }
+        hash = chainsi_hash_add(hash, parts[i], strlen(parts[i]) + 1);
     return hash;
 }
 

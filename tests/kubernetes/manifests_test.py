@@ -171,6 +171,22 @@ class Content(unittest.TestCase):
             items = objects(MENU, "--kubernetes", f"1.{minor}")
             self.assertEqual(any("lifecycle" in pod_of(each)["containers"][0] for each in of_kind(items, "Deployment").values()), waits)
 
+    def test_autoscaler(self):
+        """Only where there may be more than it begins with; the Deployment then says no number."""
+        for minor, api in ((22, "autoscaling/v2beta2"), (23, "autoscaling/v2")):
+            items = objects(MENU, "--autoscaler", "hpa", "--kubernetes", f"1.{minor}")
+            scalers = of_kind(items, "HorizontalPodAutoscaler")
+            self.assertEqual([(name, each["apiVersion"]) for name, each in scalers.items()], [("model", api)])
+            deployments = of_kind(items, "Deployment")
+            spec = scalers["model"]["spec"]
+            self.assertEqual(spec["scaleTargetRef"],
+                             {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployments["model"]["metadata"]["name"]})
+            self.assertEqual((spec["minReplicas"], spec["maxReplicas"]), (2, 4))
+            self.assertEqual(spec["metrics"][0]["resource"],
+                             {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}})
+            self.assertEqual({name: each["spec"].get("replicas") for name, each in deployments.items()},
+                             {"model": None, "Kitchen-of_the__house": 1, "menu": 1})
+
     def test_near(self):
         pod = pod_of(self.deployments["model"])
         [near] = pod["affinity"]["podAffinity"]["preferredDuringSchedulingIgnoredDuringExecution"]
@@ -299,6 +315,7 @@ class Refusals(HomeTest):
         for words, said in ((["--kubernetes", "1.19"], "from 1.20 on"), (["--kubernetes", "30"], "such as 1.30"),
                             (["--namespace", "Team"], "lower-case"), (["--name", "a b"], "--name is 'a b'"),
                             (["--version", "-x"], "--version is '-x'"), (["--create-namespace"], "needs --namespace"),
+                            (["--autoscaler", "vpa"], "hpa or none"),
                             (["--images", "/nowhere"], "No such file"), (["--registy", "x"], "--registry")):
             self.assertIn(said, self.refused(MENU, *words))
 
@@ -308,6 +325,16 @@ class Refusals(HomeTest):
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
             self.assertIn(said, self.refused(MENU, "--images", path))
+
+    def test_scaling_by_nothing(self):
+        chain = self.home.copy("tests/kubernetes/menu", "unmeasured")
+        path = os.path.join(chain, "model.h")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace(".cpu = 1.5, ", ""))
+        self.assertIn("model has no .cpu", self.refused(chain, "--autoscaler", "hpa"))
+        self.home.good("manifests", chain)
 
     def test_what_no_cluster_has(self):
         chain = self.home.copy("tests/kubernetes/menu")

@@ -22,7 +22,7 @@ SOURCES = {
 }
 LIMIT_S = 200
 KINDS = {"v1": "core/v1", "apps/v1": "apps/v1", "networking.k8s.io/v1": "networking/v1", "policy/v1": "policy/v1",
-         "policy/v1beta1": "policy/v1beta1"}
+         "policy/v1beta1": "policy/v1beta1", "autoscaling/v2": "autoscaling/v2"}
 
 
 class Absent(Exception):
@@ -165,9 +165,9 @@ def from_client(folder):
             for name, schema in interfaces(file.read(), lambda name: {"$ref": f"#/definitions/{name}"}):
                 definitions[name] = schema
     for api in KINDS:
-        for name in definitions:
-            if api.endswith("/v1") or api == "v1":
-                kinds[f"{api} {name[2:]}"] = name
+        version = api.rpartition("/")[2].capitalize()
+        kinds.update((f"{api} {name[len(version):]}", name) for name in definitions
+                     if re.fullmatch(version + "[A-Z].*", name))
     definitions.setdefault("IntOrString", {"type": ["integer", "string"]})
     definitions.setdefault("V1MicroTime", {"type": "string"})
     return {"definitions": definitions, "kinds": kinds}
