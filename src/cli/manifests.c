@@ -8,7 +8,6 @@
 #include "kubernetes/image_reference.h"
 #include "kubernetes/manifests.h"
 #include "kubernetes/object_names.h"
-#include "schema/json.h"
 
 enum {
     MOST_IMAGES = 1024 * 1024, /* bytes of the file of --images */
@@ -128,13 +127,14 @@ static bool read_images(request *r, chainsi_arena *arena)
     bool good = read_whole(r->images, &text);
     if (!good)
         fprintf(stderr, "chains manifests: %s: %s\n", r->images, strerror(errno));
-    else if (chainsi_json_decode(&chainsi_image_map_type, (const char *)text.data, text.size, arena,
-                                 &r->manifest.images, &why) != CHAINS_OK) {
+    else if (!chainsi_image_map_read((const char *)text.data, text.size, arena, &r->manifest.images,
+                                     &why)) {
         good = false;
         fprintf(stderr,
-                "chains manifests: %s: %s\n"
-                "  hint: it is a JSON object of digests: {\"phi_llm\": \"sha256:…\"}\n",
-                r->images, why.message);
+                "chains manifests: %s: %s%s%s (byte %zu)\n"
+                "  hint: it is a JSON object of digests, or a list of images: "
+                "{\"phi_llm\": \"sha256:…\"}\n",
+                r->images, why.path, *why.path ? ": " : "", why.message, why.offset);
     }
     chainsi_buffer_done(&text);
     return good;

@@ -53,6 +53,8 @@ static bool fits_block(const char *text)
 
 static void add_spaces(chainsi_buffer *out, int count)
 {
+    if (!count)
+        return; /* the buffer may not have any memory yet */
     memset(chainsi_buffer_reserve(out, (size_t)count), ' ', (size_t)count);
     out->size += (size_t)count;
 }

@@ -26,14 +26,6 @@ enum {
     DEFAULT_START_S = 600,
 };
 
-const chainsi_type chainsi_image_map_type = {
-    .kind = CHAINSI_MAP,
-    .size = sizeof(chainsi_image_map),
-    .item = &chainsi_type_string,
-    .entry_size = sizeof(chainsi_image_entry),
-    .value_offset = offsetof(chainsi_image_entry, value),
-};
-
 /* What files share */
 
 const char *chainsi_manifest_name(const chainsi_manifest *manifest,

@@ -8,24 +8,13 @@
 #define CHAINSI_KUBERNETES_MANIFESTS_H
 
 #include "compiler/service.h"
+#include "kubernetes/image_map.h"
 
 enum {
     CHAINSI_KUBERNETES_OLDEST = 20,  /* 1.20 */
     CHAINSI_KUBERNETES_DEFAULT = 30, /* what manifests are for unless it is said */
     CHAINSI_KUBERNETES_PORT = 8080,  /* calls and probes */
 };
-
-/* Where an image is, if not at its chain's and its own name with the version as its tag. */
-typedef struct chainsi_image_entry {
-    const char *key;   /* a Chainlet's name on the wire */
-    const char *value; /* a digest ("sha256:…"), or a whole reference */
-} chainsi_image_entry;
-
-typedef struct chainsi_image_map {
-    chainsi_image_entry *items;
-    size_t count;
-} chainsi_image_map;
-extern const chainsi_type chainsi_image_map_type; /* a JSON object of texts */
 
 /* All zero: defaults. */
 typedef struct chainsi_manifest_options {
@@ -35,7 +24,8 @@ typedef struct chainsi_manifest_options {
     const char *name_space;  /* NULL: whichever they are applied to */
     bool create_name_space;  /* with an object for it */
     const char *registry;    /* NULL: none, what a node has or Docker Hub */
-    chainsi_image_map images;
+    chainsi_image_map
+        images; /* where images are not at their chain's and their own name, with the version as tag */
     const char *pull_secret; /* for the registry; NULL: none */
     const char *
         asset_claim; /* a PersistentVolumeClaim for files of .assets; NULL: a folder of the pod's */

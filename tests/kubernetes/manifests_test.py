@@ -242,6 +242,16 @@ class Content(unittest.TestCase):
         self.assertEqual((found["menu"], found["model"]), (f"r.example/menu/menu@{DIGEST}", "quay.example/model:3"))
         self.assertRegex(found["Kitchen-of_the__house"], r"^r\.example/menu/kitchen-of-the-house--[0-9a-f]{16}:v7$")
 
+    def test_images_that_were_pushed(self):
+        """Their tags may become other images': what they were is taken."""
+        with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+            json.dump([{"name": "menu", "digest": DIGEST, "reference": "r.example:5000/team/menu:v1", "size": 7},
+                       {"name": "model", "digest": DIGEST, "reference": None}], file)
+            file.flush()
+            found = {name: pod_of(each)["containers"][0]["image"]
+                     for name, each in of_kind(objects(MENU, "--images", file.name), "Deployment").items()}
+        self.assertEqual((found["menu"], found["model"]), (f"r.example:5000/team/menu@{DIGEST}", f"menu/model@{DIGEST}"))
+
     def test_owners(self):
         items = objects(MENU, "--owner-uid", "1-2-3")
         [version] = [each["metadata"]["name"] for each in items if each["kind"] == "ConfigMap"]
@@ -321,7 +331,7 @@ class Refusals(HomeTest):
 
     def test_images_of_nobody(self):
         path = self.home.file("images.json")
-        for text, said in (('{"tokens": "sha256:1"}', "an image is given for tokens, which needs none"), ("[]", "expected an object")):
+        for text, said in (('{"tokens": "sha256:1"}', "an image is given for tokens, which needs none"), ("7", "expected an object"), ("[{}]", "[0].name: expected a string")):
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
             self.assertIn(said, self.refused(MENU, "--images", path))
