@@ -1,11 +1,9 @@
 /* `chains deploy`: builds the services of a chain, hands them to the daemon, and waits until all are ready. */
-#include <ctype.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,6 +14,7 @@
 #include "cli/environment.h"
 #include "cli/snapshot.h"
 #include "compiler/sample.h"
+#include "compiler/service.h"
 #include "runtime/queue.h"
 #include "schema/json.h"
 
@@ -26,84 +25,27 @@ enum {
     LOG_LINES = 20, /* shown of a Chainlet that failed */
 };
 
-static void add_secret(chainsi_api_service *sent, const char *name)
+/* What all that is in its process needs. False, said on stderr: it asks for GPUs of different kinds. */
+static bool describe_needs(const chainsi_service *service, const char *verb, chainsi_arena *arena,
+                           chainsi_api_service *sent)
 {
-    for (size_t i = 0; i < sent->secrets.count; i++)
-        if (!strcmp(sent->secrets.items[i], name))
-            return;
-    sent->secrets.items[sent->secrets.count++] = name;
-}
-
-/* The secrets that the Chainlets in its process name, and those that calls to external services send. */
-static void describe_secrets(const chainsi_service *service, chainsi_api_service *sent,
-                             chainsi_arena *arena)
-{
-    enum { MOST = sizeof((chains_config *)0)->secrets / sizeof(const char *) };
-    sent->secrets.items = chainsi_arena_array(
-        arena, service->inside_count * MOST + service->dependency_count, sizeof(const char *));
-    for (size_t i = 0; i < service->inside_count; i++) {
-        const char *const *names = service->inside[i]->config.secrets;
-        for (size_t k = 0; k < MOST && names[k]; k++)
-            add_secret(sent, names[k]);
+    sent->secrets.count = chainsi_service_secrets(service, arena, &sent->secrets.items);
+    chainsi_service_asset *assets;
+    sent->assets.count = chainsi_service_assets(service, arena, &assets);
+    sent->assets.items = chainsi_arena_array(arena, sent->assets.count, sizeof *sent->assets.items);
+    for (size_t i = 0; i < sent->assets.count; i++)
+        sent->assets.items[i] = (chainsi_asset){ assets[i].url, assets[i].sha256, assets[i].path };
+    const chainsi_service_gpus gpus = chainsi_service_find_gpus(service);
+    if (gpus.other) {
+        fprintf(stderr,
+                "chains %s: %s and %s are in one process, and ask for GPUs of different "
+                "kinds (.gpu): %s and %s\n",
+                verb, gpus.first->wire_name, gpus.other->wire_name, gpus.first->gpu_kind,
+                gpus.other->gpu_kind);
+        return false;
     }
-    for (size_t i = 0; i < service->dependency_count; i++)
-        if (service->dependencies[i]->external && service->dependencies[i]->external_config.secret)
-            add_secret(sent, service->dependencies[i]->external_config.secret);
-}
-
-/* The GPUs of a process: those of all Chainlets in it, of one kind. *gpu gets NULL for none, as where fakes have taken
- * their places. False, said on stderr: they ask for different kinds. */
-static bool describe_gpus(const chainsi_service *service, const char *verb, chainsi_arena *arena,
-                          const char **gpu)
-{
-    const chainsi_model_chainlet *first = NULL;
-    int count = 0;
-    for (size_t i = 0; i < service->inside_count; i++) {
-        const chainsi_model_chainlet *inside = service->inside[i];
-        if (!inside->gpu_kind)
-            continue;
-        if (!first || !strcasecmp(first->gpu_kind, "any")) {
-            first = inside;
-        } else if (strcasecmp(inside->gpu_kind, "any") != 0 &&
-                   strcasecmp(inside->gpu_kind, first->gpu_kind) != 0) {
-            fprintf(stderr,
-                    "chains %s: %s and %s are in one process, and ask for GPUs of different "
-                    "kinds (.gpu): %s and %s\n",
-                    verb, first->wire_name, inside->wire_name, first->gpu_kind, inside->gpu_kind);
-            return false;
-        }
-        count += inside->gpu_count;
-    }
-    *gpu = first ? chainsi_arena_printf(arena, "%s:%d", first->gpu_kind, count) : NULL;
+    sent->gpu = gpus.kind ? chainsi_arena_printf(arena, "%s:%d", gpus.kind, gpus.count) : NULL;
     return true;
-}
-
-static void add_asset(chainsi_api_assets *assets, const chainsi_asset *asset, chainsi_arena *arena)
-{
-    char *digest = chainsi_arena_strdup(arena, asset->sha256);
-    for (char *digit = digest; *digit; digit++)
-        *digit = (char)tolower((unsigned char)*digit);
-    for (size_t i = 0; i < assets->count; i++)
-        if (!strcmp(assets->items[i].path, asset->path) && !strcmp(assets->items[i].sha256, digest))
-            return;
-    assets->items[assets->count++] = (chainsi_asset){ asset->url, digest, asset->path };
-}
-
-/* The assets that the Chainlets in its process name. What can't be in one folder the daemon refuses. */
-static void describe_assets(const chainsi_service *service, chainsi_api_service *sent,
-                            chainsi_arena *arena)
-{
-    enum { MOST = sizeof((chains_config *)0)->assets / sizeof *((chains_config *)0)->assets };
-    sent->assets.items =
-        chainsi_arena_array(arena, service->inside_count * MOST, sizeof *sent->assets.items);
-    for (size_t i = 0; i < service->inside_count; i++) {
-        const chains_config *config = &service->inside[i]->config;
-        for (size_t k = 0; k < MOST && config->assets[k].url; k++)
-            add_asset(&sent->assets,
-                      &(chainsi_asset){ config->assets[k].url, config->assets[k].sha256,
-                                        config->assets[k].path },
-                      arena);
-    }
 }
 
 /* The Chainlets in its process besides itself. */
@@ -219,10 +161,8 @@ bool chainsi_deploy_describe(const chainsi_model *model, const chainsi_built *bu
             .cpu = config->cpu > 0 ? config->cpu : 0,
             .memory = (int64_t)service->chainlet->memory_bytes,
         };
-        if (!describe_gpus(service, r->verb, arena, &sent->gpu))
+        if (!describe_needs(service, r->verb, arena, sent))
             return false;
-        describe_secrets(service, sent, arena);
-        describe_assets(service, sent, arena);
         describe_inside(service, sent, arena);
         sent->dependencies.items = chainsi_arena_array(arena, service->dependency_count + 1,
                                                        sizeof *sent->dependencies.items);

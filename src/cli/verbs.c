@@ -11,6 +11,7 @@
     DO(run)                                                                                        \
     DO(test)                                                                                       \
     DO(openapi)                                                                                    \
+    DO(manifests)                                                                                  \
     DO(deploy)                                                                                     \
     DO(watch)                                                                                      \
     DO(call)                                                                                       \

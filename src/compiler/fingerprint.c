@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/hash.h"
+
 enum { MAX_OPEN = 4096 };
 
 typedef struct type_hasher {
@@ -13,13 +15,9 @@ typedef struct type_hasher {
     size_t depth;
 } type_hasher;
 
-/* FNV-1a, 64 bits. */
 static void add(type_hasher *hasher, const void *data, size_t size)
 {
-    for (size_t i = 0; i < size; i++) {
-        hasher->hash ^= ((const unsigned char *)data)[i];
-        hasher->hash *= UINT64_C(0x100000001b3);
-    }
+    hasher->hash = chainsi_hash_add(hasher->hash, data, size);
 }
 
 static void add_text(type_hasher *hasher, const char *text)
@@ -80,7 +78,7 @@ static void add_type(type_hasher *hasher, const chainsi_model_type *type)
 uint64_t chainsi_fingerprint(const chainsi_model_chainlet *chainlet)
 {
     type_hasher hasher;
-    hasher.hash = UINT64_C(0xcbf29ce484222325);
+    hasher.hash = CHAINSI_HASH_START;
     hasher.depth = 0;
     add_fields(&hasher, "inputs", chainlet->inputs, chainlet->input_count);
     add_fields(&hasher, "outputs", chainlet->outputs, chainlet->output_count);

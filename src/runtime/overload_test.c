@@ -18,6 +18,8 @@ static void calls_that_stand_still_make_a_replica_unready(void **state)
     wait_for_answer(below, below->probes, "/readyz", "stalled: 1 call runs, and nothing has ended");
     assert_int_equal(ask(below, below->probes, "GET", "/readyz", NULL, NULL), 503);
     assert_int_equal(ask(below, below->probes, "GET", "/healthz", NULL, NULL), 200);
+    assert_int_equal(ask(below, below->probes, "GET", "/livez", NULL, NULL), 503);
+    assert_int_equal(ask(at, at->probes, "GET", "/livez", NULL, NULL), 200);
     /* Who only waits for it is well. */
     assert_int_equal(ask(at, at->probes, "GET", "/readyz", NULL, NULL), 200);
     close(fd);

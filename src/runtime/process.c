@@ -1,8 +1,11 @@
 /* What a program's contexts share. Secrets come through a descriptor, never through the environment
- * or the command line, where others could read them: JSON, an object of texts. */
+ * or the command line, where others could read them: JSON, an object of texts. Where what starts the program
+ * can't hand over a descriptor (Kubernetes), they are files of a folder, each with its name. */
 #include "runtime/process.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -14,7 +17,10 @@
 #include "runtime/error.h"
 #include "schema/json.h"
 
-enum { MOST_SECRETS = 1024 * 1024 }; /* bytes of the secrets' JSON */
+enum {
+    MOST_SECRETS = 1024 * 1024, /* bytes of the secrets' JSON, and of a file's */
+    MOST_SECRET_FILES = 1024,
+};
 
 const chainsi_type chainsi_secret_map_type = {
     .kind = CHAINSI_MAP,
@@ -77,12 +83,70 @@ static bool read_given_secrets(const char *number)
     return true;
 }
 
+/* What is no name of a secret isn't one: Kubernetes keeps a folder of its own beside its files. */
+static bool is_secret_file(const struct dirent *entry)
+{
+    return *entry->d_name != '.';
+}
+
+static const char *read_secret_file(int folder, const char *name, chainsi_arena *arena)
+{
+    chainsi_buffer text = { 0 };
+    const char *value = NULL;
+    int fd = openat(folder, name, O_RDONLY | O_CLOEXEC);
+    chainsi_buffer_reserve(&text, 1); /* so that there is memory for an empty one, too */
+    if (fd >= 0 && read_all(fd, &text) && !memchr(text.data, 0, text.size))
+        value = chainsi_arena_copy(arena, text.data, text.size);
+    if (fd >= 0)
+        close(fd);
+    if (text.data)
+        explicit_bzero(text.data, text.capacity);
+    chainsi_buffer_done(&text);
+    return value;
+}
+
+static bool read_secret_folder(const char *path)
+{
+    chainsi_arena *arena = &arena_of_given;
+    DIR *folder = opendir(path);
+    chains_secret_value *secrets =
+        chainsi_arena_array(arena, MOST_SECRET_FILES + 1, sizeof *secrets);
+    size_t count = 0;
+    const struct dirent *entry;
+    while (folder && (entry = readdir(folder))) {
+        if (!is_secret_file(entry) || count == MOST_SECRET_FILES)
+            continue;
+        const char *value = read_secret_file(dirfd(folder), entry->d_name, arena);
+        if (!value) {
+            fprintf(stderr,
+                    "chains: secrets (CHAINS_SECRETS_DIR=%s): %s can't be read, or is no text\n",
+                    path, entry->d_name);
+            closedir(folder);
+            return false;
+        }
+        secrets[count++] =
+            (chains_secret_value){ chainsi_arena_strdup(arena, entry->d_name), value };
+    }
+    if (!folder) {
+        fprintf(stderr, "chains: secrets (CHAINS_SECRETS_DIR=%s): %s\n", path, strerror(errno));
+        return false;
+    }
+    closedir(folder);
+    given = secrets;
+    return true;
+}
+
 static bool read_secrets(chainsi_process *process)
 {
     static const chains_secret_value none;
     pthread_mutex_lock(&lock);
     const char *number = getenv("CHAINS_SECRETS_FD");
-    bool good = !number || !*number || read_given_secrets(number);
+    const char *folder = getenv("CHAINS_SECRETS_DIR");
+    bool good = true;
+    if (number && *number)
+        good = read_given_secrets(number);
+    else if (folder && *folder && !given)
+        good = read_secret_folder(folder);
     process->secrets = given ? given : &none;
     pthread_mutex_unlock(&lock);
     return good;

@@ -1,4 +1,4 @@
-/* What surrounds a Chainlet: secrets through a descriptor, assets, the environment, the log,
+/* What surrounds a Chainlet: secrets through a descriptor or a folder, assets, the environment, the log,
  * metrics, and Chainlets that a program makes by itself. */
 #include <fcntl.h>
 #include <sys/mman.h>
@@ -100,6 +100,64 @@ static void secrets_that_cannot_be_read_end_the_program(void **state)
         assert_non_null(strstr(text, "CHAINS_SECRETS_FD"));
         assert_null(strstr(text, "hidden-value"));
     }
+}
+
+static const char *secret_folder;
+
+static void write_secret(const char *name, const char *value, size_t size)
+{
+    char path[128];
+    snprintf(path, sizeof path, "%s/%s", secret_folder, name);
+    int fd = open(path, O_CREAT | O_WRONLY | O_TRUNC, 0600);
+    assert_true(fd >= 0 && write(fd, value, size) == (ssize_t)size);
+    close(fd);
+}
+
+static int read_secrets_of_a_folder(void)
+{
+    setenv("CHAINS_SECRETS_DIR", secret_folder, 1);
+    for (int i = 0; i < 2; i++) {
+        chains_ctx *ctx = chains_open(NULL);
+        if (!is(chains_secret(ctx, "token"), "töp\n") || !is(chains_secret(ctx, "other"), "") ||
+            chains_secret(ctx, "..data") || chains_secret(ctx, "absent"))
+            return 1;
+        chains_close(ctx);
+    }
+    return 0;
+}
+
+/* As Kubernetes mounts them: each a link, beside folders that begin with a dot. */
+static void secrets_come_through_a_folder(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/chains-test-XXXXXX", path[64], text[4096];
+    secret_folder = mkdtemp(folder);
+    assert_non_null(secret_folder);
+    write_secret(".token", "töp\n", strlen("töp\n"));
+    write_secret("other", "", 0);
+    snprintf(path, sizeof path, "%s/token", folder);
+    assert_int_equal(symlink(".token", path), 0);
+    assert_int_equal(run_apart(read_secrets_of_a_folder, text, sizeof text), 0);
+
+    write_secret("other", "hidden-value\0", sizeof "hidden-value");
+    assert_int_equal(run_apart(read_secrets_of_a_folder, text, sizeof text), 2);
+    assert_non_null(strstr(text, "other can't be read, or is no text"));
+    assert_null(strstr(text, "hidden-value"));
+    unlink(path);
+    assert_int_equal(symlink("nowhere", path), 0);
+    write_secret("other", "", 0);
+    assert_int_equal(run_apart(read_secrets_of_a_folder, text, sizeof text), 2);
+    assert_non_null(strstr(text, "token can't be read"));
+
+    unlink(path);
+    static const char *const names[] = { ".token", "other" };
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder, names[i]);
+        unlink(path);
+    }
+    rmdir(folder);
+    assert_int_equal(run_apart(read_secrets_of_a_folder, text, sizeof text), 2);
+    assert_non_null(strstr(text, "No such file"));
 }
 
 static void the_environment_is_copied(void **state)
@@ -375,6 +433,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(secrets_come_through_a_descriptor),
         cmocka_unit_test(secrets_that_cannot_be_read_end_the_program),
+        cmocka_unit_test(secrets_come_through_a_folder),
         cmocka_unit_test(the_environment_is_copied),
         cmocka_unit_test(assets_are_given_to_who_names_them),
         cmocka_unit_test(a_message_is_one_line),

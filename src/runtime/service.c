@@ -520,7 +520,8 @@ static void answer_unknown(chainsi_service *service, chainsi_server_request *req
     int shown = request->head.path.size < 200 ? (int)request->head.path.size : 200;
     chainsi_error_set(&ctx, CHAINS_NOT_FOUND, service->node->implementation->interface->name, "",
                       NULL,
-                      "there is no %.*s here: %sGET /healthz, /readyz, /openapi.json, /metrics",
+                      "there is no %.*s here: %sGET /healthz, /livez, /readyz, /openapi.json, "
+                      "/metrics",
                       shown, request->head.path.data, calls ? "POST /run_remote, " : "");
     answer_error(&ctx, false, 404, response);
     chainsi_context_done(&ctx);
@@ -531,11 +532,13 @@ static void handle_probe(chainsi_service *service, chainsi_server_request *reque
                          chainsi_server_response *response)
 {
     chainsi_slice path = request->head.path;
-    static const char *const probes[] = { "/healthz", "/readyz", "/openapi.json", "/metrics" };
+    static const char *const probes[] = { "/healthz", "/readyz", "/openapi.json", "/metrics",
+                                          "/livez" };
+    enum { PROBES = sizeof probes / sizeof *probes };
     size_t probe = 0;
-    while (probe < 4 && !chainsi_slice_is(path, probes[probe]))
+    while (probe < PROBES && !chainsi_slice_is(path, probes[probe]))
         probe++;
-    if (probe < 4 && request->head.method != CHAINSI_HTTP_GET &&
+    if (probe < PROBES && request->head.method != CHAINSI_HTTP_GET &&
         request->head.method != CHAINSI_HTTP_HEAD) {
         chainsi_buffer_add_text(response->headers, "Allow: GET, HEAD\r\n");
         answer_text(response, 405, "GET or HEAD\n");
@@ -554,6 +557,10 @@ static void handle_probe(chainsi_service *service, chainsi_server_request *reque
         break;
     case 3:
         answer_metrics(service, response);
+        break;
+    case 4: /* for what restarts who doesn't live, and hears of nothing but that */
+        if (!answer_stalled(service, response))
+            answer_text(response, 200, "alive\n");
         break;
     default:
         answer_unknown(service, request, calls, response);

@@ -210,6 +210,8 @@ static void probes_and_metrics(void **state)
 {
     web *it = *state;
     assert_int_equal(ask(it, "GET", "/healthz", NULL, NULL).status, 200);
+    assert_int_equal(ask(it, "GET", "/livez", NULL, NULL).status, 200);
+    assert_int_equal(ask(it, "POST", "/livez", NULL, NULL).status, 405);
     assert_int_equal(ask(it, "GET", "/readyz", NULL, NULL).status, 200);
     ask(it, "POST", "/run_remote", NULL, "{\"text\": \"hi\"}");
     ask(it, "POST", "/run_remote", NULL, "{\"text\": \"hi\", \"fail_status\": 5}");

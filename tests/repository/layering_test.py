@@ -16,8 +16,9 @@ ALLOWED = {
     "rpc": ["base", "schema"],
     "runtime": ["base", "schema", "rpc"],
     "compiler": ["base", "schema"],
+    "kubernetes": ["base", "schema", "compiler"],
     "control": ["base", "schema", "rpc", "runtime"],
-    "cli": ["base", "schema", "rpc", "runtime", "compiler", "control"],
+    "cli": ["base", "schema", "rpc", "runtime", "compiler", "kubernetes", "control"],
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.MULTILINE)
 

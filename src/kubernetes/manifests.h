@@ -1,0 +1,47 @@
+/* The Kubernetes objects that a version of a chain is: of each Chainlet that has a process of its own a Deployment, a
+ * headless Service, a PodDisruptionBudget, a NetworkPolicy and a ServiceAccount, and of the version a ConfigMap
+ * that tells what it is.
+ *
+ * The same model and options give the same bytes. Nothing is built, and no cluster asked. docs/kubernetes.md tells
+ * what is in the objects and why. */
+#ifndef CHAINSI_KUBERNETES_MANIFESTS_H
+#define CHAINSI_KUBERNETES_MANIFESTS_H
+
+#include "compiler/service.h"
+#include "kubernetes/image_map.h"
+
+enum {
+    CHAINSI_KUBERNETES_OLDEST = 20,  /* 1.20 */
+    CHAINSI_KUBERNETES_DEFAULT = 30, /* what manifests are for unless it is said */
+    CHAINSI_KUBERNETES_PORT = 8080,  /* calls and probes */
+};
+
+/* All zero: defaults. */
+typedef struct chainsi_manifest_options {
+    const char *chain;       /* NULL: the entrypoint's name */
+    const char *version;     /* NULL: "v0-" and six digits of a hash of all that is written */
+    const char *environment; /* NULL: "production" */
+    const char *name_space;  /* NULL: whichever they are applied to */
+    bool create_name_space;  /* with an object for it */
+    const char *registry;    /* NULL: none, what a node has or Docker Hub */
+    chainsi_image_map
+        images; /* where images are not at their chain's and their own name, with the version as tag */
+    const char *pull_secret; /* for the registry; NULL: none */
+    const char *
+        asset_claim; /* a PersistentVolumeClaim for files of .assets; NULL: a folder of the pod's */
+    const char
+        *fetch_image; /* of the step that fetches them: sh, curl, sha256sum; NULL: curl's own */
+    const char *front_door_name_space; /* NULL: the chain's own */
+    const char
+        *owner_uid; /* of the version's ConfigMap, which then owns all else; NULL: not known */
+    bool hpa;       /* Kubernetes scales, by CPU */
+    int minor;      /* 1.minor of the cluster; 0: CHAINSI_KUBERNETES_DEFAULT */
+    bool json;      /* a v1 List instead of YAML */
+} chainsi_manifest_options;
+
+/* Appends the objects. False with diagnostics, and nothing appended, if the chain can't run so (model->entrypoint must
+ * not be NULL). */
+bool chainsi_manifests_write(const chainsi_model *model, const chainsi_manifest_options *options,
+                             chainsi_diagnostics *diagnostics, chainsi_buffer *out);
+
+#endif

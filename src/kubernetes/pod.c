@@ -1,0 +1,419 @@
+/* The pods of a Chainlet: one container, which has nothing but its program. */
+#include <math.h>
+#include <string.h>
+
+#include "kubernetes/image_reference.h"
+#include "kubernetes/manifest_state.h"
+
+enum {
+    LEAVE_S = 3,      /* before SIGTERM, until callers outside of the chain know that it goes */
+    SLEEP_MINOR = 30, /* of the first Kubernetes that can wait so without a shell */
+    END_S = 2,        /* of a process, beyond its calls */
+    DEFAULT_START_S = 600,
+    DEFAULT_DRAIN_S = 30,
+    TMP_MIB = 256,
+    MOST_VARIABLES = sizeof((chains_config *)0)->env / sizeof *((chains_config *)0)->env,
+    SECRET_MODE = 0440,
+};
+
+#define SECRETS_DIR "/run/chains/secrets"
+
+const char *chainsi_manifest_literal(const chainsi_manifest *manifest, const char *text)
+{
+    char *literal = chainsi_arena_alloc(manifest->arena, 2 * strlen(text) + 1), *end = literal;
+    for (; *text; text++) {
+        *end++ = *text;
+        if (*text == '$')
+            *end++ = '$';
+    }
+    return literal;
+}
+
+void chainsi_manifest_mount(chainsi_manifest *manifest, const char *name, const char *path,
+                            bool read_only)
+{
+    chainsi_document *d = &manifest->document;
+    chainsi_document_open_map(d, NULL);
+    chainsi_document_text(d, "name", name);
+    chainsi_document_text(d, "mountPath", path);
+    if (read_only)
+        chainsi_document_truth(d, "readOnly", true);
+    chainsi_document_close(d);
+}
+
+/* Its environment */
+
+/* Names that were written: each may be there once. */
+typedef struct variables {
+    chainsi_manifest *manifest;
+    const char **names;
+    size_t count;
+} variables;
+
+static void add_variable(variables *all, const char *name, const char *value)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (!strcmp(all->names[i], name))
+            return;
+    all->names[all->count++] = name;
+    chainsi_document *d = &all->manifest->document;
+    chainsi_document_open_map(d, NULL);
+    chainsi_document_text(d, "name", name);
+    chainsi_document_text(d, "value", chainsi_manifest_literal(all->manifest, value));
+    chainsi_document_close(d);
+}
+
+/* What .env says goes before what is found out, as on one machine. */
+static void write_environment(chainsi_manifest *manifest, const chainsi_service *service)
+{
+    enum { OWN = 5 };
+    chainsi_arena *arena = manifest->arena;
+    const chains_config *config = &service->chainlet->config;
+    variables all = { manifest,
+                      chainsi_arena_array(arena, MOST_VARIABLES + OWN + service->dependency_count,
+                                          sizeof(const char *)),
+                      0 };
+    const char **secrets;
+    chainsi_document_open_list(&manifest->document, "env");
+    for (size_t i = 0; i < MOST_VARIABLES && config->env[i].name; i++)
+        add_variable(&all, config->env[i].name, config->env[i].value ? config->env[i].value : "");
+    if (config->cpu > 0) /* pools make a thread for each CPU that they see */
+        add_variable(&all, "OMP_NUM_THREADS",
+                     chainsi_arena_printf(arena, "%.0f", ceil(config->cpu)));
+    add_variable(&all, "CHAINS_CHAIN", manifest->options.chain);
+    add_variable(&all, "CHAINS_ENVIRONMENT", manifest->options.environment);
+    if (chainsi_service_secrets(service, arena, &secrets))
+        add_variable(&all, "CHAINS_SECRETS_DIR", SECRETS_DIR);
+    if (chainsi_manifest_has_assets(service))
+        add_variable(&all, "CHAINS_ASSETS_DIR", CHAINSI_MANIFEST_ASSETS_DIR);
+    for (size_t i = 0; i < service->dependency_count; i++) {
+        const chainsi_model_chainlet *callee = service->dependencies[i];
+        if (!callee->external)
+            add_variable(&all, chainsi_build_url_variable(arena, callee),
+                         chainsi_arena_printf(arena, "http://%s:%d",
+                                              chainsi_manifest_name(manifest, callee),
+                                              CHAINSI_KUBERNETES_PORT));
+    }
+    chainsi_document_close(&manifest->document);
+}
+
+/* What it may use */
+
+/* Cores as a quantity: "2", "500m"; never less than the least that there is. */
+static const char *cpu_quantity(chainsi_arena *arena, double cores)
+{
+    const double thousandths = ceil(cores * 1000 - 1e-6);
+    if (fmod(thousandths, 1000) == 0)
+        return chainsi_arena_printf(arena, "%.0f", thousandths / 1000);
+    return chainsi_arena_printf(arena, "%.0fm", thousandths);
+}
+
+static void write_resources(chainsi_manifest *manifest, const chainsi_service *service)
+{
+    chainsi_document *d = &manifest->document;
+    const chains_config *config = &service->chainlet->config;
+    const chainsi_service_gpus gpus = chainsi_service_find_gpus(service);
+    const char *cpu = config->cpu > 0 ? cpu_quantity(manifest->arena, config->cpu) : NULL;
+    chainsi_document_open_map(d, "resources");
+    chainsi_document_open_map(d, "requests");
+    chainsi_document_text(d, "cpu", cpu);
+    chainsi_document_text(d, "memory", config->memory);
+    chainsi_document_close(d);
+    chainsi_document_open_map(d, "limits");
+    chainsi_document_text(d, "cpu", cpu);
+    chainsi_document_text(d, "memory", config->memory);
+    if (gpus.kind)
+        chainsi_document_text(d, "nvidia.com/gpu",
+                              chainsi_arena_printf(manifest->arena, "%d", gpus.count));
+    chainsi_document_close(d);
+    chainsi_document_close(d);
+}
+
+/* Its life */
+
+static void write_probe(chainsi_document *d, const char *key, const char *path, int64_t period_s,
+                        int64_t timeout_s, int64_t failures)
+{
+    chainsi_document_open_map(d, key);
+    chainsi_document_open_map(d, "httpGet");
+    chainsi_document_text(d, "path", path);
+    chainsi_document_text(d, "port", "calls");
+    chainsi_document_close(d);
+    chainsi_document_number(d, "periodSeconds", period_s);
+    chainsi_document_number(d, "timeoutSeconds", timeout_s);
+    chainsi_document_number(d, "failureThreshold", failures);
+    chainsi_document_close(d);
+}
+
+static double start_timeout_s(const chainsi_service *service)
+{
+    const double seconds = service->chainlet->config.start_timeout_s;
+    return seconds > 0 ? seconds : DEFAULT_START_S;
+}
+
+static bool waits_before_end(const chainsi_manifest *manifest)
+{
+    return manifest->options.minor >= SLEEP_MINOR;
+}
+
+/* Its port answers once _new has returned: until then it is the start that is waited for. */
+static void write_life(chainsi_manifest *manifest, const chainsi_service *service)
+{
+    chainsi_document *d = &manifest->document;
+    write_probe(d, "startupProbe", "/healthz", 1, 1, (int64_t)ceil(start_timeout_s(service)));
+    write_probe(d, "livenessProbe", "/livez", 10, 5, 3);
+    write_probe(d, "readinessProbe", "/readyz", 5, 3, 2);
+    if (!waits_before_end(manifest))
+        return;
+    chainsi_document_open_map(d, "lifecycle");
+    chainsi_document_open_map(d, "preStop");
+    chainsi_document_open_map(d, "sleep");
+    chainsi_document_number(d, "seconds", LEAVE_S);
+    chainsi_document_close(d);
+    chainsi_document_close(d);
+    chainsi_document_close(d);
+}
+
+int64_t chainsi_manifest_grace_s(const chainsi_manifest *manifest, const chainsi_service *service)
+{
+    const double drain_s = service->chainlet->config.drain_timeout_s;
+    return (waits_before_end(manifest) ? LEAVE_S : 0) +
+           (int64_t)ceil(drain_s > 0 ? drain_s : DEFAULT_DRAIN_S) + END_S;
+}
+
+static const char *image_of(const chainsi_manifest *manifest,
+                            const chainsi_model_chainlet *chainlet)
+{
+    const chainsi_manifest_options *options = &manifest->options;
+    const char *digest = NULL;
+    for (size_t i = 0; i < options->images.count; i++) {
+        if (strcmp(options->images.items[i].key, chainlet->wire_name) != 0)
+            continue;
+        digest = options->images.items[i].value;
+        if (!chainsi_is_image_digest(digest))
+            return digest; /* a whole reference */
+    }
+    return chainsi_image_reference(manifest->arena, options->registry, options->chain,
+                                   chainlet->wire_name, options->version, digest);
+}
+
+static void write_container(chainsi_manifest *manifest, const chainsi_service *service)
+{
+    chainsi_document *d = &manifest->document;
+    const char **secrets;
+    chainsi_document_open_map(d, NULL);
+    chainsi_document_text(d, "name", "chainlet");
+    chainsi_document_text(d, "image", image_of(manifest, service->chainlet));
+    chainsi_document_open_list(d, "args");
+    chainsi_document_text(d, NULL, "--listen");
+    chainsi_document_text(
+        d, NULL,
+        chainsi_arena_printf(manifest->arena, "http://0.0.0.0:%d", CHAINSI_KUBERNETES_PORT));
+    chainsi_document_close(d);
+    write_environment(manifest, service);
+    chainsi_document_open_list(d, "ports");
+    chainsi_document_open_map(d, NULL);
+    chainsi_document_text(d, "name", "calls");
+    chainsi_document_number(d, "containerPort", CHAINSI_KUBERNETES_PORT);
+    chainsi_document_text(d, "protocol", "TCP");
+    chainsi_document_close(d);
+    chainsi_document_close(d);
+    write_resources(manifest, service);
+    write_life(manifest, service);
+    chainsi_manifest_container_security(manifest);
+    chainsi_document_open_list(d, "volumeMounts");
+    chainsi_manifest_mount(manifest, "tmp", "/tmp", false);
+    if (chainsi_service_secrets(service, manifest->arena, &secrets))
+        chainsi_manifest_mount(manifest, "secrets", SECRETS_DIR, true);
+    chainsi_manifest_asset_mounts(manifest, service);
+    chainsi_document_close(d);
+    chainsi_document_close(d);
+}
+
+/* Files */
+
+/* The values that its Chainlets name, and no others. */
+static void write_secrets(chainsi_manifest *manifest, const chainsi_service *service)
+{
+    chainsi_document *d = &manifest->document;
+    const char **names;
+    const size_t count = chainsi_service_secrets(service, manifest->arena, &names);
+    if (!count)
+        return;
+    chainsi_document_open_map(d, NULL);
+    chainsi_document_text(d, "name", "secrets");
+    chainsi_document_open_map(d, "secret");
+    chainsi_document_text(d, "secretName", chainsi_manifest_secret_name(manifest));
+    chainsi_document_number(d, "defaultMode", SECRET_MODE);
+    chainsi_document_open_list(d, "items");
+    for (size_t i = 0; i < count; i++) {
+        chainsi_document_open_map(d, NULL);
+        chainsi_document_text(d, "key", names[i]);
+        chainsi_document_text(d, "path", names[i]);
+        chainsi_document_close(d);
+    }
+    chainsi_document_close(d);
+    chainsi_document_close(d);
+    chainsi_document_close(d);
+}
+
+static void write_volumes(chainsi_manifest *manifest, const chainsi_service *service)
+{
+    chainsi_document *d = &manifest->document;
+    chainsi_document_open_list(d, "volumes");
+    chainsi_document_open_map(d, NULL);
+    chainsi_document_text(d, "name", "tmp");
+    chainsi_document_open_map(d, "emptyDir");
+    chainsi_document_text(d, "sizeLimit", chainsi_arena_printf(manifest->arena, "%dMi", TMP_MIB));
+    chainsi_document_close(d);
+    chainsi_document_close(d);
+    write_secrets(manifest, service);
+    chainsi_manifest_asset_volumes(manifest, service);
+    chainsi_document_close(d);
+}
+
+/* Where it runs */
+
+static void write_node_term(chainsi_manifest *manifest, const char *label,
+                            const char *const *values, size_t count)
+{
+    chainsi_document *d = &manifest->document;
+    chainsi_document_open_map(d, NULL);
+    chainsi_document_open_list(d, "matchExpressions");
+    chainsi_document_open_map(d, NULL);
+    chainsi_document_text(d, "key", label);
+    chainsi_document_text(d, "operator", "In");
+    chainsi_document_open_list(d, "values");
+    for (size_t i = 0; i < count; i++)
+        chainsi_document_text(d, NULL, values[i]);
+    chainsi_document_close(d);
+    chainsi_document_close(d);
+    chainsi_document_close(d);
+    chainsi_document_close(d);
+}
+
+/* A kind is a word of the device's name, which a label can't be searched for: nodes are said to have it, or
+ * have the whole name as NVIDIA's device discovery writes it. */
+static void write_gpu_nodes(chainsi_manifest *manifest, const char *kind)
+{
+    chainsi_document *d = &manifest->document;
+    chainsi_arena *arena = manifest->arena;
+    const char *names[] = { kind, chainsi_arena_printf(arena, "NVIDIA-%s", kind) };
+    chainsi_document_open_map(d, "nodeAffinity");
+    chainsi_document_open_map(d, "requiredDuringSchedulingIgnoredDuringExecution");
+    chainsi_document_open_list(d, "nodeSelectorTerms");
+    write_node_term(manifest, "chains.dev/gpu", names, 1);
+    write_node_term(manifest, "nvidia.com/gpu.product", names, 2);
+    chainsi_document_close(d);
+    chainsi_document_close(d);
+    chainsi_document_close(d);
+}
+
+/* Whether what is in the caller's process wants the Chainlet on its node. */
+static bool wants_near(const chainsi_service *caller, const chainsi_model_chainlet *callee)
+{
+    for (size_t i = 0; i < caller->inside_count; i++)
+        for (size_t k = 0; k < caller->inside[i]->dependency_count; k++) {
+            const chainsi_model_dependency *dependency = &caller->inside[i]->dependencies[k];
+            if (dependency->chainlet == callee && dependency->options.near)
+                return true;
+        }
+    return false;
+}
+
+static bool is_near(const chainsi_manifest *manifest, const chainsi_service *service)
+{
+    for (size_t i = 0; i < manifest->service_count; i++)
+        if (wants_near(&manifest->services[i], service->chainlet))
+            return true;
+    return false;
+}
+
+/* Preferred, not required: a caller's node may be full, and callers may be at zero. */
+static void write_near(chainsi_manifest *manifest, const chainsi_service *service)
+{
+    chainsi_document *d = &manifest->document;
+    chainsi_document_open_map(d, "podAffinity");
+    chainsi_document_open_list(d, "preferredDuringSchedulingIgnoredDuringExecution");
+    for (size_t i = 0; i < manifest->service_count; i++) {
+        if (!wants_near(&manifest->services[i], service->chainlet))
+            continue;
+        chainsi_document_open_map(d, NULL);
+        chainsi_document_number(d, "weight", 100);
+        chainsi_document_open_map(d, "podAffinityTerm");
+        chainsi_manifest_select(manifest, "labelSelector", manifest->services[i].chainlet);
+        chainsi_document_text(d, "topologyKey", "kubernetes.io/hostname");
+        chainsi_document_close(d);
+        chainsi_document_close(d);
+    }
+    chainsi_document_close(d);
+    chainsi_document_close(d);
+}
+
+static void write_spread(chainsi_manifest *manifest, const chainsi_service *service,
+                         const char *over)
+{
+    chainsi_document *d = &manifest->document;
+    chainsi_document_open_map(d, NULL);
+    chainsi_document_number(d, "maxSkew", 1);
+    chainsi_document_text(d, "topologyKey", over);
+    chainsi_document_text(d, "whenUnsatisfiable", "ScheduleAnyway");
+    chainsi_manifest_select(manifest, "labelSelector", service->chainlet);
+    chainsi_document_close(d);
+}
+
+static void write_place(chainsi_manifest *manifest, const chainsi_service *service)
+{
+    chainsi_document *d = &manifest->document;
+    const chainsi_service_gpus gpus = chainsi_service_find_gpus(service);
+    const bool kind = gpus.kind && strcasecmp(gpus.kind, "any") != 0;
+    const bool near = is_near(manifest, service);
+    if (kind || near) {
+        chainsi_document_open_map(d, "affinity");
+        if (kind)
+            write_gpu_nodes(manifest, gpus.kind);
+        if (near)
+            write_near(manifest, service);
+        chainsi_document_close(d);
+    }
+    if (gpus.kind) {
+        chainsi_document_open_list(d, "tolerations");
+        chainsi_document_open_map(d, NULL);
+        chainsi_document_text(d, "key", "nvidia.com/gpu");
+        chainsi_document_text(d, "operator", "Exists");
+        chainsi_document_text(d, "effect", "NoSchedule");
+        chainsi_document_close(d);
+        chainsi_document_close(d);
+    }
+    chainsi_document_open_list(d, "topologySpreadConstraints");
+    if (!near)
+        write_spread(manifest, service, "kubernetes.io/hostname");
+    write_spread(manifest, service, "topology.kubernetes.io/zone");
+    chainsi_document_close(d);
+}
+
+void chainsi_manifest_pod(chainsi_manifest *manifest, const chainsi_service *service)
+{
+    chainsi_document *d = &manifest->document;
+    chainsi_document_open_map(d, "template");
+    chainsi_document_open_map(d, "metadata");
+    chainsi_manifest_labels(manifest, service->chainlet);
+    chainsi_document_close(d);
+    chainsi_document_open_map(d, "spec");
+    chainsi_document_text(d, "serviceAccountName",
+                          chainsi_manifest_name(manifest, service->chainlet));
+    chainsi_document_truth(d, "automountServiceAccountToken", false);
+    /* Else each Service of the namespace would be told in variables, under names that may be ours. */
+    chainsi_document_truth(d, "enableServiceLinks", false);
+    chainsi_document_number(d, "terminationGracePeriodSeconds",
+                            chainsi_manifest_grace_s(manifest, service));
+    chainsi_manifest_pod_security(manifest);
+    write_place(manifest, service);
+    chainsi_manifest_asset_step(manifest, service);
+    chainsi_document_open_list(d, "containers");
+    write_container(manifest, service);
+    chainsi_document_close(d);
+    write_volumes(manifest, service);
+    chainsi_document_close(d);
+    chainsi_document_close(d);
+}

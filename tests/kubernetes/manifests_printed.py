@@ -1,0 +1,26 @@
+"""What `chains manifests` prints for several chains, with and without options."""
+import functools
+import json
+import os
+import subprocess
+
+from chains_testing import CHAINS, SOURCE
+
+MENU = os.path.join(SOURCE, "tests", "kubernetes", "menu")
+CHAINS_TRIED = [MENU, *(os.path.join(SOURCE, "examples", name) for name in ("hello", "poem", "transcribe"))]
+OPTIONS = [[], ["--autoscaler", "hpa"], ["--namespace", "team-a", "--create-namespace", "--pull-secret", "registry", "--asset-claim", "models",
+                "--front-door-namespace", "chains", "--owner-uid", "4fd7ff52-2d9f-4f7e-9d0a-0a4a4c0c1c11"]]
+
+
+@functools.cache
+def manifests(*words):
+    done = subprocess.run([CHAINS, "manifests", *words], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{words}: {done.stderr}"
+    assert not done.stderr, done.stderr
+    return done.stdout
+
+
+def objects(*words):
+    listed = json.loads(manifests(*words, "--json"))
+    assert (listed["apiVersion"], listed["kind"]) == ("v1", "List")
+    return listed["items"]

@@ -1,0 +1,55 @@
+"""schema_test.py MINOR: what `chains manifests` prints for Kubernetes 1.MINOR, against its own schema.
+
+Unknown fields, wrong types and missing ones, as its API server would say. Exits with 77 where the schema can't be had.
+"""
+import json
+import os
+import sys
+
+import json_schema
+import kubernetes_schemas
+from chains_testing import BUILD
+from manifests_printed import CHAINS_TRIED, MENU, OPTIONS, objects
+
+
+def check_objects(schema, minor):
+    """How many were looked at."""
+    count = 0
+    for chain in CHAINS_TRIED:
+        for options in OPTIONS:
+            for each in objects(chain, "--kubernetes", f"1.{minor}", *options):
+                kind = f"{each['apiVersion']} {each['kind']}"
+                assert kind in schema["kinds"], f"{chain}: there is no {kind}"
+                faults = list(json_schema.faults(schema, schema["definitions"][schema["kinds"][kind]], each))
+                assert not faults, f"{chain}: {kind} {each['metadata']['name']}: {faults}"
+                count += 1
+    return count
+
+
+def check_refusals(schema, minor):
+    """That it would be seen: a field that isn't one, another type, one that is missing."""
+    deployment = next(each for each in objects(MENU, "--kubernetes", f"1.{minor}") if each["kind"] == "Deployment")
+    definition = schema["definitions"][schema["kinds"]["apps/v1 Deployment"]]
+    for change, said in ((lambda container: container.update(livenesProbe={}), "livenesProbe isn't described"),
+                         (lambda container: container.update(image=7), "is no string"),
+                         (lambda container: container["ports"][0].update(containerPort="80"), "is no integer"),
+                         (lambda container: container.pop("name"), "name is missing")):
+        changed = json.loads(json.dumps(deployment))
+        change(changed["spec"]["template"]["spec"]["containers"][0])
+        found = " ".join(json_schema.faults(schema, definition, changed))
+        assert said in found, f"{said}: {found}"
+
+
+def main():
+    minor = int(sys.argv[1])
+    try:
+        schema = kubernetes_schemas.schema_of(minor, os.path.join(BUILD, "kubernetes-schemas"))
+    except kubernetes_schemas.Absent as why:
+        print(f"skipped: the schema of Kubernetes 1.{minor} can't be had: {why}")
+        sys.exit(77)
+    count = check_objects(schema, minor)
+    check_refusals(schema, minor)
+    print(f"{count} objects are as Kubernetes 1.{minor} has them")
+
+
+main()
