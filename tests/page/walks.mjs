@@ -257,6 +257,14 @@ const walks = {
         await page.getByLabel("Chainlet").selectOption("painter");
         await page.getByRole("button", { name: "Call", exact: true }).click();
         await page.getByRole("img", { name: "Picture result" }).waitFor();
+        /* Each form begins with its own arguments, whichever was there before. */
+        assert.deepEqual(JSON.parse(await page.getByLabel("As JSON").inputValue()), {});
+        await page.getByLabel("Chainlet").selectOption("studio");
+        await page.getByRole("group", { name: /^authors/ }).waitFor();
+        assert.deepEqual(Object.keys(JSON.parse(await page.getByLabel("As JSON").inputValue())), ["authors", "weights", "extra", "photo"]);
+        await walk.goto("/chains/transcribe/production/try");
+        await page.getByRole("textbox", { name: /^media_url/ }).waitFor();
+        assert.deepEqual(JSON.parse(await page.getByLabel("As JSON").inputValue()), { media_url: "" });
     },
 
     async stream(walk) {

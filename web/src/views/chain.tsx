@@ -172,7 +172,7 @@ export function ChainView({ route }: { route: Route }) {
             <Tabs label="Of this chain" current={shown}
                 tabs={tabs.filter(({ id }) => id === "requests" ? lists : reads || !guarded.includes(id)).map(({ id, label }) => ({ id, label, href: to(id ? [...here, id] : here) }))} />
             {shown === "" ? <GraphView chain={chain} route={route} chainlet={tab === "chainlets" ? inner ?? null : null} />
-                : shown === "versions" ? <VersionsView chain={name} environment={environment}
+                : shown === "versions" ? <VersionsView key={name} chain={name} environment={environment}
                     environments={others.map((each) => each.environment)} />
                 : parts[shown] ? <Later name={shown} chain={chain} route={route} />
                 : <Empty>There is no such page.</Empty>}

@@ -143,7 +143,7 @@ function TraceList({ route, chain }: { route: Route; chain: string | null }) {
 
 export function TracesView({ route }: { route: Route }) {
     const [, id] = route.path;
-    if (id) return <TraceView id={id} />;
+    if (id) return <TraceView key={id} id={id} />;
     return (
         <>
             <h1 tabIndex={-1}>Traces</h1>

@@ -20,8 +20,10 @@ export function TryView({ chain, route }: { chain: Chain; route: Route }) {
     const name = route.query.get("chainlet") ?? chain.entrypoint;
     const inner = name === chain.entrypoint ? null : name;
     const base = at.calls(chain.name, chain.environment, inner);
-    const { value: document, error } = useLoaded(
-        (signal) => get<Document>(`${base}/openapi.json`, {}, signal), [base, chain.version_id]);
+    const { value, error } = useLoaded(
+        async (signal) => ({ base, document: await get<Document>(`${base}/openapi.json`, {}, signal) }), [base, chain.version_id]);
+    /* The one before isn't what this form begins with. */
+    const document = value?.base === base ? value.document : null;
     return (
         <>
             <div class="filters">
