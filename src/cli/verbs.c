@@ -11,6 +11,7 @@
     DO(run)                                                                                        \
     DO(test)                                                                                       \
     DO(openapi)                                                                                    \
+    DO(image)                                                                                      \
     DO(deploy)                                                                                     \
     DO(watch)                                                                                      \
     DO(call)                                                                                       \

@@ -17,7 +17,8 @@ ALLOWED = {
     "runtime": ["base", "schema", "rpc"],
     "compiler": ["base", "schema"],
     "control": ["base", "schema", "rpc", "runtime"],
-    "cli": ["base", "schema", "rpc", "runtime", "compiler", "control"],
+    "image": ["base", "schema", "control"],
+    "cli": ["base", "schema", "rpc", "runtime", "compiler", "control", "image"],
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.MULTILINE)
 
