@@ -40,7 +40,8 @@ static bool read_at(const elf_reader *reader, void *out, size_t size, uint64_t o
 }
 
 /* Where in the file an address is that the program would have. */
-static bool find_offset(const elf_reader *reader, uint64_t address, uint64_t *offset, uint64_t *room)
+static bool find_offset(const elf_reader *reader, uint64_t address, uint64_t *offset,
+                        uint64_t *room)
 {
     for (size_t i = 0; i < reader->segment_count; i++) {
         const Elf64_Phdr *segment = &reader->segments[i];

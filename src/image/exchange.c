@@ -181,7 +181,9 @@ static void set_options(chainsi_exchange *exchange, one_transfer *transfer, cons
 static bool do_once(chainsi_exchange *exchange, const chainsi_ask *ask, const char *authorization,
                     chainsi_reply *reply, chainsi_problem *problem)
 {
-    one_transfer transfer = { .ask = ask, .reply = reply, .curl = exchange->curl, .problem = problem };
+    one_transfer transfer = {
+        .ask = ask, .reply = reply, .curl = exchange->curl, .problem = problem
+    };
     if (ask->file && !(transfer.file = fopen(ask->file, "rbe")))
         return chainsi_problem_file(problem, "read", ask->file);
     const char *url = *ask->url == '/'

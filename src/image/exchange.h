@@ -14,6 +14,7 @@ typedef struct chainsi_exchange {
     chainsi_credentials credentials;
     bool looked;               /* for credentials */
     const char *authorization; /* the whole header; NULL: none so far */
+    const char *pushed;        /* the repository that was pushed to before; NULL: none */
 } chainsi_exchange;
 
 /* One request. All zero but method and url. */

@@ -10,9 +10,10 @@
 #include <zlib.h>
 
 #include "image/blob.h"
+#include "image/layer_cache.h"
 #include "image/tar.h"
 
-enum { PIECE = 128 * 1024, LEVEL = 9, GZIP = 15 + 16 };
+enum { PIECE = 128 * 1024, LEVEL = 6, GZIP = 15 + 16 };
 
 typedef struct layer_writer {
     chainsi_blob blob;
@@ -105,8 +106,8 @@ static bool put_entry(layer_writer *layer, const chainsi_entry *entry)
                       put_zeros(layer, chainsi_tar_padding(size))));
 }
 
-bool chainsi_layout_add_tree(chainsi_layout *layout, const chainsi_tree *tree,
-                             chainsi_oci_descriptor *added, char *diff_id, chainsi_problem *problem)
+static bool make_layer(chainsi_layout *layout, const chainsi_tree *tree,
+                       chainsi_oci_descriptor *added, char *diff_id, chainsi_problem *problem)
 {
     layer_writer *layer = calloc(1, sizeof *layer);
     if (!layer)
@@ -135,4 +136,18 @@ bool chainsi_layout_add_tree(chainsi_layout *layout, const chainsi_tree *tree,
     deflateEnd(&layer->stream);
     free(layer);
     return good;
+}
+
+bool chainsi_layout_add_tree(chainsi_layout *layout, const chainsi_tree *tree,
+                             chainsi_oci_descriptor *added, char *diff_id, chainsi_problem *problem)
+{
+    char key[CHAINSI_OCI_DIGEST];
+    bool keyed = chainsi_layer_key(tree, LEVEL, key);
+    if (keyed && chainsi_layer_recall(layout, key, added, diff_id))
+        return true;
+    if (!make_layer(layout, tree, added, diff_id, problem))
+        return false;
+    if (keyed)
+        chainsi_layer_note(layout, key, added, diff_id);
+    return true;
 }

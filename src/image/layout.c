@@ -264,12 +264,12 @@ void chainsi_layout_name(chainsi_layout *layout, const chainsi_oci_descriptor *m
                          const char *name)
 {
     forget(layout, name, manifest->digest);
-    add_listed(layout,
-         &(chainsi_oci_listed){ .media_type = manifest->media_type,
-                                .digest = manifest->digest,
-                                .size = manifest->size,
-                                .annotations = name ? one_pair(layout, CHAINSI_OCI_REF_NAME, name)
-                                                    : (chainsi_oci_pairs){ 0 } });
+    add_listed(layout, &(chainsi_oci_listed){
+                           .media_type = manifest->media_type,
+                           .digest = manifest->digest,
+                           .size = manifest->size,
+                           .annotations = name ? one_pair(layout, CHAINSI_OCI_REF_NAME, name)
+                                               : (chainsi_oci_pairs){ 0 } });
 }
 
 void chainsi_layout_attach(chainsi_layout *layout, const chainsi_oci_descriptor *artifact,
@@ -277,10 +277,10 @@ void chainsi_layout_attach(chainsi_layout *layout, const chainsi_oci_descriptor 
 {
     forget(layout, NULL, artifact->digest);
     add_listed(layout, &(chainsi_oci_listed){ .media_type = artifact->media_type,
-                                        .digest = artifact->digest,
-                                        .size = artifact->size,
-                                        .artifact_type = artifact_type,
-                                        .annotations = one_pair(layout, SUBJECT, subject) });
+                                              .digest = artifact->digest,
+                                              .size = artifact->size,
+                                              .artifact_type = artifact_type,
+                                              .annotations = one_pair(layout, SUBJECT, subject) });
 }
 
 /* --------------------------------------------------------------------------------------------

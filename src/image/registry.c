@@ -54,8 +54,9 @@ static bool is_there(push_state *push, const char *kind, const char *digest, boo
     chainsi_reply reply;
     const char *url = chainsi_arena_printf(&push->exchange->arena, "/v2/%s/%s/%s", push->repository,
                                            kind, digest);
-    if (!ask_registry(push, &(chainsi_ask){ .method = "HEAD", .url = url, .accept = CHAINSI_OCI_MANIFEST },
-             &reply))
+    if (!ask_registry(
+            push, &(chainsi_ask){ .method = "HEAD", .url = url, .accept = CHAINSI_OCI_MANIFEST },
+            &reply))
         return false;
     *there = reply.status == 200;
     /* Some answer 403 to a question for what isn't there, and would take it. */
@@ -65,39 +66,48 @@ static bool is_there(push_state *push, const char *kind, const char *digest, boo
     return good;
 }
 
-static bool push_blob(push_state *push, const chainsi_oci_descriptor *blob)
+/* Begins an upload: *location is where to. What another repository of the registry has (chains share libraries) may be
+ * taken from there; then there is nothing to send, and *location is NULL. */
+static bool begin_upload(push_state *push, const char *digest, const char **location)
 {
     chainsi_arena *arena = &push->exchange->arena;
-    bool there;
-    if (!is_there(push, "blobs", blob->digest, &there))
-        return false;
-    if (there)
-        return true;
+    const char *from = push->exchange->pushed;
+    const char *url = from ? chainsi_arena_printf(arena, "/v2/%s/blobs/uploads/?mount=%s&from=%s",
+                                                  push->repository, digest, from)
+                           : chainsi_arena_printf(arena, "/v2/%s/blobs/uploads/", push->repository);
     chainsi_reply reply;
-    if (!ask_registry(push,
-             &(chainsi_ask){
-                 .method = "POST",
-                 .url = chainsi_arena_printf(arena, "/v2/%s/blobs/uploads/", push->repository) },
-             &reply))
+    if (!ask_registry(push, &(chainsi_ask){ .method = "POST", .url = url }, &reply))
         return false;
-    bool good = reply.status == 202 && reply.location;
+    bool mounted = from && reply.status == 201;
+    bool good = mounted || (reply.status == 202 && reply.location);
     if (!good)
         refuse(push, &reply, "a blob");
-    const char *location = reply.location;
+    *location = mounted ? NULL : reply.location;
     chainsi_buffer_done(&reply.body);
-    if (!good)
+    return good;
+}
+
+static bool push_blob(push_state *push, const chainsi_oci_descriptor *blob)
+{
+    bool there;
+    const char *location = NULL;
+    if (!is_there(push, "blobs", blob->digest, &there) ||
+        (!there && !begin_upload(push, blob->digest, &location)))
         return false;
-    const char *url = chainsi_arena_printf(arena, "%s%cdigest=%s", location,
+    if (!location)
+        return true;
+    const char *url = chainsi_arena_printf(&push->exchange->arena, "%s%cdigest=%s", location,
                                            strchr(location, '?') ? '&' : '?', blob->digest);
+    chainsi_reply reply;
     if (!ask_registry(push,
-             &(chainsi_ask){ .method = "PUT",
-                             .url = url,
-                             .type = "application/octet-stream",
-                             .file = chainsi_layout_path(push->layout, blob->digest),
-                             .size = blob->size },
-             &reply))
+                      &(chainsi_ask){ .method = "PUT",
+                                      .url = url,
+                                      .type = "application/octet-stream",
+                                      .file = chainsi_layout_path(push->layout, blob->digest),
+                                      .size = blob->size },
+                      &reply))
         return false;
-    good = reply.status == 201 || refuse(push, &reply, blob->digest);
+    bool good = reply.status == 201 || refuse(push, &reply, blob->digest);
     chainsi_buffer_done(&reply.body);
     push->pushed->sent += good ? blob->size : 0;
     push->pushed->blobs += good;
@@ -110,10 +120,11 @@ static bool put_manifest(push_state *push, const char *as, const char *type, con
     chainsi_reply reply;
     const char *url =
         chainsi_arena_printf(&push->exchange->arena, "/v2/%s/manifests/%s", push->repository, as);
-    if (!ask_registry(push,
-             &(chainsi_ask){
-                 .method = "PUT", .url = url, .type = type, .data = data, .size = (int64_t)size },
-             &reply))
+    if (!ask_registry(
+            push,
+            &(chainsi_ask){
+                .method = "PUT", .url = url, .type = type, .data = data, .size = (int64_t)size },
+            &reply))
         return false;
     bool good = reply.status == 201 || refuse(push, &reply, "the manifest");
     if (good && digest && reply.digest && strcmp(reply.digest, digest) != 0)
@@ -181,12 +192,15 @@ bool chainsi_registry_push(chainsi_exchange *exchange, chainsi_layout *layout, c
         "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a", 2
     };
     bool ignored, knows_subjects;
-    return push_blob(&push, &image->config) && push_blob(&push, &image->sbom) &&
-           push_blob(&push, &empty) &&
-           /* By its digest first: what is said about it needs it, and the tag is last. */
-           push_manifest(&push, &image->manifest, image->manifest.digest, &ignored) &&
-           push_manifest(&push, &image->sbom_manifest, image->sbom_manifest.digest,
-                         &knows_subjects) &&
-           (knows_subjects || push_referrers(&push, image)) &&
-           push_manifest(&push, &image->manifest, tag, &ignored);
+    bool good =
+        push_blob(&push, &image->config) && push_blob(&push, &image->sbom) &&
+        push_blob(&push, &empty) &&
+        /* By its digest first: what is said about it needs it, and the tag is last. */
+        push_manifest(&push, &image->manifest, image->manifest.digest, &ignored) &&
+        push_manifest(&push, &image->sbom_manifest, image->sbom_manifest.digest, &knows_subjects) &&
+        (knows_subjects || push_referrers(&push, image)) &&
+        push_manifest(&push, &image->manifest, tag, &ignored);
+    if (good)
+        exchange->pushed = chainsi_arena_strdup(&exchange->arena, repository);
+    return good;
 }

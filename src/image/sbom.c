@@ -118,12 +118,12 @@ static int compare(const void *left, const void *right)
 static spdx_item new_item(const char *id, const char *name, const char *version)
 {
     return (spdx_item){ .SPDXID = id,
-                   .name = name,
-                   .versionInfo = version,
-                   .downloadLocation = NO_WORD,
-                   .licenseConcluded = NO_WORD,
-                   .licenseDeclared = NO_WORD,
-                   .copyrightText = NO_WORD };
+                        .name = name,
+                        .versionInfo = version,
+                        .downloadLocation = NO_WORD,
+                        .licenseConcluded = NO_WORD,
+                        .licenseDeclared = NO_WORD,
+                        .copyrightText = NO_WORD };
 }
 
 static const char *new_id(chainsi_arena *arena, size_t place, const char *name)
@@ -149,7 +149,8 @@ static const char *package_url(chainsi_arena *arena, const chainsi_package *pack
     return text;
 }
 
-static void add_package(chainsi_arena *arena, spdx_document *document, const chainsi_package *package)
+static void add_package(chainsi_arena *arena, spdx_document *document,
+                        const chainsi_package *package)
 {
     struct items *list = &document->packages;
     spdx_item *last = list->count > 1 ? &list->items[list->count - 1] : NULL;
@@ -190,10 +191,10 @@ bool chainsi_sbom_write(const chainsi_sbom *sbom, chainsi_buffer *out, chainsi_p
     qsort(sorted, count, sizeof *sorted, compare);
 
     spdx_document document = { .spdxVersion = "SPDX-2.3",
-                          .dataLicense = "CC0-1.0",
-                          .SPDXID = "SPDXRef-DOCUMENT",
-                          .name = sbom->name,
-                          .documentNamespace = "" };
+                               .dataLicense = "CC0-1.0",
+                               .SPDXID = "SPDXRef-DOCUMENT",
+                               .name = sbom->name,
+                               .documentNamespace = "" };
     const char *creator = chainsi_arena_printf(&arena, "Tool: chains-%s", sbom->version);
     document.creationInfo.created = sbom->created;
     document.creationInfo.creators.items = &creator;
