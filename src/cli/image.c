@@ -123,7 +123,8 @@ static const char *strip(image_work *work, const chainsi_service *service)
     return stripped;
 }
 
-static chainsi_image_input describe(image_work *work, const chainsi_service *service, const char *binary)
+static chainsi_image_input describe(image_work *work, const chainsi_service *service,
+                                    const char *binary)
 {
     const chainsi_model_chainlet *chainlet = service->chainlet;
     const chains_config *config = &chainlet->config;
@@ -138,7 +139,13 @@ static chainsi_image_input describe(image_work *work, const chainsi_service *ser
             chainsi_arena_printf(&work->arena, "%s/%.*s", work->model->folder,
                                  slash ? (int)(slash - chainlet->header) : 0, chainlet->header),
         .files = config->image.files,
+        .base = config->image.base,
+        .apt = config->image.apt,
+        .work = chainsi_arena_printf(&work->arena, "%s/.chains/image", work->model->folder),
     };
+    size_t packages = sizeof config->image.apt / sizeof *config->image.apt;
+    while (input.apt_count < packages && config->image.apt[input.apt_count])
+        input.apt_count++;
     size_t most = sizeof config->image.files / sizeof *config->image.files;
     while (input.file_count < most && config->image.files[input.file_count])
         input.file_count++;

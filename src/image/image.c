@@ -4,19 +4,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "control/digest.h"
-#include "image/dpkg.h"
+#include "image/apt.h"
+#include "image/base.h"
 #include "image/sbom.h"
 #include "image/shared.h"
 
 #define USER         "65532"
 #define CERTIFICATES "/etc/ssl/certs/ca-certificates.crt"
 #define SERVICE      "chains/service"
-enum { MAX_LAYERS = 3 };
+enum { MAX_LAYERS = 128 };
 
 typedef struct image_making {
     chainsi_layout *layout;
@@ -29,6 +31,9 @@ typedef struct image_making {
     chainsi_oci_step history[MAX_LAYERS];
     size_t layer_count;
     const char *created;
+    chainsi_base base;         /* all zero: none */
+    const char *packages_root; /* NULL: none */
+    chainsi_tree files;        /* .image.files */
 } image_making;
 
 static const char *creation_time(chainsi_arena *arena)
@@ -67,37 +72,118 @@ static const char *folder_of(chainsi_arena *arena, const char *path)
     return chainsi_arena_copy(arena, path, (size_t)(last_part(path) - path));
 }
 
+static const char *find_architecture(chainsi_arena *arena)
+{
+    struct utsname about;
+    uname(&about);
+    return !strcmp(about.machine, "x86_64")    ? "amd64"
+           : !strcmp(about.machine, "aarch64") ? "arm64"
+                                               : chainsi_arena_strdup(arena, about.machine);
+}
+
+/* --------------------------------------------------------------------------------------------
+ * the layers of the base and of packages */
+
+static bool add_base(image_making *making)
+{
+    const chainsi_image_input *input = making->input;
+    if (!input->base)
+        return true;
+    if (!chainsi_base_get(making->layout, input->base, input->work,
+                          find_architecture(making->arena), &making->base, making->problem))
+        return false;
+    const chainsi_base *base = &making->base;
+    if (base->layers.count > MAX_LAYERS - 8)
+        return chainsi_problem_set(making->problem, "name a base with fewer layers",
+                                   "the base '%s' has %zu layers", base->name, base->layers.count);
+    for (size_t i = 0; i < base->layers.count; i++) {
+        making->layers[i] = base->layers.items[i];
+        making->diff_ids[i] = base->diff_ids.items[i];
+        making->history[i] = (chainsi_oci_step){ making->created, "the base" };
+    }
+    making->layer_count = base->layers.count;
+    return chainsi_base_packages(base, making->arena, &making->packages);
+}
+
+static bool add_packages(image_making *making)
+{
+    const chainsi_image_input *input = making->input;
+    chainsi_tree tree = { 0 };
+    if (!input->apt_count)
+        return true;
+    bool good = chainsi_apt_unpack(input->work, input->apt, input->apt_count, making->base.status,
+                                   making->arena, &making->packages_root, &making->packages,
+                                   making->problem) &&
+                chainsi_tree_copy(&tree, "", making->packages_root, making->problem);
+    /* A base has its own folders of that name, or links to other ones. */
+    static const char *const links[] = { "lib", "lib64", "bin", "sbin" };
+    for (size_t i = 0; making->base.root && i < sizeof links / sizeof *links; i++)
+        chainsi_tree_drop(&tree, links[i]);
+    good = good && add_layer(making, &tree, "chains image: .image.apt");
+    chainsi_tree_done(&tree);
+    return good;
+}
+
 /* --------------------------------------------------------------------------------------------
  * the layer of libraries */
 
+static bool is_in_roots(const image_making *making, const char *name)
+{
+    const char *const roots[] = { making->base.root, making->packages_root };
+    struct stat about;
+    for (size_t i = 0; i < sizeof roots / sizeof *roots; i++)
+        if (roots[i] &&
+            lstat(chainsi_arena_printf(making->arena, "%s/%s", roots[i], name), &about) == 0)
+            return true;
+    return false;
+}
+
+/* /lib and /lib64 are links into /usr, as distributions have them, unless what is below has them already: then the
+ * dynamic linker finds its place there. */
+static void add_interpreter(image_making *making, chainsi_tree *tree,
+                            const chainsi_shared_list *list)
+{
+    chainsi_arena *arena = making->arena;
+    if (list->interpreter_from_root)
+        return;
+    const char *top =
+        chainsi_arena_copy(arena, list->interpreter + 1, strcspn(list->interpreter + 1, "/"));
+    const char *path = list->interpreter;
+    const char *const links[] = { top, "lib" };
+    for (size_t i = 0; !strncmp(top, "lib", 3) && i < 2; i++) {
+        if (is_in_roots(making, links[i]))
+            continue;
+        const char *target = chainsi_arena_printf(arena, "usr/%s", links[i]);
+        chainsi_tree_link(tree, links[i], target);
+        chainsi_tree_folder(tree, target, 0755);
+        if (i == 0)
+            path = chainsi_arena_printf(arena, "/usr%s", list->interpreter);
+    }
+    chainsi_tree_file(tree, path, 0755, list->interpreter_source);
+}
+
 /* Libraries lie in one folder, where the dynamic linker looks without a cache: that of the C library. */
-static bool add_libraries(image_making *making, chainsi_tree *tree, const chainsi_shared_list *list)
+static void add_libraries(image_making *making, chainsi_tree *tree, const chainsi_shared_list *list)
 {
     chainsi_arena *arena = making->arena;
     const char *folder = NULL;
     if (!list->interpreter)
-        return true;
+        return;
     for (size_t i = 0; i < list->count; i++)
         if (!strncmp(list->items[i].name, "libc.", 5))
             folder = folder_of(arena, list->items[i].source);
     if (!folder)
         folder = folder_of(arena, list->interpreter_source);
+    const char *const roots[] = { making->base.root, making->packages_root };
+    for (size_t i = 0; i < sizeof roots / sizeof *roots; i++)
+        if (roots[i] && !strncmp(folder, roots[i], strlen(roots[i])))
+            folder += strlen(roots[i]);
     for (size_t i = 0; i < list->count; i++)
-        chainsi_tree_file(tree, chainsi_arena_printf(arena, "%s/%s", folder, list->items[i].name),
-                          0755, list->items[i].source);
-    /* /lib and /lib64 are links into /usr, as distributions have them. */
-    bool in_usr = !strncmp(list->interpreter, "/lib", 4);
-    chainsi_tree_file(tree,
-                      chainsi_arena_printf(arena, "%s%s", in_usr ? "usr" : "", list->interpreter),
-                      0755, list->interpreter_source);
-    if (in_usr) {
-        const char *top =
-            chainsi_arena_copy(arena, list->interpreter + 1, strcspn(list->interpreter + 1, "/"));
-        chainsi_tree_link(tree, top, chainsi_arena_printf(arena, "usr/%s", top));
-        chainsi_tree_link(tree, "lib", "usr/lib");
-        chainsi_tree_folder(tree, "usr/lib", 0755);
-    }
-    return true;
+        if (!list->items[i].from_root)
+            chainsi_tree_file(tree,
+                              chainsi_arena_printf(arena, "%s/%s", folder, list->items[i].name),
+                              0755, list->items[i].source);
+    add_interpreter(making, tree, list);
 }
 
 static bool note_unowned(image_making *making, const char *path)
@@ -124,12 +210,13 @@ static bool note_unowned(image_making *making, const char *path)
 
 static bool note_packages(image_making *making, const chainsi_shared_list *list)
 {
-    size_t count = list->count + (list->interpreter != NULL);
-    chainsi_owner *owners = chainsi_arena_array(making->arena, count + 1, sizeof *owners);
+    chainsi_owner *owners = chainsi_arena_array(making->arena, list->count + 2, sizeof *owners);
+    size_t count = 0;
     for (size_t i = 0; i < list->count; i++)
-        owners[i].path = list->items[i].source;
-    if (list->interpreter)
-        owners[list->count].path = list->interpreter_source;
+        if (!list->items[i].from_root)
+            owners[count++].path = list->items[i].source;
+    if (list->interpreter && !list->interpreter_from_root)
+        owners[count++].path = list->interpreter_source;
     chainsi_dpkg_owners(NULL, owners, count, making->arena);
     for (size_t i = 0; i < count; i++) {
         if (!owners[i].name && !note_unowned(making, owners[i].path))
@@ -176,16 +263,37 @@ static void add_system_files(chainsi_tree *tree)
     chainsi_tree_folder(tree, "tmp", 01777);
 }
 
-static bool add_first_layer(image_making *making)
+/* Programs and libraries among .image.files need libraries as well. */
+static const char *const *find_programs(image_making *making, size_t *count)
+{
+    const char **programs =
+        chainsi_arena_array(making->arena, making->files.count + 1, sizeof *programs);
+    programs[(*count)++] = making->input->binary;
+    for (size_t i = 0; i < making->files.count; i++)
+        if (making->files.entries[i].source)
+            programs[(*count)++] = making->files.entries[i].source;
+    return programs;
+}
+
+static bool add_system(image_making *making)
 {
     chainsi_tree tree = { 0 };
     chainsi_shared_list list;
-    bool good = chainsi_shared_find(&making->input->binary, 1, NULL, making->arena, &list,
-                                    making->problem) &&
-                add_libraries(making, &tree, &list) && note_packages(making, &list) &&
-                add_certificates(making, &tree);
-    if (good)
-        add_system_files(&tree);
+    const char *roots[3] = { 0 };
+    size_t count = 0, root_count = 0;
+    if (making->packages_root)
+        roots[root_count++] = making->packages_root;
+    if (making->base.root)
+        roots[root_count++] = making->base.root;
+    const char *const *programs = find_programs(making, &count);
+    bool good =
+        chainsi_shared_find(programs, count, roots, making->arena, &list, making->problem) &&
+        note_packages(making, &list) && add_certificates(making, &tree);
+    if (good) {
+        add_libraries(making, &tree, &list);
+        if (!making->base.root)
+            add_system_files(&tree);
+    }
     good = good && add_layer(making, &tree, "chains image: shared libraries and CA certificates");
     chainsi_tree_done(&tree);
     return good;
@@ -194,31 +302,33 @@ static bool add_first_layer(image_making *making)
 /* --------------------------------------------------------------------------------------------
  * the layers of files and of the service */
 
-static bool add_files(image_making *making)
+static bool find_files(image_making *making)
 {
     const chainsi_image_input *input = making->input;
-    chainsi_tree tree = { 0 };
-    bool good = true;
-    for (size_t i = 0; good && i < input->file_count; i++) {
+    for (size_t i = 0; i < input->file_count; i++) {
         const char *source =
             chainsi_arena_printf(making->arena, "%s/%s", input->files_folder, input->files[i]);
         if (access(source, R_OK) != 0) {
             char hint[512];
             snprintf(hint, sizeof hint, "paths are relative to '%s', where the header is",
                      input->files_folder);
-            good = chainsi_problem_set(
+            return chainsi_problem_set(
                 making->problem, hint,
                 "the file '%s' of .image.files of '%s' is not there or not readable",
                 input->files[i], input->name);
-        } else {
-            good = chainsi_tree_copy(
-                &tree, chainsi_arena_printf(making->arena, "chains/%s", input->files[i]), source,
-                making->problem);
         }
+        if (!chainsi_tree_copy(&making->files,
+                               chainsi_arena_printf(making->arena, "chains/%s", input->files[i]),
+                               source, making->problem))
+            return false;
     }
-    good = good && (!input->file_count || add_layer(making, &tree, "chains image: .image.files"));
-    chainsi_tree_done(&tree);
-    return good;
+    return true;
+}
+
+static bool add_files(image_making *making)
+{
+    return !making->input->file_count ||
+           add_layer(making, &making->files, "chains image: .image.files");
 }
 
 static bool add_service(image_making *making)
@@ -233,20 +343,15 @@ static bool add_service(image_making *making)
 /* --------------------------------------------------------------------------------------------
  * its documents */
 
-static const char *architecture(chainsi_arena *arena)
-{
-    struct utsname about;
-    uname(&about);
-    return !strcmp(about.machine, "x86_64")    ? "amd64"
-           : !strcmp(about.machine, "aarch64") ? "arm64"
-                                               : chainsi_arena_strdup(arena, about.machine);
-}
-
 static chainsi_oci_texts make_env(image_making *making)
 {
     const chainsi_image_input *input = making->input;
     chainsi_oci_texts env = { 0 };
-    env.items = chainsi_arena_array(making->arena, input->env_count + 2, sizeof *env.items);
+    const chainsi_oci_texts *base = &making->base.env;
+    env.items =
+        chainsi_arena_array(making->arena, base->count + input->env_count + 2, sizeof *env.items);
+    for (size_t i = 0; i < base->count; i++)
+        env.items[env.count++] = base->items[i];
     env.items[env.count++] = "SSL_CERT_FILE=" CERTIFICATES;
     for (size_t i = 0; i < input->env_count; i++)
         env.items[env.count++] =
@@ -257,7 +362,7 @@ static chainsi_oci_texts make_env(image_making *making)
 static chainsi_oci_pairs make_labels(image_making *making)
 {
     const chainsi_image_input *input = making->input;
-    chainsi_oci_pairs labels = { chainsi_arena_array(making->arena, 8, sizeof *labels.items), 0 };
+    chainsi_oci_pairs labels = { chainsi_arena_array(making->arena, 10, sizeof *labels.items), 0 };
     const chainsi_oci_pair known[] = {
         { "org.opencontainers.image.title", input->name },
         { "org.opencontainers.image.description", input->description },
@@ -265,6 +370,8 @@ static chainsi_oci_pairs make_labels(image_making *making)
         { "dev.chains.chain", input->chain },
         { "dev.chains.chainlet", input->name },
         { "dev.chains.version", input->version },
+        { "org.opencontainers.image.base.name", making->base.name },
+        { "org.opencontainers.image.base.digest", making->base.digest },
     };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (known[i].value)
@@ -282,7 +389,7 @@ static bool add_config(image_making *making, chainsi_oci_descriptor *added)
     struct chainsi_oci_port port = { TEXT_OF(CHAINSI_IMAGE_PORT) "/tcp", { "{}", 2 } };
     chainsi_oci_config config = {
         .created = making->created,
-        .architecture = architecture(making->arena),
+        .architecture = find_architecture(making->arena),
         .os = "linux",
         .config = { .user = USER ":" USER,
                     .working_dir = CHAINSI_IMAGE_FOLDER,
@@ -361,10 +468,12 @@ bool chainsi_image_make(chainsi_layout *layout, const chainsi_image_input *input
     };
     making.created = creation_time(making.arena);
     chainsi_image made = { 0 };
-    bool good = add_first_layer(&making) && add_files(&making) && add_service(&making) &&
+    bool good = find_files(&making) && add_base(&making) && add_packages(&making) &&
+                add_system(&making) && add_files(&making) && add_service(&making) &&
                 add_config(&making, &made.config) && add_manifest(&making, &made) &&
                 add_sbom(&making, &made);
     free(making.packages.items);
+    chainsi_tree_done(&making.files);
     if (good)
         *image = made;
     return good;

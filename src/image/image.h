@@ -1,4 +1,5 @@
-/* One image of one service: the libraries that it needs, its files, and as the last and small layer itself.
+/* One image of one service: its base and Debian packages, if it asks for some, the libraries that it needs, its files,
+ * and as the last and small layer itself.
  *
  * It runs as user 65532, needs no writable root, and has no shell in it unless its base has one. The same input gives
  * the same digest: no time, owner or order of this machine is in it ($SOURCE_DATE_EPOCH sets the time that it says). */
@@ -12,11 +13,15 @@
 #define CHAINSI_IMAGE_PORT 8080
 
 typedef struct chainsi_image_input {
-    const char *name;         /* of the Chainlet, on the wire */
-    const char *chain;        /* of the chain's entrypoint */
-    const char *description;  /* or NULL */
-    const char *version;      /* of Chains */
-    const char *binary;       /* the program */
+    const char *name;        /* of the Chainlet, on the wire */
+    const char *chain;       /* of the chain's entrypoint */
+    const char *description; /* or NULL */
+    const char *version;     /* of Chains */
+    const char *binary;      /* the program */
+    const char *base;        /* .image.base; NULL: none */
+    const char *const *apt;  /* names of Debian packages */
+    size_t apt_count;
+    const char *work; /* an existing folder, where what bases and packages hold is kept unpacked */
     const char *files_folder; /* what files are relative to */
     const char *const *files; /* files and folders */
     size_t file_count;

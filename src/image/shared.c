@@ -2,13 +2,16 @@
  * 32-bit libraries in the same cache are passed over. */
 #include "image/shared.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/buffer.h"
@@ -37,7 +40,7 @@ typedef struct one {
 
 typedef struct lookup {
     chainsi_arena *arena;
-    const char *root;
+    const char *const *roots;
     chainsi_buffer cache;
     uint16_t machine;
     const char *triplet;
@@ -83,15 +86,10 @@ static const char *cache_text(const lookup *search, uint32_t at)
                : NULL;
 }
 
-/* Takes the file if it will do. Links in a root are followed within it by being relative, as packages have them; an
- * absolute one would lead out of it, and is not found there. */
-static bool try_file(lookup *search, const char *path, bool in_root, one *out)
+static bool take_file(lookup *search, const char *real, bool in_root, one *out)
 {
-    char real[PATH_MAX];
     chainsi_elf elf;
-    if (!realpath(path, real) ||
-        (in_root && strncmp(real, search->root, strlen(search->root)) != 0) ||
-        chainsi_elf_read(real, search->arena, &elf) != CHAINSI_ELF_OK ||
+    if (chainsi_elf_read(real, search->arena, &elf) != CHAINSI_ELF_OK ||
         elf.machine != search->machine)
         return false;
     out->elf = elf;
@@ -100,15 +98,45 @@ static bool try_file(lookup *search, const char *path, bool in_root, one *out)
     return true;
 }
 
+/* Takes the file of this machine if it will do. */
+static bool try_file(lookup *search, const char *path, one *out)
+{
+    char real[PATH_MAX];
+    return realpath(path, real) && take_file(search, real, false, out);
+}
+
+/* The same of one in a root, whose links, absolute ones too, lead to places in it. */
+static bool try_in_root(lookup *search, const char *root, const char *path, one *out)
+{
+    char real[PATH_MAX], link[64];
+    int folder = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct open_how how = { .flags = O_PATH | O_CLOEXEC,
+                            .resolve = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS };
+    int file = folder < 0 ? -1 : (int)syscall(SYS_openat2, folder, path, &how, sizeof how);
+    snprintf(link, sizeof link, "/proc/self/fd/%d", file);
+    ssize_t size = file < 0 ? -1 : readlink(link, real, sizeof real - 1);
+    if (file >= 0)
+        close(file);
+    if (folder >= 0)
+        close(folder);
+    if (size <= 0)
+        return false;
+    real[size] = 0;
+    return take_file(search, real, true, out);
+}
+
+static bool try_in_roots(lookup *search, const char *path, one *out)
+{
+    for (size_t i = 0; search->roots[i]; i++)
+        if (try_in_root(search, search->roots[i], path, out))
+            return true;
+    return false;
+}
+
 static bool try_folder(lookup *search, const char *folder, size_t size, const char *name, one *out)
 {
-    if (search->root && try_file(search,
-                                 chainsi_arena_printf(search->arena, "%s/%.*s/%s", search->root,
-                                                      (int)size, folder, name),
-                                 true, out))
-        return true;
-    return try_file(search, chainsi_arena_printf(search->arena, "%.*s/%s", (int)size, folder, name),
-                    false, out);
+    const char *path = chainsi_arena_printf(search->arena, "%.*s/%s", (int)size, folder, name);
+    return try_in_roots(search, path, out) || try_file(search, path, out);
 }
 
 /* $ORIGIN and ${ORIGIN}, of the file that has the path in it. */
@@ -160,28 +188,53 @@ static bool try_cache(lookup *search, const char *name, one *out)
         memcpy(&entry, search->cache.data + sizeof header + i * sizeof entry, sizeof entry);
         const char *key = cache_text(search, entry.name), *path = cache_text(search, entry.path);
         /* Variants for newer processors are left here: the image may run on another machine. */
-        if (key && path && !entry.hardware && !strcmp(key, name) &&
-            try_file(search, path, false, out))
+        if (key && path && !entry.hardware && !strcmp(key, name) && try_file(search, path, out))
             return true;
     }
     return false;
 }
 
-static bool try_defaults(lookup *search, const char *name, bool root_only, one *out)
+/* The folders that a root's own dynamic linker is told of. */
+static bool try_configured(lookup *search, const char *root, const char *name, one *out)
 {
-    static const char *const folders[] = { "/lib/%s",    "/usr/lib/%s", "/lib64",
-                                           "/usr/lib64", "/lib",        "/usr/lib" };
+    const char *place = chainsi_arena_printf(search->arena, "%s/etc/ld.so.conf.d", root);
+    DIR *folder = opendir(place);
+    bool found = false;
+    for (struct dirent *each; folder && !found && (each = readdir(folder));) {
+        FILE *file = fopen(chainsi_arena_printf(search->arena, "%s/%s", place, each->d_name), "re");
+        char line[PATH_MAX];
+        while (file && !found && fgets(line, sizeof line, file)) {
+            line[strcspn(line, " \t\n#")] = 0;
+            found = *line == '/' &&
+                    try_in_root(search, root,
+                                chainsi_arena_printf(search->arena, "%s/%s", line, name), out);
+        }
+        if (file)
+            fclose(file);
+    }
+    if (folder)
+        closedir(folder);
+    return found;
+}
+
+static bool try_defaults(lookup *search, const char *name, bool in_roots, one *out)
+{
+    const char *const folders[] = {
+        chainsi_arena_printf(search->arena, "/lib/%s", search->triplet),
+        chainsi_arena_printf(search->arena, "/usr/lib/%s", search->triplet),
+        "/lib64",
+        "/usr/lib64",
+        "/lib",
+        "/usr/lib",
+    };
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++) {
-        const char *folder = i < 2 ? chainsi_arena_printf(search->arena, "%s/%s",
-                                                          i ? "/usr/lib" : "/lib", search->triplet)
-                                   : folders[i];
-        if (root_only ? try_file(search,
-                                 chainsi_arena_printf(search->arena, "%s%s/%s", search->root,
-                                                      folder, name),
-                                 true, out)
-                      : try_folder(search, folder, strlen(folder), name, out))
+        const char *path = chainsi_arena_printf(search->arena, "%s/%s", folders[i], name);
+        if (in_roots ? try_in_roots(search, path, out) : try_file(search, path, out))
             return true;
     }
+    for (size_t i = 0; in_roots && search->roots[i]; i++)
+        if (try_configured(search, search->roots[i], name, out))
+            return true;
     return false;
 }
 
@@ -199,12 +252,12 @@ static bool try_rpaths(lookup *search, const one *asks, const char *name, one *o
 static bool find_one(lookup *search, const one *asks, const char *name, one *out)
 {
     if (strchr(name, '/'))
-        return try_file(search, name, false, out);
+        return try_in_roots(search, name, out) || try_file(search, name, out);
     return try_rpaths(search, asks, name, out) ||
            try_folders(search, getenv("LD_LIBRARY_PATH"), NULL, name, out) ||
            try_folders(search, asks->elf.runpath, asks->shared.source, name, out) ||
-           (search->root && try_defaults(search, name, true, out)) ||
-           try_cache(search, name, out) || try_defaults(search, name, false, out);
+           try_defaults(search, name, true, out) || try_cache(search, name, out) ||
+           try_defaults(search, name, false, out);
 }
 
 static const char *last_part(const char *path)
@@ -295,11 +348,7 @@ static bool find_interpreter(lookup *search, chainsi_shared_list *list)
     const char *path = list->interpreter;
     if (!path)
         return true;
-    if (*path != '/' ||
-        (!(search->root &&
-           try_file(search, chainsi_arena_printf(search->arena, "%s%s", search->root, path), true,
-                    &found)) &&
-         !try_file(search, path, false, &found)))
+    if (*path != '/' || (!try_in_roots(search, path, &found) && !try_file(search, path, &found)))
         return chainsi_problem_set(
             search->problem, "install libc6 for the machine that it was built for",
             "the dynamic linker '%s', which '%s' needs, is not on this machine", path,
@@ -315,10 +364,10 @@ static int compare(const void *left, const void *right)
     return strcmp(a->name, b->name);
 }
 
-bool chainsi_shared_find(const char *const *programs, size_t count, const char *root,
+bool chainsi_shared_find(const char *const *programs, size_t count, const char *const *roots,
                          chainsi_arena *arena, chainsi_shared_list *list, chainsi_problem *problem)
 {
-    lookup search = { .arena = arena, .root = root, .problem = problem };
+    lookup search = { .arena = arena, .roots = roots, .problem = problem };
     search.found = chainsi_arena_array(arena, count + CHAINSI_SHARED_MAX + 1, sizeof *search.found);
     *list = (chainsi_shared_list){ 0 };
     read_cache(&search);

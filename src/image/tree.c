@@ -115,12 +115,13 @@ bool chainsi_tree_copy(chainsi_tree *tree, const char *path, const char *source,
     return true;
 }
 
-const chainsi_entry *chainsi_tree_find(const chainsi_tree *tree, const char *path)
+void chainsi_tree_drop(chainsi_tree *tree, const char *path)
 {
+    size_t kept = 0;
     for (size_t i = 0; i < tree->count; i++)
-        if (!strcmp(tree->entries[i].path, path))
-            return &tree->entries[i];
-    return NULL;
+        if (strcmp(tree->entries[i].path, path) != 0)
+            tree->entries[kept++] = tree->entries[i];
+    tree->count = kept;
 }
 
 /* A sort that keeps the order of equals: the order in which they were added is the order of their memory. */

@@ -41,8 +41,8 @@ void chainsi_tree_link(chainsi_tree *tree, const char *path, const char *target)
 bool chainsi_tree_copy(chainsi_tree *tree, const char *path, const char *source,
                        chainsi_problem *problem);
 
-/* The entry of a path in its one form; NULL: none. */
-const chainsi_entry *chainsi_tree_find(const chainsi_tree *tree, const char *path);
+/* Takes out the entries of a path in its one form. */
+void chainsi_tree_drop(chainsi_tree *tree, const char *path);
 /* Adds the folders that are missing above entries (0755), drops all but the first of one path, and sorts by path. */
 void chainsi_tree_seal(chainsi_tree *tree);
 
