@@ -10,6 +10,7 @@
 
 #include "cli/chain.h"
 #include "control/fields.h"
+#include "image/file.h"
 #include "image/registry.h"
 #include "schema/json.h"
 
@@ -165,13 +166,7 @@ static const char *show_sbom(image_work *work, const char *name, const chainsi_i
     chainsi_buffer text = { 0 };
     bool good = chainsi_layout_get(&work->layout, image->sbom.digest, (size_t)64 << 20, &text,
                                    &work->problem);
-    FILE *file = good ? fopen(path, "we") : NULL;
-    if (good)
-        good = file && fwrite(text.data, 1, text.size, file) == text.size;
-    if (file && fclose(file) != 0)
-        good = false;
-    if (!good && text.size)
-        chainsi_problem_file(&work->problem, "write", path);
+    good = good && chainsi_file_write(path, text.data, text.size, &work->problem);
     chainsi_buffer_done(&text);
     return good ? path : NULL;
 }

@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 #include "control/digest.h"
+#include "image/file.h"
 #include "image/tool.h"
 
-#define LISTS "/var/lib/apt/lists"
+#define LISTS    "/var/lib/apt/lists"
+#define MAX_FILE ((size_t)256 << 20)
 
 typedef struct unpacking {
     chainsi_arena *arena;
@@ -24,23 +26,12 @@ typedef struct unpacking {
     chainsi_problem *problem;
 } apt_unpacking;
 
-static bool save(const char *path, const void *data, size_t size, chainsi_problem *problem)
-{
-    FILE *file = fopen(path, "we");
-    bool good = file && fwrite(data, 1, size, file) == size;
-    if (file && fclose(file) != 0)
-        good = false;
-    return good || chainsi_problem_file(problem, "write", path);
-}
-
+/* What isn't there is empty. */
 static void load(const char *path, chainsi_buffer *out)
 {
-    FILE *file = path ? fopen(path, "re") : NULL;
-    size_t got;
-    while (file && (got = fread(chainsi_buffer_reserve(out, 65536), 1, 65536, file)) > 0)
-        out->size += got;
-    if (file)
-        fclose(file);
+    chainsi_problem ignored;
+    if (path)
+        (void)chainsi_file_read(path, MAX_FILE, out, &ignored);
 }
 
 /* What the outcome depends on: the names, what the base has, and the lists as of `apt-get update`. */
@@ -189,13 +180,14 @@ static bool make(const apt_unpacking *unpacking, const char *status)
 {
     chainsi_buffer base = { 0 }, plan = { 0 }, said = { 0 };
     load(status, &base);
-    bool good = make_folders(unpacking) &&
-                save(chainsi_arena_printf(unpacking->arena, "%s/status", unpacking->folder),
-                     base.data, base.size, unpacking->problem) &&
-                run_apt(unpacking, "-s", &plan) && run_apt(unpacking, "--download-only", &said) &&
-                unpack_all(unpacking) &&
-                save(chainsi_arena_printf(unpacking->arena, "%s/plan", unpacking->folder),
-                     plan.data, plan.size, unpacking->problem);
+    bool good =
+        make_folders(unpacking) &&
+        chainsi_file_write(chainsi_arena_printf(unpacking->arena, "%s/status", unpacking->folder),
+                           base.data, base.size, unpacking->problem) &&
+        run_apt(unpacking, "-s", &plan) && run_apt(unpacking, "--download-only", &said) &&
+        unpack_all(unpacking) &&
+        chainsi_file_write(chainsi_arena_printf(unpacking->arena, "%s/plan", unpacking->folder),
+                           plan.data, plan.size, unpacking->problem);
     chainsi_buffer_done(&base);
     chainsi_buffer_done(&plan);
     chainsi_buffer_done(&said);

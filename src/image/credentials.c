@@ -1,13 +1,12 @@
 /* Files of logins: {"auths": {"host/path": {"auth": base64 of "user:password"}}}. */
 #include "image/credentials.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "control/fields.h"
+#include "image/file.h"
 #include "schema/base64.h"
 #include "schema/json.h"
 
@@ -110,18 +109,20 @@ static bool take(const one_login *login, const char *path, const char *key, chai
 static bool look_in(const char *path, const char *host, const char *below, chainsi_arena *arena,
                     chainsi_credentials *found, bool needed, chainsi_problem *problem)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return (!needed && (errno == ENOENT || errno == ENOTDIR)) ||
-               chainsi_problem_file(problem, "read the file of logins", path);
-    char *text = chainsi_arena_alloc(arena, MAX_FILE);
-    ssize_t size = read(fd, text, MAX_FILE);
-    close(fd);
+    if (!needed && access(path, F_OK) != 0)
+        return true;
+    chainsi_buffer text = { 0 };
     login_file file;
     chainsi_codec_error error;
-    if (size < 0)
-        return chainsi_problem_file(problem, "read the file of logins", path);
-    if (chainsi_json_decode(&file_type, text, (size_t)size, arena, &file, &error) != CHAINS_OK)
+    bool good = chainsi_file_read(path, MAX_FILE, &text, problem);
+    if (!good) {
+        chainsi_buffer_done(&text);
+        return false;
+    }
+    good = chainsi_json_decode(&file_type, (char *)text.data, text.size, arena, &file, &error) ==
+           CHAINS_OK;
+    chainsi_buffer_done(&text);
+    if (!good)
         return chainsi_problem_set(problem, "mend it, or remove it and log in anew",
                                    "the file of logins '%s' can't be read: %s%s%s", path,
                                    error.path, *error.path ? ": " : "", error.message);

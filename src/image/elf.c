@@ -82,6 +82,63 @@ static const char *get_text(const elf_reader *reader, const text_table *texts, u
     return chainsi_arena_strdup(reader->arena, text);
 }
 
+/* Adds a version; the list doubles where it is full. */
+static bool add_version(const elf_reader *reader, chainsi_elf *elf, const char *library,
+                        const char *name)
+{
+    size_t count = elf->version_count;
+    if (!name || count == CHAINSI_ELF_MAX_VERSIONS)
+        return false;
+    if (!(count & (count - 1))) {
+        chainsi_elf_version *more =
+            chainsi_arena_array(reader->arena, count ? 2 * count : 1, sizeof *more);
+        if (count)
+            memcpy(more, elf->versions, count * sizeof *more);
+        elf->versions = more;
+    }
+    elf->versions[elf->version_count++] = (chainsi_elf_version){ library, name };
+    return true;
+}
+
+static bool read_needs(const elf_reader *reader, const text_table *table, uint64_t at,
+                       chainsi_elf *elf)
+{
+    Elf64_Verneed need;
+    size_t steps = 0; /* entries may name places so near that there is no end of them */
+    do {
+        Elf64_Vernaux one;
+        if (!read_at(reader, &need, sizeof need, at))
+            return false;
+        steps += 1u + need.vn_cnt;
+        if (steps > CHAINSI_ELF_MAX_VERSIONS)
+            return false;
+        const char *library = get_text(reader, table, need.vn_file);
+        uint64_t place = at + need.vn_aux;
+        for (unsigned i = 0; library && i < need.vn_cnt; i++, place += one.vna_next)
+            if (!read_at(reader, &one, sizeof one, place) ||
+                (!(one.vna_flags & VER_FLG_WEAK) &&
+                 !add_version(reader, elf, library, get_text(reader, table, one.vna_name))))
+                return false;
+        at += need.vn_next;
+    } while (need.vn_next);
+    return true;
+}
+
+static bool read_definitions(const elf_reader *reader, const text_table *table, uint64_t at,
+                             chainsi_elf *elf)
+{
+    Elf64_Verdef definition;
+    do {
+        Elf64_Verdaux name;
+        if (!read_at(reader, &definition, sizeof definition, at) ||
+            !read_at(reader, &name, sizeof name, at + definition.vd_aux) ||
+            !add_version(reader, elf, NULL, get_text(reader, table, name.vda_name)))
+            return false;
+        at += definition.vd_next;
+    } while (definition.vd_next);
+    return true;
+}
+
 static bool read_dynamic(const elf_reader *reader, chainsi_elf *elf)
 {
     const Elf64_Phdr *segment = find_segment(reader, PT_DYNAMIC);
@@ -93,12 +150,16 @@ static bool read_dynamic(const elf_reader *reader, chainsi_elf *elf)
     Elf64_Dyn *entries = chainsi_arena_array(reader->arena, count + 1, sizeof *entries);
     if (!read_at(reader, entries, count * sizeof *entries, segment->p_offset))
         return false;
-    uint64_t address = 0, size = 0, room = 0;
+    uint64_t address = 0, size = 0, room = 0, needs = 0, definitions = 0, place_of = 0;
     for (size_t i = 0; i < count && entries[i].d_tag != DT_NULL; i++) {
         if (entries[i].d_tag == DT_STRTAB)
             address = entries[i].d_un.d_ptr;
         else if (entries[i].d_tag == DT_STRSZ)
             size = entries[i].d_un.d_val;
+        else if (entries[i].d_tag == DT_VERNEED)
+            needs = entries[i].d_un.d_ptr;
+        else if (entries[i].d_tag == DT_VERDEF)
+            definitions = entries[i].d_un.d_ptr;
     }
     text_table texts = { 0 };
     if (!size)
@@ -132,7 +193,10 @@ static bool read_dynamic(const elf_reader *reader, chainsi_elf *elf)
         if (!*place)
             return false;
     }
-    return true;
+    return (!needs || (find_offset(reader, needs, &place_of, &room) &&
+                       read_needs(reader, &texts, place_of, elf))) &&
+           (!definitions || (find_offset(reader, definitions, &place_of, &room) &&
+                             read_definitions(reader, &texts, place_of, elf)));
 }
 
 static bool read_interpreter(const elf_reader *reader, chainsi_elf *elf)

@@ -12,8 +12,15 @@ enum {
     CHAINSI_ELF_MAX_SEGMENTS = 512,
     CHAINSI_ELF_MAX_DYNAMIC = 1 << 16, /* bytes */
     CHAINSI_ELF_MAX_NEEDED = 512,
+    CHAINSI_ELF_MAX_VERSIONS = 4096,
 };
 #define CHAINSI_ELF_MAX_TEXTS ((size_t)64 << 20) /* bytes */
+
+/* A version of a library's interface: GLIBC_2.36 of libc.so.6. */
+typedef struct chainsi_elf_version {
+    const char *library; /* that is to have it; NULL: this one has */
+    const char *name;
+} chainsi_elf_version;
 
 typedef struct chainsi_elf {
     uint16_t machine;                     /* EM_X86_64, … */
@@ -21,6 +28,8 @@ typedef struct chainsi_elf {
     const char *rpath, *runpath, *soname; /* NULL: none */
     const char **needed;
     size_t needed_count;
+    chainsi_elf_version *versions; /* that it needs, and that it has */
+    size_t version_count;
 } chainsi_elf;
 
 typedef enum chainsi_elf_status {

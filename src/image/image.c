@@ -12,6 +12,7 @@
 #include "control/digest.h"
 #include "image/apt.h"
 #include "image/base.h"
+#include "image/file.h"
 #include "image/sbom.h"
 #include "image/shared.h"
 
@@ -19,6 +20,7 @@
 #define CERTIFICATES "/etc/ssl/certs/ca-certificates.crt"
 #define SERVICE      "chains/service"
 enum { MAX_LAYERS = 128 };
+#define MAX_UNOWNED ((size_t)4 << 30) /* bytes of a library that no package has */
 
 typedef struct image_making {
     chainsi_layout *layout;
@@ -188,14 +190,11 @@ static void add_libraries(image_making *making, chainsi_tree *tree, const chains
 
 static bool note_unowned(image_making *making, const char *path)
 {
-    FILE *file = fopen(path, "rbe");
-    if (!file)
-        return chainsi_problem_file(making->problem, "read", path);
     chainsi_buffer text = { 0 };
-    size_t got;
-    while ((got = fread(chainsi_buffer_reserve(&text, 65536), 1, 65536, file)) > 0)
-        text.size += got;
-    fclose(file);
+    if (!chainsi_file_read(path, MAX_UNOWNED, &text, making->problem)) {
+        chainsi_buffer_done(&text);
+        return false;
+    }
     char *digest = chainsi_arena_alloc(making->arena, CHAINSI_DIGEST_TEXT);
     chainsi_digest_text(text.data, text.size, digest);
     chainsi_buffer_done(&text);

@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -11,47 +10,11 @@
 
 #include "control/digest.h"
 #include "image/blob.h"
+#include "image/file.h"
 #include "schema/json.h"
 
 #define SUBJECT   "dev.chains.subject"
 #define MAX_INDEX ((size_t)16 << 20)
-
-static bool read_file(const char *path, size_t max, chainsi_buffer *out, chainsi_problem *problem)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = -1;
-    while (fd >= 0 && out->size <= max &&
-           (got = read(fd, chainsi_buffer_reserve(out, 65536), 65536)) > 0)
-        out->size += (size_t)got;
-    if (fd >= 0)
-        close(fd);
-    if (out->size > max)
-        return chainsi_problem_set(problem, NULL, "'%s' is longer than %zu bytes", path, max);
-    return got == 0 || chainsi_problem_file(problem, "read", path);
-}
-
-/* Written under another name and renamed, which is all or nothing. */
-static bool write_file(chainsi_layout *layout, const char *name, const void *data, size_t size,
-                       chainsi_problem *problem)
-{
-    char *path = chainsi_arena_printf(&layout->arena, "%s/%s", layout->folder, name);
-    char *part = chainsi_arena_printf(&layout->arena, "%s.part", path);
-    int fd = open(part, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
-    bool good = fd >= 0;
-    for (size_t at = 0; good && at < size;) {
-        ssize_t written = write(fd, (const char *)data + at, size - at);
-        good = written >= 0 || errno == EINTR;
-        at += written > 0 ? (size_t)written : 0;
-    }
-    good = good && rename(part, path) == 0;
-    if (!good)
-        chainsi_problem_file(problem, "write", path);
-    if (fd >= 0)
-        close(fd);
-    if (!good)
-        unlink(part);
-    return good;
-}
 
 static bool make_folders(const char *path, chainsi_problem *problem)
 {
@@ -78,7 +41,7 @@ static bool read_index(chainsi_layout *layout, chainsi_problem *problem)
     chainsi_buffer text = { 0 };
     chainsi_oci_index read = { 0 };
     chainsi_codec_error error;
-    bool good = read_file(path, MAX_INDEX, &text, problem);
+    bool good = chainsi_file_read(path, MAX_INDEX, &text, problem);
     if (good && chainsi_json_decode(&chainsi_type_oci_read_index, (char *)text.data, text.size,
                                     &layout->arena, &read, &error) != CHAINS_OK)
         good = chainsi_problem_set(problem, "name another folder, or remove this one",
@@ -146,7 +109,9 @@ bool chainsi_layout_open(chainsi_layout *layout, const char *folder, chainsi_pro
     static const char version[] = "{\"imageLayoutVersion\":\"1.0.0\"}";
     if (!make_folders(chainsi_arena_printf(&layout->arena, "%s/blobs/sha256", layout->folder),
                       problem) ||
-        (!known && !write_file(layout, "oci-layout", version, sizeof version - 1, problem)))
+        (!known &&
+         !chainsi_file_write(chainsi_arena_printf(&layout->arena, "%s/oci-layout", layout->folder),
+                             version, sizeof version - 1, problem)))
         return false;
     return !is_there(layout, "index.json") || read_index(layout, problem);
 }
@@ -204,7 +169,7 @@ bool chainsi_layout_get(chainsi_layout *layout, const char *digest, size_t max, 
                                    layout->folder, digest);
     const char *path = chainsi_layout_path(layout, digest);
     size_t before = out->size;
-    if (!read_file(path, max, out, problem))
+    if (!chainsi_file_read(path, max, out, problem))
         return false;
     char found[CHAINSI_DIGEST_TEXT];
     chainsi_digest_text(out->data + before, out->size - before, found);
@@ -377,7 +342,9 @@ bool chainsi_layout_save(chainsi_layout *layout, chainsi_problem *problem)
 {
     chainsi_buffer text = { 0 };
     encode_index(layout, &text);
-    bool good = write_file(layout, "index.json", text.data, text.size, problem);
+    bool good =
+        chainsi_file_write(chainsi_arena_printf(&layout->arena, "%s/index.json", layout->folder),
+                           text.data, text.size, problem);
     chainsi_buffer_done(&text);
     if (good)
         sweep(layout);

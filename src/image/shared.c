@@ -266,12 +266,12 @@ static const char *last_part(const char *path)
     return slash ? slash + 1 : path;
 }
 
-static bool is_known(const lookup *search, const char *name)
+static const one *find_known(const lookup *search, const char *name)
 {
     for (size_t i = 0; i < search->count; i++)
         if (search->found[i]->shared.name && !strcmp(search->found[i]->shared.name, name))
-            return true;
-    return false;
+            return search->found[i];
+    return NULL;
 }
 
 static one *add(lookup *search, const one *by, const char *name)
@@ -288,7 +288,7 @@ static bool add_needed(lookup *search, const one *asks, const char *interpreter)
 {
     for (size_t i = 0; i < asks->elf.needed_count; i++) {
         const char *name = asks->elf.needed[i];
-        if (is_known(search, name) || (interpreter && !strcmp(name, last_part(interpreter))))
+        if (find_known(search, name) || (interpreter && !strcmp(name, last_part(interpreter))))
             continue;
         if (search->count == CHAINSI_SHARED_MAX)
             return chainsi_problem_set(search->problem, NULL, "'%s' needs more than %d libraries",
@@ -342,6 +342,35 @@ static bool add_program(lookup *search, const char *path, chainsi_shared_list *l
     return true;
 }
 
+static bool has_version(const one *library, const char *name)
+{
+    for (size_t i = 0; i < library->elf.version_count; i++)
+        if (!library->elf.versions[i].library && !strcmp(library->elf.versions[i].name, name))
+            return true;
+    return false;
+}
+
+/* What was linked here may be too new for the libraries of a root, which would be found out at its start only. */
+static bool check_versions(lookup *search)
+{
+    for (size_t i = 0; i < search->count; i++) {
+        const one *asks = search->found[i];
+        for (size_t j = 0; !asks->shared.from_root && j < asks->elf.version_count; j++) {
+            const chainsi_elf_version *version = &asks->elf.versions[j];
+            const one *library = version->library ? find_known(search, version->library) : NULL;
+            if (library && library->shared.from_root && !has_version(library, version->name))
+                return chainsi_problem_set(
+                    search->problem,
+                    "name a base of this machine's release of its distribution, or of a newer one",
+                    "'%s' needs %s of '%s', and that of the base or of the packages is too old: it "
+                    "has "
+                    "no such version",
+                    asks->shown, version->name, version->library);
+        }
+    }
+    return true;
+}
+
 static bool find_interpreter(lookup *search, chainsi_shared_list *list)
 {
     one found = { 0 };
@@ -376,7 +405,7 @@ bool chainsi_shared_find(const char *const *programs, size_t count, const char *
         good = add_program(&search, programs[i], list);
     for (size_t i = 0; good && i < search.count; i++)
         good = add_needed(&search, search.found[i], list->interpreter);
-    good = good && find_interpreter(&search, list);
+    good = good && check_versions(&search) && find_interpreter(&search, list);
     list->items = chainsi_arena_array(arena, search.count + 1, sizeof *list->items);
     for (size_t i = 0; good && i < search.count; i++)
         if (search.found[i]->shared.name)

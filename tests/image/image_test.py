@@ -381,6 +381,51 @@ class ImageTest(unittest.TestCase):
                 self.assertIn("hint:", said)
                 replace(os.path.join(self.chain, "hello_writer.h"), f', .image.base = "{base}"', "")
 
+    def test_base_is_too_old(self):
+        """A base of one layer, whose C library knows nothing newer than GLIBC_2.2.5."""
+        tree = self.home.file("tree")
+        blobs = self.home.file("old/blobs/sha256")
+        os.makedirs(os.path.join(tree, "lib"))
+        os.makedirs(blobs)
+        for name, text in (("libc.c", "int odd(void) { return 1; }"), ("libc.map", "GLIBC_2.2.5 { odd; };")):
+            with open(self.home.file(name), "w", encoding="utf-8") as file:
+                file.write(text + "\n")
+        subprocess.run(["cc", "-shared", "-fPIC", "-nostdlib", self.home.file("libc.c"), "-o", os.path.join(tree, "lib", "libc.so.6"),
+                        "-Wl,-soname,libc.so.6,--version-script," + self.home.file("libc.map")], check=True)
+        with tarfile.open(self.home.file("layer.tar"), "w") as archive:
+            archive.add(os.path.join(tree, "lib"), "lib")
+        with open(self.home.file("layer.tar"), "rb") as file:
+            plain = file.read()
+
+        def blob(data, kind):
+            data = data if isinstance(data, bytes) else json.dumps(data).encode()
+            digest = hashlib.sha256(data).hexdigest()
+            with open(os.path.join(blobs, digest), "wb") as file:
+                file.write(data)
+            return {"mediaType": f"application/vnd.oci.image.{kind}", "digest": "sha256:" + digest, "size": len(data)}
+
+        made = self.image("--output", self.home.file("first"))[0]
+        first = Layout(made["layout"])
+        architecture = first.document(first.manifest("hello_writer")["config"])["architecture"]
+        config = {"architecture": architecture, "os": "linux",
+                  "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(plain).hexdigest()]}}
+        manifest = {"schemaVersion": 2, "config": blob(config, "config.v1+json"),
+                    "layers": [blob(gzip.compress(plain), "layer.v1.tar+gzip")]}
+        index = {"schemaVersion": 2, "manifests": [blob(manifest, "manifest.v1+json")]}
+        for name, document in (("index.json", index), ("oci-layout", {"imageLayoutVersion": "1.0.0"})):
+            with open(self.home.file("old/" + name), "w", encoding="utf-8") as file:
+                json.dump(document, file)
+        self.use_base("oci:" + self.home.file("old"))
+        said = self.fails()
+        self.assertRegex(said, "'hello_writer' needs GLIBC_[0-9.]+ of 'libc.so.6', and that of the base or of the packages is too old")
+        self.assertIn("newer one", said)
+        config["architecture"] = "sparc"
+        manifest["config"] = blob(config, "config.v1+json")
+        index["manifests"] = [blob(manifest, "manifest.v1+json")]
+        with open(self.home.file("old/index.json"), "w", encoding="utf-8") as file:
+            json.dump(index, file)
+        self.assertIn("is for sparc, and this machine is", self.fails())
+
     # --- other bad days
 
     def test_output_of_others_is_left_alone(self):
