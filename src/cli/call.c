@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/terminal.h"
 #include "cli/environment.h"
 #include "control/api_requests.h"
 #include "runtime/input.h"
@@ -50,7 +51,7 @@ static int request_call(chainsi_daemon *daemon, const request *r, const char *pa
                             &daemon->arena, &accepted, NULL) != CHAINS_OK)
         return chainsi_daemon_fail(daemon, &answer, r->json);
     if (r->json)
-        printf("%.*s\n", (int)answer.size, answer.body);
+        chainsi_daemon_print(&answer);
     else
         printf("%s\n", accepted.request_id);
     return fflush(stdout) == 0 ? CHAINSI_EXIT_OK : CHAINSI_EXIT_FAILED;
@@ -74,8 +75,8 @@ static int call_chain(chainsi_daemon *daemon, const request *r, const chainsi_bu
         return answer.size ? chainsi_daemon_fail(daemon, &answer, r->json) : CHAINSI_EXIT_OK;
     if (answer.status != 200)
         return chainsi_daemon_fail(daemon, &answer, r->json);
-    bool good = fwrite(answer.body, 1, answer.size, stdout) == answer.size &&
-                putchar('\n') != EOF && fflush(stdout) == 0;
+    chainsi_text_write(stdout, answer.body, answer.size, CHAINSI_TEXT_JSON);
+    bool good = putchar('\n') != EOF && fflush(stdout) == 0 && !ferror(stdout);
     return good ? CHAINSI_EXIT_OK : CHAINSI_EXIT_FAILED;
 }
 

@@ -299,11 +299,32 @@ bool chainsi_daemon_start(chainsi_daemon *daemon, int port)
     return false;
 }
 
+bool chainsi_daemon_connect(chainsi_daemon *daemon)
+{
+    signal(SIGPIPE, SIG_IGN);
+    *daemon = (chainsi_daemon){ 0 };
+    daemon->home = chainsi_home_find(daemon->why, sizeof daemon->why);
+    return daemon->home && connect_daemon(daemon);
+}
+
+void chainsi_daemon_complain(const chainsi_daemon *daemon)
+{
+    if (daemon->why[0])
+        fprintf(stderr, "chains: %s: %s\n", daemon->address, daemon->why);
+}
+
 void chainsi_daemon_close(chainsi_daemon *daemon)
 {
     chainsi_client_free(daemon->client);
     chainsi_arena_done(&daemon->arena);
     free(daemon->home);
+}
+
+const char *chainsi_daemon_graph_path(chainsi_daemon *daemon, const char *chain,
+                                      const char *environment)
+{
+    return chainsi_arena_printf(&daemon->arena, "/api/v1/chains/%s/environments/%s/graph", chain,
+                                environment);
 }
 
 void chainsi_daemon_add_word(chainsi_buffer *path, const char *word)
@@ -359,10 +380,13 @@ static bool exchange(chainsi_daemon *daemon, const char *method, const char *pat
                                                        &response, why, sizeof why);
     chainsi_buffer_done(&headers);
     if (end != CHAINSI_EXCHANGE_ANSWERED) {
-        if (end !=
-            CHAINSI_EXCHANGE_INTERRUPTED) /* else the sink has said why, or the caller knows */
-            fprintf(stderr, "chains: %s: %s\n", daemon->address,
-                    end == CHAINSI_EXCHANGE_DEADLINE ? "no answer in time" : why);
+        /* Of an interrupted one the sink has said why, or the caller knows. */
+        snprintf(daemon->why, sizeof daemon->why, "%s",
+                 end == CHAINSI_EXCHANGE_INTERRUPTED ? ""
+                 : end == CHAINSI_EXCHANGE_DEADLINE  ? "no answer in time"
+                                                     : why);
+        if (!daemon->quiet)
+            chainsi_daemon_complain(daemon);
         return false;
     }
     *answer = (chainsi_daemon_answer){
@@ -418,8 +442,8 @@ static bool take_lines(void *user, char *data, size_t size)
             continue;
         }
         it->ended = it->ended || starts_with(&line, "{\"result\":");
-        if (fwrite(line.data, 1, line.size, stdout) != line.size || putchar('\n') == EOF ||
-            fflush(stdout) != 0) {
+        chainsi_text_write(stdout, line.data, line.size, CHAINSI_TEXT_JSON);
+        if (putchar('\n') == EOF || fflush(stdout) != 0 || ferror(stdout)) {
             fprintf(stderr, "chains: stdout can't be written: %s\n", strerror(errno));
             return false;
         }
@@ -461,42 +485,59 @@ static bool begin_copy(void *user, const chainsi_http_response *head)
 }
 
 typedef struct copied_answer {
-    chainsi_shown *shown;
+    chainsi_text_form form;
+    chainsi_buffer rest; /* the beginning of a character, which waits for its end */
     size_t size;
 } copied_answer;
 
+/* Pieces of a text end anywhere. */
 static bool copy(void *user, char *data, size_t size)
 {
     copied_answer *it = user;
+    chainsi_buffer *rest = &it->rest;
     it->size += size;
-    if (chainsi_shown_write(it->shown, data, size, stdout) && fflush(stdout) == 0)
+    chainsi_buffer_add(rest, data, size);
+    const size_t whole = chainsi_text_whole((const char *)rest->data, rest->size);
+    chainsi_text_write(stdout, (const char *)rest->data, whole, it->form);
+    rest->size -= whole;
+    memmove(rest->data, rest->data + whole, rest->size);
+    if (fflush(stdout) == 0 && !ferror(stdout))
         return true;
     fprintf(stderr, "chains: stdout can't be written: %s\n", strerror(errno));
     return false;
 }
 
-bool chainsi_daemon_copy(chainsi_daemon *daemon, const char *path, chainsi_shown *shown,
+bool chainsi_daemon_copy(chainsi_daemon *daemon, const char *path, chainsi_text_form form,
                          size_t *copied, chainsi_daemon_answer *answer)
 {
-    copied_answer it = { .shown = shown };
+    copied_answer it = { .form = form };
     chainsi_client_sink sink = {
         .begin = begin_copy, .take = copy, .user = &it, .deadline_ns = CHAINSI_NEVER
     };
-    bool good = exchange(daemon, "GET", path, NULL, 0, &sink, answer);
+    const bool good = exchange(daemon, "GET", path, NULL, 0, &sink, answer);
+    chainsi_text_write(stdout, (const char *)it.rest.data, it.rest.size, form);
+    chainsi_buffer_done(&it.rest);
     *copied = it.size;
     return good;
+}
+
+void chainsi_daemon_print(const chainsi_daemon_answer *answer)
+{
+    chainsi_text_write(stdout, answer->body, answer->size, CHAINSI_TEXT_JSON);
+    putchar('\n');
 }
 
 int chainsi_daemon_fail(chainsi_daemon *daemon, const chainsi_daemon_answer *answer, bool json)
 {
     chains_error error;
-    if (json)
-        fprintf(stderr, "%.*s\n", (int)answer->size, answer->body);
-    else if (chainsi_error_decode(answer->body, answer->size, false, &daemon->arena, &error))
+    if (json) {
+        chainsi_text_write(stderr, answer->body, answer->size, CHAINSI_TEXT_JSON);
+        fputc('\n', stderr);
+    } else if (chainsi_error_decode(answer->body, answer->size, false, &daemon->arena, &error))
         chainsi_error_print(&error, stderr);
     else
-        fprintf(stderr, "chains: %s answered HTTP %d: %.*s\n", daemon->address, answer->status,
-                (int)answer->size, answer->body);
+        fprintf(stderr, "chains: %s answered HTTP %d: %s\n", daemon->address, answer->status,
+                chainsi_text_shown(&daemon->arena, answer->body));
     return CHAINSI_EXIT_FAILED;
 }
 

@@ -7,13 +7,16 @@
 
 #include "base/arena.h"
 #include "base/buffer.h"
-#include "cli/shown.h"
+#include "base/terminal.h"
 #include "schema/type.h"
 
 typedef struct chainsi_daemon {
     char *home; /* owned; CHAINS_HOME */
     char address[128];
-    char why[256]; /* it doesn't answer although it runs; "" if nothing is known of one */
+    char
+        why[256]; /* it doesn't answer although it runs, or didn't; "" if nothing is known of one */
+    bool
+        quiet; /* set by the caller: requests without an answer say so in `why` instead of on stderr */
     const struct chainsi_interrupt *
         interrupt; /* of requests (rpc/address.h), which end then without a word; not owned; NULL: none */
     struct chainsi_client *client; /* owned */
@@ -35,8 +38,14 @@ bool chainsi_daemon_look(chainsi_daemon *daemon);
 /* The same as chainsi_daemon_find, but starts one if none runs, in the background, and waits until it answers. port: 0 for any, -1 for the one that it had, else the
  * default. False, said on stderr, when it didn't come up. */
 bool chainsi_daemon_start(chainsi_daemon *daemon, int port);
+/* Finds the one that runs, and neither starts one nor says anything: false with `why`, which may be "". For those who look again and again;
+ * chainsi_daemon_close must be called in any case. */
+bool chainsi_daemon_connect(chainsi_daemon *daemon);
 void chainsi_daemon_close(chainsi_daemon *daemon);
 
+/* The path of an environment's graph (control/graph.h); lives as long as the daemon's answers. */
+const char *chainsi_daemon_graph_path(chainsi_daemon *daemon, const char *chain,
+                                      const char *environment);
 /* Appends a word as it stands in a path or a query. */
 void chainsi_daemon_add_word(chainsi_buffer *path, const char *word);
 /* Appends "&name=value" to a path with a query; nothing if value is NULL. */
@@ -51,12 +60,16 @@ bool chainsi_daemon_ask(chainsi_daemon *daemon, const char *method, const char *
  * chainsi_daemon_ask where it is no stream (streamed false), else its error, or empty after success. */
 bool chainsi_daemon_stream(chainsi_daemon *daemon, const char *path, const chainsi_buffer *body,
                            double timeout_ms, chainsi_daemon_answer *answer, bool *streamed);
-/* One GET whose answer, if it is 200, is copied to stdout as it comes, as of shown.h; any other is in *answer as of
+/* One GET whose answer, if it is 200, is copied to stdout as it comes, in that form on a terminal; any other is in *answer as of
  * chainsi_daemon_ask. *copied: bytes of it. */
-bool chainsi_daemon_copy(chainsi_daemon *daemon, const char *path, chainsi_shown *shown,
+bool chainsi_daemon_copy(chainsi_daemon *daemon, const char *path, chainsi_text_form form,
                          size_t *copied, chainsi_daemon_answer *answer);
+/* Says on stderr that there was no answer, and `why`, as requests do that aren't quiet; nothing of one that was interrupted. */
+void chainsi_daemon_complain(const chainsi_daemon *daemon);
 /* Says on stderr what an answer other than 2xx means: readable, or as it came. Returns CHAINSI_EXIT_FAILED. */
 int chainsi_daemon_fail(chainsi_daemon *daemon, const chainsi_daemon_answer *answer, bool json);
+/* Prints an answer that is JSON on stdout, and a line break. */
+void chainsi_daemon_print(const chainsi_daemon_answer *answer);
 /* Reads an answer that is JSON of that type; it lives as long as the daemon struct. False, said on stderr. */
 bool chainsi_daemon_read(chainsi_daemon *daemon, const chainsi_daemon_answer *answer,
                          const chainsi_type *type, void *value);

@@ -19,7 +19,7 @@ static int delete_it(const char *chain, const char *kind, const char *name, bool
             status = answer.status / 100 == 2 ? CHAINSI_EXIT_OK
                                               : chainsi_daemon_fail(&daemon, &answer, json);
             if (status == CHAINSI_EXIT_OK && json)
-                printf("%.*s\n", (int)answer.size, answer.body);
+                chainsi_daemon_print(&answer);
             else if (status == CHAINSI_EXIT_OK && kind)
                 printf("%s of %s is deleted\n", name, chain);
             else if (status == CHAINSI_EXIT_OK)

@@ -10,9 +10,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/terminal.h"
 #include "cli/deploy.h"
+#include "cli/deploy_progress.h"
 #include "cli/environment.h"
-#include "cli/fetched.h"
 #include "cli/snapshot.h"
 #include "compiler/sample.h"
 #include "runtime/queue.h"
@@ -312,33 +313,18 @@ void chainsi_deploy_show_log(chainsi_daemon *daemon, const char *chain, const ch
         chain, chainlet, LOG_LINES, environment, began);
     if (chainsi_daemon_ask(daemon, "GET", path, NULL, 0, &answer) && answer.status == 200 &&
         answer.size) {
-        chainsi_shown shown = { 0 };
         fprintf(stderr, "the last lines of its log:\n");
-        chainsi_shown_write(&shown, answer.body, answer.size, stderr);
-    }
-}
-
-/* Tells how far assets are, and which Chainlets have become ready since the last look; one line each. */
-static void show_progress(const chainsi_api_deployment *deployment, chainsi_fetched_shown *fetched,
-                          bool *shown)
-{
-    chainsi_fetched_show(fetched, deployment->assets, chainsi_now_ns());
-    for (size_t i = 0; i < deployment->chainlets.count; i++) {
-        const chainsi_api_chainlet *chainlet = &deployment->chainlets.items[i];
-        if (!shown[i] && !strcmp(chainlet->state, "ready")) {
-            shown[i] = true;
-            chainsi_fetched_leave(fetched);
-            fprintf(stderr, "ready  %s\n", chainlet->name);
-        }
+        chainsi_text_write(stderr, answer.body, answer.size, CHAINSI_TEXT_LINES);
     }
 }
 
 /* What of the machine isn't as the Chainlets want it. */
-static void show_notes(const chainsi_api_deployment *deployment)
+static void show_notes(const chainsi_api_deployment *deployment, chainsi_arena *arena)
 {
     for (size_t i = 0; i < deployment->chainlets.count; i++)
         for (size_t k = 0; k < deployment->chainlets.items[i].notes.count; k++)
-            fprintf(stderr, "note: %s\n", deployment->chainlets.items[i].notes.items[k]);
+            fprintf(stderr, "note: %s\n",
+                    chainsi_text_shown(arena, deployment->chainlets.items[i].notes.items[k]));
 }
 
 static int report_success(const chainsi_daemon *daemon, const chainsi_api_chain *chain,
@@ -369,7 +355,8 @@ static int report_failure(chainsi_daemon *daemon, const chainsi_api_chain *chain
     const chainsi_api_deployment *deployment = &chain->deployment;
     fprintf(stderr, "chains %s: %s%s%s\n", r->verb,
             deployment->chainlet ? deployment->chainlet : "", deployment->chainlet ? ": " : "",
-            deployment->message ? deployment->message : "the deployment failed");
+            deployment->message ? chainsi_text_shown(&daemon->arena, deployment->message)
+                                : "the deployment failed");
     if (deployment->chainlet)
         chainsi_deploy_show_log(daemon, chain->name, chain->environment, deployment->chainlet,
                                 r->began);
@@ -382,8 +369,12 @@ static int report_failure(chainsi_daemon *daemon, const chainsi_api_chain *chain
 static int await(chainsi_daemon *daemon, const chainsi_api_deploy *deploy, int64_t version,
                  const chainsi_deploy_request *r)
 {
-    bool *shown = calloc(deploy->services.count + 1, sizeof *shown);
-    chainsi_fetched_shown fetched = chainsi_fetched_on(stderr);
+    chainsi_deploy_progress progress;
+    /* Beside JSON there are lines alone. */
+    const chainsi_terminal terminal =
+        r->json ? (chainsi_terminal){ 0 } : chainsi_terminal_of(STDERR_FILENO);
+    chainsi_deploy_progress_init(&progress, stderr, terminal, deploy->services.count);
+    daemon->quiet = true;
     const char *path = chainsi_arena_printf(&daemon->arena, "/api/v1/chains/%s/environments/%s",
                                             deploy->chain, deploy->environment);
     int status = -1;
@@ -391,38 +382,41 @@ static int await(chainsi_daemon *daemon, const chainsi_api_deploy *deploy, int64
         chainsi_daemon_answer answer;
         chainsi_api_chain chain;
         if (!chainsi_daemon_ask(daemon, "GET", path, NULL, 0, &answer)) {
+            chainsi_bar_clear(&progress.line);
+            chainsi_daemon_complain(daemon);
             status = CHAINSI_EXIT_FAILED;
         } else if (answer.status != 200) {
+            chainsi_bar_clear(&progress.line);
             status = chainsi_daemon_fail(daemon, &answer, r->json);
         } else if (!chainsi_daemon_read(daemon, &answer, &chainsi_api_chain_type, &chain)) {
             status = CHAINSI_EXIT_FAILED;
         } else if (chain.deployment.version != version) {
-            chainsi_fetched_leave(&fetched);
+            chainsi_bar_clear(&progress.line);
             fprintf(stderr, "chains %s: another change of %s in %s has taken its place\n", r->verb,
                     deploy->chain, deploy->environment);
             status = CHAINSI_EXIT_FAILED;
         } else {
-            if (shown && !r->quiet && chain.deployment.chainlets.count <= deploy->services.count)
-                show_progress(&chain.deployment, &fetched, shown);
+            if (!r->quiet)
+                chainsi_deploy_progress_show(&progress, &chain.deployment, chainsi_now_ns());
             if (strcmp(chain.deployment.state, "starting") != 0)
-                chainsi_fetched_leave(&fetched);
+                chainsi_bar_clear(&progress.line);
             bool failed = !strcmp(chain.deployment.state, "failed");
             bool done = !strcmp(chain.deployment.state, "ready") ||
                         !strcmp(chain.deployment.state, "trying");
             if (done || failed)
-                show_notes(&chain.deployment);
+                show_notes(&chain.deployment, &daemon->arena);
             if (done)
                 status = report_success(daemon, &chain, r);
             else if (failed)
                 status = report_failure(daemon, &chain, r);
             if (status == CHAINSI_EXIT_OK && r->json)
-                printf("%.*s\n", (int)answer.size, answer.body);
+                chainsi_daemon_print(&answer);
         }
         if (status < 0)
             nanosleep(&(struct timespec){ .tv_nsec = LOOK_EVERY_MS * CHAINSI_NS_PER_MS }, NULL);
     }
-    chainsi_fetched_leave(&fetched);
-    free(shown);
+    daemon->quiet = false;
+    chainsi_deploy_progress_done(&progress);
     return status;
 }
 

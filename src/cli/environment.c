@@ -48,10 +48,10 @@ int chainsi_change_environment(const char *chain, const char *environment, const
             status = CHAINSI_EXIT_FAILED;
         else if (answer.status != 200)
             status = chainsi_daemon_fail(&daemon, &answer, json);
-        else if (json)
-            status = printf("%.*s\n", (int)answer.size, answer.body) > 0 ? CHAINSI_EXIT_OK
-                                                                         : CHAINSI_EXIT_FAILED;
-        else if (chainsi_daemon_read(&daemon, &answer, &chainsi_api_chain_type, &now)) {
+        else if (json) {
+            chainsi_daemon_print(&answer);
+            status = CHAINSI_EXIT_OK; /* whether it could be written main() looks at */
+        } else if (chainsi_daemon_read(&daemon, &answer, &chainsi_api_chain_type, &now)) {
             say(&now);
             status = CHAINSI_EXIT_OK;
         }

@@ -2,10 +2,7 @@
 #include "cli/fetched.h"
 
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 
@@ -99,37 +96,12 @@ void chainsi_fetched_words(const chainsi_api_fetched *fetched, char words[CHAINS
             *at = ' ';
 }
 
-chainsi_fetched_shown chainsi_fetched_on(FILE *out)
+static void write_line(chainsi_bar *progress, const char *what, double share, const char *words)
 {
-    const char *terminal = getenv("TERM");
-    struct winsize size;
-    chainsi_fetched_shown shown = {
-        .out = out,
-        .terminal =
-            isatty(fileno(out)) == 1 && terminal && *terminal && strcmp(terminal, "dumb") != 0,
-    };
-    if (shown.terminal && ioctl(fileno(out), TIOCGWINSZ, &size) == 0)
-        shown.columns = size.ws_col;
-    return shown;
-}
-
-void chainsi_fetched_leave(chainsi_fetched_shown *shown)
-{
-    if (shown->open)
-        fputc('\n', shown->out);
-    shown->open = false;
-}
-
-static void write_line(chainsi_fetched_shown *shown, const char *what, const char *words, bool last)
-{
-    if (!shown->terminal) {
-        fprintf(shown->out, "%s  %s\n", what, words);
-        return;
-    }
-    int room = shown->columns ? (int)shown->columns - (int)strlen(what) - 3 : 76;
-    fprintf(shown->out, "\r%s  %.*s\033[K%s", what, room > 0 ? room : 0, words, last ? "\n" : "");
-    fflush(shown->out);
-    shown->open = !last;
+    if (progress->terminal.moves)
+        chainsi_bar_show(progress, what, share, words);
+    else
+        fprintf(progress->out, "%s  %s\n", what, words);
 }
 
 void chainsi_fetched_show(chainsi_fetched_shown *shown, const chainsi_api_fetched *fetched,
@@ -138,7 +110,8 @@ void chainsi_fetched_show(chainsi_fetched_shown *shown, const chainsi_api_fetche
     if (!fetched || shown->ended)
         return;
     char words[CHAINSI_FETCHED_TEXT];
-    int64_t every_ms = shown->terminal ? CHAINSI_FETCHED_RENEW_MS : CHAINSI_FETCHED_EVERY_MS;
+    int64_t every_ms =
+        shown->progress->terminal.moves ? CHAINSI_FETCHED_RENEW_MS : CHAINSI_FETCHED_EVERY_MS;
     bool due = !shown->begun || now_ns - shown->shown_ns >= every_ms * CHAINSI_NS_PER_MS;
     shown->ended = is_all(fetched);
     if (shown->ended ? !shown->begun && !fetched->bytes_done : !due)
@@ -146,5 +119,10 @@ void chainsi_fetched_show(chainsi_fetched_shown *shown, const chainsi_api_fetche
     shown->begun = true;
     shown->shown_ns = now_ns;
     chainsi_fetched_words(fetched, words);
-    write_line(shown, shown->ended ? "fetched" : "fetching", words, shown->ended);
+    double share = shown->ended || fetched->bytes <= 0
+                       ? -1
+                       : (double)fetched->bytes_done / (double)fetched->bytes;
+    write_line(shown->progress, shown->ended ? "fetched" : "fetching", share, words);
+    if (shown->ended)
+        chainsi_bar_leave(shown->progress);
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "base/bar.h"
 #include "control/api.h"
 
 enum {
@@ -19,23 +20,15 @@ enum {
  * "2 assets, 40.0 MiB" when all are there. No control characters, whatever the daemon says. */
 void chainsi_fetched_words(const chainsi_api_fetched *fetched, char words[CHAINSI_FETCHED_TEXT]);
 
-/* What has been shown. All zero, but for out and terminal, at first. */
+/* What has been shown. All zero, but for progress, at first. */
 typedef struct chainsi_fetched_shown {
-    FILE *out;
-    bool terminal;  /* one line that is renewed; else few lines */
-    size_t columns; /* of the terminal; 0: not known */
+    chainsi_bar *progress; /* one line that is renewed; elsewhere few lines. Not owned */
     bool begun, ended;
-    bool open; /* the line on the terminal has no end yet */
     int64_t shown_ns;
 } chainsi_fetched_shown;
 
-/* Whether out is a terminal on which a line can be renewed, and how wide. */
-chainsi_fetched_shown chainsi_fetched_on(FILE *out);
 /* Shows how far they are, as of now_ns (chainsi_now_ns), unless it was shown just before. NULL: there are
  * none. Nothing is shown of assets that were all there before. */
 void chainsi_fetched_show(chainsi_fetched_shown *shown, const chainsi_api_fetched *fetched,
                           int64_t now_ns);
-/* Something else will be written. */
-void chainsi_fetched_leave(chainsi_fetched_shown *shown);
-
 #endif

@@ -56,9 +56,9 @@ static char *watch(bool terminal, size_t columns)
 {
     char *text = NULL;
     size_t size = 0;
-    chainsi_fetched_shown shown = { .out = open_memstream(&text, &size),
-                                    .terminal = terminal,
-                                    .columns = columns };
+    chainsi_bar progress = { .out = open_memstream(&text, &size),
+                             .terminal = { .moves = terminal, .columns = columns } };
+    chainsi_fetched_shown shown = { .progress = &progress };
     chainsi_fetched_show(&shown, NULL, 0);
     for (int64_t half = 0; half < 50; half++)
         chainsi_fetched_show(&shown,
@@ -69,8 +69,8 @@ static char *watch(bool terminal, size_t columns)
             &shown,
             &(chainsi_api_fetched){ .files = 1, .files_done = 1, .bytes = 50, .bytes_done = 50 },
             25000 * CHAINSI_NS_PER_MS);
-    chainsi_fetched_leave(&shown);
-    fclose(shown.out);
+    chainsi_bar_leave(&progress);
+    fclose(progress.out);
     return text;
 }
 
@@ -93,10 +93,19 @@ static void a_line_is_renewed(void **state)
     for (const char *at = text; (at = strchr(at, '\r')); at++)
         renewed++;
     assert_int_equal(renewed, 51);
-    assert_ptr_equal(strstr(text, "\rfetching  0 of 1 asset, 0 of \033[K\r"), text);
+    assert_ptr_equal(strstr(text, "\rfetching  0 of 1 asset, 0 of~\033[K\r"), text);
     const char *last = strrchr(text, '\r');
     assert_string_equal(last, "\rfetched  1 asset, 50 B\033[K\n");
     assert_ptr_equal(strchr(text, '\n'), strrchr(text, '\n'));
+    free(text);
+}
+
+static void a_bar_is_drawn(void **state)
+{
+    (void)state;
+    char *text = watch(true, 80);
+    assert_non_null(
+        strstr(text, "\rfetching  [###########------------]  0 of 1 asset, 25 of 50 B\033[K\r"));
     free(text);
 }
 
@@ -105,33 +114,20 @@ static void what_was_there_is_not_told(void **state)
     (void)state;
     char *text = NULL;
     size_t size = 0;
-    chainsi_fetched_shown shown = { .out = open_memstream(&text, &size) };
+    chainsi_bar progress = { .out = open_memstream(&text, &size) };
+    chainsi_fetched_shown shown = { .progress = &progress };
     chainsi_fetched_show(&shown, &(chainsi_api_fetched){ .files = 2, .files_done = 2 }, 0);
-    fclose(shown.out);
+    fclose(progress.out);
     assert_string_equal(text, "");
-    free(text);
-}
-
-static void an_open_line_is_left(void **state)
-{
-    (void)state;
-    char *text = NULL;
-    size_t size = 0;
-    chainsi_fetched_shown shown = { .out = open_memstream(&text, &size), .terminal = true };
-    chainsi_fetched_show(&shown, &(chainsi_api_fetched){ .files = 1, .bytes = -1 }, 0);
-    chainsi_fetched_leave(&shown);
-    chainsi_fetched_leave(&shown);
-    fclose(shown.out);
-    assert_string_equal(text, "\rfetching  0 of 1 asset\033[K\n");
     free(text);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(what_is_said),         cmocka_unit_test(lines_are_few),
-        cmocka_unit_test(a_line_is_renewed),    cmocka_unit_test(what_was_there_is_not_told),
-        cmocka_unit_test(an_open_line_is_left),
+        cmocka_unit_test(what_is_said),      cmocka_unit_test(lines_are_few),
+        cmocka_unit_test(a_line_is_renewed), cmocka_unit_test(what_was_there_is_not_told),
+        cmocka_unit_test(a_bar_is_drawn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/terminal.h"
 #include "cli/daemon.h"
 #include "cli/options.h"
 #include "control/api.h"
@@ -46,7 +47,7 @@ static int create_key(chainsi_daemon *daemon, const request *r)
         chainsi_daemon_expect(daemon, &answer, r->json, &chainsi_api_key_made_type, &made)) {
         status = CHAINSI_EXIT_OK;
         if (r->json)
-            printf("%.*s\n", (int)answer.size, answer.body);
+            chainsi_daemon_print(&answer);
         else
             print_made(&made);
     }
@@ -59,10 +60,12 @@ static void print_key(const chainsi_stored_key *key)
     char rate[32] = "-";
     if (key->rate_per_s > 0)
         snprintf(rate, sizeof rate, "%g/s", key->rate_per_s);
-    printf("%-12s  %-7s %-8s %-16s %-10s  %.10s  %-10.10s  %s\n", key->id,
+    printf("%-12s  %-7s %-8s %-16s %-10s  %.10s  %-10.10s  ", key->id,
            chainsi_scope_name(key->scope), key->revoked_at ? "revoked" : "valid",
            key->chain ? key->chain : "(all)", rate, key->created_at,
-           key->last_used_at ? key->last_used_at : "never", key->note ? key->note : "");
+           key->last_used_at ? key->last_used_at : "never");
+    chainsi_text_print(stdout, key->note ? key->note : "");
+    putchar('\n');
 }
 
 static int list_keys(chainsi_daemon *daemon, const request *r)
@@ -74,7 +77,7 @@ static int list_keys(chainsi_daemon *daemon, const request *r)
         !chainsi_daemon_expect(daemon, &answer, r->json, &chainsi_shown_keys_type, &keys))
         return CHAINSI_EXIT_FAILED;
     if (r->json) {
-        printf("%.*s\n", (int)answer.size, answer.body);
+        chainsi_daemon_print(&answer);
         return CHAINSI_EXIT_OK;
     }
     printf("%-12s  %-7s %-8s %-16s %-10s  %-10s  %-10s  %s\n", "ID", "SCOPE", "STATE", "CHAIN",
@@ -99,7 +102,7 @@ static int revoke_key(chainsi_daemon *daemon, const request *r)
         !chainsi_daemon_expect(daemon, &answer, r->json, &chainsi_api_key_revoked_type, &revoked))
         return CHAINSI_EXIT_FAILED;
     if (r->json)
-        printf("%.*s\n", (int)answer.size, answer.body);
+        chainsi_daemon_print(&answer);
     else
         printf("%s is revoked; its calls and streams have been ended\n", id);
     return CHAINSI_EXIT_OK;

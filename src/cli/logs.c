@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/terminal.h"
 #include "cli/environment.h"
 #include "control/home.h"
 #include "control/log_search.h"
@@ -29,6 +30,11 @@ enum {
 static const char *chainlet_of(const request *r)
 {
     return r->names.count == 2 ? r->names.items[1] : NULL;
+}
+
+static chainsi_text_form form_of(const request *r)
+{
+    return r->json ? CHAINSI_TEXT_JSON : CHAINSI_TEXT_LINES;
 }
 
 static bool is_filtered(const request *r)
@@ -63,12 +69,12 @@ static void add_path(const request *r, chainsi_buffer *path)
 
 static int show_log(chainsi_daemon *daemon, const request *r)
 {
-    chainsi_shown shown = { .json = r->json };
     chainsi_buffer path = { 0 };
     chainsi_daemon_answer answer;
     size_t printed = 0;
     add_path(r, &path);
-    bool answered = chainsi_daemon_copy(daemon, (const char *)path.data, &shown, &printed, &answer);
+    bool answered =
+        chainsi_daemon_copy(daemon, (const char *)path.data, form_of(r), &printed, &answer);
     chainsi_buffer_done(&path);
     if (!answered)
         return CHAINSI_EXIT_FAILED;
@@ -95,13 +101,12 @@ static int show_files(const char *home, const request *r)
                 "  hint: `chains deploy` starts one; CHAINS_HOME says which folder is meant\n",
                 home, r->names.items[0], chainlet ? "/" : "", chainlet ? chainlet : "");
     } else {
-        chainsi_shown shown = { .json = r->json };
         chainsi_buffer out = { 0 };
         while (chainsi_log_search_step(search, STEP))
             ;
         say_nothing_matches(r, chainsi_log_search_give(search, r->json, &out));
-        if (chainsi_shown_write(&shown, (const char *)out.data, out.size, stdout) &&
-            fflush(stdout) == 0)
+        chainsi_text_write(stdout, (const char *)out.data, out.size, form_of(r));
+        if (fflush(stdout) == 0 && !ferror(stdout))
             status = CHAINSI_EXIT_OK;
         else
             fprintf(stderr, "chains: stdout can't be written: %s\n", strerror(errno));
@@ -125,15 +130,12 @@ static int show_events(chainsi_daemon *daemon, const request *r)
         !chainsi_daemon_expect(daemon, &answer, r->json, &chainsi_stored_events_type, &events))
         return CHAINSI_EXIT_FAILED;
     if (r->json)
-        printf("%.*s\n", (int)answer.size, answer.body);
-    for (size_t i = events.count; !r->json && i-- > 0;) {
-        const chainsi_stored_event *event = &events.items[i];
-        chainsi_shown shown = { 0 };
-        printf("%s  %-18s %s%s", event->at, event->kind, event->chainlet ? event->chainlet : "",
-               event->chainlet ? ": " : "");
-        chainsi_shown_write(&shown, event->message, strlen(event->message), stdout);
-        putchar('\n');
-    }
+        chainsi_daemon_print(&answer);
+    for (size_t i = events.count; !r->json && i-- > 0;)
+        printf("%s  %-18s %s%s%s\n", events.items[i].at, events.items[i].kind,
+               events.items[i].chainlet ? events.items[i].chainlet : "",
+               events.items[i].chainlet ? ": " : "",
+               chainsi_text_shown(&daemon->arena, events.items[i].message));
     return CHAINSI_EXIT_OK;
 }
 

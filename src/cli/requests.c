@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/terminal.h"
 #include "cli/daemon.h"
 #include "cli/options.h"
 #include "control/api_requests.h"
@@ -53,14 +54,30 @@ static const char *name_of(const chainsi_type *type, int64_t value)
 
 /* One request. */
 
+static void print_json(const char *what, const chains_json *json)
+{
+    fputs(what, stdout);
+    chainsi_text_write(stdout, json->text, json->size, CHAINSI_TEXT_JSON);
+    putchar('\n');
+}
+
+/* What others say is only shown. */
+static void print_text(const char *before, const char *text)
+{
+    fputs(before, stdout);
+    chainsi_text_print(stdout, text);
+}
+
 static void print_request(const chainsi_api_request *request)
 {
     printf("request   %s\n", request->request_id);
     printf("chain     %s%s%s\n", request->chain, request->chainlet ? ", Chainlet " : "",
            request->chainlet ? request->chainlet : "");
     printf("status    %s\n", chainsi_request_state_name(request->status));
-    if (request->key)
-        printf("key       %s\n", request->key);
+    if (request->key) {
+        print_text("key       ", request->key);
+        putchar('\n');
+    }
     printf("attempts  %" PRId32 " of %" PRId32, request->attempts, request->retries + 1);
     if (request->losses)
         printf(", %" PRId32 " of them lost and made again", request->losses);
@@ -70,15 +87,18 @@ static void print_request(const chainsi_api_request *request)
     if (request->expires_at && !request->started_at)
         printf("expires   %s\n", request->expires_at);
     if (request->webhook) {
-        printf("webhook   %s, %s after %" PRId32 " attempts%s%s\n", request->webhook,
+        print_text("webhook   ", request->webhook);
+        printf(", %s after %" PRId32 " attempts",
                name_of(&chainsi_webhook_state_type, request->webhook_status),
-               request->webhook_attempts, request->webhook_error ? ": " : "",
-               request->webhook_error ? request->webhook_error : "");
+               request->webhook_attempts);
+        print_text(request->webhook_error ? ": " : "",
+                   request->webhook_error ? request->webhook_error : "");
+        putchar('\n');
     }
     if (request->error.text)
-        printf("error     %.*s\n", (int)request->error.size, request->error.text);
+        print_json("error     ", &request->error);
     if (request->result.text)
-        printf("result    %.*s\n", (int)request->result.size, request->result.text);
+        print_json("result    ", &request->result);
 }
 
 /* Asks for one; *request points into the daemon's arena. */
@@ -117,7 +137,7 @@ static int show_one(chainsi_daemon *daemon, const asked *a)
     if (status != CHAINSI_EXIT_OK)
         return status;
     if (a->json)
-        printf("%.*s\n", (int)answer.size, answer.body);
+        chainsi_daemon_print(&answer);
     else
         print_request(&request);
     return a->watch && request.status != CHAINSI_REQUEST_SUCCEEDED ? CHAINSI_EXIT_FAILED
@@ -171,7 +191,7 @@ static int list(chainsi_daemon *daemon, const asked *a)
     if (answer.status != 200)
         return chainsi_daemon_fail(daemon, &answer, a->json);
     if (a->json) {
-        printf("%.*s\n", (int)answer.size, answer.body);
+        chainsi_daemon_print(&answer);
         return CHAINSI_EXIT_OK;
     }
     chainsi_api_requests requests;

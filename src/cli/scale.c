@@ -120,7 +120,7 @@ static int ask(const request *r)
         if (answer.status != 200) {
             status = chainsi_daemon_fail(&daemon, &answer, r->json);
         } else if (r->json) {
-            printf("%.*s\n", (int)answer.size, answer.body);
+            chainsi_daemon_print(&answer);
             status = CHAINSI_EXIT_OK;
         } else {
             status = print_scaling(&daemon, &answer, r);

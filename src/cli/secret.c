@@ -153,7 +153,7 @@ static int set_secret(chainsi_daemon *daemon, const request *r)
                                   &changed)) {
             status = CHAINSI_EXIT_OK;
             if (r->json)
-                printf("%.*s\n", (int)answer.size, answer.body);
+                chainsi_daemon_print(&answer);
             else
                 printf("%s is set\n", changed.name);
             for (size_t i = 0; !r->json && i < changed.used_by.count; i++)
@@ -179,7 +179,7 @@ static int list_secrets(chainsi_daemon *daemon, const request *r)
         !chainsi_daemon_expect(daemon, &answer, r->json, &chainsi_shown_secrets_type, &secrets))
         return CHAINSI_EXIT_FAILED;
     if (r->json)
-        printf("%.*s\n", (int)answer.size, answer.body);
+        chainsi_daemon_print(&answer);
     else
         printf("%-32s %s\n", "NAME", "SET");
     for (size_t i = 0; !r->json && i < secrets.count; i++)
@@ -197,7 +197,7 @@ static int delete_secret(chainsi_daemon *daemon, const request *r)
                                &changed))
         return CHAINSI_EXIT_FAILED;
     if (r->json)
-        printf("%.*s\n", (int)answer.size, answer.body);
+        chainsi_daemon_print(&answer);
     else
         printf("%s is deleted\n", changed.name);
     return CHAINSI_EXIT_OK;

@@ -2,8 +2,10 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/terminal.h"
 #include "cli/environment.h"
 #include "cli/fetched.h"
+#include "cli/status_watch.h"
 #include "control/api_scale.h"
 #include "control/store_history.h"
 
@@ -24,17 +26,16 @@ static void print_log(chainsi_daemon *daemon, const chainsi_api_chain *chain, co
     const char *at = answer.body, *end = at + answer.size;
     printf("    the last lines of its log:\n");
     while (at < end) {
-        chainsi_shown shown = { 0 };
         const char *line_end = memchr(at, '\n', (size_t)(end - at));
         line_end = line_end ? line_end : end;
         printf("      ");
-        chainsi_shown_write(&shown, at, (size_t)(line_end - at), stdout);
+        chainsi_text_write(stdout, at, (size_t)(line_end - at), CHAINSI_TEXT_LINES);
         putchar('\n');
         at = line_end + 1;
     }
 }
 
-static void print_chainlet(const chainsi_api_chainlet *chainlet)
+static void print_chainlet(const chainsi_api_chainlet *chainlet, chainsi_arena *arena)
 {
     int64_t restarts = 0;
     char pids[128] = "";
@@ -64,14 +65,14 @@ static void print_chainlet(const chainsi_api_chainlet *chainlet)
         const chainsi_api_replica *replica = &chainlet->replicas.items[i];
         if (replica->last_end)
             printf("    ended %swith: %s\n", strcmp(replica->state, "ready") ? "" : "before ",
-                   replica->last_end);
+                   chainsi_text_shown(arena, replica->last_end));
     }
     for (size_t i = 0; i < chainlet->replicas.count; i++)
         for (size_t k = 0; k < chainlet->replicas.items[i].gpus.count; k++)
             printf("    %lld has %s\n", (long long)chainlet->replicas.items[i].pid,
-                   chainlet->replicas.items[i].gpus.items[k]);
+                   chainsi_text_shown(arena, chainlet->replicas.items[i].gpus.items[k]));
     for (size_t i = 0; i < chainlet->notes.count; i++)
-        printf("    note: %s\n", chainlet->notes.items[i]);
+        printf("    note: %s\n", chainsi_text_shown(arena, chainlet->notes.items[i]));
 }
 
 static void print_starting(const chainsi_api_deployment *deployment)
@@ -104,11 +105,11 @@ static void print_chain(chainsi_daemon *daemon, const chainsi_api_chain *chain)
         print_starting(&chain->deployment);
     else if (!strcmp(chain->deployment.state, "failed"))
         printf("  %s has failed: %s\n", chain->deployment.version_id,
-               chain->deployment.message ? chain->deployment.message : "");
+               chainsi_text_shown(&daemon->arena, chain->deployment.message));
     printf("  %-24s %-12s %8s %9s %7s %8s  %-20s  %s\n", "CHAINLET", "STATE", "READY", "IN FLIGHT",
            "WAITING", "RESTARTS", "SINCE", "PIDS");
     for (size_t i = 0; i < chain->chainlets.count; i++) {
-        print_chainlet(&chain->chainlets.items[i]);
+        print_chainlet(&chain->chainlets.items[i], &daemon->arena);
         if (!strcmp(chain->chainlets.items[i].state, "failed"))
             print_log(daemon, chain, chain->chainlets.items[i].name);
     }
@@ -117,18 +118,14 @@ static void print_chain(chainsi_daemon *daemon, const chainsi_api_chain *chain)
 /* What is asked about; NULL: all. */
 typedef struct request {
     const char *chain, *chainlet, *environment;
-    bool json;
+    bool json, watch;
+    double every_s; /* of watching; 0: as often as it is sensible */
 } request;
-
-static bool is_shown(const request *r, const chainsi_api_chain *chain)
-{
-    return (!r->chain || !strcmp(chain->name, r->chain)) &&
-           (!r->environment || !strcmp(chain->environment, r->environment));
-}
 
 static int print_status(chainsi_daemon *daemon, const chainsi_daemon_answer *answer,
                         const request *r)
 {
+    const chainsi_status_filter filter = { r->chain, r->environment };
     chainsi_api_chains chains;
     bool any = false;
     if (!chainsi_daemon_read(daemon, answer, &chainsi_api_chains_type, &chains))
@@ -136,7 +133,7 @@ static int print_status(chainsi_daemon *daemon, const chainsi_daemon_answer *ans
     if (!r->chain)
         printf("daemon at %s, %s\n", daemon->address, daemon->home);
     for (size_t i = 0; i < chains.count; i++) {
-        if (!is_shown(r, &chains.items[i]))
+        if (!chainsi_status_is_shown(&filter, &chains.items[i]))
             continue;
         if (!r->chain || any)
             putchar('\n');
@@ -155,7 +152,7 @@ static int print_status(chainsi_daemon *daemon, const chainsi_daemon_answer *ans
 }
 
 /* One process in a line, and beneath it how it ended. */
-static void print_replica(const chainsi_stored_replica *replica)
+static void print_replica(const chainsi_stored_replica *replica, chainsi_arena *arena)
 {
     char pid[24] = "-", ready[32] = "-", ended[32] = "-";
     if (replica->pid)
@@ -166,7 +163,7 @@ static void print_replica(const chainsi_stored_replica *replica)
         snprintf(ended, sizeof ended, "%.19sZ", replica->ended_at);
     printf("%-16s %8s  %.19sZ  %-20s  %-20s  %-11s  %s\n", replica->version, pid,
            replica->started_at, ready, ended, replica->ending ? replica->ending : "runs",
-           replica->how ? replica->how : "");
+           chainsi_text_shown(arena, replica->how));
 }
 
 static int print_history(chainsi_daemon *daemon, const chainsi_daemon_answer *answer,
@@ -183,8 +180,19 @@ static int print_history(chainsi_daemon *daemon, const chainsi_daemon_answer *an
     printf("%-16s %8s  %-20s  %-20s  %-20s  %-11s  %s\n", "VERSION", "PID", "STARTED", "READY",
            "ENDED", "HOW", "");
     for (size_t i = 0; i < replicas.count; i++)
-        print_replica(&replicas.items[i]);
+        print_replica(&replicas.items[i], &daemon->arena);
     return CHAINSI_EXIT_OK;
+}
+
+static int watch(const request *r)
+{
+    chainsi_daemon daemon;
+    const chainsi_status_filter filter = { r->chain, r->environment };
+    const int result = chainsi_daemon_find(&daemon)
+                           ? chainsi_status_watch(&daemon, &filter, r->every_s, r->json)
+                           : CHAINSI_EXIT_FAILED;
+    chainsi_daemon_close(&daemon);
+    return result;
 }
 
 static int show(const request *r)
@@ -208,7 +216,7 @@ static int show(const request *r)
         } else if (answer.status != 200) {
             result = chainsi_daemon_fail(&daemon, &answer, r->json);
         } else if (r->json) {
-            printf("%.*s\n", (int)answer.size, answer.body);
+            chainsi_daemon_print(&answer);
             result = CHAINSI_EXIT_OK;
         } else {
             result = r->chainlet ? print_history(&daemon, &answer, r)
@@ -226,6 +234,8 @@ static int status(int argc, char **argv)
     const chainsi_option options[] = {
         { "environment", CHAINSI_OPTION_TEXT, &r.environment },
         { "json", CHAINSI_OPTION_FLAG, &r.json },
+        { "watch", CHAINSI_OPTION_FLAG, &r.watch },
+        { "every", CHAINSI_OPTION_NUMBER, &r.every_s },
         { NULL, CHAINSI_OPTION_END, NULL },
     };
     int result;
@@ -237,6 +247,14 @@ static int status(int argc, char **argv)
             result = CHAINSI_EXIT_USAGE;
         else if (r.environment && !r.chain)
             result = chainsi_usage_error(&chainsi_verb_status, "'--environment' is one of a chain");
+        else if (r.chainlet && r.watch)
+            result = chainsi_usage_error(&chainsi_verb_status,
+                                         "'--watch' shows chains, not the processes of a Chainlet");
+        else if (r.every_s != 0 && !(r.watch && r.every_s >= 0.1 && r.every_s <= 86400))
+            result = chainsi_usage_error(&chainsi_verb_status,
+                                         "'--every' takes 0.1 to 86400 seconds, with '--watch'");
+        else if (r.watch)
+            result = watch(&r);
         else {
             if (r.chainlet && !r.environment)
                 r.environment = CHAINSI_PRODUCTION;
@@ -249,7 +267,8 @@ static int status(int argc, char **argv)
 
 const chainsi_verb chainsi_verb_status = {
     .name = "status",
-    .usage = "[CHAIN [CHAINLET]] [--environment NAME] [--json]",
+    .usage = "[CHAIN [CHAINLET]] [--environment NAME] [--json]\n"
+             "       chains status [CHAIN [--environment NAME]] --watch [--every SECONDS] [--json]",
     .summary = "Show what is deployed, and how it is.",
     .help =
         "Shows the daemon's address, and of each chain in each environment the version that\n"
@@ -266,9 +285,19 @@ const chainsi_verb chainsi_verb_status = {
         "production\n"
         "  --json               as the daemon's API gives it: an array, an object a chain and\n"
         "                       environment, or a process; of one environment its object\n"
+        "  --watch              go on: a table that is renewed in place, with calls a second, the\n"
+        "                       share of them that failed, and the times within which half and\n"
+        "                       99 % of them ended, over the last ten seconds. q ends it. Where "
+        "there\n"
+        "                       is no terminal: lines, of each chain and each Chainlet; with "
+        "--json\n"
+        "                       the array, on a line each time. A daemon that goes away is looked "
+        "for\n"
+        "  --every SECONDS      how often. Default: 1; where there is no terminal 10\n"
         "\n"
         "Example:\n"
         "  chains status\n"
-        "  chains status hello hello_writer\n",
+        "  chains status hello hello_writer\n"
+        "  chains status --watch\n",
     .run = status,
 };

@@ -1,12 +1,12 @@
 /* `chains trace`: recent calls, and where the time of one went. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
+#include "base/terminal.h"
 #include "cli/daemon.h"
 #include "cli/options.h"
+#include "cli/table.h"
 #include "cli/waterfall.h"
 #include "control/api_trace.h"
 
@@ -16,14 +16,12 @@ enum { DEFAULT_COLUMNS = 100 };
 
 static chainsi_waterfall_style find_style(void)
 {
-    const char *no_color = getenv("NO_COLOR"), *terminal = getenv("TERM");
-    struct winsize size;
-    const bool shows = isatty(STDOUT_FILENO) == 1 && (!no_color || !*no_color) && terminal &&
-                       strcmp(terminal, "dumb") != 0;
-    chainsi_waterfall_style style = { DEFAULT_COLUMNS, shows, shows };
-    if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col)
-        style.columns = size.ws_col;
-    return style;
+    const chainsi_terminal terminal = chainsi_terminal_of(STDOUT_FILENO);
+    return (chainsi_waterfall_style){
+        .columns = terminal.columns ? terminal.columns : DEFAULT_COLUMNS,
+        .unicode = terminal.moves && terminal.unicode,
+        .color = terminal.color,
+    };
 }
 
 static int print_tree(chainsi_daemon *daemon, const chainsi_daemon_answer *answer)
@@ -44,22 +42,44 @@ static int print_list(chainsi_daemon *daemon, const chainsi_daemon_answer *answe
     chainsi_api_traces list;
     if (!chainsi_daemon_read(daemon, answer, &chainsi_api_traces_type, &list))
         return CHAINSI_EXIT_FAILED;
-    const bool unicode = find_style().unicode;
     if (!list.traces.count) {
         printf("no calls are kept that fit\n");
         return CHAINSI_EXIT_OK;
     }
-    printf("%-24s  %9s  %-20s  %-32s  %s\n", "STARTED", "TIME", "STATUS", "TRACE",
-           "CHAIN/CHAINLET");
+    static const chainsi_table_column columns[] = {
+        { .title = "STARTED", .rank = 1 },          { .title = "TIME", .right = true, .wants = 9 },
+        { .title = "STATUS", .least = 8 },          { .title = "TRACE" },
+        { .title = "CHAIN/CHAINLET", .least = 14 },
+    };
+    const chainsi_waterfall_style style = find_style();
+    const chainsi_terminal terminal = chainsi_terminal_of(STDOUT_FILENO);
+    chainsi_table table = { .columns = columns, .column_count = 5 };
+    chainsi_table_row *rows = chainsi_arena_array(&daemon->arena, list.traces.count, sizeof *rows);
     for (size_t i = 0; i < list.traces.count; i++) {
         const chainsi_api_trace *trace = &list.traces.items[i];
+        const bool failed = !strcmp(trace->state, "failed");
         char took[32];
-        chainsi_waterfall_time(took, trace->duration_ms, unicode);
-        const int blanks = 9 - (int)strlen(took) + (strstr(took, "\u00b5") ? 1 : 0);
-        printf("%-24s  %*s%s  %-20s  %-32s  %s/%s\n", trace->started_at, blanks > 0 ? blanks : 0,
-               "", took, strcmp(trace->state, "partial") ? trace->status : "(partial)",
-               trace->trace_id, trace->chain, trace->chainlet);
+        chainsi_waterfall_time(took, trace->duration_ms, style.unicode);
+        rows[table.row_count++] =
+            (chainsi_table_row){ .cells = {
+                                     { .text = trace->started_at },
+                                     { .text = chainsi_arena_strdup(&daemon->arena, took) },
+                                     { strcmp(trace->state, "partial") ? trace->status
+                                                                       : "(partial)",
+                                       failed ? "31" : NULL },
+                                     { .text = trace->trace_id },
+                                     { .text =
+                                           chainsi_arena_printf(&daemon->arena, "%s/%s",
+                                                                trace->chain, trace->chainlet) },
+                                 } };
     }
+    table.rows = rows;
+    chainsi_buffer text = { 0 }, body = { 0 };
+    chainsi_table_write(&table, terminal.columns, style.unicode, style.color, &text, &body);
+    chainsi_buffer_add(&text, body.data, body.size);
+    fwrite(text.data, 1, text.size, stdout);
+    chainsi_buffer_done(&text);
+    chainsi_buffer_done(&body);
     return CHAINSI_EXIT_OK;
 }
 
@@ -99,7 +119,7 @@ static int trace(int argc, char **argv)
         if (answer.status != 200) {
             result = chainsi_daemon_fail(&daemon, &answer, json);
         } else if (json) {
-            printf("%.*s\n", (int)answer.size, answer.body);
+            chainsi_daemon_print(&answer);
             result = CHAINSI_EXIT_OK;
         } else {
             result = words.count ? print_tree(&daemon, &answer) : print_list(&daemon, &answer);
@@ -119,10 +139,13 @@ const chainsi_verb chainsi_verb_trace = {
     .help =
         "Without an id: lists recent calls, the newest first. With the id of a trace or of a\n"
         "request: all that was told of it, a row a span: what called what, how long it took, and\n"
-        "when. In a bar, dots are waiting in a queue (on a terminal: light), '=' waiting for "
-        "calls\n"
-        "that it made (half dark), '#' its own time (dark). A failure has '!', and what it says,\n"
-        "and where it was raised.\n"
+        "when; from 120 columns on also how long it was in a queue, decoded, ran and encoded. In "
+        "a\n"
+        "bar, dots are waiting in a queue (on a terminal: light), '=' waiting for calls that it "
+        "made\n"
+        "(half dark), ':' decoding and encoding, '#' its own time (dark). A failure has '!', and "
+        "what\n"
+        "it says, and where it was raised.\n"
         "\n"
         "  --chain NAME      of this chain alone\n"
         "  --chainlet NAME   in which this Chainlet takes part\n"

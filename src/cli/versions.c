@@ -2,21 +2,23 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/terminal.h"
 #include "cli/environment.h"
 
 extern const chainsi_verb chainsi_verb_versions;
 
-static void print_version(const chainsi_api_version *version)
+static void print_version(const chainsi_api_version *version, chainsi_arena *arena)
 {
     printf("%-16s %-9s %.19sZ  %-12s %-12.12s", version->id,
            !strcmp(version->state, "ready") && !version->kept ? "collected" : version->state,
-           version->created_at, version->created_by ? version->created_by : "-",
+           version->created_at,
+           version->created_by ? chainsi_text_shown(arena, version->created_by) : "-",
            version->source_digest ? version->source_digest : "-");
     for (size_t i = 0; i < version->environments.count; i++)
         printf("%s%s", i ? ", " : " ", version->environments.items[i]);
     printf("\n");
     if (version->message)
-        printf("  %s\n", version->message);
+        printf("  %s\n", chainsi_text_shown(arena, version->message));
 }
 
 static int show(const char *chain, bool json)
@@ -32,13 +34,13 @@ static int show(const char *chain, bool json)
         } else if (answer.status != 200) {
             status = chainsi_daemon_fail(&daemon, &answer, json);
         } else if (json) {
-            printf("%.*s\n", (int)answer.size, answer.body);
+            chainsi_daemon_print(&answer);
             status = CHAINSI_EXIT_OK;
         } else if (chainsi_daemon_read(&daemon, &answer, &chainsi_api_versions_type, &versions)) {
             printf("%-16s %-9s %-20s  %-12s %-12s %s\n", "VERSION", "STATE", "CREATED", "BY",
                    "SOURCE", "ANSWERS IN");
             for (size_t i = 0; i < versions.count; i++)
-                print_version(&versions.items[i]);
+                print_version(&versions.items[i], &daemon.arena);
             status = CHAINSI_EXIT_OK;
         }
     }

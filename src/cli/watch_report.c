@@ -8,6 +8,7 @@
 
 #include "base/buffer.h"
 #include "base/clock.h"
+#include "base/terminal.h"
 #include "control/fields.h"
 #include "control/time_text.h"
 #include "schema/json.h"
@@ -52,8 +53,10 @@ static void print_happening(const chainsi_watch_report *report, happening what)
     what.at = at;
     what.environment = report->environment;
     what.version_id = report->version[0] ? report->version : NULL;
-    if (chainsi_json_encode(&happening_type, &what, &line, &error) == CHAINS_OK)
-        printf("%.*s\n", (int)line.size, (const char *)line.data);
+    if (chainsi_json_encode(&happening_type, &what, &line, &error) == CHAINS_OK) {
+        chainsi_text_write(stdout, (const char *)line.data, line.size, CHAINSI_TEXT_JSON);
+        putchar('\n');
+    }
     fflush(stdout);
     chainsi_buffer_done(&line);
 }
@@ -97,8 +100,11 @@ static void print_line(const char *format, ...)
     printf("%s ", at);
     va_list arguments;
     va_start(arguments, format);
-    vprintf(format, arguments);
+    char *text = NULL;
+    if (vasprintf(&text, format, arguments) >= 0)
+        chainsi_text_print(stdout, text);
     va_end(arguments);
+    free(text);
     putchar('\n');
     fflush(stdout);
 }
@@ -207,12 +213,18 @@ void chainsi_watch_say_deployed(chainsi_watch_report *report, const char *versio
                    reason ? ", because " : "", reason ? reason : "", built_s, total_s);
 }
 
+static void say(const char *chainlet, const char *message)
+{
+    fprintf(stderr, "chains watch: %s%s", chainlet ? chainlet : "", chainlet ? ": " : "");
+    chainsi_text_print(stderr, message);
+    fputc('\n', stderr);
+}
+
 void chainsi_watch_say_failed(chainsi_watch_report *report, const char *chainlet,
                               const char *message)
 {
     if (!report->json && message)
-        fprintf(stderr, "chains watch: %s%s%s\n", chainlet ? chainlet : "", chainlet ? ": " : "",
-                message);
+        say(chainlet, message);
     if (report->json)
         print_json(report,
                    (happening){ .event = "failed", .chainlet = chainlet, .message = message });

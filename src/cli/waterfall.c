@@ -3,14 +3,14 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "schema/utf8.h"
+#include "base/terminal.h"
 
 enum {
     LEAST_COLUMNS = 40,
     LEAST_BAR = 10,
     TIME_COLUMNS = 9,
-    MOST_INDENT = 24, /* deeper rows are no further to the right */
-    MOST_LABEL = 200, /* bytes */
+    PHASES_COLUMNS = 120, /* from so many on phases are told */
+    MOST_INDENT = 24,     /* deeper rows are no further to the right */
 };
 
 void chainsi_waterfall_time(char text[32], double ms, bool unicode)
@@ -23,62 +23,72 @@ void chainsi_waterfall_time(char text[32], double ms, bool unicode)
         snprintf(text, 32, ms < 9995 ? "%.2f s" : ms < 99950 ? "%.1f s" : "%.0f s", ms / 1000);
 }
 
-static size_t width_of(const char *text)
+static void add_items(const chainsi_api_span *span, bool unicode, chainsi_buffer *label)
 {
-    return chainsi_utf8_count(text, strlen(text));
+    char first[32];
+    chainsi_buffer_printf(label, ", %lld item%s", (long long)*span->items,
+                          *span->items == 1 ? "" : "s");
+    if (!span->first_item_ms)
+        return;
+    chainsi_waterfall_time(first, *span->first_item_ms, unicode);
+    chainsi_buffer_printf(label, ", first after %s", first);
 }
 
-/* Appends text in so many columns, cut where it is longer. right: blanks go before it. */
-static void add_column(chainsi_buffer *out, const char *text, size_t columns, bool right)
-{
-    size_t width = width_of(text), size = strlen(text);
-    while (width > columns) {
-        do
-            size--;
-        while (((unsigned char)text[size] & 0xc0) == 0x80);
-        width--;
-    }
-    if (right)
-        chainsi_buffer_printf(out, "%*s", (int)(columns - width), "");
-    chainsi_buffer_add(out, text, size);
-    if (!right)
-        chainsi_buffer_printf(out, "%*s", (int)(columns - width), "");
-}
-
-static void add_items(const chainsi_api_span *span, bool unicode, char *text, size_t size)
-{
-    char first[32] = "";
-    if (span->first_item_ms)
-        chainsi_waterfall_time(first, *span->first_item_ms, unicode);
-    snprintf(text, size, ", %lld item%s%s%s", (long long)*span->items, *span->items == 1 ? "" : "s",
-             *first ? ", first after " : "", first);
-}
-
-/* What a row is called, behind its indent. */
-static void write_label(const chainsi_api_span *span, const chainsi_waterfall_style *style,
-                        char label[MOST_LABEL])
+/* What a row is called, behind its indent; valid until the next one is written. */
+static const char *write_label(const chainsi_api_span *span, const chainsi_waterfall_style *style,
+                               chainsi_buffer *label)
 {
     const char *callee = span->callee ? span->callee : "?";
     const int indent = span->depth < MOST_INDENT ? span->depth : MOST_INDENT;
-    char what[100], more[64] = "";
+    const bool tries = !strcmp(span->kind, "attempt") || !strcmp(span->kind, "hedge");
+    label->size = 0;
+    chainsi_buffer_printf(label, "%*s%s", indent, "", span->orphan ? "? " : "");
     if (!strcmp(span->kind, "front"))
-        snprintf(what, sizeof what, "front door");
+        chainsi_buffer_add_text(label, "front door");
     else if (!strcmp(span->kind, "served"))
-        snprintf(what, sizeof what, "%s", span->chainlet);
+        chainsi_buffer_add_text(label, span->chainlet);
     else if (!strcmp(span->kind, "local"))
-        snprintf(what, sizeof what, "%s (in %s's process)", callee, span->chainlet);
+        chainsi_buffer_printf(label, "%s (in %s's process)", callee, span->chainlet);
     else if (!strcmp(span->kind, "attempt"))
-        snprintf(what, sizeof what, "attempt %lld", (long long)span->attempt);
+        chainsi_buffer_printf(label, "attempt %lld", (long long)span->attempt);
     else if (!strcmp(span->kind, "hedge"))
-        snprintf(what, sizeof what, "hedge: a second attempt");
+        chainsi_buffer_add_text(label, "hedge: a second attempt");
     else
-        snprintf(what, sizeof what, "%s %s", style->unicode ? "\u2192" : "->", callee);
+        chainsi_buffer_printf(label, "%s %s", style->unicode ? "\u2192" : "->", callee);
     if (span->items && span->callee)
-        add_items(span, style->unicode, more, sizeof more);
-    else if (span->callee && span->attempt > 1 && strcmp(span->kind, "attempt") != 0 &&
-             strcmp(span->kind, "hedge") != 0)
-        snprintf(more, sizeof more, ", %lld attempts", (long long)span->attempt);
-    snprintf(label, MOST_LABEL, "%*s%s%s%s", indent, "", span->orphan ? "? " : "", what, more);
+        add_items(span, style->unicode, label);
+    else if (span->callee && span->attempt > 1 && !tries)
+        chainsi_buffer_printf(label, ", %lld attempts", (long long)span->attempt);
+    chainsi_buffer_add_byte(label, 0);
+    return (const char *)label->data;
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * phases */
+
+static const char *const phase_names[] = { "QUEUE", "DECODE", "RUN", "ENCODE" };
+enum { PHASES = sizeof phase_names / sizeof *phase_names };
+
+static void add_phase_titles(const chainsi_waterfall_style *style, chainsi_buffer *out)
+{
+    for (size_t i = 0; i < PHASES; i++) {
+        chainsi_buffer_add_text(out, " ");
+        chainsi_text_add_cell(out, phase_names[i], TIME_COLUMNS, true, style->unicode);
+    }
+}
+
+static void add_phases(const chainsi_api_span *span, const chainsi_waterfall_style *style,
+                       chainsi_buffer *out)
+{
+    const double *phases[PHASES] = { span->queue_ms, span->decode_ms, span->run_ms,
+                                     span->encode_ms };
+    for (size_t i = 0; i < PHASES; i++) {
+        char text[32] = "";
+        if (phases[i])
+            chainsi_waterfall_time(text, *phases[i], style->unicode);
+        chainsi_buffer_add_text(out, " ");
+        chainsi_text_add_cell(out, text, TIME_COLUMNS, true, style->unicode);
+    }
 }
 
 /* ------------------------------------------------------------------------------------------------
@@ -109,14 +119,24 @@ static size_t find_speck(const bar *b, double begin_ms, double end_ms)
     return last;
 }
 
-typedef enum what { NOTHING, OWN, WAITS, QUEUED } what;
+typedef enum what { NOTHING, OWN, CODES, WAITS, QUEUED } what;
+
+/* Whether it reads the call or writes the answer there. */
+static bool is_coding(const chainsi_api_span *span, const bar *b, size_t column)
+{
+    const double decode_ms = span->decode_ms ? *span->decode_ms : 0;
+    const double encode_ms = span->encode_ms ? *span->encode_ms : 0;
+    const double end_ms = span->start_ms + span->duration_ms;
+    return fills(b, column, span->start_ms, span->start_ms + decode_ms) ||
+           fills(b, column, end_ms - encode_ms, end_ms);
+}
 
 /* What a row does in a column for as long as its span lasts: it waits for one that it called, which is a step
  * deeper, and may be in a queue still. */
 static what find_below(const chainsi_api_spans *spans, size_t row, const bar *b, size_t column)
 {
     const int32_t depth = spans->items[row].depth;
-    what found = OWN;
+    what found = is_coding(&spans->items[row], b, column) ? CODES : OWN;
     for (size_t i = row + 1; i < spans->count && spans->items[i].depth > depth; i++) {
         const chainsi_api_span *below = &spans->items[i];
         if (below->depth != depth + 1)
@@ -134,10 +154,8 @@ static void add_bar(const chainsi_api_spans *spans, size_t row, const bar *b, bo
                     chainsi_buffer *out)
 {
     static const char *const marks[][2] = {
-        [NOTHING] = { " ", " " },
-        [OWN] = { "#", "\u2588" },
-        [WAITS] = { "=", "\u2592" },
-        [QUEUED] = { ".", "\u2591" },
+        [NOTHING] = { " ", " " },    [OWN] = { "#", "\u2588" },    [CODES] = { ":", "\u2593" },
+        [WAITS] = { "=", "\u2592" }, [QUEUED] = { ".", "\u2591" },
     };
     const chainsi_api_span *span = &spans->items[row];
     const double queue_ms = span->queue_ms && *span->queue_ms > 0 ? *span->queue_ms : 0;
@@ -174,6 +192,11 @@ static bool is_told_below(const chainsi_api_spans *spans, size_t row)
     return false;
 }
 
+static void add_text(chainsi_buffer *out, const char *text)
+{
+    chainsi_text_add(out, text, strlen(text), CHAINSI_TEXT_LINE);
+}
+
 static void add_failure(const chainsi_api_spans *spans, size_t row,
                         const chainsi_waterfall_style *style, chainsi_buffer *out)
 {
@@ -181,11 +204,16 @@ static void add_failure(const chainsi_api_spans *spans, size_t row,
     if (!span->message || is_told_below(spans, row))
         return;
     const int indent = span->depth < MOST_INDENT ? span->depth : MOST_INDENT;
-    chainsi_buffer_printf(out, "%*s  %s%s: %s", indent, "", style->color ? "\x1b[31m" : "",
-                          span->status, span->message);
-    if (span->file)
-        chainsi_buffer_printf(out, " (%s%s%s:%lld)", span->raised_by ? span->raised_by : "",
-                              span->raised_by ? ", " : "", span->file, (long long)span->line);
+    chainsi_buffer_printf(out, "%*s  %s%s: ", indent, "", style->color ? "\x1b[31m" : "",
+                          span->status);
+    add_text(out, span->message);
+    if (span->file) {
+        chainsi_buffer_add_text(out, " (");
+        add_text(out, span->raised_by ? span->raised_by : "");
+        chainsi_buffer_add_text(out, span->raised_by ? ", " : "");
+        add_text(out, span->file);
+        chainsi_buffer_printf(out, ":%lld)", (long long)span->line);
+    }
     chainsi_buffer_printf(out, "%s\n", style->color ? "\x1b[0m" : "");
 }
 
@@ -194,11 +222,15 @@ static void add_title(const chainsi_api_trace *trace, const chainsi_waterfall_st
 {
     char took[32];
     chainsi_waterfall_time(took, trace->duration_ms, style->unicode);
-    chainsi_buffer_printf(out, "%s/%s  %s  %s  %s\n", trace->chain, trace->chainlet, trace->status,
-                          took, trace->started_at);
+    add_text(out, trace->chain);
+    chainsi_buffer_add_text(out, "/");
+    add_text(out, trace->chainlet);
+    chainsi_buffer_printf(out, "  %s  %s  %s\n", trace->status, took, trace->started_at);
     chainsi_buffer_printf(out, "trace %s", trace->trace_id);
-    if (trace->request_id)
-        chainsi_buffer_printf(out, "  request %s", trace->request_id);
+    if (trace->request_id) {
+        chainsi_buffer_add_text(out, "  request ");
+        add_text(out, trace->request_id);
+    }
     chainsi_buffer_add_text(out, "\n");
     if (!strcmp(trace->state, "partial"))
         chainsi_buffer_add_text(out, "what began it isn't there, or has not ended yet\n");
@@ -207,40 +239,70 @@ static void add_title(const chainsi_api_trace *trace, const chainsi_waterfall_st
     chainsi_buffer_add_text(out, "\n");
 }
 
+/* What stands above the bars: what is in which column, and their beginning and end. */
+static void add_axis(const chainsi_api_trace *trace, const chainsi_waterfall_style *style,
+                     size_t widest, bool phases, const bar *b, chainsi_buffer *out)
+{
+    char took[32];
+    chainsi_waterfall_time(took, trace->duration_ms, style->unicode);
+    chainsi_text_add_cell(out, "", widest + 1, false, style->unicode);
+    chainsi_text_add_cell(out, phases ? "TIME" : "", TIME_COLUMNS, true, style->unicode);
+    if (phases)
+        add_phase_titles(style, out);
+    chainsi_buffer_add_text(out, "   0");
+    chainsi_text_add_cell(out, took, b->columns - 1, true, style->unicode);
+    chainsi_buffer_add_text(out, "\n");
+}
+
+static void add_legend(const chainsi_waterfall_style *style, chainsi_buffer *out)
+{
+    chainsi_buffer_printf(out, "\n%s queued  %s decodes, encodes  %s waits for calls  %s works\n",
+                          style->unicode ? "\u2591" : ".", style->unicode ? "\u2593" : ":",
+                          style->unicode ? "\u2592" : "=", style->unicode ? "\u2588" : "#");
+}
+
 void chainsi_waterfall_write(const chainsi_api_trace_tree *tree,
                              const chainsi_waterfall_style *style, chainsi_buffer *out)
 {
     const chainsi_api_spans *spans = &tree->spans;
     const size_t columns = style->columns > LEAST_COLUMNS ? style->columns : LEAST_COLUMNS;
-    char label[MOST_LABEL], took[32];
+    const bool phases = columns >= PHASES_COLUMNS;
+    const size_t fixed = TIME_COLUMNS + 4 + (phases ? PHASES * (TIME_COLUMNS + 1) : 0);
+    chainsi_buffer label = { 0 };
+    char took[32];
     size_t widest = 0;
     for (size_t i = 0; i < spans->count; i++) {
-        write_label(&spans->items[i], style, label);
-        widest = width_of(label) > widest ? width_of(label) : widest;
+        const size_t own = chainsi_text_columns(write_label(&spans->items[i], style, &label));
+        widest = own > widest ? own : widest;
     }
-    const size_t most = columns - TIME_COLUMNS - LEAST_BAR - 4;
-    widest = widest < columns / 2 ? widest : columns / 2;
+    const size_t most = columns - fixed - LEAST_BAR;
+    const size_t share = phases ? columns / 3 : columns / 2;
+    widest = widest < share ? widest : share;
     widest = widest < most ? widest : most;
     const bar b = {
         .total_ms = tree->trace.duration_ms > 0 ? tree->trace.duration_ms : 1e-6,
-        .columns = columns - widest - TIME_COLUMNS - 4,
+        .columns = columns - widest - fixed,
     };
     add_title(&tree->trace, style, out);
+    add_axis(&tree->trace, style, widest, phases, &b, out);
     for (size_t i = 0; i < spans->count; i++) {
         const chainsi_api_span *span = &spans->items[i];
         const bool failed = strcmp(span->status, "OK") != 0;
-        write_label(span, style, label);
         if (failed && style->color)
             chainsi_buffer_add_text(out, "\x1b[31m");
-        add_column(out, label, widest, false);
+        chainsi_text_add_cell(out, write_label(span, style, &label), widest, false, style->unicode);
         if (failed && style->color)
             chainsi_buffer_add_text(out, "\x1b[0m");
         chainsi_waterfall_time(took, span->duration_ms, style->unicode);
         chainsi_buffer_add_text(out, " ");
-        add_column(out, took, TIME_COLUMNS, true);
+        chainsi_text_add_cell(out, took, TIME_COLUMNS, true, style->unicode);
+        if (phases)
+            add_phases(span, style, out);
         chainsi_buffer_add_text(out, failed ? " ! " : "   ");
         add_bar(spans, i, &b, style->unicode, out);
         chainsi_buffer_add_text(out, "\n");
         add_failure(spans, i, style, out);
     }
+    add_legend(style, out);
+    chainsi_buffer_done(&label);
 }

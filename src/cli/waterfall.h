@@ -11,12 +11,15 @@ typedef struct chainsi_waterfall_style {
     bool color;
 } chainsi_waterfall_style;
 
-/* Appends the trace. Of each span: what it is, indented below what called it, its duration, and a bar
+/* Appends the trace. Of each span: what it is, indented below what called it, its duration, where there is room how long each of its phases
+ * was, and a bar
  *   unicode   ASCII
  *   ░         .       it waited: in the callee's queue, or for one of .concurrency_limit
  *   ▒         =       it waited for calls that it had made
+ *   ▓         :       it read the call's arguments, or wrote the answer
  *   █         #       it did something itself (or was on its way)
- * and below those where a failure was raised, what it says and where. */
+ * and below those where a failure was raised, what it says and where. What names and messages say is only shown
+ * (base/terminal.h). */
 void chainsi_waterfall_write(const chainsi_api_trace_tree *tree,
                              const chainsi_waterfall_style *style, chainsi_buffer *out);
 

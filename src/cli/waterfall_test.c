@@ -104,6 +104,7 @@ static void in_ascii(void **state)
                  "books/reader  OK  100 ms  2026-01-31T12:00:00.123Z\n"
                  "trace 0af7651916cd43dd8448eb211c80319c  request order-1\n"
                  "\n"
+                 "                                                 0                100 ms\n"
                  "front door                              100 ms   ......=================\n"
                  " reader                                75.0 ms   ......#####============\n"
                  "  -> shelf, 2 attempts                 30.0 ms              ===##==\n"
@@ -111,7 +112,9 @@ static void in_ascii(void **state)
                  "    shelf                              5.00 ms !              #\n"
                  "      UNAVAILABLE: it is locked (shelf, shelf.c:7)\n"
                  "   attempt 2                           10.0 ms                   ##\n"
-                 "  -> voice, 3 items, first after 10.   20.0 ms                     #####\n");
+                 "  -> voice, 3 items, first after 10~   20.0 ms                     #####\n"
+                 "\n"
+                 ". queued  : decodes, encodes  = waits for calls  # works\n");
 }
 
 static void in_unicode_and_color(void **state)
@@ -130,9 +133,85 @@ static void in_unicode_and_color(void **state)
                  "what began it isn't there, or has not ended yet\n"
                  "2 more spans were not kept\n"
                  "\n"
-                 "\x1b[31m    ? shelf\x1b[0m   5.00 ms !                \u2588\n"
-                 "      \x1b[31mUNAVAILABLE: it is locked (shelf, shelf.c:7)\x1b[0m\n");
+                 "                        0        60.0 ms\n"
+                 "\x1b[31m    ? shelf\x1b[0m   5.00 ms !                █\n"
+                 "      \x1b[31mUNAVAILABLE: it is locked (shelf, shelf.c:7)\x1b[0m\n"
+                 "\n"
+                 "░ queued  ▓ decodes, encodes  ▒ waits for calls  █ works\n");
     spans[4].orphan = false;
+}
+
+static void phases_where_there_is_room(void **state)
+{
+    (void)state;
+    static const double run = 45, encode = 20;
+    chainsi_api_trace_tree tree = make_tree();
+    tree.spans.items = spans + 1;
+    tree.spans.count = 1;
+    spans[1].decode_ms = &tenth;
+    spans[1].run_ms = &run;
+    spans[1].encode_ms = &encode;
+    assert_drawn(&tree, &(chainsi_waterfall_style){ .columns = 120 },
+                 "books/reader  OK  100 ms  2026-01-31T12:00:00.123Z\n"
+                 "trace 0af7651916cd43dd8448eb211c80319c  request order-1\n"
+                 "\n"
+                 "             TIME     QUEUE    DECODE       RUN    ENCODE   0                    "
+                 "                                 100 ms\n"
+                 " reader   75.0 ms   25.0 ms   10.0 ms   45.0 ms   20.0 ms   "
+                 "...............::::::###########################::::::::::::\n"
+                 "\n"
+                 ". queued  : decodes, encodes  = waits for calls  # works\n");
+    spans[1].decode_ms = spans[1].run_ms = spans[1].encode_ms = NULL;
+}
+
+/* Names and messages of somebody who means harm. */
+static void what_is_said_is_only_shown(void **state)
+{
+    (void)state;
+    static chainsi_api_span hostile[] = {
+        { .kind = "served",
+          .chainlet = "a_name_that_is_longer_than_the_terminal_is_wide_\x1b[2J",
+          .status = "INTERNAL",
+          .duration_ms = 1,
+          .message = "line\nbreak \x1b]0;title\x07 \xff",
+          .raised_by = "x\r",
+          .file = "y\x1b[A.c",
+          .line = 1 },
+    };
+    const chainsi_api_trace_tree tree = {
+        .trace = { .trace_id = "0af7651916cd43dd8448eb211c80319c",
+                   .chain = "books\x1b",
+                   .chainlet = "reader",
+                   .request_id = "\x1b[31mred",
+                   .state = "failed",
+                   .status = "INTERNAL",
+                   .started_at = "2026-01-31T12:00:00.123Z",
+                   .duration_ms = 1 },
+        .spans = { hostile, 1 },
+    };
+    assert_drawn(&tree, &(chainsi_waterfall_style){ .columns = 60 },
+                 "books\\x1b/reader  INTERNAL  1.00 ms  2026-01-31T12:00:00.123Z\n"
+                 "trace 0af7651916cd43dd8448eb211c80319c  request \\x1b[31mred\n"
+                 "\n"
+                 "                                           0         1.00 ms\n"
+                 "a_name_that_is_longer_than_th~   1.00 ms ! #################\n"
+                 "  INTERNAL: line\\nbreak \\x1b]0;title\\x07 \\xff (x\\x0d, y\\x1b[A.c:1)\n"
+                 "\n"
+                 ". queued  : decodes, encodes  = waits for calls  # works\n");
+}
+
+static void nothing_at_all(void **state)
+{
+    (void)state;
+    chainsi_api_trace_tree tree = make_tree();
+    tree.spans.count = 0;
+    assert_drawn(&tree, &(chainsi_waterfall_style){ .columns = 40 },
+                 "books/reader  OK  100 ms  2026-01-31T12:00:00.123Z\n"
+                 "trace 0af7651916cd43dd8448eb211c80319c  request order-1\n"
+                 "\n"
+                 "             0                    100 ms\n"
+                 "\n"
+                 ". queued  : decodes, encodes  = waits for calls  # works\n");
 }
 
 static void times(void **state)
@@ -161,6 +240,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_ascii),
         cmocka_unit_test(in_unicode_and_color),
+        cmocka_unit_test(phases_where_there_is_room),
+        cmocka_unit_test(what_is_said_is_only_shown),
+        cmocka_unit_test(nothing_at_all),
         cmocka_unit_test(times),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,6 +2,7 @@
  * they outlive what they talk about. */
 #include "compiler/diagnostic.h"
 
+#include "base/terminal.h"
 #include "schema/json.h"
 
 #include <stdarg.h>
@@ -136,8 +137,14 @@ static void print_line(const chainsi_diagnostics *diagnostics, const chainsi_pos
     char *line = read_line(diagnostics, position);
     if (!line)
         return;
-    fprintf(out, "%5d | %s\n", position->line, line);
     size_t size = strlen(line);
+    /* What a terminal would obey takes the room of a character, so that the caret is where it belongs. */
+    for (size_t i = 0; i < size; i++)
+        if (((unsigned char)line[i] < 0x20 && line[i] != '\t') || line[i] == 0x7f)
+            line[i] = '?';
+    fprintf(out, "%5d | ", position->line);
+    chainsi_text_write(out, line, size, CHAINSI_TEXT_LINES);
+    fputc('\n', out);
     size_t start = position->column > 0 ? (size_t)position->column - 1 : 0;
     if (start > size)
         start = size;
@@ -160,9 +167,7 @@ static void print_line(const chainsi_diagnostics *diagnostics, const chainsi_pos
 
 bool chainsi_diagnostics_color(FILE *out)
 {
-    const char *no_color = getenv("NO_COLOR"), *terminal = getenv("TERM");
-    return isatty(fileno(out)) == 1 && (!no_color || !*no_color) &&
-           !(terminal && !strcmp(terminal, "dumb"));
+    return chainsi_terminal_of(fileno(out)).color;
 }
 
 void chainsi_diagnostics_print(const chainsi_diagnostics *diagnostics, FILE *out, bool color)
@@ -182,7 +187,7 @@ void chainsi_diagnostics_print(const chainsi_diagnostics *diagnostics, FILE *out
         fprintf(out, "%s: ", error ? "error" : "warning");
         if (color)
             fputs("\033[0m\033[1m", out);
-        fputs(item->message, out);
+        chainsi_text_print(out, item->message);
         fputs(color ? "\033[0m\n" : "\n", out);
         if (item->position.file && item->position.line)
             print_line(diagnostics, &item->position, out, color);

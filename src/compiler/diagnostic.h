@@ -54,7 +54,7 @@ bool chainsi_diagnostics_failed(const chainsi_diagnostics *diagnostics);
 /* Sorts by file, line and column, keeping the order otherwise, and drops exact repetitions. */
 void chainsi_diagnostics_sort(chainsi_diagnostics *diagnostics);
 /* Does who reads this stream want colors? It must be a terminal that knows them, and NO_COLOR empty
- * or unset. */
+ * or unset (base/terminal.h). */
 bool chainsi_diagnostics_color(FILE *out);
 /* Prints all in the form above, each with its source line. color: with terminal escapes. */
 void chainsi_diagnostics_print(const chainsi_diagnostics *diagnostics, FILE *out, bool color);

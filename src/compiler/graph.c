@@ -1,10 +1,7 @@
-/* Shows the graph of a chain. Types are named as in C, but for the noise: text is "text". */
+/* Says what a chain is made of. Types are named as in C, but for the noise: text is "text". */
 #include "compiler/graph.h"
 
 #include "schema/json.h"
-
-#include <stdlib.h>
-#include <string.h>
 
 static const char *name_type(const chainsi_model_type *type)
 {
@@ -15,94 +12,63 @@ static const char *name_type(const chainsi_model_type *type)
     return type->name ? type->name : type->c_name;
 }
 
-/* --- text */
+/* --- words */
 
-typedef struct shown_tree {
-    const chainsi_model *model;
-    FILE *out;
-    bool *shown; /* by index */
-} shown_tree;
-
-static void print_signature(FILE *out, const chainsi_model_chainlet *chainlet, const char *indent)
+void chainsi_graph_signature(const chainsi_model_chainlet *chainlet, chainsi_buffer *out)
 {
-    fprintf(out, "%s(", indent);
+    chainsi_buffer_add_byte(out, '(');
     for (size_t i = 0; i < chainlet->input_count; i++) {
         const chainsi_model_field *field = &chainlet->inputs[i];
-        fprintf(out, "%s%s%s: %s", i ? ", " : "", field->wire_name, field->optional ? "?" : "",
-                name_type(field->type));
+        chainsi_buffer_printf(out, "%s%s%s: %s", i ? ", " : "", field->wire_name,
+                              field->optional ? "?" : "", name_type(field->type));
         if (field->default_text.text)
-            fprintf(out, " = %s", field->default_text.text);
+            chainsi_buffer_printf(out, " = %s", field->default_text.text);
     }
-    fputs(") -> ", out);
+    chainsi_buffer_add_text(out, ") -> ");
     for (size_t i = 0; i < chainlet->output_count; i++)
-        fprintf(out, "%s%s: %s", i ? ", " : "", chainlet->outputs[i].wire_name,
-                name_type(chainlet->outputs[i].type));
+        chainsi_buffer_printf(out, "%s%s: %s", i ? ", " : "", chainlet->outputs[i].wire_name,
+                              name_type(chainlet->outputs[i].type));
     if (chainlet->stream)
-        fprintf(out, "%sstream %s of %s", chainlet->output_count ? ", " : "",
-                chainlet->stream->wire_name, name_type(chainlet->stream->type));
+        chainsi_buffer_printf(out, "%sstream %s of %s", chainlet->output_count ? ", " : "",
+                              chainlet->stream->wire_name, name_type(chainlet->stream->type));
     if (!chainlet->output_count && !chainlet->stream)
-        fputs("nothing", out);
-    fputc('\n', out);
+        chainsi_buffer_add_text(out, "nothing");
 }
 
-static void print_options(FILE *out, const chains_depends_config *options)
+static const char *comma(const chainsi_buffer *out, size_t from)
 {
-    if (options->retries)
-        fprintf(out, ", retries %d", options->retries);
-    if (options->timeout_ms > 0)
-        fprintf(out, ", timeout %g ms", options->timeout_ms);
-    if (options->colocate)
-        fputs(", in its caller's process", out);
-    if (options->near)
-        fputs(", on its caller's node", out);
+    return out->size > from ? ", " : "";
 }
 
-static void print_chainlet(const shown_tree *tree, const chainsi_model_chainlet *chainlet,
-                           const chainsi_model_dependency *by, const char *lead, const char *below)
+void chainsi_graph_options(const chainsi_model_dependency *dependency, chainsi_buffer *out)
 {
-    fprintf(tree->out, "%s%s", lead, chainlet->wire_name);
-    if (chainlet == tree->model->entrypoint)
-        fputs(" (entrypoint)", tree->out);
-    if (chainlet->external)
-        fprintf(tree->out, " (external: %s)",
-                chainlet->external_config.url ? chainlet->external_config.url : "no url");
-    if (by && by->has_options)
-        print_options(tree->out, &by->options);
-    if (tree->shown[chainlet->index]) {
-        fputs(" (see above)\n", tree->out);
+    const chains_depends_config *options = &dependency->options;
+    const size_t from = out->size;
+    if (!dependency->has_options)
         return;
-    }
-    fputc('\n', tree->out);
-    tree->shown[chainlet->index] = true;
-    char *indent = NULL;
-    if (asprintf(&indent, "%s%s", below, chainlet->dependency_count ? "│  " : "   ") < 0)
-        abort();
-    print_signature(tree->out, chainlet, indent);
-    free(indent);
-    for (size_t i = 0; i < chainlet->dependency_count; i++) {
-        bool last = i + 1 == chainlet->dependency_count;
-        char *next_lead = NULL, *next_below = NULL;
-        if (asprintf(&next_lead, "%s%s", below, last ? "└─ " : "├─ ") < 0 ||
-            asprintf(&next_below, "%s%s", below, last ? "   " : "│  ") < 0)
-            abort();
-        print_chainlet(tree, chainlet->dependencies[i].chainlet, &chainlet->dependencies[i],
-                       next_lead, next_below);
-        free(next_lead);
-        free(next_below);
-    }
+    if (options->retries)
+        chainsi_buffer_printf(out, "retries %d", options->retries);
+    if (options->timeout_ms > 0)
+        chainsi_buffer_printf(out, "%stimeout %g ms", comma(out, from), options->timeout_ms);
+    if (options->colocate)
+        chainsi_buffer_printf(out, "%sin its caller's process", comma(out, from));
+    if (options->near)
+        chainsi_buffer_printf(out, "%son its caller's node", comma(out, from));
 }
 
-void chainsi_graph_text(const chainsi_model *model, FILE *out)
+void chainsi_graph_hardware(const chainsi_model_chainlet *chainlet, chainsi_buffer *out)
 {
-    shown_tree tree = { model, out, calloc(model->chainlet_count + 1, 1) };
-    if (!tree.shown)
-        abort();
-    if (model->entrypoint)
-        print_chainlet(&tree, model->entrypoint, NULL, "", "");
-    for (size_t i = model->chainlet_count; i > 0; i--) /* callers first: what nobody reaches */
-        if (!tree.shown[i - 1])
-            print_chainlet(&tree, model->chainlets[i - 1], NULL, "", "");
-    free(tree.shown);
+    const size_t from = out->size;
+    const double gib = (double)chainlet->memory_bytes / (1 << 30);
+    if (chainlet->config.cpu > 0)
+        chainsi_buffer_printf(out, "%g core%s", chainlet->config.cpu,
+                              chainlet->config.cpu == 1 ? "" : "s");
+    if (chainlet->memory_bytes)
+        chainsi_buffer_printf(out, gib < 1 ? "%s%.4g MiB" : "%s%.4g GiB", comma(out, from),
+                              gib < 1 ? gib * 1024 : gib);
+    if (chainlet->gpu_kind)
+        chainsi_buffer_printf(out, "%s%s:%d", comma(out, from), chainlet->gpu_kind,
+                              chainlet->gpu_count);
 }
 
 /* --- JSON */
@@ -142,6 +108,10 @@ static void add_chainlet(chainsi_buffer *out, const chainsi_model_chainlet *chai
     chainsi_buffer_printf(out, ",\"line\":%d,\"external\":%s,", chainlet->position.line,
                           chainlet->external ? "true" : "false");
     add_key(out, "description", chainlet->doc);
+    chainsi_buffer_add_text(out, ",\"cpu\":");
+    chainsi_json_write_double(out, chainlet->config.cpu > 0 ? chainlet->config.cpu : 0);
+    chainsi_buffer_printf(out, ",\"memory\":%llu,", (unsigned long long)chainlet->memory_bytes);
+    add_key(out, "gpu", chainlet->config.gpu);
     chainsi_buffer_add_text(out, ",\"inputs\":");
     add_fields(out, chainlet->inputs, chainlet->input_count, true);
     chainsi_buffer_add_text(out, ",\"outputs\":");

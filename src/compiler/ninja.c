@@ -10,6 +10,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/bar.h"
+
 #define MARKER "\001" /* begins a step's line; no compiler prints it */
 
 static const char *escape(chainsi_arena *arena, const char *text, const char *special)
@@ -36,17 +38,27 @@ const char *chainsi_ninja_value(chainsi_arena *arena, const char *text)
 }
 
 typedef struct output {
-    bool terminal, quiet;
-    bool progress_shown;
+    chainsi_bar progress; /* on stderr */
+    bool quiet;
     bool command_follows; /* ninja's next line is the command that failed */
     char *silent;         /* that command, until it is known to have said something; owned */
 } output;
 
-static void clear_progress(output *out)
+/* A step, "5/10 compile hand.c": on a terminal the bar is renewed. */
+static void show_step(output *out, const char *step)
 {
-    if (out->progress_shown)
-        fprintf(stderr, "\r\033[K");
-    out->progress_shown = false;
+    const char *description = strchr(step, ' ');
+    int done = 0, total = 0;
+    if (!description || sscanf(step, "%d/%d", &done, &total) != 2)
+        return;
+    if (out->progress.terminal.moves) {
+        char words[256];
+        snprintf(words, sizeof words, "%d of %d %s", done, total, description);
+        chainsi_bar_show(&out->progress, "building", total > 0 ? (double)done / (double)total : 0,
+                         words);
+    } else if (!out->quiet) {
+        fprintf(stderr, "%s\n", description + 1);
+    }
 }
 
 /* A command that failed and said nothing is shown itself: there must be something to go by. */
@@ -54,7 +66,7 @@ static void show_silent(output *out)
 {
     if (!out->silent)
         return;
-    clear_progress(out);
+    chainsi_bar_clear(&out->progress);
     fprintf(stderr, "failed without a message: %s\n", out->silent);
     free(out->silent);
     out->silent = NULL;
@@ -64,16 +76,7 @@ static void show_line(output *out, const char *line)
 {
     if (line[0] == MARKER[0]) {
         show_silent(out);
-        const char *description = strchr(line, ' ');
-        if (!description)
-            return;
-        if (out->terminal) {
-            fprintf(stderr, "\r\033[K[%.*s]%.70s", (int)(description - line - 1), line + 1,
-                    description);
-            out->progress_shown = true;
-        } else if (!out->quiet) {
-            fprintf(stderr, "%s\n", description + 1);
-        }
+        show_step(out, line + 1);
         return;
     }
     if (out->command_follows) {
@@ -91,8 +94,9 @@ static void show_line(output *out, const char *line)
         return;
     free(out->silent);
     out->silent = NULL;
-    clear_progress(out);
-    fprintf(stderr, "%s\n", line);
+    chainsi_bar_clear(&out->progress);
+    chainsi_text_write(stderr, line, strlen(line), CHAINSI_TEXT_LINES);
+    fputc('\n', stderr);
 }
 
 static void exec_ninja(const chainsi_toolchain *toolchain, const char *folder, const char *manifest,
@@ -137,7 +141,10 @@ bool chainsi_ninja_run(const chainsi_toolchain *toolchain, const char *folder, c
     if (!pid)
         exec_ninja(toolchain, folder, manifest, targets, target_count, ends[1]);
     close(ends[1]);
-    output out = { .terminal = isatty(STDERR_FILENO) == 1, .quiet = quiet };
+    output out = {
+        .progress = { .out = stderr, .terminal = chainsi_terminal_of(STDERR_FILENO) },
+        .quiet = quiet,
+    };
     FILE *lines = fdopen(ends[0], "r");
     char *line = NULL;
     size_t capacity = 0;
@@ -153,7 +160,7 @@ bool chainsi_ninja_run(const chainsi_toolchain *toolchain, const char *folder, c
     else
         close(ends[0]);
     show_silent(&out);
-    clear_progress(&out);
+    chainsi_bar_clear(&out.progress);
     int status = 0;
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;

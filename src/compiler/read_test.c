@@ -250,17 +250,18 @@ static void test_graph(void **state)
     write_file(fixture, "phi_llm.h", phi_llm);
     write_file(fixture, "poem_generator.h", poem_generator);
     const chainsi_model *model = read_folder(fixture, true);
-    char *text = NULL;
-    size_t size = 0;
-    FILE *out = open_memstream(&text, &size);
-    chainsi_graph_text(model, out);
-    fclose(out);
-    assert_string_equal(text,
-                        "poem_generator (entrypoint)\n"
-                        "│  (words: chains_string_list) -> poems: chains_string_list\n"
-                        "└─ phi_llm, retries 3, timeout 20000 ms\n"
-                        "      (messages: phi_messages, temperature: float = 0) -> reply: text\n");
-    free(text);
+    chainsi_buffer text = { 0 };
+    const chainsi_model_chainlet *poem = chainsi_model_find(model, "poem_generator");
+    chainsi_graph_signature(chainsi_model_find(model, "phi_llm"), &text);
+    chainsi_buffer_add_text(&text, "; ");
+    chainsi_graph_options(&poem->dependencies[0], &text);
+    chainsi_buffer_add_text(&text, "; ");
+    chainsi_graph_hardware(chainsi_model_find(model, "phi_llm"), &text);
+    chainsi_buffer_add_byte(&text, 0);
+    assert_string_equal((const char *)text.data,
+                        "(messages: phi_messages, temperature: float = 0) -> reply: text; "
+                        "retries 3, timeout 20000 ms; 2 cores, 4 GiB, A10G:1");
+    chainsi_buffer_done(&text);
     chainsi_buffer json = { 0 };
     chainsi_graph_json(model, &json);
     chainsi_buffer_add_byte(&json, 0);
@@ -268,12 +269,14 @@ static void test_graph(void **state)
         (const char *)json.data,
         "{\"entrypoint\":\"poem_generator\",\"chainlets\":[{\"name\":\"phi_llm\",\"c_name\":\"phi_"
         "llm\",\"file\":\"phi_llm.h\",\"line\":14,\"external\":false,\"description\":\"Answers a "
-        "conversation.\",\"inputs\":[{\"name\":\"messages\",\"type\":\"phi_messages\",\"optional\":"
+        "conversation.\",\"cpu\":2.0,\"memory\":4294967296,\"gpu\":\"A10G\",\"inputs\":[{\"name\":"
+        "\"messages\",\"type\":\"phi_messages\",\"optional\":"
         "false,\"default\":null},{\"name\":\"temperature\",\"type\":\"float\",\"optional\":false,"
         "\"default\":\"0\"}],\"outputs\":[{\"name\":\"reply\",\"type\":\"text\"}],\"stream\":null,"
         "\"dependencies\":[]},{\"name\":\"poem_generator\",\"c_name\":\"poem_generator\",\"file\":"
         "\"poem_generator.h\",\"line\":5,\"external\":false,\"description\":\"Writes one poem a "
-        "word.\",\"inputs\":[{\"name\":\"words\",\"type\":\"chains_string_list\",\"optional\":"
+        "word.\",\"cpu\":0.0,\"memory\":0,\"gpu\":null,\"inputs\":[{\"name\":\"words\",\"type\":"
+        "\"chains_string_list\",\"optional\":"
         "false,\"default\":null}],\"outputs\":[{\"name\":\"poems\",\"type\":\"chains_string_list\"}"
         "],\"stream\":null,\"dependencies\":[{\"name\":\"phi_llm\",\"parameter\":\"llm\","
         "\"retries\":3,\"timeout_ms\":20000.0,\"colocate\":false}]}]}");

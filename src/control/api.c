@@ -237,6 +237,8 @@ static const chainsi_field chainlet_fields[] = {
     INTEGER(chainsi_api_chainlet, wanted),
     INTEGER(chainsi_api_chainlet, in_flight),
     INTEGER(chainsi_api_chainlet, waiting),
+    { CHAINSI_FIELD(chainsi_api_chainlet, dependencies, &strings_type),
+      .default_value = &no_strings },
     { CHAINSI_FIELD(chainsi_api_chainlet, notes, &strings_type), .default_value = &no_strings },
     { CHAINSI_FIELD(chainsi_api_chainlet, scaling, &chainsi_api_scaling_type) },
     { CHAINSI_FIELD(chainsi_api_chainlet, override, &some_override), .optional = true },

@@ -193,10 +193,11 @@ typedef struct chainsi_api_chainlet {
     bool entrypoint;
     const char
         *state; /* of the replica that is best off; "at_zero": there is none, until a call comes */
-    int64_t ready, wanted;       /* replicas that take calls, and that there should be */
-    int64_t in_flight, waiting;  /* calls that run, and that no replica has begun */
-    chains_string_list notes;    /* which of its limits aren't enforced here, and why */
-    chainsi_api_scaling scaling; /* by which it is scaled now */
+    int64_t ready, wanted;           /* replicas that take calls, and that there should be */
+    int64_t in_flight, waiting;      /* calls that run, and that no replica has begun */
+    chains_string_list dependencies; /* the Chainlets that it calls */
+    chains_string_list notes;        /* which of its limits aren't enforced here, and why */
+    chainsi_api_scaling scaling;     /* by which it is scaled now */
     /* What of that `chains scale` said, as of chainsi_api_override_type (api_scale.h); null: nothing. */
     const struct chainsi_stored_scale *override;
     chainsi_api_replicas replicas;

@@ -38,8 +38,8 @@ static void check_round_trip(const chainsi_type *type, const char *text)
     "\"target_utilization\":null,\"window_s\":null,\"scale_down_delay_s\":null,"                   \
     "\"scale_to_zero_delay_s\":30.0,\"set_at\":\"t\"}"
 #define COUNTS                                                                                     \
-    "\"ready\":1,\"wanted\":2,\"in_flight\":3,\"waiting\":4,\"notes\":[\"n\"]," SCALING            \
-    "," OVERRIDE ","
+    "\"ready\":1,\"wanted\":2,\"in_flight\":3,\"waiting\":4,\"dependencies\":[],\"notes\":[\"n\"]" \
+    "," SCALING "," OVERRIDE ","
 #define CHAINLETS                                                                                  \
     "[{\"name\":\"a\",\"entrypoint\":false,\"state\":\"ready\"," COUNTS "\"replicas\":[" REPLICA   \
     "]},"                                                                                          \

@@ -46,6 +46,7 @@ static void describe_chainlet(const chainsi_chainlet *chainlet, chainsi_arena *a
                      : chainsi_replica_state_name(chainsi_fleet_state(fleet)),
         .ready = chainsi_fleet_count(fleet).ready,
         .wanted = fleet ? fleet->wanted : 0,
+        .dependencies = chainlet->service->dependencies,
         .notes = chainlet->notes,
         .scaling = chainsi_api_scaling_of(&chainlet->scaling),
         .override = options->find_scale(options->user, chainlet->service->name),

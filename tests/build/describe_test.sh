@@ -10,7 +10,7 @@ document = json.load(sys.stdin)
 assert document["openapi"].startswith("3.1"), document["openapi"]
 assert "/run_remote" in document["paths"]' || fail 'openapi'
 expect 'menu (entrypoint)
-└─ cook' sh -c '"$1" graph | grep -v -e "->"' sh "$chains"
+└─ cook' sh -c '"$1" graph --format tree | grep -v -e "->"' sh "$chains"
 expect '["cook"]' sh -c '"$1" graph --json | python3 -c "import json, sys
 graph = json.load(sys.stdin)
 assert graph[\"entrypoint\"] == \"menu\"
@@ -29,7 +29,7 @@ for name in hello my/greet_all; do
     refuse 1 'File exists' "$chains" init "$name"
 done
 expect 'greet_all (entrypoint)
-└─ greet_all_writer, retries 2, timeout 5000 ms' sh -c '"$1" graph my/greet_all | grep -v -e "->"' sh "$chains"
+└─ greet_all_writer, retries 2, timeout 5000 ms' sh -c '"$1" graph my/greet_all --format tree | grep -v -e "->"' sh "$chains"
 refuse 2 'no name' "$chains" init 9lives
 refuse 2 'no name' "$chains" init class
 for verb in init check graph build run test openapi; do

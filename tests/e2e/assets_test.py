@@ -2,6 +2,7 @@
 import json
 import os
 import pty
+import re
 import subprocess
 import unittest
 
@@ -55,10 +56,10 @@ class Assets(unittest.TestCase):
         self.site.hold(100_000)
         controller, terminal = pty.openpty()
         with subprocess.Popen([CHAINS, "deploy", self.folder, "--port", "0"], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
-                              stderr=terminal, env=dict(self.home.env, TERM="xterm"), cwd=self.home.path) as deploy:
+                              stderr=terminal, env=dict(self.home.env, TERM="xterm", LC_ALL="C.UTF-8"), cwd=self.home.path) as deploy:
             os.close(terminal)
             seen = b""
-            while seen.count(b"\rfetching  1 of 2 assets") < 3:
+            while len(re.findall("\rfetching  [^\r]*1 of 2 assets".encode(), seen)) < 3:
                 seen += os.read(controller, 65536)
             status = self.home.good("status")
             self.assertRegex(status, r"v0001-\w+ is fetching 1 of 2 assets, \d+\.\d of 2\.9 MiB")
@@ -74,8 +75,9 @@ class Assets(unittest.TestCase):
         os.close(controller)
         self.assertEqual(deploy.returncode, 0, seen)
         text = seen.decode()
-        self.assertIn("\rfetched  2 assets, 2.9 MiB\x1b[K\r\nready  reader\r\n", text)
-        self.assertRegex(text, r"\rfetching  1 of 2 assets, \d\.\d of 2\.9 MiB")
+        # A bar is renewed while they are fetched, and one after that until all are ready, which is gone then.
+        self.assertRegex(text, r"\rfetched  2 assets, 2\.9 MiB\x1b\[K\r\n(\rstarting  [^\r]*\x1b\[K)+\r\x1b\[K$")
+        self.assertRegex(text, r"\rfetching  [█░]+  1 of 2 assets, \d\.\d of 2\.9 MiB")
         self.assertNotIn("\n", text[text.index("fetching"):text.rindex("fetching")])
 
     def test_two_in_one_process_that_clash(self):

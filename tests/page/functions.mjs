@@ -20,7 +20,7 @@ async function load(name) {
 }
 
 const { age, bytes, duration, rate, share, visible } = await load("ui/format.ts");
-const { bytesIn, mediaType, resolve, sampleOf, typeWords } = await load("views/schema.ts");
+const { abridged, bytesIn, mediaType, resolve, sampleOf, sizeOf, typeWords } = await load("views/schema.ts");
 const { c, cQuoted, curl, python } = await load("views/snippets.ts");
 const { eventsOf, linesOf } = await load("api/sse.ts");
 const { linesOf: rowsOf, phasesOf } = await load("views/spans.ts");
@@ -75,6 +75,9 @@ test("bytes are found wherever they are", () => {
         byName: { type: "object", additionalProperties: { type: "string", contentEncoding: "base64" } }, text: { type: "string" } } };
     assert.deepEqual(bytesIn(document, schema, { pictures: ["AA==", "AQ=="], byName: { x: "Ag==" }, text: "AA==" }).map(({ path: at }) => at),
         ["pictures[0]", "pictures[1]", "byName.x"]);
+    assert.deepEqual(["", "AA==", "AAA=", "AAAA", "AAAAAA=="].map(sizeOf), [0, 1, 2, 3, 4]);
+    assert.deepEqual(abridged(document, schema, { pictures: ["AA==", "A".repeat(400)], text: "A".repeat(400) }),
+        { pictures: ["AA==", `${"A".repeat(64)}… (300 bytes)`], text: "A".repeat(400) });
     const of = (...values) => mediaType(Uint8Array.from(values.flatMap((v) => typeof v === "string" ? [...v].map((x) => x.charCodeAt(0)) : [v])));
     assert.equal(of(0x89, "PNG"), "image/png");
     assert.equal(of("RIFF", 0, 0, 0, 0, "WAVE"), "audio/wav");

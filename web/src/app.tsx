@@ -8,6 +8,7 @@ import { Act } from "./ui/bits";
 import { type Route, to, useRoute } from "./ui/route";
 import { SignIn } from "./ui/sign_in";
 import { useTheme } from "./ui/theme";
+import { useMayList } from "./ui/use";
 import { ChainsView } from "./views/chains";
 
 /* Views beside the first are loaded when they are gone to. */
@@ -73,6 +74,7 @@ function Light() {
 export function App() {
     const route = useRoute();
     const who = useStore(session);
+    const lists = useMayList();
     const known = useStore(asked);
     const state = useStore(connection);
     const [signing, setSigning] = useState(false);
@@ -113,7 +115,7 @@ export function App() {
                     Chains
                 </a>
                 <nav aria-label="Main">
-                    {places.filter(({ id }) => who.may_read_logs || !guarded.includes(id)).map(({ id, label }) => (
+                    {places.filter(({ id }) => id === "requests" ? lists : who.may_read_logs || !guarded.includes(id)).map(({ id, label }) => (
                         <a key={id} href={to(id ? [id] : [])} aria-current={here === id ? "page" : undefined}>
                             {label}
                         </a>

@@ -51,6 +51,13 @@ export function useMayRead(): boolean {
     return useStore(session).may_read_logs;
 }
 
+/** Whether asynchronous requests may be listed: of all chains, or (with a chain) of that one. */
+export function useMayList(chain?: string | null): boolean {
+    const { scopes, chain: only, keys_wanted } = useStore(session);
+    if (!chain) return scopes.includes("admin") && !only;
+    return (scopes.includes("deploy") || (keys_wanted && scopes.includes("call"))) && (!only || only === chain);
+}
+
 /** What the user may do here; for a key that is for one chain, with that chain alone. */
 export function useCan(chain?: string | null): (scope: Scope) => boolean {
     const { scopes, chain: only } = useStore(session);

@@ -7,7 +7,7 @@ import type { Chain } from "../api/types";
 import { Age, Badge, Empty, ErrorNote, Tabs, Text } from "../ui/bits";
 import { bytes, duration, rate, share } from "../ui/format";
 import { type Route, to } from "../ui/route";
-import { useMayRead } from "../ui/use";
+import { useMayList, useMayRead } from "../ui/use";
 import { ChainMenu } from "./actions";
 import { GraphView } from "./graph";
 import { VersionsView } from "./versions";
@@ -119,6 +119,7 @@ function Numbers({ chain }: { chain: Chain }) {
 
 export function ChainView({ route }: { route: Route }) {
     const reads = useMayRead();
+    const lists = useMayList(route.path[1]);
     const [, name = "", environment = "production", tab = "", inner] = route.path;
     const list = useStore(chains);
     const others = list?.filter((each) => each.name === name) ?? [];
@@ -162,7 +163,7 @@ export function ChainView({ route }: { route: Route }) {
             <Numbers chain={chain} />
             <Progress chain={chain} />
             <Tabs label="Of this chain" current={shown}
-                tabs={tabs.filter(({ id }) => reads || !guarded.includes(id)).map(({ id, label }) => ({ id, label, href: to(id ? [...here, id] : here) }))} />
+                tabs={tabs.filter(({ id }) => id === "requests" ? lists : reads || !guarded.includes(id)).map(({ id, label }) => ({ id, label, href: to(id ? [...here, id] : here) }))} />
             {shown === "" ? <GraphView chain={chain} route={route} chainlet={tab === "chainlets" ? inner ?? null : null} />
                 : shown === "versions" ? <VersionsView chain={name} environment={environment}
                     environments={others.map((each) => each.environment)} />

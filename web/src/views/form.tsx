@@ -3,7 +3,7 @@ import { useId, useRef, useState } from "preact/hooks";
 import type { Document, Schema } from "../api/types";
 import { Act, Text } from "../ui/bits";
 import { bytes } from "../ui/format";
-import { resolve, sampleOf, typeWords } from "./schema";
+import { resolve, sampleOf, sizeOf, typeWords } from "./schema";
 
 interface Props {
     document: Document;
@@ -200,7 +200,7 @@ function Entries({ document, schema, value, onChange, name }: ValueProps) {
 /** Bytes: a file, which becomes base64. */
 function File({ id, describedBy, value, onChange }: ValueProps) {
     const [name, setName] = useState("");
-    const size = Math.floor(String(value ?? "").length * 3 / 4);
+    const size = sizeOf(String(value ?? ""));
     return (
         <>
             <input id={id} aria-describedby={describedBy} type="file" onChange={async (e) => {

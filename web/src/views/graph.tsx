@@ -52,7 +52,8 @@ function heat(errors: number | null, calls: number | null): string {
 
 function Arrow({ edge, points }: { edge: Edge; points: { x: number; y: number }[] }) {
     const middle = points[Math.floor(points.length / 2)] ?? { x: 0, y: 0 };
-    const words = edge.calls_per_s ? `${rate(edge.calls_per_s)}/s · ${duration(edge.p99_ms)}` : "";
+    const words = edge.calls_per_s
+        ? `${rate(edge.calls_per_s)}/s${edge.p99_ms === null ? "" : ` · ${duration(edge.p99_ms)}`}` : "";
     return (
         <g class={`arrow ${heat(edge.errors_per_s, edge.calls_per_s)} ${edge.colocated ? "inside" : ""}`}>
             <path d={curve(points)} marker-end="url(#head)"

@@ -3,7 +3,7 @@ import { BOX, type Placed, type Shape } from "./layout";
 
 function place(shape: Shape): Placed {
     const graph = new graphlib.Graph();
-    graph.setGraph({ rankdir: "LR", nodesep: 26, ranksep: 96, marginx: 12, marginy: 12 });
+    graph.setGraph({ rankdir: "LR", nodesep: 26, ranksep: 128, marginx: 12, marginy: 12 });
     graph.setDefaultEdgeLabel(() => ({}));
     for (const name of shape.boxes) graph.setNode(name, { ...BOX });
     for (const { from, to } of shape.arrows) graph.setEdge(from, to);

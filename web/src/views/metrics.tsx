@@ -46,6 +46,11 @@ const charts: Chart[] = [
 
 const HEIGHT = 130;
 
+/** 14:05, or 14:05:30, in the user's zone. */
+function clockTime(at: number): string {
+    return new Date(at * 1000).toTimeString().slice(0, at % 60 ? 8 : 5);
+}
+
 function optionsOf(chart: Chart, width: number): uPlot.Options {
     const grid = { stroke: colour("line"), width: 1 };
     const axis = { stroke: colour("dim"), grid, ticks: { stroke: colour("line"), width: 1 }, font: "11px system-ui" };
@@ -54,9 +59,9 @@ function optionsOf(chart: Chart, width: number): uPlot.Options {
         cursor: { sync: { key: "chainlet" }, points: { size: 6 } },
         legend: { live: true },
         scales: { y: { range: (_, __, most) => [0, most && most > 0 ? most * 1.1 : 1] } },
-        axes: [axis, { ...axis, size: 64, values: (_, ticks) => ticks.map(chart.show) }],
+        axes: [{ ...axis, values: (_, ticks) => ticks.map(clockTime) }, { ...axis, size: 64, values: (_, ticks) => ticks.map(chart.show) }],
         series: [
-            {},
+            { label: "at", value: (_, at: number | null) => at === null ? "–" : clockTime(at) },
             ...chart.lines.map((line) => ({
                 label: line.label,
                 stroke: colour(line.colour),

@@ -5,11 +5,23 @@ import type { AsyncRequest, Chain } from "../api/types";
 import { Act, Age, Badge, Confirm, Empty, ErrorNote, Field, Text } from "../ui/bits";
 import { moment } from "../ui/format";
 import { type Route, setQuery, to } from "../ui/route";
-import { useCan, useEvery, useLoaded } from "../ui/use";
+import { useCan, useEvery, useLoaded, useMayList } from "../ui/use";
 
 const states = ["", "QUEUED", "RUNNING", "SUCCEEDED", "FAILED", "EXPIRED", "CANCELLED"];
 
 function RequestList({ chain, route }: { chain: string | null; route: Route }) {
+    const lists = useMayList(chain);
+    const chosen = route.query.get("request");
+    return (
+        <>
+            {lists ? <Listed chain={chain} route={route} />
+                : <p class="note">To list requests{chain ? "" : " of all chains"}, sign in{chain ? "" : " with the scope admin"}.</p>}
+            {chosen && <OneRequest key={chosen} id={chosen} />}
+        </>
+    );
+}
+
+function Listed({ chain, route }: { chain: string | null; route: Route }) {
     const status = route.query.get("status"), chosen = route.query.get("request");
     const { value, error, reload } = useLoaded((signal) => get<AsyncRequest[]>(
         "/requests", { chain: chain ?? route.query.get("chain"), status, limit: 200 }, signal),
@@ -58,12 +70,11 @@ function RequestList({ chain, route }: { chain: string | null; route: Route }) {
                     </table>
                 </div>
             )}
-            {chosen && <OneRequest key={chosen} id={chosen} onChange={reload} />}
         </>
     );
 }
 
-function OneRequest({ id, onChange }: { id: string; onChange: () => void }) {
+function OneRequest({ id }: { id: string }) {
     const { value, error, reload } = useLoaded(
         (signal) => get<AsyncRequest>(`/requests/${encodeURIComponent(id)}`, {}, signal), [id]);
     const can = useCan(value?.chain);
@@ -94,7 +105,6 @@ function OneRequest({ id, onChange }: { id: string; onChange: () => void }) {
                     act={async () => {
                         await send("DELETE", `/requests/${encodeURIComponent(id)}`);
                         reload();
-                        onChange();
                     }}>
                     <p>One that waits never runs. Of one that runs, the call is ended, and all below it.</p>
                 </Confirm>

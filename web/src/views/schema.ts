@@ -88,6 +88,26 @@ export function sampleOf(document: Document, schema: Schema, depth = 0): unknown
     }
 }
 
+/** How many bytes base64 stands for. */
+export function sizeOf(base64: string): number {
+    const padding = base64.endsWith("==") ? 2 : base64.endsWith("=") ? 1 : 0;
+    return Math.max(0, Math.floor(base64.length / 4) * 3 - padding);
+}
+
+const SHOWN_BASE64 = 64;
+
+/** The value with what is too long of its bytes left out, to be read by people. */
+export function abridged(document: Document, schema: Schema, value: unknown): unknown {
+    const { schema: meant } = resolve(document, schema);
+    if (typeof value === "string" && meant.contentEncoding === "base64" && value.length > SHOWN_BASE64)
+        return `${value.slice(0, SHOWN_BASE64)}… (${sizeOf(value)} bytes)`;
+    if (Array.isArray(value)) return value.map((each) => abridged(document, meant.items ?? {}, each));
+    if (typeof value === "object" && value !== null)
+        return Object.fromEntries(Object.entries(value).map(([name, each]) => [
+            name, abridged(document, meant.properties?.[name] ?? meant.additionalProperties ?? {}, each)]));
+    return value;
+}
+
 /** Bytes of an answer: where they are and what they seem to be. */
 export interface Found {
     path: string;

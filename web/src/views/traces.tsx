@@ -45,11 +45,14 @@ function useTraces(filter: Filter, follow: boolean) {
     const loading = useRef(false);
     const newest = useStore(newestTrace);
     const key = JSON.stringify(filter);
+    const current = useRef(key);
+    current.current = key;
 
     const more = useCallback(async (before: string | number | null, signal?: AbortSignal) => {
         loading.current = true;
         try {
             const page = await get<TracePage>("/api/v1/traces", { ...filter, limit: PAGE, before }, signal);
+            if (signal?.aborted || current.current !== key) return; /* of another filter */
             next.current = page.next;
             set((old) => before === null ? page.traces : [...old ?? [], ...page.traces]);
             setError(null);
@@ -66,15 +69,22 @@ function useTraces(filter: Filter, follow: boolean) {
         return () => abort.abort();
     }, [key]);
 
-    /* What is new joins what is there; a trace that has grown takes its place. */
+    /* What is new joins what is there; a trace that has grown takes its place. Where more came than one page has, the
+     * list begins anew, rather than with a gap. */
     useEffect(() => {
         if (!follow || !traces) return;
         const abort = new AbortController();
-        get<TracePage>("/api/v1/traces", { ...filter, limit: 100 }, abort.signal).then(({ traces: latest }) => {
+        get<TracePage>("/api/v1/traces", { ...filter, limit: PAGE }, abort.signal).then((page) => {
+            const known = new Set(traces.map((trace) => trace.trace_id));
+            if (traces.length && !page.traces.some((trace) => known.has(trace.trace_id))) {
+                next.current = page.next;
+                set(page.traces);
+                return;
+            }
             set((old) => {
-                const fresh = new Map(latest.map((trace) => [trace.trace_id, trace]));
+                const fresh = new Set(page.traces.map((trace) => trace.trace_id));
                 const kept = (old ?? []).filter((trace) => !fresh.has(trace.trace_id));
-                return [...latest, ...kept].sort((a, b) => b.number - a.number);
+                return [...page.traces, ...kept].sort((a, b) => b.number - a.number);
             });
         }, () => { /* the light says that the daemon is gone */ });
         return () => abort.abort();

@@ -9,7 +9,7 @@ import { bytes, duration } from "../ui/format";
 import { type Route, setQuery, to } from "../ui/route";
 import { useCan, useLoaded, useMayRead } from "../ui/use";
 import { Arguments } from "./form";
-import { bytesIn, inputOf, mediaType, outputOf, sampleOf, streamOf } from "./schema";
+import { abridged, bytesIn, inputOf, mediaType, outputOf, sampleOf, streamOf } from "./schema";
 import * as snippets from "./snippets";
 import type { Whole } from "./trace";
 import { Waterfall } from "./waterfall";
@@ -210,7 +210,7 @@ function AnswerView({ answer, document, chain }: { answer: Answer; document: Doc
                     <ol class="items" tabIndex={0} aria-label="Items">
                         {answer.items.slice(-SHOWN_ITEMS).map((each, i) => (
                             <li key={Math.max(0, answer.items.length - SHOWN_ITEMS) + i}>
-                                <code><Text>{JSON.stringify(each)}</Text></code>
+                                <code><Text>{JSON.stringify(item ? abridged(document, item, each) : each)}</Text></code>
                                 {item && <Media document={document} schema={item} value={each} />}
                             </li>
                         ))}
@@ -220,7 +220,7 @@ function AnswerView({ answer, document, chain }: { answer: Answer; document: Doc
             {answer.result !== undefined && (
                 <>
                     {output && <Media document={document} schema={output} value={answer.result} />}
-                    <pre tabIndex={0} aria-label="Result"><Text>{shortened(answer.result)}</Text></pre>
+                    <pre tabIndex={0} aria-label="Result"><Text>{shortened(output ? abridged(document, output, answer.result) : answer.result)}</Text></pre>
                 </>
             )}
             {reads && !answer.open && !answer.queued && answer.requestId && <Follow id={answer.requestId} />}
