@@ -342,8 +342,8 @@ typedef struct chains_config {
             *pkg_config[16]; /**< Libraries to compile and link with, by their pkg-config names. */
         const char *apt[32]; /**< Debian packages in the image; named in the hint when a build lacks
                                 them. */
-        const char *
-            base; /**< The image's base. Default: scratch, or Debian slim where packages need it. */
+        const char
+            *base; /**< The image's base: "debian:12-slim", "oci:/folder:name". Default: none. */
         const char *files[32]; /**< Files in the image, at the same relative path. */
     } image;                   /**< What the Chainlet needs around it. */
     struct {

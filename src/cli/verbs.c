@@ -12,6 +12,7 @@
     DO(test)                                                                                       \
     DO(openapi)                                                                                    \
     DO(manifests)                                                                                  \
+    DO(image)                                                                                      \
     DO(deploy)                                                                                     \
     DO(watch)                                                                                      \
     DO(call)                                                                                       \

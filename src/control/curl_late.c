@@ -4,6 +4,7 @@
  * on. Linking libcurl as well would leave two of each. */
 #include <assert.h>
 #include <dlfcn.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,7 +31,7 @@ static void *find(const char *name)
     pthread_once(&once, load);
     void *found = library ? dlsym(library, name) : NULL;
     if (!found) {
-        fprintf(stderr, "chainsd: cannot load libcurl: %s\n", dlerror());
+        fprintf(stderr, "%s: cannot load libcurl: %s\n", program_invocation_short_name, dlerror());
         exit(1);
     }
     return found;
@@ -86,6 +87,16 @@ void curl_easy_cleanup(CURL *easy)
 {
     if (easy)
         REAL(curl_easy_cleanup)(easy);
+}
+
+void curl_easy_reset(CURL *easy)
+{
+    REAL(curl_easy_reset)(easy);
+}
+
+CURLcode curl_easy_perform(CURL *easy)
+{
+    return REAL(curl_easy_perform)(easy);
 }
 
 const char *curl_easy_strerror(CURLcode code)

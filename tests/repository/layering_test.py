@@ -18,7 +18,8 @@ ALLOWED = {
     "compiler": ["base", "schema"],
     "kubernetes": ["base", "schema", "compiler"],
     "control": ["base", "schema", "rpc", "runtime"],
-    "cli": ["base", "schema", "rpc", "runtime", "compiler", "kubernetes", "control"],
+    "image": ["base", "schema", "control"],
+    "cli": ["base", "schema", "rpc", "runtime", "compiler", "kubernetes", "control", "image"],
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.MULTILINE)
 

@@ -1,0 +1,477 @@
+#!/usr/bin/env python3
+"""`chains image`: what an image holds, that the same input gives the same one, that it runs, and its way to a registry."""
+import base64
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import unittest
+
+import chains_testing
+from chains_testing import Home
+from image_registry import ImageRegistry
+
+
+def replace(path, old, new):
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    if old not in text:
+        raise AssertionError(f"{path} has no {old}")
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text.replace(old, new))
+
+
+class Layout:
+    """An OCI layout, read without any code of ours."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.index = self.load(os.path.join(folder, "index.json"))
+
+    @staticmethod
+    def load(path):
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+
+    def path(self, digest):
+        return os.path.join(self.folder, "blobs", "sha256", digest.removeprefix("sha256:"))
+
+    def blob(self, descriptor):
+        with open(self.path(descriptor["digest"]), "rb") as file:
+            data = file.read()
+        if "sha256:" + hashlib.sha256(data).hexdigest() != descriptor["digest"] or len(data) != descriptor["size"]:
+            raise AssertionError(f"{descriptor} isn't what it says")
+        return data
+
+    def document(self, descriptor):
+        return json.loads(self.blob(descriptor))
+
+    def named(self, name):
+        return next(each for each in self.index["manifests"]
+                    if each.get("annotations", {}).get("org.opencontainers.image.ref.name") == name)
+
+    def manifest(self, name):
+        return self.document(self.named(name))
+
+    def members(self, layer):
+        with tarfile.open(self.path(layer["digest"]), "r:gz") as archive:
+            return archive.getmembers()
+
+    def unpack(self, name, folder):
+        for layer in self.manifest(name)["layers"]:
+            with tarfile.open(self.path(layer["digest"]), "r:gz") as archive:
+                archive.extractall(folder)
+        return folder
+
+
+class ImageTest(unittest.TestCase):
+    def setUp(self):
+        self.home = Home()
+        self.addCleanup(self.home.close)
+        self.home.env.update(REGISTRY_AUTH_FILE="", XDG_RUNTIME_DIR=self.home.file("run"), HOME=self.home.path)
+        self.home.env.pop("DOCKER_CONFIG", None)
+        self.chain = self.home.copy("examples/hello")
+
+    def registry(self, **options):
+        registry = ImageRegistry(**options)
+        self.addCleanup(registry.close)
+        return registry
+
+    def image(self, *words, **options):
+        return json.loads(self.home.good("image", self.chain, "--json", *words, **options))
+
+    def fails(self, *words, status=1, **options):
+        done = self.home.chains("image", self.chain, *words, **options)
+        self.assertEqual(done.returncode, status, done.stderr)
+        self.assertNotIn("oci:", done.stdout)
+        return done.stderr
+
+    # --- what it holds
+
+    def test_holds_what_it_needs(self):
+        made = self.image()
+        self.assertEqual([each["name"] for each in made], ["hello_writer", "hello"])
+        layout = Layout(os.path.join(self.chain, ".chains", "images"))
+        named = layout.named("hello_writer")
+        self.assertEqual(named["digest"], made[0]["digest"])
+        manifest = layout.manifest("hello_writer")
+        config = layout.document(manifest["config"])
+        self.assertEqual(config["config"]["User"], "65532:65532")
+        self.assertEqual(config["config"]["Entrypoint"], ["/chains/service"])
+        self.assertEqual(config["config"]["Cmd"], ["--listen", "http://0.0.0.0:8080"])
+        self.assertEqual(config["config"]["Labels"]["dev.chains.chainlet"], "hello_writer")
+        self.assertNotIn("null", json.dumps([manifest, config, layout.index]))
+        self.assertEqual(len(manifest["layers"]), len(config["rootfs"]["diff_ids"]))
+        for layer, diff_id in zip(manifest["layers"], config["rootfs"]["diff_ids"]):
+            self.assertEqual("sha256:" + hashlib.sha256(gzip.decompress(layout.blob(layer))).hexdigest(), diff_id)
+            for member in layout.members(layer):
+                self.assertEqual((member.uid, member.gid, member.mtime, member.uname), (0, 0, 0, ""), member.name)
+        first = {member.name for member in layout.members(manifest["layers"][0])}
+        self.assertIn("etc/ssl/certs/ca-certificates.crt", first)
+        self.assertTrue(any(name.endswith("/libc.so.6") for name in first), first)
+        self.assertEqual([member.name for member in layout.members(manifest["layers"][-1])], ["chains", "chains/service"])
+        # Both Chainlets share what isn't theirs.
+        self.assertEqual(manifest["layers"][0], layout.manifest("hello")["layers"][0])
+
+    def test_packages_are_told(self):
+        made = self.image()[0]
+        layout = Layout(made["layout"])
+        attached = [each for each in layout.index["manifests"]
+                    if each.get("artifactType") == "application/spdx+json"
+                    and layout.document(each)["subject"]["digest"] == made["digest"]]
+        self.assertEqual(len(attached), 1)
+        blob = layout.blob(layout.document(attached[0])["layers"][0])
+        with open(made["sbom"], "rb") as file:
+            self.assertEqual(file.read(), blob)
+        document = json.loads(blob)
+        self.assertEqual(document["spdxVersion"], "SPDX-2.3")
+        ids = {each["SPDXID"] for each in document["packages"]} | {"SPDXRef-DOCUMENT"}
+        for relation in document["relationships"]:
+            self.assertLessEqual({relation["spdxElementId"], relation["relatedSpdxElement"]}, ids)
+        if not shutil.which("dpkg-query"):
+            self.skipTest("no dpkg")
+        version = subprocess.run(["dpkg-query", "-W", "-f", "${Version}\n", "libc6"], text=True, capture_output=True,
+                                 check=True).stdout.split()[0]
+        libc = next(each for each in document["packages"] if each["name"] == "libc6")
+        self.assertEqual(libc["versionInfo"], version)
+
+    def test_same_input_same_digest(self):
+        first = self.image()
+        second = self.image("--output", self.home.file("other"), env={"TZ": "Asia/Tokyo"})
+        self.assertEqual([each["digest"] for each in first], [each["digest"] for each in second])
+        # With nothing remembered, and other times of files.
+        os.utime(os.path.join(self.chain, ".chains", "bin", "hello"), (1, 1))
+        os.remove(os.path.join(first[0]["layout"], "layers"))
+        self.assertEqual([each["digest"] for each in self.image()], [each["digest"] for each in first])
+
+    def test_change_of_code_changes_last_layer(self):
+        first = self.image()[0]
+        replace(os.path.join(self.chain, "hello_writer.c"), "%s, %s!", "%s to you, %s!")
+        second = self.image()[0]
+        self.assertEqual(first["layers"][:-1], second["layers"][:-1])
+        self.assertNotEqual(first["layers"][-1], second["layers"][-1])
+        # What no name leads to any more is gone.
+        names = os.listdir(os.path.join(second["layout"], "blobs", "sha256"))
+        self.assertNotIn(first["layers"][-1]["digest"].removeprefix("sha256:"), names)
+        self.assertIn(second["layers"][-1]["digest"].removeprefix("sha256:"), names)
+
+    def test_files_and_variables(self):
+        replace(os.path.join(self.chain, "hello_writer.h"), "CHAINLET(hello_writer",
+                'CHAINLET(hello_writer, .image = { .files = { "words/list.txt", "tool" } }, .env = {{ "MOOD", "good" }}')
+        os.makedirs(os.path.join(self.chain, "words"))
+        for name, mode in (("words/list.txt", 0o600), ("tool", 0o700)):
+            with open(os.path.join(self.chain, name), "w", encoding="utf-8") as file:
+                file.write(name)
+            os.chmod(os.path.join(self.chain, name), mode)
+        made = self.image()[0]
+        layout = Layout(made["layout"])
+        manifest = layout.manifest("hello_writer")
+        files = {member.name: member.mode for member in layout.members(manifest["layers"][1])}
+        self.assertEqual(files, {"chains": 0o755, "chains/words": 0o755, "chains/words/list.txt": 0o644, "chains/tool": 0o755})
+        self.assertIn("MOOD=good", layout.document(manifest["config"])["config"]["Env"])
+        os.remove(os.path.join(self.chain, "tool"))
+        said = self.fails()
+        self.assertIn("the file 'tool' of .image.files of 'hello_writer' is not there", said)
+        self.assertIn("hint:", said)
+
+    # --- it runs
+
+    def test_runs_from_its_files(self):
+        if os.geteuid() != 0 or not shutil.which("unshare"):
+            self.skipTest("chroot is for root")
+        if os.environ.get("CHAINS_TEST_SANITIZE"):
+            self.skipTest("a sanitizer needs /proc")
+        made = self.image()[0]
+        root = Layout(made["layout"]).unpack("hello_writer", self.home.file("root"))
+        os.chmod(self.home.path, 0o755)
+        shell = ('mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && '
+                 'exec chroot --userspec=65532:65532 "$0" /chains/service --listen http://127.0.0.1:0')
+        process = subprocess.Popen(["unshare", "-m", "sh", "-c", shell, root], stdout=subprocess.PIPE,
+                                   stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True)
+        try:
+            address = process.stdout.readline().strip()
+            if not address:
+                said = process.stderr.read()
+                if "ermitted" in said or "denied" in said:
+                    self.skipTest(said)
+                self.fail(said)
+            answer = subprocess.run(["curl", "-s", "-H", "Content-Type: application/json", "-d", '{"word": "moon"}',
+                                     address + "/run_remote"], text=True, capture_output=True, check=True).stdout
+            self.assertEqual(json.loads(answer), "Hello, moon!")
+        finally:
+            process.terminate()
+            process.wait()
+            process.stdout.close()
+            process.stderr.close()
+        self.assertEqual(process.returncode, 0)
+
+    def test_other_tools_read_it(self):
+        missing = [each for each in ("skopeo", "umoci") if not shutil.which(each)]
+        if missing:
+            self.skipTest(f"{' and '.join(missing)} not installed")
+        made = self.image()[0]
+        told = subprocess.run(["skopeo", "inspect", f"oci:{made['layout']}:hello_writer"], text=True, capture_output=True,
+                              check=True).stdout
+        self.assertEqual(json.loads(told)["Digest"], made["digest"])
+        bundle = self.home.file("bundle")
+        words = ["umoci", "unpack", "--image", f"{made['layout']}:hello_writer", bundle]
+        subprocess.run(words + ([] if os.geteuid() == 0 else ["--rootless"]), capture_output=True, check=True)
+        self.assertTrue(os.access(os.path.join(bundle, "rootfs", "chains", "service"), os.X_OK))
+
+    # --- packages
+
+    def make_repository(self):
+        """One package of apt, with a library in it, and apt's settings that know of nothing else."""
+        folder = self.home.file("repository")
+        tree = os.path.join(folder, "tree")
+        for name in ("tree/DEBIAN", "tree/usr/share/odd", "tree/usr/share/man/man1", "tree/lib/odd", "lists/partial", "parts"):
+            os.makedirs(os.path.join(folder, name))
+        architecture = subprocess.run(["dpkg", "--print-architecture"], text=True, capture_output=True, check=True).stdout.strip()
+        control = f"Package: odd-words\nVersion: 1.2-3\nArchitecture: {architecture}\nMaintainer: none\nDescription: words\n"
+        for name, text in (("DEBIAN/control", control), ("DEBIAN/postinst", "#!/bin/sh\nexit 1\n"), ("usr/share/odd/words", "moon"),
+                           ("usr/share/man/man1/odd.1", "man"), ("lib/odd/more", "sun")):
+            with open(os.path.join(tree, name), "w", encoding="utf-8") as file:
+                file.write(text)
+        os.chmod(os.path.join(tree, "DEBIAN", "postinst"), 0o755)
+        deb = os.path.join(folder, "odd.deb")
+        subprocess.run(["dpkg-deb", "--root-owner-group", "-b", tree, deb], check=True, capture_output=True)
+        with open(deb, "rb") as file:
+            data = file.read()
+        with open(os.path.join(folder, "Packages"), "w", encoding="utf-8") as file:
+            file.write(control + f"Filename: ./odd.deb\nSize: {len(data)}\nSHA256: {hashlib.sha256(data).hexdigest()}\n\n")
+        settings = os.path.join(folder, "apt.conf")
+        with open(os.path.join(folder, "sources.list"), "w", encoding="utf-8") as file:
+            file.write(f"deb [trusted=yes] copy:{folder} ./\n")
+        with open(settings, "w", encoding="utf-8") as file:
+            file.write(f'Dir::Etc::sourcelist "{folder}/sources.list";\nDir::Etc::sourceparts "{folder}/parts";\n'
+                       f'Dir::State::lists "{folder}/lists";\nAPT::Sandbox::User "";\n')
+        env = {"APT_CONFIG": settings}
+        subprocess.run(["apt-get", "update", "-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache=", "-o",
+                        "Debug::NoLocking=1"], check=True, capture_output=True, env=dict(os.environ, **env))
+        return env
+
+    def test_packages_of_apt(self):
+        if not shutil.which("apt-get"):
+            self.skipTest("no apt")
+        env = self.make_repository()
+        header = os.path.join(self.chain, "hello_writer.h")
+        replace(header, "CHAINLET(hello_writer", 'CHAINLET(hello_writer, .image.apt = { "odd-words" }')
+        made = self.image(env=env)[0]
+        layout = Layout(made["layout"])
+        manifest = layout.manifest("hello_writer")
+        names = {member.name for member in layout.members(manifest["layers"][0])}
+        self.assertLessEqual({"usr/share/odd/words", "usr/lib/odd/more", "lib"}, names)
+        self.assertNotIn("usr/share/man/man1/odd.1", names)
+        with open(made["sbom"], encoding="utf-8") as file:
+            packages = {each["name"]: each["versionInfo"] for each in json.load(file)["packages"]}
+        self.assertEqual(packages["odd-words"], "1.2-3")
+        replace(header, "odd-words", "odd-wrods")
+        said = self.fails(env=env)
+        self.assertIn("can't get the packages of .image.apt (odd-wrods): E: Unable to locate package odd-wrods", said)
+        self.assertIn("apt-get update", said)
+
+    # --- registries
+
+    def test_pushes_only_what_is_missing(self):
+        registry = self.registry()
+        first = self.image("--registry", registry.host + "/team")
+        digest = first[0]["digest"]
+        self.assertEqual(first[0]["reference"], f"{registry.host}/team/hello_writer:{digest[7:19]}")
+        self.assertEqual(registry.manifest("team/hello_writer", digest[7:19]), registry.manifest("team/hello_writer", digest))
+        # The registry keeps no list of referrers, so that there is one under a tag.
+        referrers = registry.manifest("team/hello_writer", "sha256-" + digest[7:])
+        self.assertEqual(referrers["manifests"][0]["artifactType"], "application/spdx+json")
+        self.assertIn(first[0]["layers"][0]["digest"], registry.mounted)
+        self.assertEqual([each["sent"] for each in self.image("--registry", registry.host + "/team")], [0, 0])
+        replace(os.path.join(self.chain, "hello_writer.c"), "%s, %s!", "%s to you, %s!")
+        second = self.image("--registry", registry.host + "/team", "--tag", "v2")
+        self.assertEqual(second[1]["sent"], 0)
+        rest = second[0]["sent"] - second[0]["layers"][-1]["size"]
+        self.assertTrue(0 < rest < 4096, second[0])  # its config, and nothing else
+        self.assertEqual(registry.manifest("team/hello_writer", "v2")["layers"][-1]["digest"],
+                         second[0]["layers"][-1]["digest"])
+
+    def log_in(self, host, pair):
+        path = self.home.file("auth.json")
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({"auths": {host: {"auth": base64.b64encode(pair.encode()).decode()}}}, file)
+        return {"REGISTRY_AUTH_FILE": path}
+
+    def test_logs_in(self):
+        for how in ("Basic", "Bearer"):
+            with self.subTest(how=how):
+                registry = self.registry(login=(how, "anna:pass:word"))
+                self.image("--registry", registry.host + "/team", env=self.log_in(registry.host, "anna:pass:word"))
+                self.assertTrue(any(repository == "team/hello" for repository, _ in registry.manifests))
+                said = self.fails("--registry", registry.host + "/team")
+                self.assertIn(f"the registry '{registry.host}' refused", said)
+                self.assertIn(f"podman login {registry.host}", said)
+                said = self.fails("--registry", registry.host + "/team", env=self.log_in(registry.host, "anna:wrong"))
+                self.assertIn("auth.json", said)
+                self.assertNotIn("wrong", said.replace("wrong user or password", ""))
+
+    def test_refusals_are_told(self):
+        registry = self.registry()
+        where = registry.host + "/team"
+        for method, part, status, hint in (("POST", "uploads", 403, "ask whoever runs it"),
+                                           ("PUT", "uploads", 413, "raise the limit"),
+                                           ("HEAD", "blobs", 503, "try again later"),
+                                           ("PUT", "manifests", 500, "try again later")):
+            with self.subTest(status=status):
+                registry.refuse = {(method, part): status}
+                said = self.fails("--registry", where)
+                self.assertIn(f"the registry '{registry.host}' refused to take", said)
+                self.assertIn(f"it answered {status}", said)
+                self.assertIn(hint, said)
+        self.assertEqual(registry.manifests, {})  # no tag was set
+        registry.close()
+        said = self.fails("--registry", where)
+        self.assertIn(f"the registry '{registry.host}' doesn't answer", said)
+        self.assertIn(f"curl http://{registry.host}/v2/", said)
+
+    def test_bad_words(self):
+        for words, expected in ((("--registry", "http://"), "is no registry"),
+                                (("--registry", "host:5000/Team"), "can't be a path")):
+            self.assertIn(expected, self.fails(*words))
+        for words in (("--tag", "v1"), ("--tag", "a b", "--registry", "x"), ("--nonsense",)):
+            self.fails(*words, status=2)
+
+    # --- bases
+
+    def use_base(self, base):
+        replace(os.path.join(self.chain, "hello_writer.h"), "CHAINLET(hello_writer", f'CHAINLET(hello_writer, .image.base = "{base}"')
+
+    def test_base_from_layout_and_registry(self):
+        registry = self.registry()
+        base = self.image("--output", self.home.file("base"), "--registry", registry.host + "/bases", "--tag", "1")[0]
+        places = [f"oci:{self.home.file('base')}:hello_writer", f"{registry.host}/bases/hello_writer:1",
+                  f"{registry.host}/bases/hello_writer@{base['digest']}"]
+        before = "CHAINLET(hello_writer"
+        for place in places:
+            with self.subTest(place=place):
+                self.use_base(place)
+                made = self.image()[0]
+                self.assertEqual(made["layers"][:len(base["layers"])], base["layers"])
+                layout = Layout(made["layout"])
+                # Its C library is used, and no other is added.
+                added = layout.manifest("hello_writer")["layers"][len(base["layers"])]
+                self.assertFalse([each.name for each in layout.members(added) if ".so" in each.name])
+                label = layout.document(layout.manifest("hello_writer")["config"])["config"]["Labels"]
+                self.assertEqual(label["org.opencontainers.image.base.digest"], base["digest"])
+                replace(os.path.join(self.chain, "hello_writer.h"), f'{before}, .image.base = "{place}"', before)
+        # One that comes damaged is refused.
+        registry.damage = True
+        self.use_base(places[1])
+        shutil.rmtree(os.path.join(self.chain, ".chains", "images"))
+        said = self.fails()
+        self.assertIn("what the registry sent has the digest sha256:", said)
+
+    def test_base_is_missing(self):
+        registry = self.registry()
+        for base, expected in ((f"{registry.host}/no/such:1", "refused to give '1' of 'no/such': it answered 404"),
+                               ("oci:/nowhere/at/all", "'/nowhere/at/all' is no folder of images")):
+            with self.subTest(base=base):
+                self.use_base(base)
+                said = self.fails()
+                self.assertIn(expected, said)
+                self.assertIn("hint:", said)
+                replace(os.path.join(self.chain, "hello_writer.h"), f', .image.base = "{base}"', "")
+
+    def test_base_is_too_old(self):
+        """A base of one layer, whose C library knows nothing newer than GLIBC_2.2.5."""
+        tree = self.home.file("tree")
+        blobs = self.home.file("old/blobs/sha256")
+        os.makedirs(os.path.join(tree, "lib"))
+        os.makedirs(blobs)
+        for name, text in (("libc.c", "int odd(void) { return 1; }"), ("libc.map", "GLIBC_2.2.5 { odd; };")):
+            with open(self.home.file(name), "w", encoding="utf-8") as file:
+                file.write(text + "\n")
+        subprocess.run(["cc", "-shared", "-fPIC", "-nostdlib", self.home.file("libc.c"), "-o", os.path.join(tree, "lib", "libc.so.6"),
+                        "-Wl,-soname,libc.so.6,--version-script," + self.home.file("libc.map")], check=True)
+        with tarfile.open(self.home.file("layer.tar"), "w") as archive:
+            archive.add(os.path.join(tree, "lib"), "lib")
+        with open(self.home.file("layer.tar"), "rb") as file:
+            plain = file.read()
+
+        def blob(data, kind):
+            data = data if isinstance(data, bytes) else json.dumps(data).encode()
+            digest = hashlib.sha256(data).hexdigest()
+            with open(os.path.join(blobs, digest), "wb") as file:
+                file.write(data)
+            return {"mediaType": f"application/vnd.oci.image.{kind}", "digest": "sha256:" + digest, "size": len(data)}
+
+        made = self.image("--output", self.home.file("first"))[0]
+        first = Layout(made["layout"])
+        architecture = first.document(first.manifest("hello_writer")["config"])["architecture"]
+        config = {"architecture": architecture, "os": "linux",
+                  "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(plain).hexdigest()]}}
+        manifest = {"schemaVersion": 2, "config": blob(config, "config.v1+json"),
+                    "layers": [blob(gzip.compress(plain), "layer.v1.tar+gzip")]}
+        index = {"schemaVersion": 2, "manifests": [blob(manifest, "manifest.v1+json")]}
+        for name, document in (("index.json", index), ("oci-layout", {"imageLayoutVersion": "1.0.0"})):
+            with open(self.home.file("old/" + name), "w", encoding="utf-8") as file:
+                json.dump(document, file)
+        self.use_base("oci:" + self.home.file("old"))
+        said = self.fails()
+        self.assertRegex(said, "'hello_writer' needs GLIBC_[0-9.]+ of 'libc.so.6', and that of the base or of the packages is too old")
+        self.assertIn("newer one", said)
+        config["architecture"] = "sparc"
+        manifest["config"] = blob(config, "config.v1+json")
+        index["manifests"] = [blob(manifest, "manifest.v1+json")]
+        with open(self.home.file("old/index.json"), "w", encoding="utf-8") as file:
+            json.dump(index, file)
+        self.assertIn("is for sparc, and this machine is", self.fails())
+
+    # --- other bad days
+
+    def test_output_of_others_is_left_alone(self):
+        os.makedirs(self.home.file("mine"))
+        with open(self.home.file("mine/thesis.txt"), "w", encoding="utf-8") as file:
+            file.write("chapter 1")
+        said = self.fails("--output", self.home.file("mine"))
+        self.assertIn("holds other things than images", said)
+        self.assertEqual(os.listdir(self.home.file("mine")), ["thesis.txt"])
+
+    def test_library_is_missing(self):
+        folder = self.home.file("lib")
+        os.makedirs(folder)
+        source = self.home.file("odd.c")
+        with open(source, "w", encoding="utf-8") as file:
+            file.write("int odd(void) { return 1; }\n")
+        library = os.path.join(folder, "libodd.so")
+        subprocess.run(["cc", "-shared", "-fPIC", source, "-o", library, "-Wl,-soname,libodd.so.7"], check=True)
+        plugin = os.path.join(self.chain, "plugin.so")
+        with open(source, "w", encoding="utf-8") as file:
+            file.write("int odd(void); int even(void) { return !odd(); }\n")
+        subprocess.run(["cc", "-shared", "-fPIC", source, "-o", plugin, library], check=True)
+        replace(os.path.join(self.chain, "hello_writer.h"), "CHAINLET(hello_writer",
+                'CHAINLET(hello_writer, .image.files = { "plugin.so" }')
+        said = self.fails()
+        self.assertIn("the library 'libodd.so.7', which 'plugin.so' needs, is not on this machine", said)
+        self.assertIn(".image.apt", said)
+        os.rename(library, os.path.join(folder, "libodd.so.7"))
+        made = self.image(env={"LD_LIBRARY_PATH": folder})[0]
+        layout = Layout(made["layout"])
+        names = [each.name for each in layout.members(layout.manifest("hello_writer")["layers"][0])]
+        self.assertTrue(any(name.endswith("/libodd.so.7") for name in names), names)
+
+    def test_full_disk(self):
+        folder = self.home.file("small")
+        os.makedirs(folder)
+        mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=256k", "none", folder], capture_output=True, check=False)
+        if mounted.returncode != 0:
+            self.skipTest("nobody may mount anything here")
+        self.addCleanup(subprocess.run, ["umount", folder], check=True)
+        said = self.fails("--output", os.path.join(folder, "images"))
+        self.assertIn("No space left on device", said)
+        self.assertIn("make room there", said)
+        self.assertFalse([name for name in os.listdir(os.path.join(folder, "images", "blobs", "sha256"))
+                          if name.startswith(".part")])
+
+
+if __name__ == "__main__":
+    unittest.main()
