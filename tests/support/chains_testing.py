@@ -2,6 +2,7 @@
 
 Waiting is always for a condition, with a bound; nothing sleeps to wait.
 """
+import glob
 import http.client
 import http.server
 import json
@@ -39,6 +40,10 @@ class Home:
         self.path = tempfile.mkdtemp(prefix="chains-test-")
         self.env = dict(os.environ, CHAINS_HOME=os.path.join(self.path, "home"), NO_COLOR="1")
         self.env.pop("CHAINS_STRICT", None)
+        if "address" in os.environ.get("CHAINS_TEST_SANITIZE", ""):
+            # Others take the place of a brain that dies, so that nobody notices: see close.
+            given = self.env.get("ASAN_OPTIONS")
+            self.env["ASAN_OPTIONS"] = (f"{given}:" if given else "") + f"log_exe_name=1:log_path={self.file('report')}"
 
     def file(self, name):
         return os.path.join(self.path, name)
@@ -83,7 +88,7 @@ class Home:
         return brain and next((pid for pid in children(brain) if b"--courier" in command_of(pid)), None)
 
     def close(self):
-        """Ends the daemon, and with it all that it started."""
+        """Ends the daemon, and with it all that it started; fails if a sanitizer has found something in it."""
         try:
             pid = self.daemon_pid()
         except (OSError, ValueError):
@@ -94,7 +99,17 @@ class Home:
                 wait_until(lambda: not is_alive(pid), f"the daemon {pid} to end")
             except ProcessLookupError:
                 pass
+        reports = self.sanitizer_reports()
         shutil.rmtree(self.path, ignore_errors=True)
+        assert not reports, "\n".join(reports)
+
+    def sanitizer_reports(self):
+        """What the address sanitizer has to say of the programs; Chainlets may be wrong on purpose."""
+        reports = []
+        for path in glob.glob(self.file("report.chains.*")) + glob.glob(self.file("report.chainsd.*")):
+            with open(path, encoding="utf-8", errors="replace") as file:
+                reports.append(file.read())
+        return reports
 
 
 def is_alive(pid):
