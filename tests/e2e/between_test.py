@@ -216,6 +216,10 @@ class Between(HomeTest):
             old.wrap_socket(connection, server_hostname="localhost")
         front = self.start_front(f"https://localhost:{back.address()[1]}")
         self.assertEqual(self.call(front)[0], 200)
+        with urllib.request.urlopen(back.probes + "/metrics", timeout=60) as answer:
+            counts = dict(line.rsplit(" ", 1) for line in answer.read().decode().splitlines() if line[0] != "#")
+        self.assertEqual(counts['chains_tls_handshakes_total{chainlet="back"}'], "1")
+        self.assertGreaterEqual(int(counts['chains_tls_refused_total{chainlet="back"}']), 5)
 
     def test_slow_handshakes_take_no_slot(self):
         back = self.start_back()
