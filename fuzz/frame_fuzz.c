@@ -57,7 +57,7 @@ static seen read_in_pieces(const char *data, size_t size, size_t piece)
     REQUIRE(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
     chainsi_connection connection = { 0 };
     chainsi_spare spare = { 0 };
-    chainsi_connection_open(&connection, ends[0], CHAINSI_UNDECIDED);
+    chainsi_connection_open(&connection, ends[0], NULL, CHAINSI_UNDECIDED);
     for (size_t at = 0; at < size && !its.ended; at += piece) {
         size_t part = size - at < piece ? size - at : piece;
         REQUIRE(send(ends[1], data + at, part, MSG_NOSIGNAL) == (ssize_t)part);

@@ -169,7 +169,7 @@ static served serve(const char *data, size_t size, size_t piece)
     REQUIRE(!socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends));
     chainsi_connection connection = { 0 };
     chainsi_spare spare = { 0 };
-    chainsi_connection_open(&connection, ends[0], CHAINSI_ONLY_HTTP);
+    chainsi_connection_open(&connection, ends[0], NULL, CHAINSI_ONLY_HTTP);
     bool ended = false;
     for (size_t at = 0; at < size && !ended; at += piece) {
         size_t part = size - at < piece ? size - at : piece;

@@ -81,10 +81,12 @@ static chainsi_want_end answer(const char *data, size_t size, size_t piece)
     }
     REQUIRE(slots.free <= slots.total);
     REQUIRE(end != CHAINSI_WANT_GRANTED || slots.total);
-    if (end == CHAINSI_WANT_GRANTED)
-        close(chainsi_want_take(want));
-    else
+    if (end == CHAINSI_WANT_GRANTED) {
+        chainsi_channel granted = chainsi_want_take(want);
+        chainsi_channel_close(&granted);
+    } else {
         chainsi_want_free(want);
+    }
     close(fd);
     return end;
 }

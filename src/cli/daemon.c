@@ -51,7 +51,7 @@ static bool trust_certificate(chainsi_daemon *daemon)
     for (size_t i = 0; i < sizeof digest; i++)
         if (sscanf(text + 2 * i, "%2hhx", &digest[i]) != 1)
             return false;
-    chainsi_client_pin(daemon->client, digest);
+    chainsi_client_know_peer(daemon->client, NULL, NULL, digest);
     return true;
 }
 

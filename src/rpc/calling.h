@@ -93,6 +93,6 @@ typedef enum chainsi_waiting_end {
  * The lock is held before and afterwards, and not while it waits. */
 chainsi_waiting_end chainsi_waiting_take(chainsi_replicas *set,
                                          const chainsi_client_request *request,
-                                         chainsi_replica **replica, int *connection);
+                                         chainsi_replica **replica, chainsi_channel *connection);
 
 #endif

@@ -22,66 +22,22 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "rpc/tls.h"
-
-typedef struct connection {
-    int fd;                       /* owned; in blocking mode; -1: none */
-    chainsi_tls_session *session; /* owned; NULL: plain */
-} connection;
-
 struct chainsi_client {
     chainsi_address address;
     const chainsi_tls_engine *tls; /* of https; NULL otherwise */
-    bool pinned;                   /* pin is set */
-    unsigned char pin[CHAINSI_TLS_PIN];
-    char *line_end; /* owned: " HTTP/1.1\r\nHost: …\r\n" */
+    chainsi_tls_peer *peer;        /* owned; likewise */
+    char *line_end;                /* owned: " HTTP/1.1\r\nHost: …\r\n" */
     size_t line_end_size, prefix_size;
-    pthread_mutex_t lock;              /* of what follows */
-    int idle_count;                    /* the last one is the most recent */
-    connection idle[CHAINSI_MAX_IDLE]; /* owned */
+    pthread_mutex_t lock;                   /* of what follows */
+    int idle_count;                         /* the last one is the most recent */
+    chainsi_channel idle[CHAINSI_MAX_IDLE]; /* owned */
 };
 
 /* ------------------------------------------------------------------------------------------------
  * connections */
 
-static void close_connection(const chainsi_client *client, connection *it)
-{
-    if (it->session)
-        client->tls->close(it->session);
-    if (it->fd >= 0)
-        close(it->fd);
-    *it = (connection){ .fd = -1 };
-}
-
-/* Moves bytes of a plain or TLS connection without blocking: as read() and write(), with *wait_for
- * set where they would block, else 0. */
-static ssize_t read_some(const chainsi_client *client, const connection *it, char *data,
-                         size_t size, short *wait_for)
-{
-    *wait_for = 0;
-    if (it->session)
-        return client->tls->read(it->session, data, size, wait_for);
-    ssize_t got = recv(it->fd, data, size, MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
-        *wait_for = POLLIN;
-    return got;
-}
-
-static ssize_t write_some(const chainsi_client *client, const connection *it, struct iovec *parts,
-                          size_t count, short *wait_for)
-{
-    *wait_for = 0;
-    if (it->session)
-        return client->tls->write(it->session, parts->iov_base, parts->iov_len, wait_for);
-    struct msghdr message = { .msg_iov = parts, .msg_iovlen = count };
-    ssize_t sent = sendmsg(it->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent < 0 && (errno == EAGAIN || errno == EINTR))
-        *wait_for = POLLOUT;
-    return sent;
-}
-
 /* Whether an idle connection can still be used, as far as can be told without sending. */
-static bool is_usable(const chainsi_client *client, const connection *it)
+static bool is_usable(const chainsi_client *client, const chainsi_channel *it)
 {
     /* A Unix socket tells by EPIPE, at no cost. */
     if (client->address.kind == CHAINSI_ADDRESS_UNIX)
@@ -91,10 +47,10 @@ static bool is_usable(const chainsi_client *client, const connection *it)
         return recv(it->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
                (errno == EAGAIN || errno == EINTR);
     short wait_for;
-    return read_some(client, it, &byte, 1, &wait_for) < 0 && wait_for == POLLIN;
+    return chainsi_channel_read(it, &byte, 1, &wait_for) < 0 && wait_for == POLLIN;
 }
 
-static bool take_idle(chainsi_client *client, connection *it)
+static bool take_idle(chainsi_client *client, chainsi_channel *it)
 {
     for (;;) {
         pthread_mutex_lock(&client->lock);
@@ -106,25 +62,34 @@ static bool take_idle(chainsi_client *client, connection *it)
             return false;
         if (is_usable(client, it))
             return true;
-        close_connection(client, it);
+        chainsi_channel_close(it);
     }
 }
 
-int chainsi_client_take_idle(chainsi_client *client)
+chainsi_channel chainsi_client_take_idle(chainsi_client *client)
 {
-    connection it;
-    return !client->tls && take_idle(client, &it) ? it.fd : -1;
+    chainsi_channel it;
+    return take_idle(client, &it) ? it : CHAINSI_NO_CHANNEL;
 }
 
-static void keep_idle(chainsi_client *client, connection *it)
+bool chainsi_client_open_session(chainsi_client *client, chainsi_channel *channel, char *why,
+                                 size_t why_size)
+{
+    if (!client->tls || channel->session)
+        return true;
+    channel->session = client->tls->open(channel->fd, client->peer, why, why_size);
+    return channel->session != NULL;
+}
+
+static void keep_idle(chainsi_client *client, chainsi_channel *it)
 {
     pthread_mutex_lock(&client->lock);
     if (client->idle_count < CHAINSI_MAX_IDLE) {
         client->idle[client->idle_count++] = *it;
-        *it = (connection){ .fd = -1 };
+        *it = CHAINSI_NO_CHANNEL;
     }
     pthread_mutex_unlock(&client->lock);
-    close_connection(client, it);
+    chainsi_channel_close(it);
 }
 
 static chainsi_exchange_end end_of_wait(chainsi_wait_end end)
@@ -134,8 +99,9 @@ static chainsi_exchange_end end_of_wait(chainsi_wait_end end)
 
 /* A fresh connection, handshake done: ANSWERED means that it is there. */
 static chainsi_exchange_end make_connection(chainsi_client *client,
-                                            const chainsi_client_request *request, connection *it,
-                                            int *error, char *why, size_t why_size)
+                                            const chainsi_client_request *request,
+                                            chainsi_channel *it, int *error, char *why,
+                                            size_t why_size)
 {
     int64_t until_ns = request->deadline_ns;
     if (request->connect_timeout_ms) {
@@ -143,8 +109,8 @@ static chainsi_exchange_end make_connection(chainsi_client *client,
         if (limit_ns < until_ns)
             until_ns = limit_ns;
     }
-    *it = (connection){ .fd = chainsi_address_connect(&client->address, until_ns,
-                                                      request->interrupt, why, why_size) };
+    *it = (chainsi_channel){ .fd = chainsi_address_connect(&client->address, until_ns,
+                                                           request->interrupt, why, why_size) };
     if (it->fd < 0) {
         *error = errno;
         if (errno == EINTR)
@@ -158,8 +124,7 @@ static chainsi_exchange_end make_connection(chainsi_client *client,
     }
     if (!client->tls)
         return CHAINSI_EXCHANGE_ANSWERED;
-    it->session = client->tls->open(it->fd, client->address.host,
-                                    client->pinned ? client->pin : NULL, why, why_size);
+    chainsi_client_open_session(client, it, why, why_size);
     chainsi_exchange_end end = CHAINSI_EXCHANGE_NOT_STARTED;
     while (it->session) {
         int wait_for = client->tls->handshake(it->session, why, why_size);
@@ -167,8 +132,13 @@ static chainsi_exchange_end make_connection(chainsi_client *client,
             return CHAINSI_EXCHANGE_ANSWERED;
         if (wait_for < 0)
             break;
-        chainsi_wait_end waited = chainsi_wait_for(it->fd, (short)wait_for, NULL,
-                                                   request->deadline_ns, request->interrupt);
+        chainsi_wait_end waited =
+            chainsi_wait_for(it->fd, (short)wait_for, NULL, until_ns, request->interrupt);
+        if (waited == CHAINSI_WAIT_DEADLINE && chainsi_now_ns() < request->deadline_ns) {
+            snprintf(why, why_size, "the TLS handshake with %s took too long",
+                     client->address.authority);
+            break;
+        }
         if (waited != CHAINSI_WAIT_READY) {
             end = end_of_wait(waited);
             snprintf(why, why_size, "%s during the TLS handshake with '%s'",
@@ -178,22 +148,23 @@ static chainsi_exchange_end make_connection(chainsi_client *client,
         }
     }
     *error = EPROTO;
-    close_connection(client, it);
+    chainsi_channel_close(it);
     return end;
 }
 
 /* The connection that the request brings, a kept one, or a fresh one; ends as above. *fresh says that no kept one is to be
  * used, and comes back as whether none was. */
 static chainsi_exchange_end get_connection(chainsi_client *client,
-                                           const chainsi_client_request *request, connection *it,
-                                           bool *fresh, int *error, char *why, size_t why_size)
+                                           const chainsi_client_request *request,
+                                           chainsi_channel *it, bool *fresh, int *error, char *why,
+                                           size_t why_size)
 {
     if (request->connection) {
-        *it = (connection){ .fd = *request->connection };
+        *it = *request->connection;
         *fresh = true;
         if (is_usable(client, it))
             return CHAINSI_EXCHANGE_ANSWERED;
-        close_connection(client, it);
+        chainsi_channel_close(it);
         *error = EPIPE;
         snprintf(why, why_size, "the connection was closed before the call was sent");
         return CHAINSI_EXCHANGE_NOT_STARTED;
@@ -489,13 +460,20 @@ static void hand_out(incoming *in, chainsi_client_response *response)
  * an exchange */
 
 /* How an exchange ends whose connection was lost; error 0 is an end of file. */
-static chainsi_exchange_end end_of_loss(const chainsi_client *client, const outgoing *out,
-                                        const incoming *in, int error, char *why, size_t why_size)
+static chainsi_exchange_end end_of_loss(const chainsi_client *client, const chainsi_channel *it,
+                                        const outgoing *out, const incoming *in, int error,
+                                        char *why, size_t why_size)
 {
     if (in->size > in->head || in->interim || in->reading != READING_HEAD) {
         snprintf(why, why_size, "the connection ended in the middle of the answer: %s",
                  error ? strerror(error) : "end of file");
         return CHAINSI_EXCHANGE_MAYBE_STARTED;
+    }
+    /* By an alert of the handshake, which had ended for this side alone: nobody has read the request. */
+    if (error == EACCES && it->session) {
+        snprintf(why, why_size, "it has refused this program's certificate: %s",
+                 client->tls->refusal(it->session));
+        return CHAINSI_EXCHANGE_NOT_STARTED;
     }
     bool started;
     if (client->address.kind == CHAINSI_ADDRESS_UNIX)
@@ -509,12 +487,11 @@ static chainsi_exchange_end end_of_loss(const chainsi_client *client, const outg
 }
 
 /* Sends what can be sent now; *wait_for is what has to be waited for to go on, if anything. */
-static void send_some(const chainsi_client *client, const connection *it, outgoing *out,
-                      short *wait_for)
+static void send_some(const chainsi_channel *it, outgoing *out, short *wait_for)
 {
     *wait_for = 0;
     while (out->count && !out->error) {
-        ssize_t sent = write_some(client, it, out->next, out->count, wait_for);
+        ssize_t sent = chainsi_channel_write(it, out->next, out->count, wait_for);
         if (sent > 0)
             advance(out, (size_t)sent);
         else if (*wait_for)
@@ -525,7 +502,7 @@ static void send_some(const chainsi_client *client, const connection *it, outgoi
 }
 
 /* Sends and reads on one connection until there is an answer or an end. */
-static chainsi_exchange_end run_exchange(chainsi_client *client, const connection *it,
+static chainsi_exchange_end run_exchange(chainsi_client *client, const chainsi_channel *it,
                                          const chainsi_client_request *request, outgoing *out,
                                          incoming *in, int *error, char *why, size_t why_size)
 {
@@ -535,7 +512,7 @@ static chainsi_exchange_end run_exchange(chainsi_client *client, const connectio
     bool read_first = it->session != NULL; /* it may hold bytes that poll() knows nothing about */
     while (in->reading != READING_DONE) {
         short send_wait;
-        send_some(client, it, out, &send_wait);
+        send_some(it, out, &send_wait);
         bool sending = out->count && !out->error;
         size_t room = make_room(in);
         short read_wait = POLLIN;
@@ -546,7 +523,7 @@ static chainsi_exchange_end run_exchange(chainsi_client *client, const connectio
                 continue;
             read_wait = 0;
         } else if (read_first) {
-            got = read_some(client, it, in->data + in->size, room, &read_wait);
+            got = chainsi_channel_read(it, in->data + in->size, room, &read_wait);
         }
         if (got < 0 && read_wait) {
             /* While sending, an answer is also waited for: it may come early. */
@@ -572,9 +549,9 @@ static chainsi_exchange_end run_exchange(chainsi_client *client, const connectio
                 break;
             }
             /* What kept the request from being sent says more than the end of reading. */
-            if (out->error)
+            if (out->error && *error != EACCES)
                 *error = out->error;
-            return end_of_loss(client, out, in, *error, why, why_size);
+            return end_of_loss(client, it, out, in, *error, why, why_size);
         }
         if (!take_in(in, (size_t)got)) {
             snprintf(why, why_size, "%s", in->failure);
@@ -601,8 +578,10 @@ chainsi_exchange_end chainsi_client_exchange(chainsi_client *client,
     if (!can_be_sent(request, path_size)) {
         snprintf(why, why_size, "the path or a header has a character that cannot be sent");
         response->error = EINVAL;
-        if (request->connection)
-            close(*request->connection);
+        if (request->connection) {
+            chainsi_channel brought = *request->connection;
+            chainsi_channel_close(&brought);
+        }
         return CHAINSI_EXCHANGE_PROTOCOL;
     }
     char space[1024];
@@ -611,7 +590,7 @@ chainsi_exchange_end chainsi_client_exchange(chainsi_client *client,
     incoming in;
     in.data = NULL; /* kept from one attempt to the next */
     for (bool fresh = request->fresh;; fresh = true) {
-        connection it;
+        chainsi_channel it;
         chainsi_exchange_end end =
             get_connection(client, request, &it, &fresh, &response->error, why, why_size);
         if (end != CHAINSI_EXCHANGE_ANSWERED)
@@ -638,10 +617,10 @@ chainsi_exchange_end chainsi_client_exchange(chainsi_client *client,
             if (keep)
                 keep_idle(client, &it);
             else
-                close_connection(client, &it);
+                chainsi_channel_close(&it);
             return end;
         }
-        close_connection(client, &it);
+        chainsi_channel_close(&it);
         /* A kept connection may have been closed meanwhile; that is nobody's news. */
         if (end != CHAINSI_EXCHANGE_NOT_STARTED || fresh)
             return end;
@@ -685,6 +664,7 @@ chainsi_client *chainsi_client_new_at(chainsi_address *address, char *why, size_
     else
         client->prefix_size = strlen(address->path);
     pthread_mutex_init(&client->lock, NULL);
+    chainsi_client_know_peer(client, NULL, NULL, NULL);
     return client;
 }
 
@@ -693,16 +673,28 @@ const chainsi_address *chainsi_client_address(const chainsi_client *client)
     return &client->address;
 }
 
-void chainsi_client_pin(chainsi_client *client, const unsigned char *digest)
+void chainsi_client_know_peer(chainsi_client *client, chainsi_tls_identity *identity,
+                              const char *name, const unsigned char *pin)
 {
-    memcpy(client->pin, digest, sizeof client->pin);
-    client->pinned = true;
+    char where[300];
+    if (!client->tls)
+        return;
+    const chainsi_address *address = &client->address;
+    snprintf(where, sizeof where, strchr(address->host, ':') ? "[%s]:%u" : "%s:%u", address->host,
+             address->port);
+    client->tls->part(client->peer);
+    client->peer = client->tls->meet(&(chainsi_tls_peer_options){
+        .identity = identity,
+        .name = name ? name : address->host,
+        .where = where,
+        .pin = pin,
+    });
 }
 
 void chainsi_client_close_idle(chainsi_client *client)
 {
     for (;;) {
-        connection it = { .fd = -1 };
+        chainsi_channel it = { .fd = -1 };
         pthread_mutex_lock(&client->lock);
         bool found = client->idle_count > 0;
         if (found)
@@ -710,7 +702,7 @@ void chainsi_client_close_idle(chainsi_client *client)
         pthread_mutex_unlock(&client->lock);
         if (!found)
             return;
-        close_connection(client, &it);
+        chainsi_channel_close(&it);
     }
 }
 
@@ -719,6 +711,8 @@ void chainsi_client_free(chainsi_client *client)
     if (!client)
         return;
     chainsi_client_close_idle(client);
+    if (client->tls)
+        client->tls->part(client->peer);
     pthread_mutex_destroy(&client->lock);
     chainsi_address_done(&client->address);
     free(client->line_end);

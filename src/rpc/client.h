@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "rpc/address.h"
+#include "rpc/channel.h"
 #include "rpc/http.h"
 
 typedef struct chainsi_client chainsi_client; /* any thread */
@@ -21,15 +22,22 @@ chainsi_client *chainsi_client_new(const char *address, char *why, size_t why_si
 chainsi_client *chainsi_client_new_at(chainsi_address *address, char *why, size_t why_size);
 /* Where it calls; as long as the client lives. */
 const chainsi_address *chainsi_client_address(const chainsi_client *client);
-/* From now on the service of an https address is known by the SHA-256 of its certificate, CHAINSI_TLS_PIN
- * bytes (rpc/tls.h), and by nothing else. Before the first exchange. */
-void chainsi_client_pin(chainsi_client *client, const unsigned char *digest);
+/* How the service of an https address is known from now on. identity: whom it must have its certificate from, and what
+ * it is shown; NULL: the system's authorities, and nothing. name: that its certificate must have; NULL:
+ * the address's host. pin, unless NULL: the SHA-256 of its certificate, CHAINSI_TLS_PIN bytes (rpc/tls.h), and nothing
+ * else counts. Before the first exchange; without effect on other addresses. */
+void chainsi_client_know_peer(chainsi_client *client, chainsi_tls_identity *identity,
+                              const char *name, const unsigned char *pin);
 /* Closes what is idle. No exchange may be running. NULL is allowed. */
 void chainsi_client_free(chainsi_client *client);
 /* Closes the idle connections, as before a long pause. */
 void chainsi_client_close_idle(chainsi_client *client);
-/* Hands out a kept connection that carries plain HTTP, the caller's from now on; -1: there is none. */
-int chainsi_client_take_idle(chainsi_client *client);
+/* Hands out a kept connection, the caller's from now on, or none. */
+chainsi_channel chainsi_client_take_idle(chainsi_client *client);
+/* Begins a session over a connected channel of the caller's, where the client's address is one of https; its
+ * handshake is the caller's, too. False with a reason. */
+bool chainsi_client_open_session(chainsi_client *client, chainsi_channel *channel, char *why,
+                                 size_t why_size);
 
 /* Takes the body of an answer as it comes, on the thread that makes the exchange. */
 typedef struct chainsi_client_sink {
@@ -59,7 +67,7 @@ typedef struct chainsi_client_request {
                                   for what it takes, which the response then doesn't have */
     int connect_timeout_ms; /* of one connection, also without a deadline; 0: the system's */
     /* An open connection to the address, to be used, and by this alone; the client's from now on. NULL: none. */
-    const int *connection;
+    const chainsi_channel *connection;
     bool fresh; /* use no kept connection: after NOT_STARTED of a call that should find another
                    replica */
 } chainsi_client_request;

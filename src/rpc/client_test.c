@@ -629,23 +629,24 @@ static void test_a_connection_that_is_brought(void **state)
     start_peer(&server, true, answer_twice);
     start_caller(&me, server.address);
     assert_true(chainsi_address_parse(server.address, &address, why, sizeof why));
-    int fd = chainsi_address_connect(&address, CHAINSI_NEVER, NULL, why, sizeof why);
-    assert_true(fd >= 0);
+    chainsi_channel own = CHAINSI_NO_CHANNEL;
+    own.fd = chainsi_address_connect(&address, CHAINSI_NEVER, NULL, why, sizeof why);
+    assert_true(own.fd >= 0);
     chainsi_client_request brings = ask;
-    brings.connection = &fd;
+    brings.connection = &own;
     assert_int_equal(call(&me, &brings), CHAINSI_EXCHANGE_ANSWERED);
     assert_int_equal(call(&me, &ask), CHAINSI_EXCHANGE_ANSWERED);
     assert_int_equal(server.accepted, 1);
     /* Handed out, it is the caller's; and one that has ended is not used, nor replaced. */
-    fd = chainsi_client_take_idle(me.client);
-    assert_true(fd >= 0);
-    assert_int_equal(chainsi_client_take_idle(me.client), -1);
-    shutdown(fd, SHUT_RDWR);
+    own = chainsi_client_take_idle(me.client);
+    assert_true(own.fd >= 0);
+    assert_int_equal(chainsi_client_take_idle(me.client).fd, -1);
+    shutdown(own.fd, SHUT_RDWR);
     await_close(&server);
     assert_int_equal(call(&me, &brings), CHAINSI_EXCHANGE_NOT_STARTED);
     assert_int_equal(server.accepted, 1);
     /* Nor is it lost where nothing can be sent. */
-    fd = chainsi_address_connect(&address, CHAINSI_NEVER, NULL, why, sizeof why);
+    own.fd = chainsi_address_connect(&address, CHAINSI_NEVER, NULL, why, sizeof why);
     brings.path = "/a b";
     assert_int_equal(call(&me, &brings), CHAINSI_EXCHANGE_PROTOCOL);
     chainsi_address_done(&address);

@@ -21,9 +21,12 @@ enum {
     LEAST_ROOM = 2 * 1024,
 };
 
-void chainsi_connection_open(chainsi_connection *connection, int fd, enum chainsi_protocol protocol)
+void chainsi_connection_open(chainsi_connection *connection, int fd, chainsi_tls_session *session,
+                             enum chainsi_protocol protocol)
 {
     connection->fd = fd;
+    connection->session = session;
+    connection->shaking = session != NULL;
     connection->protocol = protocol;
     connection->registered = connection->drained = connection->continued = false;
     connection->direct = connection->keeps = connection->recallable = false;
@@ -54,9 +57,11 @@ void chainsi_connection_close(chainsi_connection *connection)
         free(connection->attachments);
         connection->attachments = NULL;
     }
-    if (connection->fd >= 0)
-        close(connection->fd);
+    chainsi_channel channel = chainsi_connection_channel(connection);
+    chainsi_channel_close(&channel);
     connection->fd = -1;
+    connection->session = NULL;
+    connection->shaking = false;
 }
 
 static void resize(chainsi_connection *connection, size_t capacity)
@@ -110,10 +115,13 @@ static size_t make_room(chainsi_connection *connection, chainsi_spare *spare)
 
 static void send_continue(chainsi_connection *connection)
 {
-    static const char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    static char text[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    const struct iovec part = { text, sizeof text - 1 };
+    const chainsi_channel channel = chainsi_connection_channel(connection);
+    short wait_for;
     connection->continued = true;
     /* If it doesn't fit, the caller sends its body all the same after a while. */
-    (void)!send(connection->fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)!chainsi_channel_write(&channel, &part, 1, &wait_for);
 }
 
 static chainsi_read_end refuse(chainsi_reading *reading, int status, const char *reason)
@@ -308,12 +316,41 @@ static bool is_drained(const chainsi_connection *connection, ssize_t got, size_t
     return got < (ssize_t)room && !atomic_load(&connection->ended);
 }
 
+/* As recv(), through the session. */
+static ssize_t receive_by_session(chainsi_connection *connection, char *at, size_t room)
+{
+    const chainsi_tls_engine *engine = chainsi_tls_get_engine();
+    short wait_for = 0;
+    ssize_t got = engine->read(connection->session, at, room, &wait_for);
+    if (got < 0 &&
+        wait_for) /* it only ever waits to read: new keys are no cause to write at once */
+        errno = wait_for == POLLIN ? EAGAIN : EPROTO;
+    connection->drained =
+        engine->is_drained(connection->session) && !atomic_load(&connection->ended);
+    return got;
+}
+
+/* Goes on with the handshake: REQUEST, it is done. */
+static chainsi_read_end shake_hands(chainsi_connection *connection)
+{
+    char why[256];
+    int wait_for = chainsi_tls_get_engine()->handshake(connection->session, why, sizeof why);
+    connection->shaking = wait_for != 0;
+    if (!wait_for)
+        return CHAINSI_READ_REQUEST;
+    if (wait_for == POLLIN)
+        return CHAINSI_READ_INCOMPLETE;
+    return wait_for < 0 && errno == EPROTONOSUPPORT ? CHAINSI_READ_PLAIN : CHAINSI_READ_STRANGER;
+}
+
 /* Receives into the room behind the bytes that are there. As recv(). Frames may have descriptors
  * beside them; whoever speaks HTTP has theirs closed by the kernel. */
 static ssize_t receive(chainsi_connection *connection, size_t room)
 {
     char *at = connection->data + connection->start + connection->size;
     ssize_t got;
+    if (connection->session)
+        return receive_by_session(connection, at, room);
     if (connection->protocol <= CHAINSI_HTTP && connection->protocol != CHAINSI_UNDECIDED) {
         got = recv(connection->fd, at, room, MSG_DONTWAIT);
         connection->drained = is_drained(connection, got, room);
@@ -338,6 +375,11 @@ static ssize_t receive(chainsi_connection *connection, size_t room)
 chainsi_read_end chainsi_connection_read(chainsi_connection *connection, size_t max_body,
                                          chainsi_spare *spare, chainsi_reading *reading)
 {
+    if (connection->shaking) {
+        chainsi_read_end end = shake_hands(connection);
+        if (end != CHAINSI_READ_REQUEST)
+            return end;
+    }
     /* Bytes behind the last request. */
     size_t fresh = connection->phase == CHAINSI_READING_HEAD && !connection->scan.scanned
                        ? connection->size
@@ -476,17 +518,22 @@ bool chainsi_connection_send(chainsi_connection *connection, const chainsi_buffe
     int64_t deadline_ns = 0;
     while (message.msg_iovlen) {
         /* send() where it will do: it is cheaper by a fiftieth of a call. */
-        ssize_t sent = message.msg_iovlen == 1 && !message.msg_control
+        short wait_for = POLLOUT;
+        const chainsi_channel channel = chainsi_connection_channel(connection);
+        ssize_t sent = connection->session ? chainsi_channel_write(&channel, message.msg_iov,
+                                                                   message.msg_iovlen, &wait_for)
+                       : message.msg_iovlen == 1 && !message.msg_control
                            ? send(connection->fd, message.msg_iov->iov_base,
                                   message.msg_iov->iov_len, MSG_NOSIGNAL | MSG_DONTWAIT)
                            : sendmsg(connection->fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
         if (sent < 0) {
-            if (errno == EINTR)
+            const bool full = connection->session ? wait_for : errno == EAGAIN;
+            if (!connection->session && errno == EINTR)
                 continue;
             if (!deadline_ns)
                 deadline_ns = chainsi_now_ns() + timeout_ms * CHAINSI_NS_PER_MS;
-            if (errno != EAGAIN || chainsi_wait_for(connection->fd, POLLOUT, NULL, deadline_ns,
-                                                    NULL) != CHAINSI_WAIT_READY)
+            if (!full || chainsi_wait_for(connection->fd, wait_for, NULL, deadline_ns, NULL) !=
+                             CHAINSI_WAIT_READY)
                 return false;
             continue;
         }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "rpc/channel.h"
 #include "rpc/frame.h"
 #include "rpc/http.h"
 #include "rpc/server.h"
@@ -48,8 +49,10 @@ typedef struct chainsi_connection {
     atomic_bool ended;               /* the other end sends no more; any thread sets it */
     struct chainsi_connection *next; /* in the list of free ones, or of waiting calls */
 
-    int fd;          /* owned */
-    bool registered; /* the epoll knows it */
+    int fd;                       /* owned */
+    chainsi_tls_session *session; /* owned; NULL: plain */
+    bool shaking;                 /* hands; nothing has been read yet */
+    bool registered;              /* the epoll knows it */
     bool drained;    /* the last read has left nothing in the socket, an end included */
     bool direct;     /* it came by the server's own socket, not by the shared one */
     bool answered;   /* a call that came by it */
@@ -86,6 +89,8 @@ typedef enum chainsi_read_end {
     CHAINSI_READ_INCOMPLETE, /* nothing more has come yet */
     CHAINSI_READ_CLOSED,     /* end or failure of the connection */
     CHAINSI_READ_REFUSED,    /* *refusal says why */
+    CHAINSI_READ_PLAIN,      /* what came is HTTP without TLS, where a session should be */
+    CHAINSI_READ_STRANGER,   /* no session has come about */
 } chainsi_read_end;
 
 /* What was read. */
@@ -95,11 +100,17 @@ typedef struct chainsi_reading {
     chainsi_http_refusal refusal;
 } chainsi_reading;
 
-/* Starts with a fresh descriptor. */
-void chainsi_connection_open(chainsi_connection *connection, int fd,
+/* Starts with a fresh descriptor, and a fresh session over it, which is taken; NULL: none. */
+void chainsi_connection_open(chainsi_connection *connection, int fd, chainsi_tls_session *session,
                              enum chainsi_protocol protocol);
 /* Frees what it holds and closes the descriptor. */
 void chainsi_connection_close(chainsi_connection *connection);
+
+/* Its socket with its session; both stay the connection's. */
+static inline chainsi_channel chainsi_connection_channel(const chainsi_connection *connection)
+{
+    return (chainsi_channel){ .fd = connection->fd, .session = connection->session };
+}
 
 /* Whether several calls may be on their way by it at once. */
 static inline bool chainsi_connection_takes_many(const chainsi_connection *connection)

@@ -22,6 +22,9 @@ enum {
     /* The serving side waits this long for the rest of a request that has begun, from its first
      * byte. */
     CHAINSI_REQUEST_TIMEOUT_MS = 30 * 1000,
+    /* It waits this long for a TLS handshake, and for so many at once; who comes then is closed. */
+    CHAINSI_HANDSHAKE_MS = 10 * 1000,
+    CHAINSI_MAX_HANDSHAKES = 256,
     /* A refused request's rest is read and dropped for this long and up to this many bytes, so that
      * the refusal reaches a caller that is still sending. */
     CHAINSI_LINGER_MS = 2 * 1000,

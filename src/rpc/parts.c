@@ -14,6 +14,7 @@
 
 #include "base/clock.h"
 #include "rpc/address.h"
+#include "rpc/channel.h"
 
 enum { COPIED = 2048 }; /* bytes of a part and what goes with it */
 
@@ -56,14 +57,18 @@ static chainsi_parts_end send_all(const chainsi_parts *parts, struct iovec *piec
     }
     while (message.msg_iovlen) {
         const int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
-        ssize_t sent = message.msg_iovlen == 1 && !message.msg_control
+        short wait_for = 0;
+        const chainsi_channel channel = { parts->request->fd, parts->request->session };
+        ssize_t sent = channel.session ? chainsi_channel_write(&channel, message.msg_iov,
+                                                               message.msg_iovlen, &wait_for)
+                       : message.msg_iovlen == 1 && !message.msg_control
                            ? send(parts->request->fd, message.msg_iov->iov_base,
                                   message.msg_iov->iov_len, flags)
                            : sendmsg(parts->request->fd, &message, flags);
         if (sent < 0) {
-            if (errno == EINTR)
+            if (!channel.session && errno == EINTR)
                 continue;
-            if (errno != EAGAIN)
+            if (channel.session ? !wait_for : errno != EAGAIN)
                 return CHAINSI_PARTS_GONE;
             chainsi_parts_end end = wait_for_reader(parts, deadline_ns);
             if (end != CHAINSI_PARTS_SENT)

@@ -62,6 +62,8 @@ static void add(chainsi_replicas *set, size_t source, const char *host, uint16_t
     if (!replica)
         abort();
     replica->client = chainsi_client_new_at(&address, why, sizeof why);
+    chainsi_client_know_peer(replica->client, set->options.identity,
+                             set->options.name ? set->options.name : from->host, NULL);
     replica->source = source;
     replica->references = 1;
     set->all[set->count++] = replica;
@@ -193,10 +195,10 @@ void chainsi_replicas_fail(chainsi_replicas *set, chainsi_replica *replica, int6
 typedef struct passage {
     chainsi_replica *tried[CHAINSI_LOOKUP_MOST]; /* only compared */
     int tried_count;
-    bool refused;             /* by a replica that had no slot */
-    int tries;                /* left, to replicas that may be busy */
-    chainsi_replica *replica; /* a reference: where it is now */
-    int connection;           /* on which a slot is kept for it; -1: none is */
+    bool refused;               /* by a replica that had no slot */
+    int tries;                  /* left, to replicas that may be busy */
+    chainsi_replica *replica;   /* a reference: where it is now */
+    chainsi_channel connection; /* on which a slot is kept for it; none: none is */
 } passage;
 
 static bool was_tried(const passage *call, const chainsi_replica *replica)
@@ -243,7 +245,7 @@ static chainsi_exchange_end find_place(chainsi_replicas *set, passage *call,
     int64_t ignored = CHAINSI_NEVER;
     chainsi_replicas_refresh(set, chainsi_now_ns(), &ignored);
     for (;;) {
-        call->connection = -1;
+        call->connection = CHAINSI_NO_CHANNEL;
         call->replica = set->first_waiting || !call->tries ? NULL : pick(set, call);
         if (call->replica) {
             call->replica->references++;
@@ -316,7 +318,7 @@ static bool learn(chainsi_replicas *set, passage *call, const chainsi_client_req
     chainsi_grants_slots slots;
     chainsi_choice_ended(&replica->known, answered ? run_ns : 0);
     note_tried(call, replica);
-    if (end == CHAINSI_EXCHANGE_NOT_STARTED && call->connection < 0)
+    if (end == CHAINSI_EXCHANGE_NOT_STARTED && call->connection.fd < 0)
         chainsi_replicas_fail(set, replica, now_ns);
     else if (end == CHAINSI_EXCHANGE_MAYBE_STARTED)
         chainsi_replicas_fail(set, replica, now_ns);
@@ -363,12 +365,12 @@ chainsi_exchange_end chainsi_replicas_exchange(chainsi_replicas *set,
         if (!again)
             break;
         chainsi_replica *replica = call.replica;
-        chainsi_choice_sent(&replica->known, call.connection >= 0);
+        chainsi_choice_sent(&replica->known, call.connection.fd >= 0);
         set->last = replica;
         pthread_mutex_unlock(&set->lock);
         sent.headers = headers;
         sent.headers_size = write_headers(request, headers);
-        sent.connection = call.connection >= 0 ? &call.connection : NULL;
+        sent.connection = call.connection.fd >= 0 ? &call.connection : NULL;
         sent.connect_timeout_ms = CHAINSI_CONNECT_MS;
         const int64_t began_ns = chainsi_now_ns();
         end = chainsi_client_exchange(replica->client, &sent, arena, response, why, why_size);
@@ -397,7 +399,7 @@ bool chainsi_replicas_are_meant(const char *addresses)
     char why[256];
     if (!chainsi_address_parse(addresses, &address, why, sizeof why))
         return false;
-    bool named = address.kind == CHAINSI_ADDRESS_HTTP && !chainsi_lookup_is_number(address.host);
+    bool named = address.kind != CHAINSI_ADDRESS_UNIX && !chainsi_lookup_is_number(address.host);
     chainsi_address_done(&address);
     return named;
 }
@@ -408,8 +410,14 @@ static bool add_source(chainsi_replicas *set, const char *text, char *why, size_
     chainsi_address address;
     if (!chainsi_address_parse(text, &address, why, why_size))
         return false;
-    if (address.kind != CHAINSI_ADDRESS_HTTP) {
-        snprintf(why, why_size, "'%s' can't be one of several: only http://host:port can", text);
+    if (address.kind == CHAINSI_ADDRESS_UNIX) {
+        snprintf(why, why_size, "'%s' can't be one of several: only http:// and https:// can",
+                 text);
+        chainsi_address_done(&address);
+        return false;
+    }
+    if (address.kind == CHAINSI_ADDRESS_HTTPS && !chainsi_tls_get_engine()) {
+        snprintf(why, why_size, "'%s' needs TLS, which this program is without", text);
         chainsi_address_done(&address);
         return false;
     }

@@ -20,11 +20,15 @@ typedef struct chainsi_replicas_options {
     chainsi_lookup lookup; /* NULL: chainsi_lookup_system */
     void *user;            /* handed to it */
     int lookup_ms;         /* used instead of CHAINSI_LOOKUP_MS where not 0 */
+    /* Of replicas by https: what they are shown and whom they must have their certificate from, and the name that it
+     * must have; NULL: as chainsi_client_know_peer has it, with the host name of the address that they were found by. */
+    chainsi_tls_identity *identity;
+    const char *name; /* must outlive the set */
 } chainsi_replicas_options;
 
-/* Whether these addresses can be several replicas: a list behind commas, or a host name over http. */
+/* Whether these addresses can be several replicas: a list behind commas, or a host name. */
 bool chainsi_replicas_are_meant(const char *addresses);
-/* For addresses "http://host[:port][/path]" with commas between them; connects to nothing yet. NULL with a
+/* For addresses "http[s]://host[:port][/path]" with commas between them; connects to nothing yet. NULL with a
  * reason. */
 chainsi_replicas *chainsi_replicas_new(const char *addresses,
                                        const chainsi_replicas_options *options, char *why,

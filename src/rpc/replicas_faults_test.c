@@ -337,8 +337,8 @@ static void test_bad_addresses(void **state)
         { "http://127.0.0.1:1,", "'' is no address: it must be unix:/path, http://host:port or "
                                  "https://host[:port]" },
         { "http://127.0.0.1:1,unix:/s",
-          "'unix:/s' can't be one of several: only http://host:port can" },
-        { "https://a,https://b", "'https://a' can't be one of several: only http://host:port can" },
+          "'unix:/s' can't be one of several: only http:// and https:// can" },
+        { "https://a,https://b", "'https://a' needs TLS, which this program is without" },
         { "http://a b", "'http://a b' has something other than a path behind its host" },
     };
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
@@ -351,7 +351,8 @@ static void test_bad_addresses(void **state)
     assert_true(chainsi_replicas_are_meant("http://llm.example:8000/v1"));
     assert_false(chainsi_replicas_are_meant("http://127.0.0.1:8000"));
     assert_false(chainsi_replicas_are_meant("http://[::1]:8000"));
-    assert_false(chainsi_replicas_are_meant("https://llm.example"));
+    assert_true(chainsi_replicas_are_meant("https://llm.example"));
+    assert_false(chainsi_replicas_are_meant("https://127.0.0.1:8000"));
     assert_false(chainsi_replicas_are_meant("unix:/a,b"));
     assert_false(chainsi_replicas_are_meant("nonsense"));
 }

@@ -53,6 +53,7 @@ static void fill_request(chainsi_worker *self, chainsi_connection *connection, c
     request->fd_count = 0;
     request->arena = &self->arena;
     request->fd = connection->fd;
+    request->session = connection->session;
     request->hang_up = server->hang_up;
     request->cancelled = NULL;
     request->local = server->local;
@@ -157,6 +158,16 @@ static void forget_deadline(chainsi_connection *connection)
     atomic_store_explicit(&connection->deadline_ns, CHAINSI_NEVER, memory_order_relaxed);
 }
 
+/* Unless there is a limit already. */
+static void limit_time(chainsi_connection *connection, int timeout_ms)
+{
+    if (atomic_load_explicit(&connection->deadline_ns, memory_order_relaxed) != CHAINSI_NEVER)
+        return;
+    connection->timed = true;
+    atomic_store_explicit(&connection->deadline_ns,
+                          chainsi_now_ns() + timeout_ms * CHAINSI_NS_PER_MS, memory_order_relaxed);
+}
+
 /* Lets go of a connection until epoll tells of it. Returns it if that has happened meanwhile. */
 static chainsi_connection *let_go(chainsi_worker *self, chainsi_connection *connection)
 {
@@ -172,14 +183,11 @@ static chainsi_connection *pause_reading(chainsi_worker *self, chainsi_connectio
     if (between) {
         chainsi_connection_rest(connection, &self->spare);
         chainsi_table_set_idle(&server->table, connection, connection->received_ns);
-    } else if (atomic_load_explicit(&connection->deadline_ns, memory_order_relaxed) ==
-               CHAINSI_NEVER) {
-        connection->timed = true;
-        atomic_store_explicit(&connection->deadline_ns,
-                              chainsi_now_ns() +
-                                  server->options.request_timeout_ms * CHAINSI_NS_PER_MS,
-                              memory_order_relaxed);
     }
+    if (connection->shaking)
+        limit_time(connection, server->options.handshake_ms);
+    else if (!between)
+        limit_time(connection, server->options.request_timeout_ms);
     return let_go(self, connection);
 }
 
@@ -361,14 +369,12 @@ static chainsi_connection *take_frame(chainsi_worker *self, chainsi_connection *
     return go_on(self, connection, keep && !turned_away);
 }
 
-/* Answers what was refused and drops what else comes, so that a caller that is still sending gets to
- * read the answer. Returns the connection if it goes on like that. */
-static chainsi_connection *refuse(chainsi_worker *self, chainsi_connection *connection,
-                                  const chainsi_http_refusal *refusal)
+/* Drops what else comes, so that a caller that is still sending gets to read what it was told. Returns the connection
+ * if it goes on like that. */
+static chainsi_connection *linger(chainsi_worker *self, chainsi_connection *connection)
 {
     chainsi_server *server = self->server;
-    bool sent = chainsi_request_refuse(self, connection, refusal->status, refusal->reason, false);
-    if (!sent || atomic_load(&server->draining) || shutdown(connection->fd, SHUT_WR)) {
+    if (atomic_load(&server->draining) || shutdown(connection->fd, SHUT_WR)) {
         chainsi_table_close(&server->table, connection);
         return NULL;
     }
@@ -381,6 +387,30 @@ static chainsi_connection *refuse(chainsi_worker *self, chainsi_connection *conn
     return connection;
 }
 
+/* Answers what was refused, and lingers. */
+static chainsi_connection *refuse(chainsi_worker *self, chainsi_connection *connection,
+                                  const chainsi_http_refusal *refusal)
+{
+    chainsi_server *server = self->server;
+    if (!chainsi_request_refuse(self, connection, refusal->status, refusal->reason, false)) {
+        chainsi_table_close(&server->table, connection);
+        return NULL;
+    }
+    return linger(self, connection);
+}
+
+/* Who comes is not spoken with: has no TLS, or no certificate that is good here. What was said to him last, by the
+ * handshake or in plain text, he gets to read. */
+static chainsi_connection *turn_away(chainsi_worker *self, chainsi_connection *connection,
+                                     bool plain)
+{
+    static const char text[] = "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\n"
+                               "Content-Length: 31\r\nConnection: close\r\n\r\n"
+                               "this port speaks TLS (https://)";
+    if (plain)
+        (void)!send(connection->fd, text, sizeof text - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
+    return linger(self, connection);
+}
 /* Whether a slot has to be free before the connection is read. Plain HTTP: what can't run yet had
  * better stay in the socket, where it is certainly not started if this process dies. */
 static bool needs_place(const chainsi_server *server, const chainsi_connection *connection)
@@ -388,6 +418,15 @@ static bool needs_place(const chainsi_server *server, const chainsi_connection *
     return !server->options.eager && connection->protocol != CHAINSI_FRAMES &&
            !connection->direct && connection->phase != CHAINSI_LINGERING &&
            connection->phase != CHAINSI_READ_WHOLE;
+}
+
+static void note_handshake(chainsi_server *server, chainsi_connection *connection)
+{
+    forget_deadline(connection);
+    atomic_fetch_sub(&server->shaking, 1);
+    atomic_fetch_add(&server->handshakes, 1);
+    if (chainsi_tls_get_engine()->is_resumed(connection->session))
+        atomic_fetch_add(&server->resumed, 1);
 }
 
 static chainsi_connection *read_once(chainsi_worker *self, chainsi_connection *connection,
@@ -419,7 +458,10 @@ static chainsi_connection *read_once(chainsi_worker *self, chainsi_connection *c
     } else if (connection->phase == CHAINSI_LINGERING) {
         end = chainsi_connection_drop(connection);
     } else {
+        const bool shaking = connection->shaking;
         end = chainsi_connection_read(connection, server->options.max_body, &self->spare, &reading);
+        if (shaking && !connection->shaking)
+            note_handshake(server, connection);
     }
     if (end == CHAINSI_READ_REQUEST)
         return take_request(self, connection, admitted);
@@ -431,6 +473,9 @@ static chainsi_connection *read_once(chainsi_worker *self, chainsi_connection *c
         return pause_reading(self, connection);
     case CHAINSI_READ_REFUSED:
         return refuse(self, connection, &reading.refusal);
+    case CHAINSI_READ_PLAIN:
+    case CHAINSI_READ_STRANGER:
+        return turn_away(self, connection, end == CHAINSI_READ_PLAIN);
     default:
         chainsi_table_close(&server->table, connection);
         return NULL;
@@ -461,7 +506,8 @@ void chainsi_request_hang_up(chainsi_worker *self, chainsi_connection *connectio
 
 void chainsi_request_close_late(chainsi_worker *self, chainsi_connection *connection)
 {
-    if (connection->phase != CHAINSI_LINGERING && connection->protocol != CHAINSI_FRAMES)
+    if (connection->phase != CHAINSI_LINGERING && connection->protocol != CHAINSI_FRAMES &&
+        !connection->shaking)
         chainsi_request_refuse(self, connection, 408, "the request did not come to its end in time",
                                false);
     chainsi_table_close(&self->server->table, connection);

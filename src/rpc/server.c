@@ -56,6 +56,10 @@ static void set_defaults(chainsi_server_options *options)
         options->late_claim_ms = CHAINSI_LATE_CLAIM_MS;
     if (options->send_timeout_ms <= 0)
         options->send_timeout_ms = CHAINSI_SEND_TIMEOUT_MS;
+    if (options->handshake_ms <= 0)
+        options->handshake_ms = CHAINSI_HANDSHAKE_MS;
+    if (options->max_handshakes <= 0)
+        options->max_handshakes = CHAINSI_MAX_HANDSHAKES;
     if (options->lease_ms <= 0)
         options->lease_ms = CHAINSI_LEASE_MS;
 }
@@ -75,6 +79,8 @@ static bool open_descriptors(chainsi_server *server)
     if (getsockname(listen_fd, (struct sockaddr *)&name, &size))
         return false;
     server->local = name.ss_family == AF_UNIX;
+    if (server->local)
+        server->options.identity = NULL;
     server->hang_up = server->local ? POLLHUP : POLLHUP | POLLRDHUP;
     chainsi_handover_init(server);
     /* Connections inherit it. */
@@ -126,6 +132,11 @@ static bool start_threads(chainsi_server *server)
 
 static void on_closing(void *user, chainsi_connection *connection)
 {
+    chainsi_server *server = user;
+    if (connection->shaking) {
+        atomic_fetch_sub(&server->shaking, 1);
+        atomic_fetch_add(&server->strangers, 1);
+    }
     chainsi_bundle_close(user, connection);
     chainsi_lease_end(user, connection);
 }
@@ -315,6 +326,9 @@ void chainsi_server_read_counters(chainsi_server *server, chainsi_server_counter
         .requests = atomic_load(&server->requests),
         .refused = atomic_load(&server->refused),
         .lost = atomic_load(&server->lost),
+        .handshakes = atomic_load(&server->handshakes),
+        .resumed = atomic_load(&server->resumed),
+        .strangers = atomic_load(&server->strangers),
         .connections = (uint64_t)atomic_load(&server->table.connections),
         .in_flight = (uint64_t)atomic_load(&server->places.running),
         .waiting = (uint64_t)atomic_load(&server->waiting),

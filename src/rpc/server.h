@@ -20,6 +20,7 @@
 #include "rpc/board.h"
 #include "rpc/frame.h"
 #include "rpc/http.h"
+#include "rpc/tls.h"
 
 typedef struct chainsi_server chainsi_server;
 
@@ -36,6 +37,7 @@ typedef struct chainsi_server_request {
     chainsi_arena *arena; /* for whatever the call needs; reset after the answer was sent */
     int fd; /* of the connection, to be watched only; -1: the connection carries other calls, and
                `cancelled` tells */
+    chainsi_tls_session *session; /* over it; NULL: plain */
     short hang_up; /* the poll() events of fd that mean: the caller is gone. A Unix socket tells
                       that apart from a caller that has only finished sending; TCP does not */
     const atomic_bool *cancelled; /* set once the caller wants no answer; NULL: fd tells */
@@ -79,6 +81,8 @@ typedef struct chainsi_server_options {
      * user; the server's from now on, also if it doesn't start. direct is false without one. */
     bool direct;
     int direct_fd;
+    /* Over TCP: who comes must speak TLS and show a certificate of this identity's authorities. NULL: plain. */
+    chainsi_tls_identity *identity;
     const chainsi_seat *seat; /* its slots are the server's; copied, and left when draining begins,
                                  or if the server doesn't start. NULL: none */
     int slots;                /* at least 1 */
@@ -109,7 +113,8 @@ typedef struct chainsi_server_options {
      * are refused, and go elsewhere, instead of waiting for nobody. */
     bool ends_listening;
     /* Limits of rpc/limits.h to be used instead where not 0. */
-    int request_timeout_ms, send_timeout_ms, late_claim_ms, max_connections, lease_ms;
+    int request_timeout_ms, send_timeout_ms, late_claim_ms, max_connections, lease_ms, handshake_ms,
+        max_handshakes;
     /* Other processes accept from the Unix socket, too: what comes on a kept connection while all slots
      * are busy must not wait here, as one of theirs may be free. A connection that speaks HTTP goes
      * back to the socket's queue with the request that came on it (needs `frames`). Idle ones of
@@ -137,6 +142,9 @@ typedef struct chainsi_server_counters {
     uint64_t requests;    /* handed to the handler, probes included */
     uint64_t refused;     /* answered by the server itself */
     uint64_t lost;        /* answers that could not be sent */
+    uint64_t handshakes;  /* of TLS that were done, */
+    uint64_t resumed;     /* of them short ones; */
+    uint64_t strangers;   /* that failed, or took too long, or were too many at once */
     uint64_t connections; /* open now */
     uint64_t in_flight;   /* running now, in slots; or those are kept for them */
     uint64_t waiting;     /* requests that wait in this process for a slot now */

@@ -77,6 +77,8 @@ struct chainsi_server {
     atomic_bool leases_watched;  /* likewise */
     atomic_int active;           /* threads that have something to do */
     atomic_uint_fast64_t accepted, requests, refused, lost, not_started;
+    atomic_int shaking; /* connections whose handshake is not done */
+    atomic_uint_fast64_t handshakes, resumed, strangers;
 
     pthread_mutex_t lock;                             /* of what follows */
     pthread_cond_t changed;                           /* told while draining */

@@ -1,14 +1,16 @@
-/* Holds the engine; a program that links none has none. */
+/* Holds the engine; a program that links none and loads none has none. */
 #include "rpc/tls.h"
 
-static const chainsi_tls_engine *the_engine;
+#include <stdatomic.h>
+
+static const chainsi_tls_engine *_Atomic the_engine;
 
 void chainsi_tls_set_engine(const chainsi_tls_engine *engine)
 {
-    the_engine = engine;
+    atomic_store(&the_engine, engine);
 }
 
 const chainsi_tls_engine *chainsi_tls_get_engine(void)
 {
-    return the_engine;
+    return atomic_load_explicit(&the_engine, memory_order_acquire);
 }

@@ -20,9 +20,9 @@
 struct chainsi_waiting_call {
     chainsi_waiting_call *next;
     chainsi_waiting_end end;
-    chainsi_replica *replica; /* GRANTED: a reference, */
-    int connection;           /* and a descriptor, both owned */
-    int wake;                 /* owned: an eventfd; -1: it leads from the start */
+    chainsi_replica *replica;   /* GRANTED: a reference, */
+    chainsi_channel connection; /* and a connection, both owned */
+    int wake;                   /* owned: an eventfd; -1: it leads from the start */
 };
 
 /* ------------------------------------------------------------------------------------------------
@@ -65,7 +65,7 @@ static chainsi_waiting_call *end_first(chainsi_replicas *set, chainsi_waiting_en
 static void watch(chainsi_replicas *set, chainsi_wanted *wanted, int64_t now_ns)
 {
     const short events = chainsi_want_events(wanted->want);
-    if (events == POLLIN)
+    if (chainsi_want_is_open(wanted->want))
         wanted->connect_by_ns = CHAINSI_NEVER;
     else if (wanted->connect_by_ns == CHAINSI_NEVER)
         wanted->connect_by_ns = now_ns + CHAINSI_CONNECT_MS * CHAINSI_NS_PER_MS;
@@ -313,9 +313,8 @@ static void pass_lead(chainsi_replicas *set)
 static void give_up(chainsi_waiting_call *call)
 {
     if (call->end == CHAINSI_WAITING_GRANTED) {
-        close(call->connection);
+        chainsi_channel_close(&call->connection);
         chainsi_replica_unref(call->replica);
-        call->connection = -1;
         call->replica = NULL;
     }
     call->end = CHAINSI_WAITING_INTERRUPTED;
@@ -323,11 +322,11 @@ static void give_up(chainsi_waiting_call *call)
 
 chainsi_waiting_end chainsi_waiting_take(chainsi_replicas *set,
                                          const chainsi_client_request *request,
-                                         chainsi_replica **replica, int *connection)
+                                         chainsi_replica **replica, chainsi_channel *connection)
 {
     if (set->waiting >= set->options.max_waiting)
         return CHAINSI_WAITING_FULL;
-    chainsi_waiting_call self = { .connection = -1, .wake = -1 };
+    chainsi_waiting_call self = { .connection = CHAINSI_NO_CHANNEL, .wake = -1 };
     if (set->leader && (self.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) < 0)
         return CHAINSI_WAITING_FULL; /* no descriptor is left to wait with */
     append(set, &self);

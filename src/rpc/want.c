@@ -1,4 +1,4 @@
-/* CONNECTING --> ASKING --> WAITING --> an end. A connection that had been kept may have been closed
+/* CONNECTING --> (SHAKING HANDS, by https) --> ASKING --> WAITING --> an end. A connection that had been kept may have been closed
  * meanwhile: then a fresh one takes its place. */
 #include "rpc/want.h"
 
@@ -15,8 +15,10 @@ enum { MOST_ANSWER = 2048 }; /* bytes of a head; a replica's own is a tenth */
 
 struct chainsi_want {
     chainsi_client *client; /* not owned */
-    int fd;                 /* owned; -1: taken */
+    chainsi_channel on;     /* owned; none: taken */
     bool kept;              /* it had been used before */
+    bool open;              /* connected, hands shaken */
+    short events;           /* to watch it for */
     char *request;          /* owned */
     size_t request_size, sent;
     size_t size; /* of the answer, so far */
@@ -27,26 +29,53 @@ struct chainsi_want {
 
 static bool begin_afresh(chainsi_want *want)
 {
-    if (want->fd >= 0)
-        close(want->fd);
-    want->fd = chainsi_address_begin_connect(chainsi_client_address(want->client));
-    want->kept = false;
+    chainsi_channel_close(&want->on);
+    want->on.fd = chainsi_address_begin_connect(chainsi_client_address(want->client));
+    want->kept = want->open = false;
+    want->events = POLLOUT;
     want->sent = want->size = 0;
     want->scan = (chainsi_http_scan){ 0 };
-    return want->fd >= 0;
+    return want->on.fd >= 0;
+}
+
+/* Goes on with connecting. False: the connection is of no use. */
+static bool connect_on(chainsi_want *want)
+{
+    char why[256];
+    int error = 0;
+    socklen_t size = sizeof error;
+    struct pollfd watched = { .fd = want->on.fd, .events = POLLOUT };
+    if (want->open || poll(&watched, 1, 0) <= 0)
+        return true;
+    if (getsockopt(want->on.fd, SOL_SOCKET, SO_ERROR, &error, &size) || error) {
+        errno = error ? error : errno;
+        return false;
+    }
+    if (!chainsi_client_open_session(want->client, &want->on, why, sizeof why))
+        return false;
+    int wait_for = want->on.session
+                       ? chainsi_tls_get_engine()->handshake(want->on.session, why, sizeof why)
+                       : 0;
+    want->open = !wait_for;
+    want->events = (short)wait_for;
+    return wait_for >= 0;
 }
 
 /* Sends what can be sent. False: the connection is of no use. */
 static bool ask(chainsi_want *want)
 {
+    if (!connect_on(want))
+        return false;
+    if (!want->open)
+        return true;
     while (want->sent < want->request_size) {
-        ssize_t sent = send(want->fd, want->request + want->sent, want->request_size - want->sent,
-                            MSG_NOSIGNAL | MSG_DONTWAIT);
-        if (sent < 0 && errno != EINTR) /* ENOTCONN: it is yet to be */
-            return errno == EAGAIN || errno == ENOTCONN || errno == EINPROGRESS;
-        if (sent > 0)
-            want->sent += (size_t)sent;
+        struct iovec rest = { want->request + want->sent, want->request_size - want->sent };
+        ssize_t sent = chainsi_channel_write(&want->on, &rest, 1, &want->events);
+        if (sent < 0)
+            return want->events;
+        want->sent += (size_t)sent;
     }
+    want->events = POLLIN;
     return true;
 }
 
@@ -63,8 +92,8 @@ chainsi_want *chainsi_want_new(chainsi_client *client)
         abort();
     want->client = client;
     want->request_size = (size_t)size;
-    want->fd = chainsi_client_take_idle(client);
-    want->kept = want->fd >= 0;
+    want->on = chainsi_client_take_idle(client);
+    want->kept = want->open = want->on.fd >= 0;
     if ((want->kept && ask(want)) || (begin_afresh(want) && ask(want)))
         return want;
     int error = errno;
@@ -77,20 +106,24 @@ void chainsi_want_free(chainsi_want *want)
 {
     if (!want)
         return;
-    if (want->fd >= 0)
-        close(want->fd);
+    chainsi_channel_close(&want->on);
     free(want->request);
     free(want);
 }
 
 int chainsi_want_fd(const chainsi_want *want)
 {
-    return want->fd;
+    return want->on.fd;
+}
+
+bool chainsi_want_is_open(const chainsi_want *want)
+{
+    return want->open;
 }
 
 short chainsi_want_events(const chainsi_want *want)
 {
-    return want->sent < want->request_size ? POLLOUT : POLLIN;
+    return want->events;
 }
 
 /* What an answer means. */
@@ -142,12 +175,12 @@ chainsi_want_end chainsi_want_look(chainsi_want *want, chainsi_grants_slots *slo
     *slots = (chainsi_grants_slots){ 0 };
     if (!ask(want))
         return lose(want);
+    if (!want->open || want->sent < want->request_size)
+        return CHAINSI_WANT_WAITS;
     while (want->size < sizeof want->answer) {
-        ssize_t got = recv(want->fd, want->answer + want->size, sizeof want->answer - want->size,
-                           MSG_DONTWAIT);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0 && (errno == EAGAIN || (errno == ENOTCONN && !want->sent)))
+        ssize_t got = chainsi_channel_read(&want->on, want->answer + want->size,
+                                           sizeof want->answer - want->size, &want->events);
+        if (got < 0 && want->events)
             return CHAINSI_WANT_WAITS;
         if (got <= 0)
             return want->size || want->interim ? CHAINSI_WANT_LOST : lose(want);
@@ -159,11 +192,11 @@ chainsi_want_end chainsi_want_look(chainsi_want *want, chainsi_grants_slots *slo
     return CHAINSI_WANT_LOST;
 }
 
-int chainsi_want_take(chainsi_want *want)
+chainsi_channel chainsi_want_take(chainsi_want *want)
 {
-    int fd = want->fd;
-    fcntl(fd, F_SETFL, 0); /* blocking from here on */
-    want->fd = -1;
+    chainsi_channel on = want->on;
+    fcntl(on.fd, F_SETFL, 0); /* blocking from here on */
+    want->on = CHAINSI_NO_CHANNEL;
     chainsi_want_free(want);
-    return fd;
+    return on;
 }

@@ -25,10 +25,12 @@ void chainsi_want_free(chainsi_want *want);
 /* What to watch it for. The descriptor may be another one after each look. */
 int chainsi_want_fd(const chainsi_want *want);
 short chainsi_want_events(const chainsi_want *want);
+/* Whether it is connected, and hands are shaken. */
+bool chainsi_want_is_open(const chainsi_want *want);
 /* Does what can be done now. After any end but WAITS the want is of no further use; *slots: what the
  * replica said, total 0: nothing. */
 chainsi_want_end chainsi_want_look(chainsi_want *want, chainsi_grants_slots *slots);
 /* The connection of one that was granted, in blocking mode, the caller's from now on; frees the want. */
-int chainsi_want_take(chainsi_want *want);
+chainsi_channel chainsi_want_take(chainsi_want *want);
 
 #endif

@@ -82,17 +82,38 @@ static int accept_descriptor(chainsi_server *server, int listen_fd)
     return fd;
 }
 
+/* Begins a session where there is to be one. False: the connection can't be had. */
+static bool greet(chainsi_server *server, chainsi_channel *channel)
+{
+    if (!server->options.identity)
+        return true;
+    if (atomic_fetch_add(&server->shaking, 1) < server->options.max_handshakes)
+        channel->session = chainsi_tls_get_engine()->accept(channel->fd, server->options.identity);
+    if (channel->session)
+        return true;
+    atomic_fetch_sub(&server->shaking, 1);
+    atomic_fetch_add(&server->strangers, 1);
+    return false;
+}
+
 chainsi_connection *chainsi_worker_open(chainsi_server *server, int fd,
                                         enum chainsi_protocol protocol)
 {
     chainsi_connection *connection = NULL;
-    if (atomic_load(&server->table.connections) < server->options.max_connections)
-        connection = chainsi_table_take(&server->table);
-    if (!connection) {
+    chainsi_channel channel = { .fd = fd };
+    if (!greet(server, &channel)) {
         close(fd);
         return NULL;
     }
-    chainsi_connection_open(connection, fd, protocol);
+    if (atomic_load(&server->table.connections) < server->options.max_connections)
+        connection = chainsi_table_take(&server->table);
+    if (!connection) {
+        if (channel.session)
+            atomic_fetch_sub(&server->shaking, 1);
+        chainsi_channel_close(&channel);
+        return NULL;
+    }
+    chainsi_connection_open(connection, fd, channel.session, protocol);
     atomic_fetch_add(&server->accepted, 1);
     return connection;
 }

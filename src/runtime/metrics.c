@@ -127,5 +127,14 @@ void chainsi_metrics_write(chainsi_metrics *metrics, const char *chainlet,
                 "Connections accepted.", server->accepted);
     write_gauge(out, chainlet, "chains_answers_lost_total", "counter",
                 "Answers that could not be sent.", server->lost);
+    if (server->handshakes || server->strangers) {
+        write_gauge(out, chainlet, "chains_tls_handshakes_total", "counter",
+                    "TLS handshakes of callers.", server->handshakes);
+        write_gauge(out, chainlet, "chains_tls_resumed_total", "counter",
+                    "Of them those that a ticket made short.", server->resumed);
+        write_gauge(out, chainlet, "chains_tls_refused_total", "counter",
+                    "Connections without one: no good certificate, no TLS, too slow, too many.",
+                    server->strangers);
+    }
     write_gauge(out, chainlet, "chains_ready", "gauge", "1 once _new has returned.", ready);
 }

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -21,6 +22,7 @@
 #include "runtime/answer.h"
 #include "runtime/error.h"
 #include "runtime/handed.h"
+#include "runtime/identity.h"
 #include "runtime/inlet.h"
 #include "runtime/memory.h"
 #include "runtime/process.h"
@@ -51,16 +53,33 @@ static chainsi_link *make_link(const chainsi_interface *interface, const char *t
     return link;
 }
 
+/* Fills in how Chainlets that are called by https are known, and has TLS loaded for them. False with a reason. */
+static bool know_peers(const char *address, chainsi_replicas_options *options, char *why,
+                       size_t why_size)
+{
+    if (strncasecmp(address, "https:", 6) != 0 && !strstr(address, ",https:") &&
+        !strstr(address, ", https:"))
+        return true;
+    options->name = chainsi_identity_peer_name();
+    return chainsi_tls_load(why, why_size) &&
+           chainsi_identity_get(&options->identity, why, why_size);
+}
+
 chainsi_remote *chainsi_remote_new(const chainsi_interface *interface, const char *address,
                                    char *why, size_t why_size)
 {
     chainsi_client *client = NULL;
     chainsi_replicas *replicas = NULL;
+    chainsi_replicas_options options = { .lookup_ms = 0 };
+    if (!interface->external && !know_peers(address, &options, why, why_size))
+        return NULL;
     if (!interface->external && chainsi_replicas_are_meant(address)) {
-        chainsi_replicas_options options = { .max_waiting = chainsi_queue_most(interface->config) };
+        options.max_waiting = chainsi_queue_most(interface->config);
         replicas = chainsi_replicas_new(address, &options, why, why_size);
     } else {
         client = chainsi_client_new(address, why, why_size);
+        if (client && options.identity)
+            chainsi_client_know_peer(client, options.identity, options.name, NULL);
     }
     if (!client && !replicas)
         return NULL;
@@ -391,6 +410,10 @@ chains_status chainsi_remote_fail(chainsi_remote *remote, chains_ctx *ctx,
             return chainsi_error_set(ctx, CHAINS_RESOURCE_EXHAUSTED, name, "run_remote", NULL,
                                      "the queue of %s at %s is full", name, remote->address);
         }
+        /* What it has refused it will refuse again: that is for who has made the certificates. */
+        if (failed->error == EACCES)
+            return chainsi_error_set(ctx, CHAINS_PERMISSION_DENIED, name, "run_remote", NULL,
+                                     "%s at %s can't be called: %s", name, remote->address, why);
         attempt->end = CHAINSI_ATTEMPT_NOT_STARTED;
         return chainsi_error_set(ctx, CHAINS_UNAVAILABLE, name, "run_remote", NULL,
                                  "%s can't be reached at %s: %s", name, remote->address, why);

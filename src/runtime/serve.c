@@ -24,6 +24,7 @@
 #include "runtime/error.h"
 #include "runtime/glue.h"
 #include "runtime/handed.h"
+#include "runtime/identity.h"
 #include "runtime/process.h"
 #include "runtime/queue.h"
 #include "runtime/service.h"
@@ -41,6 +42,8 @@ typedef struct sockets {
     int running; /* -1: none */
     bool shared; /* other replicas may take calls from the same queue */
     bool own;    /* the socket of calls was made here */
+    chainsi_tls_identity
+        *identity; /* of a service that speaks TLS over TCP; NULL: it speaks none */
 } sockets;
 
 /* Posted when it is time to drain. */
@@ -78,33 +81,66 @@ static bool is_tcp(int fd)
     return getsockname(fd, (struct sockaddr *)&address, &size) == 0 && address.ss_family != AF_UNIX;
 }
 
-static bool listen_at(const char *text, sockets *made, char *why, size_t why_size)
+/* Listens and says where. secure: TLS will be spoken there, if it is TCP. -1 with a reason. */
+static int listen_at(const char *text, bool secure, const char *label, char *why, size_t why_size)
 {
     chainsi_address address;
     if (!chainsi_address_parse(text, &address, why, why_size))
-        return false;
-    made->calls = chainsi_address_listen(&address, BACKLOG, why, why_size);
+        return -1;
+    if (address.kind == CHAINSI_ADDRESS_HTTPS && !secure) {
+        snprintf(why, why_size,
+                 "https is served here only with the certificate of CHAINS_TLS_CERT, "
+                 "CHAINS_TLS_KEY and CHAINS_TLS_CA");
+        chainsi_address_done(&address);
+        return -1;
+    }
+    if (address.kind == CHAINSI_ADDRESS_HTTPS)
+        address.kind = CHAINSI_ADDRESS_HTTP;
+    int fd = chainsi_address_listen(&address, BACKLOG, why, why_size);
     chainsi_address_done(&address);
-    if (made->calls < 0)
-        return false;
     char shown[256];
-    if (chainsi_address_of(made->calls, shown, sizeof shown)) {
-        printf("%s\n", shown); /* port 0: only now is it known */
+    if (fd >= 0 && chainsi_address_of(fd, shown, sizeof shown)) {
+        printf("%s%s%s\n", label, secure ? "https" : "http",
+               shown + 4); /* port 0: only now is it known */
         fflush(stdout);
     }
-    return true;
+    return fd;
+}
+
+/* Opens the sockets that the command line and the environment name, else takes those that were handed over. False with
+ * a reason, or without one where there is nothing to listen on. */
+static bool open_sockets(const char *address, sockets *made, char *why, size_t why_size)
+{
+    *why = 0;
+    if (!address && !take_sockets(made))
+        return false;
+    if (!chainsi_identity_get(&made->identity, why, why_size))
+        return false;
+    if (address &&
+        (made->calls = listen_at(address, made->identity != NULL, "", why, why_size)) < 0)
+        return false;
+    const char *probes = getenv("CHAINS_PROBES_LISTEN");
+    if (made->probes >= 0 || !probes || !*probes)
+        return true;
+    made->probes = listen_at(probes, false, "probes ", why, why_size);
+    return made->probes >= 0;
 }
 
 static int say_usage(const chainsi_node *node, FILE *out, int status)
 {
     const char *name = node->implementation->interface->name;
-    fprintf(out,
-            "usage: %s [--listen ADDRESS] [--openapi]\n"
-            "Serves the Chainlet %s on the sockets of LISTEN_FDS (calls, probes), or on ADDRESS:\n"
-            "unix:/path or http://host:port, port 0 for any.\n"
-            "  --openapi  prints the OpenAPI document and ends\n"
-            "example: %s --listen http://127.0.0.1:0\n",
-            name, name, name);
+    fprintf(
+        out,
+        "usage: %s [--listen ADDRESS] [--openapi]\n"
+        "Serves the Chainlet %s on the sockets of LISTEN_FDS (calls, probes), or on ADDRESS:\n"
+        "unix:/path or http://host:port, port 0 for any.\n"
+        "Over TCP it speaks TLS with callers that have a certificate, if the PEM files are named\n"
+        "by CHAINS_TLS_CERT, CHAINS_TLS_KEY and CHAINS_TLS_CA (who signs callers' certificates).\n"
+        "CHAINS_PROBES_LISTEN=http://host:port serves /healthz, /readyz and /metrics there, too,\n"
+        "without TLS.\n"
+        "  --openapi  prints the OpenAPI document and ends\n"
+        "example: %s --listen http://127.0.0.1:0\n",
+        name, name, name);
     return status;
 }
 
@@ -199,6 +235,7 @@ static chainsi_server *start_calls(chainsi_service *service, const sockets *list
         .wake = chainsi_service_wake,
         .user = service,
         .frames = !is_tcp(listening->calls),
+        .identity = listening->identity,
         .shared = listening->shared,
         .eager = !listening->shared,
         .ends_listening = listening->own,
@@ -302,12 +339,10 @@ int chainsi_serve_main(const chainsi_node *node, int argc, char **argv)
             return say_usage(node, stderr, 2);
         address = argv[++i];
     }
-    char why[256];
-    if (address ? !listen_at(address, &listening, why, sizeof why) : !take_sockets(&listening)) {
-        if (!address)
-            return say_usage(node, stderr, 2);
-        return fail_start(node, address, why);
-    }
+    char why[512];
+    if (!open_sockets(address, &listening, why, sizeof why))
+        return *why ? fail_start(node, address ? address : "its sockets", why)
+                    : say_usage(node, stderr, 2);
     listening.own = address != NULL;
     listening.shared = !address && !is_tcp(listening.calls);
     signal(SIGPIPE, SIG_IGN);

@@ -284,7 +284,7 @@ static void test_pins(void **state)
             start(&server, ECHO, peers[i], "127.0.0.1");
             chainsi_client *client = chainsi_client_new(server.address, why, sizeof why);
             assert_non_null(client);
-            chainsi_client_pin(client, digest);
+            chainsi_client_know_peer(client, NULL, NULL, digest);
             chainsi_arena arena = { 0 };
             chainsi_client_response response;
             chainsi_exchange_end end =
