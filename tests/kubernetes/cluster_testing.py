@@ -111,7 +111,7 @@ def build_images(registry):
         home.close()
 
 
-def deployment(name, image, replicas=1, env=None, node=None):
+def deployment(name, image, replicas=1, env=None, spread="ScheduleAnyway"):
     labels = {"app": name}
     probe = {"httpGet": {"path": "/readyz", "port": PORT}, "periodSeconds": 1}
     pod = {"containers": [{
@@ -120,11 +120,9 @@ def deployment(name, image, replicas=1, env=None, node=None):
         "readinessProbe": probe, "livenessProbe": {**probe, "httpGet": {"path": "/healthz", "port": PORT}, "failureThreshold": 30},
         "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
         "securityContext": {"readOnlyRootFilesystem": True, "runAsNonRoot": True, "allowPrivilegeEscalation": False}}],
-        "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "ScheduleAnyway",
+        "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": spread,
                                        "labelSelector": {"matchLabels": labels}}],
         "automountServiceAccountToken": False, "enableServiceLinks": False}
-    if node:
-        pod["nodeSelector"] = {"kubernetes.io/hostname": node}
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
             "spec": {"replicas": replicas, "selector": {"matchLabels": labels},
                      "template": {"metadata": {"labels": labels}, "spec": pod}}}

@@ -94,8 +94,15 @@ def make_cgroup(layout, name):
 
 
 def remove_cgroup(folder):
-    for path, _, _ in os.walk(folder, topdown=False):
-        os.rmdir(path)
+    """With all below it, once the kernel has let go of the last process there."""
+    def is_gone():
+        for path, _, _ in os.walk(folder, topdown=False):
+            try:
+                os.rmdir(path)
+            except OSError:
+                return False
+        return True
+    wait_until(is_gone, f"{folder} to be empty", 30)
 
 
 def start(layout, name):
