@@ -102,11 +102,11 @@ const walks = {
         await walk.accessible("dialog");
         await page.keyboard.press("Escape");
         await dialog.waitFor({ state: "detached" });
-        assert.equal(await page.evaluate(() => document.activeElement.textContent), "Scale…", "the focus is back where it was");
+        await until(() => page.evaluate(() => document.activeElement.textContent === "Scale…"), "the focus is back where it was");
         await page.keyboard.press("Enter");
         await dialog.getByRole("button", { name: "Cancel" }).press("Enter");
         await dialog.waitFor({ state: "detached" });
-        assert.equal(await page.evaluate(() => document.activeElement.textContent), "Scale…", "by Cancel, too");
+        await until(() => page.evaluate(() => document.activeElement.textContent === "Scale…"), "by Cancel, too");
         await page.goto(`${base}/#/`);
         await page.reload();
         await page.keyboard.press("Tab");

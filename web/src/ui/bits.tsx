@@ -95,8 +95,13 @@ export function Dialog({ title, onClose, children }:
     const id = useId();
     useEffect(() => {
         const before = document.activeElement as HTMLElement | null;
-        dialog.current?.showModal();
-        return () => before?.focus();
+        const element = dialog.current!;
+        element.showModal();
+        return () => {
+            /* As long as it is open nothing outside takes the focus. */
+            element.close();
+            before?.focus();
+        };
     }, []);
     return (
         <dialog ref={dialog} aria-labelledby={id} onClose={onClose}

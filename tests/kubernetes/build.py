@@ -1,0 +1,84 @@
+"""Kubernetes' programs from Debian's source package, built once into a cache.
+
+$CHAINS_KUBERNETES_CACHE (default: ~/.cache/chains-kubernetes) holds VERSION/ with the programs, a pause program for pods and
+swagger.json, the API's own schema. What was needed to build them is removed after it.
+"""
+import glob
+import os
+import shutil
+import subprocess
+
+PROGRAMS = ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kubectl", "kube-proxy"]
+SUITE = "bookworm"
+KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
+MIRROR = "http://deb.debian.org/debian"
+
+
+def cache():
+    return os.path.abspath(os.environ.get("CHAINS_KUBERNETES_CACHE") or os.path.expanduser("~/.cache/chains-kubernetes"))
+
+
+def find():
+    """The folder of the newest programs in the cache; None: they have to be built."""
+    whole = [os.path.dirname(path) for path in glob.glob(os.path.join(glob.escape(cache()), "*", "complete"))]
+    return max(whole, key=os.path.getmtime, default=None)
+
+
+def fetch(work):
+    """Debian's source package, unpacked; a list of sources of our own, as a machine seldom has any for source packages."""
+    for folder in ("lists/partial", "cache/archives/partial", "source"):
+        os.makedirs(os.path.join(work, folder), exist_ok=True)
+    sources = os.path.join(work, "sources.list")
+    with open(sources, "w", encoding="utf-8") as file:
+        file.write(f"deb-src [signed-by={KEYRING}] {MIRROR} {SUITE} main\n")
+    apt = ["apt-get", "-q", "-o", f"Dir::Etc::sourcelist={sources}", "-o", "Dir::Etc::sourceparts=/dev/null",
+           "-o", f"Dir::State::lists={work}/lists", "-o", f"Dir::Cache={work}/cache", "-o", "APT::Sandbox::User=root"]
+    source = os.path.join(work, "source")
+    subprocess.run([*apt, "update"], check=True)
+    subprocess.run([*apt, "source", "--only-source", "kubernetes"], cwd=source, check=True)
+    return next(entry.path for entry in os.scandir(source) if entry.is_dir())
+
+
+def compile_programs(source, work, jobs):
+    env = dict(os.environ, CGO_ENABLED="0", GOFLAGS=f"-p={jobs}", GOPROXY="off", HOME=work, GOCACHE=os.path.join(work, "go"),
+               KUBE_GIT_TREE_STATE="archive", KUBE_GIT_COMMIT="debian", KUBE_GIT_VERSION=version_of(source),
+               KUBE_GIT_MAJOR="1", KUBE_GIT_MINOR=version_of(source).split(".")[1], KUBE_VERBOSE="0")
+    env.pop("GOPATH", None)
+    subprocess.run(["nice", "-n", "19", "make", "-s", "WHAT=" + " ".join("cmd/" + name for name in PROGRAMS)],
+                   cwd=source, env=env, check=True)
+
+
+def version_of(source):
+    """`v1.20.2` of `kubernetes-1.20.5+really1.20.2`."""
+    return "v" + os.path.basename(source).removeprefix("kubernetes-").rsplit("really", 1)[-1]
+
+
+def build(jobs=1):
+    """The folder with the programs, built where they aren't yet."""
+    found = find()
+    if found:
+        return found
+    os.makedirs(cache(), exist_ok=True)
+    work = os.path.join(cache(), "build")
+    shutil.rmtree(work, ignore_errors=True)  # of a build that was cut short
+    source = fetch(work)
+    compile_programs(source, work, jobs)
+    return keep(source, work)
+
+
+def keep(source, work):
+    """Moves what is wanted into the cache, whole or not at all, and removes the rest."""
+    made = os.path.join(work, "made")
+    os.makedirs(made)
+    for name in PROGRAMS:
+        shutil.copy2(os.path.join(source, "_output", "bin", name), made)
+    subprocess.run(["gcc", "-static", "-Os", "-DVERSION=test", "-o", os.path.join(made, "pause"),
+                    os.path.join(source, "build", "pause", "linux", "pause.c")], check=True)
+    shutil.copy2(os.path.join(source, "api", "openapi-spec", "swagger.json"), made)
+    with open(os.path.join(made, "complete"), "w", encoding="utf-8"):
+        pass
+    target = os.path.join(cache(), version_of(source))
+    shutil.rmtree(target, ignore_errors=True)
+    os.rename(made, target)
+    shutil.rmtree(work)
+    return target
