@@ -36,7 +36,11 @@ def fetch(work):
     source = os.path.join(work, "source")
     subprocess.run([*apt, "update"], check=True)
     subprocess.run([*apt, "source", "--only-source", "kubernetes"], cwd=source, check=True)
-    return next(entry.path for entry in os.scandir(source) if entry.is_dir())
+    return source_in(work)
+
+
+def source_in(work):
+    return next(entry.path for entry in os.scandir(os.path.join(work, "source")) if entry.is_dir())
 
 
 def compile_programs(source, work, jobs):
@@ -60,8 +64,14 @@ def build(jobs=1):
         return found
     os.makedirs(cache(), exist_ok=True)
     work = os.path.join(cache(), "build")
-    shutil.rmtree(work, ignore_errors=True)  # of a build that was cut short
-    source = fetch(work)
+    fetched = os.path.join(work, "fetched")
+    if os.path.exists(fetched):  # by a build that was cut short: it goes on where that one was
+        source = source_in(work)
+    else:
+        shutil.rmtree(work, ignore_errors=True)
+        source = fetch(work)
+        with open(fetched, "w", encoding="utf-8"):
+            pass
     compile_programs(source, work, jobs)
     return keep(source, work)
 
