@@ -201,9 +201,14 @@ static void add_failure(const chainsi_api_spans *spans, size_t row,
                         const chainsi_waterfall_style *style, chainsi_buffer *out)
 {
     const chainsi_api_span *span = &spans->items[row];
+    const int indent = span->depth < MOST_INDENT ? span->depth : MOST_INDENT;
+    if (span->message && span->left_at && is_told_below(spans, row)) {
+        chainsi_buffer_printf(out, "%*s  at ", indent, "");
+        add_text(out, span->left_at);
+        chainsi_buffer_add_byte(out, '\n');
+    }
     if (!span->message || is_told_below(spans, row))
         return;
-    const int indent = span->depth < MOST_INDENT ? span->depth : MOST_INDENT;
     chainsi_buffer_printf(out, "%*s  %s%s: ", indent, "", style->color ? "\x1b[31m" : "",
                           span->status);
     add_text(out, span->message);

@@ -68,6 +68,7 @@ static const chainsi_field span_fields[] = {
     CHAINSI_FIELD_NULLABLE(chainsi_api_span, raised_by),
     CHAINSI_FIELD_NULLABLE(chainsi_api_span, file),
     CHAINSI_FIELD_INTEGER(chainsi_api_span, line),
+    CHAINSI_FIELD_NULLABLE(chainsi_api_span, left_at),
 };
 static const chainsi_type span_type =
     CHAINSI_NAMED_STRUCT_OF("Span", chainsi_api_span, span_fields);
@@ -333,6 +334,7 @@ static void describe_span(const chainsi_trace_row *row, const chainsi_span *fron
         .raised_by = text_or_null(span->raised_by),
         .file = text_or_null(span->file),
         .line = span->line,
+        .left_at = text_or_null(span->left_at),
     };
 }
 

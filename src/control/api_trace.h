@@ -67,6 +67,8 @@ typedef struct chainsi_api_span {
     const char *message; /* of a failure; else null */
     const char *raised_by, *file;
     int64_t line; /* 0: not known */
+    /* Where the failure left its Chainlet: "FUNCTION FILE:LINE"; null: it didn't, or it isn't known. */
+    const char *left_at;
 } chainsi_api_span;
 
 typedef struct chainsi_api_spans {

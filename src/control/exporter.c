@@ -118,6 +118,7 @@ static queued *copy_span(const char *chain, const chainsi_span *span)
     copy->raised_by = place_text(&at, span->raised_by);
     copy->file = place_text(&at, span->file);
     copy->message = place_text(&at, span->message);
+    copy->left_at = NULL; /* isn't exported */
     return made;
 }
 

@@ -130,9 +130,10 @@ static const char *place_text(char **at, const char *text)
 static void add_span(chainsi_traces *traces, chainsi_trace_kept *trace, const char *chain,
                      const chainsi_span *span)
 {
+    const char *left_at = span->left_at ? span->left_at : "";
     const size_t texts = strlen(span->chainlet) + strlen(span->callee) + strlen(span->request_id) +
                          strlen(span->raised_by) + strlen(span->file) + strlen(span->message) +
-                         strlen(chain) + 7;
+                         strlen(chain) + strlen(left_at) + 8;
     chainsi_traced_span *kept = chainsi_make(sizeof *kept + texts);
     char *at = (char *)(kept + 1);
     kept->span = *span;
@@ -142,6 +143,7 @@ static void add_span(chainsi_traces *traces, chainsi_trace_kept *trace, const ch
     kept->span.raised_by = place_text(&at, span->raised_by);
     kept->span.file = place_text(&at, span->file);
     kept->span.message = place_text(&at, span->message);
+    kept->span.left_at = place_text(&at, left_at);
     kept->chain = place_text(&at, chain);
     if (trace->last_span)
         trace->last_span->next = kept;

@@ -15,14 +15,15 @@ typedef struct packed {
     uint8_t kind, status, streamed, alone, reserved[2];
 } packed;
 
-enum { TEXTS = 6, FILE_TEXT = 4 };
+/* The last one came later: a record may end before it. */
+enum { TEXTS = 7, FILE_TEXT = 4, LATER_TEXT = 6 };
 
 /* No machine has run for 36 years: times are far from where sums of them would overflow. */
 #define LATEST_NS (INT64_C(1) << 60)
 
 static const uint8_t most[TEXTS] = {
-    CHAINSI_SPAN_NAME, CHAINSI_SPAN_NAME, CHAINSI_SPAN_REQUEST_ID,
-    CHAINSI_SPAN_NAME, CHAINSI_SPAN_FILE, CHAINSI_SPAN_MESSAGE,
+    CHAINSI_SPAN_NAME, CHAINSI_SPAN_NAME,    CHAINSI_SPAN_REQUEST_ID, CHAINSI_SPAN_NAME,
+    CHAINSI_SPAN_FILE, CHAINSI_SPAN_MESSAGE, CHAINSI_SPAN_PLACE,
 };
 _Static_assert(sizeof(chainsi_span_record) == CHAINSI_RING_RECORD, "a record of a ring");
 _Static_assert(sizeof(packed) == 112, "no padding");
@@ -62,7 +63,8 @@ size_t chainsi_span_pack(const chainsi_span *span, chainsi_span_record *record)
     };
     memcpy(record->bytes, &numbers, sizeof numbers);
     const char *const texts[TEXTS] = { span->chainlet,  span->callee, span->request_id,
-                                       span->raised_by, span->file,   span->message };
+                                       span->raised_by, span->file,   span->message,
+                                       span->left_at };
     char *at = record->bytes + sizeof numbers;
     char *const end = record->bytes + CHAINSI_RING_RECORD;
     for (int i = 0; i < TEXTS; i++) {
@@ -112,8 +114,12 @@ bool chainsi_span_unpack(chainsi_span *span, chainsi_span_record *record, size_t
     char *texts[TEXTS];
     size_t at = sizeof numbers;
     for (int i = 0; i < TEXTS; i++) {
-        if (at >= size)
+        if (at >= size && i < LATER_TEXT)
             return false;
+        if (at >= size) {
+            texts[i] = record->bytes + size - 1; /* that NUL */
+            break;
+        }
         texts[i] = record->bytes + at;
         at += strlen(texts[i]) + 1; /* the last byte of the record is a NUL */
         make_clean(texts[i]);
@@ -144,6 +150,7 @@ bool chainsi_span_unpack(chainsi_span *span, chainsi_span_record *record, size_t
         .raised_by = texts[3],
         .file = texts[4],
         .message = texts[5],
+        .left_at = texts[LATER_TEXT],
     };
     return true;
 }

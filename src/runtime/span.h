@@ -35,6 +35,7 @@ enum {
     CHAINSI_SPAN_REQUEST_ID = 128,
     CHAINSI_SPAN_FILE = 64,
     CHAINSI_SPAN_MESSAGE = 180,
+    CHAINSI_SPAN_PLACE = 120,
 };
 
 typedef struct chainsi_span {
@@ -58,6 +59,9 @@ typedef struct chainsi_span {
     const char *chainlet, *callee, *request_id;
     /* Of a failure: where it was raised, and what it says. */
     const char *raised_by, *file, *message;
+    /* Of a failure that left its Chainlet: where in there, "FUNCTION FILE:LINE". What programs that were
+     * built before tell has none. */
+    const char *left_at;
 } chainsi_span;
 
 /* A record of a ring, aligned. */

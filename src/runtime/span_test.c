@@ -36,6 +36,7 @@ static chainsi_span make_span(void)
         .callee = "callee",
         .request_id = "order-17",
         .raised_by = "other",
+        .left_at = "worker_run_remote worker.c:12",
         .file = "src/other.c",
         .message = "there is no \xc3\xa4pple",
     };
@@ -47,13 +48,19 @@ static void what_is_packed_comes_out(void **state)
     chainsi_span span = make_span(), back;
     chainsi_span_record record;
     size_t size = chainsi_span_pack(&span, &record);
-    assert_true(size < 200);
+    assert_true(size < 240);
     assert_true(chainsi_span_unpack(&back, &record, size));
     assert_memory_equal(&back, &span, offsetof(chainsi_span, chainlet));
     assert_string_equal(back.chainlet, span.chainlet);
     assert_string_equal(back.callee, span.callee);
     assert_string_equal(back.request_id, span.request_id);
     assert_string_equal(back.raised_by, span.raised_by);
+    assert_string_equal(back.left_at, span.left_at);
+    /* A program that was built before ends its record after the message. */
+    size_t before = size - strlen(span.left_at) - 1;
+    assert_true(chainsi_span_unpack(&back, &record, before));
+    assert_string_equal(back.message, span.message);
+    assert_string_equal(back.left_at, "");
     assert_string_equal(back.file, span.file);
     assert_string_equal(back.message, span.message);
 }

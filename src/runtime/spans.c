@@ -1,5 +1,7 @@
 #include "runtime/spans.h"
 
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/ring.h"
@@ -24,10 +26,29 @@ chainsi_trace chainsi_spans_begin_trace(int64_t now_ns)
     return trace;
 }
 
+/* Where the failure left the Chainlet is its outermost hop in there; of a long path the end says more. */
+static void add_place(chainsi_span *span, const chains_error *error, char place[CHAINSI_SPAN_PLACE])
+{
+    enum { FUNCTION = 44, FILE = 60 };
+    const char *chainlet = span->kind == CHAINSI_SPAN_LOCAL ? span->callee : span->chainlet;
+    for (size_t i = 0; i < error->trace_count; i++) {
+        const chains_trace_entry *hop = &error->trace[i];
+        if (!hop->file || !*hop->file || strcmp(hop->chainlet, chainlet) != 0)
+            continue;
+        const size_t size = strlen(hop->file);
+        snprintf(place, CHAINSI_SPAN_PLACE, "%.*s %s:%d", FUNCTION, hop->function,
+                 hop->file + (size > FILE ? size - FILE : 0), hop->line);
+        span->left_at = place;
+        return;
+    }
+}
+
 /* Where the failure was raised is the innermost hop that knows a file. */
-static void add_error(chainsi_span *span, const chains_error *error)
+static void add_error(chainsi_span *span, const chains_error *error, char place[CHAINSI_SPAN_PLACE])
 {
     span->message = error->message;
+    if (span->kind == CHAINSI_SPAN_SERVED || span->kind == CHAINSI_SPAN_LOCAL)
+        add_place(span, error, place);
     for (size_t i = error->trace_count; i-- > 0;) {
         const chains_trace_entry *hop = &error->trace[i];
         if (!hop->file || !*hop->file)
@@ -48,8 +69,9 @@ void chainsi_spans_write(chainsi_span *span, const chains_ctx *ctx)
     span->process = process;
     span->chainlet = ctx->chainlet;
     span->request_id = ctx->request_id;
+    char place[CHAINSI_SPAN_PLACE];
     if (span->status != CHAINS_OK && ctx->failed)
-        add_error(span, &ctx->error);
+        add_error(span, &ctx->error, place);
     chainsi_ring_write(chainsi_spans_ring, record.words, chainsi_span_pack(span, &record));
 }
 

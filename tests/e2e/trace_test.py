@@ -120,6 +120,12 @@ class Trace(HomeTest):
         self.assertEqual((trace["state"], trace["status"], trace["message"], trace["raised_by"], trace["file"]),
                          ("failed", "FAILED_PRECONDITION", "dropped bag 0", "hand", "hand.c"))
         self.assertEqual(trace["line"], failed["trace"][-1]["line"])
+        places = {}  # of each Chainlet that of its outermost hop
+        for hop in failed["trace"]:
+            places.setdefault(hop["chainlet"], f"{hop['function']} {hop['file']}:{hop['line']}")
+        left = {span["chainlet"]: span["left_at"] for span in tree["spans"] if span["kind"] == "served"}
+        self.assertEqual(set(left), {"guide", "porter", "hand"})
+        self.assertEqual(left, {name: places[name] for name in left})
         self.assertIn(trace, self.traces("state=FAILED_PRECONDITION"))
         self.assertIn(trace, self.traces("state=failed&chainlet=hand&chain=guide"))
         self.assertNotIn(trace, self.traces("state=ok"))

@@ -24,7 +24,7 @@ const { age, bytes, duration, rate, share, visible } = await load("ui/format.ts"
 const { abridged, bytesIn, mediaType, resolve, sampleOf, sizeOf, typeWords } = await load("views/schema.ts");
 const { c, cQuoted, curl, python } = await load("views/snippets.ts");
 const { eventsOf, linesOf } = await load("api/sse.ts");
-const { linesOf: rowsOf, phasesOf, wayOf } = await load("views/spans.ts");
+const { linesOf: rowsOf, hopsOf, phasesOf, wayOf } = await load("views/spans.ts");
 
 test("numbers as people read them", () => {
     for (const [ms, text] of [[null, "–"], [0, "0.0 µs"], [0.0034, "3.4 µs"], [0.034, "34 µs"], [8.44, "8.4 ms"], [120, "120 ms"],
@@ -139,6 +139,9 @@ test("a failure's way leads to who raised it", () => {
         span("guide", 2, { ...dropped, kind: "made" }), span("porter", 3, dropped), span("hand", 5, dropped), span("singer", 3, dropped)];
     assert.deepEqual(wayOf(spans, dropped).map((each) => each.chainlet), ["guide", "porter", "hand"]);
     assert.deepEqual(wayOf([], dropped), []);
+    const told = spans.map((each, i) => ({ ...each, left_at: each.chainlet === "porter" ? null : `${each.chainlet}_run_remote src/${each.chainlet}.c:${i + 1}` }));
+    assert.deepEqual(hopsOf(told, { ...dropped, file: "src/hand.c", line: 18 }).map(({ chainlet, function: name, file, line }) => `${chainlet} ${name} ${file}:${line}`),
+        ["guide guide_run_remote src/guide.c:2", "porter  :0", "hand hand_run_remote src/hand.c:8", "hand  src/hand.c:18"]);
 });
 
 test("arrows stay in the drawing, also those that run round boxes", async () => {

@@ -134,8 +134,9 @@ const walks = {
         await table.getByRole("link", { name: /guide/ }).click();
         const tree = page.getByRole("tree", { name: "Spans" });
         await until(async () => await tree.getByRole("treeitem").count() > 6, "its spans");
-        await until(async () => (await page.locator(".hops li").allInnerTexts()).map((hop) => hop.replace(/\s+/g, " ").trim()).join(", ") ===
-            "guide, porter, hand hand.c:20", "the failure's way, to file and line");
+        await until(async () => (await page.locator(".hops li").allInnerTexts()).map((hop) => hop.replace(/\s+/g, " ").replace(/:\d+/, "").trim()).join(", ") ===
+            "guide guide_run_remote guide.c, porter porter_run_remote porter.c, hand hand_run_remote hand.c",
+        "the failure's way, with functions, files and lines");
         await page.getByRole("alert").getByText(/hand\.c:\d+|porter\.c:\d+/).first().waitFor();
         /* Keys go through the tree, close and open it. */
         const whole = await tree.getByRole("treeitem").count();

@@ -239,6 +239,8 @@ export interface Span {
     raised_by: string | null;
     file: string | null;
     line: number;
+    /** Where a failure left its Chainlet: "FUNCTION FILE:LINE". */
+    left_at: string | null;
 }
 
 export interface TracePage {

@@ -1,5 +1,5 @@
 /* What a waterfall shows of spans. Pure functions. */
-import type { Span } from "../api/types";
+import type { Hop, Span } from "../api/types";
 
 export interface Line {
     span: Span;
@@ -38,6 +38,19 @@ export function wayOf(spans: Span[], failure: Pick<Span, "message" | "raised_by"
             span.raised_by === failure.raised_by) way.push(span);
     }
     return way;
+}
+
+/** The hops of a trace's failure, from the Chainlet that was called inwards: where it left each of them. */
+export function hopsOf(spans: Span[], failure: Pick<Span, "message" | "raised_by" | "file" | "line">): Hop[] {
+    const hop = (chainlet: string, place: string | null): Hop => {
+        const [, name = "", file = "", line = "0"] = /^(\S*) (.*):(\d+)$/.exec(place ?? "") ?? [];
+        return { chainlet, function: name, file, line: Number(line), message: null };
+    };
+    const hops = wayOf(spans, failure).map((span) => hop(span.chainlet, span.left_at));
+    const last = hops[hops.length - 1];
+    if (failure.file && !(last?.file === failure.file && last.line === failure.line))
+        hops.push({ chainlet: failure.raised_by ?? "", function: "", file: failure.file, line: failure.line, message: null });
+    return hops;
 }
 
 export function nameOf(span: Span): string {

@@ -5,7 +5,7 @@ import { Age, Badge, Copy, Empty, ErrorNote, Text } from "../ui/bits";
 import { duration, moment } from "../ui/format";
 import { to } from "../ui/route";
 import { useEvery, useLoaded } from "../ui/use";
-import { wayOf } from "./spans";
+import { hopsOf } from "./spans";
 import { Waterfall } from "./waterfall";
 
 export interface Whole {
@@ -43,11 +43,7 @@ export function TraceView({ id }: { id: string }) {
             {trace.message && (
                 <ErrorNote error={{
                     status: trace.status, message: trace.message,
-                    trace: [...wayOf(spans, trace).map((span) => span.chainlet).filter((name) => name !== trace.raised_by).map((chainlet) => (
-                        { chainlet, function: "", file: "", line: 0, message: null })),
-                    ...trace.raised_by || trace.file ? [{
-                        chainlet: trace.raised_by ?? "", function: "", file: trace.file ?? "", line: trace.line, message: null,
-                    }] : []],
+                    trace: hopsOf(spans, trace),
                 }} />
             )}
             {trace.dropped > 0 && <p class="note warn">{trace.dropped} spans more were not kept.</p>}

@@ -169,6 +169,7 @@ function SpanDetails({ span }: { span: Span }) {
                     <Text>{span.message}</Text>{" "}
                     {span.raised_by && <b><Text>{span.raised_by}</Text></b>}{" "}
                     {span.file && <code><Text>{span.file}</Text>:{span.line}</code>}
+                    {span.left_at && <> left here at <code><Text>{span.left_at}</Text></code></>}
                 </p>
             )}
         </section>
