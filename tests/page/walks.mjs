@@ -475,6 +475,7 @@ const walks = {
             await walk.goto(place);
             await page.getByRole("heading", { level: 1 }).first().waitFor();
             await page.locator("[aria-busy=true]").waitFor({ state: "detached" });
+            await page.getByText("Waiting for the daemon…").waitFor({ state: "detached" });
             const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
             assert.equal(wide, 0, `${place} is wider than the screen by ${wide} pixels`);
             await walk.shot(`phone${place.replace(/[^a-z]+/g, "-").slice(0, 40)}`);
@@ -491,6 +492,7 @@ const walks = {
             await walk.goto(place);
             await page.getByRole("heading", { level: 1 }).first().waitFor();
             await page.locator("[aria-busy=true]").waitFor({ state: "detached" });
+            await page.getByText("Waiting for the daemon…").waitFor({ state: "detached" });
             await walk.shot(`dark-${i + 1}`);
             await walk.accessible(`${place}, dark`);
         }

@@ -25,7 +25,7 @@ function ChainRow({ chain }: { chain: Chain }) {
                 <a href={to(["chains", chain.name, chain.environment])}>
                     <Text>{chain.name}</Text>
                 </a>
-                <span class="dim"> <Text>{chain.environment}</Text></span>
+                <div class="dim"><Text>{chain.environment}</Text></div>
             </th>
             <td><Badge state={chain.state} /></td>
             <td>
