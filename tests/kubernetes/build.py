@@ -7,11 +7,12 @@ import glob
 import os
 import shutil
 import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../support"))
+from kubernetes_schemas import apt_of_sources  # pylint: disable=wrong-import-position
 
 PROGRAMS = ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubelet", "kubectl", "kube-proxy"]
-SUITE = "bookworm"
-KEYRING = "/usr/share/keyrings/debian-archive-keyring.gpg"
-MIRROR = "http://deb.debian.org/debian"
 
 
 def cache():
@@ -25,14 +26,9 @@ def find():
 
 
 def fetch(work):
-    """Debian's source package, unpacked; a list of sources of our own, as a machine seldom has any for source packages."""
-    for folder in ("lists/partial", "cache/archives/partial", "source"):
-        os.makedirs(os.path.join(work, folder), exist_ok=True)
-    sources = os.path.join(work, "sources.list")
-    with open(sources, "w", encoding="utf-8") as file:
-        file.write(f"deb-src [signed-by={KEYRING}] {MIRROR} {SUITE} main\n")
-    apt = ["apt-get", "-q", "-o", f"Dir::Etc::sourcelist={sources}", "-o", "Dir::Etc::sourceparts=/dev/null",
-           "-o", f"Dir::State::lists={work}/lists", "-o", f"Dir::Cache={work}/cache", "-o", "APT::Sandbox::User=root"]
+    """Debian's source package, unpacked."""
+    os.makedirs(os.path.join(work, "source"), exist_ok=True)
+    apt = apt_of_sources(work)
     source = os.path.join(work, "source")
     subprocess.run([*apt, "update"], check=True)
     subprocess.run([*apt, "source", "--only-source", "kubernetes"], cwd=source, check=True)

@@ -74,18 +74,22 @@ def source_lists():
             yield os.path.basename(path), "\n".join(sorted(set(lines))) + "\n"
 
 
-def from_debian(package, folder):
-    """With lists of apt's own for source packages, which a machine needn't have."""
+def apt_of_sources(folder):
+    """apt-get with lists of its own in a folder, for source packages, which a machine needn't have lists of."""
     parts = os.path.join(folder, "sources.list.d")
     for made in (parts, os.path.join(folder, "lists", "partial"), os.path.join(folder, "cache", "archives", "partial")):
-        os.makedirs(made)
+        os.makedirs(made, exist_ok=True)
     for name, text in source_lists():
         with open(os.path.join(parts, name if "." in name else name + ".list"), "w", encoding="utf-8") as file:
             file.write(text)
-    lists = ["-o", "Dir::Etc::SourceList=/dev/null", "-o", f"Dir::Etc::SourceParts={parts}",
-             "-o", f"Dir::State::Lists={folder}/lists", "-o", f"Dir::Cache={folder}/cache", "-o", "APT::Sandbox::User=root"]
-    run("apt-get", *lists, "update", cwd=folder)
-    run("apt-get", *lists, "source", "--download-only", package, cwd=folder)
+    return ["apt-get", "-q", "-o", "Dir::Etc::SourceList=/dev/null", "-o", f"Dir::Etc::SourceParts={parts}",
+            "-o", f"Dir::State::Lists={folder}/lists", "-o", f"Dir::Cache={folder}/cache", "-o", "APT::Sandbox::User=root"]
+
+
+def from_debian(package, folder):
+    apt = apt_of_sources(folder)
+    run(*apt, "update", cwd=folder)
+    run(*apt, "source", "--download-only", package, cwd=folder)
     [archive] = glob.glob(os.path.join(folder, "*.orig.tar.gz"))
     with tarfile.open(archive) as tar:
         name = next(each for each in tar.getnames() if each.endswith("/api/openapi-spec/swagger.json"))
