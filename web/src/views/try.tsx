@@ -270,19 +270,30 @@ function Media({ document, schema, value }: { document: Document; schema: object
     );
 }
 
-const TRIES = 12, PAUSE_MS = 250;
+/* Spans come a moment after the answer, those of what was cancelled when it has noticed. */
+const LOOKS = 30, SOON_MS = 250, SOON_LOOKS = 12, LATER_MS = 1000;
 
-/** The trace of the call that was just made: spans come a moment after the answer. */
+/** The trace of the call that was just made, as it grows. */
 function Follow({ id }: { id: string }) {
-    const { value } = useLoaded(async (signal) => {
-        /* Looked for in the list, where none is no error. */
-        for (let i = 0; i < TRIES && !signal.aborted; i++) {
-            const { traces: [trace] } = await get<TracePage>("/api/v1/traces", { request_id: id, limit: 1 }, signal);
-            if (trace && trace.state !== "partial" && trace.spans > 1)
-                return get<Whole>(`/api/v1/traces/${encodeURIComponent(trace.trace_id)}`, {}, signal);
-            await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
-        }
-        return null;
+    const [value, set] = useState<Whole | null>(null);
+    useEffect(() => {
+        const abort = new AbortController();
+        const { signal } = abort;
+        const look = async () => {
+            let known = 1; /* the front door alone is no way */
+            for (let i = 0; i < LOOKS && !signal.aborted; i++) {
+                /* Looked for in the list, where none is no error. */
+                const { traces: [trace] } = await get<TracePage>("/api/v1/traces", { request_id: id, limit: 1 }, signal);
+                if (trace && trace.spans > known) {
+                    const whole = await get<Whole>(`/api/v1/traces/${encodeURIComponent(trace.trace_id)}`, {}, signal);
+                    known = trace.spans;
+                    if (!signal.aborted) set(whole);
+                }
+                await new Promise((resolve) => setTimeout(resolve, i < SOON_LOOKS ? SOON_MS : LATER_MS));
+            }
+        };
+        look().catch(() => { /* without it the answer is still there */ });
+        return () => abort.abort();
     }, [id]);
     if (!value) return null;
     return (
