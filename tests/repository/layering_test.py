@@ -17,9 +17,10 @@ ALLOWED = {
     "runtime": ["base", "schema", "rpc"],
     "compiler": ["base", "schema"],
     "kubernetes": ["base", "schema", "compiler"],
-    "control": ["base", "schema", "rpc", "runtime"],
+    "cluster": ["base", "schema"],
+    "control": ["base", "schema", "rpc", "runtime", "cluster"],
     "image": ["base", "schema", "control"],
-    "cli": ["base", "schema", "rpc", "runtime", "compiler", "kubernetes", "control", "image"],
+    "cli": ["base", "schema", "rpc", "runtime", "compiler", "kubernetes", "cluster", "control", "image"],
 }
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.MULTILINE)
 
