@@ -122,6 +122,20 @@ void chainsi_remote_free(chainsi_remote *remote)
     free(remote);
 }
 
+bool chainsi_remote_has_replicas(const chainsi_remote *remote)
+{
+    return remote->replicas != NULL;
+}
+
+int chainsi_remote_waiting(const chainsi_remote *remote)
+{
+    if (!remote->replicas)
+        return 0;
+    chainsi_replicas_counters counters;
+    chainsi_replicas_read_counters(remote->replicas, &counters);
+    return counters.waiting;
+}
+
 chains_status chainsi_remote_encode(const chainsi_remote *remote, chains_ctx *ctx,
                                     const void *input, chainsi_message *message)
 {
