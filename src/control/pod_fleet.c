@@ -226,6 +226,16 @@ static void on_answer(void *user)
         fleet->options.on_measured(fleet->options.user);
 }
 
+static void on_spans(void *user, const void *body, size_t size)
+{
+    const chainsi_replica_options *start = &((const chainsi_fleet *)user)->options.start;
+    char why[256];
+    if (start->supervisor->collector &&
+        !chainsi_collector_take_batch(start->supervisor->collector, start->chain, body, size, why,
+                                      sizeof why))
+        chainsi_say("%s: what its pods tell of calls can't be read: %s", start->label, why);
+}
+
 static void on_tick(void *user)
 {
     chainsi_fleet *fleet = user;
@@ -236,7 +246,8 @@ static void on_tick(void *user)
         if (!replica || !replica->probes)
             continue;
         if (!replica->look)
-            replica->look = chainsi_pod_look_new(replica->probes, on_answer, fleet);
+            replica->look = chainsi_pod_look_new(
+                replica->probes, &(chainsi_pod_look_events){ on_answer, on_spans, fleet });
         chainsi_pod_look_ask(replica->look, replica->state == CHAINSI_REPLICA_READY ||
                                                 replica->state == CHAINSI_REPLICA_DRAINING);
     }

@@ -191,15 +191,17 @@ static void on_version(void *user, chainsi_known_version *known)
     if (said->leaving || versions->registry->stopping)
         return;
     const bool is_stored = find_stored(versions, said->chain, said->version, &arena, &stored);
-    /* Once, as long as it is told of: a second word would end what the first one began. */
-    if (!is_stored && !known->handled) {
+    /* Once, as long as it is told of: a second word would end what the first one began. What a controller that has lost
+     * its state finds as standing by, or failed, stays so until it is wanted. */
+    const bool is_asked = *said->requested && strcmp(said->requested, said->handled) != 0;
+    const bool stands_by = !strcmp(said->state, "standing-by") || !strcmp(said->state, "failed");
+    if (!is_stored && (is_asked || !stands_by) && !known->handled) {
         deploy(versions, known);
-    } else if (is_stored && *said->requested && strcmp(said->requested, said->handled) != 0 &&
-               strcmp(known->promoted, said->requested) != 0) {
+    } else if (is_stored && is_asked && strcmp(known->promoted, said->requested) != 0) {
         snprintf(known->promoted, sizeof known->promoted, "%s", said->requested);
         promote(versions, known, &stored);
     }
-    known->handled = true;
+    known->handled = known->handled || is_asked || !stands_by || is_stored;
     chainsi_arena_done(&arena);
     chainsi_pod_versions_review_later(versions);
 }
@@ -322,7 +324,7 @@ static void end_pods(const chainsi_pod_versions *versions, const chainsi_known_v
                      chainsi_arena *arena)
 {
     objects all;
-    char why[256];
+    char why[1024];
     if (!read_objects(known, arena, &all, why, sizeof why))
         return;
     for (size_t i = 0; i < all.count; i++) {

@@ -219,8 +219,11 @@ static void forget_unseen_versions(chainsi_pods *pods)
 void chainsi_pods_set_events(chainsi_pods *pods, const chainsi_pods_events *events)
 {
     pods->events = *events;
-    for (chainsi_known_version *each = pods->versions; each; each = each->next)
-        events->on_version(events->user, each);
+    /* Those that answer come first: for whoever has forgotten what was there, others come after them. */
+    for (int running = 1; running >= 0; running--)
+        for (chainsi_known_version *each = pods->versions; each; each = each->next)
+            if (running == !strcmp(each->version.state, "running"))
+                events->on_version(events->user, each);
 }
 
 /* Notes. */
