@@ -564,6 +564,8 @@ void chainsi_chainlet_stop(chainsi_chainlet *chainlet)
     chainsi_scaler_free(chainlet->scaler);
     chainlet->scaler = NULL;
     sweep(chainlet);
+    if (chainlet->calls)
+        chainsi_upstream_send_away(chainlet->calls);
     /* What made a deployment fail keeps its state, to be looked at. */
     if (chainlet->fleet)
         chainsi_fleet_stop(chainlet->fleet, chainlet->deployment->failure[0]);
