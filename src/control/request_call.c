@@ -143,7 +143,6 @@ static void on_end(void *user, chainsi_upstream_end how, const char *why)
                        call->options.name, why);
         outcome.end = CHAINSI_ATTEMPT_NOT_STARTED;
         break;
-    case CHAINSI_UPSTREAM_UNREACHABLE:
     case CHAINSI_UPSTREAM_LOST:
         outcome =
             FAIL(call, CHAINS_UNAVAILABLE, "'%s' did not answer: %s", call->options.name, why);
