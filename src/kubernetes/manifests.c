@@ -262,27 +262,43 @@ static void write_front_door(chainsi_manifest *manifest)
     chainsi_document_close(d);
 }
 
-static void open_rule(chainsi_document *d)
+static void write_ports(chainsi_document *d, const int *ports, size_t count)
 {
-    chainsi_document_open_map(d, NULL);
-    chainsi_document_open_list(d, "from");
-}
-
-/* Ends the list of who may come to this port, and the rule. */
-static void close_rule(chainsi_document *d, int port)
-{
-    chainsi_document_close(d);
     chainsi_document_open_list(d, "ports");
-    chainsi_document_open_map(d, NULL);
-    chainsi_document_text(d, "protocol", "TCP");
-    chainsi_document_number(d, "port", port);
-    chainsi_document_close(d);
-    chainsi_document_close(d);
+    for (size_t i = 0; i < count; i++) {
+        chainsi_document_open_map(d, NULL);
+        chainsi_document_text(d, "protocol", "TCP");
+        chainsi_document_number(d, "port", ports[i]);
+        chainsi_document_close(d);
+    }
     chainsi_document_close(d);
 }
 
-/* Who may call it: the Chainlets that depend on it, and for the entrypoint the front door, which alone looks at how all
- * of them are. The kubelet of its node always may. */
+static void write_callers(chainsi_manifest *manifest, const chainsi_service *service)
+{
+    chainsi_document *d = &manifest->document;
+    bool none = true;
+    for (size_t i = 0; i < manifest->service_count; i++) {
+        if (!calls(&manifest->services[i], service->chainlet))
+            continue;
+        if (none) {
+            chainsi_document_open_map(d, NULL);
+            chainsi_document_open_list(d, "from");
+        }
+        none = false;
+        chainsi_document_open_map(d, NULL);
+        chainsi_manifest_select(manifest, "podSelector", manifest->services[i].chainlet);
+        chainsi_document_close(d);
+    }
+    if (none) /* a rule without anybody would let in everybody */
+        return;
+    chainsi_document_close(d);
+    write_ports(d, (const int[]){ CHAINSI_KUBERNETES_PORT }, 1);
+    chainsi_document_close(d);
+}
+
+/* Who may call it: the Chainlets that depend on it, and the front door, which knows who may call what and alone looks at
+ * how it is. The kubelet of its node always may. */
 static void write_network_policy(chainsi_manifest *manifest, const chainsi_service *service)
 {
     chainsi_document *d = &manifest->document;
@@ -293,20 +309,13 @@ static void write_network_policy(chainsi_manifest *manifest, const chainsi_servi
     chainsi_document_text(d, NULL, "Ingress");
     chainsi_document_close(d);
     chainsi_document_open_list(d, "ingress");
-    open_rule(d);
-    for (size_t i = 0; i < manifest->service_count; i++) {
-        if (!calls(&manifest->services[i], service->chainlet))
-            continue;
-        chainsi_document_open_map(d, NULL);
-        chainsi_manifest_select(manifest, "podSelector", manifest->services[i].chainlet);
-        chainsi_document_close(d);
-    }
-    if (service->chainlet == manifest->model->entrypoint)
-        write_front_door(manifest);
-    close_rule(d, CHAINSI_KUBERNETES_PORT);
-    open_rule(d);
+    write_callers(manifest, service);
+    chainsi_document_open_map(d, NULL);
+    chainsi_document_open_list(d, "from");
     write_front_door(manifest);
-    close_rule(d, CHAINSI_KUBERNETES_PROBES);
+    chainsi_document_close(d);
+    write_ports(d, (const int[]){ CHAINSI_KUBERNETES_PORT, CHAINSI_KUBERNETES_PROBES }, 2);
+    chainsi_document_close(d);
     chainsi_document_close(d);
     chainsi_document_close(d);
     chainsi_document_close(d);

@@ -181,11 +181,11 @@ static bool waits_before_end(const chainsi_manifest *manifest)
     return manifest->options.minor >= SLEEP_MINOR && !chainsi_manifest_is_knative(manifest);
 }
 
-/* /healthz answers once _new has returned: until then it is the start that is waited for. */
+/* /healthz answers from the beginning on; until _new has returned it is the start that is waited for. */
 static void write_life(chainsi_manifest *manifest, const chainsi_service *service)
 {
     chainsi_document *d = &manifest->document;
-    write_probe(d, "startupProbe", "/healthz", 1, 1, (int64_t)ceil(start_timeout_s(service)));
+    write_probe(d, "startupProbe", "/readyz", 1, 1, (int64_t)ceil(start_timeout_s(service)));
     write_probe(d, "livenessProbe", "/livez", 10, 5, 3);
     write_probe(d, "readinessProbe", "/readyz", 5, 3, 2);
     if (!waits_before_end(manifest))
