@@ -1,7 +1,6 @@
 /* Options of manifests, read and checked. */
 #include "cli/manifest_options.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -157,19 +156,23 @@ bool chainsi_manifest_words_images(const chainsi_verb *verb, chainsi_manifest_wo
     return good;
 }
 
-const char *chainsi_deploy_text(const chainsi_api_deploy *deploy, chainsi_arena *arena)
+const char *chainsi_deploy_text(const chainsi_verb *verb, const chainsi_api_deploy *deploy,
+                                chainsi_arena *arena)
 {
     chainsi_buffer text = { 0 };
-    const chains_status status = chainsi_json_encode(&chainsi_api_deploy_type, deploy, &text, NULL);
-    assert(status == CHAINS_OK); /* the model's texts are UTF-8 */
-    (void)status;
-    const char *copied = chainsi_arena_copy(arena, text.data, text.size);
+    chainsi_codec_error why;
+    const char *copied = NULL;
+    if (chainsi_json_encode(&chainsi_api_deploy_type, deploy, &text, &why) == CHAINS_OK)
+        copied = chainsi_arena_copy(arena, text.data, text.size);
+    else
+        fprintf(stderr, "chains %s: %s: %s\n", verb->name, why.path, why.message);
     chainsi_buffer_done(&text);
     return copied;
 }
 
-const char *chainsi_deploy_identity(const chainsi_model *model,
-                                    const chainsi_manifest_options *options, chainsi_arena *arena)
+chainsi_api_deploy chainsi_deploy_identity(const chainsi_model *model,
+                                           const chainsi_manifest_options *options,
+                                           chainsi_arena *arena)
 {
     const chainsi_service *services;
     const size_t count = chainsi_services_list(model, arena, &services);
@@ -178,5 +181,5 @@ const char *chainsi_deploy_identity(const chainsi_model *model,
         deploy.chain = options->chain;
     if (options->environment)
         deploy.environment = options->environment;
-    return chainsi_deploy_text(&deploy, arena);
+    return deploy;
 }

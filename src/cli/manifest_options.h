@@ -29,10 +29,12 @@ bool chainsi_manifest_words_read(const chainsi_verb *verb, chainsi_manifest_word
 /* Reads the file of --images, if one is given ("-": stdin), into arena. False: said on stderr. */
 bool chainsi_manifest_words_images(const chainsi_verb *verb, chainsi_manifest_words *words,
                                    chainsi_arena *arena);
-/* What is deployed, as the ConfigMap has it, in arena: JSON. */
-const char *chainsi_deploy_text(const chainsi_api_deploy *deploy, chainsi_arena *arena);
-/* The same without who, from where and how it is tried, under these names: what makes a version. */
-const char *chainsi_deploy_identity(const chainsi_model *model,
-                                    const chainsi_manifest_options *options, chainsi_arena *arena);
+/* What is deployed, as the ConfigMap has it, in arena: JSON. NULL, said on stderr: texts in it are no UTF-8. */
+const char *chainsi_deploy_text(const chainsi_verb *verb, const chainsi_api_deploy *deploy,
+                                chainsi_arena *arena);
+/* What is deployed, under the names of the options, without who, from where and how it is tried: what makes a version. */
+chainsi_api_deploy chainsi_deploy_identity(const chainsi_model *model,
+                                           const chainsi_manifest_options *options,
+                                           chainsi_arena *arena);
 
 #endif

@@ -15,8 +15,9 @@ static int print(request *r, chainsi_chain *chain, chainsi_arena *arena)
 {
     chainsi_buffer out = { 0 };
     chainsi_manifest_options *m = &r->words.manifest;
-    m->deploy = chainsi_deploy_identity(chain->model, m, arena);
-    bool good = chainsi_manifests_write(chain->model, m, &chain->diagnostics, &out);
+    const chainsi_api_deploy deploy = chainsi_deploy_identity(chain->model, m, arena);
+    m->deploy = chainsi_deploy_text(&chainsi_verb_manifests, &deploy, arena);
+    bool good = m->deploy && chainsi_manifests_write(chain->model, m, &chain->diagnostics, &out);
     chainsi_chain_report(chain);
     int status = good ? CHAINSI_EXIT_OK : CHAINSI_EXIT_USAGE;
     if (good && (fwrite(out.data, 1, out.size, stdout) != out.size || fflush(stdout) != 0)) {

@@ -8,6 +8,7 @@
 typedef struct chainsi_manifest {
     const chainsi_model *model;
     chainsi_manifest_options options; /* with defaults filled in */
+    const char *digest;               /* NULL until it is known */
     chainsi_arena *arena;
     chainsi_document document;
     const chainsi_service *services; /* callees before callers */

@@ -209,6 +209,7 @@ static void write_config_map(chainsi_manifest *manifest)
     chainsi_document_text(d, "entrypoint", manifest->model->entrypoint->wire_name);
     chainsi_document_text(d, "autoscaler", chainsi_autoscaler_name(manifest->options.autoscaler));
     chainsi_document_text(d, "tls", manifest->options.tls ? "on" : "off");
+    chainsi_document_text(d, "digest", manifest->digest);
     chainsi_document_text(d, "services.json", describe_services(manifest));
     if (manifest->options.deploy)
         chainsi_document_text(
@@ -482,19 +483,28 @@ static void check_images(const chainsi_manifest *manifest, chainsi_diagnostics *
     }
 }
 
-/* The version by what is written under a name that stands for it, in whichever form; who owns it comes later. */
-static const char *name_version(const chainsi_manifest *unnamed)
+/* A hash of what is written under a name that stands for the version's, in whichever form; who owns it comes later. */
+static const char *find_digest(const chainsi_manifest *unnamed)
 {
     chainsi_buffer text = { 0 };
-    chainsi_manifest named = *unnamed, *manifest = &named;
+    chainsi_manifest named = *unnamed;
     named.options.version = "v0";
     named.options.json = true;
     named.options.owner_uid = NULL;
     write_all(&named, &text);
     uint64_t hash = chainsi_hash_add(CHAINSI_HASH_START, text.data, text.size);
+    hash ^= hash >> 24 ^ hash >> 48; /* its end is what versions are named after */
     chainsi_buffer_done(&text);
-    hash ^= hash >> 24 ^ hash >> 48;
-    return chainsi_arena_printf(manifest->arena, "v0-%06x", (unsigned)(hash & 0xffffff));
+    return chainsi_arena_printf(unnamed->arena, "%016llx", (unsigned long long)hash);
+}
+
+/* With it, and with a version by it where none is named. */
+static void finish(chainsi_manifest *manifest)
+{
+    manifest->digest = find_digest(manifest);
+    if (!manifest->options.version)
+        manifest->options.version =
+            chainsi_arena_printf(manifest->arena, "v0-%s", manifest->digest + 10);
 }
 
 static void fill_defaults(chainsi_manifest_options *options, const chainsi_model *model)
@@ -509,13 +519,19 @@ static void fill_defaults(chainsi_manifest_options *options, const chainsi_model
         options->minor = CHAINSI_KUBERNETES_DEFAULT;
 }
 
-const char *chainsi_manifests_version(const chainsi_model *model,
-                                      const chainsi_manifest_options *options, chainsi_arena *arena)
+void chainsi_manifests_identify(const chainsi_model *model, const chainsi_manifest_options *options,
+                                chainsi_arena *arena, chainsi_manifest_identity *identity)
 {
     chainsi_manifest manifest = { .model = model, .options = *options, .arena = arena };
     fill_defaults(&manifest.options, model);
     manifest.service_count = chainsi_services_list(model, arena, &manifest.services);
-    return options->version ? options->version : name_version(&manifest);
+    finish(&manifest);
+    *identity = (chainsi_manifest_identity){
+        .version = manifest.options.version,
+        .digest = manifest.digest,
+        .config_map = chainsi_manifest_version_name(&manifest),
+        .secret = chainsi_manifest_secret_name(&manifest),
+    };
 }
 
 bool chainsi_manifests_write(const chainsi_model *model, const chainsi_manifest_options *options,
@@ -533,8 +549,9 @@ bool chainsi_manifests_write(const chainsi_model *model, const chainsi_manifest_
     chainsi_manifest_check_knative(&manifest, diagnostics);
     const bool good = !chainsi_diagnostics_failed(diagnostics);
     if (good) {
-        if (!manifest.options.version)
-            manifest.options.version = name_version(&manifest);
+        finish(&manifest);
+        if (options->digest)
+            manifest.digest = options->digest;
         write_all(&manifest, out);
     }
     chainsi_arena_done(&arena);

@@ -44,6 +44,7 @@ typedef struct chainsi_manifest_options {
     const char
         *owner_uid;     /* of the version's ConfigMap, which then owns all else; NULL: not known */
     const char *deploy; /* JSON: what is deployed, as chainsd is told it; NULL: not known */
+    const char *digest; /* what the ConfigMap has, of the identity; NULL: of all this */
     chainsi_autoscaler autoscaler;
     bool tls;  /* between Chainlets, with certificates that chainsd makes */
     int minor; /* 1.minor of the cluster; 0: CHAINSI_KUBERNETES_DEFAULT */
@@ -54,10 +55,15 @@ typedef struct chainsi_manifest_options {
  * not be NULL). */
 bool chainsi_manifests_write(const chainsi_model *model, const chainsi_manifest_options *options,
                              chainsi_diagnostics *diagnostics, chainsi_buffer *out);
-/* The version that is written for these, in arena. */
-const char *chainsi_manifests_version(const chainsi_model *model,
-                                      const chainsi_manifest_options *options,
-                                      chainsi_arena *arena);
+/* What a version is known by; texts in arena. */
+typedef struct chainsi_manifest_identity {
+    const char *version;
+    const char *digest;     /* of all that is written, whatever the version is called */
+    const char *config_map; /* names of objects: the version's, */
+    const char *secret;     /* and the chain's with its secrets */
+} chainsi_manifest_identity;
+void chainsi_manifests_identify(const chainsi_model *model, const chainsi_manifest_options *options,
+                                chainsi_arena *arena, chainsi_manifest_identity *identity);
 /* "chains", "none", "hpa", "knative". False: none of them. */
 bool chainsi_autoscaler_read(const char *text, chainsi_autoscaler *autoscaler);
 const char *chainsi_autoscaler_name(chainsi_autoscaler autoscaler);

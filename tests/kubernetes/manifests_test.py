@@ -296,8 +296,12 @@ class Content(unittest.TestCase):
     def test_what_is_deployed(self):
         """As a daemon on one machine is told it, but for programs, and for who deploys from where: that is no part of a version."""
         config = objects(MENU, "--name", "other", "--environment", "staging", "--autoscaler", "hpa", "--version", "v7")[0]
-        self.assertEqual({key: value for key, value in config["data"].items() if not key.endswith(".json")},
+        self.assertEqual({key: value for key, value in config["data"].items() if not key.endswith(".json") and key != "digest"},
                          {"chain": "other", "version": "v7", "environment": "staging", "entrypoint": "menu", "autoscaler": "hpa", "tls": "off"})
+        digest = self.items[0]["data"]["digest"]
+        again = objects(MENU, "--registry", "r.example/me", "--version", "v8")[0]["data"]["digest"]
+        self.assertEqual((len(digest), digest), (16, again), "whatever it is called")
+        self.assertNotEqual(digest, config["data"]["digest"])
         self.assertEqual([each["metadata"]["name"] for each in self.items if each["metadata"]["labels"].get("chains.dev/kind") == "version"],
                          ["menu-v7"])
         deploy = json.loads(config["data"]["deploy.json"])
