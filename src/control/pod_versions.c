@@ -11,7 +11,10 @@
 #include "control/store_chains.h"
 #include "schema/json.h"
 
-enum { REVIEW_MS = 50 };
+enum {
+    REVIEW_MS = 50,
+    RETRY_MS = 1000, /* what can't be asked for yet: its chain is being deleted */
+};
 
 struct chainsi_pod_versions {
     chainsi_registry *registry;
@@ -114,6 +117,13 @@ static asker *make_asker(chainsi_pod_versions *versions, const chainsi_known_ver
     return it;
 }
 
+static void free_asker(asker *it)
+{
+    free(it->chain);
+    free(it->version);
+    free(it);
+}
+
 static void on_asked(void *user, chains_status status, const char *why, const chainsi_step *step)
 {
     (void)step;
@@ -126,9 +136,7 @@ static void on_asked(void *user, chains_status status, const char *why, const ch
         chainsi_pods_annotate(versions->pods, known, "failed", why, NULL);
     }
     chainsi_pod_versions_review_later(versions->registry->pod_versions);
-    free(it->chain);
-    free(it->version);
-    free(it);
+    free_asker(it);
 }
 
 static void refuse(const chainsi_pod_versions *versions, const chainsi_known_version *known,
@@ -138,7 +146,8 @@ static void refuse(const chainsi_pod_versions *versions, const chainsi_known_ver
     chainsi_pods_annotate(versions->pods, known, "failed", why, known->version.requested);
 }
 
-static void deploy(chainsi_pod_versions *versions, const chainsi_known_version *known)
+/* False: not yet. */
+static bool deploy(chainsi_pod_versions *versions, const chainsi_known_version *known)
 {
     char why[1024];
     chainsi_intent *intent = chainsi_intent_new(chainsi_step_deploy, true);
@@ -147,17 +156,22 @@ static void deploy(chainsi_pod_versions *versions, const chainsi_known_version *
     if (!read_deploy(known, arena, asked, why, sizeof why)) {
         chainsi_intent_free(intent);
         refuse(versions, known, why);
-        return;
+        return true;
     }
     asker *waits = make_asker(versions, known);
     intent->step->version = chainsi_arena_strdup(arena, known->version.version);
     intent->on_end = on_asked;
     intent->user = waits;
-    chainsi_pods_annotate(versions->pods, known, "deploying", NULL, known->version.requested);
     chains_status status =
         chainsi_registry_deploy(versions->registry, asked, intent, why, sizeof why);
+    if (status == CHAINS_ABORTED || status == CHAINS_UNAVAILABLE) {
+        free_asker(waits);
+        return false;
+    }
+    chainsi_pods_annotate(versions->pods, known, "deploying", NULL, known->version.requested);
     if (status != CHAINS_OK)
         on_asked(waits, status, why, NULL);
+    return true;
 }
 
 /* It is there already, and somebody wants it to answer. */
@@ -182,6 +196,8 @@ static void promote(chainsi_pod_versions *versions, const chainsi_known_version 
         on_asked(waits, status, why, NULL);
 }
 
+static void on_review(uv_timer_t *timer);
+
 static void on_version(void *user, chainsi_known_version *known)
 {
     chainsi_pod_versions *versions = user;
@@ -196,7 +212,12 @@ static void on_version(void *user, chainsi_known_version *known)
     const bool is_asked = *said->requested && strcmp(said->requested, said->handled) != 0;
     const bool stands_by = !strcmp(said->state, "standing-by") || !strcmp(said->state, "failed");
     if (!is_stored && (is_asked || !stands_by) && !known->handled) {
-        deploy(versions, known);
+        known->again = !deploy(versions, known);
+        if (known->again) {
+            uv_timer_start(versions->review, on_review, RETRY_MS, 0);
+            chainsi_arena_done(&arena);
+            return;
+        }
     } else if (is_stored && is_asked && strcmp(known->promoted, said->requested) != 0) {
         snprintf(known->promoted, sizeof known->promoted, "%s", said->requested);
         promote(versions, known, &stored);
@@ -216,9 +237,7 @@ static void on_forgotten(void *user, chains_status status, const char *why,
     if (status != CHAINS_OK && status != CHAINS_NOT_FOUND)
         chainsi_say("%s version %s was deleted in the cluster, and isn't forgotten: %s", it->chain,
                     it->version, why);
-    free(it->chain);
-    free(it->version);
-    free(it);
+    free_asker(it);
 }
 
 static bool has_others(const chainsi_pod_versions *versions, const char *chain)
@@ -274,12 +293,17 @@ void chainsi_pod_versions_remove(chainsi_pod_versions *versions, const char *cha
 
 void chainsi_pod_versions_remove_all(chainsi_pod_versions *versions, const char *chain)
 {
+    chainsi_arena arena = { 0 };
+    chainsi_stored_version stored;
     if (!versions)
         return;
+    /* Not what comes after it, and waits for its end. */
     for (const chainsi_known_version *each = chainsi_pods_versions(versions->pods); each;
          each = each->next)
-        if (!strcmp(each->version.chain, chain))
+        if (!strcmp(each->version.chain, chain) &&
+            find_stored(versions, chain, each->version.version, &arena, &stored))
             chainsi_pods_delete_version(versions->pods, each->version.name);
+    chainsi_arena_done(&arena);
 }
 
 /* What is told of them. */
@@ -367,9 +391,13 @@ static void review_version(const chainsi_pod_versions *versions, chainsi_known_v
 
 static void on_review(uv_timer_t *timer)
 {
-    const chainsi_pod_versions *versions = timer->data;
+    chainsi_pod_versions *versions = timer->data;
     if (!versions || versions->registry->stopping)
         return;
+    for (chainsi_known_version *each = chainsi_pods_versions(versions->pods); each;
+         each = each->next)
+        if (each->again)
+            on_version(versions, each);
     for (chainsi_known_version *each = chainsi_pods_versions(versions->pods); each;
          each = each->next)
         review_version(versions, each);

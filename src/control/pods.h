@@ -47,6 +47,7 @@ typedef struct chainsi_known_version {
     chainsi_pod_version version;
     chainsi_arena arena;
     bool handled;      /* for whoever handles versions: it was told of before, */
+    bool again;        /* it couldn't be, and is to be tried again, */
     char promoted[64]; /* and promoted for this request */
     uint64_t seen;
     struct chainsi_known_version *next;
