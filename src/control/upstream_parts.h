@@ -69,6 +69,7 @@ enum {
 typedef struct chainsi_set {
     bool single; /* one endpoint, where nothing waits */
     uint32_t slots, max_waiting;
+    int64_t reach_ms; /* for so long no endpoint could be reached: calls that wait are given up */
     chainsi_member **members; /* owned; in order of their addresses */
     size_t count;
     chainsi_list free[CHAINSI_SET_LEVELS], busy[CHAINSI_SET_LEVELS]; /* by outstanding calls */

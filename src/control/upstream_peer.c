@@ -31,8 +31,20 @@ typedef struct pending_write {
     char data[];
 } pending_write;
 
+/* Says goodbye, without which a ticket that was given is of no use. */
+static void end_session(chainsi_peer *peer)
+{
+    chainsi_secure_end(peer->session);
+    const chainsi_buffer *out = chainsi_secure_out(peer->session);
+    uv_buf_t part = uv_buf_init((char *)out->data, (unsigned)out->size);
+    if (out->size)
+        uv_try_write(peer->stream, &part, 1);
+}
+
 void chainsi_peer_close(chainsi_peer *peer)
 {
+    if (peer->session)
+        end_session(peer);
     chainsi_handle_close(peer->stream);
     chainsi_handle_close(peer->limit);
     chainsi_secure_close(peer->session);

@@ -66,12 +66,16 @@ static bool is_anew(const char *line, size_t size, const char *name)
 }
 
 /* Takes what it needs from the head as the caller wrote it. */
-static void read_head(chainsi_trip *trip, const char *head, size_t size)
+static void read_head(chainsi_trip *trip, bool as_it_is, const char *head, size_t size)
 {
     static const char timeout[] = "X-Chains-Timeout-Ms";
     const char *end = head + size;
     trip->timeout_ms = -1;
     chainsi_buffer_reserve(&trip->base, size);
+    if (as_it_is) {
+        chainsi_buffer_add(&trip->base, head, size - 2);
+        return;
+    }
     while (head < end) {
         const char *stop = memchr(head, '\n', (size_t)(end - head));
         size_t line = (size_t)((stop ? stop + 1 : end) - head);
@@ -267,7 +271,7 @@ static bool is_hopeless(const chainsi_set *set, const chainsi_upstream_call *cal
         return false;
     if (since_ns < set->failing_since_ns)
         since_ns = set->failing_since_ns;
-    return now_ns - since_ns >= REACH_MS * CHAINSI_NS_PER_MS;
+    return now_ns - since_ns >= set->reach_ms * CHAINSI_NS_PER_MS;
 }
 
 static void on_rest(uv_timer_t *timer)
@@ -300,7 +304,7 @@ void chainsi_set_start(chainsi_upstream_call *call, const void *head, size_t hea
     trip->body = body;
     trip->body_size = body_size;
     trip->since_ns = chainsi_now_ns();
-    read_head(trip, head, head_size);
+    read_head(trip, set->single, head, head_size);
     chainsi_set_go_on(call->upstream);
     bool waits = false;
     chainsi_member *member = NULL;
@@ -400,6 +404,7 @@ chainsi_set *chainsi_set_new(uv_loop_t *loop, uint32_t slots, uint32_t max_waiti
     chainsi_set *set = chainsi_make(sizeof *set);
     set->slots = slots;
     set->max_waiting = max_waiting;
+    set->reach_ms = REACH_MS;
     set->next_look_ns = INT64_MAX;
     set->rest = chainsi_timer_new(loop, NULL);
     set->sweep = chainsi_timer_new(loop, set);
