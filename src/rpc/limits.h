@@ -83,6 +83,14 @@ enum {
     CHAINSI_LARGE_TRY = 64 * 1024,
     CHAINSI_LOOKUP_MS = 2000,
     CHAINSI_LOOKUP_SOON_MS = 200,
+    /* The same while there is none and calls wait for the first. */
+    CHAINSI_LOOKUP_ZERO_MS = 100,
+    /* Of many replicas the calling side begins with so many; has at most so many more in use than it has calls
+     * at; and takes so many others in, so often, while calls wait. */
+    CHAINSI_USED_FIRST = 64,
+    CHAINSI_USED_SPARE = 256,
+    CHAINSI_EXPLORE = 16,
+    CHAINSI_EXPLORE_MS = 20,
     /* The kernel's queue of a listening socket (which lowers it to net.core.somaxconn). */
     CHAINSI_BACKLOG = 4096,
 };

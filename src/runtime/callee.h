@@ -83,6 +83,7 @@ typedef enum chainsi_attempt_end {
     CHAINSI_ATTEMPT_NOT_STARTED, /* it certainly didn't begin to run */
     CHAINSI_ATTEMPT_LOST,        /* it may have run; nobody knows how it ended */
     CHAINSI_ATTEMPT_QUEUE_FULL,  /* it didn't begin: as many calls wait as may */
+    CHAINSI_ATTEMPT_ABSENT,      /* nor here: until its deadline there was no replica */
 } chainsi_attempt_end;
 
 typedef struct chainsi_attempt {

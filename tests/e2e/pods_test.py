@@ -2,7 +2,9 @@
 import json
 import os
 import signal
+import socket
 import struct
+import subprocess
 import threading
 import unittest
 import urllib.error
@@ -122,6 +124,45 @@ class Pods(HomeTest):
         other = self.start_front(f"http://localhost:{back.address()[1]}")
         self.assertEqual(self.call(other)[0], 200)
         self.assertEqual(len(self.spans(other, following)[0]), 2)
+
+    @staticmethod
+    def reserve():
+        """A port that nobody listens on, but this test can have a service listen."""
+        with socket.socket() as taken:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind(("127.0.0.1", 0))
+            return taken.getsockname()[1]
+
+    def test_calls_wait_for_a_pod(self):
+        port = self.reserve()
+        url = f"http://localhost:{port}"
+        hasty = self.start_front(url)
+        self.assertEqual(self.call(hasty)[1]["error"]["status"], "UNAVAILABLE")
+        front = self.start_front(url, CHAINS_AT_ZERO="wait")
+        answers = [self.call_beside(front) for _ in range(3)]
+        wait_until(lambda: self.demand(front)["waits"]["back"] == 3, "the calls to wait")
+        back = self.start("back", {}, listen=f"http://127.0.0.1:{port}")
+        for answer in answers:
+            self.assertEqual(answer(), (200, [back.process.pid]))
+        # It goes to zero, and comes back.
+        back.end()
+        answer = self.call_beside(front)
+        wait_until(lambda: self.demand(front)["waits"]["back"] == 1, "the call to wait")
+        back = self.start("back", {}, listen=f"http://127.0.0.1:{port}")
+        self.assertEqual(answer(), (200, [back.process.pid]))
+
+    def test_calls_that_wait_in_vain(self):
+        front = self.start_front("http://nobody.invalid:80", CHAINS_AT_ZERO="wait")
+        connection = UnixConnection(front.unix)
+        connection.request("POST", "/run_remote", json.dumps({"count": 1, "work_ms": 0}),
+                           {"Content-Type": "application/json", "X-Chains-Timeout-Ms": "300"})
+        error = json.loads(connection.getresponse().read())["error"]
+        connection.close()
+        self.assertEqual(error["status"], "DEADLINE_EXCEEDED")
+        self.assertIn("back was not there in time: cannot find the host 'nobody.invalid'", error["message"])
+        done = subprocess.run([os.path.join(self.bin, "front"), "--listen", "http://127.0.0.1:0"], capture_output=True, text=True,
+                              env=dict(self.home.env, CHAINS_AT_ZERO="pause"), timeout=60, check=False)
+        self.assertEqual((done.returncode, done.stderr), (2, "chains: CHAINS_AT_ZERO is 'pause': expected wait or fail\n"))
 
     def test_who_asks_wrongly(self):
         back = self.start("back", {})
