@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/terminal.h"
 #include "cli/deploy.h"
+#include "cli/deploy_cluster.h"
 #include "cli/deploy_progress.h"
 #include "cli/describe.h"
 #include "cli/environment.h"
@@ -259,16 +260,22 @@ static void on_interrupt(int number)
     raise(number);
 }
 
-/* Who interrupts the command interrupts the waiting alone, and is told so. */
-static void prepare_farewell(const chainsi_api_deploy *deploy, const char *version)
+void chainsi_deploy_say_at_interrupt(const char *text)
 {
-    snprintf(
-        farewell, sizeof farewell,
+    snprintf(farewell, sizeof farewell, "%s", text);
+    sigaction(SIGINT, &(struct sigaction){ .sa_handler = on_interrupt }, NULL);
+}
+
+/* Who interrupts the command interrupts the waiting alone, and is told so. */
+static void prepare_farewell(chainsi_daemon *daemon, const chainsi_api_deploy *deploy,
+                             const char *version)
+{
+    chainsi_deploy_say_at_interrupt(chainsi_arena_printf(
+        &daemon->arena,
         "\nchains deploy: version %s of '%s' goes on becoming ready, and answers in %s then. "
         "`chains status %s` shows it; another `chains deploy`, `promote` or `delete` takes its "
         "place.\n",
-        version, deploy->chain, deploy->environment, deploy->chain);
-    sigaction(SIGINT, &(struct sigaction){ .sa_handler = on_interrupt }, NULL);
+        version, deploy->chain, deploy->environment, deploy->chain));
 }
 
 int chainsi_deploy_hand_over(chainsi_daemon *daemon, const chainsi_api_deploy *deploy,
@@ -287,7 +294,7 @@ int chainsi_deploy_hand_over(chainsi_daemon *daemon, const chainsi_api_deploy *d
         else if (chainsi_daemon_read(daemon, &answer, &chainsi_api_accepted_type, &accepted)) {
             r->version_id = accepted.version_id;
             if (!daemon->interrupt)
-                prepare_farewell(deploy, accepted.version_id);
+                prepare_farewell(daemon, deploy, accepted.version_id);
             status = await(daemon, deploy, accepted.version, r);
         }
     }
@@ -320,6 +327,23 @@ static int build_and_deploy(chainsi_deploy_request *r)
     return status;
 }
 
+/* On this machine, or in a cluster. */
+static int deploy_where(chainsi_cluster_deploy *d)
+{
+    chainsi_deploy_request *r = d->request;
+    bool cluster;
+    if (r->port < -1 || r->port > 65535)
+        return chainsi_usage_error(&chainsi_verb_deploy, "'--port' takes 0 to 65535");
+    if (!chainsi_check_names(&chainsi_verb_deploy, &r->environment, 1) ||
+        !chainsi_check_canary(&chainsi_verb_deploy, &r->canary) ||
+        !chainsi_cluster_words_read(&chainsi_verb_deploy, &d->where, &cluster))
+        return CHAINSI_EXIT_USAGE;
+    if (cluster)
+        return chainsi_deploy_to_cluster(&chainsi_verb_deploy, d);
+    return chainsi_cluster_deploy_unused(&chainsi_verb_deploy, d) ? build_and_deploy(r)
+                                                                  : CHAINSI_EXIT_USAGE;
+}
+
 static int deploy(int argc, char **argv)
 {
     chainsi_deploy_request r = {
@@ -328,6 +352,7 @@ static int deploy(int argc, char **argv)
         .environment = CHAINSI_PRODUCTION,
         .canary = CHAINSI_NO_CANARY,
     };
+    chainsi_cluster_deploy d = { .request = &r, .patience_s = CHAINSI_CLUSTER_PATIENCE_S };
     const chainsi_option options[] = {
         { "name", CHAINSI_OPTION_TEXT, &r.name },
         { "entrypoint", CHAINSI_OPTION_TEXT, &r.entrypoint },
@@ -335,17 +360,20 @@ static int deploy(int argc, char **argv)
         { "environment", CHAINSI_OPTION_TEXT, &r.environment },
         CHAINSI_CANARY_OPTIONS(r.canary),
         { "port", CHAINSI_OPTION_INTEGER, &r.port },
+        CHAINSI_CLUSTER_OPTIONS(d.where),
+        CHAINSI_MANIFEST_OPTIONS(d.words),
+        { "images", CHAINSI_OPTION_TEXT, &d.words.images },
+        { "create-namespace", CHAINSI_OPTION_FLAG, &d.words.manifest.create_name_space },
+        { "front-door-namespace", CHAINSI_OPTION_TEXT, &d.words.manifest.front_door_name_space },
+        { "timeout", CHAINSI_OPTION_INTEGER, &d.timeout_s },
+        { "patience", CHAINSI_OPTION_INTEGER, &d.patience_s },
+        { "keep", CHAINSI_OPTION_FLAG, &d.keep },
         { "json", CHAINSI_OPTION_FLAG, &r.json },
         { NULL, CHAINSI_OPTION_END, NULL },
     };
     int status;
     if (chainsi_options_read(&chainsi_verb_deploy, options, argc, argv, 1, &r.folders, &status))
-        status = r.port < -1 || r.port > 65535
-                     ? chainsi_usage_error(&chainsi_verb_deploy, "'--port' takes 0 to 65535")
-                 : chainsi_check_names(&chainsi_verb_deploy, &r.environment, 1) &&
-                         chainsi_check_canary(&chainsi_verb_deploy, &r.canary)
-                     ? build_and_deploy(&r)
-                     : CHAINSI_EXIT_USAGE;
+        status = deploy_where(&d);
     chainsi_words_done(&r.folders);
     chainsi_words_done(&r.fakes);
     return status;
@@ -353,8 +381,10 @@ static int deploy(int argc, char **argv)
 
 const chainsi_verb chainsi_verb_deploy = {
     .name = "deploy",
-    .usage = "[FOLDER] [--name NAME] [--entrypoint NAME] [--environment NAME] " CHAINSI_CANARY_USAGE
-             " [--fake FILE.c]... [--port N] [--json]",
+    .usage =
+        "[FOLDER] [--name NAME] [--entrypoint NAME] [--environment NAME] " CHAINSI_CANARY_USAGE
+        " [--fake FILE.c]... [--port N] [--json]\n"
+        "       chains deploy [FOLDER] --target kubernetes --registry HOST[:PORT][/PATH] [...]",
     .summary = "Run a chain's Chainlets as services behind one URL.",
     .help =
         "Checks and builds the chain, has its assets fetched, starts each of its Chainlets as a\n"
@@ -374,7 +404,28 @@ const chainsi_verb chainsi_verb_deploy = {
         "                       daemon that was killed, else 8600\n"
         "  --json               print the deployed chain as JSON\n"
         "\n"
+        "In a Kubernetes cluster: makes images of its Chainlets, pushes them, applies the objects "
+        "that\n"
+        "`chains manifests` prints, and returns when all of it is ready. The same input is a "
+        "version\n"
+        "that is there already; what was applied of one that fails is removed again.\n"
+        "\n" CHAINSI_CLUSTER_HELP
+        "  --registry HOST/PATH where images are pushed to, and nodes fetch them\n"
+        "  --images FILE        where they are already, instead (chains manifests --help)\n"
+        "  --version NAME       of the chain. Default: v0- and a hash of all that it is\n"
+        "  --autoscaler WHICH   chains, hpa, knative or none (chains manifests --help)\n"
+        "  --tls on|off         calls by TLS. Default: on where a controller runs that scales\n"
+        "  --create-namespace   make the namespace, too\n"
+        "  --timeout SECONDS    until all is ready. Default: the longest .start_timeout_s and 120\n"
+        "  --patience SECONDS   how long what may pass by itself may last, as no node that has "
+        "room,\n"
+        "                       or an image that can't be pulled. Default: 60\n"
+        "  --keep               leave what was applied of a version that fails\n"
+        "  --pull-secret, --asset-claim, --fetch-image, --front-door-namespace: as manifests have\n"
+        "                       them\n"
+        "\n"
         "Example:\n"
-        "  chains deploy hello\n",
+        "  chains deploy hello\n"
+        "  chains deploy hello --target kubernetes --registry registry.example.com/me\n",
     .run = deploy,
 };
