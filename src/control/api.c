@@ -172,6 +172,7 @@ static const chainsi_field deploy_fields[] = {
     { CHAINSI_FIELD(chainsi_api_deploy, swappable, &chainsi_type_bool), .default_value = &no },
     { CHAINSI_FIELD(chainsi_api_deploy, links, &links_type), .default_value = &no_links },
     NULLABLE(chainsi_api_deploy, autoscaler),
+    { CHAINSI_FIELD(chainsi_api_deploy, tls, &chainsi_type_bool), .default_value = &no },
 };
 const chainsi_type chainsi_api_deploy_type =
     NAMED_TYPE("Deploy", chainsi_api_deploy, deploy_fields);

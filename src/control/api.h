@@ -137,6 +137,7 @@ typedef struct chainsi_api_deploy {
         swappable; /* its programs may be replaced in place (swap.h); default: they stay as they are */
     chainsi_api_links links; /* for those who look; default: none is known of */
     const char *autoscaler;  /* who scales it in a cluster; null: the daemon */
+    bool tls;                /* the daemon's: its pods speak TLS; default: they don't */
 } chainsi_api_deploy;
 
 /* What the keeper holds of a deployment. */

@@ -354,7 +354,7 @@ static bool begin(brain *b)
     if (!chainsi_registry_restore(b->routes.registry))
         return false;
     if (b->pods)
-        b->pod_versions = chainsi_pod_versions_new(b->routes.registry);
+        b->pod_versions = chainsi_pod_versions_new(b->routes.registry, b->cluster);
     if (!chainsi_routes_begin_requests(&b->routes, &b->loop, b->options->daemon->keep_results_ms,
                                        why, sizeof why)) {
         fprintf(stderr, "chainsd: %s\n", why);

@@ -7,6 +7,7 @@
 #include "control/deployment.h"
 #include "control/handle.h"
 #include "control/pod_fleet.h"
+#include "control/pod_identities.h"
 #include "control/pods.h"
 
 chainsi_pod_set *chainsi_pod_chainlet_set(const chainsi_deployment *deployment,
@@ -25,6 +26,23 @@ static void on_wait(void *user)
         chainsi_scaler_call_waits(chainlet->scaler);
 }
 
+static const chainsi_pod_identity *find_identity(const chainsi_chainlet *chainlet)
+{
+    const chainsi_deployment_options *options = &chainlet->deployment->options;
+    return chainsi_pod_identities_find(options->supervisor->identities, options->deploy->chain);
+}
+
+static void identify(const chainsi_chainlet *chainlet, chainsi_upstream *calls)
+{
+    char why[256];
+    const chainsi_pod_identity *identity = find_identity(chainlet);
+    if (chainlet->deployment->options.deploy->tls && identity &&
+        !chainsi_upstream_set_tls(calls, identity->certificate, identity->key,
+                                  identity->authorities, chainlet->service->object, why,
+                                  sizeof why))
+        chainsi_say("%s: the certificate to call it with can't be used: %s", chainlet->label, why);
+}
+
 chainsi_upstream *chainsi_pod_chainlet_open_calls(chainsi_chainlet *chainlet)
 {
     const chainsi_api_service *service = chainlet->service;
@@ -33,7 +51,22 @@ chainsi_upstream *chainsi_pod_chainlet_open_calls(chainsi_chainlet *chainlet)
                                  (uint32_t)(service->concurrency > 0 ? service->concurrency : 1),
                                  (uint32_t)service->max_queue);
     chainsi_upstream_on_wait(calls, on_wait, chainlet);
+    identify(chainlet, calls);
     return calls;
+}
+
+void chainsi_pod_chainlet_identify(const chainsi_chainlet *chainlet)
+{
+    if (!chainlet->calls)
+        return;
+    identify(chainlet, chainlet->calls);
+    chainsi_pod_chainlet_note(chainlet);
+}
+
+/* Without one that it needs its calls wait. */
+static bool lacks_identity(const chainsi_chainlet *chainlet)
+{
+    return chainlet->deployment->options.deploy->tls && !find_identity(chainlet);
 }
 
 void chainsi_pod_chainlet_note(const chainsi_chainlet *chainlet)
@@ -44,10 +77,11 @@ void chainsi_pod_chainlet_note(const chainsi_chainlet *chainlet)
     if (chainsi_pod_chainlet_scaled_by_others(chainlet) && !fleet->stopping)
         chainlet->fleet->wanted = chainlet->pods->replicas;
     chainsi_endpoint *endpoints = chainsi_make((fleet->place_count + 1) * sizeof *endpoints);
+    const bool lacks = lacks_identity(chainlet);
     size_t count = 0;
     for (size_t i = 0; i < fleet->place_count; i++) {
         const chainsi_replica *replica = fleet->places[i].replica;
-        if (!replica || replica->state != CHAINSI_REPLICA_READY)
+        if (!replica || replica->state != CHAINSI_REPLICA_READY || lacks)
             continue;
         snprintf(endpoints[count].host, sizeof endpoints[count].host, "%s", replica->ip);
         endpoints[count++].port = CHAINSI_POD_CALLS_PORT;

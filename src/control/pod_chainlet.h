@@ -10,6 +10,8 @@ struct chainsi_pod_set *chainsi_pod_chainlet_set(const chainsi_deployment *deplo
                                                  const chainsi_api_service *service);
 /* What the front door calls it by: its pods that are ready, as they come and go. */
 chainsi_upstream *chainsi_pod_chainlet_open_calls(chainsi_chainlet *chainlet);
+/* What it is called with is another identity (pod_identities.h). */
+void chainsi_pod_chainlet_identify(const chainsi_chainlet *chainlet);
 /* Its pods are others, or in other states. */
 void chainsi_pod_chainlet_note(const chainsi_chainlet *chainlet);
 /* Whether somebody else says how many pods there are (--autoscaler). */

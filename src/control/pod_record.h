@@ -42,9 +42,11 @@ typedef struct chainsi_pod_deployment {
 /* A ConfigMap that says what a version is (kubernetes/manifests.h). */
 typedef struct chainsi_pod_version {
     const char *name, *uid;
-    const char *chain, *version;     /* data */
-    const char *deploy, *services;   /* data: deploy.json, services.json; "" */
-    const char *autoscaler;          /* data: "chains", "hpa" ...; "": chains */
+    const char *chain, *version;             /* data */
+    const char *deploy, *services;           /* data: deploy.json, services.json; "" */
+    bool tls;                                /* data: tls is "on" */
+    const char *chain_label, *version_label; /* "": none */
+    const char *autoscaler;                  /* data: "chains", "hpa" ...; "": chains */
     const char *state, *message;     /* annotations chains.dev/state, chains.dev/message; "" */
     const char *requested, *handled; /* annotations chains.dev/requested, chains.dev/handled; "" */
     bool leaving;                    /* it is being deleted */

@@ -7,6 +7,8 @@
 #include "control/chain.h"
 #include "control/fields.h"
 #include "control/handle.h"
+#include "control/pod_chainlet.h"
+#include "control/pod_identities.h"
 #include "control/pods.h"
 #include "control/store_chains.h"
 #include "schema/json.h"
@@ -19,7 +21,9 @@ enum {
 struct chainsi_pod_versions {
     chainsi_registry *registry;
     chainsi_pods *pods;
-    uv_timer_t *review; /* owned */
+    chainsi_certificates *certificates; /* owned */
+    chainsi_pod_identities identities;  /* owned */
+    uv_timer_t *review;                 /* owned */
 };
 
 /* What a ConfigMap says. */
@@ -76,6 +80,7 @@ static bool read_deploy(const chainsi_known_version *known, chainsi_arena *arena
                  deploy->chain, known->version.chain);
         return false;
     }
+    deploy->tls = known->version.tls;
     if (*known->version.autoscaler)
         deploy->autoscaler = chainsi_arena_strdup(arena, known->version.autoscaler);
     for (size_t i = 0; i < deploy->services.count; i++) {
@@ -98,6 +103,47 @@ static bool find_stored(const chainsi_pod_versions *versions, const char *chain,
     return chainsi_stored_version_find(chainsi_store_reader(versions->registry->store), chain, id,
                                        arena, stored) == CHAINS_OK &&
            !strcmp(stored->id, id);
+}
+
+/* Certificates. */
+
+static void identify(const chainsi_deployment *deployment)
+{
+    for (size_t i = 0; deployment && i < deployment->options.deploy->services.count; i++)
+        if (deployment->chainlets[i].pods)
+            chainsi_pod_chainlet_identify(&deployment->chainlets[i]);
+}
+
+static void on_identity(void *user, const chainsi_front_identity *told)
+{
+    chainsi_pod_versions *versions = user;
+    chainsi_pod_identities_set(&versions->identities, told);
+    const chainsi_chain *chain = chainsi_registry_find(
+        versions->registry, (chainsi_slice){ told->chain, strlen(told->chain) });
+    for (const chainsi_environment *each = chain ? chain->environments : NULL; each;
+         each = each->next) {
+        identify(each->current);
+        identify(each->candidate);
+        for (size_t i = 0; i < each->retiring_count; i++)
+            identify(each->retiring[i]);
+    }
+}
+
+static void certify(const chainsi_pod_versions *versions, const chainsi_known_version *known)
+{
+    const chainsi_pod_version *said = &known->version;
+    if (!said->tls)
+        return;
+    if (!chainsi_certificates_add(versions->certificates, &(chainsi_certificates_version){
+                                                              .chain = said->chain,
+                                                              .config_map = said->name,
+                                                              .uid = said->uid,
+                                                              .chain_label = said->chain_label,
+                                                              .version_label = said->version_label,
+                                                              .services = said->services,
+                                                          }))
+        chainsi_say("ConfigMap %s: its services can't be read, and get no certificates",
+                    said->name);
 }
 
 /* Asking for it. */
@@ -206,6 +252,7 @@ static void on_version(void *user, chainsi_known_version *known)
     chainsi_stored_version stored;
     if (said->leaving || versions->registry->stopping)
         return;
+    certify(versions, known);
     const bool is_stored = find_stored(versions, said->chain, said->version, &arena, &stored);
     /* Once, as long as it is told of: a second word would end what the first one began. What a controller that has lost
      * its state finds as standing by, or failed, stays so until it is wanted. */
@@ -254,6 +301,7 @@ static void on_version_gone(void *user, const chainsi_known_version *known)
     chainsi_pod_versions *versions = user;
     const char *name = known->version.chain;
     chainsi_registry *registry = versions->registry;
+    chainsi_certificates_remove(versions->certificates, known->version.name);
     chainsi_chain *chain = chainsi_registry_find(registry, (chainsi_slice){ name, strlen(name) });
     if (!chain || registry->stopping)
         return;
@@ -433,7 +481,8 @@ chains_status chainsi_pod_versions_check_promotion(const chainsi_registry *regis
 
 /* Its beginning and end. */
 
-chainsi_pod_versions *chainsi_pod_versions_new(chainsi_registry *registry)
+chainsi_pod_versions *chainsi_pod_versions_new(chainsi_registry *registry,
+                                               const chainsi_cluster *cluster)
 {
     chainsi_pod_versions *versions = chainsi_make(sizeof *versions);
     versions->registry = registry;
@@ -441,6 +490,11 @@ chainsi_pod_versions *chainsi_pod_versions_new(chainsi_registry *registry)
     versions->review = chainsi_timer_new(registry->supervisor->loop, versions);
     uv_unref((uv_handle_t *)versions->review);
     registry->pod_versions = versions;
+    versions->certificates = chainsi_certificates_start(
+        registry->supervisor->loop, &(chainsi_certificates_options){ .cluster = cluster,
+                                                                     .on_identity = on_identity,
+                                                                     .user = versions });
+    registry->supervisor->identities = &versions->identities;
     chainsi_pods_set_events(versions->pods, &(chainsi_pods_events){
                                                 .on_version = on_version,
                                                 .on_version_gone = on_version_gone,
@@ -454,6 +508,9 @@ void chainsi_pod_versions_free(chainsi_pod_versions *versions)
 {
     if (!versions)
         return;
+    chainsi_certificates_stop(versions->certificates);
+    versions->registry->supervisor->identities = NULL;
+    chainsi_pod_identities_done(&versions->identities);
     versions->registry->pod_versions = NULL;
     chainsi_handle_close(versions->review);
     free(versions);

@@ -11,13 +11,15 @@
 #ifndef CHAINSI_CONTROL_POD_VERSIONS_H
 #define CHAINSI_CONTROL_POD_VERSIONS_H
 
+#include "cluster/cluster.h"
 #include "control/registry.h"
 
 typedef struct chainsi_pod_versions chainsi_pod_versions;
 
 /* Begins, with what is there: after the registry was restored. registry->supervisor->pods is set. Never NULL; it is the
  * registry's pod_versions from now on. */
-chainsi_pod_versions *chainsi_pod_versions_new(chainsi_registry *registry);
+chainsi_pod_versions *chainsi_pod_versions_new(chainsi_registry *registry,
+                                               const chainsi_cluster *cluster);
 /* NULL is allowed. */
 void chainsi_pod_versions_free(chainsi_pod_versions *versions);
 

@@ -92,7 +92,9 @@ typedef struct chainsi_supervisor {
     struct chainsi_pulse *pulse;     /* scaler.c's; NULL: nothing is scaled */
     struct chainsi_sampler *sampler; /* not owned; sampler.h; NULL: nobody looks */
     struct chainsi_pods *pods;       /* not owned; pods.h: replicas are pods; NULL: processes */
-    bool releasing;                  /* the controller ends, and its pods go on without it */
+    struct chainsi_pod_identities
+        *identities; /* not owned; pod_identities.h: by which pods are called; NULL: without */
+    bool releasing;  /* the controller ends, and its pods go on without it */
 } chainsi_supervisor;
 
 /* What a replica is made of. Texts must live as long as the replica. */

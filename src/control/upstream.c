@@ -49,7 +49,7 @@ chainsi_upstream *chainsi_upstream_new_address(uv_loop_t *loop, const char *host
     chainsi_endpoint endpoint = { .port = port };
     snprintf(endpoint.host, sizeof endpoint.host, "%s", host);
     upstream->set->single = true;
-    chainsi_members_put(upstream, &endpoint, 1);
+    chainsi_upstream_members_put(upstream, &endpoint, 1);
     return upstream;
 }
 
@@ -61,7 +61,7 @@ void chainsi_upstream_free(chainsi_upstream *upstream)
     chainsi_idle_close(&upstream->idle, INT64_MAX);
     if (upstream->set) {
         chainsi_upstream_send_away(upstream);
-        chainsi_members_put(upstream, NULL, 0);
+        chainsi_upstream_members_put(upstream, NULL, 0);
     }
     chainsi_upstream_release(upstream);
 }

@@ -86,7 +86,7 @@ static chainsi_member *find_least(chainsi_list lists[CHAINSI_SET_LEVELS])
     return NULL;
 }
 
-chainsi_member *chainsi_members_choose(chainsi_set *set, int64_t now_ns, bool *waits)
+chainsi_member *chainsi_upstream_members_choose(chainsi_set *set, int64_t now_ns, bool *waits)
 {
     if (now_ns >= set->next_look_ns) {
         set->next_look_ns = INT64_MAX;
@@ -165,7 +165,7 @@ void chainsi_member_free_if_over(chainsi_member *member)
         free_member(member);
 }
 
-void chainsi_members_free(chainsi_set *set)
+void chainsi_upstream_members_free(chainsi_set *set)
 {
     for (size_t i = 0; i < set->count; i++)
         free_member(set->members[i]);
@@ -215,8 +215,8 @@ static void leave_set(chainsi_member *member)
 }
 
 /* Both are in order. */
-void chainsi_members_put(chainsi_upstream *upstream, const chainsi_endpoint *endpoints,
-                         size_t count)
+void chainsi_upstream_members_put(chainsi_upstream *upstream, const chainsi_endpoint *endpoints,
+                                  size_t count)
 {
     chainsi_set *set = upstream->set;
     const chainsi_endpoint **sorted = chainsi_make(count * sizeof(const chainsi_endpoint *));

@@ -227,7 +227,7 @@ void chainsi_trip_write_head(chainsi_trip *trip);
 /* upstream_members.c */
 
 /* The one that is called next, and whether calls would wait in it; NULL: none has room. */
-chainsi_member *chainsi_members_choose(chainsi_set *set, int64_t now_ns, bool *waits);
+chainsi_member *chainsi_upstream_members_choose(chainsi_set *set, int64_t now_ns, bool *waits);
 /* Something of it has changed: it goes where it belongs. */
 void chainsi_member_place(chainsi_member *member, int64_t now_ns);
 /* It couldn't be reached / it could. */
@@ -238,8 +238,8 @@ void chainsi_member_free_if_over(chainsi_member *member);
 /* "10.0.0.3:8080" for messages. */
 void chainsi_member_write_name(const chainsi_member *member, char *text, size_t size);
 /* Frees all of them. */
-void chainsi_members_free(chainsi_set *set);
-void chainsi_members_put(chainsi_upstream *upstream, const chainsi_endpoint *endpoints,
-                         size_t count);
+void chainsi_upstream_members_free(chainsi_set *set);
+void chainsi_upstream_members_put(chainsi_upstream *upstream, const chainsi_endpoint *endpoints,
+                                  size_t count);
 
 #endif

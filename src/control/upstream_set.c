@@ -245,7 +245,7 @@ void chainsi_set_go_on(chainsi_upstream *upstream)
     chainsi_set *set = upstream->set;
     while (set->first) {
         bool waits;
-        chainsi_member *member = chainsi_members_choose(set, chainsi_now_ns(), &waits);
+        chainsi_member *member = chainsi_upstream_members_choose(set, chainsi_now_ns(), &waits);
         if (!member)
             break;
         chainsi_upstream_call *call = set->first;
@@ -309,8 +309,9 @@ void chainsi_set_start(chainsi_upstream_call *call, const void *head, size_t hea
     bool waits = false;
     chainsi_member *member = NULL;
     if (!set->first && !set->sends_away)
-        member = set->single && set->count ? set->members[0]
-                                           : chainsi_members_choose(set, trip->since_ns, &waits);
+        member = set->single && set->count
+                     ? set->members[0]
+                     : chainsi_upstream_members_choose(set, trip->since_ns, &waits);
     if (member && send_to(call, member, waits))
         return;
     if (member)
@@ -373,7 +374,7 @@ void chainsi_set_refused(chainsi_upstream_call *call, bool keep)
         member->busy_until_ns = now_ns + BUSY_MS * CHAINSI_NS_PER_MS;
         chainsi_member_place(member, now_ns);
     }
-    const chainsi_member *other = chainsi_members_choose(upstream->set, now_ns, &waits);
+    const chainsi_member *other = chainsi_upstream_members_choose(upstream->set, now_ns, &waits);
     bool others = other && !waits && trip->refusals < tries_of(trip);
     if (refusal == CHAINSI_REFUSAL_FULL && !others) {
         chainsi_set_go_on(upstream);
@@ -416,7 +417,7 @@ void chainsi_set_free(chainsi_set *set)
 {
     if (!set)
         return;
-    chainsi_members_free(set);
+    chainsi_upstream_members_free(set);
     chainsi_handle_close(set->rest);
     chainsi_handle_close(set->sweep);
     chainsi_handle_close(set->wait);
@@ -440,7 +441,7 @@ void chainsi_upstream_set_endpoints(chainsi_upstream *upstream, const chainsi_en
 {
     if (!upstream->set || upstream->set->single)
         return;
-    chainsi_members_put(upstream, endpoints, count);
+    chainsi_upstream_members_put(upstream, endpoints, count);
     chainsi_set_go_on(upstream);
 }
 
