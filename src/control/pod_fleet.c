@@ -30,7 +30,7 @@ void chainsi_pod_replica_free(chainsi_replica *replica)
     free(replica);
 }
 
-static chainsi_replica *add_replica(chainsi_fleet *fleet, const char *pod, const char *uid)
+static chainsi_replica *add_replica(chainsi_fleet *fleet, const char *pod)
 {
     size_t index = 0;
     while (index < fleet->place_count && fleet->places[index].replica)
@@ -40,7 +40,6 @@ static chainsi_replica *add_replica(chainsi_fleet *fleet, const char *pod, const
     replica->options = fleet->options.start;
     replica->options.number = (int64_t)index;
     replica->pod = chainsi_copy_text(pod);
-    snprintf(replica->pod_uid, sizeof replica->pod_uid, "%s", uid);
     replica->node = chainsi_copy_text("");
     replica->ip = chainsi_copy_text("");
     replica->ready_ns = replica->spawned_ns = -1;
@@ -140,9 +139,13 @@ static bool update(const chainsi_fleet *fleet, chainsi_replica *replica, const c
     find_address(replica, pod);
     if (replica->starts != starts)
         replica->started_ns = chainsi_now_ns();
+    const bool ran_out = replica->starts < starts && replica->state != CHAINSI_REPLICA_STOPPED &&
+                         pod->out_of_memory; /* just now */
     replica->starts = starts;
     snprintf(replica->started_at, sizeof replica->started_at, "%s", pod->started_at);
     explain(fleet, replica, pod);
+    if (ran_out)
+        fleet->options.on_death(fleet->options.user, replica, CHAINSI_ENDED_BY_LIMIT);
     const chainsi_replica_state state = find_state(fleet, replica, pod);
     if (state == replica->state)
         return changed;
@@ -150,10 +153,11 @@ static bool update(const chainsi_fleet *fleet, chainsi_replica *replica, const c
     return true;
 }
 
-static chainsi_replica *find_replica(const chainsi_fleet *fleet, const char *uid)
+/* The replica that is no pod; NULL: there is none. */
+static chainsi_replica *find_teller(const chainsi_fleet *fleet)
 {
     for (size_t i = 0; i < fleet->place_count; i++)
-        if (fleet->places[i].replica && !strcmp(fleet->places[i].replica->pod_uid, uid))
+        if (fleet->places[i].replica && !*fleet->places[i].replica->pod)
             return fleet->places[i].replica;
     return NULL;
 }
@@ -162,12 +166,12 @@ static chainsi_replica *find_replica(const chainsi_fleet *fleet, const char *uid
 static bool tell_why_none(chainsi_fleet *fleet)
 {
     const chainsi_pod_set *set = fleet->options.pods;
-    chainsi_replica *teller = find_replica(fleet, "");
+    chainsi_replica *teller = find_teller(fleet);
     const bool wanted = *set->why && !fleet->stopping;
     if (!teller && !wanted)
         return false;
     if (!teller)
-        teller = add_replica(fleet, "", "");
+        teller = add_replica(fleet, "");
     teller->seen_round = fleet->round;
     if (wanted)
         snprintf(teller->last_end, sizeof teller->last_end, "Deployment %s: %.300s", set->object,
@@ -188,16 +192,17 @@ void chainsi_pod_fleet_sync(chainsi_fleet *fleet)
     if (fleet->let_go)
         return;
     fleet->round++;
-    for (const chainsi_known_pod *each = set->pods; each; each = each->next) {
-        if (each->pod.phase == CHAINSI_POD_ENDED)
+    for (chainsi_known_pod *each = set->pods; each; each = each->next) {
+        if (each->pod.phase == CHAINSI_POD_ENDED) {
+            each->replica = NULL; /* which goes */
             continue;
-        chainsi_replica *replica = find_replica(fleet, each->pod.uid);
-        if (!replica) {
-            replica = add_replica(fleet, each->pod.name, each->pod.uid);
+        }
+        if (!each->replica) {
+            each->replica = add_replica(fleet, each->pod.name);
             changed = true;
         }
-        replica->seen_round = fleet->round;
-        changed = update(fleet, replica, &each->pod) || changed;
+        each->replica->seen_round = fleet->round;
+        changed = update(fleet, each->replica, &each->pod) || changed;
     }
     changed = tell_why_none(fleet) || changed;
     for (size_t i = 0; i < fleet->place_count; i++) {
@@ -272,6 +277,8 @@ bool chainsi_pod_fleet_take_up(chainsi_fleet *fleet)
     set->user = fleet;
     if (before)
         let_go(before);
+    for (chainsi_known_pod *each = set->pods; each; each = each->next)
+        each->replica = NULL; /* another's */
     fleet->wanted = set->exists ? set->replicas : 0;
     chainsi_pod_fleet_sync(fleet);
     return set->exists;

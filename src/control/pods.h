@@ -21,7 +21,8 @@ typedef struct chainsi_pods chainsi_pods;
 typedef struct chainsi_known_pod {
     chainsi_pod pod; /* its texts are its own, until it is told of again */
     chainsi_arena arena;
-    uint64_t seen; /* the mirror's */
+    struct chainsi_replica *replica; /* of who acts for its set; NULL: it has none yet */
+    uint64_t seen;                   /* the mirror's */
     struct chainsi_known_pod *next;
 } chainsi_known_pod;
 

@@ -172,7 +172,6 @@ typedef struct chainsi_replica {
     /* Of one that is a pod, which has no process here; its probes are the pod's (pod_fleet.h). */
     char *pod, *node,
         *ip; /* owned; pod: its name, "": it is none; NULL: a process. The others "": not known */
-    char pod_uid[64];
     uint64_t seen_round;
     struct chainsi_pod_look *look; /* owned; NULL */
 } chainsi_replica;

@@ -184,6 +184,7 @@ class Controller(unittest.TestCase):
         self.assertEqual(self.call(), (200, ["Hello, moon!"]))
         shown = next(one for one in self.status()["chainlets"] if one["name"] == "hello")
         self.assertEqual(shown["replicas"][0]["restarts"], 1)
+        wait_until(lambda: "it exceeded its memory limit" in self.home.good("logs", "hello", "--events"), "the event", LIMIT_S)
 
     def test_replicas_changed_by_hand_are_put_right(self):
         self.deploy()

@@ -47,7 +47,8 @@ class Pod:
 
     def status(self):
         running = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
-        ended = {"terminated": {"exitCode": self.ended if self.ended >= 0 else 128 - self.ended}} if self.ended is not None else {}
+        ended = {"terminated": {"exitCode": self.ended if self.ended >= 0 else 128 - self.ended,
+                                "reason": "OOMKilled" if self.ended == -signal.SIGKILL else "Error"}} if self.ended is not None else {}
         if self.problem:
             state = {"waiting": {"reason": self.problem[0], "message": self.problem[1]}}
         elif self.process:
