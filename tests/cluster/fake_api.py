@@ -54,6 +54,7 @@ class FakeApi:
         self.version = 100
         self.oldest = 0  # versions before it are forgotten: 410
         self.events = []  # (version, type, collection, object)
+        self.sent = 0  # the last version that a watch has told
         self.changed = threading.Condition()
         self.connections = []
         self.connection_count = 0
@@ -252,6 +253,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 seen = version
                 if collection == self.place:
                     self.chunk(json.dumps({"type": kind, "object": obj}).encode() + b"\n")
+                    api.sent = max(api.sent, version)
 
 
 def server_tls(certificate, key, authority=None):
