@@ -123,18 +123,19 @@ static void look_at_end(search *s, chainsi_trouble trouble, const chainsi_view_c
         container->last_state ? container->last_state->terminated : NULL;
     trouble.certain = container->restarts >= CERTAIN_CRASHES;
     trouble.again = true;
+    const char *starts =
+        chainsi_arena_printf(s->arena, "%lld starts", (long long)container->restarts + 1);
     if (end && is(end->reason, "OOMKilled")) {
         trouble.what = chainsi_arena_printf(
-            s->arena, "it was killed for using more memory than it may (.memory), %lld times",
-            (long long)container->restarts);
+            s->arena, "it was killed for using more memory than it may (%s)", starts);
         trouble.hint = "say more in .memory";
     } else if (end && end->signal) {
-        trouble.what = chainsi_arena_printf(s->arena, "it was ended by signal %lld, %lld times",
-                                            (long long)end->signal, (long long)container->restarts);
+        trouble.what = chainsi_arena_printf(s->arena, "it was ended by signal %lld (%s)",
+                                            (long long)end->signal, starts);
     } else {
-        trouble.what = chainsi_arena_printf(
-            s->arena, "it ends with exit status %lld as soon as it is started, %lld times",
-            (long long)(end ? end->exit_code : 0), (long long)container->restarts);
+        trouble.what =
+            chainsi_arena_printf(s->arena, "it ends with exit status %lld once it is started (%s)",
+                                 (long long)(end ? end->exit_code : 0), starts);
     }
     add(s, trouble);
 }

@@ -157,10 +157,9 @@ static bool check_secrets(work *w)
     if (count)
         chainsi_cluster_session_say(
             &w->session,
-            "the Secret '%s' in namespace '%s' %s%s%.*s, which Chainlets name in .secrets\n"
-            "  hint: %s%s",
-            w->identity.secret, name_space_of(w), secret.metadata.name ? "lacks " : "isn't there: ",
-            secret.metadata.name ? "" : "it would have ", (int)missing.size,
+            "%s '%s' in namespace '%s'%s%.*s, which Chainlets name in .secrets\n  hint: %s%s",
+            secret.metadata.name ? "the Secret" : "there is no Secret", w->identity.secret,
+            name_space_of(w), secret.metadata.name ? " lacks " : " with ", (int)missing.size,
             (const char *)missing.data, make,
             secret.metadata.name ? " --dry-run=client -o yaml | kubectl apply --server-side -f -"
                                  : "");
