@@ -21,6 +21,7 @@ typedef struct chainsi_replica {
     int at;                 /* its place in the set; -1: it is gone */
     int references;         /* the set's, each call's and each want's */
     bool gone;              /* no longer in the set */
+    uint64_t put_aside;     /* when, as a number; 0: it wasn't */
     int wants;
     chainsi_choice known;
 } chainsi_replica;
@@ -60,7 +61,10 @@ struct chainsi_replicas {
     int count, capacity, used;
     int engaged;           /* of those used: where calls of the set's are */
     uint32_t chance;       /* the state of random numbers; never 0 */
-    int64_t explored_ns;   /* when others were taken in last because calls wait */
+    uint64_t put_aside;    /* how many have been */
+    int64_t explored_ns;   /* when others were taken in last because calls wait, */
+    int64_t round_ns;      /* when that began to be counted, */
+    int explored;          /* and how many since then */
     int64_t lost_since_ns; /* none can be reached since then; 0: some can */
     unsigned start;        /* where ties of the next choice begin */
     chainsi_replica *last; /* called last; not a reference, only compared */

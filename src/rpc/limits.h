@@ -86,11 +86,13 @@ enum {
     /* The same while there is none and calls wait for the first. */
     CHAINSI_LOOKUP_ZERO_MS = 100,
     /* Of many replicas the calling side begins with so many; has at most so many more in use than it has calls
-     * at; and takes so many others in, so often, while calls wait. */
+     * at; and takes so many others in, so often, while calls wait, but each but once in so long a time: all callers do
+     * so when there are too few slots. */
     CHAINSI_USED_FIRST = 64,
     CHAINSI_USED_SPARE = 256,
-    CHAINSI_EXPLORE = 16,
+    CHAINSI_EXPLORE = 32,
     CHAINSI_EXPLORE_MS = 20,
+    CHAINSI_EXPLORE_ROUND_MS = 10000,
     /* The kernel's queue of a listening socket (which lowers it to net.core.somaxconn). */
     CHAINSI_BACKLOG = 4096,
 };

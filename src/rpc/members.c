@@ -152,6 +152,7 @@ bool chainsi_members_put_aside(chainsi_replicas *set, chainsi_replica *replica)
     if (replica->at < 0 || replica->at >= set->used || replica->references > 1)
         return false;
     swap(set, replica->at, --set->used);
+    replica->put_aside = ++set->put_aside;
     chainsi_client_free(replica->client);
     replica->client = NULL;
     /* What it has said is old when it is taken in again; that it can't be reached is remembered. */
@@ -170,23 +171,31 @@ static bool make_way(chainsi_replicas *set)
     return false;
 }
 
+/* One of the rest, by chance, but rather one that hasn't been in use for long, and none that can't be reached.
+ * NULL: it found none. */
+static chainsi_replica *draw(chainsi_replicas *set)
+{
+    enum { LOOKS = 16 };
+    chainsi_replica *best = NULL;
+    for (int i = 0; i < LOOKS; i++) {
+        chainsi_replica *at =
+            set->all[set->used + chainsi_members_chance(set, set->count - set->used)];
+        if (!at->known.failures && (!best || at->put_aside < best->put_aside))
+            best = at;
+    }
+    return best;
+}
+
 bool chainsi_members_take_in(chainsi_replicas *set)
 {
-    enum { LOOKS = 8 };
     if (set->used == set->count)
         return false;
-    int at = set->used + chainsi_members_chance(set, set->count - set->used);
-    for (int i = 0; i < LOOKS && set->all[at]->known.failures; i++)
-        at = set->used + chainsi_members_chance(set, set->count - set->used);
-    if (set->all[at]->known.failures)
+    chainsi_replica *chosen = draw(set);
+    if (!chosen)
         return false;
-    if (set->used - set->engaged >= CHAINSI_USED_SPARE) {
-        chainsi_replica *chosen = set->all[at];
-        if (!make_way(set))
-            return false;
-        at = chosen->at;
-    }
-    take_in_at(set, at);
+    if (set->used - set->engaged >= CHAINSI_USED_SPARE && !make_way(set))
+        return false;
+    take_in_at(set, chosen->at);
     return true;
 }
 

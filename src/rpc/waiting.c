@@ -184,25 +184,35 @@ static void want_elsewhere(chainsi_replicas *set, int64_t now_ns)
     chainsi_members_put_aside(set, replica);
 }
 
+/* When others may be taken in next. */
+static int64_t next_exploration_ns(chainsi_replicas *set, int64_t now_ns)
+{
+    const int64_t round_ends_ns = set->round_ns + CHAINSI_EXPLORE_ROUND_MS * CHAINSI_NS_PER_MS;
+    if (now_ns >= round_ends_ns) {
+        set->round_ns = now_ns;
+        set->explored = 0;
+    }
+    return set->explored < set->count ? set->explored_ns + CHAINSI_EXPLORE_MS * CHAINSI_NS_PER_MS
+                                      : round_ends_ns;
+}
+
 /* While calls wait although there are replicas that aren't in use, some of these are taken in every now and then: one of
  * them may have a free slot. */
 static void explore(chainsi_replicas *set, int64_t now_ns, int64_t *next_ns)
 {
     if (set->used == set->count)
         return;
-    const int64_t due_ns = set->explored_ns + CHAINSI_EXPLORE_MS * CHAINSI_NS_PER_MS;
-    if (now_ns < due_ns) {
-        *next_ns = due_ns < *next_ns ? due_ns : *next_ns;
-        return;
+    if (now_ns >= next_exploration_ns(set, now_ns)) {
+        const int room = CHAINSI_MAX_WANTS - set->want_count;
+        for (int i = room; i < CHAINSI_EXPLORE && set->want_count; i++)
+            want_elsewhere(set, now_ns);
+        for (int i = 0; i < CHAINSI_EXPLORE; i++)
+            chainsi_members_take_in(set);
+        set->explored_ns = now_ns;
+        set->explored += CHAINSI_EXPLORE;
     }
-    set->explored_ns = now_ns;
-    const int room = CHAINSI_MAX_WANTS - set->want_count;
-    for (int i = room; i < CHAINSI_EXPLORE && set->want_count; i++)
-        want_elsewhere(set, now_ns);
-    for (int i = 0; i < CHAINSI_EXPLORE; i++)
-        chainsi_members_take_in(set);
-    if (now_ns + CHAINSI_EXPLORE_MS * CHAINSI_NS_PER_MS < *next_ns)
-        *next_ns = now_ns + CHAINSI_EXPLORE_MS * CHAINSI_NS_PER_MS;
+    const int64_t due_ns = next_exploration_ns(set, now_ns);
+    *next_ns = due_ns < *next_ns ? due_ns : *next_ns;
 }
 
 /* Whether none can be reached, but one is expected. */
