@@ -235,14 +235,12 @@ static chains_status say_conflict(refusal *r)
     return CHAINS_ABORTED;
 }
 
-/* What isn't a Status, on one line. */
+/* What isn't a Status: its beginning. */
 static const char *plain(refusal *r, char text[200])
 {
     size_t size = r->answer->body.size < 199 ? r->answer->body.size : 199;
-    for (size_t i = 0; i < size; i++) {
-        char one = (char)r->answer->body.data[i];
-        text[i] = one >= ' ' && one != 0x7f ? one : ' ';
-    }
+    if (size)
+        memcpy(text, r->answer->body.data, size);
     text[size] = '\0';
     return text;
 }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/terminal.h"
 #include "cluster/object.h"
 #include "control/time_text.h"
 
@@ -50,13 +51,15 @@ static void make_identity(char text[CHAINSI_LEADER_TEXT])
 /* trouble NULL: as it was. */
 static void tell(chainsi_candidate *it, const char *trouble)
 {
+    chainsi_arena arena = { 0 };
     pthread_mutex_lock(&it->lock);
     it->state.end_ns = chainsi_leadership_end_ns(&it->knows);
     snprintf(it->state.leader, sizeof it->state.leader, "%s",
-             it->knows.seen_ns ? it->knows.seen.holder : "");
+             it->knows.seen_ns ? chainsi_text_shown(&arena, it->knows.seen.holder) : "");
     if (trouble)
         snprintf(it->state.trouble, sizeof it->state.trouble, "%s", trouble);
     pthread_mutex_unlock(&it->lock);
+    chainsi_arena_done(&arena);
     uint64_t one = 1;
     if (write(it->options.wake_fd, &one, sizeof one) != sizeof one)
         return; /* it has been written to often enough */
