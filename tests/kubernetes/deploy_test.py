@@ -204,6 +204,12 @@ class Reasons(DeployTest):
                 for text in ["hello_writer: pod hello-v0-", *expected, "is removed again (--keep"]:
                     self.assertIn(text, said)
 
+    def test_what_is_over(self):
+        """A volume that wasn't there at first is, once the container's image is fetched."""
+        self.cluster.pod_status = {"hello": waiting_pod("ContainerCreating")}
+        self.cluster.warnings = {"hello": [("FailedMount", 'MountVolume.SetUp failed for volume "tls" : secret "x-tls" not found'), ("Pulling", "")]}
+        self.assertIn("1 of 2 Chainlets are ready after 1 s", self.failed("--timeout", "1"))
+
     def test_crash_with_its_log(self):
         self.cluster.pod_status = {"hello": waiting_pod("CrashLoopBackOff", "", 2, {"exitCode": 7})}
         self.cluster.logs = {"true": "no licence\x1b[31m server\n"}
