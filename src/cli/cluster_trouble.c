@@ -89,7 +89,10 @@ static void look_at_image(search *s, const chainsi_view_object *pod, chainsi_tro
     const char *why = event ? event : or_empty(waiting->message);
     trouble.what = chainsi_arena_printf(s->arena, "the image %s can't be pulled: %s",
                                         or_empty(container->image), why);
-    trouble.hint = pull_hint(s, why);
+    trouble.hint = is(container->name, "assets")
+                       ? "--fetch-image names one that the nodes can have, "
+                         "with sh, curl and sha256sum"
+                       : pull_hint(s, why);
     add(s, trouble);
 }
 
