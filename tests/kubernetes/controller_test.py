@@ -12,7 +12,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cluster"))
 
 from chains_testing import BUILD, Home, wait_until
-from fake_cluster import CONFIGMAPS, DEPLOYMENTS, FakeCluster
+from process_cluster import CONFIGMAPS, DEPLOYMENTS, ProcessCluster
 
 LIMIT_S = 90
 CHAINSD = os.path.join(BUILD, "chainsd")
@@ -30,7 +30,7 @@ class Controller(unittest.TestCase):
     def setUp(self):
         self.home = Home()
         self.addCleanup(self.home.close)
-        self.cluster = FakeCluster(self.home.path)
+        self.cluster = ProcessCluster(self.home.path)
         self.addCleanup(self.cluster.close)
         self.daemon = None
         self.addCleanup(self.stop)
