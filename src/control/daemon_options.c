@@ -104,6 +104,8 @@ bool chainsi_daemon_options_read(char **words, chainsi_daemon_options *options, 
         }
         if (!strcmp(words[i], "--allow-insecure-network")) {
             options->allow_insecure_network = true;
+        } else if (!strcmp(words[i], "--kubernetes")) {
+            options->kubernetes = true;
         } else if ((text = value_of("--host", words, &i))) {
             options->host = text;
         } else if ((text = value_of("--tls-cert", words, &i))) {

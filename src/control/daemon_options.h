@@ -21,7 +21,8 @@ typedef struct chainsi_daemon_options {
     int64_t keep_results_ms;     /* how long asynchronous requests are kept when they have ended */
     size_t max_connections;      /* 0: as of control/limits.h; of one client likewise */
     size_t max_connections_of_one;
-    char **words; /* the words that were read, ended by NULL; of who called */
+    bool kubernetes; /* replicas are pods of the cluster that it runs in */
+    char **words;    /* the words that were read, ended by NULL; of who called */
 } chainsi_daemon_options;
 
 /* Reads words, ended by NULL; what they say lives as long as they. False: return *status from main; what had to

@@ -65,6 +65,19 @@ static bool know_peers(const char *address, chainsi_replicas_options *options, c
            chainsi_identity_get(&options->identity, why, why_size);
 }
 
+/* How long calls wait for a Chainlet of which there is no replica: 0 unless somebody starts them because calls
+ * wait; then as long as one may take to start. */
+static int64_t read_at_zero_ms(const chainsi_interface *interface)
+{
+    enum { DEFAULT_START_S = 600 };
+    const char *at_zero = getenv("CHAINS_AT_ZERO");
+    const chains_config *config = interface->config;
+    if (!at_zero || strcmp(at_zero, "wait") != 0)
+        return 0;
+    return (int64_t)(1000 * (config && config->start_timeout_s > 0 ? config->start_timeout_s
+                                                                   : DEFAULT_START_S));
+}
+
 chainsi_remote *chainsi_remote_new(const chainsi_interface *interface, const char *address,
                                    char *why, size_t why_size)
 {
@@ -75,6 +88,7 @@ chainsi_remote *chainsi_remote_new(const chainsi_interface *interface, const cha
         return NULL;
     if (!interface->external && chainsi_replicas_are_meant(address)) {
         options.max_waiting = chainsi_queue_most(interface->config);
+        options.at_zero_ms = read_at_zero_ms(interface);
         replicas = chainsi_replicas_new(address, &options, why, why_size);
     } else {
         client = chainsi_client_new(address, why, why_size);
@@ -120,6 +134,20 @@ void chainsi_remote_free(chainsi_remote *remote)
     chainsi_link_free(remote->link);
     free(remote->address);
     free(remote);
+}
+
+bool chainsi_remote_has_replicas(const chainsi_remote *remote)
+{
+    return remote->replicas != NULL;
+}
+
+int chainsi_remote_waiting(const chainsi_remote *remote)
+{
+    if (!remote->replicas)
+        return 0;
+    chainsi_replicas_counters counters;
+    chainsi_replicas_read_counters(remote->replicas, &counters);
+    return counters.waiting;
 }
 
 chains_status chainsi_remote_encode(const chainsi_remote *remote, chains_ctx *ctx,
@@ -421,6 +449,11 @@ chains_status chainsi_remote_fail(chainsi_remote *remote, chains_ctx *ctx,
         attempt->end = CHAINSI_ATTEMPT_LOST;
         return fail_lost(remote, ctx, failed);
     case CHAINSI_EXCHANGE_DEADLINE:
+        if (failed->error == EHOSTUNREACH) {
+            attempt->end = CHAINSI_ATTEMPT_ABSENT;
+            return chainsi_error_set(ctx, CHAINS_DEADLINE_EXCEEDED, name, "run_remote", NULL,
+                                     "%s was not there in time: %s", name, why);
+        }
         return chainsi_error_set(ctx, CHAINS_DEADLINE_EXCEEDED, name, "run_remote", NULL,
                                  "%s did not answer in time", name);
     case CHAINSI_EXCHANGE_INTERRUPTED: {

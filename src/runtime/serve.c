@@ -42,6 +42,7 @@ typedef struct sockets {
     int running; /* -1: none */
     bool shared; /* other replicas may take calls from the same queue */
     bool own;    /* the socket of calls was made here */
+    bool told;   /* probes are asked over the network: by who reads no ring of ours */
     chainsi_tls_identity
         *identity; /* of a service that speaks TLS over TCP; NULL: it speaks none */
 } sockets;
@@ -123,6 +124,7 @@ static bool open_sockets(const char *address, sockets *made, char *why, size_t w
     if (made->probes >= 0 || !probes || !*probes)
         return true;
     made->probes = listen_at(probes, false, "probes ", why, why_size);
+    made->told = true;
     return made->probes >= 0;
 }
 
@@ -137,7 +139,7 @@ static int say_usage(const chainsi_node *node, FILE *out, int status)
         "Over TCP it speaks TLS with callers that have a certificate, if the PEM files are named\n"
         "by CHAINS_TLS_CERT, CHAINS_TLS_KEY and CHAINS_TLS_CA (who signs callers' certificates).\n"
         "CHAINS_PROBES_LISTEN=http://host:port serves /healthz, /readyz and /metrics there, too,\n"
-        "without TLS.\n"
+        "and /demand and /spans for a controller, without TLS.\n"
         "  --openapi  prints the OpenAPI document and ends\n"
         "example: %s --listen http://127.0.0.1:0\n",
         name, name, name);
@@ -347,8 +349,11 @@ int chainsi_serve_main(const chainsi_node *node, int argc, char **argv)
     listening.shared = !address && !is_tcp(listening.calls);
     signal(SIGPIPE, SIG_IGN);
     static chainsi_service service = { .health = PTHREAD_MUTEX_INITIALIZER,
-                                       .metrics = CHAINSI_METRICS };
+                                       .metrics = CHAINSI_METRICS,
+                                       .teller.lock = PTHREAD_MUTEX_INITIALIZER };
     service.node = node;
+    if (listening.told && !chainsi_spans_ring && chainsi_spans_keep())
+        service.teller.ring = chainsi_spans_ring;
     chainsi_context_init_root(&service.ctx, &service.process);
     if (!chainsi_process_init(&service.process, "local", service.ctx.arena))
         return 2;

@@ -280,10 +280,10 @@ class ImageTest(unittest.TestCase):
         registry = self.registry()
         first = self.image("--registry", registry.host + "/team")
         digest = first[0]["digest"]
-        self.assertEqual(first[0]["reference"], f"{registry.host}/team/hello_writer:{digest[7:19]}")
-        self.assertEqual(registry.manifest("team/hello_writer", digest[7:19]), registry.manifest("team/hello_writer", digest))
+        self.assertEqual(first[0]["reference"], f"{registry.host}/team/hello/hello_writer:{digest[7:19]}")
+        self.assertEqual(registry.manifest("team/hello/hello_writer", digest[7:19]), registry.manifest("team/hello/hello_writer", digest))
         # The registry keeps no list of referrers, so that there is one under a tag.
-        referrers = registry.manifest("team/hello_writer", "sha256-" + digest[7:])
+        referrers = registry.manifest("team/hello/hello_writer", "sha256-" + digest[7:])
         self.assertEqual(referrers["manifests"][0]["artifactType"], "application/spdx+json")
         self.assertIn(first[0]["layers"][0]["digest"], registry.mounted)
         self.assertEqual([each["sent"] for each in self.image("--registry", registry.host + "/team")], [0, 0])
@@ -292,7 +292,7 @@ class ImageTest(unittest.TestCase):
         self.assertEqual(second[1]["sent"], 0)
         rest = second[0]["sent"] - second[0]["layers"][-1]["size"]
         self.assertTrue(0 < rest < 4096, second[0])  # its config, and nothing else
-        self.assertEqual(registry.manifest("team/hello_writer", "v2")["layers"][-1]["digest"],
+        self.assertEqual(registry.manifest("team/hello/hello_writer", "v2")["layers"][-1]["digest"],
                          second[0]["layers"][-1]["digest"])
 
     def log_in(self, host, pair):
@@ -306,7 +306,7 @@ class ImageTest(unittest.TestCase):
             with self.subTest(how=how):
                 registry = self.registry(login=(how, "anna:pass:word"))
                 self.image("--registry", registry.host + "/team", env=self.log_in(registry.host, "anna:pass:word"))
-                self.assertTrue(any(repository == "team/hello" for repository, _ in registry.manifests))
+                self.assertTrue(any(repository == "team/hello/hello" for repository, _ in registry.manifests))
                 said = self.fails("--registry", registry.host + "/team")
                 self.assertIn(f"the registry '{registry.host}' refused", said)
                 self.assertIn(f"podman login {registry.host}", said)
@@ -348,8 +348,8 @@ class ImageTest(unittest.TestCase):
     def test_base_from_layout_and_registry(self):
         registry = self.registry()
         base = self.image("--output", self.home.file("base"), "--registry", registry.host + "/bases", "--tag", "1")[0]
-        places = [f"oci:{self.home.file('base')}:hello_writer", f"{registry.host}/bases/hello_writer:1",
-                  f"{registry.host}/bases/hello_writer@{base['digest']}"]
+        places = [f"oci:{self.home.file('base')}:hello_writer", f"{registry.host}/bases/hello/hello_writer:1",
+                  f"{registry.host}/bases/hello/hello_writer@{base['digest']}"]
         before = "CHAINLET(hello_writer"
         for place in places:
             with self.subTest(place=place):

@@ -26,6 +26,28 @@ def check_objects(schema, minor):
     return count
 
 
+def inside(schema, definition, *names):
+    """What is said of a field of a field of a definition."""
+    for name in names:
+        definition = definition["properties"][name]
+        while "$ref" in definition:
+            definition = json_schema.resolve(schema, definition["$ref"])
+    return definition
+
+
+def check_knative(schema, minor):
+    """Kubernetes has no schema of Knative's Services; what is in them are its own pods."""
+    pod = inside(schema, schema["definitions"][schema["kinds"]["apps/v1 Deployment"]], "spec", "template", "spec")
+    for each in objects(MENU, "--kubernetes", f"1.{minor}", "--autoscaler", "knative", "--namespace", "team-a"):
+        if each["apiVersion"] != "serving.knative.dev/v1":
+            continue
+        spec = dict(each["spec"]["template"]["spec"])
+        own = {key: spec.pop(key) for key in ("containerConcurrency", "timeoutSeconds")}
+        assert all(isinstance(value, int) for value in own.values()), own
+        faults = list(json_schema.faults(schema, pod, spec))
+        assert not faults, f"{each['metadata']['name']}: {faults}"
+
+
 def check_refusals(schema, minor):
     """That it would be seen: a field that isn't one, another type, one that is missing."""
     deployment = next(each for each in objects(MENU, "--kubernetes", f"1.{minor}") if each["kind"] == "Deployment")
@@ -48,6 +70,7 @@ def main():
         print(f"skipped: the schema of Kubernetes 1.{minor} can't be had: {why}")
         sys.exit(77)
     count = check_objects(schema, minor)
+    check_knative(schema, minor)
     check_refusals(schema, minor)
     print(f"{count} objects are as Kubernetes 1.{minor} has them")
 
