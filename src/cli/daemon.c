@@ -131,8 +131,7 @@ static bool connect_daemon(chainsi_daemon *daemon)
            greet(daemon);
 }
 
-/* The daemon's program: beside this one. The caller frees it. */
-static char *find_program(void)
+char *chainsi_daemon_program(void)
 {
     char own[4096];
     ssize_t size = readlink("/proc/self/exe", own, sizeof own - 1);
@@ -146,7 +145,7 @@ static char *find_program(void)
 /* words: the arguments, ended by NULL. */
 static void exec_daemon(const char *const *words)
 {
-    char *program = find_program();
+    char *program = chainsi_daemon_program();
     size_t count = 0;
     while (words[count])
         count++;

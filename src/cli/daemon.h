@@ -82,6 +82,8 @@ bool chainsi_daemon_read(chainsi_daemon *daemon, const chainsi_daemon_answer *an
 /* The same of an answer that may be an error, which is said as by chainsi_daemon_fail: false then, too. */
 bool chainsi_daemon_expect(chainsi_daemon *daemon, const chainsi_daemon_answer *answer, bool json,
                            const chainsi_type *type, void *value);
+/* The path of the daemon's program, which is beside this one; the caller frees it. NULL: it can't be told. */
+char *chainsi_daemon_program(void);
 /* Replaces this process by the daemon in the foreground, with these arguments, ended by NULL; returns only if that fails, having said why. */
 int chainsi_daemon_become(const char *const *words);
 
