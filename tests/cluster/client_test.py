@@ -77,7 +77,7 @@ class RequestTest(ClusterTest):
             (status(429, "TooManyRequests", "try later"), f"GET 0 {pods}", "RESOURCE_EXHAUSTED",
              f"the API server {self.api.url} lets pods in namespace 'team' wait: try later"),
             ((502, b"<html>\nbad\x1b gateway"), f"GET 0 {pods}", "UNAVAILABLE",
-             f"the API server {self.api.url} can't do pods in namespace 'team' now (502): <html> bad  gateway"),
+             f"the API server {self.api.url} can't do pods in namespace 'team' now (502): <html>\\nbad\\x1b gateway"),
             ((302, b"", [("Location", "/login")]), f"GET 0 {pods}", "INVALID_ARGUMENT",
              f"{self.api.url} sends elsewhere (302) where an API server would answer: see the server of context 'here' of {self.path}"),
         ]
