@@ -12,9 +12,12 @@ int chainsi_delete_in_cluster(const chainsi_verb *verb, const chainsi_cluster_wo
 /* status_cluster.c: versions and their pods. chain, environment NULL: all. */
 int chainsi_status_of_cluster(const chainsi_verb *verb, const chainsi_cluster_words *where,
                               const char *chain, const char *environment, bool json);
-/* secret_cluster.c: a key of the chain's Secret. value NULL: it is deleted. */
-int chainsi_secret_to_cluster(const chainsi_verb *verb, const chainsi_cluster_words *where,
-                              const char *chain, const char *name, const chainsi_buffer *value,
-                              bool json);
+/* secret_cluster.c: the keys of the chain's Secret. */
+int chainsi_secret_set_in_cluster(const chainsi_verb *verb, const chainsi_cluster_words *where,
+                                  const char *chain, const char *name, const chainsi_buffer *value);
+int chainsi_secret_list_in_cluster(const chainsi_verb *verb, const chainsi_cluster_words *where,
+                                   const char *chain, bool json);
+int chainsi_secret_delete_in_cluster(const chainsi_verb *verb, const chainsi_cluster_words *where,
+                                     const char *chain, const char *name);
 
 #endif
