@@ -466,8 +466,11 @@ static void review(chainsi_deployment *deployment)
 
 void chainsi_deployment_stop(chainsi_deployment *deployment)
 {
-    if (deployment->stop_asked)
+    if (deployment->stop_asked) {
+        chainsi_deployment_review_later(
+            deployment); /* what it waits for may be none of its business any more */
         return;
+    }
     deployment->stop_asked = true;
     chainsi_swap_abort(deployment);
     chainsi_asset_folders_stop(deployment->assets);

@@ -592,6 +592,8 @@ void chainsi_environment_end(chainsi_environment *environment, bool forgotten)
     chainsi_deployment *all[] = { environment->current, environment->candidate,
                                   environment->failed };
     environment->current = environment->candidate = environment->failed = NULL;
+    for (size_t i = 0; i < environment->retiring_count; i++)
+        chainsi_deployment_stop(environment->retiring[i]);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         chainsi_environment_retire(environment, all[i]);
     ask_review(environment);

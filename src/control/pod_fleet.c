@@ -327,8 +327,8 @@ void chainsi_pod_fleet_stop(chainsi_fleet *fleet)
 bool chainsi_pod_fleet_has_ended(const chainsi_fleet *fleet)
 {
     const chainsi_pod_set *set = fleet->options.pods;
-    if (fleet->let_go)
-        return true;
+    if (fleet->let_go || fleet->options.start.supervisor->releasing)
+        return true; /* another controller sees to it */
     if (set->exists && set->replicas)
         return false;
     for (const chainsi_known_pod *each = set->pods; each; each = each->next)
