@@ -19,6 +19,7 @@ typedef struct chainsi_service {
     atomic_bool draining;               /* not ready any more */
     pthread_mutex_t health;             /* of _healthy: one at a time */
     chainsi_board *board;               /* owned; NULL without one */
+    struct chainsi_near_offer *near;    /* owned; NULL: it isn't offered to callers on this node */
     struct chainsi_running *running;    /* owned; where it notes what runs; NULL: nowhere */
     chainsi_metrics metrics;
     chainsi_span_teller teller; /* its ring is NULL where another process reads what is told */
