@@ -102,6 +102,8 @@ static int wait_for_result(chainsi_postgres *it, int64_t until_ns)
     const chainsi_pq *pq = it->pq;
     for (;;) {
         int unsent = pq->PQflush(it->connection);
+        if (unsent < 0)
+            return EPIPE;
         if (!unsent && !pq->PQisBusy(it->connection))
             return 0;
         if (!wait_for(it, (short)(POLLIN | (unsent ? POLLOUT : 0)), until_ns))
@@ -124,8 +126,9 @@ chains_status chainsi_postgres_await(chainsi_postgres *it, PGresult **result)
     int64_t until_ns = chainsi_now_ns() + timeout_ms * CHAINSI_NS_PER_MS;
     PGresult *last = NULL;
     chains_status status = CHAINS_OK;
-    for (;;) {
-        int error = wait_for_result(it, until_ns);
+    for (int error = 0;;) {
+        if (error != EPIPE) /* then there is nothing to wait for: what it says is that */
+            error = wait_for_result(it, until_ns);
         if (error == ETIMEDOUT) {
             status = chainsi_database_fail(&it->base, CHAINS_UNAVAILABLE,
                                            "cannot use %s: no answer for %lld ms", it->base.path,
