@@ -47,7 +47,7 @@ static void add(search *s, chainsi_trouble trouble)
     s->found.items[s->found.count++] = trouble;
 }
 
-/* The latest warning about a pod whose reason and text begin so. */
+/* The latest event of a pod whose reason and text begin so. */
 static const char *find_event(const search *s, const char *pod, const char *reason,
                               const char *begin)
 {
@@ -89,7 +89,10 @@ static void look_at_image(search *s, const chainsi_view_object *pod, chainsi_tro
     const char *why = event ? event : or_empty(waiting->message);
     trouble.what = chainsi_arena_printf(s->arena, "the image %s can't be pulled: %s",
                                         or_empty(container->image), why);
-    trouble.hint = pull_hint(s, why);
+    trouble.hint = is(container->name, "assets")
+                       ? "--fetch-image names one that the nodes can have, "
+                         "with sh, curl and sha256sum"
+                       : pull_hint(s, why);
     add(s, trouble);
 }
 
@@ -123,18 +126,19 @@ static void look_at_end(search *s, chainsi_trouble trouble, const chainsi_view_c
         container->last_state ? container->last_state->terminated : NULL;
     trouble.certain = container->restarts >= CERTAIN_CRASHES;
     trouble.again = true;
+    const char *starts =
+        chainsi_arena_printf(s->arena, "%lld starts", (long long)container->restarts + 1);
     if (end && is(end->reason, "OOMKilled")) {
         trouble.what = chainsi_arena_printf(
-            s->arena, "it was killed for using more memory than it may (.memory), %lld times",
-            (long long)container->restarts);
+            s->arena, "it was killed for using more memory than it may (%s)", starts);
         trouble.hint = "say more in .memory";
     } else if (end && end->signal) {
-        trouble.what = chainsi_arena_printf(s->arena, "it was ended by signal %lld, %lld times",
-                                            (long long)end->signal, (long long)container->restarts);
+        trouble.what = chainsi_arena_printf(s->arena, "it was ended by signal %lld (%s)",
+                                            (long long)end->signal, starts);
     } else {
-        trouble.what = chainsi_arena_printf(
-            s->arena, "it ends with exit status %lld as soon as it is started, %lld times",
-            (long long)(end ? end->exit_code : 0), (long long)container->restarts);
+        trouble.what =
+            chainsi_arena_printf(s->arena, "it ends with exit status %lld once it is started (%s)",
+                                 (long long)(end ? end->exit_code : 0), starts);
     }
     add(s, trouble);
 }
@@ -217,10 +221,22 @@ static bool look_at_place(search *s, const chainsi_view_object *pod)
     return true;
 }
 
+/* Whether its containers have been begun with: what was told of its volumes and network before is over. */
+static bool has_begun(const search *s, const char *pod)
+{
+    static const char *const begun[] = { "Pulling", "Pulled", "Created", "Started" };
+    for (size_t i = 0; i < sizeof begun / sizeof *begun; i++)
+        if (find_event(s, pod, begun[i], ""))
+            return true;
+    return false;
+}
+
 /* What a pod's own words don't tell. */
 static void look_at_events(search *s, const chainsi_view_object *pod)
 {
     const char *name = or_empty(pod->metadata.name);
+    if (has_begun(s, name))
+        return;
     const char *mount = find_event(s, name, "FailedMount", "MountVolume");
     const char *box = find_event(s, name, "FailedCreatePodSandBox", "");
     chainsi_trouble trouble = {
@@ -314,12 +330,7 @@ chainsi_troubles chainsi_troubles_find(const chainsi_cluster_scene *scene, chain
     return s.found;
 }
 
-bool chainsi_troubles_want_events(const chainsi_view_list *pods)
+bool chainsi_troubles_want_events(const chainsi_view_object *pod)
 {
-    for (size_t i = 0; i < pods->count; i++) {
-        const chainsi_view_object *pod = &pods->items[i];
-        if (pod->status && is(pod->status->phase, "Pending") && !pod->metadata.deleted)
-            return true;
-    }
-    return false;
+    return pod->status && is(pod->status->phase, "Pending") && !pod->metadata.deleted;
 }

@@ -27,12 +27,12 @@ typedef struct chainsi_cluster_scene {
     const char *secret;                   /* the name of the Secret with the chain's secrets */
     const chainsi_view_list *deployments; /* or Knative's Services */
     const chainsi_view_list *pods;
-    const chainsi_view_events *events; /* warnings; NULL: they weren't asked for */
+    const chainsi_view_events *events; /* of pods that want them; NULL: none */
 } chainsi_cluster_scene;
 
 /* At most one a Chainlet, those that are certain first, in arena. */
 chainsi_troubles chainsi_troubles_find(const chainsi_cluster_scene *scene, chainsi_arena *arena);
-/* Whether events may tell more: some pod isn't ready and doesn't say why. */
-bool chainsi_troubles_want_events(const chainsi_view_list *pods);
+/* Whether events may tell more: a pod doesn't run, and may not say why. */
+bool chainsi_troubles_want_events(const chainsi_view_object *pod);
 
 #endif

@@ -15,7 +15,9 @@
 
 enum {
     LOOK_EVERY_MS = 500,
-    LOG_LINES = 20, /* shown of a container that failed */
+    LOG_LINES = 20,  /* shown of a container that failed */
+    MOST_ASKED = 8,  /* pods whose events are looked at */
+    SAY_AFTER_S = 3, /* what passes before needs no word */
 };
 
 /* What was told of a Chainlet, and since when it stands. */
@@ -23,6 +25,7 @@ typedef struct told {
     char *what; /* owned; NULL: all is well */
     int64_t since_ns;
     bool seen; /* in this look */
+    bool said;
 } told;
 
 typedef struct waiting {
@@ -60,6 +63,33 @@ static bool refuse(waiting *w)
     return fail(w);
 }
 
+/* Of pods that don't run. Who may not read them gets on with what pods say. */
+static void look_at_events(waiting *w)
+{
+    chainsi_cluster_session *s = w->wait->session;
+    chainsi_view_events *all = &w->events;
+    *all = (chainsi_view_events){ 0 };
+    for (size_t i = 0, asked = 0; i < w->pods.count && asked < MOST_ASKED; i++) {
+        const chainsi_view_object *pod = &w->pods.items[i];
+        chainsi_view_events found;
+        if (!chainsi_troubles_want_events(pod))
+            continue;
+        asked++;
+        const char *path = chainsi_arena_printf(
+            &w->arena, "%s?fieldSelector=involvedObject.name%%3D%s",
+            chainsi_cluster_session_path(s, "v1", "events", NULL), pod->metadata.name);
+        if (chainsi_cluster_session_ask(s, "GET", path, NULL, NULL, 0) != CHAINS_OK ||
+            !chainsi_view_read_events(&s->answer.body, &w->arena, &found) || !found.count)
+            continue;
+        chainsi_view_event *items =
+            chainsi_arena_array(&w->arena, all->count + found.count, sizeof *items);
+        if (all->count)
+            memcpy(items, all->items, all->count * sizeof *items);
+        memcpy(items + all->count, found.items, found.count * sizeof *items);
+        *all = (chainsi_view_events){ items, all->count + found.count };
+    }
+}
+
 static bool look_at_lists(waiting *w)
 {
     chainsi_cluster_wait *wait = w->wait;
@@ -72,15 +102,7 @@ static bool look_at_lists(waiting *w)
     if (chainsi_cluster_session_list(s, deployments, &w->arena, &w->deployments) != CHAINS_OK ||
         chainsi_cluster_session_list(s, pods, &w->arena, &w->pods) != CHAINS_OK)
         return refuse(w);
-    w->events = (chainsi_view_events){ 0 };
-    if (chainsi_troubles_want_events(&w->pods)) {
-        const char *path = chainsi_arena_printf(
-            &w->arena, "%s?fieldSelector=type%%3DWarning%%2CinvolvedObject.kind%%3DPod",
-            chainsi_cluster_session_path(s, "v1", "events", NULL));
-        /* Who may not read them gets on with what pods say. */
-        if (chainsi_cluster_session_ask(s, "GET", path, NULL, NULL, 0) == CHAINS_OK)
-            (void)chainsi_view_read_events(&s->answer.body, &w->arena, &w->events);
-    }
+    look_at_events(w);
     const chainsi_cluster_scene scene = {
         .name_space = chainsi_cluster_name_space(s->cluster),
         .secret = wait->secret,
@@ -204,15 +226,19 @@ static void tell(waiting *w, const chainsi_trouble **worst)
         of->seen = true;
         if (!of->what) {
             of->since_ns = w->now_ns;
+            of->said = false;
             of->what = strdup(trouble->what);
             if (!of->what)
                 abort();
-            if (!trouble->certain && patience_ns > 0)
-                chainsi_cluster_session_say(w->wait->session, "%s: %s: %s; waiting", name,
-                                            trouble->object, trouble->what);
         }
-        if (!*worst && (trouble->certain || w->now_ns - of->since_ns >= patience_ns))
+        const int64_t lasts_ns = w->now_ns - of->since_ns;
+        if (!*worst && (trouble->certain || lasts_ns >= patience_ns))
             *worst = trouble;
+        else if (!of->said && lasts_ns >= SAY_AFTER_S * 1000 * CHAINSI_NS_PER_MS) {
+            of->said = true;
+            chainsi_cluster_session_say(w->wait->session, "%s: %s: %s; waiting", name,
+                                        trouble->object, trouble->what);
+        }
     }
     for (size_t i = 0; i < w->wait->count; i++)
         if (!w->told[i].seen) {

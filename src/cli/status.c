@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/terminal.h"
+#include "cli/cluster_verbs.h"
 #include "cli/environment.h"
 #include "cli/fetched.h"
 #include "cli/status_watch.h"
@@ -232,8 +233,11 @@ static int status(int argc, char **argv)
 {
     request r = { 0 };
     chainsi_words names = { 0 };
+    chainsi_cluster_words where = { 0 };
+    bool cluster;
     const chainsi_option options[] = {
         { "environment", CHAINSI_OPTION_TEXT, &r.environment },
+        CHAINSI_CLUSTER_OPTIONS(where),
         { "json", CHAINSI_OPTION_FLAG, &r.json },
         { "watch", CHAINSI_OPTION_FLAG, &r.watch },
         { "every", CHAINSI_OPTION_NUMBER, &r.every_s },
@@ -244,8 +248,16 @@ static int status(int argc, char **argv)
         r.chain = names.count ? names.items[0] : NULL;
         r.chainlet = names.count == 2 ? names.items[1] : NULL;
         const char *words[] = { r.chain, r.chainlet, r.environment };
-        if (!chainsi_check_names(&chainsi_verb_status, words, sizeof words / sizeof *words))
+        if (!chainsi_check_names(&chainsi_verb_status, words, sizeof words / sizeof *words) ||
+            !chainsi_cluster_words_read(&chainsi_verb_status, &where, &cluster))
             result = CHAINSI_EXIT_USAGE;
+        else if (cluster && (r.chainlet || r.watch || r.every_s != 0))
+            result = chainsi_usage_error(&chainsi_verb_status,
+                                         "--target kubernetes shows versions, once: no CHAINLET, "
+                                         "no --watch");
+        else if (cluster)
+            result = chainsi_status_of_cluster(&chainsi_verb_status, &where, r.chain, r.environment,
+                                               r.json);
         else if (r.environment && !r.chain)
             result = chainsi_usage_error(&chainsi_verb_status, "'--environment' is one of a chain");
         else if (r.chainlet && r.watch)
@@ -294,7 +306,10 @@ const chainsi_verb chainsi_verb_status = {
         "--json\n"
         "                       the array, on a line each time. A daemon that goes away is looked "
         "for\n"
-        "  --every SECONDS      how often. Default: 1; where there is no terminal 10\n"
+        "  --every SECONDS      how often. Default: 1; where there is no terminal "
+        "10\n" CHAINSI_CLUSTER_HELP
+        "                       Shows its versions, and of each Chainlet how many pods are ready\n"
+        "                       of how many there should be\n"
         "\n"
         "Example:\n"
         "  chains status\n"

@@ -193,7 +193,7 @@ static chains_status say_forbidden(refusal *r)
         quoted(message, " API group \"", group)) {
         bool spaced = quoted(message, " in the namespace \"", where);
         SAY(r,
-            "%.160s may not %s %.80s%s%.80s%s %s%.180s%s: a %s bound to it must allow {apiGroups: "
+            "%.160s may not %s %.80s%s%.80s%s%s%.180s%s: a %s bound to it must allow {apiGroups: "
             "[\"%.80s\"], resources: [\"%.80s\"], verbs: [\"%s\"]}",
             user, verb, resource, spaced ? " in namespace '" : "", spaced ? where : "",
             spaced ? "'" : "", r->named ? " (" : "", r->named ? r->what : "", r->named ? ")" : "",

@@ -195,7 +195,7 @@ static void say_untrusted(CURL *easy, const chainsi_cluster_settings *settings,
         snprintf(why, size,
                  "the certificate of %s isn't valid yet: set this machine's clock, or the server's",
                  settings->server);
-    else if (fault == X509_V_OK)
+    else if (strstr(error, "subject name")) /* libcurl's own check, which has no number */
         snprintf(why, size,
                  "the certificate of %s is for other names (%.120s): %s says tls-server-name for "
                  "one of those",

@@ -93,7 +93,7 @@ void chainsi_manifest_knative_limits(chainsi_manifest *manifest, const chainsi_s
 void chainsi_manifest_knative_service(chainsi_manifest *manifest, const chainsi_service *service)
 {
     chainsi_document *d = &manifest->document;
-    chainsi_manifest_open(manifest, "serving.knative.dev/v1", "Service", service->chainlet);
+    chainsi_manifest_open(manifest, CHAINSI_MANIFEST_KNATIVE, "Service", service->chainlet);
     chainsi_document_open_map(d, "spec");
     chainsi_manifest_pod(manifest, service);
     chainsi_document_close(d);

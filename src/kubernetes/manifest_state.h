@@ -46,6 +46,7 @@ void chainsi_manifest_check_autoscaler(const chainsi_manifest *manifest,
                                        chainsi_diagnostics *diagnostics);
 
 /* knative.c: Chainlets as Knative's Services, with its ways to say what else is said in a Deployment. */
+#define CHAINSI_MANIFEST_KNATIVE "serving.knative.dev/v1"
 bool chainsi_manifest_is_knative(const chainsi_manifest *manifest);
 void chainsi_manifest_knative_service(chainsi_manifest *manifest, const chainsi_service *service);
 /* Writes "annotations" of its template, by which it scales; and into its spec what it holds calls to. */

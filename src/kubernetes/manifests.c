@@ -70,7 +70,8 @@ void chainsi_manifest_select(chainsi_manifest *manifest, const char *key,
     chainsi_document_close(d);
 }
 
-void chainsi_manifest_labels(chainsi_manifest *manifest, const chainsi_model_chainlet *chainlet)
+/* The map stays open. */
+static void open_labels(chainsi_manifest *manifest, const chainsi_model_chainlet *chainlet)
 {
     chainsi_document *d = &manifest->document;
     const bool entrypoint = chainlet == manifest->model->entrypoint;
@@ -87,7 +88,12 @@ void chainsi_manifest_labels(chainsi_manifest *manifest, const chainsi_model_cha
     chainsi_manifest_match(manifest, chainlet);
     if (!chainlet) /* by which chainsd finds versions */
         chainsi_document_text(d, "chains.dev/kind", "version");
-    chainsi_document_close(d);
+}
+
+void chainsi_manifest_labels(chainsi_manifest *manifest, const chainsi_model_chainlet *chainlet)
+{
+    open_labels(manifest, chainlet);
+    chainsi_document_close(&manifest->document);
 }
 
 /* Objects */
@@ -131,7 +137,10 @@ void chainsi_manifest_open(chainsi_manifest *manifest, const char *api, const ch
                           chainlet ? chainsi_manifest_name(manifest, chainlet)
                                    : chainsi_manifest_version_name(manifest));
     chainsi_document_text(d, "namespace", manifest->options.name_space);
-    chainsi_manifest_labels(manifest, chainlet);
+    open_labels(manifest, chainlet);
+    if (!strcmp(api, CHAINSI_MANIFEST_KNATIVE)) /* else it would be there for all the world */
+        chainsi_document_text(d, "networking.knative.dev/visibility", "cluster-local");
+    chainsi_document_close(d);
     if (chainlet)
         write_owner(manifest);
     chainsi_document_close(d);

@@ -330,6 +330,7 @@ class Knative(unittest.TestCase):
         self.assertEqual({each["kind"] for each in self.items}, {"ConfigMap", "ServiceAccount", "Service", "PodDisruptionBudget"})
         self.assertEqual({each["apiVersion"] for each in self.services.values()}, {"serving.knative.dev/v1"})
         self.assertEqual(list(self.services), ["model", "Kitchen-of_the__house", "menu"])
+        self.assertEqual({each["metadata"]["labels"]["networking.knative.dev/visibility"] for each in self.services.values()}, {"cluster-local"})
 
     def test_scaling(self):
         template = self.services["model"]["spec"]["template"]
