@@ -108,7 +108,7 @@ class Refused(unittest.TestCase):
                             ([*image, "--storage", "1GB"], "--storage"), ([*image, "--storage", "0"], "--storage"), ([*image, "--storage", "-1Gi"], "--storage"),
                             ([*image, "--storage-class", "a", "--ephemeral"], "--storage-class"), ([*image, "--state", "S"], "--state"),
                             ([*image, "--allow-host", "a..b"], "--allow-host"), ([*image, "--namespace", "A_b"], "--namespace"),
-                            ([*image, "--tls-secret", "a", "--allow-insecure-network"], "say one"), ([*image, "--tag", "x"], "--tag"),
+                            ([*image, "--tls-secret", "a", "--allow-insecure-network"], "say one"), ([*image, "--tls-secret", "a", "--ephemeral"], "API keys"), ([*image, "--tag", "x"], "--tag"),
                             (["--registry", "r", "--tag", "a b"], "--tag"), ([*image, "--with-state"], "--delete"), ([*image, "--json"], "--print"),
                             (["--delete", *image], "--delete"), ([*image, "--timeout", "-1"], "--timeout"), ([*image, "more"], "too many")):
             done = subprocess.run([CHAINS, "controller", *words], capture_output=True, text=True, check=False)
