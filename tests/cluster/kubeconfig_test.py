@@ -96,7 +96,7 @@ preferences: {}
 
     def test_no_cluster_at_all(self):
         self.assertIn("no cluster is known", self.refused())
-        self.assertIn("name one with --kubeconfig FILE", self.refused())
+        self.assertIn("set KUBECONFIG=FILE", self.refused())
 
     def test_in_a_pod(self):
         authority = Authority(self.file("x") + "-ca")
