@@ -119,7 +119,7 @@ static void reap(elector *e)
 
 static void on_stop(elector *e, int number)
 {
-    if (!e->stopping)
+    if (!e->stopping && !e->child) /* else the child says so */
         chainsi_say("%s: stopping", strsignal(number));
     e->stopping = true;
     if (e->child && !e->child_ended)
