@@ -7,6 +7,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/terminal.h"
 #include "cluster/cluster_parts.h"
 #include "cluster/refusal.h"
 
@@ -85,6 +86,18 @@ void chainsi_cluster_pause(int64_t ms, const atomic_bool *stop)
     }
 }
 
+void chainsi_cluster_make_plain(char *text, size_t size)
+{
+    chainsi_buffer plain = { 0 };
+    chainsi_text_add(&plain, text, strlen(text), CHAINSI_TEXT_LINE);
+    if (plain.size >= size)
+        plain.size = chainsi_text_whole((char *)plain.data, size - 1);
+    if (plain.size)
+        memcpy(text, plain.data, plain.size);
+    text[plain.size] = '\0';
+    chainsi_buffer_done(&plain);
+}
+
 /* One attempt. *again: it may be made once more. */
 static chains_status attempt(chainsi_cluster *cluster, chainsi_cluster_transfer *transfer,
                              chainsi_cluster_answer *answer, unsigned *generation, bool *again)
@@ -151,6 +164,7 @@ chains_status chainsi_cluster_ask(chainsi_cluster *cluster, const char *method, 
             renewed = true;
             continue;
         }
+        chainsi_cluster_make_plain(answer->why, sizeof answer->why);
         int64_t wait_ms = pause_ms;
         if (transfer.retry_after_s * 1000 > wait_ms)
             wait_ms = transfer.retry_after_s * 1000;

@@ -14,4 +14,7 @@ struct chainsi_cluster {
 /* Waits so long, or until *stop (which may be NULL). */
 void chainsi_cluster_pause(int64_t ms, const atomic_bool *stop);
 
+/* Makes of what others have said a text for a line: without control characters. Cut where it gets too long. */
+void chainsi_cluster_make_plain(char *text, size_t size);
+
 #endif

@@ -185,7 +185,7 @@ static const char *blame_of(run *r)
 
 static bool finish(run *r, bool in_time)
 {
-    int status;
+    int status = 0; /* where this process reaps all that ends, it may have been reaped */
     if (!in_time)
         kill(r->pid, SIGKILL);
     while (waitpid(r->pid, &status, 0) < 0 && errno == EINTR)

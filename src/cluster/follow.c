@@ -312,6 +312,7 @@ static void watch(follower *f)
     chainsi_buffer_done(&body);
     if (is_stopped(f))
         return;
+    chainsi_cluster_make_plain(f->fault, sizeof f->fault);
     if (f->fault[0])
         say_trouble(f, f->fault);
     bool lived = f->told || chainsi_now_ns() - begun > SHORT_MS * CHAINSI_NS_PER_MS;

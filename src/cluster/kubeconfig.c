@@ -388,6 +388,19 @@ static void take_impersonation(reading *r, const config_user *user,
     chainsi_buffer_done(&headers);
 }
 
+/* The authority as base64, wherever it stands. */
+static const char *authority_data(reading *r, const config_cluster *cluster,
+                                  const chainsi_cluster_settings *settings)
+{
+    const char *file = settings->authority.file;
+    const char *pem = file ? chainsi_cluster_read_file(r->arena, file) : NULL;
+    if (!pem)
+        return cluster->authority_data;
+    char *text = chainsi_arena_alloc(r->arena, chainsi_base64_size(strlen(pem)) + 1);
+    chainsi_base64_write(text, pem, strlen(pem));
+    return text;
+}
+
 /* What a program may want to know of the cluster: spec.cluster of an ExecCredential. */
 static const char *cluster_info(reading *r, const config_cluster *cluster,
                                 const chainsi_cluster_settings *settings)
@@ -396,7 +409,8 @@ static const char *cluster_info(reading *r, const config_cluster *cluster,
     chainsi_buffer_add_text(&json, "{\"server\":");
     chainsi_json_write_text(&json, settings->server);
     const char *names[] = { "tls-server-name", "certificate-authority-data", "proxy-url" };
-    const char *values[] = { cluster->server_name, cluster->authority_data, cluster->proxy };
+    const char *values[] = { cluster->server_name, authority_data(r, cluster, settings),
+                             cluster->proxy };
     for (size_t i = 0; i < 3; i++)
         if (said(values[i])) {
             chainsi_buffer_printf(&json, ",\"%s\":", names[i]);

@@ -3,6 +3,7 @@
  * which a certificate ended. */
 #include "cluster/refusal.h"
 
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -48,8 +49,14 @@ typedef struct refusal {
     bool named;     /* it is one object */
 } refusal;
 
-#define SAY(refusal_, ...)                                                                         \
-    snprintf((refusal_)->answer->why, sizeof(refusal_)->answer->why, __VA_ARGS__)
+/* What is too long is cut. */
+__attribute__((format(printf, 2, 3))) static void put(refusal *r, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(r->answer->why, sizeof r->answer->why, format, arguments);
+    va_end(arguments);
+}
 
 /* The next part of a path, without what asks for more; false at its end. */
 static bool next_part(const char **at, char part[128])
@@ -69,8 +76,8 @@ static void make_single(char *resource)
     size_t size = strlen(resource);
     if (size > 3 && !strcmp(resource + size - 3, "ies"))
         strcpy(resource + size - 3, "y");
-    else if (size > 3 &&
-             (!strcmp(resource + size - 3, "ses") || !strcmp(resource + size - 3, "xes")))
+    else if (size > 4 &&
+             (!strcmp(resource + size - 4, "sses") || !strcmp(resource + size - 3, "xes")))
         resource[size - 2] = '\0';
     else if (size > 1 && resource[size - 1] == 's' && strcmp(resource, "endpoints") != 0)
         resource[size - 1] = '\0';
@@ -148,17 +155,17 @@ static void say_unauthorized(refusal *r)
     char when[64];
     bool file = settings->certificate.file && !r->now->certificate.text;
     if (!r->now->authorization && has_expired(&r->now->certificate, when))
-        SAY(r, "the client certificate of %s (%s%s%s) ended on %s: get a new one", settings->user,
+        put(r, "the client certificate of %s (%s%s%s) ended on %s: get a new one", settings->user,
             origin, file ? ", " : "", file ? settings->certificate.file : "", when);
     else if (!r->now->authorization && !r->now->certificate.text && !r->now->certificate.file)
-        SAY(r, "%s wants to know who asks, and %s has no credentials: give its user some", server,
+        put(r, "%s wants to know who asks, and %s has no credentials: give its user some", server,
             origin);
     else if (settings->exec)
-        SAY(r,
+        put(r,
             "%s doesn't accept what the program '%s' says of %s (%s): log in again with its tool",
             server, settings->exec->command, settings->user, origin);
     else
-        SAY(r,
+        put(r,
             "%s doesn't accept the credentials of %s (%s): they have ended, or are another "
             "cluster's; log in again",
             server, settings->user, origin);
@@ -172,7 +179,7 @@ static chains_status say_quota(refusal *r, const char *quota)
     size_t name = strcspn(quota, ",");
     const char *numbers = quota + name;
     numbers += strspn(numbers, ", ");
-    SAY(r,
+    put(r,
         "the quota '%.*s' forbids %s: %.400s; raise it (kubectl describe quota), or ask for less",
         (int)name, quota, r->what, numbers);
     snprintf(r->answer->reason, sizeof r->answer->reason, "QuotaExceeded");
@@ -192,14 +199,14 @@ static chains_status say_forbidden(refusal *r)
         quoted(message, "User \"", user) && quoted(message, " resource \"", resource) &&
         quoted(message, " API group \"", group)) {
         bool spaced = quoted(message, " in the namespace \"", where);
-        SAY(r,
+        put(r,
             "%.160s may not %s %.80s%s%.80s%s%s%.180s%s: a %s bound to it must allow {apiGroups: "
             "[\"%.80s\"], resources: [\"%.80s\"], verbs: [\"%s\"]}",
             user, verb, resource, spaced ? " in namespace '" : "", spaced ? where : "",
             spaced ? "'" : "", r->named ? " (" : "", r->named ? r->what : "", r->named ? ")" : "",
             spaced ? "Role" : "ClusterRole", group, resource, verb);
     } else {
-        SAY(r, "%s is forbidden: %.600s", r->what,
+        put(r, "%s is forbidden: %.600s", r->what,
             *message ? message : "the API server doesn't say why");
     }
     return CHAINS_PERMISSION_DENIED;
@@ -212,15 +219,15 @@ static chains_status say_absent(refusal *r)
 {
     const status_details *details = r->said.details;
     if (!r->said.reason) /* "404 page not found" */
-        SAY(r,
+        put(r,
             "%s doesn't know %.300s: its Kubernetes has no such kind of objects, or its address is "
             "another's",
             r->settings->server, r->path);
     else if (details && details->kind && details->name && !strcmp(details->kind, "namespaces"))
-        SAY(r, "there is no namespace '%.200s': kubectl create namespace %.200s", details->name,
+        put(r, "there is no namespace '%.200s': kubectl create namespace %.200s", details->name,
             details->name);
     else
-        SAY(r, "there is no %s", r->what);
+        put(r, "there is no %s", r->what);
     return CHAINS_NOT_FOUND;
 }
 
@@ -228,21 +235,19 @@ static chains_status say_conflict(refusal *r)
 {
     const char *message = r->said.message ? r->said.message : "";
     if (r->said.reason && !strcmp(r->said.reason, "AlreadyExists")) {
-        SAY(r, "there is a %s already", r->what);
+        put(r, "there is a %s already", r->what);
         return CHAINS_ALREADY_EXISTS;
     }
-    SAY(r, "%s was changed by somebody else meanwhile: %.600s", r->what, message);
+    put(r, "%s was changed by somebody else meanwhile: %.600s", r->what, message);
     return CHAINS_ABORTED;
 }
 
-/* What isn't a Status, on one line. */
+/* What isn't a Status: its beginning. */
 static const char *plain(refusal *r, char text[200])
 {
     size_t size = r->answer->body.size < 199 ? r->answer->body.size : 199;
-    for (size_t i = 0; i < size; i++) {
-        char one = (char)r->answer->body.data[i];
-        text[i] = one >= ' ' && one != 0x7f ? one : ' ';
-    }
+    if (size)
+        memcpy(text, r->answer->body.data, size);
     text[size] = '\0';
     return text;
 }
@@ -263,22 +268,22 @@ static chains_status say(refusal *r)
     case 409:
         return say_conflict(r);
     case 410:
-        SAY(r, "%s: the API server no longer has what changed since then: %.400s", r->what,
+        put(r, "%s: the API server no longer has what changed since then: %.400s", r->what,
             message);
         return CHAINS_OUT_OF_RANGE;
     case 429:
-        SAY(r, "the API server %s lets %s wait: %.400s", r->settings->server, r->what, message);
+        put(r, "the API server %s lets %s wait: %.400s", r->settings->server, r->what, message);
         return CHAINS_RESOURCE_EXHAUSTED;
     default:
         break;
     }
     if (status >= 300 && status < 400)
-        SAY(r, "%s sends elsewhere (%d) where an API server would answer: see the server of %s",
+        put(r, "%s sends elsewhere (%d) where an API server would answer: see the server of %s",
             r->settings->server, status, r->settings->origin);
     else if (status < 500)
-        SAY(r, "the API server refuses %s (%d): %.700s", r->what, status, message);
+        put(r, "the API server refuses %s (%d): %.700s", r->what, status, message);
     else
-        SAY(r, "the API server %s can't do %s now (%d): %.600s", r->settings->server, r->what,
+        put(r, "the API server %s can't do %s now (%d): %.600s", r->settings->server, r->what,
             status, message);
     return status < 500 ? CHAINS_INVALID_ARGUMENT : CHAINS_UNAVAILABLE;
 }

@@ -208,16 +208,29 @@ static void say_untrusted(CURL *easy, const chainsi_cluster_settings *settings,
                  settings->server, settings->origin, error);
 }
 
+/* libcurl tells how long it has waited: the same trouble is to be the same sentence. */
+static void forget_times(char *text)
+{
+    int end = 0;
+    char *at = strstr(text, " after ");
+    if (at && sscanf(at, " after %*d ms%n", &end) == 0 && end)
+        memmove(at, at + end, strlen(at + end) + 1);
+    else if (at && sscanf(at, " after %*d milliseconds%n", &end) == 0 && end)
+        memmove(at, at + end, strlen(at + end) + 1);
+}
+
 static chainsi_transfer_end say_end(CURL *easy, CURLcode code,
                                     const chainsi_cluster_settings *settings,
-                                    chainsi_cluster_transfer *transfer, const char *error)
+                                    chainsi_cluster_transfer *transfer, char *error)
 {
     curl_off_t sent_us = 0;
     curl_easy_getinfo(easy, CURLINFO_PRETRANSFER_TIME_T, &sent_us);
     char *why = transfer->why;
     size_t size = sizeof transfer->why;
     const char *server = settings->server;
-    error = *error ? error : curl_easy_strerror(code);
+    if (!*error)
+        snprintf(error, CURL_ERROR_SIZE, "%s", curl_easy_strerror(code));
+    forget_times(error);
     switch (code) {
     case CURLE_PEER_FAILED_VERIFICATION:
         say_untrusted(easy, settings, transfer, error);

@@ -77,13 +77,18 @@ class RequestTest(ClusterTest):
             (status(429, "TooManyRequests", "try later"), f"GET 0 {pods}", "RESOURCE_EXHAUSTED",
              f"the API server {self.api.url} lets pods in namespace 'team' wait: try later"),
             ((502, b"<html>\nbad\x1b gateway"), f"GET 0 {pods}", "UNAVAILABLE",
-             f"the API server {self.api.url} can't do pods in namespace 'team' now (502): <html> bad  gateway"),
+             f"the API server {self.api.url} can't do pods in namespace 'team' now (502): <html>\\nbad\\x1b gateway"),
             ((302, b"", [("Location", "/login")]), f"GET 0 {pods}", "INVALID_ARGUMENT",
              f"{self.api.url} sends elsewhere (302) where an API server would answer: see the server of context 'here' of {self.path}"),
         ]
         for answer, line, code, why in cases:
             got = self.say(answer, line)
             self.assertEqual((got["status"], got["why"]), (code, why))
+
+    def test_names_of_one_object(self):
+        for many, one in (("leases", "lease"), ("ingresses", "ingress"), ("networkpolicies", "networkpolicy"), ("endpoints", "endpoints"), ("pods", "pod")):
+            got = self.say(status(404, "NotFound", "no"), f"GET 0 /apis/x/v1/namespaces/team/{many}/y")
+            self.assertEqual(got["why"], f"there is no {one} 'y' in namespace 'team'")
 
     def test_what_a_peer_says_has_bounds(self):
         long = "x" * 100000

@@ -17,6 +17,19 @@ def status(code, reason, message, **details):
                   "code": code, **({"details": details} if details else {})}
 
 
+def merged(before, patch):
+    """As a merge patch has it."""
+    if not isinstance(patch, dict):
+        return patch
+    result = dict(before) if isinstance(before, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            result.pop(name, None)
+        else:
+            result[name] = merged(result.get(name), value)
+    return result
+
+
 class Server(http.server.ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False  # see FakeApi.stop
@@ -205,7 +218,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.command == "PATCH" and self.headers["Content-Type"] == "application/merge-patch+json":
             if not before:
                 return self.absent()
-            obj = {**before, **obj, "metadata": {**before["metadata"], **obj.get("metadata", {})}}
+            if obj.get("metadata", {}).get("resourceVersion") not in (None, before["metadata"]["resourceVersion"]):
+                return status(409, "Conflict", "the object has been modified; please apply your changes to the latest version")
+            obj = merged(before, obj)
         obj["metadata"]["uid"] = (before or {"metadata": {}})["metadata"].get("uid", f"uid-{place}-{api.version}")
         api.note("MODIFIED" if before else "ADDED", place, obj)
         api.objects[place] = obj

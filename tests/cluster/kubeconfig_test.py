@@ -173,6 +173,17 @@ class LoginTest(ClusterTest):
                              ("ExecCredential", f"client.authentication.k8s.io/{version}", False))
             self.assertIn("http://127.0.0.1:", info["spec"]["cluster"]["server"])
 
+    def test_a_program_is_told_of_the_cluster(self):
+        note = os.path.join(self.folder, "note")
+        user = self.exec_of(f'echo "$KUBERNETES_EXEC_INFO" > {note}\nexit 1', provideClusterInfo=True)
+        authority = self.file("ca.crt", "PEM")
+        cluster = {"server": SERVER, "tls-server-name": "x.internal", "insecure-skip-tls-verify": "true", "proxy-url": "http://p"}
+        for more in ({"certificate-authority": authority}, {"certificate-authority-data": base64_of(authority)}):
+            self.assertEqual(self.ask(self.config(cluster={**cluster, **more}, user=user))["status"], "UNAUTHENTICATED")
+            self.assertEqual(json.loads(read(note))["spec"]["cluster"], {
+                "server": SERVER, "tls-server-name": "x.internal", "insecure-skip-tls-verify": True, "proxy-url": "http://p",
+                "certificate-authority-data": "UEVN"})
+
     def test_a_program_is_asked_again_when_it_expires(self):
         note = os.path.join(self.folder, "note")
         for expires, count in (("2020-01-31T12:00:00Z", 3), ("2999-01-31T12:00:00.5+01:00", 1)):
