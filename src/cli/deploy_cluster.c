@@ -183,6 +183,7 @@ static bool build_images(work *w)
     const chainsi_images_request request = {
         .chain = w->name,
         .registry = options_of(w)->registry,
+        .tls = options_of(w)->tls,
         .on_made = show_image,
         .user = w,
     };

@@ -11,8 +11,10 @@ static int run(int argc, char **argv);
 
 const chainsi_verb chainsi_verb_image = {
     .name = "image",
-    .usage = "[FOLDER] [--entrypoint NAME] [--name NAME] [--output FOLDER]\n"
-             "                    [--registry HOST[:PORT][/PATH]] [--tag TAG] [--json]",
+    .usage = "[FOLDER] [--entrypoint NAME] [--name NAME] [--tls on|off] [--output FOLDER]\n"
+             "                    [--registry HOST[:PORT][/PATH]] [--tag TAG] [--json]\n"
+             "       chains image --controller [--output FOLDER] [--registry HOST[:PORT][/PATH]]\n"
+             "                    [--tag TAG] [--json]",
     .summary = "Make an OCI image of each service of a chain.",
     .help =
         "Builds the services that the entrypoint needs, and an image of each: the program, the\n"
@@ -23,7 +25,13 @@ const chainsi_verb chainsi_verb_image = {
         "\n"
         "  --entrypoint NAME     the Chainlet called from outside, instead of the marked one\n"
         "  --name NAME           of the chain, instead of its entrypoint's\n"
-        "  --output FOLDER       the layout; without, .chains/images below FOLDER of the chain\n"
+        "  --tls off             without the libraries by which services speak TLS with each "
+        "other,\n"
+        "                        2 MiB: for `chains manifests --tls off`\n"
+        "  --controller          of chainsd instead, which a cluster runs (`chains controller`)\n"
+        "  --output FOLDER       the layout; without, .chains/images below FOLDER of the chain, "
+        "or\n"
+        "                        images below CHAINS_HOME\n"
         "  --registry HOST/PATH  push them there as PATH/CHAIN/CHAINLET; what is there isn't sent "
         "again.\n"
         "                        http://HOST for one without TLS (the default for localhost). The\n"
@@ -34,14 +42,16 @@ const chainsi_verb chainsi_verb_image = {
         "\n"
         "Examples:\n"
         "  chains image hello\n"
+        "  chains image --controller --registry registry.example.com/team\n"
         "  chains image hello --registry registry.example.com/team --tag v1\n",
     .run = run,
 };
 
 typedef struct image_request {
     const char *entrypoint;
+    const char *tls;
     chainsi_images_request images;
-    bool json;
+    bool controller, json;
 } image_request;
 
 static void print_size(int64_t size)
@@ -79,6 +89,22 @@ static void print_json(const chainsi_made_images *made)
     chainsi_buffer_done(&out);
 }
 
+/* Says what came of it; ends the work. The exit status. */
+static int finish(const image_request *request, chainsi_image_work *work,
+                  const chainsi_problem *problem)
+{
+    if (!work) {
+        fprintf(stderr, "chains image: error: %s\n", problem->message);
+        if (*problem->hint)
+            fprintf(stderr, "  hint: %s\n", problem->hint);
+    } else if (request->json) {
+        print_json(chainsi_images_made(work));
+    }
+    const int status = work ? CHAINSI_EXIT_OK : CHAINSI_EXIT_FAILED;
+    chainsi_images_done(work);
+    return status;
+}
+
 static int make_images(chainsi_chain *chain, image_request *request)
 {
     chainsi_build_options options = { .quiet = request->json };
@@ -87,20 +113,16 @@ static int make_images(chainsi_chain *chain, image_request *request)
     chainsi_chain_report(chain);
     if (!built)
         return CHAINSI_EXIT_FAILED;
-    request->images.on_made = print_image;
-    request->images.user = request;
-    chainsi_image_work *work = chainsi_images_make(chain->model, built, &request->images, &problem);
-    if (!work) {
-        fprintf(stderr, "chains image: error: %s\n", problem.message);
-        if (*problem.hint)
-            fprintf(stderr, "  hint: %s\n", problem.hint);
-    } else if (request->json) {
-        print_json(chainsi_images_made(work));
-    }
-    const int status = work ? CHAINSI_EXIT_OK : CHAINSI_EXIT_FAILED;
-    chainsi_images_done(work);
+    const int status = finish(
+        request, chainsi_images_make(chain->model, built, &request->images, &problem), &problem);
     chainsi_built_free(built);
     return status;
+}
+
+static int make_controller(image_request *request)
+{
+    chainsi_problem problem = { 0 };
+    return finish(request, chainsi_images_make_controller(&request->images, &problem), &problem);
 }
 
 static bool is_tag(const char *tag)
@@ -119,6 +141,8 @@ static int run(int argc, char **argv)
         { "output", CHAINSI_OPTION_TEXT, &images->output },
         { "registry", CHAINSI_OPTION_TEXT, &images->registry },
         { "tag", CHAINSI_OPTION_TEXT, &images->tag },
+        { "tls", CHAINSI_OPTION_TEXT, &request.tls },
+        { "controller", CHAINSI_OPTION_FLAG, &request.controller },
         { "json", CHAINSI_OPTION_FLAG, &request.json },
         { NULL, CHAINSI_OPTION_END, NULL },
     };
@@ -126,6 +150,9 @@ static int run(int argc, char **argv)
     if (chainsi_options_read(&chainsi_verb_image, options, argc, argv, 1, &folders, &status)) {
         chainsi_chain chain = { 0 };
         status = CHAINSI_EXIT_USAGE;
+        images->tls = !request.tls || !strcmp(request.tls, "on");
+        images->on_made = print_image;
+        images->user = &request;
         if (images->chain && !chainsi_is_name(images->chain))
             chainsi_usage_error(&chainsi_verb_image,
                                 "--name '%s': write letters, digits, '.', '_' and '-'",
@@ -135,6 +162,15 @@ static int run(int argc, char **argv)
                                 "--tag '%s': write letters, digits, '.', '_' and '-'", images->tag);
         else if (images->tag && !images->registry)
             chainsi_usage_error(&chainsi_verb_image, "--tag is for --registry");
+        else if (!images->tls && strcmp(request.tls, "off") != 0)
+            chainsi_usage_error(&chainsi_verb_image, "--tls is '%s': it is on or off", request.tls);
+        else if (request.controller &&
+                 (folders.count || request.entrypoint || images->chain || request.tls))
+            chainsi_usage_error(&chainsi_verb_image,
+                                "--controller is no image of a chain, and goes "
+                                "with --output, --registry, --tag and --json");
+        else if (request.controller)
+            status = make_controller(&request);
         else if (chainsi_chain_open(&chain, folders.count ? folders.items[0] : NULL,
                                     request.entrypoint, true))
             status = make_images(&chain, &request);

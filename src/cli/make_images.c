@@ -10,10 +10,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "control/fields.h"
+#include "cli/daemon.h"
+#include "control/daemon_options.h"
+#include "control/home.h"
 #include "image/file.h"
 #include "image/registry.h"
 #include "kubernetes/image_reference.h"
+#include "schema/fields.h"
 
 extern char **environ;
 
@@ -38,7 +41,8 @@ const chainsi_type chainsi_made_images_type = CHAINSI_LIST_OF(chainsi_made_image
 
 typedef struct chainsi_image_work {
     const chainsi_images_request *request;
-    const chainsi_model *model;
+    const chainsi_model *model; /* NULL: it is chainsd's image */
+    const char *folder;         /* for what is made on the way */
     chainsi_arena arena;
     chainsi_layout layout;
     chainsi_exchange exchange;
@@ -48,19 +52,16 @@ typedef struct chainsi_image_work {
 } image_work;
 
 /* Symbols stay, for traces of what crashed; what debuggers alone read is four fifths of a program. */
-static const char *strip(image_work *work, const chainsi_service *service)
+static const char *strip(image_work *work, const char *binary, const char *name)
 {
-    const char *folder =
-        chainsi_arena_printf(&work->arena, "%s/.chains/image", work->model->folder);
-    const char *stripped =
-        chainsi_arena_printf(&work->arena, "%s/%s", folder, service->chainlet->c_name);
+    const char *stripped = chainsi_arena_printf(&work->arena, "%s/%s", work->folder, name);
     const char *objcopy = getenv("OBJCOPY");
-    const char *words[] = { objcopy && *objcopy ? objcopy : "objcopy", "--strip-debug",
-                            service->binary, stripped, NULL };
+    const char *words[] = { objcopy && *objcopy ? objcopy : "objcopy", "--strip-debug", binary,
+                            stripped, NULL };
     pid_t child;
     int status = -1;
-    if (mkdir(folder, 0755) != 0 && errno != EEXIST) {
-        chainsi_problem_file(work->problem, "make the folder", folder);
+    if (mkdir(work->folder, 0755) != 0 && errno != EEXIST) {
+        chainsi_problem_file(work->problem, "make the folder", work->folder);
         return NULL;
     }
     if (posix_spawnp(&child, words[0], NULL, NULL, (char **)(uintptr_t)words, environ) == 0)
@@ -69,7 +70,7 @@ static const char *strip(image_work *work, const chainsi_service *service)
     if (status != 0) {
         chainsi_problem_set(work->problem, "it is part of binutils; OBJCOPY names another",
                             "'%s' could not take the debug information out of '%s'", words[0],
-                            service->binary);
+                            binary);
         return NULL;
     }
     return stripped;
@@ -77,12 +78,15 @@ static const char *strip(image_work *work, const chainsi_service *service)
 
 static const char *chain_name(const image_work *work)
 {
+    if (!work->model)
+        return CHAINSI_CONTROLLER_IMAGE_CHAIN;
     return work->request->chain ? work->request->chain : work->model->entrypoint->wire_name;
 }
 
 static chainsi_image_input describe(image_work *work, const chainsi_service *service,
                                     const char *binary)
 {
+    static const char *const with_tls[] = { "tls", NULL };
     const chainsi_model_chainlet *chainlet = service->chainlet;
     const chains_config *config = &chainlet->config;
     const char *slash = strrchr(chainlet->header, '/');
@@ -98,7 +102,8 @@ static chainsi_image_input describe(image_work *work, const chainsi_service *ser
         .files = config->image.files,
         .base = config->image.base,
         .apt = config->image.apt,
-        .work = chainsi_arena_printf(&work->arena, "%s/.chains/image", work->model->folder),
+        .work = work->folder,
+        .features = work->request->tls ? with_tls : NULL,
     };
     size_t packages = sizeof config->image.apt / sizeof *config->image.apt;
     while (input.apt_count < packages && config->image.apt[input.apt_count])
@@ -127,22 +132,18 @@ static const char *show_sbom(image_work *work, const char *name, const chainsi_i
     return good ? path : NULL;
 }
 
-static bool make_one(image_work *work, const chainsi_service *service)
+static bool make_image(image_work *work, const chainsi_image_input *input)
 {
-    const char *binary = strip(work, service);
-    if (!binary)
-        return false;
-    chainsi_image_input input = describe(work, service, binary);
     chainsi_image image;
-    if (!chainsi_image_make(&work->layout, &input, &image, work->problem) ||
+    if (!chainsi_image_make(&work->layout, input, &image, work->problem) ||
         !chainsi_layout_save(&work->layout, work->problem))
         return false;
     chainsi_made_image *made = &work->made.items[work->made.count];
-    *made = (chainsi_made_image){ .name = input.name,
+    *made = (chainsi_made_image){ .name = input->name,
                                   .digest = image.manifest.digest,
                                   .size = image.size,
                                   .layout = work->layout.folder,
-                                  .sbom = show_sbom(work, input.name, &image) };
+                                  .sbom = show_sbom(work, input->name, &image) };
     if (!made->sbom)
         return false;
     made->layers.items =
@@ -153,7 +154,7 @@ static bool make_one(image_work *work, const chainsi_service *service)
     if (work->request->registry) {
         chainsi_pushed pushed;
         const char *repository =
-            chainsi_image_repository(&work->arena, work->path, chain_name(work), input.name);
+            chainsi_image_repository(&work->arena, work->path, chain_name(work), input->name);
         if (!chainsi_registry_push(&work->exchange, &work->layout, repository, &image,
                                    work->request->tag, &pushed, work->problem))
             return false;
@@ -164,6 +165,41 @@ static bool make_one(image_work *work, const chainsi_service *service)
     if (work->request->on_made)
         work->request->on_made(made, work->request->user);
     return true;
+}
+
+static bool make_one(image_work *work, const chainsi_service *service)
+{
+    const char *binary = strip(work, service->binary, service->chainlet->c_name);
+    if (!binary)
+        return false;
+    const chainsi_image_input input = describe(work, service, binary);
+    return make_image(work, &input);
+}
+
+/* What it opens late it is to have: it talks to the API server, and its state may be in PostgreSQL. */
+static bool make_controller(image_work *work)
+{
+    static const char *const features[] = { "transfers", NULL };
+    static const char *const arguments[] = { "--kubernetes", NULL };
+    char *program = chainsi_daemon_program();
+    const char *binary =
+        program ? strip(work, chainsi_arena_strdup(&work->arena, program), "chainsd") : NULL;
+    free(program);
+    if (!binary)
+        return false;
+    const chainsi_image_input input = {
+        .name = CHAINSI_CONTROLLER_IMAGE,
+        .chain = CHAINSI_CONTROLLER_IMAGE_CHAIN,
+        .description = "The controller and front door of Chains",
+        .version = CHAINSI_VERSION,
+        .binary = binary,
+        .program = "chainsd",
+        .arguments = arguments,
+        .port = CHAINSI_DEFAULT_PORT,
+        .features = features,
+        .work = work->folder,
+    };
+    return make_image(work, &input);
 }
 
 static bool open_registry(image_work *work)
@@ -186,30 +222,59 @@ static bool open_registry(image_work *work)
                                "'%s' can't be a path of a registry", path);
 }
 
-static bool make_all(image_work *work, const chainsi_built *built)
+/* below: where its folders are, unless another was asked for. */
+static bool begin(image_work *work, const char *below, size_t count)
 {
     const char *output = work->request->output;
     if (!output)
-        output = chainsi_arena_printf(&work->arena, "%s/.chains/images", work->model->folder);
-    work->made.items =
-        chainsi_arena_array(&work->arena, built->service_count, sizeof *work->made.items);
-    bool good = open_registry(work) && chainsi_layout_open(&work->layout, output, work->problem);
+        output = chainsi_arena_printf(&work->arena, "%s/images", below);
+    work->folder = chainsi_arena_printf(&work->arena, "%s/image", below);
+    work->made.items = chainsi_arena_array(&work->arena, count, sizeof *work->made.items);
+    return open_registry(work) && chainsi_layout_open(&work->layout, output, work->problem);
+}
+
+static bool make_all(image_work *work, const chainsi_built *built)
+{
+    bool good = begin(work, chainsi_arena_printf(&work->arena, "%s/.chains", work->model->folder),
+                      built->service_count);
     for (size_t i = 0; good && i < built->service_count; i++)
         good = make_one(work, &built->services[i]);
     return good;
+}
+
+static image_work *new_work(const chainsi_images_request *request, chainsi_problem *problem)
+{
+    image_work *work = calloc(1, sizeof *work);
+    if (!work)
+        abort();
+    work->request = request;
+    work->problem = problem;
+    return work;
 }
 
 chainsi_image_work *chainsi_images_make(const chainsi_model *model, const chainsi_built *built,
                                         const chainsi_images_request *request,
                                         chainsi_problem *problem)
 {
-    image_work *work = calloc(1, sizeof *work);
-    if (!work)
-        abort();
-    work->request = request;
+    image_work *work = new_work(request, problem);
     work->model = model;
-    work->problem = problem;
     if (make_all(work, built))
+        return work;
+    chainsi_images_done(work);
+    return NULL;
+}
+
+chainsi_image_work *chainsi_images_make_controller(const chainsi_images_request *request,
+                                                   chainsi_problem *problem)
+{
+    char why[256];
+    image_work *work = new_work(request, problem);
+    char *home = chainsi_home_find(why, sizeof why);
+    const bool good = home && chainsi_home_make(home, why, sizeof why)
+                          ? begin(work, home, 1) && make_controller(work)
+                          : chainsi_problem_set(problem, "CHAINS_HOME names a folder", "%s", why);
+    free(home);
+    if (good)
         return work;
     chainsi_images_done(work);
     return NULL;

@@ -1,4 +1,4 @@
-/* An OCI image of each service of a chain that was built, in a layout, and in a registry. */
+/* An OCI image of each service of a chain that was built, or of chainsd, in a layout, and in a registry. */
 #ifndef CHAINSI_CLI_MAKE_IMAGES_H
 #define CHAINSI_CLI_MAKE_IMAGES_H
 
@@ -34,6 +34,7 @@ typedef struct chainsi_images_request {
     const char *output;   /* the layout's folder; NULL: .chains/images below the chain's */
     const char *registry; /* "HOST[:PORT][/PATH]", with http:// for one without TLS; NULL: none */
     const char *tag;      /* NULL: of each the first digits of its digest */
+    bool tls;             /* with what services speak TLS with each other by */
     void (*on_made)(const chainsi_made_image *image, void *user); /* or NULL */
     void *user;
 } chainsi_images_request;
@@ -44,6 +45,12 @@ typedef struct chainsi_image_work chainsi_image_work;
 chainsi_image_work *chainsi_images_make(const chainsi_model *model, const chainsi_built *built,
                                         const chainsi_images_request *request,
                                         chainsi_problem *problem);
+/* The same of chainsd itself, as the program beside this one is; request->output NULL: a folder of CHAINS_HOME. */
+chainsi_image_work *chainsi_images_make_controller(const chainsi_images_request *request,
+                                                   chainsi_problem *problem);
+/* The chain and the name under which that image is pushed. */
+#define CHAINSI_CONTROLLER_IMAGE_CHAIN "chains"
+#define CHAINSI_CONTROLLER_IMAGE       "chainsd"
 /* All of them; theirs is the work's memory. */
 const chainsi_made_images *chainsi_images_made(const chainsi_image_work *work);
 /* NULL is allowed. */

@@ -149,7 +149,7 @@ static int set_secret(chainsi_daemon *daemon, const request *r)
         chainsi_buffer_add_byte(&value, 0);
         chainsi_json_encode(&chainsi_api_secret_value_type,
                             &(chainsi_api_secret_value){ (const char *)value.data }, &body, &why);
-        if (chainsi_daemon_start(daemon, -1) &&
+        if (chainsi_daemon_have(daemon) &&
             chainsi_daemon_ask(daemon, "PUT", path_of(daemon, r), &body, 0, &answer) &&
             chainsi_daemon_expect(daemon, &answer, r->json, &chainsi_api_secret_changed_type,
                                   &changed)) {

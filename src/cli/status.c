@@ -132,7 +132,8 @@ static int print_status(chainsi_daemon *daemon, const chainsi_daemon_answer *ans
     if (!chainsi_daemon_read(daemon, answer, &chainsi_api_chains_type, &chains))
         return CHAINSI_EXIT_FAILED;
     if (!r->chain)
-        printf("daemon at %s, %s\n", daemon->address, daemon->home);
+        printf("daemon at %s%s%s\n", daemon->address, daemon->home ? ", " : "",
+               daemon->home ? daemon->home : "");
     for (size_t i = 0; i < chains.count; i++) {
         if (!chainsi_status_is_shown(&filter, &chains.items[i]))
             continue;

@@ -12,12 +12,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/late_library.h"
+
 #define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
 
 #undef curl_easy_setopt
 #undef curl_easy_getinfo
 #undef curl_multi_setopt
+
+CHAINSI_LATE_LIBRARY(note, "transfers", "Webhooks, assets, exports, and Kubernetes", "recommended",
+                     "libcurl.so.4");
 
 static void *library;
 static char trouble[256];

@@ -29,6 +29,7 @@
 #include "control/sampler.h"
 #include "control/start_note.h"
 #include "control/state_clock.h"
+#include "control/state_place.h"
 #include "control/store.h"
 
 enum { BACK_UP_EVERY_MS = 24 * 60 * 60 * 1000 };
@@ -78,14 +79,26 @@ static void on_back_up(uv_timer_t *timer)
         chainsi_store_back_up(b->store, on_backed_up, NULL);
 }
 
+/* Another one has the state: what this process knows is of the past. */
+static void on_overtaken(void *user, const char *why)
+{
+    (void)user;
+    chainsi_say("this brain ends: %s", why);
+    exit(1);
+}
+
 /* A start is a moment at which the state was found good: it is worth a backup. 0, or the brain's exit
  * status. */
 static int open_state(brain *b)
 {
-    char why[2048];
-    chains_status status;
-    b->store = chainsi_store_open(b->home, &b->loop, &status, why, sizeof why);
-    if (!b->store) {
+    char why[2048], *url;
+    chains_status status = CHAINS_FAILED_PRECONDITION;
+    if (chainsi_state_place(&url, why, sizeof why))
+        b->store = chainsi_store_open(b->home, url, &b->loop, &status, why, sizeof why);
+    free(url);
+    if (b->store) {
+        chainsi_store_on_overtaken(b->store, on_overtaken, b);
+    } else {
         fprintf(stderr, "chainsd: %s\n", why);
         return status == CHAINS_DATA_LOSS || status == CHAINS_FAILED_PRECONDITION
                    ? CHAINSI_KEEPER_HELPLESS

@@ -27,6 +27,7 @@
 #include "control/log.h"
 #include "control/secure.h"
 #include "control/start_note.h"
+#include "control/state_place.h"
 #include "rpc/address.h"
 #include "rpc/limits.h"
 
@@ -76,8 +77,10 @@ static bool check_options(chainsi_daemon_options *options)
 static bool are_there_keys(void)
 {
     char why[512];
-    char *home = chainsi_home_find(why, sizeof why);
-    bool found = home && chainsi_keyring_is_used_in(home);
+    char *home = chainsi_home_find(why, sizeof why), *url = NULL;
+    bool found =
+        home && chainsi_state_place(&url, why, sizeof why) && chainsi_keyring_is_used_in(home, url);
+    free(url);
     free(home);
     return found;
 }

@@ -117,6 +117,38 @@ class ImageTest(unittest.TestCase):
         # Both Chainlets share what isn't theirs.
         self.assertEqual(manifest["layers"][0], layout.manifest("hello")["layers"][0])
 
+    def test_tls_is_a_matter_of_choice(self):
+        """Its libraries are opened late, and two thirds of an image."""
+        def libraries():
+            layout = Layout(os.path.join(self.chain, ".chains", "images"))
+            members = layout.members(layout.manifest("hello")["layers"][0])
+            return {os.path.basename(member.name) for member in members if member.isfile()}
+        with_tls = self.image("--tls", "on")[0]["size"]
+        self.assertLessEqual({"libssl.so.3", "libcrypto.so.3", "libc.so.6"}, libraries())
+        self.assertEqual(self.image()[0]["size"], with_tls)
+        without = self.image("--tls", "off")[0]["size"]
+        self.assertFalse({"libssl.so.3", "libcrypto.so.3"} & libraries())
+        self.assertLess(without, with_tls)
+        self.assertLess(without, 3 << 20)
+
+    def test_the_controller(self):
+        """chainsd, with what it opens late."""
+        registry = self.registry()
+        out = self.home.file("out")
+        words = ("image", "--controller", "--output", out, "--json", "--registry", registry.host + "/team", "--tag", "v1")
+        made = json.loads(self.home.good(*words))
+        self.assertEqual([each["name"] for each in made], ["chainsd"])
+        self.assertEqual(made[0]["reference"], f"{registry.host}/team/chains/chainsd:v1")
+        layout = Layout(out)
+        manifest = layout.manifest("chainsd")
+        config = layout.document(manifest["config"])["config"]
+        self.assertEqual((config["Entrypoint"], config["Cmd"], config["User"]), (["/chains/chainsd"], ["--kubernetes"], "65532:65532"))
+        self.assertEqual(list(config["ExposedPorts"]), ["8600/tcp"])
+        names = {os.path.basename(member.name) for member in layout.members(manifest["layers"][0])}
+        self.assertLessEqual({"libcurl.so.4", "libuv.so.1", "libsqlite3.so.0", "libssl.so.3", "ca-certificates.crt"}, names)
+        again = json.loads(self.home.good(*words))
+        self.assertEqual((again[0]["digest"], again[0]["sent"] < 10000), (made[0]["digest"], True))
+
     def test_packages_are_told(self):
         made = self.image()[0]
         layout = Layout(made["layout"])
@@ -337,7 +369,7 @@ class ImageTest(unittest.TestCase):
         for words, expected in ((("--registry", "http://"), "is no registry"),
                                 (("--registry", "host:5000/Team"), "can't be a path")):
             self.assertIn(expected, self.fails(*words))
-        for words in (("--tag", "v1"), ("--tag", "a b", "--registry", "x"), ("--nonsense",)):
+        for words in (("--tag", "v1"), ("--tag", "a b", "--registry", "x"), ("--nonsense",), ("--tls", "maybe"), ("--controller",)):
             self.fails(*words, status=2)
 
     # --- bases

@@ -1,4 +1,4 @@
-"""schema_test.py MINOR: what `chains manifests` prints for Kubernetes 1.MINOR, against its own schema.
+"""schema_test.py MINOR: what `chains manifests` and `chains controller` print for Kubernetes 1.MINOR, against its own schema.
 
 Unknown fields, wrong types and missing ones, as its API server would say. Exits with 77 where the schema can't be had.
 """
@@ -9,21 +9,24 @@ import sys
 import json_schema
 import kubernetes_schemas
 from chains_testing import BUILD
-from manifests_printed import CHAINS_TRIED, MENU, OPTIONS, objects
+from manifests_printed import CHAINS_TRIED, CONTROLLER_OPTIONS, MENU, OPTIONS, controller_objects, objects
+
+
+def check_each(schema, whose, listed):
+    """How many were looked at."""
+    for each in listed:
+        kind = f"{each['apiVersion']} {each['kind']}"
+        assert kind in schema["kinds"], f"{whose}: there is no {kind}"
+        faults = list(json_schema.faults(schema, schema["definitions"][schema["kinds"][kind]], each))
+        assert not faults, f"{whose}: {kind} {each['metadata']['name']}: {faults}"
+    return len(listed)
 
 
 def check_objects(schema, minor):
-    """How many were looked at."""
-    count = 0
-    for chain in CHAINS_TRIED:
-        for options in OPTIONS:
-            for each in objects(chain, "--kubernetes", f"1.{minor}", *options):
-                kind = f"{each['apiVersion']} {each['kind']}"
-                assert kind in schema["kinds"], f"{chain}: there is no {kind}"
-                faults = list(json_schema.faults(schema, schema["definitions"][schema["kinds"][kind]], each))
-                assert not faults, f"{chain}: {kind} {each['metadata']['name']}: {faults}"
-                count += 1
-    return count
+    """Those of chains, and of the controller."""
+    count = sum(check_each(schema, chain, objects(chain, "--kubernetes", f"1.{minor}", *options))
+                for chain in CHAINS_TRIED for options in OPTIONS)
+    return count + sum(check_each(schema, "the controller", controller_objects(*options)) for options in CONTROLLER_OPTIONS)
 
 
 def inside(schema, definition, *names):
