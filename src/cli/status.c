@@ -64,6 +64,12 @@ static void print_chainlet(const chainsi_api_chainlet *chainlet, chainsi_arena *
                (int)chainlet->scaling.max_replicas);
     for (size_t i = 0; i < chainlet->replicas.count; i++) {
         const chainsi_api_replica *replica = &chainlet->replicas.items[i];
+        if (replica->pod && *replica->pod)
+            printf("    %s pod %s on %s\n", replica->state, replica->pod,
+                   replica->node && *replica->node ? replica->node : "no node yet");
+    }
+    for (size_t i = 0; i < chainlet->replicas.count; i++) {
+        const chainsi_api_replica *replica = &chainlet->replicas.items[i];
         if (replica->last_end)
             printf("    ended %swith: %s\n", strcmp(replica->state, "ready") ? "" : "before ",
                    chainsi_text_shown(arena, replica->last_end));

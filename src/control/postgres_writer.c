@@ -153,16 +153,20 @@ static chains_status come_back(chainsi_postgres *it, char mark[CHAINSI_POSTGRES_
     return status;
 }
 
-/* Has the connection of the writer, and the state as this process left it. */
+/* Has the connection of the writer, and the state as this process left it, or has found it. */
 static chains_status need_connection(chainsi_postgres *it)
 {
     char mark[CHAINSI_POSTGRES_MARK];
     if (it->connection && !it->connecting)
-        return CHAINS_OK;
+        return it->mark[0] ? CHAINS_OK : read_mark(it, it->mark);
     chains_status status = come_back(it, mark);
-    if (status != CHAINS_OK || !it->mark[0] || !strcmp(mark, it->mark)) {
-        it->doubtful_mark[0] = 0;
+    if (status != CHAINS_OK)
         return status;
+    if (!it->mark[0])
+        memcpy(it->mark, mark, sizeof it->mark);
+    if (!strcmp(mark, it->mark)) {
+        it->doubtful_mark[0] = 0;
+        return CHAINS_OK;
     }
     return overtake(it, !strcmp(mark, it->doubtful_mark)
                             ? "a change was kept of which nobody could be told"
@@ -188,8 +192,8 @@ static chains_status open_marked(chainsi_postgres *it)
     char sql[160];
     PGresult *result = NULL;
     make_mark(it->next_mark);
-    snprintf(sql, sizeof sql, "BEGIN; UPDATE chainsd SET mark = '%s'%s%s%s", it->next_mark,
-             it->mark[0] ? " WHERE mark = '" : "", it->mark, it->mark[0] ? "'" : "");
+    snprintf(sql, sizeof sql, "BEGIN; UPDATE chainsd SET mark = '%s' WHERE mark = '%s'",
+             it->next_mark, it->mark);
     chains_status status = chainsi_postgres_run(it, sql, &result);
     if (status == CHAINS_OK && strcmp(it->pq->PQcmdTuples(result), "1") != 0)
         status = overtake(it, "another chainsd has changed the state meanwhile");
@@ -234,7 +238,7 @@ static chains_status find_out(chainsi_postgres *it)
             it->away_ns = 0;
             if (!strcmp(mark, it->next_mark))
                 return CHAINS_OK;
-            if (it->mark[0] && strcmp(mark, it->mark) != 0)
+            if (strcmp(mark, it->mark) != 0)
                 return overtake(it, "another chainsd has changed the state meanwhile");
             return chainsi_database_fail(&it->base, CHAINS_UNAVAILABLE,
                                          "the connection to %s broke before the change was kept",

@@ -171,8 +171,9 @@ chains_status chainsi_stored_version_add(chainsi_database *database, chainsi_are
         return status;
     chainsi_time_text(now);
     added.created_at = chainsi_arena_strdup(arena, now);
-    added.id =
-        chainsi_arena_printf(arena, "v%04lld-%.*s", (long long)added.number, ID_DIGITS, digits);
+    if (!added.id)
+        added.id =
+            chainsi_arena_printf(arena, "v%04lld-%.*s", (long long)added.number, ID_DIGITS, digits);
     chainsi_statement insert = chainsi_statement_begin(
         database,
         "INSERT INTO versions (chain, id, number, state, message, deploy, source_digest, "
@@ -202,7 +203,8 @@ chains_status chainsi_stored_version_find(chainsi_database *database, const char
                                           chainsi_stored_version *version)
 {
     chainsi_statement find = chainsi_statement_begin(
-        database, "SELECT * FROM versions WHERE chain = :chain AND (id = :id OR number = :number)");
+        database, "SELECT * FROM versions WHERE chain = :chain AND (id = :id OR number = :number) "
+                  "ORDER BY CASE WHEN id = :id THEN 0 ELSE 1 END");
     chainsi_statement_text(&find, ":chain", chain);
     chainsi_statement_text(&find, ":id", name);
     chainsi_statement_integer(&find, ":number", number_of(name));

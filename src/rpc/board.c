@@ -16,6 +16,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,7 +68,9 @@ typedef struct memory {
     _Atomic uint32_t row_count; /* rows used so far */
     _Atomic uint32_t waiting;   /* calls, about: a caller that was killed may have left it wrong */
     _Atomic uint32_t uncounted; /* calls that wait of callers that found no counter */
-    char padding[64 - 24];
+    uint32_t
+        strange; /* not 0: numbers of processes mean nothing here, and none is known to be gone */
+    char padding[64 - 28];
     caller callers[CHAINSI_BOARD_CALLERS];
     chainsi_losses losses;
     char more_padding[4096 - 64 - CHAINSI_BOARD_CALLERS * sizeof(caller) - sizeof(chainsi_losses)];
@@ -110,13 +113,24 @@ static int64_t claimed_ns(uint64_t word, int64_t now_ns)
     return now_ns - (int64_t)((now_ms - then_ms) & FIELD_MASK) * CHAINSI_NS_PER_MS;
 }
 
-int chainsi_board_create(uint32_t max_queue)
+static int create(uint32_t max_queue, bool strange)
 {
     const struct {
         uint64_t magic;
-        uint32_t max_queue;
-    } head = { magic, max_queue };
-    return chainsi_sealed_create("chains-board", sizeof(memory), &head, 12);
+        uint32_t max_queue, row_count, waiting, uncounted, strange;
+    } head = { .magic = magic, .max_queue = max_queue, .strange = strange };
+    _Static_assert(offsetof(memory, strange) == 24, "the memory begins like that");
+    return chainsi_sealed_create("chains-board", sizeof(memory), &head, 28);
+}
+
+int chainsi_board_create(uint32_t max_queue)
+{
+    return create(max_queue, false);
+}
+
+int chainsi_board_create_for_strangers(void)
+{
+    return create(0, true);
 }
 
 chainsi_board *chainsi_board_open(int fd)
@@ -327,7 +341,8 @@ int chainsi_seat_revoke(const chainsi_seat *seat, int64_t claimed_before_ns, int
         if (state_of(word) != CLAIMED)
             continue;
         int64_t since = claimed_ns(word, now_ns);
-        if (since >= claimed_before_ns && !is_gone((int32_t)(word >> 2 & OWNER_MASK))) {
+        if (since >= claimed_before_ns &&
+            (seat->board->memory->strange || !is_gone((int32_t)(word >> 2 & OWNER_MASK)))) {
             if (since < *oldest_ns)
                 *oldest_ns = since;
         } else if (atomic_compare_exchange_strong(&at->words[i], &word, next_word(word, FREE))) {

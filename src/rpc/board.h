@@ -36,6 +36,9 @@ typedef struct chainsi_board chainsi_board; /* a mapping */
 /* Makes the memory of a new board: a CLOEXEC descriptor of a sealed-size memfd, or -1 with errno.
  * max_queue: calls that may wait (0: no limit). */
 int chainsi_board_create(uint32_t max_queue);
+/* The same for callers whose processes can't be seen from here, and the other way round: they, and replicas, have
+ * numbers of other namespaces (rpc/near.h). */
+int chainsi_board_create_for_strangers(void);
 /* Maps a board; NULL if fd is none. fd stays the caller's and may be closed at once. */
 chainsi_board *chainsi_board_open(int fd);
 /* NULL is allowed. */

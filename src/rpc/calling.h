@@ -1,6 +1,7 @@
 /* What the files of a set of replicas share.
  *
- *   replicas.c   which replicas there are; a call's way through them
+ *   replicas.c   a call's way through them
+ *   members.c    which replicas there are, and which of them are called; names
  *   waiting.c    calls for which no slot is free
  *   choice.c     who is tried next; want.c a place in one replica's queue; lookup.c names */
 #ifndef CHAINSI_RPC_CALLING_H
@@ -13,10 +14,14 @@
 #include "rpc/want.h"
 
 typedef struct chainsi_replica {
-    chainsi_client *client; /* owned */
+    char *host; /* owned: a number */
+    uint16_t port;
+    chainsi_client *client; /* owned; NULL while it isn't called */
     size_t source;          /* of the set's sources, the one it was found by */
+    int at;                 /* its place in the set; -1: it is gone */
     int references;         /* the set's, each call's and each want's */
     bool gone;              /* no longer in the set */
+    uint64_t put_aside;     /* when, as a number; 0: it wasn't */
     int wants;
     chainsi_choice known;
 } chainsi_replica;
@@ -25,6 +30,7 @@ typedef struct chainsi_replica {
 typedef struct chainsi_source {
     chainsi_address address; /* owned */
     bool is_name;
+    chainsi_found found; /* at last; of whoever looks up */
 } chainsi_source;
 
 typedef struct chainsi_waiting_call chainsi_waiting_call;
@@ -46,8 +52,20 @@ struct chainsi_replicas {
 
     pthread_mutex_t looking_first; /* held during the first look-up; taken before lock */
     pthread_mutex_t lock;          /* of all that follows */
-    chainsi_replica *all[CHAINSI_LOOKUP_MOST]; /* references */
-    int count;
+    /* The first `used` are those that are called; the rest is only known, and taken in when all of these are
+     * busy: who calls a few of thousands needn't have a connection to each, nor look at each for every
+     * call. Three arrays side by side. */
+    chainsi_replica **all;        /* owned, of references */
+    const chainsi_choice **known; /* owned: of the same */
+    bool *skipped;                /* owned: for a choice */
+    int count, capacity, used;
+    int engaged;           /* of those used: where calls of the set's are */
+    uint32_t chance;       /* the state of random numbers; never 0 */
+    uint64_t put_aside;    /* how many have been */
+    int64_t explored_ns;   /* when others were taken in last because calls wait, */
+    int64_t round_ns;      /* when that began to be counted, */
+    int explored;          /* and how many since then */
+    int64_t lost_since_ns; /* none can be reached since then; 0: some can */
     unsigned start;        /* where ties of the next choice begin */
     chainsi_replica *last; /* called last; not a reference, only compared */
 
@@ -67,11 +85,30 @@ struct chainsi_replicas {
     uint64_t refused, granted, unreached;
 };
 
-/* --- replicas.c; all with the lock held --- */
+/* --- members.c; all with the lock held --- */
 
+/* Adds a replica of a source. */
+void chainsi_members_add(chainsi_replicas *set, size_t source, const char *host, uint16_t port);
+/* Has as many in use as there should be at least. */
+void chainsi_members_take_in_first(chainsi_replicas *set);
+/* Takes another one in, which isn't known to be busy; instead of one that is of no use, where so many are in use that
+ * nothing is asked of. False: there is none, or none gives way. */
+bool chainsi_members_take_in(chainsi_replicas *set);
+/* Has one that is in use wait for better times, and its connections closed. False: it is needed. */
+bool chainsi_members_put_aside(chainsi_replicas *set, chainsi_replica *replica);
+void chainsi_members_free(chainsi_replicas *set);
 void chainsi_replica_unref(chainsi_replica *replica);
+/* A call is sent to it / has ended, as chainsi_choice has it. */
+void chainsi_members_sent(chainsi_replicas *set, chainsi_replica *replica, bool granted);
+void chainsi_members_ended(chainsi_replicas *set, chainsi_replica *replica, int64_t run_ns);
+/* Whether no replica can be reached, as far as is known. */
+bool chainsi_members_are_down(const chainsi_replicas *set);
+/* A number below `limit`, which is above 0. */
+int chainsi_members_chance(chainsi_replicas *set, int limit);
 /* Has names looked up if it is time; *next_ns is lowered to when it will be. */
 void chainsi_replicas_refresh(chainsi_replicas *set, int64_t now_ns, int64_t *next_ns);
+/* The first look-up is waited for, by all, whatever it finds. The lock is not held meanwhile. */
+void chainsi_replicas_look_up_first(chainsi_replicas *set);
 /* Has the call that leads look again. */
 void chainsi_replicas_tell(chainsi_replicas *set);
 /* A replica couldn't be reached, or says that it leaves: names are looked up sooner. */
@@ -83,7 +120,7 @@ typedef enum chainsi_waiting_end {
     CHAINSI_WAITING_STILL,
     CHAINSI_WAITING_GRANTED,
     CHAINSI_WAITING_FULL,
-    CHAINSI_WAITING_UNREACHABLE, /* no replica can be reached */
+    CHAINSI_WAITING_UNREACHABLE, /* no replica can be reached, and none is expected */
     CHAINSI_WAITING_PLAIN,       /* there is one that lets calls wait in it */
     CHAINSI_WAITING_DEADLINE,
     CHAINSI_WAITING_INTERRUPTED,

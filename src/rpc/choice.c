@@ -82,6 +82,11 @@ int chainsi_choice_pick(const chainsi_choice *const replicas[], const bool skipp
     return best;
 }
 
+bool chainsi_choice_in_need(const chainsi_choice *replica)
+{
+    return replica->failures || (replica->plain && count_free(replica) <= 0);
+}
+
 void chainsi_choice_sent(chainsi_choice *replica, bool granted)
 {
     replica->outstanding++;

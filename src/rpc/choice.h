@@ -44,6 +44,9 @@ typedef struct chainsi_choice {
 int chainsi_choice_pick(const chainsi_choice *const replicas[], const bool skipped[], int count,
                         unsigned start, bool may_guess, int64_t now_ns);
 
+/* Whether one that was picked was so in need: it can't be reached, or lets calls wait. */
+bool chainsi_choice_in_need(const chainsi_choice *replica);
+
 /* A call is sent; to a slot that was kept for it, or not. */
 void chainsi_choice_sent(chainsi_choice *replica, bool granted);
 /* A call has ended; run_ns: what it took where it was answered, else 0. */

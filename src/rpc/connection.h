@@ -63,6 +63,7 @@ typedef struct chainsi_connection {
     bool announced;  /* its last request waits, and options.on_read was told of it */
     bool wants;      /* its last request asks for a slot, not to be run (rpc/grants.h) */
     _Atomic int64_t leased_until_ns; /* a slot is kept for it; 0: none is (rpc/lease.c) */
+    atomic_int leased_place;         /* which */
     enum chainsi_protocol protocol;
     enum chainsi_connection_phase phase;
     chainsi_descriptors *attachments; /* owned; NULL until some came */

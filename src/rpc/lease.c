@@ -25,9 +25,9 @@ static bool take(chainsi_connection *connection)
     return atomic_exchange(&connection->leased_until_ns, NO_LEASE) != NO_LEASE;
 }
 
-static void give_back(chainsi_server *server)
+static void give_back(chainsi_server *server, int place)
 {
-    chainsi_places_free(&server->places, CHAINSI_PLACE_COUNTED, -1);
+    chainsi_places_free(&server->places, place, -1);
     if (chainsi_queue_is_waited(server))
         chainsi_worker_ring(server);
 }
@@ -53,10 +53,11 @@ bool chainsi_lease_use(chainsi_worker *self, chainsi_connection *connection)
 {
     if (!take(connection))
         return false;
+    const int place = atomic_load(&connection->leased_place);
     if (self->place != CHAINSI_NO_PLACE)
-        give_back(self->server);
+        give_back(self->server, place);
     else
-        self->place = CHAINSI_PLACE_COUNTED;
+        self->place = place;
     return true;
 }
 
@@ -65,6 +66,7 @@ chainsi_server_response chainsi_lease_grant(chainsi_worker *self, chainsi_connec
     chainsi_server *server = self->server;
     const int64_t lease_ns = server->options.lease_ms * CHAINSI_NS_PER_MS;
     chainsi_queue_expect_nothing(self); /* whichever thread reads it, it is announced then */
+    atomic_store(&connection->leased_place, self->place);
     self->place = CHAINSI_NO_PLACE;
     atomic_store(&connection->leased_until_ns, chainsi_now_ns() + lease_ns);
     set_timer(server, lease_ns);
@@ -75,8 +77,9 @@ chainsi_server_response chainsi_lease_grant(chainsi_worker *self, chainsi_connec
 
 void chainsi_lease_end(chainsi_server *server, chainsi_connection *connection)
 {
+    const int place = atomic_load(&connection->leased_place);
     if (take(connection))
-        give_back(server);
+        give_back(server, place);
 }
 
 typedef struct expiry {
@@ -88,13 +91,15 @@ static void end_if_over(chainsi_connection *connection, void *user)
 {
     expiry *its = user;
     int64_t until_ns = atomic_load(&connection->leased_until_ns);
+    const int place =
+        atomic_load(&connection->leased_place); /* of that lease, if it is one still */
     if (until_ns == NO_LEASE)
         return;
     if (until_ns > its->now_ns) {
         if (until_ns < its->next_ns)
             its->next_ns = until_ns;
     } else if (atomic_compare_exchange_strong(&connection->leased_until_ns, &until_ns, NO_LEASE)) {
-        give_back(its->server);
+        give_back(its->server, place);
     }
 }
 

@@ -83,6 +83,23 @@ enum {
     CHAINSI_LARGE_TRY = 64 * 1024,
     CHAINSI_LOOKUP_MS = 2000,
     CHAINSI_LOOKUP_SOON_MS = 200,
+    /* The same while there is none and calls wait for the first. */
+    CHAINSI_LOOKUP_ZERO_MS = 100,
+    /* Of many replicas the calling side begins with so many; has at most so many more in use than it has calls
+     * at; and takes so many others in, so often, while calls wait, but each but once in so long a time: all callers do
+     * so when there are too few slots. */
+    CHAINSI_USED_FIRST = 64,
+    CHAINSI_USED_SPARE = 256,
+    CHAINSI_EXPLORE = 32,
+    CHAINSI_EXPLORE_MS = 20,
+    CHAINSI_EXPLORE_ROUND_MS = 10000,
+    /* A host at the other end of a TCP connection that answers nothing for this long, no probe of the kernel's (of which the
+     * first goes out this long after its last word) and no byte that was sent, is lost, and with it the connection. Requests
+     * larger than this may have to wait until the other end reads, and are waited for as long as its kernel answers. */
+    CHAINSI_HOST_LOST_MS = 15 * 1000,
+    CHAINSI_HOST_PROBE_S = 5,
+    CHAINSI_HOST_PROBE_EACH_S = 2,
+    CHAINSI_SURE_TO_FIT = 16 * 1024,
     /* The kernel's queue of a listening socket (which lowers it to net.core.somaxconn). */
     CHAINSI_BACKLOG = 4096,
 };

@@ -16,9 +16,11 @@
 
 #include "rpc/joint.h"
 #include "rpc/limits.h"
+#include "rpc/near_parts.h"
 
 struct chainsi_link {
-    chainsi_address address; /* of the shared socket */
+    chainsi_address address; /* of the shared socket; is_near: of the only replica's own */
+    bool is_near;
     chainsi_board *board;    /* owned; NULL: none */
     chainsi_joint *joint;    /* owned; NULL: none */
     _Atomic uint64_t recent; /* the replica that was used last; 0: none yet */
@@ -39,6 +41,13 @@ chainsi_link *chainsi_link_new(const char *path, int board_fd)
     link->board = board_fd >= 0 ? chainsi_board_open(board_fd) : NULL;
     pthread_mutex_init(&link->lock, NULL);
     link->joint = link->board ? chainsi_joint_new(link) : NULL;
+    return link;
+}
+
+chainsi_link *chainsi_link_new_near(const char *path, int board_fd)
+{
+    chainsi_link *link = chainsi_link_new(path, board_fd);
+    link->is_near = true;
     return link;
 }
 
@@ -156,10 +165,19 @@ static int connect_to_replica(uint64_t incarnation)
     return fd;
 }
 
+static int connect_to_near(const chainsi_link *link)
+{
+    int fd = chainsi_near_connect(link->address.path);
+    if (fd >= 0)
+        fcntl(fd, F_SETFL, 0);
+    return fd;
+}
+
 int chainsi_link_connect(chainsi_link *link, uint64_t incarnation, chainsi_wire *wire)
 {
     char why[256];
-    int fd = incarnation
+    int fd = link->is_near ? connect_to_near(link)
+             : incarnation
                  ? connect_to_replica(incarnation)
                  : chainsi_address_connect(&link->address, CHAINSI_NEVER, NULL, why, sizeof why);
     if (fd < 0) {

@@ -41,6 +41,9 @@ typedef struct chainsi_link chainsi_link;
 /* A link to the service whose shared socket is at path; connects to nothing yet. board_fd: its
  * board's memory, stays the caller's; -1, or something that is no board: none. */
 chainsi_link *chainsi_link_new(const char *path, int board_fd);
+/* The same to one replica in another container (rpc/near.h), whose own socket is at path: there is no shared one, and
+ * requests must be claimed_only. */
+chainsi_link *chainsi_link_new_near(const char *path, int board_fd);
 /* Closes what is kept. No call may be running. NULL is allowed. */
 void chainsi_link_free(chainsi_link *link);
 /* Closes the kept connections, as before a long pause. */
@@ -78,6 +81,7 @@ typedef struct chainsi_link_request {
     const chainsi_interrupt *interrupt; /* NULL: none */
     chainsi_link_sink *sink;            /* NULL: an answer with items is refused */
     bool elsewhere;                     /* not the replica that was called last, if that can be */
+    bool claimed_only; /* where no slot is free it isn't sent: NOT_STARTED, with error EBUSY */
 } chainsi_link_request;
 
 typedef struct chainsi_link_answer {

@@ -118,6 +118,11 @@ static chainsi_exchange_end open_way(exchange *it, bool fresh)
         it->alone = true;
         return CHAINSI_EXCHANGE_ANSWERED;
     }
+    if (it->request->claimed_only) {
+        it->answer->error = EBUSY;
+        snprintf(it->why, it->why_size, "no slot is free");
+        return CHAINSI_EXCHANGE_NOT_STARTED;
+    }
     if (board && !chainsi_board_enter_queue(board)) {
         it->answer->error = EAGAIN;
         snprintf(it->why, it->why_size, "as many calls wait as may");

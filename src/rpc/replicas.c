@@ -1,8 +1,5 @@
-/* Which replicas there are, and a call's way through them: tries, each with the request not to wait; then
- * the list of waiting calls; then an exchange on the connection for which a slot is kept.
- *
- * A replica is referred to by the set while it is in it, by each call that is there and by each want;
- * the last one frees it. So one that has left answers the calls that it runs. */
+/* A call's way through a set of replicas: tries, each with the request not to wait; then the list of waiting
+ * calls; then an exchange on the connection for which a slot is kept. */
 #include "rpc/replicas.h"
 
 #include <errno.h>
@@ -13,6 +10,7 @@
 #include <strings.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #include "rpc/calling.h"
@@ -24,176 +22,11 @@ enum { MOST_ROUNDS = 64 };
 enum { MORE_HEADERS = 128 };
 
 /* ------------------------------------------------------------------------------------------------
- * the set */
-
-void chainsi_replica_unref(chainsi_replica *replica)
-{
-    if (--replica->references)
-        return;
-    chainsi_client_free(replica->client);
-    free(replica);
-}
-
-void chainsi_replicas_tell(chainsi_replicas *set)
-{
-    uint64_t one = 1;
-    (void)!write(set->changed, &one, sizeof one);
-}
-
-static char *copy(const char *text)
-{
-    char *made = strdup(text);
-    if (!made)
-        abort();
-    return made;
-}
-
-/* Adds a replica of a source. */
-static void add(chainsi_replicas *set, size_t source, const char *host, uint16_t port)
-{
-    const chainsi_address *from = &set->sources[source].address;
-    chainsi_address address = { .kind = from->kind,
-                                .path = copy(from->path),
-                                .host = copy(host),
-                                .authority = copy(from->authority),
-                                .port = port };
-    char why[128];
-    chainsi_replica *replica = calloc(1, sizeof *replica);
-    if (!replica)
-        abort();
-    replica->client = chainsi_client_new_at(&address, why, sizeof why);
-    chainsi_client_know_peer(replica->client, set->options.identity,
-                             set->options.name ? set->options.name : from->host, NULL);
-    replica->source = source;
-    replica->references = 1;
-    set->all[set->count++] = replica;
-}
-
-static bool is_at(const chainsi_replica *replica, size_t source, const char *host, uint16_t port)
-{
-    const chainsi_address *address = chainsi_client_address(replica->client);
-    return replica->source == source && address->port == port && !strcmp(address->host, host);
-}
-
-static void leave_out(chainsi_replicas *set, int i)
-{
-    chainsi_replica *replica = set->all[i];
-    set->all[i] = set->all[--set->count];
-    replica->gone = true;
-    chainsi_replica_unref(replica);
-}
-
-/* Makes the replicas of a source those that were found. */
-static void apply(chainsi_replicas *set, size_t source, const chainsi_found *found)
-{
-    bool known[CHAINSI_LOOKUP_MOST] = { false };
-    for (int i = set->count - 1; i >= 0; i--) {
-        if (set->all[i]->source != source)
-            continue;
-        int at = 0;
-        while (at < found->count &&
-               !is_at(set->all[i], source, found->all[at].host, found->all[at].port))
-            at++;
-        if (at < found->count)
-            known[at] = true;
-        else
-            leave_out(set, i);
-    }
-    for (int at = 0; at < found->count && set->count < CHAINSI_LOOKUP_MOST; at++)
-        if (!known[at])
-            add(set, source, found->all[at].host, found->all[at].port);
-}
-
-/* ------------------------------------------------------------------------------------------------
- * names */
-
-/* Looks all names up; the lock is not held. What can't be found stays as it was. */
-static void look_up(chainsi_replicas *set)
-{
-    for (size_t i = 0; i < set->source_count; i++) {
-        const chainsi_address *address = &set->sources[i].address;
-        if (!set->sources[i].is_name)
-            continue;
-        chainsi_found found = { 0 };
-        char why[sizeof set->lookup_failure] = "";
-        bool good = set->options.lookup(set->options.user, address->host, address->port, &found,
-                                        why, sizeof why);
-        pthread_mutex_lock(&set->lock);
-        if (good) {
-            apply(set, i, &found);
-            set->looked_up = true;
-        } else {
-            memcpy(set->lookup_failure, why, sizeof why);
-        }
-        pthread_mutex_unlock(&set->lock);
-    }
-}
-
-static void *run_look_up(void *user)
-{
-    chainsi_replicas *set = user;
-    look_up(set);
-    pthread_mutex_lock(&set->lock);
-    set->looking = false;
-    chainsi_replicas_tell(set);
-    pthread_mutex_unlock(&set->lock);
-    return NULL;
-}
-
-static int64_t next_look_up_ns(const chainsi_replicas *set)
-{
-    int64_t after_ms = set->options.lookup_ms;
-    if ((set->lost || !set->looked_up) && after_ms > CHAINSI_LOOKUP_SOON_MS)
-        after_ms = CHAINSI_LOOKUP_SOON_MS;
-    return set->looked_up_ns + after_ms * CHAINSI_NS_PER_MS;
-}
-
-void chainsi_replicas_refresh(chainsi_replicas *set, int64_t now_ns, int64_t *next_ns)
-{
-    if (!set->has_names || set->looking)
-        return;
-    if (now_ns >= next_look_up_ns(set)) {
-        if (set->has_looker)
-            pthread_join(set->looker, NULL); /* it has ended but for its last instructions */
-        set->looked_up_ns = now_ns;
-        set->lost = false;
-        set->has_looker = !pthread_create(&set->looker, NULL, run_look_up, set);
-        set->looking = set->has_looker;
-    }
-    if (!set->looking && next_look_up_ns(set) < *next_ns)
-        *next_ns = next_look_up_ns(set);
-}
-
-/* The first look-up is waited for, by all, whatever it finds. The lock is held, but not meanwhile. */
-static void look_up_first(chainsi_replicas *set)
-{
-    pthread_mutex_unlock(&set->lock);
-    pthread_mutex_lock(&set->looking_first);
-    pthread_mutex_lock(&set->lock);
-    if (!set->looked_up_ns) {
-        pthread_mutex_unlock(&set->lock);
-        look_up(set);
-        pthread_mutex_lock(&set->lock);
-        set->looked_up_ns = chainsi_now_ns();
-    }
-    pthread_mutex_unlock(&set->looking_first);
-}
-
-void chainsi_replicas_fail(chainsi_replicas *set, chainsi_replica *replica, int64_t now_ns)
-{
-    chainsi_choice_failed(&replica->known, now_ns);
-    /* What it has kept open may end any moment, and a call with it. */
-    chainsi_client_close_idle(replica->client);
-    set->lost = true;
-    set->unreached++;
-}
-
-/* ------------------------------------------------------------------------------------------------
  * a call */
 
 /* A call on its way. */
 typedef struct passage {
-    chainsi_replica *tried[CHAINSI_LOOKUP_MOST]; /* only compared */
+    chainsi_replica *tried[MOST_ROUNDS + 1]; /* only compared */
     int tried_count;
     bool refused;               /* by a replica that had no slot */
     int tries;                  /* left, to replicas that may be busy */
@@ -211,30 +44,36 @@ static bool was_tried(const passage *call, const chainsi_replica *replica)
 
 static void note_tried(passage *call, chainsi_replica *replica)
 {
-    if (!was_tried(call, replica) && call->tried_count < CHAINSI_LOOKUP_MOST)
+    if (!was_tried(call, replica) && call->tried_count < MOST_ROUNDS + 1)
         call->tried[call->tried_count++] = replica;
 }
 
-/* The replica to try next; NULL: none. */
+/* The best of those that are in use; NULL: none. */
 static chainsi_replica *pick(chainsi_replicas *set, const passage *call)
 {
-    const chainsi_choice *known[CHAINSI_LOOKUP_MOST];
-    bool skipped[CHAINSI_LOOKUP_MOST];
-    for (int i = 0; i < set->count; i++) {
-        known[i] = &set->all[i]->known;
-        skipped[i] = was_tried(call, set->all[i]);
-    }
-    int at = chainsi_choice_pick(known, skipped, set->count, set->start, !call->refused,
+    for (int i = 0; i < set->used; i++)
+        set->skipped[i] = call->tried_count && was_tried(call, set->all[i]);
+    int at = chainsi_choice_pick(set->known, set->skipped, set->used, set->start, !call->refused,
                                  chainsi_now_ns());
     return at == CHAINSI_CHOICE_NONE ? NULL : set->all[at];
 }
 
-static bool all_are_down(const chainsi_replicas *set)
+/* The replica to try next; NULL: none. What isn't in use yet is better than what can only be had in need. */
+static chainsi_replica *choose(chainsi_replicas *set, const passage *call)
 {
-    for (int i = 0; i < set->count; i++)
-        if (!set->all[i]->known.failures)
-            return false;
-    return true;
+    chainsi_replica *best = pick(set, call);
+    while ((!best || chainsi_choice_in_need(&best->known)) && chainsi_members_take_in(set))
+        best = pick(set, call);
+    return best;
+}
+
+/* Why none can be reached. */
+static void say_nowhere(const chainsi_replicas *set, char *why, size_t why_size)
+{
+    snprintf(why, why_size, "%s",
+             set->count             ? "none of its replicas can be reached"
+             : *set->lookup_failure ? set->lookup_failure
+                                    : "it has no address");
 }
 
 /* Where the call goes now: *call is told. ANSWERED: it can be sent. */
@@ -246,16 +85,15 @@ static chainsi_exchange_end find_place(chainsi_replicas *set, passage *call,
     chainsi_replicas_refresh(set, chainsi_now_ns(), &ignored);
     for (;;) {
         call->connection = CHAINSI_NO_CHANNEL;
-        call->replica = set->first_waiting || !call->tries ? NULL : pick(set, call);
+        call->replica = set->first_waiting || !call->tries ? NULL : choose(set, call);
         if (call->replica) {
             call->replica->references++;
             return CHAINSI_EXCHANGE_ANSWERED;
         }
-        if (!set->first_waiting && all_are_down(set)) {
+        if (!set->options.at_zero_ms && !set->first_waiting && chainsi_members_are_down(set)) {
             *error = *error ? *error : EHOSTUNREACH;
             if (!set->count)
-                snprintf(why, why_size, "%s",
-                         *set->lookup_failure ? set->lookup_failure : "it has no address");
+                say_nowhere(set, why, why_size);
             return CHAINSI_EXCHANGE_NOT_STARTED;
         }
         switch (chainsi_waiting_take(set, request, &call->replica, &call->connection)) {
@@ -266,14 +104,20 @@ static chainsi_exchange_end find_place(chainsi_replicas *set, passage *call,
             snprintf(why, why_size, "as many calls wait as may");
             return CHAINSI_EXCHANGE_NOT_STARTED;
         case CHAINSI_WAITING_DEADLINE:
-            snprintf(why, why_size, "the deadline passed before a slot was free");
+            if (chainsi_members_are_down(set)) {
+                *error = EHOSTUNREACH;
+                say_nowhere(set, why, why_size);
+            } else {
+                *error = 0;
+                snprintf(why, why_size, "the deadline passed before a slot was free");
+            }
             return CHAINSI_EXCHANGE_DEADLINE;
         case CHAINSI_WAITING_INTERRUPTED:
             snprintf(why, why_size, "interrupted");
             return CHAINSI_EXCHANGE_INTERRUPTED;
         case CHAINSI_WAITING_UNREACHABLE:
             *error = EHOSTUNREACH;
-            snprintf(why, why_size, "none of its replicas can be reached");
+            say_nowhere(set, why, why_size);
             return CHAINSI_EXCHANGE_NOT_STARTED;
         case CHAINSI_WAITING_PLAIN:
         case CHAINSI_WAITING_STILL:
@@ -316,7 +160,7 @@ static bool learn(chainsi_replicas *set, passage *call, const chainsi_client_req
     const bool refused = end == CHAINSI_EXCHANGE_ANSWERED && is_refusal(response);
     const bool answered = end == CHAINSI_EXCHANGE_ANSWERED && !refused;
     chainsi_grants_slots slots;
-    chainsi_choice_ended(&replica->known, answered ? run_ns : 0);
+    chainsi_members_ended(set, replica, answered ? run_ns : 0);
     note_tried(call, replica);
     if (end == CHAINSI_EXCHANGE_NOT_STARTED && call->connection.fd < 0)
         chainsi_replicas_fail(set, replica, now_ns);
@@ -356,7 +200,7 @@ chainsi_exchange_end chainsi_replicas_exchange(chainsi_replicas *set,
     response->error = 0;
     pthread_mutex_lock(&set->lock);
     if (set->has_names && !set->looked_up_ns)
-        look_up_first(set);
+        chainsi_replicas_look_up_first(set);
     if (elsewhere && set->count > 1 && set->last)
         note_tried(&call, set->last);
     for (int round = 0; again && round < MOST_ROUNDS; round++) {
@@ -365,7 +209,7 @@ chainsi_exchange_end chainsi_replicas_exchange(chainsi_replicas *set,
         if (!again)
             break;
         chainsi_replica *replica = call.replica;
-        chainsi_choice_sent(&replica->known, call.connection.fd >= 0);
+        chainsi_members_sent(set, replica, call.connection.fd >= 0);
         set->last = replica;
         pthread_mutex_unlock(&set->lock);
         sent.headers = headers;
@@ -422,10 +266,10 @@ static bool add_source(chainsi_replicas *set, const char *text, char *why, size_
         return false;
     }
     bool is_name = !chainsi_lookup_is_number(address.host);
-    set->sources[set->source_count] = (chainsi_source){ address, is_name };
+    set->sources[set->source_count] = (chainsi_source){ .address = address, .is_name = is_name };
     set->has_names = set->has_names || is_name;
-    if (!is_name && set->count < CHAINSI_LOOKUP_MOST)
-        add(set, set->source_count, address.host, address.port);
+    if (!is_name)
+        chainsi_members_add(set, set->source_count, address.host, address.port);
     set->source_count++;
     return true;
 }
@@ -436,13 +280,14 @@ static bool add_sources(chainsi_replicas *set, const char *addresses, char *why,
     for (const char *at = addresses; (at = strchr(at, ',')); at++)
         most++;
     set->sources = calloc(most, sizeof *set->sources);
-    char *texts = copy(addresses), *rest = texts, *text;
-    if (!set->sources)
+    char *texts = strdup(addresses), *rest = texts, *text;
+    if (!set->sources || !texts)
         abort();
     bool good = true;
     while (good && (text = strsep(&rest, ",")))
         good = add_source(set, text + strspn(text, " "), why, why_size);
     free(texts);
+    chainsi_members_take_in_first(set);
     return good;
 }
 
@@ -460,7 +305,11 @@ chainsi_replicas *chainsi_replicas_new(const char *addresses,
         set->options.lookup_ms = CHAINSI_LOOKUP_MS;
     pthread_mutex_init(&set->lock, NULL);
     pthread_mutex_init(&set->looking_first, NULL);
-    set->start = (unsigned)getpid(); /* callers begin with different replicas */
+    /* Callers begin with different replicas; pods have all the same numbers of processes. */
+    if (getrandom(&set->chance, sizeof set->chance, GRND_NONBLOCK) != sizeof set->chance)
+        set->chance = (uint32_t)getpid();
+    set->chance |= 1;
+    set->start = set->chance;
     set->epoll = epoll_create1(EPOLL_CLOEXEC);
     set->changed = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     struct epoll_event event = { .events = EPOLLIN, .data.u32 = UINT32_MAX };
@@ -477,12 +326,11 @@ void chainsi_replicas_free(chainsi_replicas *set)
 {
     if (!set)
         return;
-    if (set->has_looker)
-        pthread_join(set->looker, NULL);
-    while (set->count)
-        leave_out(set, set->count - 1);
-    for (size_t i = 0; i < set->source_count; i++)
+    chainsi_members_free(set);
+    for (size_t i = 0; i < set->source_count; i++) {
         chainsi_address_done(&set->sources[i].address);
+        chainsi_found_done(&set->sources[i].found);
+    }
     free(set->sources);
     if (set->epoll >= 0)
         close(set->epoll);
@@ -500,6 +348,7 @@ void chainsi_replicas_read_counters(chainsi_replicas *set, chainsi_replicas_coun
                                              .granted = set->granted,
                                              .unreached = set->unreached,
                                              .replicas = set->count,
+                                             .used = set->used,
                                              .waiting = set->waiting,
                                              .wants = set->want_count };
     pthread_mutex_unlock(&set->lock);

@@ -6,7 +6,9 @@
  *
  * Replicas are the addresses of a list, and those that a host name has at the time: names are looked up when the
  * first call is made, which waits for it, and from then on every CHAINSI_LOOKUP_MS while calls are made or wait,
- * and soon after a replica was lost or nothing was found, on a thread that lives as long as the look-up. */
+ * and soon after a replica was lost or nothing was found, on a thread that lives as long as the look-up. Of
+ * thousands only some are in use: others are taken in when all of these are busy (CHAINSI_USED_FIRST and those
+ * with it). */
 #ifndef CHAINSI_RPC_REPLICAS_H
 #define CHAINSI_RPC_REPLICAS_H
 
@@ -20,6 +22,9 @@ typedef struct chainsi_replicas_options {
     chainsi_lookup lookup; /* NULL: chainsi_lookup_system */
     void *user;            /* handed to it */
     int lookup_ms;         /* used instead of CHAINSI_LOOKUP_MS where not 0 */
+    /* While none can be reached, calls wait until one can, and names are looked up every CHAINSI_LOOKUP_ZERO_MS: for
+     * replicas that somebody starts because calls wait. But not longer than so long. 0: they fail at once. */
+    int64_t at_zero_ms;
     /* Of replicas by https: what they are shown and whom they must have their certificate from, and the name that it
      * must have; NULL: as chainsi_client_know_peer has it, with the host name of the address that they were found by. */
     chainsi_tls_identity *identity;
@@ -39,7 +44,8 @@ void chainsi_replicas_free(chainsi_replicas *replicas);
 /* An exchange with one of them, as chainsi_client_exchange has it. The request's headers get those of
  * rpc/grants.h, and with a deadline X-Chains-Timeout-Ms, which is what is left when the call is sent.
  * `connection`, `fresh` and `connect_timeout_ms` are not the caller's. elsewhere: not the replica that was called
- * last, if there is another. Ends: NOT_STARTED with error EAGAIN means that as many calls wait as may. */
+ * last, if there is another. Ends: NOT_STARTED with error EAGAIN means that as many calls wait as may; DEADLINE with EHOSTUNREACH, that none
+ * could be reached until then. */
 chainsi_exchange_end chainsi_replicas_exchange(chainsi_replicas *replicas,
                                                const chainsi_client_request *request,
                                                bool elsewhere, chainsi_arena *arena,
@@ -52,6 +58,7 @@ typedef struct chainsi_replicas_counters {
     uint64_t granted;   /* calls that were given a slot after they had waited here */
     uint64_t unreached; /* times that a replica couldn't be reached, or left */
     int replicas;       /* known now */
+    int used;           /* of these: those that calls go to */
     int waiting;        /* calls that wait here now */
     int wants;          /* at replicas now */
 } chainsi_replicas_counters;

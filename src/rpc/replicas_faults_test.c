@@ -300,9 +300,7 @@ static bool find_peer(void *user, const char *host, uint16_t port, chainsi_found
 {
     const peer *it = user;
     (void)host, (void)port, (void)why, (void)why_size;
-    found->count = 1;
-    snprintf(found->all[0].host, CHAINSI_LOOKUP_HOST, "127.0.0.1");
-    found->all[0].port = (uint16_t)atoi(strrchr(it->address, ':') + 1);
+    chainsi_found_add(found, "127.0.0.1", (uint16_t)atoi(strrchr(it->address, ':') + 1));
     return true;
 }
 

@@ -265,9 +265,11 @@ static void test_followers_leave_and_lead(void **state)
  * replicas that come and go */
 
 /* What a name has: the first `shown` servers of a group. */
+enum { UNKNOWN = -1, SURELY_NONE = -2 };
 typedef struct names {
     group *of;
-    atomic_int shown, looked_up;
+    atomic_int shown; /* or one of these */
+    atomic_int looked_up;
 } names;
 
 static bool find(void *user, const char *host, uint16_t port, chainsi_found *found, char *why,
@@ -277,18 +279,18 @@ static bool find(void *user, const char *host, uint16_t port, chainsi_found *fou
     assert_string_equal(host, "replicas.test");
     assert_int_equal(port, 80);
     atomic_fetch_add(&its->looked_up, 1);
-    found->count = atomic_load(&its->shown);
-    if (found->count < 0)
+    const int shown = atomic_load(&its->shown);
+    if (shown < 0)
         snprintf(why, why_size, "no such host");
-    for (int i = 0; i < found->count; i++) {
+    found->is_nowhere = shown == SURELY_NONE;
+    for (int i = 0; i < shown; i++) {
         const char *colon = strrchr(its->of->servers[i].address, ':');
-        snprintf(found->all[i].host, CHAINSI_LOOKUP_HOST, "127.0.0.1");
-        found->all[i].port = (uint16_t)atoi(colon + 1);
+        chainsi_found_add(found, "127.0.0.1", (uint16_t)atoi(colon + 1));
     }
-    return found->count >= 0;
+    return shown >= 0;
 }
 
-static void start_named(group *it, names *its, int shown)
+static void start_named_with(group *it, names *its, int shown, chainsi_replicas_options options)
 {
     *it = (group){ .count = 0 };
     add_server(it, (chainsi_server_options){ .slots = 1 });
@@ -296,7 +298,15 @@ static void start_named(group *it, names *its, int shown)
     snprintf(it->addresses, sizeof it->addresses, "http://replicas.test");
     *its = (names){ .of = it };
     atomic_store(&its->shown, shown);
-    open_set(it, (chainsi_replicas_options){ .lookup = find, .user = its, .lookup_ms = 5 });
+    options.lookup = find;
+    options.user = its;
+    options.lookup_ms = 5;
+    open_set(it, options);
+}
+
+static void start_named(group *it, names *its, int shown)
+{
+    start_named_with(it, its, shown, (chainsi_replicas_options){ 0 });
 }
 
 static void test_a_replica_joins_by_name(void **state)
@@ -368,6 +378,93 @@ static void test_a_name_that_is_not_there_yet(void **state)
         ask_one(&call);
         assert_int_equal(call.end, CHAINSI_EXCHANGE_ANSWERED);
     } while (atomic_load(&its.looked_up) < looked_up + 2);
+    stop_group(&it);
+}
+
+/* ------------------------------------------------------------------------------------------------
+ * at zero */
+
+enum { EXPECTED_MS = 60000 };
+
+static void test_calls_wait_for_the_first_replica(void **state)
+{
+    (void)state;
+    group it;
+    names its;
+    for (int none = SURELY_NONE; none <= 0; none++) {
+        start_named_with(&it, &its, none, (chainsi_replicas_options){ .at_zero_ms = EXPECTED_MS });
+        asked calls[3] = { 0 };
+        for (int i = 0; i < 3; i++)
+            begin(&calls[i], &it, "/x");
+        AWAIT(count_calls(&it).waiting == 3 && atomic_load(&its.looked_up) > 3);
+        atomic_store(&its.shown, 1);
+        for (int i = 0; i < 3; i++)
+            end_well(&calls[i]);
+        /* And again, when it has gone. */
+        atomic_store(&its.shown, SURELY_NONE);
+        asked other = { .of = &it, .path = "/x" };
+        while (count_calls(&it).replicas > 0)
+            ask_one(&other);
+        asked call = { 0 };
+        begin(&call, &it, "/x");
+        AWAIT(count_calls(&it).waiting == 1);
+        atomic_store(&its.shown, 2);
+        end_well(&call);
+        stop_group(&it);
+    }
+}
+
+static void test_what_is_known_is_away_while_calls_wait(void **state)
+{
+    (void)state;
+    group it;
+    names its;
+    start_named_with(&it, &its, 1, (chainsi_replicas_options){ .at_zero_ms = EXPECTED_MS });
+    stop(&it.servers[0]); /* the name still has its address */
+    it.servers[0].server = NULL;
+    asked call = { 0 };
+    begin(&call, &it, "/x");
+    AWAIT(count_calls(&it).waiting == 1 && count_calls(&it).unreached > 2);
+    atomic_store(&its.shown, 2);
+    end_well(&call);
+    stop_group(&it);
+}
+
+static void test_waiting_for_the_first_ends(void **state)
+{
+    (void)state;
+    group it;
+    names its;
+    start_named_with(&it, &its, UNKNOWN,
+                     (chainsi_replicas_options){ .at_zero_ms = EXPECTED_MS, .max_waiting = 1 });
+    asked late = { .deadline_ns = chainsi_now_ns() + 20 * CHAINSI_NS_PER_MS };
+    begin(&late, &it, "/x");
+    pthread_join(late.thread, NULL);
+    assert_int_equal(late.end, CHAINSI_EXCHANGE_DEADLINE);
+    assert_int_equal(late.error, EHOSTUNREACH);
+    assert_string_equal(late.why, "no such host");
+    int left = eventfd(0, EFD_CLOEXEC);
+    chainsi_interrupt interrupt = { .count = 1, .watch = { { left, POLLIN } } };
+    asked leaving = { .interrupt = &interrupt }, refused = { 0 };
+    begin(&leaving, &it, "/x");
+    AWAIT(count_calls(&it).waiting == 1);
+    begin(&refused, &it, "/x");
+    pthread_join(refused.thread, NULL);
+    assert_int_equal(refused.end, CHAINSI_EXCHANGE_NOT_STARTED);
+    assert_int_equal(refused.error, EAGAIN);
+    uint64_t one = 1;
+    assert_int_equal(write(left, &one, sizeof one), sizeof one);
+    pthread_join(leaving.thread, NULL);
+    assert_int_equal(leaving.end, CHAINSI_EXCHANGE_INTERRUPTED);
+    close(left);
+    stop_group(&it);
+    /* Nobody comes for so long that none is expected any more. */
+    start_named_with(&it, &its, SURELY_NONE, (chainsi_replicas_options){ .at_zero_ms = 30 });
+    asked in_vain = { .of = &it, .path = "/x" };
+    ask_one(&in_vain);
+    assert_int_equal(in_vain.end, CHAINSI_EXCHANGE_NOT_STARTED);
+    assert_int_equal(in_vain.error, EHOSTUNREACH);
+    assert_string_equal(in_vain.why, "no such host");
     stop_group(&it);
 }
 
@@ -499,6 +596,12 @@ int main(void)
         TEST(test_a_replica_leaves_by_name),
         TEST(test_a_name_that_is_not_there_yet),
         TEST(test_a_replica_of_the_list_joins),
+        TEST(test_calls_wait_for_the_first_replica),
+        TEST(test_what_is_known_is_away_while_calls_wait),
+        TEST(test_waiting_for_the_first_ends),
+        TEST(test_calls_wait_for_the_first_replica),
+        TEST(test_what_is_known_is_away_while_calls_wait),
+        TEST(test_waiting_for_the_first_ends),
         TEST(test_what_refuses_connections_is_left_alone),
         TEST(test_what_fails_at_once_is_tried_again),
         TEST(test_a_replica_drains_while_calls_wait),

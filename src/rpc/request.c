@@ -56,7 +56,7 @@ static void fill_request(chainsi_worker *self, chainsi_connection *connection, c
     request->session = connection->session;
     request->hang_up = server->hang_up;
     request->cancelled = NULL;
-    request->local = server->local;
+    request->local = server->local || connection->direct;
     request->probe = false;
     request->announced = chainsi_queue_meet(self, connection->announced);
     connection->announced = false;
@@ -450,7 +450,7 @@ static chainsi_connection *read_once(chainsi_worker *self, chainsi_connection *c
         chainsi_connection_parse(connection, &reading);
         /* It has waited. */
         end = connection->protocol == CHAINSI_FRAMES ? CHAINSI_READ_FRAME : CHAINSI_READ_REQUEST;
-    } else if (closes && server->local) {
+    } else if (closes && (server->local || connection->direct)) {
         chainsi_handover_close(server,
                                connection); /* unread: its caller knows that nothing started */
         *admitted = false;

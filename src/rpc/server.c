@@ -4,8 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "rpc/address.h"
 #include "rpc/bundle.h"
 
 enum {
@@ -85,20 +84,21 @@ static bool open_descriptors(chainsi_server *server)
     chainsi_handover_init(server);
     /* Connections inherit it. */
     if (!server->local)
-        setsockopt(listen_fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+        chainsi_address_settle(listen_fd);
     if (!make_nonblocking(listen_fd) || (options->direct && !make_nonblocking(options->direct_fd)))
         return false;
     server->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    server->grants = options->eager && !server->local && !server->places.seat.board;
-    if (options->frames || server->grants)
+    server->grants = options->eager && !server->local;
+    const bool frames = options->frames || options->direct;
+    if (frames || server->grants)
         server->doorbell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (options->frames)
+    if (frames)
         server->patience = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (server->grants)
         server->leases_timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
     if (server->places.seat.board)
         server->claims_timer = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    if (server->stop < 0 || (options->frames && (server->doorbell < 0 || server->patience < 0)) ||
+    if (server->stop < 0 || (frames && (server->doorbell < 0 || server->patience < 0)) ||
         (server->grants && (server->doorbell < 0 || server->leases_timer < 0)) ||
         (server->places.seat.board && server->claims_timer < 0))
         return false;

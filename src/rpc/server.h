@@ -77,8 +77,9 @@ typedef struct chainsi_server_options {
     /* Take frames as well as HTTP, over Unix sockets. One more thread than slots, so that somebody
      * listens while calls run. */
     bool frames;
-    /* The listening socket of the seat's incarnation, for frames alone, from processes of the same
-     * user; the server's from now on, also if it doesn't start. direct is false without one. */
+    /* The listening Unix socket of the seat's incarnation, for frames alone, from processes of the same
+     * user; the server's from now on, also if it doesn't start. direct is false without one. Beside a socket over
+     * TCP, too (rpc/near.h): then callers of both have the same slots. */
     bool direct;
     int direct_fd;
     /* Over TCP: who comes must speak TLS and show a certificate of this identity's authorities. NULL: plain. */

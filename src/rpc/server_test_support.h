@@ -87,13 +87,15 @@ __attribute__((unused)) static bool is_probe(void *user, const chainsi_http_requ
     return chainsi_slice_is(request->path, "/healthz");
 }
 
-__attribute__((unused)) static void start(fixture *it, bool tcp, chainsi_server_options options)
+/* at: an address, NULL for a Unix socket in the folder. */
+__attribute__((unused)) static void start_at(fixture *it, const char *at,
+                                             chainsi_server_options options)
 {
     char why[256] = "";
     *it = (fixture){ .folder = "/tmp/chains-server-XXXXXX" };
     assert_non_null(mkdtemp(it->folder));
-    if (tcp)
-        snprintf(it->address, sizeof it->address, "http://127.0.0.1:0");
+    if (at)
+        snprintf(it->address, sizeof it->address, "%s", at);
     else
         snprintf(it->address, sizeof it->address, "unix:%s/s", it->folder);
     chainsi_address address;
@@ -101,7 +103,7 @@ __attribute__((unused)) static void start(fixture *it, bool tcp, chainsi_server_
     it->listen_fd = chainsi_address_listen(&address, CHAINSI_BACKLOG, why, sizeof why);
     assert_true(it->listen_fd >= 0);
     chainsi_address_done(&address);
-    if (tcp)
+    if (at)
         assert_true(chainsi_address_of(it->listen_fd, it->address, sizeof it->address));
     assert_int_equal(sem_init(&it->gate, 0, 0), 0);
     options.listen_fd = it->listen_fd;
@@ -112,6 +114,11 @@ __attribute__((unused)) static void start(fixture *it, bool tcp, chainsi_server_
     it->server = chainsi_server_start(&options, why, sizeof why);
     if (!it->server)
         fail_msg("%s", why);
+}
+
+__attribute__((unused)) static void start(fixture *it, bool tcp, chainsi_server_options options)
+{
+    start_at(it, tcp ? "http://127.0.0.1:0" : NULL, options);
 }
 
 __attribute__((unused)) static void stop(fixture *it)

@@ -124,10 +124,12 @@ static int count_wanted(const chainsi_replicas *set, const chainsi_replica *repl
 
 static void append(chainsi_replicas *set, chainsi_waiting_call *call)
 {
-    if (set->last_waiting)
+    if (set->last_waiting) {
         set->last_waiting->next = call;
-    else
+    } else {
         set->first_waiting = call;
+        set->lost_since_ns = 0;
+    }
     set->last_waiting = call;
     set->waiting++;
     if (!set->leader) {
@@ -135,7 +137,7 @@ static void append(chainsi_replicas *set, chainsi_waiting_call *call)
         return;
     }
     bool more = false;
-    for (int i = 0; i < set->count && !more; i++)
+    for (int i = 0; i < set->used && !more; i++)
         more = set->all[i]->wants < count_wanted(set, set->all[i]);
     if (more)
         chainsi_replicas_tell(set);
@@ -151,24 +153,87 @@ static void prune_wants(chainsi_replicas *set, int64_t now_ns)
     }
 }
 
-/* Sees to it that there is a want wherever there should be one. *next_ns is lowered to when to look again. */
+/* Has up to `most` wants at a replica, as far as there should be so many. */
+static void place_wants_at(chainsi_replicas *set, chainsi_replica *replica, int most,
+                           int64_t now_ns, int64_t *next_ns)
+{
+    const int wanted = count_wanted(set, replica);
+    while (replica->wants < most && replica->wants < wanted &&
+           set->want_count < CHAINSI_MAX_WANTS &&
+           chainsi_choice_may_want(&replica->known, now_ns, next_ns))
+        add_want(set, replica, now_ns);
+}
+
+/* Sees to it that there is a want wherever there should be one, first at each replica, the last ones that were taken in
+ * before the others. *next_ns is lowered to when to look again. */
 static void place_wants(chainsi_replicas *set, int64_t now_ns, int64_t *next_ns)
 {
-    for (int i = 0; i < set->count; i++) {
-        chainsi_replica *replica = set->all[i];
-        while (replica->wants < count_wanted(set, replica) && set->want_count < CHAINSI_MAX_WANTS &&
-               chainsi_choice_may_want(&replica->known, now_ns, next_ns))
-            add_want(set, replica, now_ns);
+    for (int i = set->used - 1; i >= 0; i--)
+        place_wants_at(set, set->all[i], 1, now_ns, next_ns);
+    for (int i = 0; i < set->used; i++)
+        place_wants_at(set, set->all[i], CHAINSI_MAX_WANTS_EACH, now_ns, next_ns);
+}
+
+/* Gives up what is wanted at one of the replicas, by chance, and the replica, if nothing else is there. */
+static void want_elsewhere(chainsi_replicas *set, int64_t now_ns)
+{
+    chainsi_replica *replica = set->wants[chainsi_members_chance(set, set->want_count)].replica;
+    for (int i = set->want_count - 1; i >= 0; i--)
+        if (set->wants[i].replica == replica && !set->wants[i].granted)
+            withdraw(set, i, now_ns);
+    chainsi_members_put_aside(set, replica);
+}
+
+/* When others may be taken in next. */
+static int64_t next_exploration_ns(chainsi_replicas *set, int64_t now_ns)
+{
+    const int64_t round_ends_ns = set->round_ns + CHAINSI_EXPLORE_ROUND_MS * CHAINSI_NS_PER_MS;
+    if (now_ns >= round_ends_ns) {
+        set->round_ns = now_ns;
+        set->explored = 0;
     }
+    return set->explored < set->count ? set->explored_ns + CHAINSI_EXPLORE_MS * CHAINSI_NS_PER_MS
+                                      : round_ends_ns;
+}
+
+/* While calls wait although there are replicas that aren't in use, some of these are taken in every now and then: one of
+ * them may have a free slot. */
+static void explore(chainsi_replicas *set, int64_t now_ns, int64_t *next_ns)
+{
+    if (set->used == set->count)
+        return;
+    if (now_ns >= next_exploration_ns(set, now_ns)) {
+        const int room = CHAINSI_MAX_WANTS - set->want_count;
+        for (int i = room; i < CHAINSI_EXPLORE && set->want_count; i++)
+            want_elsewhere(set, now_ns);
+        for (int i = 0; i < CHAINSI_EXPLORE; i++)
+            chainsi_members_take_in(set);
+        set->explored_ns = now_ns;
+        set->explored += CHAINSI_EXPLORE;
+    }
+    const int64_t due_ns = next_exploration_ns(set, now_ns);
+    *next_ns = due_ns < *next_ns ? due_ns : *next_ns;
+}
+
+/* Whether none can be reached, but one is expected. */
+static bool may_come(chainsi_replicas *set, int64_t now_ns)
+{
+    if (!set->options.at_zero_ms || !chainsi_members_are_down(set)) {
+        set->lost_since_ns = 0;
+        return false;
+    }
+    if (!set->lost_since_ns)
+        set->lost_since_ns = now_ns;
+    return now_ns - set->lost_since_ns < set->options.at_zero_ms * CHAINSI_NS_PER_MS;
 }
 
 /* Ends the waiting of all, where nobody is left to wait for. */
-static void end_if_hopeless(chainsi_replicas *set)
+static void end_if_hopeless(chainsi_replicas *set, int64_t now_ns)
 {
-    if (set->want_count)
+    if (may_come(set, now_ns) || set->want_count)
         return;
     bool full = false, plain = false;
-    for (int i = 0; i < set->count; i++) {
+    for (int i = 0; i < set->used; i++) {
         full = full || (!set->all[i]->known.failures && set->all[i]->known.full_until_ns);
         plain = plain || set->all[i]->known.plain;
     }
@@ -269,8 +334,9 @@ static chainsi_wait_end lead(chainsi_replicas *set, const chainsi_waiting_call *
     int64_t now_ns = chainsi_now_ns(), next_ns = request->deadline_ns;
     chainsi_replicas_refresh(set, now_ns, &next_ns);
     prune_wants(set, now_ns);
+    explore(set, now_ns, &next_ns);
     place_wants(set, now_ns, &next_ns);
-    end_if_hopeless(set);
+    end_if_hopeless(set, now_ns);
     if (self->end != CHAINSI_WAITING_STILL)
         return CHAINSI_WAIT_READY;
     for (int i = 0; i < set->want_count; i++)

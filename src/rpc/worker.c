@@ -83,9 +83,9 @@ static int accept_descriptor(chainsi_server *server, int listen_fd)
 }
 
 /* Begins a session where there is to be one. False: the connection can't be had. */
-static bool greet(chainsi_server *server, chainsi_channel *channel)
+static bool greet(chainsi_server *server, chainsi_channel *channel, bool tcp)
 {
-    if (!server->options.identity)
+    if (!server->options.identity || !tcp)
         return true;
     if (atomic_fetch_add(&server->shaking, 1) < server->options.max_handshakes)
         channel->session = chainsi_tls_get_engine()->accept(channel->fd, server->options.identity);
@@ -101,7 +101,7 @@ chainsi_connection *chainsi_worker_open(chainsi_server *server, int fd,
 {
     chainsi_connection *connection = NULL;
     chainsi_channel channel = { .fd = fd };
-    if (!greet(server, &channel)) {
+    if (!greet(server, &channel, protocol == CHAINSI_ONLY_HTTP)) {
         close(fd);
         return NULL;
     }

@@ -164,8 +164,8 @@ static chains_status attempt_call(chainsi_callee *callee, chains_ctx *ctx, const
         else
             status = attempt_away(callee, ctx, message, output, intake, deadline_ns, attempt);
         chainsi_slots_give(&callee->in_flight);
-        if (status == CHAINS_OK)
-            return CHAINS_OK;
+        if (status == CHAINS_OK || attempt->end == CHAINSI_ATTEMPT_ABSENT)
+            return status;
     }
     return chainsi_call_explain(callee, ctx, status, deadline_ns);
 }

@@ -3,6 +3,7 @@
 #ifndef CHAINSI_RUNTIME_CALL_TEST_SUPPORT_H
 #define CHAINSI_RUNTIME_CALL_TEST_SUPPORT_H
 
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -16,6 +17,7 @@
 #include <cmocka.h>
 
 #include "rpc/address.h"
+#include "rpc/near.h"
 #include "runtime/callee.h"
 #include "runtime/error.h"
 #include "runtime/gather.h"
@@ -163,6 +165,7 @@ typedef enum fixture_distance {
     DISTANCE_BOARD,  /* the same with a board */
     DISTANCE_TCP,    /* a service behind a port */
     DISTANCE_LIST,   /* the same, found in a list of replicas: it is there twice */
+    DISTANCE_NEAR,   /* the same, and in a folder of the node */
     DISTANCES,
 } fixture_distance;
 
@@ -198,13 +201,31 @@ static inline bool fixture_is_over_tcp(void)
     return fixture_at == DISTANCE_TCP || fixture_at == DISTANCE_LIST;
 }
 
+static inline bool fixture_listens_on_tcp(void)
+{
+    return fixture_is_over_tcp() || fixture_at == DISTANCE_NEAR;
+}
+
+/* Names the folder for callers of an interface; NULL: no more. */
+static void name_near(const chainsi_interface *interface, const char *folder)
+{
+    char name[64];
+    snprintf(name, sizeof name, "CHAINS_%s_NEAR", interface->c_name);
+    for (char *at = name; *at; at++)
+        *at = (char)toupper((unsigned char)*at);
+    if (folder)
+        setenv(name, folder, 1);
+    else
+        unsetenv(name);
+}
+
 /* As a service's main() does it. */
 CHAINS_UNUSED_ static void start_serving(fixture *made)
 {
     chainsi_service *service = &made->service;
     const chains_config *config = fixture_node->implementation->interface->config;
-    const bool tcp = fixture_is_over_tcp();
-    char why[256];
+    const bool tcp = fixture_listens_on_tcp();
+    char why[256], near[80];
     chainsi_seat seat;
     chainsi_server_options options = {
         .listen_fd = made->listen_fd,
@@ -225,6 +246,15 @@ CHAINS_UNUSED_ static void start_serving(fixture *made)
             service->board = chainsi_board_open(made->board_fd);
         take_seat(service->board, &options, &seat);
     }
+    if (fixture_at == DISTANCE_NEAR) {
+        snprintf(near, sizeof near, "%s/near", made->folder);
+        service->near = chainsi_near_offer_new(near, (uint32_t)options.slots, &seat,
+                                               &options.direct_fd, why, sizeof why);
+        if (!service->near)
+            fail_msg("%s", why);
+        options.direct = true;
+        options.seat = &seat;
+    }
     chainsi_server *server = chainsi_server_start(&options, why, sizeof why);
     if (!server)
         fail_msg("%s", why);
@@ -234,7 +264,11 @@ CHAINS_UNUSED_ static void start_serving(fixture *made)
 /* Answers what runs, and takes nothing more; what waits goes on waiting. */
 CHAINS_UNUSED_ static void stop_serving(fixture *made)
 {
+    if (made->service.near)
+        chainsi_near_offer_end(made->service.near);
     chainsi_server_free(atomic_exchange(&made->service.server, NULL));
+    chainsi_near_offer_free(made->service.near);
+    made->service.near = NULL;
 }
 
 static void open_service(fixture *made)
@@ -243,7 +277,7 @@ static void open_service(fixture *made)
     chainsi_address address;
     strcpy(made->folder, "/tmp/chains-test-XXXXXX");
     assert_non_null(mkdtemp(made->folder));
-    if (fixture_is_over_tcp())
+    if (fixture_listens_on_tcp())
         strcpy(made->address, "http://127.0.0.1:0");
     else
         snprintf(made->address, sizeof made->address, "unix:%s/calls", made->folder);
@@ -251,7 +285,7 @@ static void open_service(fixture *made)
     made->listen_fd = chainsi_address_listen(&address, 4096, why, sizeof why);
     chainsi_address_done(&address);
     assert_true(made->listen_fd >= 0);
-    if (fixture_is_over_tcp()) /* only now is the port known */
+    if (fixture_listens_on_tcp()) /* only now is the port known */
         assert_true(chainsi_address_of(made->listen_fd, made->address, sizeof made->address));
     if (fixture_at == DISTANCE_BOARD)
         made->board_fd = chainsi_board_create(0);
@@ -270,8 +304,12 @@ static chainsi_callee *new_remote_callee(fixture *made, const chainsi_interface 
 {
     char why[256], list[300];
     snprintf(list, sizeof list, "%s,%s", made->address, made->address);
+    char near[80];
+    snprintf(near, sizeof near, "%s/near", made->folder);
+    name_near(interface, fixture_at == DISTANCE_NEAR ? near : NULL);
     chainsi_remote *remote = chainsi_remote_new(
-        interface, fixture_at == DISTANCE_LIST ? list : made->address, why, sizeof why);
+        interface, fixture_at >= DISTANCE_LIST ? list : made->address, why, sizeof why);
+    name_near(interface, NULL);
     assert_non_null(remote);
     if (made->board_fd >= 0)
         chainsi_remote_use_board(remote, made->board_fd);
@@ -320,8 +358,12 @@ CHAINS_UNUSED_ static int close_fixture(void **state)
         if (made->board_fd >= 0)
             close(made->board_fd);
         close(made->listen_fd);
-        if (!fixture_is_over_tcp())
+        if (!fixture_listens_on_tcp())
             unlink(made->address + strlen("unix:"));
+        char near[80];
+        snprintf(near, sizeof near, "%s/near", made->folder);
+        if (fixture_at == DISTANCE_NEAR)
+            assert_int_equal(rmdir(near), 0); /* nothing is left in it */
         rmdir(made->folder);
     }
     free(made);
@@ -386,11 +428,13 @@ enum {
 CHAINS_UNUSED_ static int check_rules(const rule *rules, size_t count, CMFixtureFunction open,
                                       CMFixtureFunction close)
 {
-    static const char *const names[DISTANCES] = {
-        "in this process",    "in this process, strict",
-        "over a Unix socket", "over a Unix socket with a board",
-        "over TCP",           "over TCP, in a list"
-    };
+    static const char *const names[DISTANCES] = { "in this process",
+                                                  "in this process, strict",
+                                                  "over a Unix socket",
+                                                  "over a Unix socket with a board",
+                                                  "over TCP",
+                                                  "over TCP, in a list",
+                                                  "near" };
     struct CMUnitTest *tests = calloc(count, sizeof *tests);
     int failed = 0;
     for (int i = 0; i < DISTANCES * 2; i++) {

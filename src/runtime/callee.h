@@ -61,6 +61,10 @@ void chainsi_local_retract(chains_ctx *ctx);
 chainsi_remote *chainsi_remote_new(const chainsi_interface *interface, const char *address,
                                    char *why, size_t why_size);
 void chainsi_remote_free(chainsi_remote *remote);
+/* Whether it may be several replicas over TCP; then, how many calls wait in this process for one of them that has
+ * a free slot, or an address. Any thread. */
+bool chainsi_remote_has_replicas(const chainsi_remote *remote);
+int chainsi_remote_waiting(const chainsi_remote *remote);
 /* Uses this board (rpc/board.h) instead of the one that the process was handed; board_fd stays the
  * caller's, -1: none. Before the first call. */
 void chainsi_remote_use_board(chainsi_remote *remote, int board_fd);
@@ -79,6 +83,7 @@ typedef enum chainsi_attempt_end {
     CHAINSI_ATTEMPT_NOT_STARTED, /* it certainly didn't begin to run */
     CHAINSI_ATTEMPT_LOST,        /* it may have run; nobody knows how it ended */
     CHAINSI_ATTEMPT_QUEUE_FULL,  /* it didn't begin: as many calls wait as may */
+    CHAINSI_ATTEMPT_ABSENT,      /* nor here: until its deadline there was no replica */
 } chainsi_attempt_end;
 
 typedef struct chainsi_attempt {

@@ -3,9 +3,11 @@
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "runtime/metrics.h"
+#include "runtime/remote.h"
 
 enum {
     TIMES = CHAINSI_METRICS_STATUSES, /* behind the calls by status */
@@ -16,9 +18,12 @@ enum {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* of the list */
 static chainsi_edge *edges;
 
-void chainsi_edge_init(chainsi_edge *edge, const char *caller, const char *callee)
+void chainsi_edge_init(chainsi_edge *edge, const char *caller, const char *callee,
+                       const chainsi_remote *remote)
 {
-    *edge = (chainsi_edge){ .tally = CHAINSI_TALLY(COUNTERS), .caller = caller, .callee = callee };
+    *edge = (chainsi_edge){
+        .tally = CHAINSI_TALLY(COUNTERS), .caller = caller, .callee = callee, .remote = remote
+    };
     pthread_mutex_lock(&lock);
     edge->next = edges;
     edges = edge;
@@ -87,6 +92,34 @@ void chainsi_edges_write(chainsi_buffer *out)
                         out, "chains_dependency_calls_total{%s,status=\"%s\"} %" PRIu64 "\n",
                         labels, chains_status_name((chains_status)i), sums[i]);
         }
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+/* How many wait for the callee of an edge, with those of other callers in this process; -1: another edge
+ * before it has told. Locked. */
+static int count_waits(const chainsi_edge *edge)
+{
+    for (const chainsi_edge *before = edges; before != edge; before = before->next)
+        if (before->remote && !strcmp(before->callee, edge->callee))
+            return -1;
+    int waits = 0;
+    for (const chainsi_edge *at = edge; at; at = at->next)
+        if (at->remote && !strcmp(at->callee, edge->callee))
+            waits += chainsi_remote_waiting(at->remote);
+    return waits;
+}
+
+void chainsi_edges_write_waits(chainsi_buffer *out)
+{
+    bool first = true;
+    pthread_mutex_lock(&lock);
+    for (const chainsi_edge *edge = edges; edge; edge = edge->next) {
+        const int waits = edge->remote ? count_waits(edge) : -1;
+        if (waits < 0)
+            continue;
+        chainsi_buffer_printf(out, "%s\"%s\":%d", first ? "" : ",", edge->callee, waits);
+        first = false;
     }
     pthread_mutex_unlock(&lock);
 }

@@ -12,12 +12,14 @@
 
 typedef struct chainsi_edge {
     chainsi_tally tally;
-    const char *caller, *callee; /* names on the wire; not owned */
-    struct chainsi_edge *next;   /* in the process's list */
+    const char *caller, *callee;         /* names on the wire; not owned */
+    const struct chainsi_remote *remote; /* tells how many wait; NULL: they aren't told */
+    struct chainsi_edge *next;           /* in the process's list */
 } chainsi_edge;
 
-/* Lists an edge, which stays where it is until _done. */
-void chainsi_edge_init(chainsi_edge *edge, const char *caller, const char *callee);
+/* Lists an edge, which stays where it is until _done, and remote as well; NULL is allowed. */
+void chainsi_edge_init(chainsi_edge *edge, const char *caller, const char *callee,
+                       const struct chainsi_remote *remote);
 void chainsi_edge_done(chainsi_edge *edge);
 
 /* When a call begins: the clock, if it is one of those that are timed; else 0. */
@@ -29,5 +31,8 @@ void chainsi_edge_retry(chainsi_edge *edge);
 
 /* Appends all edges of the process as Prometheus text. */
 void chainsi_edges_write(chainsi_buffer *out);
+/* Appends "callee":N with commas between, for each dependency over TCP of this process: calls that wait here
+ * for a slot or an address of it. */
+void chainsi_edges_write_waits(chainsi_buffer *out);
 
 #endif

@@ -20,8 +20,8 @@ static void an_edge_is_told_while_it_is_there(void **state)
 {
     (void)state;
     chainsi_edge first, second;
-    chainsi_edge_init(&first, "caller", "worker");
-    chainsi_edge_init(&second, "caller", "other");
+    chainsi_edge_init(&first, "caller", "worker", NULL);
+    chainsi_edge_init(&second, "caller", "other", NULL);
     chainsi_edge_end(&first, CHAINS_OK, 0);
     chainsi_edge_end(&first, CHAINS_OK, chainsi_now_ns() - INT64_C(3000000)); /* 3 ms ago */
     chainsi_edge_end(&first, CHAINS_UNAVAILABLE, 0);

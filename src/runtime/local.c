@@ -209,7 +209,8 @@ chainsi_callee *chainsi_callee_new(chains_ctx *ctx, const chainsi_interface *int
     callee->remote = remote;
     chainsi_retry_budget_init(&callee->budget);
     if (remote)
-        chainsi_edge_init(&callee->edge, ctx->chainlet, interface->name);
+        chainsi_edge_init(&callee->edge, ctx->chainlet, interface->name,
+                          chainsi_remote_has_replicas(remote) ? remote : NULL);
     int limit = callee->options->concurrency_limit;
     chainsi_slots_init(&callee->in_flight, limit == 0 ? DEFAULT_LIMIT : limit);
     return callee;

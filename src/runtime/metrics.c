@@ -16,6 +16,16 @@ void chainsi_metrics_time(chainsi_metrics *metrics, chainsi_phase phase, int64_t
     chainsi_histogram_add(&metrics->tally, first, ns);
 }
 
+void chainsi_metrics_begin(chainsi_metrics *metrics)
+{
+    chainsi_tally_add(&metrics->tally, CHAINSI_METRICS_BEGUN, 1);
+}
+
+uint64_t chainsi_metrics_read_begun(const chainsi_metrics *metrics)
+{
+    return chainsi_tally_read(&metrics->tally, CHAINSI_METRICS_BEGUN);
+}
+
 void chainsi_metrics_count(chainsi_metrics *metrics, chains_status status, int64_t run_ns)
 {
     unsigned index =

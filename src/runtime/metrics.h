@@ -26,10 +26,11 @@ typedef enum chainsi_phase {
     CHAINSI_PHASES,
 } chainsi_phase;
 
-/* Counters of one replica: calls that ended, by status, and a histogram of each phase. Begin as
+/* Counters of one replica: calls that ended, by status, a histogram of each phase, and calls that began. Begin as
  * CHAINSI_METRICS. Any thread. */
 enum {
-    CHAINSI_METRICS_COUNT = CHAINSI_METRICS_STATUSES + CHAINSI_PHASES * CHAINSI_HISTOGRAM_COUNTERS
+    CHAINSI_METRICS_BEGUN = CHAINSI_METRICS_STATUSES + CHAINSI_PHASES * CHAINSI_HISTOGRAM_COUNTERS,
+    CHAINSI_METRICS_COUNT
 };
 typedef struct chainsi_metrics {
     chainsi_tally tally;
@@ -41,6 +42,9 @@ typedef struct chainsi_metrics {
 /* Gives their places back. */
 void chainsi_metrics_done(chainsi_metrics *metrics);
 
+/* Counts one call that begins; how many have. */
+void chainsi_metrics_begin(chainsi_metrics *metrics);
+uint64_t chainsi_metrics_read_begun(const chainsi_metrics *metrics);
 /* Counts one call that ended; run_ns: the time in run_remote, nanoseconds; negative: it was not
  * run. */
 void chainsi_metrics_count(chainsi_metrics *metrics, chains_status status, int64_t run_ns);

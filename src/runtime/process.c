@@ -166,6 +166,16 @@ static bool read_log_level(chainsi_process *process, const char *text)
     return false;
 }
 
+/* Whether it says something that chainsi_remote_new knows. */
+static bool check_at_zero(void)
+{
+    const char *text = getenv("CHAINS_AT_ZERO");
+    if (!text || !*text || !strcmp(text, "wait") || !strcmp(text, "fail"))
+        return true;
+    fprintf(stderr, "chains: CHAINS_AT_ZERO is '%s': expected wait or fail\n", text);
+    return false;
+}
+
 bool chainsi_process_init(chainsi_process *process, const char *environment, chainsi_arena *arena)
 {
     const char *set = getenv("CHAINS_ENVIRONMENT");
@@ -180,7 +190,7 @@ bool chainsi_process_init(chainsi_process *process, const char *environment, cha
     const char *level = getenv("CHAINS_LOG_LEVEL");
     if (level && *level && !read_log_level(process, level))
         return false;
-    return read_secrets(process);
+    return check_at_zero() && read_secrets(process);
 }
 
 const char *chainsi_secret_find(const chainsi_process *process, const char *name)

@@ -25,6 +25,7 @@
 #include "runtime/identity.h"
 #include "runtime/inlet.h"
 #include "runtime/memory.h"
+#include "runtime/near.h"
 #include "runtime/process.h"
 #include "runtime/queue.h"
 #include "runtime/status.h"
@@ -65,6 +66,19 @@ static bool know_peers(const char *address, chainsi_replicas_options *options, c
            chainsi_identity_get(&options->identity, why, why_size);
 }
 
+/* How long calls wait for a Chainlet of which there is no replica: 0 unless somebody starts them because calls
+ * wait; then as long as one may take to start. */
+static int64_t read_at_zero_ms(const chainsi_interface *interface)
+{
+    enum { DEFAULT_START_S = 600 };
+    const char *at_zero = getenv("CHAINS_AT_ZERO");
+    const chains_config *config = interface->config;
+    if (!at_zero || strcmp(at_zero, "wait") != 0)
+        return 0;
+    return (int64_t)(1000 * (config && config->start_timeout_s > 0 ? config->start_timeout_s
+                                                                   : DEFAULT_START_S));
+}
+
 chainsi_remote *chainsi_remote_new(const chainsi_interface *interface, const char *address,
                                    char *why, size_t why_size)
 {
@@ -75,6 +89,7 @@ chainsi_remote *chainsi_remote_new(const chainsi_interface *interface, const cha
         return NULL;
     if (!interface->external && chainsi_replicas_are_meant(address)) {
         options.max_waiting = chainsi_queue_most(interface->config);
+        options.at_zero_ms = read_at_zero_ms(interface);
         replicas = chainsi_replicas_new(address, &options, why, why_size);
     } else {
         client = chainsi_client_new(address, why, why_size);
@@ -94,7 +109,8 @@ chainsi_remote *chainsi_remote_new(const chainsi_interface *interface, const cha
         .link = make_link(interface, address, chainsi_handed_board(interface->c_name)),
         .address = copy,
     };
-    if (remote->link)
+    remote->near = remote->link ? NULL : chainsi_near_find(interface);
+    if (remote->link || remote->near)
         chainsi_share_enable();
     return remote;
 }
@@ -118,8 +134,23 @@ void chainsi_remote_free(chainsi_remote *remote)
     chainsi_client_free(remote->client);
     chainsi_replicas_free(remote->replicas);
     chainsi_link_free(remote->link);
+    chainsi_near_free(remote->near);
     free(remote->address);
     free(remote);
+}
+
+bool chainsi_remote_has_replicas(const chainsi_remote *remote)
+{
+    return remote->replicas != NULL;
+}
+
+int chainsi_remote_waiting(const chainsi_remote *remote)
+{
+    if (!remote->replicas)
+        return 0;
+    chainsi_replicas_counters counters;
+    chainsi_replicas_read_counters(remote->replicas, &counters);
+    return counters.waiting;
 }
 
 chains_status chainsi_remote_encode(const chainsi_remote *remote, chains_ctx *ctx,
@@ -131,7 +162,7 @@ chains_status chainsi_remote_encode(const chainsi_remote *remote, chains_ctx *ct
     chains_status status;
     if (interface->external)
         status = chainsi_json_encode(type, input, &message->body, &why);
-    else if (remote->link)
+    else if (remote->link || remote->near)
         status =
             chainsi_msgpack_encode_shared(type, input, &message->body, &message->attachments, &why);
     else
@@ -421,6 +452,11 @@ chains_status chainsi_remote_fail(chainsi_remote *remote, chains_ctx *ctx,
         attempt->end = CHAINSI_ATTEMPT_LOST;
         return fail_lost(remote, ctx, failed);
     case CHAINSI_EXCHANGE_DEADLINE:
+        if (failed->error == EHOSTUNREACH) {
+            attempt->end = CHAINSI_ATTEMPT_ABSENT;
+            return chainsi_error_set(ctx, CHAINS_DEADLINE_EXCEEDED, name, "run_remote", NULL,
+                                     "%s was not there in time: %s", name, why);
+        }
         return chainsi_error_set(ctx, CHAINS_DEADLINE_EXCEEDED, name, "run_remote", NULL,
                                  "%s did not answer in time", name);
     case CHAINSI_EXCHANGE_INTERRUPTED: {
@@ -504,10 +540,13 @@ static chains_status attempt_over_http(chainsi_remote *remote, chains_ctx *ctx,
                        is_msgpack(response.content_type), output);
 }
 
-static chains_status attempt_in_frames(chainsi_remote *remote, chains_ctx *ctx,
+/* Over this link, of which *turned_away comes back where it was near, and the call wasn't begun: nothing is recorded
+ * then, and *lost tells whether the replica is gone. */
+static chains_status attempt_in_frames(chainsi_remote *remote, chainsi_link *link, chains_ctx *ctx,
                                        const chainsi_message *message, void *output,
                                        chainsi_intake *intake, int64_t deadline_ns,
-                                       const chainsi_interrupt *interrupt, chainsi_attempt *attempt)
+                                       const chainsi_interrupt *interrupt, chainsi_attempt *attempt,
+                                       bool *turned_away, bool *lost_near)
 {
     chainsi_link_request request = {
         .interface = remote->interface->fingerprint,
@@ -518,6 +557,7 @@ static chains_status attempt_in_frames(chainsi_remote *remote, chains_ctx *ctx,
         .interrupt = interrupt,
         .elsewhere = attempt->elsewhere,
         .recorded = ctx->trace.recorded,
+        .claimed_only = turned_away != NULL,
     };
     chainsi_remote_trace(ctx, request.trace_id, request.span_id);
     int descriptors[CHAINSI_MAX_ATTACHMENTS];
@@ -534,7 +574,7 @@ static chains_status attempt_in_frames(chainsi_remote *remote, chains_ctx *ctx,
     chainsi_link_answer answer;
     char why[256];
     chainsi_exchange_end end =
-        chainsi_link_exchange(remote->link, &request, ctx->arena, &answer, why, sizeof why);
+        chainsi_link_exchange(link, &request, ctx->arena, &answer, why, sizeof why);
     if (intake) {
         chains_status status;
         bool lost, settled = end != CHAINSI_EXCHANGE_ANSWERED &&
@@ -542,6 +582,11 @@ static chains_status attempt_in_frames(chainsi_remote *remote, chains_ctx *ctx,
         chainsi_inlet_done(&inlet);
         if (settled)
             return status;
+    }
+    if (turned_away && end == CHAINSI_EXCHANGE_NOT_STARTED) {
+        *turned_away = true;
+        *lost_near = answer.error && answer.error != EBUSY;
+        return CHAINS_OK;
     }
     attempt->retry_after_ns = answer.retry_after_ms * CHAINSI_NS_PER_MS;
     if (end != CHAINSI_EXCHANGE_ANSWERED)
@@ -556,6 +601,37 @@ static chains_status attempt_in_frames(chainsi_remote *remote, chains_ctx *ctx,
                                    attempt);
     return chainsi_remote_read(remote, ctx, answer.status, answer.body, answer.body_size,
                                answer.attachments, answer.attachment_count, output);
+}
+
+/* On this node, where a slot is free, else anywhere. */
+static chains_status attempt_near(chainsi_remote *remote, chains_ctx *ctx,
+                                  const chainsi_message *message, void *output,
+                                  chainsi_intake *intake, int64_t deadline_ns,
+                                  const chainsi_interrupt *interrupt, chainsi_attempt *attempt)
+{
+    chainsi_near_replica *replica;
+    int next = 0;
+    /* What was lost there, or was slow, is tried elsewhere. */
+    while (!attempt->elsewhere && (replica = chainsi_near_take(remote->near, &next))) {
+        bool turned_away = false, lost = false;
+        chains_status status =
+            attempt_in_frames(remote, chainsi_near_link(replica), ctx, message, output, intake,
+                              deadline_ns, interrupt, attempt, &turned_away, &lost);
+        chainsi_near_give(remote->near, replica, lost);
+        if (!turned_away)
+            return status;
+    }
+    chainsi_message flat = { .body = { 0 } };
+    if (message->attachments.count) {
+        chains_status status = chainsi_near_flatten(remote->interface, ctx, message, &flat);
+        if (status != CHAINS_OK)
+            return status;
+        message = &flat;
+    }
+    chains_status status =
+        attempt_over_http(remote, ctx, message, output, intake, deadline_ns, interrupt, attempt);
+    chainsi_message_done(&flat);
+    return status;
 }
 
 const char *chainsi_remote_request_id(const chains_ctx *ctx)
@@ -584,7 +660,10 @@ chains_status chainsi_remote_attempt(chainsi_remote *remote, chains_ctx *ctx,
         return chainsi_error_set(ctx, stopped, remote->interface->name, "run_remote", NULL,
                                  "the call to %s was cancelled", remote->interface->name);
     if (remote->link)
-        return attempt_in_frames(remote, ctx, message, output, intake, deadline_ns, interrupt,
+        return attempt_in_frames(remote, remote->link, ctx, message, output, intake, deadline_ns,
+                                 interrupt, attempt, NULL, NULL);
+    if (!remote->near)
+        return attempt_over_http(remote, ctx, message, output, intake, deadline_ns, interrupt,
                                  attempt);
-    return attempt_over_http(remote, ctx, message, output, intake, deadline_ns, interrupt, attempt);
+    return attempt_near(remote, ctx, message, output, intake, deadline_ns, interrupt, attempt);
 }

@@ -4,6 +4,7 @@
 
 #include "rpc/client.h"
 #include "rpc/link.h"
+#include "rpc/near.h"
 #include "rpc/replicas.h"
 #include "runtime/callee.h"
 
@@ -13,6 +14,7 @@ struct chainsi_remote {
     chainsi_replicas
         *replicas;      /* owned; NULL: it isn't a Chainlet that may have several over TCP */
     chainsi_link *link; /* owned; NULL: it isn't a Chainlet on this machine */
+    chainsi_near *near; /* owned; NULL: it isn't near, or there is a link */
     char *address;      /* owned */
 };
 

@@ -21,6 +21,7 @@
 #include "base/running.h"
 #include "base/share.h"
 #include "rpc/address.h"
+#include "rpc/near.h"
 #include "runtime/error.h"
 #include "runtime/glue.h"
 #include "runtime/handed.h"
@@ -42,6 +43,7 @@ typedef struct sockets {
     int running; /* -1: none */
     bool shared; /* other replicas may take calls from the same queue */
     bool own;    /* the socket of calls was made here */
+    bool told;   /* probes are asked over the network: by who reads no ring of ours */
     chainsi_tls_identity
         *identity; /* of a service that speaks TLS over TCP; NULL: it speaks none */
 } sockets;
@@ -123,6 +125,7 @@ static bool open_sockets(const char *address, sockets *made, char *why, size_t w
     if (made->probes >= 0 || !probes || !*probes)
         return true;
     made->probes = listen_at(probes, false, "probes ", why, why_size);
+    made->told = true;
     return made->probes >= 0;
 }
 
@@ -137,7 +140,7 @@ static int say_usage(const chainsi_node *node, FILE *out, int status)
         "Over TCP it speaks TLS with callers that have a certificate, if the PEM files are named\n"
         "by CHAINS_TLS_CERT, CHAINS_TLS_KEY and CHAINS_TLS_CA (who signs callers' certificates).\n"
         "CHAINS_PROBES_LISTEN=http://host:port serves /healthz, /readyz and /metrics there, too,\n"
-        "without TLS.\n"
+        "and /demand and /spans for a controller, without TLS.\n"
         "  --openapi  prints the OpenAPI document and ends\n"
         "example: %s --listen http://127.0.0.1:0\n",
         name, name, name);
@@ -215,6 +218,26 @@ static void join_board(chainsi_board *board, chainsi_server_options *options, ch
     options->seat = seat;
 }
 
+/* Offers the slots to callers on this node in the folder of CHAINS_NEAR_LISTEN, beside TCP. Where that can't be
+ * done they come by TCP as well. */
+static void offer_near(chainsi_service *service, chainsi_server_options *options,
+                       chainsi_seat *seat)
+{
+    const char *folder = getenv("CHAINS_NEAR_LISTEN");
+    char why[256];
+    if (!folder || !*folder)
+        return;
+    service->near = chainsi_near_offer_new(folder, (uint32_t)options->slots, seat,
+                                           &options->direct_fd, why, sizeof why);
+    if (!service->near) {
+        chains_log(&service->ctx, CHAINS_WARNING,
+                   "callers on this node come by TCP (CHAINS_NEAR_LISTEN): %s", why);
+        return;
+    }
+    options->direct = true;
+    options->seat = seat;
+}
+
 /* A queue that replicas share is the kernel's, and a call waits there for the first free slot of
  * any of them: no replica takes more than it can run, and what comes on a kept connection while it is
  * busy goes back there. A socket of this process alone is accepted from at once, so that probes don't wait behind
@@ -247,6 +270,8 @@ static chainsi_server *start_calls(chainsi_service *service, const sockets *list
     if (listening->shared && board)
         join_board(board, &options, &seat);
     service->board = board;
+    if (is_tcp(listening->calls))
+        offer_near(service, &options, &seat);
     service->running = listening->running >= 0 ? chainsi_running_open(listening->running) : NULL;
     chainsi_running_take(service->running, getpid(), NULL); /* of one with the same number */
     return chainsi_server_start(&options, why, why_size);
@@ -261,6 +286,8 @@ static int serve_until_stopped(chainsi_service *service, chainsi_server *server)
     while (sem_wait(&stop_asked) != 0)
         ; /* EINTR */
     atomic_store(&service->draining, true);
+    if (service->near)
+        chainsi_near_offer_end(service->near);
     if (!chainsi_server_drain(server,
                               chainsi_deadline_after_ms(chainsi_now_ns(), drain_s * 1000))) {
         /* Calls still run in the author's code: nothing that they use may be freed. */
@@ -289,7 +316,8 @@ static int run_service(chainsi_service *service, const sockets *listening)
             return fail_start(node, "the probe socket", why);
     }
     int status = 1;
-    if (!is_tcp(listening->calls))
+    const char *near = getenv("CHAINS_NEAR_LISTEN");
+    if (!is_tcp(listening->calls) || (near && *near))
         chainsi_share_enable(); /* before _new, whose memory may be sent, too */
     service->graph = chainsi_graph_new(&service->ctx);
     /* While it loads there is nothing to drain: SIGTERM ends it at once. */
@@ -318,6 +346,7 @@ static int run_service(chainsi_service *service, const sockets *listening)
             atomic_store(&service->server, NULL);
             chainsi_server_free(server);
         }
+        chainsi_near_offer_free(service->near);
         chainsi_board_close(service->board);
         chainsi_running_close(service->running);
     }
@@ -347,8 +376,11 @@ int chainsi_serve_main(const chainsi_node *node, int argc, char **argv)
     listening.shared = !address && !is_tcp(listening.calls);
     signal(SIGPIPE, SIG_IGN);
     static chainsi_service service = { .health = PTHREAD_MUTEX_INITIALIZER,
-                                       .metrics = CHAINSI_METRICS };
+                                       .metrics = CHAINSI_METRICS,
+                                       .teller.lock = PTHREAD_MUTEX_INITIALIZER };
     service.node = node;
+    if (listening.told && !chainsi_spans_ring && chainsi_spans_keep())
+        service.teller.ring = chainsi_spans_ring;
     chainsi_context_init_root(&service.ctx, &service.process);
     if (!chainsi_process_init(&service.process, "local", service.ctx.arena))
         return 2;

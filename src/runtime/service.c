@@ -18,20 +18,19 @@
 #include "runtime/gather.h"
 #include "runtime/memory.h"
 #include "runtime/outlet.h"
+#include "runtime/probes.h"
 #include "runtime/spans.h"
 #include "runtime/status.h"
 #include "runtime/terms.h"
 #include "runtime/traffic.h"
 #include "runtime/waiter.h"
 #include "schema/json.h"
-#include "schema/json_schema.h"
 #include "schema/msgpack.h"
 
 static _Thread_local chains_ctx *request_ctx;      /* of the request that this thread runs */
 static _Thread_local chainsi_batch *request_batch; /* where that request is in flight; NULL */
 
 static const char json_type[] = "application/json";
-static const char text_type[] = "text/plain; charset=utf-8";
 static const char msgpack_type[] = "application/msgpack";
 
 /* Reading headers */
@@ -302,6 +301,11 @@ static void answer_error(chains_ctx *ctx, bool msgpack, int http, chainsi_server
     chainsi_error_encode(&ctx->error, ctx->request_id, msgpack, response->body);
 }
 
+void chainsi_service_use_ctx(chains_ctx *ctx)
+{
+    request_ctx = ctx;
+}
+
 /* The ctx of a call, and of this thread's request. */
 static chains_ctx *begin_call(chainsi_service *service, const chainsi_server_request *request)
 {
@@ -315,6 +319,7 @@ static chains_ctx *begin_call(chainsi_service *service, const chainsi_server_req
     ctx->connection_events = request->hang_up;
     ctx->caller_left = request->cancelled;
     request_ctx = ctx;
+    chainsi_metrics_begin(&service->metrics);
     return ctx;
 }
 
@@ -404,169 +409,6 @@ static void handle_call(chainsi_service *service, chainsi_server_request *reques
     response->content_type = msgpack_out ? msgpack_type : json_type;
 }
 
-/* Probes */
-
-void chainsi_service_openapi(const chainsi_interface *interface, chainsi_buffer *out)
-{
-    chainsi_openapi_operation operation = {
-        .path = "/run_remote",
-        .operation_id = interface->c_name,
-        .summary = interface->doc,
-        .description = interface->method_doc,
-        .input = interface->input,
-        .output = interface->output,
-        .stream_name = interface->stream_name,
-        .stream_item = interface->stream_item,
-    };
-    chainsi_openapi_document document = {
-        .title = interface->name,
-        .description = interface->doc,
-        .operations = &operation,
-        .operation_count = 1,
-    };
-    chainsi_openapi(&document, out);
-}
-
-static void answer_text(chainsi_server_response *response, int status, const char *text)
-{
-    response->status = status;
-    response->content_type = text_type;
-    chainsi_buffer_add_text(response->body, text);
-}
-
-/* Whether its calls have stood still for too long; then the answer says so. */
-static bool answer_stalled(chainsi_service *service, chainsi_server_response *response)
-{
-    const chains_config *config = service->node->implementation->interface->config;
-    const chainsi_progress *progress = service->process.progress;
-    int running;
-    if (!progress)
-        return false;
-    double still_s = (double)chainsi_progress_still_ns(progress, chainsi_now_ns(), &running) / 1e9;
-    if (still_s < config->progress_timeout_s)
-        return false;
-    response->status = 503;
-    response->content_type = text_type;
-    chainsi_buffer_printf(response->body,
-                          "stalled: %d call%s, and nothing has ended for %.1f s "
-                          "(.progress_timeout_s is %g)\n",
-                          running, running == 1 ? " runs" : "s run", still_s,
-                          config->progress_timeout_s);
-    return true;
-}
-
-static void answer_ready(chainsi_service *service, chainsi_server_request *request,
-                         chainsi_server_response *response)
-{
-    const chainsi_implementation *implementation = service->node->implementation;
-    chainsi_instance *instance = atomic_load(&service->instance);
-    if (!instance || !atomic_load(&service->server) || atomic_load(&service->draining)) {
-        answer_text(response, 503, atomic_load(&service->draining) ? "draining\n" : "starting\n");
-        return;
-    }
-    if (answer_stalled(service, response))
-        return;
-    if (implementation->healthy) {
-        chains_ctx *ctx = chainsi_arena_alloc(request->arena, sizeof *ctx);
-        chainsi_context_init_root(ctx, &service->process);
-        ctx->arena = request->arena;
-        ctx->chainlet = implementation->interface->name;
-        ctx->config = implementation->interface->config;
-        request_ctx = ctx;
-        pthread_mutex_lock(&service->health);
-        chains_status status = implementation->healthy(instance->self, ctx);
-        pthread_mutex_unlock(&service->health);
-        if (status != CHAINS_OK) {
-            answer_text(response, 503, "unhealthy: ");
-            chainsi_buffer_add_text(response->body,
-                                    ctx->failed ? ctx->error.message : chains_status_name(status));
-            chainsi_buffer_add_text(response->body, "\n");
-            return;
-        }
-    }
-    answer_text(response, 200, "ready\n");
-}
-
-static void answer_metrics(chainsi_service *service, chainsi_server_response *response)
-{
-    chainsi_server_counters counters = { 0 };
-    chainsi_server *server = atomic_load(&service->server);
-    if (server)
-        chainsi_server_read_counters(server, &counters);
-    response->content_type = "text/plain; version=0.0.4; charset=utf-8";
-    chainsi_metrics_write(&service->metrics, service->node->implementation->interface->name,
-                          &counters, atomic_load(&service->instance) != NULL, response->body);
-    const char *name = service->node->implementation->interface->name;
-    chainsi_instance *instance = atomic_load(&service->instance);
-    if (instance)
-        chainsi_buffer_printf(response->body,
-                              "# HELP chains_new_seconds Time of _new, with those that it has in "
-                              "its process.\n"
-                              "# TYPE chains_new_seconds gauge\n"
-                              "chains_new_seconds{chainlet=\"%s\"} %.9f\n",
-                              name, (double)service->new_ns / 1e9);
-    if (instance && instance->batch)
-        chainsi_batch_write_metrics(instance->batch, name, response->body);
-    chainsi_edges_write(response->body);
-}
-
-static void answer_unknown(chainsi_service *service, chainsi_server_request *request, bool calls,
-                           chainsi_server_response *response)
-{
-    chains_ctx ctx;
-    chainsi_context_init_root(&ctx, &service->process);
-    ctx.arena = request->arena;
-    chainsi_terms_read_id(&ctx, &request->head.head);
-    int shown = request->head.path.size < 200 ? (int)request->head.path.size : 200;
-    chainsi_error_set(&ctx, CHAINS_NOT_FOUND, service->node->implementation->interface->name, "",
-                      NULL,
-                      "there is no %.*s here: %sGET /healthz, /livez, /readyz, /openapi.json, "
-                      "/metrics",
-                      shown, request->head.path.data, calls ? "POST /run_remote, " : "");
-    answer_error(&ctx, false, 404, response);
-    chainsi_context_done(&ctx);
-}
-
-/* calls: they are taken on the same socket. */
-static void handle_probe(chainsi_service *service, chainsi_server_request *request, bool calls,
-                         chainsi_server_response *response)
-{
-    chainsi_slice path = request->head.path;
-    static const char *const probes[] = { "/healthz", "/readyz", "/openapi.json", "/metrics",
-                                          "/livez" };
-    enum { PROBES = sizeof probes / sizeof *probes };
-    size_t probe = 0;
-    while (probe < PROBES && !chainsi_slice_is(path, probes[probe]))
-        probe++;
-    if (probe < PROBES && request->head.method != CHAINSI_HTTP_GET &&
-        request->head.method != CHAINSI_HTTP_HEAD) {
-        chainsi_buffer_add_text(response->headers, "Allow: GET, HEAD\r\n");
-        answer_text(response, 405, "GET or HEAD\n");
-        return;
-    }
-    switch (probe) {
-    case 0:
-        answer_text(response, 200, "alive\n");
-        break;
-    case 1:
-        answer_ready(service, request, response);
-        break;
-    case 2:
-        response->content_type = json_type;
-        chainsi_service_openapi(service->node->implementation->interface, response->body);
-        break;
-    case 3:
-        answer_metrics(service, response);
-        break;
-    case 4: /* for what restarts who doesn't live, and hears of nothing but that */
-        if (!answer_stalled(service, response))
-            answer_text(response, 200, "alive\n");
-        break;
-    default:
-        answer_unknown(service, request, calls, response);
-    }
-}
-
 /* Until it has been answered the request counts as in flight; a probe too, as it isn't known for one before
  * it is here. */
 static void enter_batch(chainsi_service *service, const chainsi_server_request *request)
@@ -586,13 +428,13 @@ void chainsi_service_handle(void *service, chainsi_server_request *request,
     else if (chainsi_slice_is(request->head.path, "/run_remote"))
         handle_call(service, request, response);
     else
-        handle_probe(service, request, true, response);
+        chainsi_probe_answer(service, request, true, response);
 }
 
 void chainsi_service_handle_probe(void *service, chainsi_server_request *request,
                                   chainsi_server_response *response)
 {
-    handle_probe(service, request, false, response);
+    chainsi_probe_answer(service, request, false, response);
 }
 
 void chainsi_service_note_read(void *user, int count)

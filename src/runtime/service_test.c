@@ -223,6 +223,9 @@ static void probes_and_metrics(void **state)
         strstr(response.body, "chains_calls_total{chainlet=\"worker\",status=\"NOT_FOUND\"} 1\n"));
     assert_non_null(strstr(response.body, "chains_run_seconds_count{chainlet=\"worker\"} 2\n"));
     assert_non_null(strstr(response.body, "chains_ready{chainlet=\"worker\"} 1\n"));
+    /* Not for callers: who serves them elsewhere says so. */
+    assert_int_equal(ask(it, "GET", "/demand", NULL, NULL).status, 404);
+    assert_int_equal(ask(it, "GET", "/spans", NULL, NULL).status, 404);
     response = ask(it, "GET", "/openapi.json", NULL, NULL);
     assert_string_equal(response.content_type, "application/json");
     assert_int_equal(chainsi_json_check(response.body, response.body_size, NULL), CHAINS_OK);

@@ -19,6 +19,17 @@ void chainsi_spans_use(int fd)
     process = (uint32_t)getpid();
 }
 
+bool chainsi_spans_keep(void)
+{
+    if (chainsi_spans_ring)
+        return true;
+    int fd = chainsi_ring_create();
+    chainsi_spans_use(fd);
+    if (fd >= 0)
+        close(fd);
+    return chainsi_spans_ring != NULL;
+}
+
 chainsi_trace chainsi_spans_begin_trace(int64_t now_ns)
 {
     chainsi_trace trace = chainsi_trace_new();

@@ -17,6 +17,9 @@ extern struct chainsi_ring *chainsi_spans_ring;
 /* Uses the ring with this memory, which stays the caller's; what is no ring is none. */
 void chainsi_spans_use(int fd);
 
+/* Makes a ring of this process's own, if it has none; false: it has none now either. */
+bool chainsi_spans_keep(void);
+
 /* A new trace, with the decision whether it is recorded. now_ns: as now as the caller knows. */
 chainsi_trace chainsi_spans_begin_trace(int64_t now_ns);
 

@@ -1,0 +1,181 @@
+"""Chainlets that call each other over TCP as pods do, by the programs of tests/e2e/faults: what they tell a controller."""
+import json
+import os
+import signal
+import socket
+import struct
+import subprocess
+import threading
+import unittest
+import urllib.error
+import urllib.request
+
+from chains_testing import HomeTest, wait_until
+from services import Service, UnixConnection
+
+
+class Pods(HomeTest):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        chain = cls.home.copy("tests/e2e/faults")
+        cls.home.good("build", chain)
+        cls.bin = os.path.join(chain, ".chains", "bin")
+
+    def setUp(self):
+        self.running = []
+        self.addCleanup(self.end_all)
+
+    def end_all(self):
+        for service in self.running:
+            if service.process.poll() is None:
+                service.end(signal.SIGKILL)
+            service.process.stdout.close()
+
+    def start(self, program, env, **options):
+        log = self.home.file(f"{self.id()}.{len(self.running)}.log")
+        env = dict(self.home.env, CHAINS_PROBES_LISTEN="http://127.0.0.1:0", **env)
+        service = Service(os.path.join(self.bin, program), env, log, **options)
+        self.running.append(service)
+        return service
+
+    def start_front(self, url, **env):
+        path = self.home.file(f"front{len(self.running)}.sock")
+        return self.start("front", {"CHAINS_BACK_URL": url, **env}, listen=f"unix:{path}")
+
+    @staticmethod
+    def call(front, count=1, work_ms=0):
+        connection = UnixConnection(front.unix)
+        connection.request("POST", "/run_remote", json.dumps({"count": count, "work_ms": work_ms}),
+                           {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        body = json.loads(answer.read())
+        connection.close()
+        return answer.status, body
+
+    def call_beside(self, front, *arguments):
+        """The same on a thread; what it returns gives the answer."""
+        answers = []
+        thread = threading.Thread(target=lambda: answers.append(self.call(front, *arguments)))
+        thread.start()
+
+        def answer():
+            thread.join(120)
+            return answers[0]
+        return answer
+
+    @staticmethod
+    def demand(service):
+        with urllib.request.urlopen(service.probes + "/demand", timeout=60) as answer:
+            assert answer.headers["Content-Type"] == "application/json"
+            return json.load(answer)
+
+    @staticmethod
+    def spans(service, after=0):
+        """Records of GET /spans, and the number to ask with next."""
+        with urllib.request.urlopen(f"{service.probes}/spans?after={after}", timeout=60) as answer:
+            assert answer.headers["Content-Type"] == "application/vnd.chains.spans"
+            body, following = answer.read(), int(answer.headers["X-Chains-Next"])
+        magic, version, size, count, left, lost, offset_ns, _ = struct.unpack_from("<8sIIIIQqQ", body)
+        assert (magic, version, size, left, lost) == (b"ChSpans\0", 1, 632, 0, 0) and offset_ns > 0
+        records, at = [], 48
+        for _ in range(count):
+            size = struct.unpack_from("<I", body, at)[0]
+            records.append(body[at + 8:at + 8 + size])
+            at += 8 + (size + 7) // 8 * 8
+        assert at == len(body)
+        return records, following
+
+    def test_demand(self):
+        back = self.start("back", {})
+        port = back.address()[1]
+        front = self.start_front(f"http://localhost:{port}")
+        self.assertEqual(self.demand(back), {"running": 0, "waiting": 0, "slots": 2, "calls": 0, "waits": {}})
+        self.assertEqual(self.demand(front), {"running": 0, "waiting": 0, "slots": 4, "calls": 0, "waits": {"back": 0}})
+        self.assertEqual(self.call(front, 3)[0], 200)
+        self.assertEqual(self.demand(back), {"running": 0, "waiting": 0, "slots": 2, "calls": 3, "waits": {}})
+        answer = self.call_beside(front, 1, 3600_000)
+        others = [self.call_beside(front, 1, 3600_000)]
+        wait_until(lambda: self.demand(back)["running"] == 2, "both slots to be taken")
+        others.append(self.call_beside(front, 1, 3600_000))
+        wait_until(lambda: self.demand(front)["waits"]["back"] == 1, "a call to wait for a slot")
+        self.assertEqual(self.demand(front), {"running": 3, "waiting": 0, "slots": 4, "calls": 4, "waits": {"back": 1}})
+        wait_until(lambda: self.demand(back)["waiting"] == 1, "its want to stand there")
+        back.end(signal.SIGKILL)
+        for each in [answer, *others]:
+            self.assertEqual(each()[1]["error"]["status"], "UNAVAILABLE")
+
+    def test_spans(self):
+        back = self.start("back", {})
+        front = self.start_front(f"http://localhost:{back.address()[1]}")
+        self.assertEqual(self.spans(front)[0], [])
+        self.assertEqual(self.call(front)[0], 200)
+        made, following = self.spans(front)
+        self.assertEqual(len(made), 2)  # what it was asked, and what it asked back
+        served = self.spans(back)[0]
+        self.assertEqual(len(served), 1)
+        self.assertEqual({record[:16] for record in made + served}, {served[0][:16]})  # of one trace
+        self.assertIn(b"back\0", served[0])
+        self.assertEqual(self.spans(front, following), ([], following))
+        self.assertEqual(self.call(front)[0], 200)
+        self.assertEqual(len(self.spans(front, following)[0]), 2)
+        # Of a process that was started in its place all is new.
+        front.end()
+        other = self.start_front(f"http://localhost:{back.address()[1]}")
+        self.assertEqual(self.call(other)[0], 200)
+        self.assertEqual(len(self.spans(other, following)[0]), 2)
+
+    @staticmethod
+    def reserve():
+        """A port that nobody listens on, but this test can have a service listen."""
+        with socket.socket() as taken:
+            taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            taken.bind(("127.0.0.1", 0))
+            return taken.getsockname()[1]
+
+    def test_calls_wait_for_a_pod(self):
+        port = self.reserve()
+        url = f"http://localhost:{port}"
+        hasty = self.start_front(url)
+        self.assertEqual(self.call(hasty)[1]["error"]["status"], "UNAVAILABLE")
+        front = self.start_front(url, CHAINS_AT_ZERO="wait")
+        answers = [self.call_beside(front) for _ in range(3)]
+        wait_until(lambda: self.demand(front)["waits"]["back"] == 3, "the calls to wait")
+        back = self.start("back", {}, listen=f"http://127.0.0.1:{port}")
+        for answer in answers:
+            self.assertEqual(answer(), (200, [back.process.pid]))
+        # It goes to zero, and comes back.
+        back.end()
+        answer = self.call_beside(front)
+        wait_until(lambda: self.demand(front)["waits"]["back"] == 1, "the call to wait")
+        back = self.start("back", {}, listen=f"http://127.0.0.1:{port}")
+        self.assertEqual(answer(), (200, [back.process.pid]))
+
+    def test_calls_that_wait_in_vain(self):
+        front = self.start_front("http://nobody.invalid:80", CHAINS_AT_ZERO="wait")
+        connection = UnixConnection(front.unix)
+        connection.request("POST", "/run_remote", json.dumps({"count": 1, "work_ms": 0}),
+                           {"Content-Type": "application/json", "X-Chains-Timeout-Ms": "300"})
+        error = json.loads(connection.getresponse().read())["error"]
+        connection.close()
+        self.assertEqual(error["status"], "DEADLINE_EXCEEDED")
+        self.assertIn("back was not there in time: cannot find the host 'nobody.invalid'", error["message"])
+        done = subprocess.run([os.path.join(self.bin, "front"), "--listen", "http://127.0.0.1:0"], capture_output=True, text=True,
+                              env=dict(self.home.env, CHAINS_AT_ZERO="pause"), timeout=60, check=False)
+        self.assertEqual((done.returncode, done.stderr), (2, "chains: CHAINS_AT_ZERO is 'pause': expected wait or fail\n"))
+
+    def test_who_asks_wrongly(self):
+        back = self.start("back", {})
+        for url, method, status in ((back.url + "/demand", "GET", 404), (back.url + "/spans", "GET", 404),
+                                    (back.probes + "/demand", "POST", 405), (back.probes + "/spans?after=", "GET", 400),
+                                    (back.probes + "/spans?after=-1", "GET", 400), (back.probes + "/spans?b=1", "GET", 400),
+                                    (back.probes + "/spans?after=99999999999999999999", "GET", 400),
+                                    (back.probes + "/spanse", "GET", 404)):
+            with self.assertRaises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(urllib.request.Request(url, method=method), timeout=60)
+            self.assertEqual(refused.exception.code, status, url)
+            refused.exception.close()
+
+
+if __name__ == "__main__":
+    unittest.main()
