@@ -276,9 +276,9 @@ static chains_status say(refusal *r)
         SAY(r, "%s sends elsewhere (%d) where an API server would answer: see the server of %s",
             r->settings->server, status, r->settings->origin);
     else if (status < 500)
-        SAY(r, "the API server refuses %s (%d): %.700s", r->what, status, message);
+        SAY(r, "the API server refuses %s (%d): %.500s", r->what, status, message);
     else
-        SAY(r, "the API server %s can't do %s now (%d): %.600s", r->settings->server, r->what,
+        SAY(r, "the API server %s can't do %s now (%d): %.500s", r->settings->server, r->what,
             status, message);
     return status < 500 ? CHAINS_INVALID_ARGUMENT : CHAINS_UNAVAILABLE;
 }
