@@ -71,6 +71,8 @@ static const char *find_mistake(const request *r)
         return "--replicas above 1 need --state, as a volume is one pod's";
     if (c->tls_secret && c->allow_insecure_network)
         return "--tls-secret and --allow-insecure-network are two ways to be reached: say one";
+    if (c->tls_secret && c->ephemeral)
+        return "--tls-secret takes API keys, which --ephemeral forgets with each pod";
     if (r->timeout_s < 0)
         return "--timeout takes seconds";
     if (c->json && !r->print)

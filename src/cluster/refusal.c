@@ -76,8 +76,8 @@ static void make_single(char *resource)
     size_t size = strlen(resource);
     if (size > 3 && !strcmp(resource + size - 3, "ies"))
         strcpy(resource + size - 3, "y");
-    else if (size > 3 &&
-             (!strcmp(resource + size - 3, "ses") || !strcmp(resource + size - 3, "xes")))
+    else if (size > 4 &&
+             (!strcmp(resource + size - 4, "sses") || !strcmp(resource + size - 3, "xes")))
         resource[size - 2] = '\0';
     else if (size > 1 && resource[size - 1] == 's' && strcmp(resource, "endpoints") != 0)
         resource[size - 1] = '\0';

@@ -50,10 +50,7 @@ static void complain_of_answer(chainsi_round *round, chainsi_round_chain *chain,
     if (status == CHAINS_CANCELLED)
         return; /* the thread is to end */
     if (status == CHAINS_PERMISSION_DENIED)
-        complain(chain,
-                 "may not %s the Secret %s: %s; the Role of chainsd lacks apiGroups [\"\"], "
-                 "resources [secrets], verbs [%s] (`chains controller` writes one that has them)",
-                 verb, secret, why, verb);
+        complain(chain, "%s; `chains controller` writes one that does", why);
     else
         complain(chain, "can't %s the Secret %s: %s", verb, secret, why);
 }

@@ -6,6 +6,10 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "base/late_library.h"
+
+CHAINSI_LATE_LIBRARY(note, "postgresql", "The state in PostgreSQL", "recommended", "libpq.so.5");
+
 static chainsi_pq functions;
 static char reason[256]; /* "": it is there */
 

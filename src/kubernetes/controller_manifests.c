@@ -112,7 +112,7 @@ static void write_role(controller *it)
         { "core", "secrets", "get create patch" }, /* certificates, by their names */
         { "apps", "deployments", "get list watch" },
         { "apps", "deployments/scale", "get patch update" },
-        { "coordination.k8s.io", "leases", "get create update" }, /* who leads */
+        { "coordination.k8s.io", "leases", "get create patch" }, /* who leads */
     };
     chainsi_document *d = document_of(it);
     open_object(it, "rbac.authorization.k8s.io/v1", "Role", NAME);

@@ -85,6 +85,11 @@ class RequestTest(ClusterTest):
             got = self.say(answer, line)
             self.assertEqual((got["status"], got["why"]), (code, why))
 
+    def test_names_of_one_object(self):
+        for many, one in (("leases", "lease"), ("ingresses", "ingress"), ("networkpolicies", "networkpolicy"), ("endpoints", "endpoints"), ("pods", "pod")):
+            got = self.say(status(404, "NotFound", "no"), f"GET 0 /apis/x/v1/namespaces/team/{many}/y")
+            self.assertEqual(got["why"], f"there is no {one} 'y' in namespace 'team'")
+
     def test_what_a_peer_says_has_bounds(self):
         long = "x" * 100000
         for answer in (status(403, long, long), status(404, "NotFound", long, name=long, kind="namespaces"), (400, long.encode()),
