@@ -189,9 +189,11 @@ int chainsi_status_of_cluster(const chainsi_verb *verb, const chainsi_cluster_wo
     if (good) {
         w.shown.items =
             chainsi_arena_array(&w.session.arena, w.versions.count, sizeof *w.shown.items);
-        w.controller = chainsi_cluster_session_has_controller(&w.session);
         for (size_t i = 0; i < w.versions.count; i++)
             add_version(&w, &w.versions.items[i]);
+        for (size_t i = 0; i < w.shown.count; i++)
+            w.controller = w.controller || w.shown.items[i].state;
+        w.controller = w.controller || chainsi_cluster_session_has_controller(&w.session);
         if (json)
             print_json(&w);
         else if (w.shown.count)

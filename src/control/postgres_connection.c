@@ -10,7 +10,7 @@
 #include "control/handle.h"
 #include "control/postgres.h"
 
-enum { OLDEST_SERVER = 140000, RETRY_MS = 1000 };
+enum { OLDEST_SERVER = 140000, GLANCE_REST_MS = 20 };
 
 void chainsi_postgres_drop(chainsi_postgres *it)
 {
@@ -223,7 +223,6 @@ static chains_status settle(chainsi_postgres *it)
     const chainsi_pq *pq = it->pq;
     it->connecting = false;
     it->generation++;
-    it->glanced_ns = 0;
     pq->PQsetnonblocking(it->connection, 1);
     pq->PQsetNoticeReceiver(it->connection, ignore_notice, NULL);
     if (pq->PQserverVersion(it->connection) < OLDEST_SERVER) {
@@ -284,16 +283,18 @@ chains_status chainsi_postgres_connect(chainsi_postgres *it, int64_t timeout_ms)
                                  it->base.path);
 }
 
-/* Has a connection to read from, without keeping the thread. */
+/* Has a connection to read from, without keeping the thread: what took long in vain is tried again after a second,
+ * what was refused at once soon. */
 static chains_status glance(chainsi_postgres *it)
 {
     int64_t now_ns = chainsi_now_ns();
-    bool recent = it->glanced_ns && now_ns - it->glanced_ns < RETRY_MS * CHAINSI_NS_PER_MS;
-    if (recent && !it->connection)
+    bool soon = now_ns < it->glance_again_ns;
+    if (soon && !it->connection)
         return CHAINS_UNAVAILABLE; /* and the sentence is there */
-    chains_status status = chainsi_postgres_connect(it, recent ? 0 : CHAINSI_POSTGRES_GLANCE_MS);
-    if (status != CHAINS_OK && !recent)
-        it->glanced_ns = now_ns;
+    chains_status status = chainsi_postgres_connect(it, soon ? 0 : CHAINSI_POSTGRES_GLANCE_MS);
+    int64_t took_ns = chainsi_now_ns() - now_ns;
+    if (status != CHAINS_OK && !soon)
+        it->glance_again_ns = now_ns + 5 * took_ns + GLANCE_REST_MS * CHAINSI_NS_PER_MS;
     return status;
 }
 

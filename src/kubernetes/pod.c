@@ -86,7 +86,7 @@ static const char *callee_url(const chainsi_manifest *manifest,
 /* What .env says goes before what is found out, as on one machine. */
 static void write_environment(chainsi_manifest *manifest, const chainsi_service *service)
 {
-    enum { OWN = 9 };
+    enum { OWN = 10 };
     chainsi_arena *arena = manifest->arena;
     const chains_config *config = &service->chainlet->config;
     variables all = { manifest,
@@ -113,6 +113,8 @@ static void write_environment(chainsi_manifest *manifest, const chainsi_service 
         add_variable(&all, "CHAINS_TLS_KEY", TLS_DIR "/tls.key");
         add_variable(&all, "CHAINS_TLS_CA", TLS_DIR "/ca.crt");
     }
+    if (manifest->options.autoscaler == CHAINSI_AUTOSCALER_CHAINS) /* callees may have no pod for now */
+        add_variable(&all, "CHAINS_AT_ZERO", "wait");
     for (size_t i = 0; i < service->dependency_count; i++) {
         const chainsi_model_chainlet *callee = service->dependencies[i];
         if (!callee->external)

@@ -6,7 +6,7 @@ import unittest
 
 from chains_testing import Home
 from fake_api import status
-from pretended_cluster import (CONFIGMAPS, DEPLOYMENTS, LEASE, SECRETS, FakeCluster, unplaced_pod, waiting_pod)
+from fake_cluster import (CONFIGMAPS, DEPLOYMENTS, LEASE, SECRETS, FakeCluster, unplaced_pod, waiting_pod)
 from image_registry import ImageRegistry
 
 KEEPER_SECRET = f"{SECRETS}/keeper-secrets"

@@ -1,260 +1,171 @@
-"""A cluster whose nodes are this computer: the fake API server, and what makes pods of Deployments. A pod is a real process of the
-Chainlet's program with a loopback address of its own; names of Services are in a /etc/hosts that these processes have to themselves."""
-import copy
-import http.client
-import itertools
+"""A cluster that pretends: the fake API server with what Kubernetes does to a version's objects. Deployments get the pods that a test
+wants them to have, server-side apply finds conflicts, an owner that goes takes what it owns along."""
 import json
 import os
-import signal
-import subprocess
-import threading
+import re
 
-from fake_api import FakeApi
+from fake_api import COLLECTION, FakeApi, status
 
-NAMESPACE = "/namespaces/default/"
-DEPLOYMENTS = "/apis/apps/v1" + NAMESPACE + "deployments"
-CONFIGMAPS = "/api/v1" + NAMESPACE + "configmaps"
-PODS = "/api/v1" + NAMESPACE + "pods"
-PROBES = 8081
-TICK_S = 0.05
+NAMESPACE = "default"
+CONFIGMAPS = f"/api/v1/namespaces/{NAMESPACE}/configmaps"
+DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
+PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
+EVENTS = f"/api/v1/namespaces/{NAMESPACE}/events"
+SECRETS = f"/api/v1/namespaces/{NAMESPACE}/secrets"
+LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/chainsd"
 
 
-def merge(target, patch):
-    """RFC 7386."""
-    for key, value in patch.items():
+def merge(before, change):
+    """As a merge patch does."""
+    if not isinstance(change, dict):
+        return change
+    merged = dict(before) if isinstance(before, dict) else {}
+    for key, value in change.items():
+        merged[key] = merge(merged.get(key), value)
         if value is None:
-            target.pop(key, None)
-        elif isinstance(value, dict):
-            target[key] = merge(dict(target.get(key) or {}), value)
-        else:
-            target[key] = value
-    return target
+            del merged[key]
+    return merged
 
 
-class Pod:
-    def __init__(self, cluster, deployment, number, address):
-        self.cluster = cluster
-        self.deployment = deployment
-        self.name = f"{deployment}-5d8f-{number}"
-        self.path = f"{PODS}/{self.name}"
-        self.address = address
-        self.process = None
-        self.ready = False
-        self.restarts = 0
-        self.ended = None  # exit status of the process before
-        self.leaving = False
-        self.problem = None  # (reason, message) that keeps it from being started
+def ready_pod():
+    return {"phase": "Running", "conditions": [{"type": "Ready", "status": "True"}, {"type": "PodScheduled", "status": "True"}]}
 
-    def status(self):
-        running = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
-        ended = {"terminated": {"exitCode": self.ended if self.ended >= 0 else 128 - self.ended,
-                                "reason": "OOMKilled" if self.ended == -signal.SIGKILL else "Error"}} if self.ended is not None else {}
-        if self.problem:
-            state = {"waiting": {"reason": self.problem[0], "message": self.problem[1]}}
-        elif self.process:
-            state = running
-        else:
-            state = {"waiting": {"reason": "CrashLoopBackOff"}}
-        return {"phase": "Running" if self.process else "Pending", "podIP": self.address,
-                "conditions": [{"type": "Ready", "status": "True" if self.ready else "False"}],
-                "containerStatuses": [{"restartCount": self.restarts, "ready": self.ready, "state": state, "lastState": ended}]}
 
-    def object(self, labels):
-        meta = {"name": self.name, "labels": {**labels, "pod-template-hash": "5d8f"}, "creationTimestamp": "2026-01-01T00:00:00Z",
-                "ownerReferences": [{"kind": "ReplicaSet", "name": f"{self.deployment}-5d8f"}]}
-        if self.leaving:
-            meta["deletionTimestamp"] = "2026-01-01T00:00:00Z"
-        return {"metadata": meta, "spec": {"nodeName": "here"}, "status": self.status()}
+def waiting_pod(reason, message="", restarts=0, ended=None):
+    """A pod whose container doesn't run."""
+    container = {"name": "chainlet", "image": "r.example/x:1", "ready": False, "restartCount": restarts,
+                 "state": {"waiting": {"reason": reason, "message": message}}, "lastState": {"terminated": ended} if ended else {}}
+    return {"phase": "Pending" if not restarts else "Running", "conditions": [{"type": "PodScheduled", "status": "True"},
+                                                                            {"type": "Ready", "status": "False"}],
+            "containerStatuses": [container]}
 
-    def is_ready(self):
-        connection = http.client.HTTPConnection(self.address, PROBES, timeout=5)
-        try:
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == 200
-        except OSError:
-            return False
-        finally:
-            connection.close()
+
+def unplaced_pod(message):
+    return {"phase": "Pending", "conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message}]}
 
 
 class FakeCluster:
-    """programs: the path of each Chainlet's program by version and name, `{("v1", "hello"): path}`."""
-    blocks = itertools.count(10)
+    """pod_status: by a Chainlet's name what its pod's status is; conditions: likewise of its Deployment; warnings: (reason, message) of
+    its pod. edited: paths that somebody else has changed. refuse: {(method, part of the path): (code, Status)}."""
 
     def __init__(self, folder):
         self.api = FakeApi()
-        self.api.faults.append(self.answer)
-        self.folder = folder
-        self.programs = {}
-        self.problems = {}  # of the pods of a Deployment that are made from now on: (reason, message)
-        self.pods = {}  # by path
-        self.numbers = itertools.count(1)
-        self.block = f"127.{os.getpid() % 200 + 20}.{next(self.blocks)}"
-        self.hosts = os.path.join(folder, "hosts")
-        self.stopping = False
-        self.config = os.path.join(folder, "kubeconfig")
-        with open(self.config, "w", encoding="utf-8") as file:
-            json.dump({"apiVersion": "v1", "kind": "Config", "current-context": "here",
-                       "clusters": [{"name": "c", "cluster": {"server": self.api.url}}], "users": [{"name": "u", "user": {}}],
-                       "contexts": [{"name": "here", "context": {"cluster": "c", "user": "u"}}]}, file)
-        self.write_hosts()
-        self.thread = threading.Thread(target=self.run)
-        self.thread.start()
-
-    # Requests that the fake API server doesn't know.
-    def answer(self, handler):
-        if handler.command != "PATCH" or handler.headers["Content-Type"] != "application/merge-patch+json":
-            return False
-        path = handler.place[:-len("/scale")] if handler.place.endswith("/scale") else handler.place
-        with self.api.changed:
-            known = self.api.objects.get(path)
-            if not known:
-                return False
-            changed = merge(copy.deepcopy(known), json.loads(handler.body))
-            if changed != known:
-                self.api.note("MODIFIED", path, changed)
-                self.api.objects[path] = changed
-        handler.reply(200, changed)
-        return True
-
-    # What there is.
-    def apply(self, objects):
-        """Those that this cluster knows what to do with, as an administrator would."""
-        for one in objects:
-            if one["kind"] == "ConfigMap":
-                self.api.put(f"{CONFIGMAPS}/{one['metadata']['name']}", one)
-            elif one["kind"] == "Deployment":
-                one["spec"].setdefault("replicas", 1)
-                self.api.put(f"{DEPLOYMENTS}/{one['metadata']['name']}", one)
-
-    def get(self, path):
-        with self.api.changed:
-            return copy.deepcopy(self.api.objects.get(path))
-
-    def annotations(self, version):
-        known = self.get(f"{CONFIGMAPS}/{version}") or {"metadata": {}}
-        return known["metadata"].get("annotations") or {}
-
-    def state(self, version):
-        return self.annotations(version).get("chains.dev/state")
-
-    def replicas(self, deployment):
-        known = self.get(f"{DEPLOYMENTS}/{deployment}")
-        return known and known["spec"]["replicas"]
-
-    def pods_of(self, deployment):
-        with self.api.changed:
-            return [pod for pod in self.pods.values() if pod.deployment == deployment]
-
-    # What makes and ends pods.
-    def run(self):
-        while True:
-            with self.api.changed:
-                if self.stopping and not self.pods:
-                    return
-                self.collect_garbage()
-                self.match_replicas()
-                looked_at = list(self.pods.values())
-            for pod in looked_at:
-                self.look_after(pod)
-            with self.api.changed:
-                self.api.changed.wait(TICK_S)
-
-    def collect_garbage(self):
-        """What a ConfigMap owned goes with it."""
-        versions = {(one["data"].get("chain"), one["data"].get("version")) for path, one in self.api.objects.items()
-                    if path.startswith(CONFIGMAPS) and "data" in one}
-        for path, one in list(self.api.objects.items()):
-            labels = one["metadata"].get("labels") or {}
-            if path.startswith(DEPLOYMENTS) and (labels.get("chains.dev/chain"), labels.get("chains.dev/version")) not in versions:
-                self.api.note("DELETED", path, self.api.objects.pop(path))
-
-    def match_replicas(self):
-        for path, one in list(self.api.objects.items()):
-            if path.startswith(DEPLOYMENTS):
-                self.match(path.rsplit("/", 1)[1], one["spec"]["replicas"], one)
-        for pod in self.pods.values():
-            if f"{DEPLOYMENTS}/{pod.deployment}" not in self.api.objects:
-                self.end(pod)
-
-    def match(self, name, wanted, deployment):
-        there = [pod for pod in self.pods.values() if pod.deployment == name and not pod.leaving]
-        for pod in there[wanted:]:
-            self.end(pod)
-        for _ in range(0 if self.stopping else wanted - len(there)):
-            number = next(self.numbers)
-            pod = Pod(self, name, number, f"{self.block}.{number}")
-            pod.problem = self.problems.get(name)
-            self.pods[pod.path] = pod
-            self.start(pod, deployment)
-            self.tell(pod)
-
-    def labels(self, pod):
-        known = self.api.objects.get(f"{DEPLOYMENTS}/{pod.deployment}")
-        before = self.api.objects.get(pod.path)
-        return known["metadata"]["labels"] if known else before["metadata"]["labels"] if before else {}
-
-    def start(self, pod, deployment):
-        if pod.problem:
-            return
-        labels = deployment["metadata"]["labels"]
-        program = self.programs[labels["chains.dev/version"], labels["chains.dev/chainlet"]]
-        container = deployment["spec"]["template"]["spec"]["containers"][0]
-        env = {one["name"]: one["value"] for one in container["env"]}
-        env["CHAINS_PROBES_LISTEN"] = f"http://{pod.address}:{PROBES}"
-        inside = f'mount --bind "{self.hosts}" /etc/hosts && exec "$@"'
-        with open(os.path.join(self.folder, f"{pod.name}.log"), "a", encoding="utf-8") as log:
-            pod.process = subprocess.Popen(
-                ["unshare", "--mount", "sh", "-ec", inside, "sh", program, "--listen", f"http://{pod.address}:8080"],
-                env={**os.environ, **env}, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-
-    def end(self, pod):
-        if pod.leaving:
-            return
-        pod.leaving = True
-        self.tell(pod)
-        if pod.process:
-            pod.process.send_signal(signal.SIGTERM)
-
-    def tell(self, pod):
-        obj = pod.object(self.labels(pod))
-        known = self.api.objects.get(pod.path)
-        obj["metadata"]["uid"] = f"uid-{pod.name}"
-        self.api.note("MODIFIED" if known else "ADDED", pod.path, obj)
-        self.api.objects[pod.path] = obj
-        self.write_hosts()
-
-    def look_after(self, pod):
-        ready = bool(pod.process) and not pod.leaving and pod.is_ready()
-        ended = pod.process.poll() if pod.process else None
-        with self.api.changed:
-            if pod.leaving and (ended is not None or not pod.process):
-                del self.pods[pod.path]
-                self.api.note("DELETED", pod.path, self.api.objects.pop(pod.path))
-                self.write_hosts()
-            elif ended is not None:
-                pod.ended, pod.process, pod.ready = ended, None, False
-                self.tell(pod)
-            elif not pod.process and not pod.problem:
-                pod.restarts += 1
-                self.start(pod, self.api.objects[f"{DEPLOYMENTS}/{pod.deployment}"])
-                self.tell(pod)
-            elif ready != pod.ready:
-                pod.ready = ready
-                self.tell(pod)
-
-    def write_hosts(self):
-        """In place: that very file is what pods see."""
-        lines = ["127.0.0.1 localhost"] + [f"{pod.address} {pod.deployment}" for pod in self.pods.values() if pod.ready and not pod.leaving]
-        data = ("\n".join(lines) + "\n").encode()
-        with open(self.hosts, "r+b" if os.path.exists(self.hosts) else "wb") as file:
-            file.write(data)
-            file.truncate()
+        self.api.faults.append(self.act)
+        self.pod_status, self.conditions, self.warnings, self.logs = {}, {}, {}, {}
+        self.edited, self.refuse = set(), {}
+        self.states = []   # what a controller says, one word for each time that a version is looked at: (state, message)
+        self.applied = []  # paths, in order
+        self.kubeconfig = os.path.join(folder, "kubeconfig")
+        with open(self.kubeconfig, "w", encoding="utf-8") as file:
+            json.dump({"apiVersion": "v1", "kind": "Config", "current-context": "fake",
+                       "clusters": [{"name": "fake", "cluster": {"server": self.api.url}}], "users": [{"name": "me", "user": {"token": "t"}}],
+                       "contexts": [{"name": "fake", "context": {"cluster": "fake", "user": "me"}}]}, file)
 
     def close(self):
-        with self.api.changed:
-            self.stopping = True
-            for pod in self.pods.values():
-                self.end(pod)
-        self.thread.join()
         self.api.stop()
+
+    def objects(self, kind=None):
+        with self.api.changed:
+            return {path: obj for path, obj in self.api.objects.items() if kind is None or obj.get("kind") == kind}
+
+    # What is done instead of the plain API server, with the handler of a request; True: that was the answer.
+    def act(self, handler):
+        for (method, part), (code, body) in self.refuse.items():
+            if handler.command == method and part in handler.path:
+                handler.reply(code, body)
+                return True
+        if handler.place == "/version":
+            handler.reply(200, {"major": "1", "minor": "30", "gitVersion": "v1.30.0"})
+        elif handler.place.endswith("/log"):
+            handler.reply(200, self.logs.get(handler.query.get("previous", "false"), "").encode())
+        elif handler.command == "GET" and COLLECTION.match(handler.place):
+            self.list(handler)
+        elif handler.command == "GET" and handler.place.startswith(CONFIGMAPS) and self.states:
+            self.say_state(handler.place)
+            return False
+        elif handler.command == "PATCH" and handler.headers["Content-Type"] == "application/apply-patch+yaml":
+            self.apply(handler)
+        elif handler.command == "PATCH":
+            self.merge(handler)
+        elif handler.command == "DELETE":
+            self.collect(handler.place)
+            return False
+        else:
+            return False
+        return True
+
+    def list(self, handler):
+        wanted = [re.fullmatch(r"([^=]+?)(?:=(.*))?", word).groups() for word in handler.query.get("labelSelector", "").split(",") if word]
+        with self.api.changed:
+            found = [obj for path, obj in sorted(self.api.objects.items()) if path.rsplit("/", 1)[0] == handler.place]
+        found = [obj for obj in found if all(key in obj["metadata"].get("labels", {}) and value in (None, obj["metadata"]["labels"][key])
+                                             for key, value in wanted)]
+        handler.reply(200, {"kind": "List", "apiVersion": "v1", "metadata": {"resourceVersion": "1"}, "items": found})
+
+    def say_state(self, place):
+        with self.api.changed:
+            if place not in self.api.objects:
+                return
+            annotations = self.api.objects[place]["metadata"].setdefault("annotations", {})
+        state, message = self.states.pop(0)
+        annotations.update({"chains.dev/state": state, "chains.dev/message": message, "chains.dev/handled": annotations.get("chains.dev/requested", "")})
+
+    def merge(self, handler):
+        with self.api.changed:
+            absent = handler.place not in self.api.objects
+        if absent:
+            handler.reply(*handler.absent())
+            return
+        with self.api.changed:
+            changed = merge(self.api.objects[handler.place], json.loads(handler.body))
+        self.api.put(handler.place, changed)
+        handler.reply(200, changed)
+
+    def apply(self, handler):
+        obj = json.loads(handler.body)
+        place, dry = handler.place, handler.query.get("dryRun") == "All"
+        with self.api.changed:
+            before = self.api.objects.get(place)
+        if place in self.edited and handler.query["force"] == "false":
+            handler.reply(*status(409, "Conflict", 'Apply failed with 1 conflict: conflict with "kubectl-edit" using apps/v1: .spec.template'))
+            return
+        changed = merge(before or {}, obj)
+        if changed != before and not dry:
+            changed["metadata"]["generation"] = 1
+            self.api.put(place, changed)
+            self.edited.discard(place)
+            if obj["kind"] == "Deployment":
+                self.settle(place, changed)
+        if not dry:
+            self.applied.append(place)
+        with self.api.changed:
+            handler.reply(200 if before else 201, changed if dry else self.api.objects[place])
+
+    def settle(self, place, deployment):
+        """Its pod, and what it says of it."""
+        labels = deployment["spec"]["template"]["metadata"]["labels"]
+        chainlet = labels["chains.dev/chainlet"]
+        now = self.pod_status.get(chainlet, ready_pod())
+        ready = int(any(one["type"] == "Ready" and one["status"] == "True" for one in now["conditions"]))
+        name = deployment["metadata"]["name"] + "-pod"
+        conditions = self.conditions.get(chainlet, [])
+        ready = 0 if conditions else ready
+        self.api.put(place, {**deployment, "status": {"observedGeneration": 1, "replicas": 1, "updatedReplicas": 1, "readyReplicas": ready,
+                                                      "conditions": conditions}})
+        owned = {"ownerReferences": deployment["metadata"].get("ownerReferences", [])}
+        if not conditions:
+            self.api.put(f"{PODS}/{name}", {"metadata": {"labels": labels, **owned}, "status": now})
+        for number, (reason, message) in enumerate(self.warnings.get(chainlet, [])):
+            self.api.put(f"{EVENTS}/{name}.{number}", {"metadata": owned, "type": "Warning", "reason": reason, "message": message,
+                                                       "involvedObject": {"kind": "Pod", "name": name}})
+
+    def collect(self, place):
+        """What it owns goes with it."""
+        with self.api.changed:
+            gone = self.api.objects.get(place)
+            owned = [path for path, obj in self.api.objects.items() if gone and
+                     any(owner["uid"] == gone["metadata"]["uid"] for owner in obj["metadata"].get("ownerReferences", []))]
+            name = place.rsplit("/", 1)[1] + "-pod"
+            owned += [path for path in self.api.objects if path == f"{PODS}/{name}" and path not in owned]
+        for path in owned:
+            self.api.remove(path)
