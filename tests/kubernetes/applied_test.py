@@ -3,9 +3,11 @@
 kubernetes_test.py brings the cluster and runs these.
 """
 import os
+import ssl
 import threading
 
 import cluster_test
+from certificates import Authority
 from chains_testing import wait_until
 from cluster_testing import LIMIT_S, Load, address_of, call
 from versions import apply, change
@@ -24,7 +26,7 @@ class Applied(cluster_test.ClusterTest):
         """With so many workers."""
         if not self.shared:
             folder = self.home.copy("tests/kubernetes/chain", "shared")
-            Applied.shared = apply(self.cluster, self.home, folder, "--name", "shared", "--version", "v1").wait()
+            Applied.shared = apply(self.cluster, self.home, folder, "--name", "shared", "--version", "v1", "--tls", "off").wait()
         self.shared.scale("worker", workers)
         return self.shared
 
@@ -36,7 +38,7 @@ class Applied(cluster_test.ClusterTest):
         return self.apply(folder, "--name", name, *options)
 
     def apply(self, folder, *options):
-        version = apply(self.cluster, self.home, folder, *options)
+        version = apply(self.cluster, self.home, folder, "--tls", "off", *options)
         self.addCleanup(version.delete)
         return version.wait()
 
@@ -190,10 +192,36 @@ class Applied(cluster_test.ClusterTest):
         policies = [each["spec"] for each in self.cluster.get("networkpolicies", "--selector=chains.dev/chain=shared")["items"]]
         labels = {who: pod["metadata"]["labels"] for who, pod in pods.items()}
         labels["front door"], labels["others"] = {"chains.dev/front-door": "true"}, {"app": "others"}
-        allowed = {(caller, callee) for callee in pods for caller in labels if caller != callee
-                   and may_call(policies, labels[caller], labels[callee])}
-        self.assertEqual({((version, "relay"), (version, "worker")) for version in ("v1", "v2")}
-                         | {("front door", (version, "relay")) for version in ("v1", "v2")}, allowed)
+        doors = {("front door", callee) for callee in pods}
+        for port, expected in ((8080, doors | {((version, "relay"), (version, "worker")) for version in ("v1", "v2")}), (8081, doors)):
+            self.assertEqual(expected, {(caller, callee) for callee in pods for caller in labels if caller != callee
+                                        and may_call(policies, labels[caller], labels[callee], port)})
+
+    def test_by_tls(self):
+        """With an authority of one's own, as the controller would have one."""
+        folder = self.home.copy("tests/kubernetes/chain", "secured")
+        version = apply(self.cluster, self.home, folder, "--name", "secured", "--tls", "on")
+        self.addCleanup(version.delete)
+        authority = Authority(self.home.file("authority"))
+        authority.make()
+        for name in [*version.names.values(), "caller"]:
+            authority.sign(name, name, addresses=[f"DNS:{name}"])
+            if name != "caller":
+                self.cluster.kubectl("create", "secret", "generic", f"{name}-tls", f"--from-file=tls.crt={authority.certificate(name)}",
+                                     f"--from-file=tls.key={authority.key(name)}", f"--from-file=ca.crt={authority.certificate('ca')}")
+                self.addCleanup(self.cluster.kubectl, "delete", f"secret/{name}-tls")
+        version.wait()
+        address = address_of(version.pod("relay"))
+        context = ssl.create_default_context(cafile=authority.certificate("ca"))
+        context.check_hostname = False  # it is called by its pod's address
+        context.load_cert_chain(authority.certificate("caller"), authority.key("caller"))
+        self.assertEqual(list(version.pods("worker")), [call(address, context=context, name="by TLS")])
+        with self.assertRaisesRegex(OSError, "^400 .*TLS"):
+            call(address, name="without")
+        nobody = ssl.create_default_context(cafile=authority.certificate("ca"))
+        nobody.check_hostname = False
+        with self.assertRaises(OSError):
+            call(address, context=nobody, name="without a certificate")
 
 
 def answer_of(ask):
@@ -209,9 +237,9 @@ def is_selected(selector, labels):
     return all(labels.get(key) == value for key, value in selector.get("matchLabels", {}).items())
 
 
-def may_call(policies, caller, callee):
-    """On the port of calls, of pods in one namespace."""
+def may_call(policies, caller, callee, port):
+    """Pods in one namespace."""
     about = [policy for policy in policies if is_selected(policy["podSelector"], callee) and "Ingress" in policy["policyTypes"]]
-    ports = [{"protocol": "TCP", "port": 8080}]
-    return not about or any(rule.get("ports", ports) == ports and any(is_selected(peer["podSelector"], caller) for peer in rule["from"])
-                            for policy in about for rule in policy.get("ingress", []))
+    rules = [rule for policy in about for rule in policy.get("ingress", [])]
+    return not about or any({"protocol": "TCP", "port": port} in rule["ports"] and
+                            any(is_selected(peer["podSelector"], caller) for peer in rule["from"]) for rule in rules)

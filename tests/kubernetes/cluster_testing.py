@@ -149,9 +149,10 @@ def address_of(pod):
     return pod["status"]["podIP"]
 
 
-def call(address, limit_s=60, **given):
-    """What the Chainlet at an address answers; OSError where nobody does, or it is a failure."""
-    connection = http.client.HTTPConnection(address, PORT, timeout=limit_s)
+def call(address, limit_s=60, context=None, **given):
+    """What the Chainlet at an address answers; OSError where nobody does, or it is a failure. context: of TLS."""
+    connection = http.client.HTTPSConnection(address, PORT, timeout=limit_s, context=context) if context \
+        else http.client.HTTPConnection(address, PORT, timeout=limit_s)
     try:
         connection.request("POST", "/run_remote", json.dumps(given), {"Content-Type": "application/json"})
         answer = connection.getresponse()

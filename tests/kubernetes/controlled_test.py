@@ -1,55 +1,60 @@
-"""Chains on the cluster with chainsd --kubernetes: front door, scaling, updates, canaries, what dies, deletion.
+"""Chains on the cluster with controllers of it, by `chains controller`: front door, scaling, updates, canaries, what dies, deletion.
 
 kubernetes_test.py brings the cluster and runs these.
 """
+import base64
 import http.client
 import json
 import os
-import signal
-import subprocess
 
 import cluster_test
-from chains_testing import BUILD, wait_until
-from cluster_testing import LIMIT_S, Load, address_of
-from versions import KINDS, change, deploy, target_of
+import postgres_testing
+from chains_testing import wait_until
+from cluster_testing import LIMIT_S, Load
+from versions import KINDS, change, deploy, registry_of, target_of
 
-CHAINSD = os.path.join(BUILD, "chainsd")
-# What says that a controller runs: there is one, though its pod isn't in the cluster.
-LEASE = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "chainsd"}, "spec": {}}
+STATE = "chainsd-state"
 
 
 class Controlled(cluster_test.ClusterTest):
-    daemon = None
+    """Two controllers, of which one leads, with their state in PostgreSQL; one, with none to keep, where there is no PostgreSQL."""
+    postgres = None
 
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
         cls.addClassCleanup(cls.home.close)  # also where what follows fails
-        cls.cluster.apply(json.dumps(LEASE))
-        cls.start()
+        state = ["--ephemeral"]
+        if postgres_testing.programs():
+            cls.start_postgres()
+            state = ["--state", STATE, "--replicas", "2"]
+        cls.home.good("controller", "--kubeconfig", cls.cluster.kubeconfig, "--registry", registry_of(cls.cluster),
+                      "--allow-insecure-network", *state, limit_s=LIMIT_S)
+        cls.address = f"{cls.cluster.get('service', 'chainsd')['spec']['clusterIP']}:8600"
+        token = cls.cluster.get("secret", "chainsd-token")["data"]["token"]
+        cls.home.env.update(CHAINS_URL=f"http://{cls.address}", CHAINS_TOKEN=base64.b64decode(token).decode())
 
     @classmethod
     def tearDownClass(cls):
-        cls.daemon.terminate()
-        cls.daemon.wait(timeout=LIMIT_S)
-        cls.cluster.kubectl("delete", "lease/chainsd")
+        cls.home.good("controller", "--kubeconfig", cls.cluster.kubeconfig, "--delete", "--with-state", limit_s=LIMIT_S)
 
     @classmethod
-    def start(cls):
-        """The controller, beside the cluster."""
-        address = os.path.join(cls.home.env["CHAINS_HOME"], "address")
-        with open(cls.home.file("chainsd.log"), "a", encoding="utf-8") as log:
-            cls.daemon = subprocess.Popen([CHAINSD, "--kubernetes", "--port", "0"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                          env={**cls.home.env, "KUBECONFIG": cls.cluster.kubeconfig}, start_new_session=True)
-        wait_until(lambda: cls.daemon.poll() is not None or cls.pid_told() == cls.daemon.pid, "the controller to serve", LIMIT_S)
-        assert os.path.exists(address), "there is no controller"
+    def start_postgres(cls):
+        """Where pods reach it."""
+        gateway = cls.cluster.layout.gateway
+        cls.postgres = postgres_testing.Server([f"listen_addresses={gateway}", "fsync=off"])
+        cls.addClassCleanup(cls.postgres.close)
+        with open(os.path.join(cls.postgres.data, "pg_hba.conf"), "a", encoding="utf-8") as file:
+            file.write("host all chains samenet trust\nhost all chains 10.0.0.0/8 trust\n")
+        cls.postgres.stop()
+        cls.postgres.start()
+        cls.cluster.kubectl("create", "secret", "generic", STATE, f"--from-literal=url=postgresql://chains@{gateway}/postgres")
+        cls.addClassCleanup(cls.cluster.kubectl, "delete", f"secret/{STATE}")
 
-    @classmethod
-    def pid_told(cls):
-        try:
-            return cls.home.daemon_pid()
-        except (OSError, ValueError):
-            return None
+    def leader(self):
+        """The pod that leads; None: none does for now."""
+        pods = self.cluster.ready_pods("app.kubernetes.io/name=chainsd")
+        return next(iter(pods.values()), None)
 
     def deploy(self, folder, name, *options):
         version = deploy(self.cluster, self.home, folder, "--name", name, *options)
@@ -73,7 +78,7 @@ class Controlled(cluster_test.ClusterTest):
 
     def door(self, name, **given):
         """What the chain answers through the front door; OSError: a failure."""
-        connection = http.client.HTTPConnection(self.home.address().split("//")[1], timeout=LIMIT_S)
+        connection = http.client.HTTPConnection(self.address, timeout=LIMIT_S)
         try:
             connection.request("POST", f"/chains/{name}/production/run_remote", json.dumps(given), {"Content-Type": "application/json"})
             answer = connection.getresponse()
@@ -153,7 +158,7 @@ class Controlled(cluster_test.ClusterTest):
         old = self.deploy(folder, "broken")
         with self.load("broken") as load:
             change(os.path.join(folder, "worker.c"), ("return chains_alloc(ctx, 1);", 'chains_fail(ctx, CHAINS_NOT_FOUND, "no model here"); return NULL;'))
-            done = self.home.chains("deploy", folder, *target_of(self.cluster), "--registry", f"http://{self.cluster.layout.registry}",
+            done = self.home.chains("deploy", folder, *target_of(self.cluster), "--registry", registry_of(self.cluster),
                                     "--name", "broken", "--patience", "3", limit_s=LIMIT_S)
             self.assertEqual(1, done.returncode, done.stderr)
             self.assertIn("no model here", done.stderr)
@@ -204,17 +209,27 @@ class Controlled(cluster_test.ClusterTest):
             self.assertRegex(failure, "^503 .*UNAVAILABLE")
         self.assertLessEqual(len(load.failures), len(load.threads))
 
-    def test_a_killed_controller_comes_back_to_what_runs(self):
-        version = self.deploy(self.relay("kept"), "kept")
-        pods = self.pod_names(version)
-        os.killpg(self.daemon.pid, signal.SIGKILL)
-        self.daemon.wait()
-        Controlled.start()
-        self.assertEqual(self.pod_names(version, "worker"), {self.door("kept", name="again")})
+    def test_the_second_controller_takes_over(self):
+        if not self.postgres:
+            self.skipTest("there is no PostgreSQL: one controller, and no state that outlives it")
+        folder = self.relay("kept")
+        version = self.deploy(folder, "kept")
+        pods, first = self.pod_names(version), self.leader()
+        self.cluster.kubectl("delete", "pod", first["metadata"]["name"], "--grace-period=0", "--force", "--wait=false")
+        self.cluster.kill(first)
+        wait_until(lambda: (self.leader() or first)["metadata"]["name"] != first["metadata"]["name"], "another leader", LIMIT_S)
+        self.assertIn(wait_until(lambda: self.answer("kept"), "its front door to answer", LIMIT_S), self.pod_names(version, "worker"))
         self.assertEqual(pods, self.pod_names(version))
-        self.renew(self.home.file("kept"))
-        self.deploy(self.home.file("kept"), "kept")
+        self.renew(folder)
+        self.deploy(folder, "kept")
         self.assertRegex(self.door("kept", name="again"), "^new ")
+
+    def answer(self, name):
+        """None: there is none for now."""
+        try:
+            return self.door(name, name="again")
+        except OSError:
+            return None
 
     def test_delete_leaves_nothing(self):
         folder = self.relay("deleted")

@@ -6,7 +6,7 @@ import unittest
 import cluster_test
 from cluster_testing import Cluster, why_not
 
-MODULES = ["applied_test"]
+MODULES = ["applied_test", "deployed_test", "controlled_test"]
 
 
 def names_of(suite):
@@ -28,7 +28,7 @@ def main():
         words = [sys.argv[0], "--verbose", *(sys.argv[1:] or MODULES)]
         good = unittest.main(module=None, argv=words, exit=False).result.wasSuccessful()
         if not good:
-            print(cluster.kubectl("get", "all", "--output=wide"), cluster.kubectl("get", "events"), sep="\n")
+            print(cluster.kubectl("get", "all", "--output=wide"), cluster.kubectl("get", "events", "--sort-by=.lastTimestamp"), sep="\n")
     finally:
         cluster.close()
     left = cluster.left_behind()
