@@ -24,6 +24,7 @@
 #include "control/keyring.h"
 #include "control/log.h"
 #include "control/secure.h"
+#include "control/shared_keys.h"
 #include "control/start_note.h"
 #include "control/state_place.h"
 #include "rpc/address.h"
@@ -139,7 +140,11 @@ static int listen_front(const char *host, int port)
 /* Makes the home ready for a keeper that begins. False after a message. */
 static bool prepare_home(const char *home)
 {
-    char token[CHAINSI_TOKEN_SIZE + 1];
+    char token[CHAINSI_TOKEN_SIZE + 1], why[1024];
+    if (!chainsi_shared_keys_take(home, why, sizeof why)) {
+        fprintf(stderr, "chainsd: %s\n", why);
+        return false;
+    }
     char *sockets = chainsi_path("%s/run", home);
     bool cleared = chainsi_remove_tree(sockets);
     free(sockets);
