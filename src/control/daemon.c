@@ -75,10 +75,13 @@ static bool check_options(chainsi_daemon_options *options)
 
 static bool are_there_keys(void)
 {
-    char why[512];
+    char why[1024] = "";
     char *home = chainsi_home_find(why, sizeof why), *url = NULL;
-    bool found =
-        home && chainsi_state_place(&url, why, sizeof why) && chainsi_keyring_is_used_in(home, url);
+    bool placed = home && chainsi_state_place(&url, why, sizeof why);
+    bool found = placed && chainsi_keyring_is_used_in(home, url, why, sizeof why);
+    /* A home without a state has no keys; a server that can't be asked may have some. */
+    if (!placed || (!found && url && *why))
+        fprintf(stderr, "chainsd: whether there are API keys can't be told: %s\n", why);
     free(url);
     free(home);
     return found;
