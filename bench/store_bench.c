@@ -2,9 +2,9 @@
  * each, one at a time and 64 at once, taking and ending them, and reading one; beside a file to whose
  * end a page is written and synced, which is the least that a durable write can be.
  *
- *   store_bench [FOLDER] [ROUNDS]      default /tmp, 15 rounds, interleaved
+ *   store_bench [FOLDER] [ROUNDS] [URL]     default /tmp, 15 rounds, interleaved
  *
- * FOLDER should be on the disk that CHAINS_HOME would be on: where syncing costs nothing (tmpfs), there
+ * With the URL of an empty PostgreSQL database, the same on that, in turns with the file. FOLDER should be on the disk that CHAINS_HOME would be on: where syncing costs nothing (tmpfs), there
  * is little to share. Times of one write are from handing it over to hearing that it is kept. */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@ enum { A_ROUND = 256, GROUP = 64, PAGE = 4096, MOST_ROUNDS = 200, READS = 2000 }
 
 static char home[4096], why[1024];
 static uv_loop_t loop;
-static chainsi_store *store;
+static chainsi_store *store; /* that is measured now */
 
 /* Times of one way, in nanoseconds an operation. */
 typedef struct samples {
@@ -75,7 +75,7 @@ typedef struct acceptance {
 
 static samples *accepting;
 static int left_to_begin;
-static char last_id[40];
+static char *last_id; /* of the request accepted last; 40 bytes */
 
 static chains_status accept_request(chainsi_database *database, void *arguments)
 {
@@ -108,7 +108,7 @@ static void on_accepted(chainsi_write *write_, chains_status status, const char 
     if (status != CHAINS_OK)
         give_up(reason);
     add_sample(accepting, chainsi_now_ns() - accepted->begun_ns);
-    memcpy(last_id, accepted->id, sizeof last_id);
+    memcpy(last_id, accepted->id, sizeof accepted->id);
     chainsi_arena_done(&accepted->arena);
     begin_one();
 }
@@ -195,56 +195,115 @@ static chains_status put_chain(chainsi_database *database, void *arguments)
     return chainsi_stored_chain_put(database, "bench", "bench");
 }
 
+/* A place where a state is, and the ways in which it is used. */
+typedef struct place {
+    chainsi_store *store;
+    char last_id[40];
+    samples accepted, at_once, ended, read;
+    uint64_t commits;
+} place;
+
+static void open_place(place *it, const char *url)
+{
+    chains_status status;
+    it->store = chainsi_store_open(home, url, &loop, &status, why, sizeof why);
+    if (!it->store ||
+        chainsi_store_write_now(it->store, put_chain, NULL, why, sizeof why) != CHAINS_OK)
+        give_up(why);
+}
+
+static void make_room(samples *way, const char *name, int rounds)
+{
+    way->name = name;
+    way->ns = calloc((size_t)rounds * READS, sizeof *way->ns);
+}
+
+static void run_round(place *it)
+{
+    store = it->store;
+    last_id = it->last_id;
+    accept_many(&it->accepted, 1);
+    uint64_t before = chainsi_store_count(store).commits;
+    accept_many(&it->at_once, GROUP);
+    it->commits += chainsi_store_count(store).commits - before;
+    take_and_end(&it->ended);
+    read_one(&it->read);
+}
+
+static void report_ratio(const char *name, const samples *file, const samples *server)
+{
+    double ratio = (double)server->busy_ns / (double)server->count /
+                   ((double)file->busy_ns / (double)file->count);
+    printf("%-34s %10.2f times the file's median, %.2f times its mean\n", name,
+           (double)server->ns[server->count / 2] / (double)file->ns[file->count / 2], ratio);
+}
+
 int main(int argument_count, char **arguments)
 {
     int rounds = argument_count > 2 ? atoi(arguments[2]) : 15;
+    const char *url = argument_count > 3 ? arguments[3] : NULL;
     if (rounds < 1 || rounds > MOST_ROUNDS)
         give_up("ROUNDS is from 1 to 200");
     snprintf(home, sizeof home, "%s/chains-bench-XXXXXX",
              argument_count > 1 ? arguments[1] : "/tmp");
     if (!mkdtemp(home) || uv_loop_init(&loop) != 0)
         give_up(home);
-    chains_status status;
-    store = chainsi_store_open(home, NULL, &loop, &status, why, sizeof why);
-    if (!store || chainsi_store_write_now(store, put_chain, NULL, why, sizeof why) != CHAINS_OK)
-        give_up(why);
     char *path = chainsi_path("%s/floor", home);
     int fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     free(path);
     if (fd < 0)
         give_up("cannot make a file");
 
-    samples ways[] = {
-        { .name = "a page written and synced" },
-        { .name = "accepted, one at a time" },
-        { .name = "accepted, 64 at once" },
-        { .name = "taken and ended (two writes)" },
-        { .name = "read by id" },
-    };
-    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
-        ways[i].ns = calloc((size_t)rounds * READS, sizeof *ways[i].ns);
-    uint64_t commits_before = 0, commits = 0;
+    size_t count = url ? 2 : 1;
+    place places[2] = { 0 };
+    samples floor = { 0 };
+    make_room(&floor, "a page written and synced", rounds);
+    for (size_t i = 0; i < count; i++) {
+        open_place(&places[i], i ? url : NULL);
+        /* A home has one state at a time, but for here. */
+        char *lock = chainsi_path("%s/state.lock", home);
+        unlink(lock);
+        free(lock);
+        make_room(&places[i].accepted, "accepted, one at a time", rounds);
+        make_room(&places[i].at_once, "accepted, 64 at once", rounds);
+        make_room(&places[i].ended, "taken and ended (two writes)", rounds);
+        make_room(&places[i].read, "read by id", rounds);
+    }
     for (int i = 0; i < rounds; i++) {
-        sync_pages(&ways[0], fd);
-        accept_many(&ways[1], 1);
-        commits_before = chainsi_store_count(store).commits;
-        accept_many(&ways[2], GROUP);
-        commits += chainsi_store_count(store).commits - commits_before;
-        take_and_end(&ways[3]);
-        read_one(&ways[4]);
+        sync_pages(&floor, fd);
+        for (size_t k = 0; k < count; k++)
+            run_round(&places[k]);
     }
     printf("%-34s %10s %10s %12s %10s %8s\n", "", "median us", "p99 us", "us each", "a second",
            "x floor");
-    double floor_us = report(&ways[0], 0);
-    for (size_t i = 1; i < sizeof ways / sizeof *ways; i++)
-        report(&ways[i], floor_us);
-    printf("64 at once: %.1f writes a transaction\n",
-           (double)A_ROUND * rounds / (double)(commits ? commits : 1));
-    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
-        free(ways[i].ns);
+    double floor_us = report(&floor, 0);
+    for (size_t i = 0; i < count; i++) {
+        place *it = &places[i];
+        if (url)
+            printf("%s\n", i ? "in PostgreSQL:" : "in a file:");
+        report(&it->accepted, floor_us);
+        report(&it->at_once, floor_us);
+        report(&it->ended, floor_us);
+        report(&it->read, floor_us);
+        printf("64 at once: %.1f writes a transaction\n",
+               (double)A_ROUND * rounds / (double)(it->commits ? it->commits : 1));
+    }
+    if (url) {
+        report_ratio(places[0].accepted.name, &places[0].accepted, &places[1].accepted);
+        report_ratio(places[0].at_once.name, &places[0].at_once, &places[1].at_once);
+        report_ratio(places[0].ended.name, &places[0].ended, &places[1].ended);
+        report_ratio(places[0].read.name, &places[0].read, &places[1].read);
+    }
+    free(floor.ns);
     close(fd);
-    chainsi_store_close(store);
-    uv_run(&loop, UV_RUN_DEFAULT);
+    for (size_t i = 0; i < count; i++) {
+        free(places[i].accepted.ns);
+        free(places[i].at_once.ns);
+        free(places[i].ended.ns);
+        free(places[i].read.ns);
+        chainsi_store_close(places[i].store);
+        uv_run(&loop, UV_RUN_DEFAULT);
+    }
     uv_loop_close(&loop);
     return chainsi_remove_tree(home) ? 0 : 1;
 }

@@ -260,11 +260,36 @@ static const chainsi_trouble *find_trouble(chainsi_cluster_session *session, cha
     return found.count ? &found.items[0] : NULL;
 }
 
-static void say_trouble(chainsi_cluster_session *session, const chainsi_trouble *trouble)
+/* The next step, where it is another one than with a chain. */
+static const char *hint_of(const request *r, chainsi_cluster_session *session,
+                           const chainsi_trouble *trouble)
 {
+    const chainsi_controller_options *c = &r->controller;
+    const char *name_space = chainsi_cluster_name_space(session->cluster);
+    if (strstr(trouble->what, "PersistentVolumeClaim"))
+        return "--storage-class names a kind of volume that the cluster has (`kubectl get "
+               "storageclass`); --state and --ephemeral need none";
+    if (c->state && strstr(trouble->what, c->state))
+        return chainsi_arena_printf(&session->arena,
+                                    "`kubectl -n %s create secret generic %s "
+                                    "--from-literal=url=postgresql://USER:PASSWORD@HOST/DATABASE`",
+                                    name_space, c->state);
+    if (c->tls_secret && strstr(trouble->what, c->tls_secret))
+        return chainsi_arena_printf(&session->arena,
+                                    "`kubectl -n %s create secret tls %s --cert=FILE --key=FILE`",
+                                    name_space, c->tls_secret);
+    if (trouble->hint && strstr(trouble->hint, "`chains image --registry`"))
+        return "it isn't in the registry under that name: --registry instead of --image makes and "
+               "pushes it";
+    return trouble->hint;
+}
+
+static void say_trouble(const request *r, chainsi_cluster_session *session,
+                        const chainsi_trouble *trouble)
+{
+    const char *hint = hint_of(r, session, trouble);
     chainsi_cluster_session_say(session, "%s: %s%s%s", trouble->object, trouble->what,
-                                trouble->hint ? "\n  hint: " : "",
-                                trouble->hint ? trouble->hint : "");
+                                hint ? "\n  hint: " : "", hint ? hint : "");
 }
 
 static void show_log(chainsi_cluster_session *session, const chainsi_trouble *trouble)
@@ -283,40 +308,48 @@ static void show_log(chainsi_cluster_session *session, const chainsi_trouble *tr
                        CHAINSI_TEXT_LINES);
 }
 
+static void say_late(const request *r, chainsi_cluster_session *session, bool explained)
+{
+    chainsi_cluster_session_say(
+        session, "chainsd isn't ready after %lld s%s%s%s", (long long)r->timeout_s,
+        explained ? "" : "\n  hint: `kubectl -n ",
+        explained ? "" : chainsi_cluster_name_space(session->cluster),
+        explained ? "" : " describe pod -l app.kubernetes.io/name=chainsd` and its logs say more");
+}
+
+/* True: it is up. False, said on stderr: it isn't, and why. */
 static bool await(const request *r, chainsi_cluster_session *session)
 {
     chainsi_arena arena = { 0 };
-    bool up = false, certain = false;
+    bool up = false;
     char told[512] = "";
     const int64_t end_ns = chainsi_now_ns() + r->timeout_s * 1000 * CHAINSI_NS_PER_MS;
     const char *path =
         chainsi_cluster_session_path(session, "apps/v1", "deployments", CHAINSI_CONTROLLER_NAME);
-    while (!up && !certain) {
+    for (;;) {
         chainsi_view_object deployment;
         chainsi_arena_reset(&arena);
         const bool there =
             chainsi_cluster_session_get(session, path, &arena, &deployment) == CHAINS_OK;
         up = there && is_up(&deployment, r->replicas);
-        const chainsi_trouble *trouble = up || !there ? NULL : find_trouble(session, &arena);
-        const bool late = chainsi_now_ns() > end_ns;
-        certain = !up && (late || !there || (trouble && trouble->certain));
-        if (trouble && (certain || strcmp(told, trouble->what) != 0)) {
-            snprintf(told, sizeof told, "%s", trouble->what);
-            say_trouble(session, trouble);
-        }
         if (!there)
             chainsi_cluster_session_complain(session);
-        else if (certain && trouble)
+        if (up || !there)
+            break;
+        const chainsi_trouble *trouble = find_trouble(session, &arena);
+        if (trouble && strncmp(told, trouble->what, sizeof told - 1) != 0) {
+            snprintf(told, sizeof told, "%s", trouble->what);
+            say_trouble(r, session, trouble);
+        }
+        const bool late = chainsi_now_ns() > end_ns;
+        const bool over = late || (trouble && trouble->certain);
+        if (over && trouble)
             show_log(session, trouble);
-        else if (certain)
-            chainsi_cluster_session_say(session,
-                                        "chainsd isn't ready after %lld s\n"
-                                        "  hint: `kubectl -n %s describe pod -l "
-                                        "app.kubernetes.io/name=chainsd` and its logs say more",
-                                        (long long)r->timeout_s,
-                                        chainsi_cluster_name_space(session->cluster));
-        if (!up && !certain)
-            nanosleep(&(struct timespec){ .tv_nsec = LOOK_EVERY_MS * CHAINSI_NS_PER_MS }, NULL);
+        if (late)
+            say_late(r, session, trouble != NULL);
+        if (over)
+            break;
+        nanosleep(&(struct timespec){ .tv_nsec = LOOK_EVERY_MS * CHAINSI_NS_PER_MS }, NULL);
     }
     chainsi_arena_done(&arena);
     return up;

@@ -47,6 +47,7 @@ typedef struct run {
     const chainsi_cluster_settings *settings;
     const chainsi_exec *exec;
     bool asks; /* the user */
+    int64_t deadline_ns;
     pid_t pid;
     int out, err;                /* what it says; -1: closed */
     chainsi_buffer said, blamed; /* standard output, standard error */
@@ -154,12 +155,9 @@ static bool take_some(int *fd, chainsi_buffer *into)
 /* Until it has said all. False: it takes too long. */
 static bool listen_to(run *r)
 {
-    int64_t deadline =
-        r->asks ? CHAINSI_NEVER
-                : chainsi_deadline_after_ms(chainsi_now_ns(), CHAINSI_EXEC_LIMIT_S * 1000.0);
     while (r->out >= 0) {
         struct pollfd fds[] = { { r->out, POLLIN, 0 }, { r->err, POLLIN, 0 } };
-        int ready = poll(fds, 2, chainsi_poll_timeout(deadline, chainsi_now_ns()));
+        int ready = poll(fds, 2, chainsi_poll_timeout(r->deadline_ns, chainsi_now_ns()));
         if (ready == 0)
             return false;
         if (ready > 0 && fds[1].revents)
@@ -183,16 +181,31 @@ static const char *blame_of(run *r)
     return line ? line + 1 : text;
 }
 
+/* Until it has ended, or the deadline; it may have nothing more to say, and stay. */
+static bool await_end(run *r, int *status)
+{
+    enum { EVERY_MS = 5 };
+    pid_t got;
+    while ((got = waitpid(r->pid, status, WNOHANG)) == 0 || (got < 0 && errno == EINTR)) {
+        if (chainsi_now_ns() >= r->deadline_ns)
+            return false;
+        nanosleep(&(struct timespec){ .tv_nsec = EVERY_MS * CHAINSI_NS_PER_MS }, NULL);
+    }
+    return true;
+}
+
 static bool finish(run *r, bool in_time)
 {
     int status = 0; /* where this process reaps all that ends, it may have been reaped */
-    if (!in_time)
+    in_time = in_time && await_end(r, &status);
+    if (!in_time) {
         kill(r->pid, SIGKILL);
-    while (waitpid(r->pid, &status, 0) < 0 && errno == EINTR)
-        ;
+        while (waitpid(r->pid, &status, 0) < 0 && errno == EINTR)
+            ;
+    }
     const char *command = r->exec->command, *blame = blame_of(r);
     if (!in_time)
-        return SAY(r, "the program '%s', by which %s logs in, said nothing for %d s", command,
+        return SAY(r, "the program '%s', by which %s logs in, takes more than %d s", command,
                    r->settings->user, CHAINSI_EXEC_LIMIT_S);
     if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
         return true;
@@ -272,6 +285,9 @@ bool chainsi_exec_plugin_run(const chainsi_cluster_settings *settings, chainsi_e
             exec->command, settings->user);
     if (!start(&r))
         return false;
+    r.deadline_ns =
+        r.asks ? CHAINSI_NEVER
+               : chainsi_deadline_after_ms(chainsi_now_ns(), CHAINSI_EXEC_LIMIT_S * 1000.0);
     bool good = finish(&r, listen_to(&r)) && read_answer(&r, answer);
     if (r.out >= 0)
         close(r.out);

@@ -74,16 +74,8 @@ static const chainsi_field exec_fields[] = {
     CHAINSI_FIELD_NAMED(config_exec, install_hint, "installHint"),
     CHAINSI_FIELD_NAMED(config_exec, interactive, "interactiveMode"),
     CHAINSI_FIELD_NAMED(config_exec, wants_cluster, "provideClusterInfo"),
-    { .name = "args",
-      .name_size = 4,
-      .offset = offsetof(config_exec, arguments),
-      .type = &texts_type,
-      .optional = true },
-    { .name = "env",
-      .name_size = 3,
-      .offset = offsetof(config_exec, variables),
-      .type = &variables_type,
-      .optional = true },
+    CHAINSI_FIELD_NAMED_OF(config_exec, arguments, "args", &texts_type),
+    CHAINSI_FIELD_NAMED_OF(config_exec, variables, "env", &variables_type),
 };
 static const chainsi_type exec_struct_type = CHAINSI_STRUCT_OF(config_exec, exec_fields);
 static const chainsi_type exec_type = CHAINSI_POINTER_TO(&exec_struct_type);
@@ -116,22 +108,10 @@ static const chainsi_field user_fields[] = {
     CHAINSI_FIELD_NAMED(config_user, password, "password"),
     CHAINSI_FIELD_NAMED(config_user, as, "as"),
     CHAINSI_FIELD_NAMED(config_user, as_uid, "as-uid"),
-    { .name = "as-groups",
-      .name_size = 9,
-      .offset = offsetof(config_user, as_groups),
-      .type = &texts_type,
-      .optional = true },
-    { .name = "as-user-extra",
-      .name_size = 13,
-      .offset = offsetof(config_user, as_extra),
-      .type = &lists_type,
-      .optional = true },
+    CHAINSI_FIELD_NAMED_OF(config_user, as_groups, "as-groups", &texts_type),
+    CHAINSI_FIELD_NAMED_OF(config_user, as_extra, "as-user-extra", &lists_type),
     CHAINSI_FIELD_OPTIONAL(config_user, exec, &exec_type),
-    { .name = "auth-provider",
-      .name_size = 13,
-      .offset = offsetof(config_user, provider),
-      .type = &provider_type,
-      .optional = true },
+    CHAINSI_FIELD_NAMED_OF(config_user, provider, "auth-provider", &provider_type),
 };
 static const chainsi_type user_type = CHAINSI_STRUCT_OF(config_user, user_fields);
 
@@ -159,11 +139,7 @@ typedef struct named_list {
     static const chainsi_type what_##_pointer_type = CHAINSI_POINTER_TO(&what_##_type);            \
     static const chainsi_field named_##what_##_fields[] = {                                        \
         CHAINSI_FIELD_TEXT(named, name),                                                           \
-        { .name = #what_,                                                                          \
-          .name_size = sizeof #what_ - 1,                                                          \
-          .offset = offsetof(named, value),                                                        \
-          .type = &what_##_pointer_type,                                                           \
-          .optional = true },                                                                      \
+        CHAINSI_FIELD_NAMED_OF(named, value, #what_, &what_##_pointer_type),                       \
     };                                                                                             \
     static const chainsi_type named_##what_##_type =                                               \
         CHAINSI_STRUCT_OF(named, named_##what_##_fields);                                          \

@@ -89,9 +89,9 @@ bool chainsi_cluster_settings_find(const chainsi_cluster_options *options,
         return !*why;
     if (!*why)
         snprintf(why, why_size,
-                 "no cluster is known: there is no ~/.kube/config, KUBECONFIG names no file, and "
-                 "this is no pod; "
-                 "name one with --kubeconfig FILE");
+                 "no cluster is known: there is no ~/.kube/config, KUBECONFIG names no file that "
+                 "is there, and this is no pod; "
+                 "set KUBECONFIG=FILE");
     return false;
 }
 

@@ -4,6 +4,8 @@
 
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,7 @@ enum {
     LOOK_MS = 150,      /* at *stop */
     IDLE_S = 20,        /* until the other side's being there is asked for by TCP, */
     BETWEEN_S = 5,      /* how often, */
+    CA_CACHE_S = 60,    /* of a file of authorities */
     UNHEARD_MS = 40000, /* and how long it may say nothing to what it was sent */
 };
 
@@ -105,6 +108,10 @@ static void set_trust(CURL *easy, const chainsi_cluster_settings *settings,
         curl_easy_setopt(easy, CURLOPT_SSL_VERIFYHOST, 0L);
     }
     set_pem(easy, &settings->authority, CURLOPT_CAINFO_BLOB, CURLOPT_CAINFO);
+#if LIBCURL_VERSION_NUM >= 0x075700
+    /* Which it else keeps for a day, though files are renewed. */
+    curl_easy_setopt(easy, CURLOPT_CA_CACHE_TIMEOUT, (long)CA_CACHE_S);
+#endif
     set_pem(easy, &now->certificate, CURLOPT_SSLCERT_BLOB, CURLOPT_SSLCERT);
     set_pem(easy, &now->key, CURLOPT_SSLKEY_BLOB, CURLOPT_SSLKEY);
     curl_easy_setopt(easy, CURLOPT_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
@@ -318,6 +325,25 @@ static bool drive(chainsi_cluster_line *line, chainsi_cluster_transfer *transfer
     return true;
 }
 
+/* Who writes to a connection that has ended is to hear of it as an error, whatever the program does with signals. */
+static void hold_signal(sigset_t *before)
+{
+    sigset_t held;
+    sigemptyset(&held);
+    sigaddset(&held, SIGPIPE);
+    pthread_sigmask(SIG_BLOCK, &held, before);
+}
+
+static void release_signal(const sigset_t *before)
+{
+    sigset_t held;
+    sigemptyset(&held);
+    sigaddset(&held, SIGPIPE);
+    while (!sigismember(before, SIGPIPE) && sigtimedwait(&held, NULL, &(struct timespec){ 0 }) > 0)
+        ;
+    pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
 static bool open_line(chainsi_cluster_line *line, char *why, size_t why_size)
 {
     if (line->easy)
@@ -355,6 +381,8 @@ chainsi_transfer_end chainsi_cluster_transfer_run(chainsi_cluster_line *line,
     curl_multi_add_handle(line->multi, easy);
     CURLcode code = CURLE_OK;
     chainsi_transfer_end end = CHAINSI_TRANSFER_DONE;
+    sigset_t before;
+    hold_signal(&before);
     if (!drive(line, transfer, &code))
         end = CHAINSI_TRANSFER_STOPPED;
     else if (code != CURLE_OK)
@@ -366,6 +394,7 @@ chainsi_transfer_end chainsi_cluster_transfer_run(chainsi_cluster_line *line,
     transfer->status = (int)status;
     transfer->retry_after_s = (long)retry_after;
     curl_multi_remove_handle(line->multi, easy);
+    release_signal(&before);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
     curl_slist_free_all(headers);
     curl_slist_free_all(places);
@@ -375,8 +404,11 @@ chainsi_transfer_end chainsi_cluster_transfer_run(chainsi_cluster_line *line,
 
 void chainsi_cluster_line_done(chainsi_cluster_line *line)
 {
+    sigset_t before;
+    hold_signal(&before); /* TLS says goodbye */
     curl_easy_cleanup(line->easy);
     if (line->multi)
         curl_multi_cleanup(line->multi);
+    release_signal(&before);
     *line = (chainsi_cluster_line){ 0 };
 }

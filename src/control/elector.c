@@ -119,7 +119,7 @@ static void reap(elector *e)
 
 static void on_stop(elector *e, int number)
 {
-    if (!e->stopping)
+    if (!e->stopping && !e->child) /* else the child says so */
         chainsi_say("%s: stopping", strsignal(number));
     e->stopping = true;
     if (e->child && !e->child_ended)
@@ -236,8 +236,11 @@ int chainsi_elector_run(const chainsi_daemon_options *options, const char *name)
                 chainsi_cluster_name_space(cluster), chainsi_cluster_server(cluster));
     e.candidate = chainsi_candidate_new(&(chainsi_candidate_options){
         .cluster = cluster, .lease = options->lease, .times = find_times(), .wake_fd = e.wake_fd });
-    bool here_only = !strncmp(options->host, "127.", 4) || !strcmp(options->host, "localhost") ||
-                     !strcmp(options->host, "::1");
+    /* The kubelet asks a pod by its address, also where its front door is reached through a forwarded port alone. */
+    const bool in_pod = getenv("KUBERNETES_SERVICE_HOST") != NULL;
+    bool here_only =
+        !in_pod && (!strncmp(options->host, "127.", 4) || !strcmp(options->host, "localhost") ||
+                    !strcmp(options->host, "::1"));
     chainsi_elector_health *health =
         chainsi_elector_health_start(options->health_port, here_only, e.candidate, &e.leads);
     int status = health ? run(&e) : 1;

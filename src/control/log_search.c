@@ -32,6 +32,7 @@ typedef struct log_file {
 
 typedef struct searched_log {
     char *path, *chainlet; /* owned */
+    chainsi_buffer lines;  /* owned; instead of a file */
     log_file files[FILES]; /* the newer one first */
 } searched_log;
 
@@ -72,6 +73,7 @@ void chainsi_log_search_free(chainsi_log_search *search)
         return;
     for (size_t i = 0; i < search->log_count; i++) {
         free(search->logs[i].path);
+        chainsi_buffer_done(&search->logs[i].lines);
         free(search->logs[i].chainlet);
     }
     for (size_t i = 0; i < search->line_count; i++)
@@ -91,7 +93,7 @@ static char *path_of(const searched_log *log, size_t file)
     return chainsi_path("%s%s", log->path, file ? ".1" : "");
 }
 
-void chainsi_log_search_add(chainsi_log_search *search, const char *path, const char *chainlet)
+static searched_log *add_log(chainsi_log_search *search, const char *path, const char *chainlet)
 {
     searched_log *logs = realloc(search->logs, (search->log_count + 1) * sizeof *logs);
     if (!logs)
@@ -100,6 +102,18 @@ void chainsi_log_search_add(chainsi_log_search *search, const char *path, const 
     searched_log *log = &logs[search->log_count++];
     *log =
         (searched_log){ .path = chainsi_copy_text(path), .chainlet = chainsi_copy_text(chainlet) };
+    return log;
+}
+
+void chainsi_log_search_add_lines(chainsi_log_search *search, const char *lines, size_t size,
+                                  const char *chainlet)
+{
+    chainsi_buffer_add(&add_log(search, "", chainlet)->lines, lines, size);
+}
+
+void chainsi_log_search_add(chainsi_log_search *search, const char *path, const char *chainlet)
+{
+    searched_log *log = add_log(search, path, chainlet);
     for (size_t i = 0; i < FILES; i++) {
         char *name = path_of(log, i);
         struct stat info;
@@ -284,6 +298,19 @@ static void settle(chainsi_log_search *search)
     search->settled = search->line_count;
 }
 
+/* From the end on, as files are. */
+static void read_lines(chainsi_log_search *search)
+{
+    const chainsi_buffer *lines = &search->logs[search->log].lines;
+    const char *data = (const char *)lines->data;
+    for (size_t end = lines->size; end && search->found_of_log < search->tail;) {
+        const char *before = end > 1 ? memrchr(data, '\n', end - 1) : NULL;
+        const size_t at = before ? (size_t)(before + 1 - data) : 0;
+        look_at(search, data + at, end - at - (data[end - 1] == '\n'));
+        end = at;
+    }
+}
+
 static void end_file(chainsi_log_search *search)
 {
     if (search->fd >= 0)
@@ -301,6 +328,10 @@ bool chainsi_log_search_step(chainsi_log_search *search, size_t bytes)
     while (bytes && search->log < search->log_count) {
         if (search->fd < 0)
             open_file(search);
+        if (search->logs[search->log].lines.size) {
+            read_lines(search);
+            search->file = FILES - 1;
+        }
         bool more = search->fd >= 0 && search->tail && read_before(search, &bytes);
         while (more && search->found_of_log < search->tail && take_line(search, !search->before))
             ;

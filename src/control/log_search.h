@@ -31,6 +31,10 @@ void chainsi_log_search_add(chainsi_log_search *search, const char *path, const 
  * many; -1: errno. */
 int chainsi_log_search_add_folder(chainsi_log_search *search, const char *folder);
 
+/* Adds lines of a Chainlet's that are in memory, each with its break, and are copied; before the first step. */
+void chainsi_log_search_add_lines(chainsi_log_search *search, const char *lines, size_t size,
+                                  const char *chainlet);
+
 /* Reads about so many bytes. True: it goes on; false: all has been found. */
 bool chainsi_log_search_step(chainsi_log_search *search, size_t bytes);
 /* Appends the lines found so far, as they are or as JSON. Returns how many. */

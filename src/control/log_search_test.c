@@ -113,6 +113,43 @@ static void finds_across_files_and_logs(void **state)
     }
 }
 
+/* Beside files: those between the files' lines, with a last line without a break, and none at all. */
+static void finds_lines_in_memory(void **state)
+{
+    (void)state;
+    static const char lines[] = "2026-01-31T12:00:01.000Z production v0001-a c/0 -       <1>\n"
+                                "2026-01-31T12:00:03.000Z production v0001-a c/0 -       <3>\n"
+                                "2026-01-31T12:00:05.000Z staging v0001-a c/0 -       <5>";
+    const chainsi_log_filter any = { .replica = -1 };
+    const chainsi_log_filter production = { .replica = -1, .environment = "production" };
+    static const struct {
+        size_t tail;
+        bool filtered;
+        size_t count;
+        int found[8];
+    } cases[] = {
+        { 10, false, 6, { 0, 1, 2, 3, 4, 5 } },
+        { 10, true, 5, { 0, 1, 2, 3, 4 } },
+        { 2, false, 2, { 4, 5 } },
+        { 2, true, 2, { 3, 4 } },
+        { 0, false, 0, { 0 } },
+    };
+    write_lines("a.log", "production", 0, 6, 2, 10);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int numbers[8];
+        chainsi_log_search *search =
+            chainsi_log_search_new(cases[i].filtered ? &production : &any, cases[i].tail);
+        chainsi_log_search_add_lines(search, lines, sizeof lines - 1, "c");
+        add(search, "a");
+        chainsi_log_search_add_lines(search, "", 0, "d");
+        while (chainsi_log_search_step(search, 1))
+            ;
+        assert_int_equal(numbers_of(search, numbers, 8), cases[i].count);
+        assert_memory_equal(numbers, cases[i].found, cases[i].count * sizeof *numbers);
+        chainsi_log_search_free(search);
+    }
+}
+
 /* Lines as long as the log allows, and one that isn't of it, which comes in pieces. */
 static void reads_long_lines(void **state)
 {
@@ -246,6 +283,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(is_not_confused_by_a_file_that_turns_over, make_folder,
                                         remove_folder),
         cmocka_unit_test_setup_teardown(finds_the_logs_of_a_folder, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(finds_lines_in_memory, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(gives_some_at_a_time, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(finds_no_more_bytes_than_may_be, make_folder,
                                         remove_folder),

@@ -12,6 +12,7 @@
 #include "schema/json.h"
 
 struct chainsi_pods {
+    const chainsi_cluster *cluster;  /* not owned */
     char *name_space;                /* owned */
     chainsi_followers *followers;    /* owned */
     chainsi_wishes *wishes;          /* owned */
@@ -389,6 +390,7 @@ static void on_tick(uv_timer_t *timer)
 chainsi_pods *chainsi_pods_new(uv_loop_t *loop, const chainsi_cluster *cluster)
 {
     chainsi_pods *pods = chainsi_make(sizeof *pods);
+    pods->cluster = cluster;
     pods->name_space = chainsi_copy_text(chainsi_cluster_name_space(cluster));
     pods->wishes = chainsi_wishes_new(loop, cluster, on_wish_end, pods);
     pods->followers = chainsi_followers_new(loop, cluster, on_note, pods);
@@ -432,4 +434,9 @@ void chainsi_pods_free(chainsi_pods *pods)
     }
     free(pods->name_space);
     free(pods);
+}
+
+const chainsi_cluster *chainsi_pods_cluster(const chainsi_pods *pods)
+{
+    return pods->cluster;
 }

@@ -68,6 +68,8 @@ chainsi_pods *chainsi_pods_new(uv_loop_t *loop, const chainsi_cluster *cluster);
 void chainsi_pods_free(chainsi_pods *pods);
 /* Blocks until all that there is has been told once. False with a reason after so long. */
 bool chainsi_pods_await(chainsi_pods *pods, int timeout_ms, char *why, size_t why_size);
+/* The cluster, of which others need a copy of their own. */
+const chainsi_cluster *chainsi_pods_cluster(const chainsi_pods *pods);
 /* From now on; what is known already is told at once. */
 void chainsi_pods_set_events(chainsi_pods *pods, const chainsi_pods_events *events);
 

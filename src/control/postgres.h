@@ -23,9 +23,10 @@
 #include "control/postgres_late.h"
 
 enum {
-    CHAINSI_POSTGRES_READ_MS = 5000,    /* for an answer to a read */
-    CHAINSI_POSTGRES_WRITE_MS = 30000,  /* for one to a statement of the writer's */
-    CHAINSI_POSTGRES_GLANCE_MS = 200,   /* for a connection to be read from; then five times as long not */
+    CHAINSI_POSTGRES_READ_MS = 5000,   /* for an answer to a read */
+    CHAINSI_POSTGRES_WRITE_MS = 30000, /* for one to a statement of the writer's */
+    CHAINSI_POSTGRES_GLANCE_MS =
+        200, /* for a connection to be read from; then five times as long not */
     CHAINSI_POSTGRES_CONNECT_MS = 3000, /* for any other */
     CHAINSI_POSTGRES_WAIT_MS = 10000,   /* for a server that is away */
     CHAINSI_POSTGRES_LOCK_MS = 5000,    /* for whoever has the lock to end */
@@ -37,12 +38,12 @@ typedef struct chainsi_postgres {
     const chainsi_pq *pq;
     char *url; /* owned; with the password */
     bool reads_only;
-    PGconn *connection;  /* owned; NULL: there is none */
-    bool connecting;     /* it isn't up yet */
-    unsigned generation; /* of the connection: statements are prepared on one */
-    unsigned statements; /* how many have had a name */
-    int64_t changes;     /* of the latest statement */
-    int64_t tried_ns;    /* when a connection was last begun; 0: never */
+    PGconn *connection;      /* owned; NULL: there is none */
+    bool connecting;         /* it isn't up yet */
+    unsigned generation;     /* of the connection: statements are prepared on one */
+    unsigned statements;     /* how many have had a name */
+    int64_t changes;         /* of the latest statement */
+    int64_t tried_ns;        /* when a connection was last begun; 0: never */
     int64_t glance_again_ns; /* when one is waited for again, after it was in vain */
 
     /* The writer's. */

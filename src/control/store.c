@@ -124,6 +124,7 @@ static chains_status run_one(chainsi_database *database, chainsi_write *write)
 typedef enum group_end {
     GROUP_MADE,
     GROUP_TAKEN_BACK, /* with all that it did: its changes can be tried again */
+    GROUP_HAS_FAILED, /* likewise, because one of them failed: it has its end */
     GROUP_REFUSED, /* none could be begun, or what became of it isn't known; the end of each is set */
 } group_end;
 
@@ -134,42 +135,44 @@ static group_end refuse_all(chainsi_write *first, chains_status status, const ch
     return GROUP_REFUSED;
 }
 
-/* Runs them in one transaction. If that was taken back, the end of the first is set. */
-static group_end run_group(chainsi_database *database, chainsi_write *first)
+/* Runs them in one transaction; hopeful: as if none of them would fail. If that was taken back, the end of the
+ * first is set. */
+static group_end run_group(chainsi_database *database, chainsi_write *first, bool hopeful)
 {
     first->status = CHAINS_OK;
     chains_status status = chainsi_database_begin(database);
     /* A server that is away is away for the others, too; they have all waited for it. */
     if (status != CHAINS_OK && chainsi_database_is_shared(database))
         return refuse_all(first, CHAINS_UNAVAILABLE, chainsi_database_why(database));
-    for (chainsi_write *write = first; status == CHAINS_OK && write; write = write->next)
-        status = run_one(database, write);
+    for (chainsi_write *write = first; status == CHAINS_OK && write; write = write->next) {
+        if (hopeful) {
+            status = write->run(database, write->arguments);
+            set_end(write, status, chainsi_database_why(database));
+        } else {
+            status = run_one(database, write);
+        }
+    }
+    bool failed = hopeful && status != CHAINS_OK && chainsi_database_in_transaction(database);
     if (status == CHAINS_OK)
         status = chainsi_database_commit(database);
     if (status == CHAINS_OK)
         return GROUP_MADE;
-    if (status == CHAINS_UNKNOWN || status == CHAINS_ABORTED)
+    if (status == CHAINS_UNKNOWN || (status == CHAINS_ABORTED && !failed))
         return refuse_all(first, CHAINS_UNAVAILABLE, chainsi_database_why(database));
     if (first->status == CHAINS_OK)
         set_end(first, status, chainsi_database_why(database));
     chainsi_database_roll_back(database);
-    return GROUP_TAKEN_BACK;
+    return failed ? GROUP_HAS_FAILED : GROUP_TAKEN_BACK;
 }
 
-/* Runs them together or, if that doesn't go, each by itself. Gives how many transactions were made
- * durable. */
-static size_t run_all(chainsi_database *database, chainsi_write *first)
+/* Each by itself. */
+static size_t run_each(chainsi_database *database, chainsi_write *first)
 {
-    group_end end = run_group(database, first);
-    /* A connection that broke is nobody's fault: the next one may do. */
-    bool again = first->next || chainsi_database_is_shared(database);
-    if (end != GROUP_TAKEN_BACK || !again)
-        return end == GROUP_MADE;
     size_t commits = 0;
     for (chainsi_write *write = first, *next; write; write = next) {
         next = write->next;
         write->next = NULL;
-        end = run_group(database, write);
+        group_end end = run_group(database, write, false);
         commits += end == GROUP_MADE;
         write->next = next;
         if (end == GROUP_REFUSED && next) {
@@ -178,6 +181,21 @@ static size_t run_all(chainsi_database *database, chainsi_write *first)
         }
     }
     return commits;
+}
+
+/* Runs them together or, if that doesn't go, each by itself. Gives how many transactions were made
+ * durable. On a server each statement is a way there and back: what would take back a change that fails is left
+ * out until one does. */
+static size_t run_all(chainsi_database *database, chainsi_write *first)
+{
+    bool shared = chainsi_database_is_shared(database);
+    group_end end = run_group(database, first, shared);
+    if (end == GROUP_HAS_FAILED && first->next)
+        end = run_group(database, first, false);
+    /* A connection that broke is nobody's fault: the next one may do. */
+    if (end == GROUP_TAKEN_BACK && (first->next || shared))
+        return run_each(database, first);
+    return end == GROUP_MADE;
 }
 
 /* The writer's thread. */

@@ -22,7 +22,7 @@
  *     this process or to the machine.
  *   - A change that fails is taken back whole, and alone: those beside it are not touched. If the
  *     transaction itself fails (the disk is full), each change is tried once more in one of its own.
- *     So `run` may be called twice: it works from its arguments alone, and writes what it finds out
+ *     So `run` may be called more than once: it works from its arguments alone, and writes what it finds out
  *     anew each time. A statement that failed within `run` is the end of it: on a server nothing
  *     more can be done in that transaction.
  *   - on_end is called once for each change, never from within chainsi_store_write, with the status

@@ -57,7 +57,7 @@ static void read_request(pods *of, int fd, char text[1024])
     }
 }
 
-static pods *start_at(uint16_t port)
+static pods *start_at_port(uint16_t port)
 {
     const chainsi_endpoint endpoint = endpoint_at(port);
     pods *of = start_pods(0, 2, 10);
@@ -101,7 +101,7 @@ static void where_all_refuse_calls_wait(void **state)
 {
     (void)state;
     const uint16_t port = free_port();
-    pods *of = start_at(port);
+    pods *of = start_at_port(port);
     for (int i = 0; i < 3; i++)
         ask(of, "/");
     RUN_UNTIL(of, of->set->set->failing == 1);
@@ -118,7 +118,7 @@ static void nobody_waits_for_good_for_one_that_refuses(void **state)
 {
     (void)state;
     const uint16_t port = free_port();
-    pods *of = start_at(port);
+    pods *of = start_at_port(port);
     of->set->set->reach_ms = 50;
     ask(of, "/");
     ask(of, "/");
@@ -166,7 +166,7 @@ static void what_breaks_off_while_it_runs_is_lost(void **state)
     (void)state;
     char text[1024];
     spot it = open_spot(8);
-    pods *of = start_at(it.port);
+    pods *of = start_at_port(it.port);
     const call *asked = ask(of, "/");
     int fd = take_request(of, &it, text);
     assert_false(chainsi_upstream_is_unread(asked->call)); /* as far as anybody knows */
@@ -192,7 +192,7 @@ static void what_is_lost_waits_for_its_reason(void **state)
     (void)state;
     char text[1024];
     spot it = open_spot(8);
-    pods *of = start_at(it.port);
+    pods *of = start_at_port(it.port);
     chainsi_upstream_promise_losses(of->set);
     const call *asked = ask(of, "/");
     int fd = take_request(of, &it, text);
@@ -211,7 +211,7 @@ static void a_closed_connection_is_nobodys_news(void **state)
     (void)state;
     char text[1024];
     spot it = open_spot(8);
-    pods *of = start_at(it.port);
+    pods *of = start_at_port(it.port);
     const call *first = ask(of, "/");
     int fd = take_request(of, &it, text);
     say(fd, answer);
@@ -234,7 +234,7 @@ static void what_was_turned_down_goes_elsewhere(void **state)
     (void)state;
     char text[1024];
     spot it = open_spot(8);
-    pods *of = start_at(it.port);
+    pods *of = start_at_port(it.port);
     const call *asked = ask(of, "/");
     int fd = take_request(of, &it, text);
     say(fd, "HTTP/1.1 503 Service Unavailable\r\nX-Chains-Not-Started: 1\r\nConnection: close\r\n"
@@ -255,7 +255,7 @@ static void times_are_said_anew(void **state)
     (void)state;
     char text[1024];
     spot it = open_spot(8);
-    pods *of = start_at(it.port);
+    pods *of = start_at_port(it.port);
     call *asked = ask_with(of, "/",
                            "x-chains-timeout-ms: 60000\r\nX-Chains-Made-Us: 12345\r\nX-Mine: 1\r\n"
                            "X-Chains-Busy: x\r\n",
@@ -280,7 +280,7 @@ static void a_call_may_be_cancelled_on_its_way(void **state)
 {
     (void)state;
     spot it = open_spot(8);
-    pods *of = start_at(it.port);
+    pods *of = start_at_port(it.port);
     chainsi_upstream_cancel(ask(of, "/")->call); /* it is being connected */
     expect_load(of, 0, 0);
     char *large = calloc(1, LARGE);
@@ -335,7 +335,7 @@ static void what_is_no_http_is_told(void **state)
     (void)state;
     char text[1024];
     spot it = open_spot(8);
-    pods *of = start_at(it.port);
+    pods *of = start_at_port(it.port);
     const call *asked = ask(of, "/");
     int fd = take_request(of, &it, text);
     say(fd, "SSH-2.0-OpenSSH\r\n\r\n");

@@ -170,6 +170,18 @@ static void *drain_first(void *user)
     return NULL;
 }
 
+/* Whether a connection to the pod is being made: it may come when nobody listens any more. */
+static bool is_connecting(const pods *of, int pod)
+{
+    const uint16_t port = port_of(&of->servers[pod]);
+    for (int i = 0; i < of->begun; i++) {
+        const chainsi_peer *peer = of->calls[i].call ? of->calls[i].call->peer : NULL;
+        if (peer && !peer->ready && peer->member->at.port == port)
+            return true;
+    }
+    return false;
+}
+
 static void change_pods(uv_timer_t *timer)
 {
     coming_and_going *it = timer->data;
@@ -177,11 +189,12 @@ static void change_pods(uv_timer_t *timer)
     unsigned which = sets[it->turn++ % 12];
     if (it->answered > CALLERS * ROUNDS / 2) {
         which &= ~1u; /* the first one is gone, and ends only then, as pods do */
-        if (!it->drained) {
+        use_pods(it->of, which);
+        if (!it->drained && !is_connecting(it->of, 0)) {
             it->drained = true;
-            chainsi_upstream_set_endpoints(it->of->set, NULL, 0);
             assert_int_equal(pthread_create(&it->drains, NULL, drain_first, it), 0);
         }
+        return;
     }
     use_pods(it->of, which);
 }
@@ -197,11 +210,10 @@ static void no_call_is_lost_while_pods_come_and_go(void **state)
         ask(of, "/")->on_end = ask_again;
     expect_load(of, 0, CALLERS);
     uv_timer_start(timer, change_pods, 0, 1);
-    RUN_UNTIL(of, changes.answered == CALLERS * ROUNDS);
+    RUN_UNTIL(of, changes.answered == CALLERS * ROUNDS && changes.drained);
     chainsi_handle_close(timer);
     expect_load(of, 0, 0);
     int handled = 0;
-    assert_true(changes.drained);
     pthread_join(changes.drains, NULL);
     for (int i = 0; i < 4; i++) {
         handled += handled_at(of, i);

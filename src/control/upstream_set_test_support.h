@@ -99,7 +99,7 @@ static void go_round(uv_timer_t *timer)
 
 __attribute__((unused)) static void add_pod(pods *of, chainsi_server_options options)
 {
-    options.eager = true;
+    options.eager = options.ends_listening = true;
     start(&of->servers[of->count++], true, options);
 }
 

@@ -618,8 +618,10 @@ static chains_status attempt_near(chainsi_remote *remote, chains_ctx *ctx,
             attempt_in_frames(remote, chainsi_near_link(replica), ctx, message, output, intake,
                               deadline_ns, interrupt, attempt, &turned_away, &lost);
         chainsi_near_give(remote->near, replica, lost);
-        if (!turned_away)
-            return status;
+        if (turned_away)
+            continue;
+        chainsi_traffic_sent(message->body.size, &message->attachments);
+        return status;
     }
     chainsi_message flat = { .body = { 0 } };
     if (message->attachments.count) {

@@ -26,6 +26,12 @@
         .name = (name_), .name_size = sizeof(name_) - 1, .offset = offsetof(struct_, field_),      \
         .type = &chainsi_type_string, .optional = true                                             \
     }
+/* The same of another type that may be nothing. */
+#define CHAINSI_FIELD_NAMED_OF(struct_, field_, name_, type_)                                      \
+    {                                                                                              \
+        .name = (name_), .name_size = sizeof(name_) - 1, .offset = offsetof(struct_, field_),      \
+        .type = (type_), .optional = true                                                          \
+    }
 /* Of any type. */
 #define CHAINSI_FIELD_OF(struct_, field_, type_)                                                   \
     {                                                                                              \

@@ -2,11 +2,10 @@
 import json
 import os
 import socket
-import subprocess
 import threading
 import unittest
 
-from cluster_testing import CLIENT, CONFIGMAPS, ClusterTest
+from cluster_testing import CONFIGMAPS, ClusterTest
 from fake_api import status
 
 
@@ -154,14 +153,12 @@ class RequestTest(ClusterTest):
 
     def test_a_kept_connection_that_ended_costs_nothing(self):
         """The API server was restarted between two requests."""
-        with subprocess.Popen([CLIENT, "--kubeconfig", self.path, "ask"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self.env) as client:
-            for line in (f"GET 0 {CONFIGMAPS}", f"POST 0 {CONFIGMAPS} application/json {self.body}", f"DELETE 0 {CONFIGMAPS}/x"):
-                client.stdin.write(line + "\n")
-                client.stdin.flush()
-                self.assertEqual(json.loads(client.stdout.readline())["status"], "OK", line)
-                self.api.stop()
-                self.api.start()
-            client.stdin.close()
+        ask = self.talk(self.path)
+        for line in (f"GET 0 {CONFIGMAPS}", f"POST 0 {CONFIGMAPS} application/json {self.body}", f"DELETE 0 {CONFIGMAPS}/x"):
+            self.assertEqual(ask(line)["status"], "OK", line)
+            self.api.stop()
+            self.api.start()
+        ask("")
 
     def test_nobody_there(self):
         self.api.stop()

@@ -107,6 +107,22 @@ class ClusterTest(unittest.TestCase):
         self.assertEqual(len(answers), len(lines))
         return answers
 
+    def talk(self, config):
+        """A client that is asked line by line: gives a function that asks, which has to be called with "" at last."""
+        # pylint: disable-next=consider-using-with
+        client = subprocess.Popen([CLIENT, "--kubeconfig", config, "ask"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=self.env)
+
+        def ask(line):
+            if line:
+                client.stdin.write(line + "\n")
+                client.stdin.flush()
+                return json.loads(client.stdout.readline())
+            client.stdin.close()
+            self.assertEqual(client.wait(LIMIT_S), 0)
+            client.stdout.close()
+            return None
+        return ask
+
     def ask(self, config, line="GET 0 /api/v1/namespaces/default/configmaps", **options):
         return self.asks(config, line, **options)[0]
 

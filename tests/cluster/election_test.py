@@ -9,7 +9,7 @@ import threading
 import unittest
 
 from chains_testing import Home, children, is_alive, wait_until
-from cluster_testing import ClusterTest
+from cluster_testing import Authority, ClusterTest
 
 CHAINSD = os.path.join(os.environ["CHAINS_BUILD_DIR"], "chainsd")
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/default/leases/chainsd"
@@ -241,6 +241,23 @@ class ElectionTest(ClusterTest):
         self.api.faults.clear()
         first.wait_to_lead()
         self.assertTrue(first.has_said("can be asked for again"))
+
+    def test_with_tls(self):
+        """The front door is asked by TLS, and a hang-up has certificates read again; without TLS it ends, like SIGTERM."""
+        certificate, key = Authority(os.path.join(self.folder, "ca")).sign("front")
+        first = self.elector("first", "--tls-cert", certificate, "--tls-key", key)
+        first.wait_to_lead()
+        family = first.family()
+        first.process.send_signal(signal.SIGHUP)
+        first.wait_for("were read again")
+        self.assertEqual((first.family(), first.leads()), (family, True))
+        first.process.terminate()
+        self.assertEqual(first.end(), 0)
+        second = self.elector("second")
+        second.wait_to_lead()
+        second.process.send_signal(signal.SIGHUP)
+        self.assertEqual(second.end(), 0)
+        self.assertEqual(self.holder(), "")
 
     def test_leases_of_other_names(self):
         first, second = self.elector("first", "--lease", "one"), self.elector("second", "--lease=two.x")

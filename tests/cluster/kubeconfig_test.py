@@ -96,7 +96,7 @@ preferences: {}
 
     def test_no_cluster_at_all(self):
         self.assertIn("no cluster is known", self.refused())
-        self.assertIn("name one with --kubeconfig FILE", self.refused())
+        self.assertIn("set KUBECONFIG=FILE", self.refused())
 
     def test_in_a_pod(self):
         authority = Authority(self.file("x") + "-ca")
@@ -144,6 +144,15 @@ class LoginTest(ClusterTest):
         self.file("token", "fresh\n")
         self.assertEqual(self.headers_of({"tokenFile": "token", "token": "old"})[0]["Authorization"], "Bearer fresh")
         self.assertNotIn("Authorization", self.headers_of({})[0])
+
+    def test_a_token_that_is_renewed(self):
+        api = self.new_api()
+        ask = self.talk(self.config(cluster={"server": api.url}, user={"tokenFile": self.file("token", "first")}))
+        ask(f"GET 0 {CONFIGMAPS}")
+        self.file("token", "second\n")
+        ask(f"GET 0 {CONFIGMAPS}")
+        ask("")
+        self.assertEqual([headers["Authorization"] for _, _, headers in api.requests], ["Bearer first", "Bearer second"])
 
     def test_impersonation(self):
         headers = self.headers_of({"token": "abc", "as": "jane", "as-groups": ["a"], "as-uid": "7", "as-user-extra": {"why": ["test"]}})[0]

@@ -164,6 +164,75 @@ class Pods(HomeTest):
                               env=dict(self.home.env, CHAINS_AT_ZERO="pause"), timeout=60, check=False)
         self.assertEqual((done.returncode, done.stderr), (2, "chains: CHAINS_AT_ZERO is 'pause': expected wait or fail\n"))
 
+    def test_near(self):
+        folder = self.home.file("near_back")
+        near = self.start("back", {"CHAINS_NEAR_LISTEN": folder})
+        nowhere = f"http://localhost:{self.reserve()}"
+        front = self.start_front(nowhere, CHAINS_BACK_NEAR=folder)
+        for _ in range(5):  # nobody else is there to answer
+            self.assertEqual(self.call(front), (200, [near.process.pid]))
+        # What finds no slot there goes over TCP, to whoever has one.
+        far = self.start("back", {})
+        front = self.start_front(f"http://localhost:{far.address()[1]}", CHAINS_BACK_NEAR=folder)
+        self.assertEqual(self.call(front), (200, [near.process.pid]))
+        answers = [self.call_beside(front, 1, 3600_000) for _ in range(2)]
+        wait_until(lambda: self.demand(near)["running"] == 2, "both slots to be taken")
+        self.assertEqual(self.call(front), (200, [far.process.pid]))
+        # A replica that is killed takes what it runs with it, nothing else.
+        near.end(signal.SIGKILL)
+        for answer in answers:
+            self.assertEqual(answer()[1]["error"]["status"], "UNAVAILABLE")
+        for _ in range(5):
+            self.assertEqual(self.call(front), (200, [far.process.pid]))
+        self.assertEqual(len(os.listdir(folder)), 2)
+        other = self.start("back", {"CHAINS_NEAR_LISTEN": folder})
+        self.assertEqual(len(os.listdir(folder)), 2)
+        wait_until(lambda: self.call(front)[1] == [other.process.pid], "the new one to be called")
+        # One that drains answers what it runs.
+        answer = self.call_beside(front, 1, 500)
+        wait_until(lambda: self.demand(other)["running"] == 1, "the call to run")
+        other.end()
+        self.assertEqual(answer(), (200, [other.process.pid]))
+        self.assertEqual(self.call(front), (200, [far.process.pid]))
+        self.assertEqual(os.listdir(folder), [])
+
+    def test_near_under_load(self):
+        """Calls from near and by TCP want the same slots while replicas come and go: none fails."""
+        folder = self.home.file("near_load")
+        ports = [self.reserve() for _ in range(2)]
+        url = ",".join(f"http://127.0.0.1:{port}" for port in ports)
+
+        def start(port):
+            return self.start("back", {"CHAINS_NEAR_LISTEN": folder}, listen=f"http://127.0.0.1:{port}")
+        backs = [start(port) for port in ports]
+        fronts = [self.start_front(url, CHAINS_BACK_NEAR=folder), self.start_front(url)]
+        over, wrong, done = threading.Event(), [], []
+
+        def work(front):
+            while not over.is_set():
+                status, body = self.call(front, 4, 1)
+                done.append(status)
+                if status != 200:
+                    wrong.append(body)
+        threads = [threading.Thread(target=work, args=(front,)) for front in fronts * 2]
+        for thread in threads:
+            thread.start()
+        for i in range(4):
+            until = len(done) + 100
+            wait_until(lambda enough=until: len(done) >= enough, "100 calls", 120)
+            backs[i % 2].end()
+            backs[i % 2] = start(ports[i % 2])
+        over.set()
+        for thread in threads:
+            thread.join(120)
+        self.assertEqual(wrong, [])
+
+    def test_near_where_it_cannot_be(self):
+        back = self.start("back", {"CHAINS_NEAR_LISTEN": "/nowhere/near"})
+        self.assertIn("callers on this node come by TCP (CHAINS_NEAR_LISTEN): /nowhere/near: No such file", back.said())
+        front = self.start_front(f"http://localhost:{back.address()[1]}", CHAINS_BACK_NEAR="/nowhere/near")
+        self.assertEqual(self.call(front), (200, [back.process.pid]))
+
     def test_who_asks_wrongly(self):
         back = self.start("back", {})
         for url, method, status in ((back.url + "/demand", "GET", 404), (back.url + "/spans", "GET", 404),

@@ -1,6 +1,7 @@
 """A cluster whose nodes are this computer: the fake API server, and what makes pods of Deployments. A pod is a real process of the
 Chainlet's program with a loopback address of its own; names of Services are in a /etc/hosts that these processes have to themselves."""
 import copy
+import datetime
 import http.client
 import itertools
 import json
@@ -8,8 +9,9 @@ import os
 import signal
 import subprocess
 import threading
+import time
 
-from fake_api import FakeApi
+from fake_api import FakeApi, status
 
 NAMESPACE = "/namespaces/default/"
 DEPLOYMENTS = "/apis/apps/v1" + NAMESPACE + "deployments"
@@ -44,6 +46,9 @@ class Pod:
         self.ended = None  # exit status of the process before
         self.leaving = False
         self.problem = None  # (reason, message) that keeps it from being started
+        self.written = []  # (time in ns, line) of what the process has written
+        self.log = os.path.join(cluster.folder, f"{self.name}.log")
+        self.log_at = self.lines_before = 0  # read so far; those of processes before this one
 
     def status(self):
         running = {"running": {"startedAt": "2026-01-01T00:00:00Z"}}
@@ -65,6 +70,29 @@ class Pod:
         if self.leaving:
             meta["deletionTimestamp"] = "2026-01-01T00:00:00Z"
         return {"metadata": meta, "spec": {"nodeName": "here"}, "status": self.status()}
+
+    def read_log(self):
+        with open(self.log, "ab+") as file:
+            file.seek(self.log_at)
+            new = file.read()
+        new = new[:new.rfind(b"\n") + 1]
+        self.log_at += len(new)
+        for line in new.splitlines():
+            last = self.written[-1][0] if self.written else 0
+            self.written.append((max(time.time_ns(), last + 1), line))
+
+    def answer_log(self, query):
+        """As the kubelet does: of the process that runs, or the one before; since a second, or so many from the end."""
+        self.read_log()
+        before = query.get("previous") == "true"
+        lines = self.written[:self.lines_before] if before else self.written[self.lines_before:]
+        if "sinceTime" in query:
+            since = datetime.datetime.fromisoformat(query["sinceTime"].replace("Z", "+00:00")).timestamp()
+            lines = [line for line in lines if line[0] >= int(since) * 10 ** 9]
+        lines = lines[-int(query.get("tailLines", len(lines))):] if lines else []
+        stamped = [time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(at // 10 ** 9)).encode() + b".%09dZ " % (at % 10 ** 9) + line
+                   for at, line in lines]
+        return b"".join(line + b"\n" for line in stamped)
 
     def is_ready(self):
         connection = http.client.HTTPConnection(self.address, PROBES, timeout=5)
@@ -103,6 +131,8 @@ class ProcessCluster:
 
     # Requests that the fake API server doesn't know.
     def answer(self, handler):
+        if handler.command == "GET" and handler.place.endswith("/log"):
+            return self.answer_log(handler)
         if handler.command != "PATCH" or handler.headers["Content-Type"] != "application/merge-patch+json":
             return False
         path = handler.place[:-len("/scale")] if handler.place.endswith("/scale") else handler.place
@@ -116,6 +146,15 @@ class ProcessCluster:
                 self.api.objects[path] = changed
         handler.reply(200, changed)
         return True
+
+    def answer_log(self, handler):
+        with self.api.changed:
+            pod = self.pods.get(handler.place[:-len("/log")])
+            if pod and not pod.problem:
+                handler.reply(200, pod.answer_log(handler.query))
+            elif pod:
+                handler.reply(*status(400, "BadRequest", "container is waiting to start"))
+        return bool(pod)
 
     # What there is.
     def apply(self, objects):
@@ -203,7 +242,9 @@ class ProcessCluster:
         env = {one["name"]: one["value"] for one in container["env"]}
         env["CHAINS_PROBES_LISTEN"] = f"http://{pod.address}:{PROBES}"
         inside = f'mount --bind "{self.hosts}" /etc/hosts && exec "$@"'
-        with open(os.path.join(self.folder, f"{pod.name}.log"), "a", encoding="utf-8") as log:
+        pod.read_log()
+        pod.lines_before = len(pod.written)
+        with open(pod.log, "a", encoding="utf-8") as log:
             pod.process = subprocess.Popen(
                 ["unshare", "--mount", "sh", "-ec", inside, "sh", program, "--listen", f"http://{pod.address}:8080"],
                 env={**os.environ, **env}, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
@@ -228,6 +269,7 @@ class ProcessCluster:
         ready = bool(pod.process) and not pod.leaving and pod.is_ready()
         ended = pod.process.poll() if pod.process else None
         with self.api.changed:
+            pod.read_log()
             if pod.leaving and (ended is not None or not pod.process):
                 del self.pods[pod.path]
                 self.api.note("DELETED", pod.path, self.api.objects.pop(pod.path))
