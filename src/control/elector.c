@@ -20,6 +20,7 @@
 #include "control/elector_health.h"
 #include "control/log.h"
 #include "control/process.h"
+#include "control/state_place.h"
 
 enum { AGAIN_MS = 20 /* until it is looked again whether all of a group is gone */ };
 
@@ -42,9 +43,20 @@ typedef struct elector {
 /* --------------------------------------------------------------------------------------------
  * the child */
 
+/* What of the environment isn't handed on to services, and is the child's all the same: it is the daemon. */
+static const char *const *find_secrets(const char *found[2])
+{
+    size_t count = 0;
+    for (char **entry = environ; *entry && !count; entry++)
+        if (chainsi_state_place_is_secret(*entry))
+            found[count++] = *entry;
+    found[count] = NULL;
+    return found;
+}
+
 static void start_child(elector *e)
 {
-    static const char *const nothing[] = { NULL };
+    const char *secrets[2];
     size_t count = 0;
     while (e->options->words[count])
         count++;
@@ -56,7 +68,7 @@ static void start_child(elector *e)
     memcpy(arguments + 2, e->options->words, count * sizeof *arguments);
     pid_t pid = chainsi_process_run(&(chainsi_process_start){ .program = "/proc/self/exe",
                                                               .arguments = arguments,
-                                                              .environment = nothing,
+                                                              .environment = find_secrets(secrets),
                                                               .output_fd = STDERR_FILENO });
     free(arguments);
     if (pid < 0) {
@@ -236,11 +248,10 @@ int chainsi_elector_run(const chainsi_daemon_options *options, const char *name)
                 chainsi_cluster_name_space(cluster), chainsi_cluster_server(cluster));
     e.candidate = chainsi_candidate_new(&(chainsi_candidate_options){
         .cluster = cluster, .lease = options->lease, .times = find_times(), .wake_fd = e.wake_fd });
-    /* The kubelet asks a pod by its address, also where its front door is reached through a forwarded port alone. */
-    const bool in_pod = getenv("KUBERNETES_SERVICE_HOST") != NULL;
-    bool here_only =
-        !in_pod && (!strncmp(options->host, "127.", 4) || !strcmp(options->host, "localhost") ||
-                    !strcmp(options->host, "::1"));
+    /* In a pod it is the node that asks, wherever the front door may be reached from. */
+    bool here_only = !getenv("KUBERNETES_SERVICE_HOST") &&
+                     (!strncmp(options->host, "127.", 4) || !strcmp(options->host, "localhost") ||
+                      !strcmp(options->host, "::1"));
     chainsi_elector_health *health =
         chainsi_elector_health_start(options->health_port, here_only, e.candidate, &e.leads);
     int status = health ? run(&e) : 1;

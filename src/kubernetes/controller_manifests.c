@@ -15,6 +15,7 @@ enum {
 #define NAME      CHAINSI_CONTROLLER_NAME
 #define HOME      "/var/lib/chains"
 #define TLS_DIR   "/run/chains/tls"
+#define STATE_DIR "/run/chains/state"
 #define COMPONENT "controller"
 
 typedef struct controller {
@@ -273,13 +274,8 @@ static void write_environment(controller *it)
     write_field(it, "POD_NAME", "metadata.name");
     write_field(it, "POD_NAMESPACE", "metadata.namespace");
     if (it->options->state) {
-        open_variable(it, "CHAINS_STATE");
-        chainsi_document_open_map(d, "valueFrom");
-        chainsi_document_open_map(d, "secretKeyRef");
-        chainsi_document_text(d, "name", it->options->state);
-        chainsi_document_text(d, "key", "url");
-        chainsi_document_close(d);
-        chainsi_document_close(d);
+        open_variable(it, "CHAINS_STATE_FILE");
+        chainsi_document_text(d, "value", STATE_DIR "/url");
         chainsi_document_close(d);
     }
     chainsi_document_close(d);
@@ -342,6 +338,8 @@ static void write_container(controller *it)
     chainsi_manifest_mount(&it->manifest, "tmp", "/tmp", false);
     if (it->options->tls_secret)
         chainsi_manifest_mount(&it->manifest, "tls", TLS_DIR, true);
+    if (it->options->state)
+        chainsi_manifest_mount(&it->manifest, "state", STATE_DIR, true);
     chainsi_document_close(d);
     chainsi_document_close(d);
 }
@@ -375,6 +373,8 @@ static void write_volumes(controller *it)
     write_secret_volume(it, "token", CHAINSI_CONTROLLER_TOKEN);
     if (it->options->tls_secret)
         write_secret_volume(it, "tls", it->options->tls_secret);
+    if (it->options->state)
+        write_secret_volume(it, "state", it->options->state);
     chainsi_document_open_map(d, NULL);
     chainsi_document_text(d, "name", "tmp");
     chainsi_document_open_map(d, "emptyDir");

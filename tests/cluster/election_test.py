@@ -17,11 +17,11 @@ TIMES = "6000:5000:200"  # lease, deadline, renew: milliseconds
 
 
 class Elector:
-    def __init__(self, test, config, name, words=(), times=TIMES):
+    def __init__(self, test, config, name, words=(), times=TIMES, **more):
         self.home = Home()
         test.addCleanup(self.home.close)
         self.said = []
-        env = {**self.home.env, "KUBECONFIG": config, "POD_NAME": name, "CHAINS_LEASE_TIMES": times}
+        env = {**self.home.env, "KUBECONFIG": config, "POD_NAME": name, "CHAINS_LEASE_TIMES": times, **more}
         for one in ("KUBERNETES_SERVICE_HOST", "http_proxy", "HTTPS_PROXY"):
             env.pop(one, None)
         # pylint: disable-next=consider-using-with
@@ -230,6 +230,11 @@ class ElectionTest(ClusterTest):
         second = self.elector("second", "--host", "nonsense")
         self.assertEqual(second.end(), 2)
         self.assertEqual(self.holder(), "")
+
+    def test_the_daemon_is_told_where_its_state_is(self):
+        """Which isn't handed on to services, as it may hold a password."""
+        first = self.elector("first", CHAINS_STATE="nonsense")
+        first.wait_for("what CHAINS_STATE says is no URL of a PostgreSQL database")
 
     def test_who_may_not(self):
         self.api.faults.append(lambda handler: handler.reply(403, {

@@ -72,8 +72,9 @@ class Printed(unittest.TestCase):
             self.assertEqual(volumes(*words)["home"]["emptyDir"], {})
             # Of two only the leader is ready: one that waits for the new ones to be ready would wait for ever.
             self.assertEqual(of_kind("Deployment", *words)[0]["spec"]["strategy"]["rollingUpdate"]["maxUnavailable"], "100%")
-        state = {each["name"]: each for each in container("--state", "database")["env"]}["CHAINS_STATE"]
-        self.assertEqual(state["valueFrom"]["secretKeyRef"], {"name": "database", "key": "url"})
+        state = {each["name"]: each["value"] for each in container("--state", "database")["env"] if "value" in each}["CHAINS_STATE_FILE"]
+        self.assertEqual(state, "/run/chains/state/url")  # a file, as variables are more easily seen
+        self.assertEqual(volumes("--state", "database")["state"]["secret"]["secretName"], "database")
         self.assertEqual(of_kind("Deployment", "--state", "database", "--replicas", "2")[0]["spec"]["replicas"], 2)
 
     def test_its_pods(self):
