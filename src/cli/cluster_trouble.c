@@ -202,7 +202,8 @@ static const char *node_hint(const char *why)
     if (has(why, "taint"))
         return "all nodes refuse it by their taints: `kubectl describe nodes`";
     if (has(why, "persistentvolumeclaim"))
-        return "make the PersistentVolumeClaim that --asset-claim names";
+        return "the PersistentVolumeClaim that it wants isn't there, or has no volume: `kubectl "
+               "get pvc`";
     return "`kubectl describe nodes` shows what they have";
 }
 

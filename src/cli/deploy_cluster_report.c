@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cli/deploy_cluster_work.h"
+#include "compiler/sample.h"
 #include "kubernetes/object_names.h"
 #include "schema/fields.h"
 #include "schema/json.h"
@@ -46,7 +47,7 @@ static const chainsi_field shown_fields[] = {
     CHAINSI_FIELD_NAMED(shown_version, name_space, "namespace"),
     CHAINSI_FIELD_TEXT(shown_version, state),
     CHAINSI_FIELD_NULLABLE(shown_version, message),
-    CHAINSI_FIELD_TEXT(shown_version, url),
+    CHAINSI_FIELD_NULLABLE(shown_version, url),
     CHAINSI_FIELD_OF(shown_version, controller, &chainsi_type_bool),
     { .name = "unchanged",
       .name_size = sizeof "unchanged" - 1,
@@ -55,12 +56,12 @@ static const chainsi_field shown_fields[] = {
 };
 static const chainsi_type shown_type = CHAINSI_STRUCT_OF(shown_version, shown_fields);
 
+/* The entrypoint, where pods may call it. */
 static const char *find_url(work *w)
 {
     const chainsi_manifest_options *m = &w->deploy->words.manifest;
     if (w->wait.controller)
-        return chainsi_arena_printf(&w->arena, "http://chainsd.%s:8600/chains/%s/%s/run_remote",
-                                    m->name_space, w->name, m->environment);
+        return NULL; /* the front door's, wherever that is */
     const char *object = chainsi_object_name(&w->arena, w->name, w->identity.version,
                                              w->chain.model->entrypoint->wire_name);
     if (m->autoscaler == CHAINSI_AUTOSCALER_KNATIVE)
@@ -90,6 +91,25 @@ static void print_json(work *w, const char *url)
     chainsi_buffer_done(&out);
 }
 
+/* How it is called from here: the front door is the cluster's own, and wants to know who asks. */
+static void print_ways(work *w)
+{
+    const char *name_space = w->deploy->words.manifest.name_space;
+    const char *environment = w->deploy->words.manifest.environment;
+    const bool elsewhere = strcmp(environment, CHAINSI_PRODUCTION) != 0;
+    chainsi_buffer sample = { 0 };
+    chainsi_sample_arguments(w->chain.model->entrypoint, &sample);
+    printf("From here:\n"
+           "  kubectl -n %s port-forward svc/chainsd 8600 &\n"
+           "  export CHAINS_URL=http://127.0.0.1:8600\n"
+           "  export CHAINS_TOKEN=$(kubectl -n %s get secret chainsd-token "
+           "-o jsonpath='{.data.token}' | base64 -d)\n"
+           "  chains call %s%s%s --input '%.*s'\n",
+           name_space, name_space, w->name, elsewhere ? " --environment " : "",
+           elsewhere ? environment : "", (int)sample.size, (const char *)sample.data);
+    chainsi_buffer_done(&sample);
+}
+
 static void print_text(work *w, const char *url)
 {
     const chainsi_manifest_options *m = &w->deploy->words.manifest;
@@ -101,15 +121,11 @@ static void print_text(work *w, const char *url)
                w->deploy->request->canary.percent, m->environment);
     else
         printf("%s version %s is deployed to %s:\n", w->name, w->identity.version, m->environment);
-    printf("  %s    # from pods in the cluster%s\n", url,
-           w->wait.controller ? "" : " with the label chains.dev/front-door=true");
     if (w->wait.controller) {
-        printf("See it:\n  kubectl port-forward -n %s svc/chainsd 8600    # and "
-               "http://127.0.0.1:8600/ "
-               "in a browser\n",
-               m->name_space);
+        print_ways(w);
         return;
     }
+    printf("  %s    # from pods in the cluster with the label chains.dev/front-door=true\n", url);
     if (m->autoscaler != CHAINSI_AUTOSCALER_KNATIVE)
         printf(
             "There is no controller in namespace '%s': no front door, %snothing that takes an old "

@@ -113,7 +113,8 @@ static void write_environment(chainsi_manifest *manifest, const chainsi_service 
         add_variable(&all, "CHAINS_TLS_KEY", TLS_DIR "/tls.key");
         add_variable(&all, "CHAINS_TLS_CA", TLS_DIR "/ca.crt");
     }
-    if (manifest->options.autoscaler == CHAINSI_AUTOSCALER_CHAINS) /* callees may have no pod for now */
+    if (manifest->options.autoscaler ==
+        CHAINSI_AUTOSCALER_CHAINS) /* callees may have no pod for now */
         add_variable(&all, "CHAINS_AT_ZERO", "wait");
     for (size_t i = 0; i < service->dependency_count; i++) {
         const chainsi_model_chainlet *callee = service->dependencies[i];

@@ -303,7 +303,8 @@ class Controlled(DeployTest):
         self.cluster.pod_status = {"hello": waiting_pod("ContainerCreating")}
         self.cluster.states = [("deploying", ""), ("deploying", ""), ("running", "")]
         done = self.good("--canary", "10", "--canary-minutes", "3")
-        self.assertIn("chainsd.default:8600/chains/hello/production/run_remote", done.stdout)
+        self.assertIn("kubectl -n default port-forward svc/chainsd 8600 &\n", done.stdout)
+        self.assertIn("chains call hello --input '{", done.stdout)
         self.assertNotIn("no controller", done.stdout)
         deploy = json.loads(self.config()["data"]["deploy.json"])
         self.assertEqual((deploy["canary"]["percent"], deploy["canary"]["minutes"]), (10, 3))
