@@ -166,14 +166,12 @@ static void list(follower *f)
     if (!more)
         abort();
     f->version[0] = '\0';
-    bool begun = false, good;
-    do {
-        good = true;
-        if (!begun && f->watch->on_list)
-            f->watch->on_list(f->watch->user, true);
-        begun = true;
+    if (f->watch->on_list)
+        f->watch->on_list(f->watch->user, true);
+    bool good;
+    do
         good = read_page(f, &more, &answer);
-    } while (good && *more && !is_stopped(f));
+    while (good && *more && !is_stopped(f));
     if (good && !f->version[0]) {
         snprintf(answer.why, sizeof answer.why,
                  "%s answers %.300s with a list that has no resourceVersion",
