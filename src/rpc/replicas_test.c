@@ -168,6 +168,25 @@ static void test_large_calls(void **state)
 /* ------------------------------------------------------------------------------------------------
  * ends of waiting */
 
+/* Of a set in which one call may wait: an interrupt, while that place is taken. */
+static void interrupt_the_only_one(group *it)
+{
+    int left = eventfd(0, EFD_CLOEXEC);
+    chainsi_interrupt interrupt = { .count = 1, .watch = { { left, POLLIN } } };
+    asked leaving = { .interrupt = &interrupt }, refused = { 0 };
+    begin(&leaving, it, "/x");
+    AWAIT(count_calls(it).waiting == 1);
+    begin(&refused, it, "/x");
+    pthread_join(refused.thread, NULL);
+    assert_int_equal(refused.end, CHAINSI_EXCHANGE_NOT_STARTED);
+    assert_int_equal(refused.error, EAGAIN);
+    uint64_t one = 1;
+    assert_int_equal(write(left, &one, sizeof one), sizeof one);
+    pthread_join(leaving.thread, NULL);
+    assert_int_equal(leaving.end, CHAINSI_EXCHANGE_INTERRUPTED);
+    close(left);
+}
+
 static void test_limits_of_waiting(void **state)
 {
     (void)state;
@@ -182,22 +201,8 @@ static void test_limits_of_waiting(void **state)
     begin(&late, &it, "/x");
     pthread_join(late.thread, NULL);
     assert_int_equal(late.end, CHAINSI_EXCHANGE_DEADLINE);
-    /* An interrupt, while the only place is taken. */
-    int left = eventfd(0, EFD_CLOEXEC);
-    chainsi_interrupt interrupt = { .count = 1, .watch = { { left, POLLIN } } };
-    asked leaving = { .interrupt = &interrupt }, refused = { 0 };
-    begin(&leaving, &it, "/x");
-    AWAIT(count_calls(&it).waiting == 1);
-    begin(&refused, &it, "/x");
-    pthread_join(refused.thread, NULL);
-    assert_int_equal(refused.end, CHAINSI_EXCHANGE_NOT_STARTED);
-    assert_int_equal(refused.error, EAGAIN);
-    uint64_t one = 1;
-    assert_int_equal(write(left, &one, sizeof one), sizeof one);
-    pthread_join(leaving.thread, NULL);
-    assert_int_equal(leaving.end, CHAINSI_EXCHANGE_INTERRUPTED);
+    interrupt_the_only_one(&it);
     AWAIT(counters_of(&it.servers[0]).waiting == 0 && counters_of(&it.servers[1]).waiting == 0);
-    close(left);
     release(&it, fds);
     stop_group(&it);
 }
@@ -443,20 +448,7 @@ static void test_waiting_for_the_first_ends(void **state)
     assert_int_equal(late.end, CHAINSI_EXCHANGE_DEADLINE);
     assert_int_equal(late.error, EHOSTUNREACH);
     assert_string_equal(late.why, "no such host");
-    int left = eventfd(0, EFD_CLOEXEC);
-    chainsi_interrupt interrupt = { .count = 1, .watch = { { left, POLLIN } } };
-    asked leaving = { .interrupt = &interrupt }, refused = { 0 };
-    begin(&leaving, &it, "/x");
-    AWAIT(count_calls(&it).waiting == 1);
-    begin(&refused, &it, "/x");
-    pthread_join(refused.thread, NULL);
-    assert_int_equal(refused.end, CHAINSI_EXCHANGE_NOT_STARTED);
-    assert_int_equal(refused.error, EAGAIN);
-    uint64_t one = 1;
-    assert_int_equal(write(left, &one, sizeof one), sizeof one);
-    pthread_join(leaving.thread, NULL);
-    assert_int_equal(leaving.end, CHAINSI_EXCHANGE_INTERRUPTED);
-    close(left);
+    interrupt_the_only_one(&it);
     stop_group(&it);
     /* Nobody comes for so long that none is expected any more. */
     start_named_with(&it, &its, SURELY_NONE, (chainsi_replicas_options){ .at_zero_ms = 30 });

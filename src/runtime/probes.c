@@ -93,14 +93,21 @@ static void answer_ready(chainsi_service *service, chainsi_server_request *reque
     answer_text(response, 200, "ready\n");
 }
 
-static void answer_metrics(chainsi_service *service, chainsi_server_request *request,
-                           chainsi_server_response *response)
+/* All 0 before it takes calls. */
+static chainsi_server_counters read_counters(chainsi_service *service)
 {
-    (void)request;
     chainsi_server_counters counters = { 0 };
     chainsi_server *server = atomic_load(&service->server);
     if (server)
         chainsi_server_read_counters(server, &counters);
+    return counters;
+}
+
+static void answer_metrics(chainsi_service *service, chainsi_server_request *request,
+                           chainsi_server_response *response)
+{
+    (void)request;
+    const chainsi_server_counters counters = read_counters(service);
     response->content_type = "text/plain; version=0.0.4; charset=utf-8";
     chainsi_metrics_write(&service->metrics, service->node->implementation->interface->name,
                           &counters, atomic_load(&service->instance) != NULL, response->body);
@@ -123,17 +130,15 @@ static void answer_demand(chainsi_service *service, chainsi_server_request *requ
                           chainsi_server_response *response)
 {
     (void)request;
-    chainsi_server_counters counters = { 0 };
-    chainsi_server *server = atomic_load(&service->server);
-    if (server)
-        chainsi_server_read_counters(server, &counters);
+    const chainsi_server_counters counters = read_counters(service);
     response->content_type = json_type;
-    chainsi_buffer_printf(response->body,
-                          "{\"running\":%" PRIu64 ",\"waiting\":%" PRIu64
-                          ",\"slots\":%d,\"calls\":%" PRIu64 ",\"waits\":{",
-                          counters.in_flight, counters.waiting,
-                          server ? chainsi_batch_slots(service->node->implementation) : 0,
-                          chainsi_metrics_read_begun(&service->metrics));
+    chainsi_buffer_printf(
+        response->body,
+        "{\"running\":%" PRIu64 ",\"waiting\":%" PRIu64 ",\"slots\":%d,\"calls\":%" PRIu64
+        ",\"waits\":{",
+        counters.in_flight, counters.waiting,
+        atomic_load(&service->server) ? chainsi_batch_slots(service->node->implementation) : 0,
+        chainsi_metrics_read_begun(&service->metrics));
     chainsi_edges_write_waits(response->body);
     chainsi_buffer_add_text(response->body, "}}");
 }

@@ -1,6 +1,5 @@
 """Chainlets that call each other over TCP with TLS on both sides: the programs of tests/e2e/faults by themselves, as in pods, with certificates
 made here. Who may call whom, what a caller is told otherwise, and that nothing is lost while certificates and replicas change."""
-import json
 import os
 import signal
 import socket
@@ -10,17 +9,14 @@ import threading
 import unittest
 import urllib.request
 
-from chains_testing import HomeTest, wait_until
-from services import Service, UnixConnection
+from chains_testing import wait_until
+from services import ServicesTest
 
 
-class Between(HomeTest):
+class Between(ServicesTest):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        chain = cls.home.copy("tests/e2e/faults")
-        cls.home.good("build", chain)
-        cls.bin = os.path.join(chain, ".chains", "bin")
         cls.authority("ours")
         cls.authority("theirs")
         cls.certificate("good", "ours", "DNS:localhost,DNS:back,IP:127.0.0.1")
@@ -57,42 +53,15 @@ class Between(HomeTest):
         cls.openssl("ca", "-batch", "-config", "ca.conf", "-cert", f"{authority}.pem", "-keyfile", f"{authority}.key",
                     "-in", f"{name}.csr", "-out", f"{name}.pem", "-notext", "-startdate", dates[1], "-enddate", dates[3])
 
-    def setUp(self):
-        self.running = []
-        self.addCleanup(self.end_all)
-
-    def end_all(self):
-        for service in self.running:
-            if service.process.poll() is None:
-                service.end(signal.SIGKILL)
-            service.process.stdout.close()
-
     def identity(self, name="good", trusted="ours"):
         return {"CHAINS_TLS_CERT": self.home.file(f"{name}.pem"), "CHAINS_TLS_KEY": self.home.file(f"{name}.key"),
                 "CHAINS_TLS_CA": self.home.file(f"{trusted}.pem")}
-
-    def start(self, program, env, **options):
-        log = self.home.file(f"{self.id()}.{len(self.running)}.log")
-        service = Service(os.path.join(self.bin, program), dict(self.home.env, **env), log, **options)
-        self.running.append(service)
-        return service
 
     def start_back(self, **env):
         return self.start("back", {**self.identity(), "CHAINS_PROBES_LISTEN": "http://127.0.0.1:0", **env})
 
     def start_front(self, url, **env):
-        path = self.home.file(f"front{len(self.running)}.sock")
-        return self.start("front", {**self.identity(), "CHAINS_BACK_URL": url, **env}, listen=f"unix:{path}")
-
-    @staticmethod
-    def call(front, count=1, work_ms=0):
-        connection = UnixConnection(front.unix)
-        connection.request("POST", "/run_remote", json.dumps({"count": count, "work_ms": work_ms}),
-                           {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        body = json.loads(answer.read())
-        connection.close()
-        return answer.status, body
+        return self.start_front_with({**self.identity(), "CHAINS_BACK_URL": url, **env})
 
     def expect(self, url, status, *texts, **env):
         front = self.start_front(url, **env)

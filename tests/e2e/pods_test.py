@@ -10,48 +10,16 @@ import unittest
 import urllib.error
 import urllib.request
 
-from chains_testing import HomeTest, wait_until
-from services import Service, UnixConnection
+from chains_testing import wait_until
+from services import ServicesTest, UnixConnection
 
 
-class Pods(HomeTest):
-    @classmethod
-    def setUpClass(cls):
-        super().setUpClass()
-        chain = cls.home.copy("tests/e2e/faults")
-        cls.home.good("build", chain)
-        cls.bin = os.path.join(chain, ".chains", "bin")
-
-    def setUp(self):
-        self.running = []
-        self.addCleanup(self.end_all)
-
-    def end_all(self):
-        for service in self.running:
-            if service.process.poll() is None:
-                service.end(signal.SIGKILL)
-            service.process.stdout.close()
-
+class Pods(ServicesTest):
     def start(self, program, env, **options):
-        log = self.home.file(f"{self.id()}.{len(self.running)}.log")
-        env = dict(self.home.env, CHAINS_PROBES_LISTEN="http://127.0.0.1:0", **env)
-        service = Service(os.path.join(self.bin, program), env, log, **options)
-        self.running.append(service)
-        return service
+        return super().start(program, dict(env, CHAINS_PROBES_LISTEN="http://127.0.0.1:0"), **options)
 
     def start_front(self, url, **env):
-        path = self.home.file(f"front{len(self.running)}.sock")
-        return self.start("front", {"CHAINS_BACK_URL": url, **env}, listen=f"unix:{path}")
-
-    @staticmethod
-    def call(front, count=1, work_ms=0):
-        connection = UnixConnection(front.unix)
-        connection.request("POST", "/run_remote", json.dumps({"count": count, "work_ms": work_ms}),
-                           {"Content-Type": "application/json"})
-        answer = connection.getresponse()
-        body = json.loads(answer.read())
-        connection.close()
-        return answer.status, body
+        return self.start_front_with({"CHAINS_BACK_URL": url, **env})
 
     def call_beside(self, front, *arguments):
         """The same on a thread; what it returns gives the answer."""

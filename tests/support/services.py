@@ -1,11 +1,13 @@
 """Programs of a chain that serve by themselves, as in pods."""
 import http.client
+import json
+import os
 import signal
 import socket
 import subprocess
 import urllib.request
 
-from chains_testing import wait_until
+from chains_testing import HomeTest, wait_until
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -58,3 +60,44 @@ class Service:
     def said(self):
         with open(self.log, encoding="utf-8") as file:
             return file.read()
+
+
+class ServicesTest(HomeTest):
+    """Programs of tests/e2e/faults, which end with each test."""
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        chain = cls.home.copy("tests/e2e/faults")
+        cls.home.good("build", chain)
+        cls.bin = os.path.join(chain, ".chains", "bin")
+
+    def setUp(self):
+        self.running = []
+        self.addCleanup(self.end_all)
+
+    def end_all(self):
+        for service in self.running:
+            if service.process.poll() is None:
+                service.end(signal.SIGKILL)
+            service.process.stdout.close()
+
+    def start(self, program, env, **options):
+        log = self.home.file(f"{self.id()}.{len(self.running)}.log")
+        service = Service(os.path.join(self.bin, program), dict(self.home.env, **env), log, **options)
+        self.running.append(service)
+        return service
+
+    def start_front_with(self, env):
+        """On a socket: its callers are no pods."""
+        return self.start("front", env, listen=f"unix:{self.home.file(f'front{len(self.running)}.sock')}")
+
+    @staticmethod
+    def call(front, count=1, work_ms=0):
+        connection = UnixConnection(front.unix)
+        connection.request("POST", "/run_remote", json.dumps({"count": count, "work_ms": work_ms}),
+                           {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        body = json.loads(answer.read())
+        connection.close()
+        return answer.status, body
