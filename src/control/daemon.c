@@ -26,6 +26,7 @@
 #include "control/keyring.h"
 #include "control/log.h"
 #include "control/secure.h"
+#include "control/shared_keys.h"
 #include "control/start_note.h"
 #include "control/state_place.h"
 #include "rpc/address.h"
@@ -76,10 +77,13 @@ static bool check_options(chainsi_daemon_options *options)
 
 static bool are_there_keys(void)
 {
-    char why[512];
+    char why[1024] = "";
     char *home = chainsi_home_find(why, sizeof why), *url = NULL;
-    bool found =
-        home && chainsi_state_place(&url, why, sizeof why) && chainsi_keyring_is_used_in(home, url);
+    bool placed = home && chainsi_state_place(&url, why, sizeof why);
+    bool found = placed && chainsi_keyring_is_used_in(home, url, why, sizeof why);
+    /* A home without a state has no keys; a server that can't be asked may have some. */
+    if (!placed || (!found && url && *why))
+        fprintf(stderr, "chainsd: whether there are API keys can't be told: %s\n", why);
     free(url);
     free(home);
     return found;
@@ -141,7 +145,11 @@ static int listen_front(const char *host, int port)
 /* Makes the home ready for a keeper that begins. False after a message. */
 static bool prepare_home(const char *home)
 {
-    char token[CHAINSI_TOKEN_SIZE + 1];
+    char token[CHAINSI_TOKEN_SIZE + 1], why[1024];
+    if (!chainsi_shared_keys_take(home, why, sizeof why)) {
+        fprintf(stderr, "chainsd: %s\n", why);
+        return false;
+    }
     char *sockets = chainsi_path("%s/run", home);
     bool cleared = chainsi_remove_tree(sockets);
     free(sockets);

@@ -12,7 +12,9 @@
  *   token                     proves to the daemon that its own user asks for changes; mode 0600
  *   state.db                  the state (store.h), with its log in state.db-wal and the log's index
  *                             in state.db-shm; state.lock is locked by who has it open
- *   state.backup.db(.1)       its backups (backup.h)
+ *   state.place               where the state is instead, when that is a server's database (store.h)
+ *   state.backup.db(.1)       its backups (backup.h). Of these there are none where the state is on a server
+ *                             (state_place.h); keys may come from elsewhere, too (shared_keys.h)
  *   secret.key                with which secrets are sealed (sealing.h); mode 0600
  *   webhook.key               with which webhooks are signed (webhooks.h); mode 0600
  *   chainsd.log               what a daemon in the background says

@@ -72,15 +72,14 @@ bool chainsi_keyring_is_used(const chainsi_keyring *ring)
     return ring->used;
 }
 
-bool chainsi_keyring_is_used_in(const char *home, const char *url)
+bool chainsi_keyring_is_used_in(const char *home, const char *url, char *why, size_t why_size)
 {
-    char why[512];
     int64_t count = 0;
     char *path = chainsi_path("%s/state.db", home);
     /* A file for writing: what is only in its log has to be found as well. */
     chainsi_database *database =
-        url ? chainsi_database_open(url, CHAINSI_DATABASE_READ, why, sizeof why)
-            : chainsi_database_open(path, CHAINSI_DATABASE_WRITE, why, sizeof why);
+        url ? chainsi_database_open(url, CHAINSI_DATABASE_READ, why, why_size)
+            : chainsi_database_open(path, CHAINSI_DATABASE_WRITE, why, why_size);
     if (database)
         chainsi_database_keep_log(database);
     bool used = database && chainsi_stored_key_count(database, &count) == CHAINS_OK && count > 0;

@@ -167,44 +167,18 @@ static void ignore_notice(void *user, const PGresult *result)
     (void)result;
 }
 
-/* Whether the URL says itself how it is with an option. */
-static bool says(const char *url, const char *option)
-{
-    const char *query = strchr(url, '?');
-    size_t size = strlen(option);
-    for (; query; query = strchr(query, '&'))
-        if (!strncmp(++query, option, size) && query[size] == '=')
-            return true;
-    return false;
-}
-
 static chains_status start(chainsi_postgres *it)
 {
-    /* What comes later wins, and a URL is spread out where it stands. A connection whose other side is gone is found
-     * out within seconds, on both sides: the server keeps the writer's lock as long as it believes in it. */
-    static const char *const settings =
-        "-c tcp_keepalives_idle=5 -c tcp_keepalives_interval=2 -c tcp_keepalives_count=3";
     char name[64];
     snprintf(name, sizeof name, "chainsd %s", it->reads_only ? "reader" : it->name);
-    const char *words[10] = { "keepalives_idle", "keepalives_interval", "keepalives_count" };
-    const char *values[10] = { "5", "2", "3" };
-    size_t count = 3;
-    const char *more[][2] = {
-        { "target_session_attrs", "primary" }, /* of several, the one that can be written to */
-        { "options", settings },
+    /* What comes later wins, and the URL is spread out where it stands. A server that is gone is found out about
+     * within seconds; of several, the one that can be written to is meant. */
+    const char *const words[] = {
+        "keepalives_idle",  "keepalives_interval",  "keepalives_count",
+        "tcp_user_timeout", "target_session_attrs", "dbname",
+        "application_name", "client_encoding",      NULL,
     };
-    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
-        if (says(it->url, more[i][0]))
-            continue;
-        words[count] = more[i][0];
-        values[count++] = more[i][1];
-    }
-    words[count] = "dbname";
-    values[count++] = it->url;
-    words[count] = "application_name";
-    values[count++] = name;
-    words[count] = "client_encoding";
-    values[count++] = "UTF8";
+    const char *const values[] = { "5", "2", "3", "10000", "primary", it->url, name, "UTF8", NULL };
     it->connection = it->pq->PQconnectStartParams(words, values, 1);
     it->tried_ns = chainsi_now_ns();
     if (!it->connection)
@@ -232,14 +206,17 @@ static chains_status settle(chainsi_postgres *it)
         chainsi_postgres_drop(it);
         return status;
     }
-    /* A commit that was told is on the disk. */
+    /* A commit that was told is on the disk. A client whose machine is gone is found out about: the server keeps the
+     * writer's lock as long as it believes in it. */
+    static const char *const settings[] = {
+        [false] = "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2;"
+                  "SET tcp_keepalives_count = 3;"
+                  "SELECT set_config('synchronous_commit', 'on', false) WHERE "
+                  "current_setting('synchronous_commit') = 'off'; SHOW server_encoding",
+        [true] = "SET default_transaction_read_only = on; SHOW server_encoding",
+    };
     PGresult *encoding = NULL;
-    chains_status status = chainsi_postgres_run(
-        it,
-        it->reads_only ? "SET default_transaction_read_only = on; SHOW server_encoding"
-                       : "SELECT set_config('synchronous_commit', 'on', false) WHERE "
-                         "current_setting('synchronous_commit') = 'off'; SHOW server_encoding",
-        &encoding);
+    chains_status status = chainsi_postgres_run(it, settings[it->reads_only], &encoding);
     if (status == CHAINS_OK && strcmp(pq->PQgetvalue(encoding, 0, 0), "UTF8") != 0)
         status = chainsi_database_fail(
             &it->base, CHAINS_FAILED_PRECONDITION,

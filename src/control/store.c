@@ -18,6 +18,7 @@
 #include "control/handle.h"
 #include "control/home.h"
 #include "control/migrations.h"
+#include "control/store_group.h"
 
 enum { MAX_WHY = 1024 };
 
@@ -97,107 +98,6 @@ void chainsi_write_free(chainsi_write *write)
     free(write);
 }
 
-static void set_end(chainsi_write *write, chains_status status, const char *why)
-{
-    write->status = status;
-    write->why = status == CHAINS_OK ? NULL : chainsi_arena_strdup(&write->arena, why);
-}
-
-/* Runs one change; what it did is taken back if it failed. A failure of this function is one of the
- * whole transaction. */
-static chains_status run_one(chainsi_database *database, chainsi_write *write)
-{
-    chains_status status = chainsi_database_run(database, "SAVEPOINT one");
-    if (status != CHAINS_OK)
-        return status;
-    status = write->run(database, write->arguments);
-    set_end(write, status, chainsi_database_why(database));
-    /* SQLite ends one when it can't go on, and a server's goes with the connection. */
-    if (!chainsi_database_in_transaction(database))
-        return status != CHAINS_OK ? status : CHAINS_UNAVAILABLE;
-    if (status != CHAINS_OK)
-        status = chainsi_database_run(database, "ROLLBACK TO one");
-    return status == CHAINS_OK ? chainsi_database_run(database, "RELEASE one") : status;
-}
-
-/* How a transaction ended. */
-typedef enum group_end {
-    GROUP_MADE,
-    GROUP_TAKEN_BACK, /* with all that it did: its changes can be tried again */
-    GROUP_HAS_FAILED, /* likewise, because one of them failed: it has its end */
-    GROUP_REFUSED, /* none could be begun, or what became of it isn't known; the end of each is set */
-} group_end;
-
-static group_end refuse_all(chainsi_write *first, chains_status status, const char *why)
-{
-    for (chainsi_write *write = first; write; write = write->next)
-        set_end(write, status, why);
-    return GROUP_REFUSED;
-}
-
-/* Runs them in one transaction; hopeful: as if none of them would fail. If that was taken back, the end of the
- * first is set. */
-static group_end run_group(chainsi_database *database, chainsi_write *first, bool hopeful)
-{
-    first->status = CHAINS_OK;
-    chains_status status = chainsi_database_begin(database);
-    /* A server that is away is away for the others, too; they have all waited for it. */
-    if (status != CHAINS_OK && chainsi_database_is_shared(database))
-        return refuse_all(first, CHAINS_UNAVAILABLE, chainsi_database_why(database));
-    for (chainsi_write *write = first; status == CHAINS_OK && write; write = write->next) {
-        if (hopeful) {
-            status = write->run(database, write->arguments);
-            set_end(write, status, chainsi_database_why(database));
-        } else {
-            status = run_one(database, write);
-        }
-    }
-    bool failed = hopeful && status != CHAINS_OK && chainsi_database_in_transaction(database);
-    if (status == CHAINS_OK)
-        status = chainsi_database_commit(database);
-    if (status == CHAINS_OK)
-        return GROUP_MADE;
-    if (status == CHAINS_UNKNOWN || (status == CHAINS_ABORTED && !failed))
-        return refuse_all(first, CHAINS_UNAVAILABLE, chainsi_database_why(database));
-    if (first->status == CHAINS_OK)
-        set_end(first, status, chainsi_database_why(database));
-    chainsi_database_roll_back(database);
-    return failed ? GROUP_HAS_FAILED : GROUP_TAKEN_BACK;
-}
-
-/* Each by itself. */
-static size_t run_each(chainsi_database *database, chainsi_write *first)
-{
-    size_t commits = 0;
-    for (chainsi_write *write = first, *next; write; write = next) {
-        next = write->next;
-        write->next = NULL;
-        group_end end = run_group(database, write, false);
-        commits += end == GROUP_MADE;
-        write->next = next;
-        if (end == GROUP_REFUSED && next) {
-            refuse_all(next, write->status, write->why);
-            break;
-        }
-    }
-    return commits;
-}
-
-/* Runs them together or, if that doesn't go, each by itself. Gives how many transactions were made
- * durable. On a server each statement is a way there and back: what would take back a change that fails is left
- * out until one does. */
-static size_t run_all(chainsi_database *database, chainsi_write *first)
-{
-    bool shared = chainsi_database_is_shared(database);
-    group_end end = run_group(database, first, shared);
-    if (end == GROUP_HAS_FAILED && first->next)
-        end = run_group(database, first, false);
-    /* A connection that broke is nobody's fault: the next one may do. */
-    if (end == GROUP_TAKEN_BACK && (first->next || shared))
-        return run_each(database, first);
-    return end == GROUP_MADE;
-}
-
 /* The writer's thread. */
 
 static chainsi_write *take_group(chainsi_store *store)
@@ -228,7 +128,7 @@ static void *run_writer(void *user)
         if (!group)
             break;
         pthread_mutex_unlock(&store->mutex);
-        size_t commits = run_all(store->writer, group);
+        size_t commits = chainsi_group_run(store->writer, group);
         bool overtaken = chainsi_database_is_overtaken(store->writer);
         pthread_mutex_lock(&store->mutex);
         if (overtaken && !store->overtaken)
@@ -307,9 +207,9 @@ static bool hand_over(chainsi_store *store, chainsi_write *write)
     pthread_cond_signal(&store->handed_over);
     pthread_mutex_unlock(&store->mutex);
     if (closing)
-        set_end(write, CHAINS_UNAVAILABLE, "chainsd is stopping");
+        chainsi_write_set_end(write, CHAINS_UNAVAILABLE, "chainsd is stopping");
     else if (full)
-        set_end(write, CHAINS_RESOURCE_EXHAUSTED, "too many changes wait to be kept");
+        chainsi_write_set_end(write, CHAINS_RESOURCE_EXHAUSTED, "too many changes wait to be kept");
     return !closing && !full;
 }
 
@@ -364,7 +264,7 @@ static void *run_backup(void *user)
     chainsi_write *write = user;
     chainsi_store *store = write->arguments;
     chains_status status = chainsi_backup_make(store->backup_source, store->home);
-    set_end(write, status, chainsi_database_why(store->backup_source));
+    chainsi_write_set_end(write, status, chainsi_database_why(store->backup_source));
     pthread_mutex_lock(&store->mutex);
     store->backing_up = false;
     add_last(&store->ended, write);
@@ -400,7 +300,7 @@ void chainsi_store_back_up(chainsi_store *store,
         store->backing_up = true;
     pthread_mutex_unlock(&store->mutex);
     if (busy) {
-        set_end(write, CHAINS_ABORTED, "a backup is being made already");
+        chainsi_write_set_end(write, CHAINS_ABORTED, "a backup is being made already");
         tell_later(store, write);
         return;
     }
@@ -411,7 +311,7 @@ void chainsi_store_back_up(chainsi_store *store,
     pthread_mutex_lock(&store->mutex);
     store->backing_up = false;
     pthread_mutex_unlock(&store->mutex);
-    set_end(write, CHAINS_UNAVAILABLE, "cannot start a thread");
+    chainsi_write_set_end(write, CHAINS_UNAVAILABLE, "cannot start a thread");
     tell_later(store, write);
 }
 
@@ -528,8 +428,43 @@ static chains_status open_connections(chainsi_store *store, const char *place, c
     return store->backup_source ? CHAINS_OK : CHAINS_UNAVAILABLE;
 }
 
+/* A home whose state was on a server says so: without the URL it isn't to begin with an empty file. */
+static chains_status check_place(const chainsi_store *store, char *why, size_t why_size)
+{
+    size_t size;
+    chains_status status = CHAINS_OK;
+    char *path = chainsi_path("%s/state.place", store->home);
+    char *place = chainsi_read_file(path, MAX_WHY / 2, &size);
+    if (place) {
+        status = CHAINS_FAILED_PRECONDITION;
+        snprintf(
+            why, why_size,
+            "the state of %s is in %s: set CHAINS_STATE to its URL, or CHAINS_STATE_FILE; to do "
+            "without it, remove %s",
+            store->home, place, path);
+    }
+    free(path);
+    free(place);
+    return status;
+}
+
+static void note_place(const chainsi_store *store)
+{
+    size_t size;
+    const char *place = chainsi_database_path(store->writer);
+    char *path = chainsi_path("%s/state.place", store->home);
+    char *noted = chainsi_read_file(path, MAX_WHY / 2, &size);
+    if (!noted || strcmp(noted, place) != 0)
+        chainsi_write_file(path, place,
+                           strlen(place)); /* it is a help: without it all is as well */
+    free(noted);
+    free(path);
+}
+
 static chains_status open_state(chainsi_store *store, char *why, size_t why_size)
 {
+    if (check_place(store, why, why_size) != CHAINS_OK)
+        return CHAINS_FAILED_PRECONDITION;
     char *path = chainsi_path("%s/state.db", store->home);
     char *log = chainsi_path("%s-wal", path);
     chains_status status = CHAINS_OK;
@@ -583,6 +518,8 @@ chainsi_store *chainsi_store_open(const char *home, const char *url, uv_loop_t *
     if (store->lock_fd >= 0)
         *status =
             url ? open_connections(store, url, why, why_size) : open_state(store, why, why_size);
+    if (*status == CHAINS_OK && url)
+        note_place(store);
     if (*status == CHAINS_OK && loop) {
         store->ended_async = chainsi_make(sizeof *store->ended_async);
         uv_async_init(loop, store->ended_async, on_ended);

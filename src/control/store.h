@@ -82,7 +82,8 @@ typedef struct chainsi_store_counts {
 
 /* Opens home/state.db, or makes it, and takes the steps that its schema lacks (after a backup). Blocks;
  * reads the whole file to check it. url: NULL, or the database of a server to use instead, in which the
- * schema is made if there is nothing. loop: where on_end is called and from whose thread the store is
+ * schema is made if there is nothing; then the home notes its place in state.place, and is refused without it
+ * (FAILED_PRECONDITION). loop: where on_end is called and from whose thread the store is
  * used; NULL: nobody can use chainsi_store_write. NULL with a reason: UNAVAILABLE if another process
  * has it open, DATA_LOSS, FAILED_PRECONDITION, and those of database.h. */
 chainsi_store *chainsi_store_open(const char *home, const char *url, uv_loop_t *loop,

@@ -379,6 +379,23 @@ static void knows_that_another_has_its_place(void **state)
     assert_int_equal(change(add_event, "two"), CHAINS_UNAVAILABLE);
 }
 
+/* Without the URL the home would begin with nothing. */
+static void knows_its_place(void **state)
+{
+    (void)state;
+    chains_status status;
+    close_store();
+    assert_null(chainsi_store_open(home, NULL, NULL, &status, why, sizeof why));
+    assert_int_equal(status, CHAINS_FAILED_PRECONDITION);
+    assert_non_null(strstr(why, "is in postgresql://"));
+    assert_non_null(strstr(why, "set CHAINS_STATE to its URL"));
+    const char *path = strstr(why, "remove ") + strlen("remove ");
+    assert_int_equal(unlink(path), 0);
+    chainsi_store *file = chainsi_store_open(home, NULL, NULL, &status, why, sizeof why);
+    assert_non_null(file);
+    chainsi_store_close(file);
+}
+
 /* Schemas. */
 
 /* A line for each column: its table, name, whether it may be NULL, its part of the key, its kind. */
@@ -579,6 +596,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(has_one_writer, make_one, remove_home),
         cmocka_unit_test_setup_teardown(knows_that_it_is_overtaken, make_one, remove_home),
         cmocka_unit_test_setup_teardown(knows_that_another_has_its_place, make_one, remove_home),
+        cmocka_unit_test_setup_teardown(knows_its_place, make_one, remove_home),
         cmocka_unit_test_setup_teardown(has_the_schema_of_a_file, make_one, remove_home),
         cmocka_unit_test_setup_teardown(refuses_what_is_newer_or_not_its_own, make_one,
                                         remove_home),

@@ -101,10 +101,17 @@ class Keeping(OnPostgres):
         moved = self.other_daemon(other)
         self.refused(moved.begin("b", with_secret), 400, "FAILED_PRECONDITION", "secret.key, with which secrets were sealed")
         self.assertEqual(moved.stop(), 0)
-        shutil.copy(daemon.home_file("secret.key"), moved.home_file("secret.key"))
+        keys = self.home.file("keys")
+        os.mkdir(keys)
+        for name in "token", "secret.key", "webhook.key":
+            shutil.copy(daemon.home_file(name), keys)
+        other.env["CHAINS_KEYS_DIR"] = keys
         moved = self.other_daemon(other)
         moved.deployed("b", with_secret)
         self.assertIn("round", moved.call("b", "secrets").body.decode())
+        with open(daemon.home_file("token"), encoding="utf-8") as mine, \
+                open(moved.home_file("token"), encoding="utf-8") as others:
+            self.assertEqual(mine.read(), others.read())
 
 
 class Server_(OnPostgres):
