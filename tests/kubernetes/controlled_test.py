@@ -165,8 +165,8 @@ class Controlled(cluster_test.ClusterTest):
             self.assertEqual(1, done.returncode, done.stderr)
             self.assertIn("no model here", done.stderr)
             load.since()
-        self.assertEqual((self.pod_names(old, "worker"), []), (load.names(), load.failures))
-        self.assertEqual("running", self.state(old))
+        self.assertLessEqual(load.names(), self.pod_names(old, "worker"))
+        self.assertEqual(("running", []), (self.state(old), load.failures))
 
     def test_an_entrypoint_that_is_killed_loses_what_it_ran(self):
         version = self.deploy(self.relay("killed"), "killed")
@@ -189,9 +189,7 @@ class Controlled(cluster_test.ClusterTest):
     def test_calls_move_from_a_stopped_node(self):
         version = self.deploy(self.relay("moves", depends=".retries = 3"), "moves")
         for chainlet in ("relay", "worker"):
-            self.home.good("scale", "moves", chainlet, "--min", "2")
-            pods = version.pods(chainlet, 2)
-            self.assertEqual({"node1", "node2"}, {pod["spec"]["nodeName"] for pod in pods.values()})
+            version.on_both_nodes(chainlet, lambda chainlet=chainlet: self.home.good("scale", "moves", chainlet, "--min", "2", "--max", "2"))
         with self.load("moves") as load:
             load.more(20)
             self.cluster.stop("node2")
