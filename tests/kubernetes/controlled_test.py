@@ -2,6 +2,7 @@
 
 kubernetes_test.py brings the cluster and runs these.
 """
+import atexit
 import base64
 import http.client
 import json
@@ -44,6 +45,7 @@ class Controlled(cluster_test.ClusterTest):
         gateway = cls.cluster.layout.gateway
         cls.postgres = postgres_testing.Server([f"listen_addresses={gateway}", "fsync=off"])
         cls.addClassCleanup(cls.postgres.close)
+        atexit.register(cls.postgres.close)  # also where the tests are interrupted
         with open(os.path.join(cls.postgres.data, "pg_hba.conf"), "a", encoding="utf-8") as file:
             file.write("host all chains samenet trust\nhost all chains 10.0.0.0/8 trust\n")
         cls.postgres.stop()
@@ -76,11 +78,11 @@ class Controlled(cluster_test.ClusterTest):
         """Its next version says so."""
         change(os.path.join(folder, "worker.c"), ('chains_printf(ctx, "%s", host)', 'chains_printf(ctx, "new %s", host)'))
 
-    def door(self, name, **given):
+    def door(self, chain, /, **given):
         """What the chain answers through the front door; OSError: a failure."""
         connection = http.client.HTTPConnection(self.address, timeout=LIMIT_S)
         try:
-            connection.request("POST", f"/chains/{name}/production/run_remote", json.dumps(given), {"Content-Type": "application/json"})
+            connection.request("POST", f"/chains/{chain}/production/run_remote", json.dumps(given), {"Content-Type": "application/json"})
             answer = connection.getresponse()
             said = answer.read().decode()
         except http.client.HTTPException as why:
@@ -163,8 +165,8 @@ class Controlled(cluster_test.ClusterTest):
             self.assertEqual(1, done.returncode, done.stderr)
             self.assertIn("no model here", done.stderr)
             load.since()
-        self.assertEqual((self.pod_names(old, "worker"), []), (load.names(), load.failures))
-        self.assertEqual("running", self.state(old))
+        self.assertLessEqual(load.names(), self.pod_names(old, "worker"))
+        self.assertEqual(("running", []), (self.state(old), load.failures))
 
     def test_an_entrypoint_that_is_killed_loses_what_it_ran(self):
         version = self.deploy(self.relay("killed"), "killed")
@@ -187,9 +189,7 @@ class Controlled(cluster_test.ClusterTest):
     def test_calls_move_from_a_stopped_node(self):
         version = self.deploy(self.relay("moves", depends=".retries = 3"), "moves")
         for chainlet in ("relay", "worker"):
-            self.home.good("scale", "moves", chainlet, "--min", "2")
-            pods = version.pods(chainlet, 2)
-            self.assertEqual({"node1", "node2"}, {pod["spec"]["nodeName"] for pod in pods.values()})
+            version.on_both_nodes(chainlet, lambda chainlet=chainlet: self.home.good("scale", "moves", chainlet, "--min", "2", "--max", "2"))
         with self.load("moves") as load:
             load.more(20)
             self.cluster.stop("node2")

@@ -28,7 +28,7 @@ def main():
         words = [sys.argv[0], "--verbose", *(sys.argv[1:] or MODULES)]
         good = unittest.main(module=None, argv=words, exit=False).result.wasSuccessful()
         if not good:
-            print(cluster.kubectl("get", "all", "--output=wide"), cluster.kubectl("get", "events", "--sort-by=.lastTimestamp"), sep="\n")
+            print(cluster.kubectl("get", "all", "--output=wide"), cluster.kubectl("get", "events", "--sort-by=.lastTimestamp", "--field-selector=involvedObject.kind!=Node"), sep="\n")
     finally:
         cluster.close()
     left = cluster.left_behind()

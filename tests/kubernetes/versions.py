@@ -78,6 +78,16 @@ class Version:
         self.cluster.kubectl("scale", f"deployment/{self.names[chainlet]}", f"--replicas={count}")
         return self.pods(chainlet, count)
 
+    def on_both_nodes(self, chainlet, scale):
+        """Its two pods, one a node; scale: makes them two, where there is one."""
+        node = self.pod(chainlet)["spec"]["nodeName"]
+        self.cluster.kubectl("cordon", node)
+        try:
+            scale()
+            return self.pods(chainlet, 2)
+        finally:
+            self.cluster.kubectl("uncordon", node)
+
     def left(self):
         """What is there of it."""
         return self.cluster.kubectl("get", KINDS, f"--selector={self.selector}", "--output=name").split()
