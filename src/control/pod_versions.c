@@ -24,6 +24,8 @@ struct chainsi_pod_versions {
     chainsi_certificates *certificates; /* owned */
     chainsi_pod_identities identities;  /* owned */
     uv_timer_t *review;                 /* owned */
+    struct asker *forgetting;           /* versions that are being forgotten */
+    bool begun;                         /* what was there at the beginning is known */
 };
 
 /* What a ConfigMap says. */
@@ -148,16 +150,17 @@ static void certify(const chainsi_pod_versions *versions, const chainsi_known_ve
 
 /* Asking for it. */
 
-/* Who waits for a step; the ConfigMap may be gone meanwhile. */
+/* Who waits for a step; the ConfigMap may be gone meanwhile, and so may all of this, as the registry isn't. */
 typedef struct asker {
-    chainsi_pod_versions *versions;
+    const chainsi_registry *registry;
     char *chain, *version; /* owned */
+    struct asker *next;
 } asker;
 
-static asker *make_asker(chainsi_pod_versions *versions, const chainsi_known_version *known)
+static asker *make_asker(const chainsi_pod_versions *versions, const chainsi_known_version *known)
 {
     asker *it = chainsi_make(sizeof *it);
-    it->versions = versions;
+    it->registry = versions->registry;
     it->chain = chainsi_copy_text(known->version.chain);
     it->version = chainsi_copy_text(known->version.version);
     return it;
@@ -174,26 +177,33 @@ static void on_asked(void *user, chains_status status, const char *why, const ch
 {
     (void)step;
     asker *it = user;
-    chainsi_pod_versions *versions = it->versions;
+    chainsi_pod_versions *versions = it->registry->pod_versions;
     const chainsi_known_version *known =
-        chainsi_pods_version(versions->pods, it->chain, it->version);
-    if (status != CHAINS_OK && known && versions->registry->pod_versions) {
+        versions ? chainsi_pods_version(versions->pods, it->chain, it->version) : NULL;
+    if (status != CHAINS_OK && known) {
         chainsi_say("%s version %s: %s", it->chain, it->version, why);
-        chainsi_pods_annotate(versions->pods, known, "failed", why, NULL);
+        chainsi_pods_annotate(versions->pods, known, "failed", why);
     }
-    chainsi_pod_versions_review_later(versions->registry->pod_versions);
+    chainsi_pod_versions_review_later(versions);
     free_asker(it);
 }
 
-static void refuse(const chainsi_pod_versions *versions, const chainsi_known_version *known,
+static void take_up(chainsi_known_version *known)
+{
+    free(known->taken);
+    known->taken = chainsi_copy_text(known->version.requested);
+}
+
+static void refuse(const chainsi_pod_versions *versions, chainsi_known_version *known,
                    const char *why)
 {
+    take_up(known);
     chainsi_say("ConfigMap %s: %s", known->version.name, why);
-    chainsi_pods_annotate(versions->pods, known, "failed", why, known->version.requested);
+    chainsi_pods_annotate(versions->pods, known, "failed", why);
 }
 
 /* False: not yet. */
-static bool deploy(chainsi_pod_versions *versions, const chainsi_known_version *known)
+static bool deploy(chainsi_pod_versions *versions, chainsi_known_version *known)
 {
     char why[1024];
     chainsi_intent *intent = chainsi_intent_new(chainsi_step_deploy, true);
@@ -214,14 +224,15 @@ static bool deploy(chainsi_pod_versions *versions, const chainsi_known_version *
         free_asker(waits);
         return false;
     }
-    chainsi_pods_annotate(versions->pods, known, "deploying", NULL, known->version.requested);
+    take_up(known);
+    chainsi_pods_annotate(versions->pods, known, "deploying", NULL);
     if (status != CHAINS_OK)
         on_asked(waits, status, why, NULL);
     return true;
 }
 
 /* It is there already, and somebody wants it to answer. */
-static void promote(chainsi_pod_versions *versions, const chainsi_known_version *known,
+static void promote(chainsi_pod_versions *versions, chainsi_known_version *known,
                     const chainsi_stored_version *stored)
 {
     char why[1024];
@@ -234,7 +245,8 @@ static void promote(chainsi_pod_versions *versions, const chainsi_known_version 
         intent->step->canary = said.canary; /* as it is wanted this time */
     intent->on_end = on_asked;
     intent->user = waits;
-    chainsi_pods_annotate(versions->pods, known, "deploying", NULL, known->version.requested);
+    take_up(known);
+    chainsi_pods_annotate(versions->pods, known, "deploying", NULL);
     chains_status status =
         chainsi_registry_ask(versions->registry, known->version.chain, stored->deploy.environment,
                              intent, why, sizeof why);
@@ -244,29 +256,59 @@ static void promote(chainsi_pod_versions *versions, const chainsi_known_version 
 
 static void on_review(uv_timer_t *timer);
 
+/* What goes under this very name has to be forgotten before: it was deleted, and came again at once. Of what was there at
+ * the beginning, what somebody has had to do with goes itself. */
+static bool waits_for_end(const chainsi_pod_versions *versions, const chainsi_pod_version *said)
+{
+    const bool came = versions->begun || !*said->state;
+    for (const chainsi_chain *each = versions->registry->chains; each && came; each = each->next)
+        if (each->deleting && !strcmp(each->name, said->chain))
+            return true;
+    for (const asker *each = versions->forgetting; each; each = each->next)
+        if (!strcmp(each->chain, said->chain) && !strcmp(each->version, said->version))
+            return true;
+    return false;
+}
+
+/* It is to be looked at again when it can be deployed. */
+static void try_later(const chainsi_pod_versions *versions, chainsi_known_version *known)
+{
+    known->again = true;
+    uv_timer_start(versions->review, on_review, RETRY_MS, 0);
+}
+
 static void on_version(void *user, chainsi_known_version *known)
 {
     chainsi_pod_versions *versions = user;
     const chainsi_pod_version *said = &known->version;
     chainsi_arena arena = { 0 };
     chainsi_stored_version stored;
+    known->again = false;
     if (said->leaving || versions->registry->stopping)
         return;
+    /* Of two that say they are the same version the first one is, until it is gone. */
+    if (chainsi_pods_version(versions->pods, said->chain, said->version) != known) {
+        known->again = true;
+        return;
+    }
+    if (!known->handled && waits_for_end(versions, said)) {
+        try_later(versions, known);
+        return;
+    }
     certify(versions, known);
     const bool is_stored = find_stored(versions, said->chain, said->version, &arena, &stored);
     /* Once, as long as it is told of: a second word would end what the first one began. What a controller that has lost
      * its state finds as standing by, or failed, stays so until it is wanted. */
-    const bool is_asked = *said->requested && strcmp(said->requested, said->handled) != 0;
+    const bool is_asked = *said->requested && strcmp(said->requested, said->handled) != 0 &&
+                          (!known->taken || strcmp(said->requested, known->taken) != 0);
     const bool stands_by = !strcmp(said->state, "standing-by") || !strcmp(said->state, "failed");
-    if (!is_stored && (is_asked || !stands_by) && !known->handled) {
-        known->again = !deploy(versions, known);
-        if (known->again) {
-            uv_timer_start(versions->review, on_review, RETRY_MS, 0);
+    if (!is_stored && (is_asked || (!stands_by && !known->handled))) {
+        if (!deploy(versions, known)) {
+            try_later(versions, known);
             chainsi_arena_done(&arena);
             return;
         }
-    } else if (is_stored && is_asked && strcmp(known->promoted, said->requested) != 0) {
-        snprintf(known->promoted, sizeof known->promoted, "%s", said->requested);
+    } else if (is_stored && is_asked) {
         promote(versions, known, &stored);
     }
     known->handled = known->handled || is_asked || !stands_by || is_stored;
@@ -281,6 +323,13 @@ static void on_forgotten(void *user, chains_status status, const char *why,
 {
     (void)step;
     asker *it = user;
+    chainsi_pod_versions *versions = it->registry->pod_versions;
+    asker **at = versions ? &versions->forgetting : NULL;
+    while (at && *at != it)
+        at = &(*at)->next;
+    if (at)
+        *at = it->next;
+    chainsi_pod_versions_review_later(versions);
     if (status != CHAINS_OK && status != CHAINS_NOT_FOUND)
         chainsi_say("%s version %s was deleted in the cluster, and isn't forgotten: %s", it->chain,
                     it->version, why);
@@ -302,6 +351,9 @@ static void on_version_gone(void *user, const chainsi_known_version *known)
     const char *name = known->version.chain;
     chainsi_registry *registry = versions->registry;
     chainsi_certificates_remove(versions->certificates, known->version.name);
+    chainsi_pod_versions_review_later(versions); /* another one may wait for its end */
+    if (known->again)
+        return; /* nothing has been made of it */
     chainsi_chain *chain = chainsi_registry_find(registry, (chainsi_slice){ name, strlen(name) });
     if (!chain || registry->stopping)
         return;
@@ -314,8 +366,11 @@ static void on_version_gone(void *user, const chainsi_known_version *known)
     if (find_stored(versions, name, known->version.version, &arena, &stored)) {
         chainsi_intent *intent = chainsi_intent_new(chainsi_step_forget_version, true);
         intent->step->version = chainsi_arena_strdup(intent->step->arena, stored.id);
+        asker *waits = make_asker(versions, known);
+        waits->next = versions->forgetting;
+        versions->forgetting = waits;
         intent->on_end = on_forgotten;
-        intent->user = make_asker(versions, known);
+        intent->user = waits;
         chainsi_chain_forget_version(chain, intent);
     }
     chainsi_arena_done(&arena);
@@ -329,7 +384,7 @@ void chainsi_pod_versions_remove(chainsi_pod_versions *versions, const char *cha
     for (const chainsi_known_version *each = chainsi_pods_versions(versions->pods); each;
          each = each->next) {
         chainsi_stored_version stored;
-        if (strcmp(each->version.chain, chain) != 0)
+        if (each->again || strcmp(each->version.chain, chain) != 0)
             continue;
         /* One that failed stays until whoever deployed it has seen why. */
         if (find_stored(versions, chain, each->version.version, &arena, &stored) &&
@@ -348,7 +403,7 @@ void chainsi_pod_versions_remove_all(chainsi_pod_versions *versions, const char 
     /* Not what comes after it, and waits for its end. */
     for (const chainsi_known_version *each = chainsi_pods_versions(versions->pods); each;
          each = each->next)
-        if (!strcmp(each->version.chain, chain) &&
+        if (!each->again && !strcmp(each->version.chain, chain) &&
             find_stored(versions, chain, each->version.version, &arena, &stored))
             chainsi_pods_delete_version(versions->pods, each->version.name);
     chainsi_arena_done(&arena);
@@ -433,7 +488,7 @@ static void review_version(const chainsi_pod_versions *versions, chainsi_known_v
             end_pods(versions, known, &arena);
     }
     if (found.state && (!same(found.state, said->state) || !same(found.message, said->message)))
-        chainsi_pods_annotate(versions->pods, known, found.state, found.message, NULL);
+        chainsi_pods_annotate(versions->pods, known, found.state, found.message);
     chainsi_arena_done(&arena);
 }
 
@@ -448,12 +503,14 @@ static void on_review(uv_timer_t *timer)
             on_version(versions, each);
     for (chainsi_known_version *each = chainsi_pods_versions(versions->pods); each;
          each = each->next)
-        review_version(versions, each);
+        if (!each->again)
+            review_version(versions, each);
 }
 
 void chainsi_pod_versions_review_later(chainsi_pod_versions *versions)
 {
-    if (versions && !uv_is_active((uv_handle_t *)versions->review))
+    if (versions && (!uv_is_active((uv_handle_t *)versions->review) ||
+                     uv_timer_get_due_in(versions->review) > REVIEW_MS))
         uv_timer_start(versions->review, on_review, REVIEW_MS, 0);
 }
 
@@ -500,6 +557,7 @@ chainsi_pod_versions *chainsi_pod_versions_new(chainsi_registry *registry,
                                                 .on_version_gone = on_version_gone,
                                                 .user = versions,
                                             });
+    versions->begun = true;
     chainsi_pod_versions_review_later(versions);
     return versions;
 }
@@ -509,6 +567,7 @@ void chainsi_pod_versions_free(chainsi_pod_versions *versions)
     if (!versions)
         return;
     chainsi_certificates_stop(versions->certificates);
+    chainsi_pods_set_events(versions->pods, &(chainsi_pods_events){ 0 });
     versions->registry->supervisor->identities = NULL;
     chainsi_pod_identities_done(&versions->identities);
     versions->registry->pod_versions = NULL;

@@ -176,14 +176,20 @@ chainsi_known_version *chainsi_pods_version(chainsi_pods *pods, const char *chai
     return NULL;
 }
 
+static void free_version(chainsi_known_version *known)
+{
+    chainsi_arena_done(&known->arena);
+    free(known->taken);
+    free(known);
+}
+
 static void remove_version(chainsi_pods *pods, chainsi_known_version **at)
 {
     chainsi_known_version *known = *at;
     *at = known->next;
     if (pods->events.on_version_gone)
         pods->events.on_version_gone(pods->events.user, known);
-    chainsi_arena_done(&known->arena);
-    free(known);
+    free_version(known);
 }
 
 static void note_version(chainsi_pods *pods, chainsi_note *note)
@@ -220,6 +226,8 @@ static void forget_unseen_versions(chainsi_pods *pods)
 void chainsi_pods_set_events(chainsi_pods *pods, const chainsi_pods_events *events)
 {
     pods->events = *events;
+    if (!events->on_version)
+        return;
     /* Those that answer come first: for whoever has forgotten what was there, others come after them. */
     for (int running = 1; running >= 0; running--)
         for (chainsi_known_version *each = pods->versions; each; each = each->next)
@@ -325,15 +333,17 @@ static void add_annotation(chainsi_buffer *body, const char *name, const char *v
 }
 
 void chainsi_pods_annotate(chainsi_pods *pods, const chainsi_known_version *known,
-                           const char *state, const char *message, const char *handled)
+                           const char *state, const char *message)
 {
+    /* With every word until it is there: of two that wait the last one counts. */
+    const bool tells = known->taken && strcmp(known->taken, known->version.handled) != 0;
     chainsi_arena arena = { 0 };
     chainsi_buffer body = { 0 };
     chainsi_buffer_add_text(&body, "{\"metadata\":{\"annotations\":{");
     add_annotation(&body, "chains.dev/state", state);
     add_annotation(&body, "chains.dev/message", message);
-    if (handled)
-        add_annotation(&body, "chains.dev/handled", handled);
+    if (tells)
+        add_annotation(&body, "chains.dev/handled", known->taken);
     chainsi_buffer_add_text(&body, "}}}");
     chainsi_buffer_add_byte(&body, 0);
     chainsi_wishes_add(
@@ -429,8 +439,7 @@ void chainsi_pods_free(chainsi_pods *pods)
     while (pods->versions) {
         chainsi_known_version *known = pods->versions;
         pods->versions = known->next;
-        chainsi_arena_done(&known->arena);
-        free(known);
+        free_version(known);
     }
     free(pods->name_space);
     free(pods);

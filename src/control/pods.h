@@ -47,9 +47,9 @@ typedef struct chainsi_pod_set {
 typedef struct chainsi_known_version {
     chainsi_pod_version version;
     chainsi_arena arena;
-    bool handled;      /* for whoever handles versions: it was told of before, */
-    bool again;        /* it couldn't be, and is to be tried again, */
-    char promoted[64]; /* and promoted for this request */
+    bool handled; /* for whoever handles versions: it was told of before, */
+    bool again;   /* it couldn't be, and is to be tried again; */
+    char *taken;  /* owned; the request that it was deployed or promoted for last; NULL: none */
     uint64_t seen;
     struct chainsi_known_version *next;
 } chainsi_known_version;
@@ -70,7 +70,7 @@ void chainsi_pods_free(chainsi_pods *pods);
 bool chainsi_pods_await(chainsi_pods *pods, int timeout_ms, char *why, size_t why_size);
 /* The cluster, of which others need a copy of their own. */
 const chainsi_cluster *chainsi_pods_cluster(const chainsi_pods *pods);
-/* From now on; what is known already is told at once. */
+/* From now on; what is known already is told at once. on_version NULL: nobody is told any more. */
 void chainsi_pods_set_events(chainsi_pods *pods, const chainsi_pods_events *events);
 
 /* The set of that name; never NULL, as long as the mirror. */
@@ -87,9 +87,9 @@ chainsi_known_version *chainsi_pods_version(chainsi_pods *pods, const char *chai
 
 /* So many replicas of a Deployment. */
 void chainsi_pods_scale(chainsi_pods *pods, chainsi_pod_set *set, int64_t replicas);
-/* What a version's ConfigMap is to say of it. handled NULL: as before. */
+/* What a version's ConfigMap is to say of it, and that the request was handled for which it was taken up. */
 void chainsi_pods_annotate(chainsi_pods *pods, const chainsi_known_version *version,
-                           const char *state, const char *message, const char *handled);
+                           const char *state, const char *message);
 /* A version is to go: its ConfigMap, and so all that it owns. */
 void chainsi_pods_delete_version(chainsi_pods *pods, const char *config_map);
 /* A Secret is to go. */

@@ -12,6 +12,7 @@ import unittest
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cluster"))
 
 from chains_testing import BUILD, Home, wait_until
+from fake_api import status
 from process_cluster import CONFIGMAPS, DEPLOYMENTS, ProcessCluster
 
 LIMIT_S = 90
@@ -38,7 +39,7 @@ class Controller(unittest.TestCase):
 
     def start(self):
         with open(self.home.file("chainsd.log"), "a", encoding="utf-8") as log:
-            self.daemon = subprocess.Popen([CHAINSD, "--kubernetes", "--port", "0"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+            self.daemon = subprocess.Popen([CHAINSD, "--kubernetes", "--port", "0", "--health-port", "0"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                                            env={**self.home.env, "KUBECONFIG": self.cluster.config})
         address = os.path.join(self.home.env["CHAINS_HOME"], "address")
         wait_until(lambda: self.daemon.poll() is not None or os.path.exists(address), "the controller to serve", LIMIT_S)
@@ -238,6 +239,95 @@ class Controller(unittest.TestCase):
         self.deploy("v2")  # at once
         self.assertEqual(self.call(), (200, ["Hello, moon!"]))
         self.assertIsNone(self.cluster.get(f"{DEPLOYMENTS}/hello-v1-hello"))
+
+    def config_map(self, version):
+        return next(one for one in self.manifests(self.folder, version) if one["kind"] == "ConfigMap")
+
+    def two_versions(self):
+        """v2 answers, v1 stands by without pods."""
+        self.deploy()
+        edit(os.path.join(self.folder, "hello_writer.c"), '"Hello"', '"Howdy"')
+        self.deploy("v2")
+        wait_until(lambda: self.cluster.state("hello-v1") == "standing-by", "the old one to stand by", LIMIT_S)
+        wait_until(lambda: not self.cluster.pods_of("hello-v1-hello-writer"), "the old one to go", LIMIT_S)
+
+    def test_a_version_that_is_made_again_at_once_is_deployed_again(self):
+        self.deploy()
+        self.cluster.renew(self.config_map("v1"))
+        wait_until(lambda: self.cluster.state("hello-v1") == "running", "the same version again", LIMIT_S)
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+
+    def test_a_failed_version_that_is_made_again_at_once_is_tried_again(self):
+        self.deploy()
+        self.cluster.problems["hello-v2-hello"] = ("ImagePullBackOff", "Back-off pulling image")
+        self.deploy("v2", until="failed")
+        wait_until(lambda: not self.cluster.pods_of("hello-v2-hello"), "its pods to go", LIMIT_S)
+        self.cluster.problems.clear()
+        self.cluster.renew(self.config_map("v2"))
+        wait_until(lambda: self.cluster.state("hello-v2") == "running", "it to run after all", LIMIT_S)
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+
+    def test_a_version_that_is_made_again_unseen_is_known(self):
+        self.two_versions()
+        known = self.cluster.get(f"{CONFIGMAPS}/hello-v1")
+        self.cluster.api.stop()
+        self.cluster.renew(known)
+        self.cluster.api.forget()
+        self.cluster.api.start()
+        self.cluster.annotate("hello-v1", requested="1")
+        wait_until(lambda: self.cluster.state("hello-v1") == "running", "it to answer again", LIMIT_S)
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+
+    def test_a_request_that_was_handled_is_told_to_be_so(self):
+        self.two_versions()
+        refused = []
+
+        def refuse(handler):
+            if handler.command != "PATCH" or not handler.place.startswith(CONFIGMAPS) or len(refused) == 4:
+                return False
+            refused.append(handler.place)
+            handler.reply(*status(500, "InternalError", "not now"))
+            return True
+        self.cluster.api.faults.insert(0, refuse)
+        self.cluster.annotate("hello-v1", requested="1")
+        wait_until(lambda: self.cluster.state("hello-v1") == "running", "it to answer again", LIMIT_S)
+        self.assertEqual(self.cluster.annotations("hello-v1")["chains.dev/handled"], "1")
+
+    def test_of_two_that_say_they_are_the_same_the_first_one_is(self):
+        self.deploy()
+        other = self.config_map("v1")
+        other["metadata"]["name"] = "another"
+        other["data"]["deploy.json"] = "{}"
+        self.cluster.apply([other])
+        self.deploy("v2")  # it was seen by then
+        self.assertIsNone(self.cluster.state("another"))
+        self.cluster.api.remove(f"{CONFIGMAPS}/another")
+        self.home.good("rollback", "hello")
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+
+    def test_a_version_that_was_refused_is_tried_again_when_it_is_wanted(self):
+        self.build(self.folder, "v1")
+        objects = self.manifests(self.folder, "v1")
+        known = next(one for one in objects if one["kind"] == "ConfigMap")
+        text, known["data"]["deploy.json"] = known["data"]["deploy.json"], "{}"
+        self.cluster.apply(objects)
+        wait_until(lambda: self.cluster.state("hello-v1") == "failed", "the version to fail", LIMIT_S)
+        known["data"]["deploy.json"] = text
+        known["metadata"]["annotations"] = {**self.cluster.annotations("hello-v1"), "chains.dev/requested": "1"}
+        self.cluster.apply([known])
+        wait_until(lambda: self.cluster.state("hello-v1") == "running", "it to run after all", LIMIT_S)
+        self.assertEqual(self.cluster.annotations("hello-v1")["chains.dev/handled"], "1")
+
+    def test_the_controller_ends_while_versions_come(self):
+        self.deploy()
+        for number in range(60):
+            one = self.config_map("v1")
+            one["metadata"]["name"] = f"hello-w{number}"
+            one["data"]["version"] = f"w{number}"
+            self.cluster.apply([one])
+        wait_until(lambda: self.cluster.state("hello-w0"), "them to be seen", LIMIT_S)
+        self.stop()
+        self.assertEqual(self.daemon.returncode, 0)
 
     def test_what_cannot_be_read_is_told(self):
         self.build(self.folder, "v1")

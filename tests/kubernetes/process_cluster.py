@@ -166,6 +166,21 @@ class ProcessCluster:
                 one["spec"].setdefault("replicas", 1)
                 self.api.put(f"{DEPLOYMENTS}/{one['metadata']['name']}", one)
 
+    def renew(self, config_map):
+        """Deletes a ConfigMap and makes it again, so that nothing comes in between."""
+        path = f"{CONFIGMAPS}/{config_map['metadata']['name']}"
+        with self.api.changed:
+            before = self.api.objects[path]["metadata"]["uid"]
+            self.api.remove(path)
+            self.api.put(path, {**config_map, "metadata": {**config_map["metadata"], "uid": before + "-again"}})
+
+    def annotate(self, version, **annotations):
+        path = f"{CONFIGMAPS}/{version}"
+        with self.api.changed:
+            known = copy.deepcopy(self.api.objects[path])
+            known["metadata"].setdefault("annotations", {}).update({f"chains.dev/{name}": text for name, text in annotations.items()})
+            self.api.put(path, known)
+
     def get(self, path):
         with self.api.changed:
             return copy.deepcopy(self.api.objects.get(path))
