@@ -287,6 +287,23 @@ bool chainsi_pods_await(chainsi_pods *pods, int timeout_ms, char *why, size_t wh
 
 static const char scale_key[] = "scale ";
 
+/* Whether it is no matter of waiting: neither an API server that is away for now, nor a Deployment that has just gone. */
+static bool is_refusal(chains_status status)
+{
+    switch (status) {
+    case CHAINS_OK:
+    case CHAINS_UNAVAILABLE:
+    case CHAINS_DEADLINE_EXCEEDED:
+    case CHAINS_ABORTED:
+    case CHAINS_CANCELLED:
+    case CHAINS_UNKNOWN:
+    case CHAINS_NOT_FOUND:
+        return false;
+    default:
+        return true;
+    }
+}
+
 /* What becomes of scaling is told to whoever scales. */
 static void on_wish_end(void *user, const char *key, chains_status status, const char *why)
 {
@@ -299,7 +316,7 @@ static void on_wish_end(void *user, const char *key, chains_status status, const
     chainsi_pod_set *set = chainsi_pods_find(pods, key + sizeof scale_key - 1);
     if (status != CHAINS_OK && set->exists)
         chainsi_say("%s can't be scaled: %s", set->object, why);
-    replace_text(&set->why, status == CHAINS_OK || !set->exists ? "" : why);
+    replace_text(&set->why, is_refusal(status) && set->exists ? why : "");
     tell(set);
 }
 

@@ -329,6 +329,22 @@ class Controller(unittest.TestCase):
         self.stop()
         self.assertEqual(self.daemon.returncode, 0)
 
+    def test_scaling_that_fails_for_now_is_no_failure_of_a_version(self):
+        self.deploy()
+        self.scale("hello", "--min", "2", "--max", "2")
+        refused = []
+
+        def refuse(handler):
+            if not handler.place.endswith("hello-v2-hello/scale") or len(refused) == 3:
+                return False
+            refused.append(handler.place)
+            handler.reply(*status(500, "InternalError", "not now"))
+            return True
+        self.cluster.api.faults.insert(0, refuse)
+        self.deploy("v2")
+        self.assertEqual(len(refused), 3)
+        self.assertEqual(self.cluster.replicas("hello-v2-hello"), 2)
+
     def test_what_cannot_be_read_is_told(self):
         self.build(self.folder, "v1")
         objects = self.manifests(self.folder, "v1")
