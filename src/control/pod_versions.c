@@ -63,9 +63,28 @@ static const char *find_object(const objects *all, const char *chainlet)
     return NULL;
 }
 
+/* Whether a Deployment, which may not be there yet, is of the version. */
+static bool is_its_own(const chainsi_pod_set *set, const chainsi_pod_version *said)
+{
+    return !set->exists ||
+           (!strcmp(set->chain, said->chain_label) && !strcmp(set->version, said->version_label));
+}
+
+/* Names go into paths, events and objects' names. */
+static bool check_names(const chainsi_pod_version *said, char *why, size_t why_size)
+{
+    const bool chain = chainsi_api_is_chain_name(said->chain);
+    if (chain && chainsi_api_is_chain_name(said->version))
+        return true;
+    snprintf(why, why_size, "data.%s is no name: at most 64 letters, digits, '.', '_' and '-'",
+             chain ? "version" : "chain");
+    return false;
+}
+
 /* The deployment that it asks for. */
-static bool read_deploy(const chainsi_known_version *known, chainsi_arena *arena,
-                        chainsi_api_deploy *deploy, char *why, size_t why_size)
+static bool read_deploy(const chainsi_pod_versions *versions, const chainsi_known_version *known,
+                        chainsi_arena *arena, chainsi_api_deploy *deploy, char *why,
+                        size_t why_size)
 {
     chainsi_codec_error error;
     objects all;
@@ -92,6 +111,11 @@ static bool read_deploy(const chainsi_known_version *known, chainsi_arena *arena
         service->object = find_object(&all, service->name);
         if (!service->object) {
             snprintf(why, why_size, "data.services.json names no object of '%s'", service->name);
+            return false;
+        }
+        if (!is_its_own(chainsi_pods_find(versions->pods, service->object), &known->version)) {
+            snprintf(why, why_size, "data.services.json: the Deployment %s is of another version",
+                     service->object);
             return false;
         }
     }
@@ -209,7 +233,7 @@ static bool deploy(chainsi_pod_versions *versions, chainsi_known_version *known)
     chainsi_intent *intent = chainsi_intent_new(chainsi_step_deploy, true);
     chainsi_arena *arena = intent->step->arena;
     chainsi_api_deploy *asked = chainsi_arena_alloc(arena, sizeof *asked);
-    if (!read_deploy(known, arena, asked, why, sizeof why)) {
+    if (!read_deploy(versions, known, arena, asked, why, sizeof why)) {
         chainsi_intent_free(intent);
         refuse(versions, known, why);
         return true;
@@ -241,7 +265,7 @@ static void promote(chainsi_pod_versions *versions, chainsi_known_version *known
     chainsi_api_deploy said;
     asker *waits = make_asker(versions, known);
     intent->step->version = chainsi_arena_strdup(arena, stored->id);
-    if (read_deploy(known, arena, &said, why, sizeof why))
+    if (read_deploy(versions, known, arena, &said, why, sizeof why))
         intent->step->canary = said.canary; /* as it is wanted this time */
     intent->on_end = on_asked;
     intent->user = waits;
@@ -283,6 +307,7 @@ static void on_version(void *user, chainsi_known_version *known)
     const chainsi_pod_version *said = &known->version;
     chainsi_arena arena = { 0 };
     chainsi_stored_version stored;
+    char why[256];
     known->again = false;
     if (said->leaving || versions->registry->stopping)
         return;
@@ -293,6 +318,12 @@ static void on_version(void *user, chainsi_known_version *known)
     }
     if (!known->handled && waits_for_end(versions, said)) {
         try_later(versions, known);
+        return;
+    }
+    if (!check_names(said, why, sizeof why)) {
+        if (!known->handled)
+            refuse(versions, known, why);
+        known->handled = true;
         return;
     }
     certify(versions, known);
@@ -456,7 +487,7 @@ static void end_pods(const chainsi_pod_versions *versions, const chainsi_known_v
         return;
     for (size_t i = 0; i < all.count; i++) {
         chainsi_pod_set *set = chainsi_pods_find(versions->pods, all.items[i].object);
-        if (set->exists && set->replicas && !set->on_change)
+        if (set->exists && set->replicas && !set->on_change && is_its_own(set, &known->version))
             chainsi_pods_scale(versions->pods, set, 0);
     }
 }

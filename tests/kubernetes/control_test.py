@@ -257,26 +257,27 @@ class Controller(unittest.TestCase):
         wait_until(lambda: self.cluster.state("hello-v1") == "running", "the same version again", LIMIT_S)
         self.assertEqual(self.call(), (200, ["Hello, moon!"]))
 
-    def test_a_failed_version_that_is_made_again_at_once_is_tried_again(self):
+    def try_again(self, renew):
+        """v2 fails, and then is made again as renew does it."""
         self.deploy()
         self.cluster.problems["hello-v2-hello"] = ("ImagePullBackOff", "Back-off pulling image")
         self.deploy("v2", until="failed")
         wait_until(lambda: not self.cluster.pods_of("hello-v2-hello"), "its pods to go", LIMIT_S)
         self.cluster.problems.clear()
-        self.cluster.renew(self.config_map("v2"))
+        renew(self.config_map("v2"))
         wait_until(lambda: self.cluster.state("hello-v2") == "running", "it to run after all", LIMIT_S)
         self.assertEqual(self.call(), (200, ["Hello, moon!"]))
 
-    def test_a_version_that_is_made_again_unseen_is_known(self):
-        self.two_versions()
-        known = self.cluster.get(f"{CONFIGMAPS}/hello-v1")
-        self.cluster.api.stop()
-        self.cluster.renew(known)
-        self.cluster.api.forget()
-        self.cluster.api.start()
-        self.cluster.annotate("hello-v1", requested="1")
-        wait_until(lambda: self.cluster.state("hello-v1") == "running", "it to answer again", LIMIT_S)
-        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+    def test_a_failed_version_that_is_made_again_at_once_is_tried_again(self):
+        self.try_again(self.cluster.renew)
+
+    def test_a_failed_version_that_is_made_again_unseen_is_tried_again(self):
+        def renew(config_map):
+            self.cluster.api.stop()
+            self.cluster.renew(config_map)
+            self.cluster.api.forget()
+            self.cluster.api.start()
+        self.try_again(renew)
 
     def test_a_request_that_was_handled_is_told_to_be_so(self):
         self.two_versions()
@@ -352,6 +353,27 @@ class Controller(unittest.TestCase):
         self.cluster.apply(objects)
         wait_until(lambda: self.cluster.state("hello-v1") == "failed", "the version to fail", LIMIT_S)
         self.assertIn("data.deploy.json", self.cluster.annotations("hello-v1")["chains.dev/message"])
+
+    def refuse(self, name, said, **data):
+        """Applies v1's ConfigMap with other data under that name, which has to fail and say so."""
+        other = self.config_map("v1")
+        other["metadata"]["name"] = name
+        other["metadata"]["labels"]["chains.dev/version"] = name
+        other["data"].update(data)
+        self.cluster.apply([other])
+        wait_until(lambda: self.cluster.state(name) == "failed", f"{name} to fail", LIMIT_S)
+        self.assertIn(said, self.cluster.annotations(name)["chains.dev/message"])
+
+    def test_names_that_are_none_are_refused(self):
+        self.refuse("one", "data.version", version='v1","x":"')
+        self.refuse("two", "data.chain", chain="../../secrets/x", version="v2")
+
+    def test_pods_of_another_version_are_left_alone(self):
+        self.deploy()
+        self.refuse("v2", "is of another version", version="v2")
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+        shown = self.status()
+        self.assertEqual((shown["state"], shown["version_id"]), ("ready", "v1"))
 
     def test_programs_of_this_machine_are_refused(self):
         done = self.home.chains("deploy", self.folder)
