@@ -162,23 +162,44 @@ static chainsi_replica *find_teller(const chainsi_fleet *fleet)
     return NULL;
 }
 
+/* Why there can't be pods; "": there can. */
+static void explain_none(const chainsi_fleet *fleet, char *why, size_t size)
+{
+    const chainsi_pod_set *set = fleet->options.pods;
+    *why = 0;
+    if (fleet->stopping)
+        return;
+    if (*set->why)
+        snprintf(why, size, "Deployment %s: %.300s", set->object, set->why);
+    else if (!set->exists && fleet->wanted)
+        snprintf(why, size, "Deployment %s isn't there", set->object);
+}
+
+/* A Deployment that isn't there may yet come. */
+static chainsi_replica_state find_state_of_none(const chainsi_fleet *fleet,
+                                                const chainsi_replica *teller)
+{
+    const chainsi_pod_set *set = fleet->options.pods;
+    if (!*teller->last_end)
+        return CHAINSI_REPLICA_STOPPED;
+    if (!is_deploying(fleet))
+        return CHAINSI_REPLICA_BACKING_OFF;
+    return *set->why || is_late(fleet, teller) ? CHAINSI_REPLICA_FAILED : CHAINSI_REPLICA_STARTING;
+}
+
 /* Of a set that can't have pods: a replica that says why. */
 static bool tell_why_none(chainsi_fleet *fleet)
 {
-    const chainsi_pod_set *set = fleet->options.pods;
     chainsi_replica *teller = find_teller(fleet);
-    const bool wanted = *set->why && !fleet->stopping;
-    if (!teller && !wanted)
+    char why[sizeof teller->last_end];
+    explain_none(fleet, why, sizeof why);
+    if (!teller && !*why)
         return false;
     if (!teller)
         teller = add_replica(fleet, "");
     teller->seen_round = fleet->round;
-    if (wanted)
-        snprintf(teller->last_end, sizeof teller->last_end, "Deployment %s: %.300s", set->object,
-                 set->why);
-    const chainsi_replica_state state = !wanted               ? CHAINSI_REPLICA_STOPPED
-                                        : is_deploying(fleet) ? CHAINSI_REPLICA_FAILED
-                                                              : CHAINSI_REPLICA_BACKING_OFF;
+    snprintf(teller->last_end, sizeof teller->last_end, "%s", why);
+    const chainsi_replica_state state = find_state_of_none(fleet, teller);
     if (state == teller->state)
         return false;
     set_state(teller, state);

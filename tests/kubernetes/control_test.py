@@ -164,6 +164,19 @@ class Controller(unittest.TestCase):
         self.assertIn("ImagePullBackOff: Back-off pulling image", message)
         self.assertIn("hello-v1-hello-5d8f-", message)
 
+    def test_a_deployment_that_is_not_there_is_told(self):
+        self.deploy()
+        edit(os.path.join(self.folder, "hello_writer.c"), '"Hello"', '"Howdy"')
+        one = self.config_map("v2")
+        deploy = json.loads(one["data"]["deploy.json"])
+        for service in deploy["services"]:
+            service["start_timeout_s"] = 1
+        one["data"]["deploy.json"] = json.dumps(deploy)
+        self.cluster.apply([one])
+        wait_until(lambda: self.cluster.state("hello-v2") == "failed", "the version to fail", LIMIT_S)
+        self.assertRegex(self.cluster.annotations("hello-v2")["chains.dev/message"], "Deployment hello-v2-hello(-writer)? isn't there")
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+
     def test_a_quota_that_forbids_is_told(self):
         self.build(self.folder, "v1")
         objects = self.manifests(self.folder, "v1")
