@@ -325,7 +325,8 @@ void chainsi_pod_fleet_resize(chainsi_fleet *fleet, int64_t wanted)
 {
     chainsi_pod_set *set = fleet->options.pods;
     fleet->wanted = wanted;
-    if (fleet->let_go || (fleet->options.others_scale && set->replicas))
+    /* Those of one that was to have none are about to go. */
+    if (fleet->let_go || (fleet->options.others_scale && set->replicas && set->wanted))
         return;
     chainsi_pods_scale(cluster_of(fleet), set, wanted);
     if (fleet->options.others_scale)

@@ -215,6 +215,34 @@ class Controller(unittest.TestCase):
         wait_until(lambda: [one["ready"] for one in self.status()["chainlets"] if one["name"] == "hello"] == [2], "two replicas", LIMIT_S)
         self.assertEqual(self.cluster.replicas("hello-v1-hello"), 2)
 
+    def answer_again(self, *words):
+        """v1 is to end, and answers again before its pods are asked to."""
+        self.deploy("v1", *words)
+        away, passed = [True], []
+
+        def refuse(handler):
+            if not handler.place.endswith("hello-v1-hello/scale"):
+                return False
+            if not away[0]:
+                passed.append(json.loads(handler.body)["spec"]["replicas"])
+                return False
+            handler.reply(*status(500, "InternalError", "not now"))
+            return True
+        self.cluster.api.faults.insert(0, refuse)
+        edit(os.path.join(self.folder, "hello_writer.c"), '"Hello"', '"Howdy"')
+        self.deploy("v2", *words)
+        self.home.good("rollback", "hello")
+        away[0] = False
+        wait_until(lambda: passed, "it to be scaled", LIMIT_S)
+        self.assertEqual((passed[0], self.cluster.replicas("hello-v1-hello")), (1, 1))
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+
+    def test_a_version_answers_again_before_it_has_ended(self):
+        self.answer_again()
+
+    def test_others_scale_a_version_that_answers_again_before_it_has_ended(self):
+        self.answer_again("--autoscaler", "none")
+
     def test_the_controller_ends_and_pods_go_on(self):
         self.deploy()
         pods = {pod.name for pod in self.cluster.pods.values()}
