@@ -111,7 +111,7 @@ class Played(unittest.TestCase):
         chain, images = self.home.copy("examples/poem"), self.home.file("images.json")
         with open(images, "w", encoding="utf-8") as file:
             file.write(self.home.good("image", chain, "--registry", registry.host, "--json"))
-        printed = json.loads(self.home.good("manifests", chain, "--images", images, "--json"))["items"]
+        printed = json.loads(self.home.good("manifests", chain, "--images", images, "--tls", "off", "--json"))["items"]
         ports, paths = {"phi_llm": 20001, "poem_generator": 20002}, []
         for name, port in ports.items():
             container, path = self.play([each for each in printed if each["metadata"]["labels"].get("chains.dev/chainlet") == name], port)
