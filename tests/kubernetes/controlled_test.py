@@ -192,17 +192,19 @@ class Controlled(cluster_test.ClusterTest):
             version.on_both_nodes(chainlet, lambda chainlet=chainlet: self.home.good("scale", "moves", chainlet, "--min", "2", "--max", "2"))
         with self.load("moves") as load:
             load.more(20)
-            self.cluster.stop("node2")
+            kept = self.leader()["spec"]["nodeName"]  # or all calls would fail until the second one leads
+            (stopped,) = {"node1", "node2"} - {kept}
+            self.cluster.stop(stopped)
             self.addCleanup(wait_until, lambda: len(self.cluster.ready_nodes()) == 2, "the node to be ready again", LIMIT_S)
-            self.addCleanup(self.cluster.start, "node2")
+            self.addCleanup(self.cluster.start, stopped)
 
             def moved():
                 for chainlet in ("relay", "worker"):
                     pods = self.cluster.ready_pods(version.selector_of(chainlet))
-                    if len(pods) != 2 or any(pod["spec"]["nodeName"] == "node2" for pod in pods.values()):
+                    if len(pods) != 2 or any(pod["spec"]["nodeName"] == stopped for pod in pods.values()):
                         return None
                 return self.cluster.ready_pods(version.selector_of("worker"))
-            pods = wait_until(moved, "all pods on node1", LIMIT_S)
+            pods = wait_until(moved, f"all pods on {kept}", LIMIT_S)
             load.since()
             wait_until(lambda: load.names() == set(pods), "an answer of every pod", LIMIT_S)
         for failure in load.failures:  # those that the entrypoint there ran
