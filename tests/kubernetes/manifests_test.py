@@ -208,7 +208,7 @@ class Content(unittest.TestCase):
                           "CHAINS_ENVIRONMENT": "production", "CHAINS_SECRETS_DIR": "/run/chains/secrets",
                           "CHAINS_PROBES_LISTEN": "http://0.0.0.0:8081", "CHAINS_TLS_CERT": "/run/chains/tls/tls.crt",
                           "CHAINS_TLS_KEY": "/run/chains/tls/tls.key", "CHAINS_TLS_CA": "/run/chains/tls/ca.crt",
-                          "CHAINS_MODEL_URL": "https://menu-v7-model:8080"})
+                          "CHAINS_AT_ZERO": "wait", "CHAINS_MODEL_URL": "https://menu-v7-model:8080"})
         self.assertEqual(self.variables("model")["OMP_NUM_THREADS"], "2")
         self.assertRegex(self.variables("menu")["CHAINS_KITCHEN_URL"], r"^https://menu-v7-kitchen-of-the-house--[0-9a-f]{16}:8080$")
 
@@ -227,6 +227,10 @@ class Content(unittest.TestCase):
             self.assertNotIn("/run/chains/tls", text)
             self.assertIn("http://0.0.0.0:8080", text)
         self.assertIn("/run/chains/tls", manifests(MENU, "--autoscaler", "none", "--tls", "on"))
+
+    def test_calls_wait_for_pods_where_somebody_starts_them(self):
+        self.assertEqual([options for options in ([], ["--autoscaler", "none"], ["--autoscaler", "hpa"])
+                          if "CHAINS_AT_ZERO" in manifests(MENU, *options)], [[]])
 
     def test_secrets(self):
         """Each pod has those that it names, and no value stands anywhere."""
