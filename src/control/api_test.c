@@ -26,7 +26,8 @@ static void check_round_trip(const chainsi_type *type, const char *text)
 }
 
 #define REPLICA                                                                                    \
-    "{\"state\":\"ready\",\"number\":0,\"pid\":12,\"restarts\":1,\"since\":\"2026-01-31T12:00:00." \
+    "{\"state\":\"ready\",\"number\":0,\"pid\":12,\"pod\":null,\"node\":null,\"restarts\":1,"      \
+    "\"since\":\"2026-01-31T12:00:00."                                                             \
     "123Z\","                                                                                      \
     "\"last_end\":\"exit status 1\",\"gpus\":[\"NVIDIA T4 (number 0)\"]}"
 #define SCALING                                                                                    \
@@ -89,7 +90,7 @@ static void descriptions_come_back(void **state)
     "\"concurrency\":4," SCALING ",\"cpu\":0.5,\"memory\":1024,"                                   \
     "\"gpu\":\"any:2\",\"secrets\":[\"key\"],\"assets\":[{\"url\":\"file:///m\",\"sha256\":"       \
     "\"0000000000000000000000000000000000000000000000000000000000000000\",\"path\":\"m\"}],"       \
-    "\"inside\":[\"c\"]}"
+    "\"inside\":[\"c\"],\"object\":null}"
 #define B_SERVICE "{\"name\":\"b\",\"c_name\":\"b\",\"binary\":\"/bin/b\"}"
 
 static void saved_state_comes_back(void **state)
@@ -103,7 +104,8 @@ static void saved_state_comes_back(void **state)
         "\"services\":[" A_SERVICE "],\"canary\":{\"percent\":0.0,"
         "\"max_error_rate_increase\":0.0,\"max_p99_ratio\":0.0,\"minutes\":0.0},"
         "\"source_digest\":null,\"interface\":null,\"created_by\":\"me\",\"swappable\":true,"
-        "\"links\":[{\"caller\":\"a\",\"callee\":\"c\",\"colocated\":true}]}}");
+        "\"links\":[{\"caller\":\"a\",\"callee\":\"c\",\"colocated\":true}],\"autoscaler\":null,"
+        "\"tls\":false}}");
 }
 
 /* Decodes and checks; why gets what is wrong. */

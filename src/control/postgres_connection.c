@@ -22,15 +22,18 @@ void chainsi_postgres_drop(chainsi_postgres *it)
 
 /* Failures. */
 
-/* libpq's sentences have several lines, each with its end. */
+/* libpq's sentences have several lines, each with its end, and some begin further in. */
 static void fold(char *text)
 {
-    size_t size = strlen(text);
-    while (size && text[size - 1] == '\n')
-        text[--size] = 0;
-    for (char *c = text; *c; c++)
-        if (*c == '\n')
-            *c = ' ';
+    char *to = text;
+    for (const char *c = text; *c; c++)
+        if ((unsigned char)*c > ' ')
+            *to++ = *c;
+        else if (to > text && to[-1] != ' ')
+            *to++ = ' ';
+    while (to > text && to[-1] == ' ')
+        to--;
+    *to = 0;
 }
 
 static chains_status status_of(const char *state)
