@@ -360,7 +360,8 @@ static void say_next(const request *r, chainsi_cluster_session *session)
     const char *name_space = chainsi_cluster_name_space(session->cluster);
     const chainsi_controller_options *c = &r->controller;
     const char *scheme = c->tls_secret ? "https" : "http";
-    printf("chainsd runs in the namespace %s\n", name_space);
+    printf("chainsd %s the namespace %s\n", r->timeout_s > 0 ? "runs in" : "is applied to",
+           name_space);
     if (c->ephemeral)
         printf(
             "  its state goes with its pod: versions stay, but which of them answers where, keys, "
@@ -368,14 +369,18 @@ static void say_next(const request *r, chainsi_cluster_session *session)
     if (c->tls_secret || c->allow_insecure_network)
         printf("  in the cluster it is %s://%s.%s:%d\n", scheme, CHAINSI_CONTROLLER_NAME,
                name_space, CHAINSI_CONTROLLER_PORT);
-    printf("From here:\n"
-           "  kubectl -n %s port-forward svc/%s %d &\n"
-           "  export CHAINS_URL=%s://%s:%d\n"
-           "  export CHAINS_TOKEN=$(kubectl -n %s get secret " CHAINSI_CONTROLLER_TOKEN
+    printf("From here:\n");
+    if (c->tls_secret) /* which is for a name, and leads there by itself */
+        printf("  export CHAINS_URL=https://%s:%d\n",
+               c->allowed_host_count ? c->allowed_hosts[0] : "NAME", CHAINSI_CONTROLLER_PORT);
+    else
+        printf("  kubectl -n %s port-forward svc/%s %d &\n"
+               "  export CHAINS_URL=http://127.0.0.1:%d\n",
+               name_space, CHAINSI_CONTROLLER_NAME, CHAINSI_CONTROLLER_PORT,
+               CHAINSI_CONTROLLER_PORT);
+    printf("  export CHAINS_TOKEN=$(kubectl -n %s get secret " CHAINSI_CONTROLLER_TOKEN
            " -o jsonpath='{.data.token}' | base64 -d)\n"
            "  chains status\n",
-           name_space, CHAINSI_CONTROLLER_NAME, CHAINSI_CONTROLLER_PORT, scheme,
-           c->tls_secret ? "NAME-OF-ITS-CERTIFICATE" : "127.0.0.1", CHAINSI_CONTROLLER_PORT,
            name_space);
 }
 
