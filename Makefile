@@ -18,7 +18,7 @@ FORMATTED = git ls-files -z --cached --others --exclude-standard -- '*.c' '*.h' 
 # The status page is built where node and npm can be had; without them chainsd gets a plain one.
 PAGE = cmake/bootstrap page || echo "packages: going on without them: chainsd gets the plain page" >&2
 
-.PHONY: all build demo test test-asan test-tsan bench soak chaos many fuzz install format format-check clean help
+.PHONY: all build demo test test-asan test-tsan bench soak chaos many test-kubernetes fuzz install format format-check clean help
 .DEFAULT_GOAL := all
 
 all: build
@@ -50,7 +50,8 @@ test-tsan: ## all tests under ThreadSanitizer
 	@cmake/run_tests tsan
 
 bench: ## every program of bench/ in the release preset; renews the tables and the plot of the comparison with others in docs/
-	@cmake/bootstrap
+	@cmake/bootstrap build test examples bench peers
+	@$(PAGE)
 	@cmake --preset release --log-level=WARNING
 	@cmake --build --preset release --target all peers
 	@bench/run build-release
@@ -68,6 +69,12 @@ chaos: build ## calls for CHAOS_SECONDS (180) while everything is killed, stoppe
 
 many: build ## 200 Chainlets with 5 replicas each, which start, answer, go to zero, wake and end; prints times and memory
 	@$(TESTING) CHAINS_TEST_MANY=200 python3 -B tests/e2e/many_test.py
+
+test-kubernetes: ## chains on a real two-node Kubernetes, which it builds once and brings up; needs root
+	@cmake/bootstrap build test examples kubernetes
+	@cmake --preset dev --log-level=WARNING
+	@cmake --build --preset dev
+	@$(TESTING) python3 -B tests/kubernetes/kubernetes_test.py || [ $$? = 77 ]
 
 fuzz: ## every fuzzer, FUZZ_SECONDS (300) each
 	@cmake/bootstrap build test
@@ -92,4 +99,4 @@ clean: ## removes every build
 	rm -rf build build-release build-asan build-tsan build-fuzz
 
 help: ## this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))

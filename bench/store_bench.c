@@ -205,7 +205,7 @@ int main(int argument_count, char **arguments)
     if (!mkdtemp(home) || uv_loop_init(&loop) != 0)
         give_up(home);
     chains_status status;
-    store = chainsi_store_open(home, &loop, &status, why, sizeof why);
+    store = chainsi_store_open(home, NULL, &loop, &status, why, sizeof why);
     if (!store || chainsi_store_write_now(store, put_chain, NULL, why, sizeof why) != CHAINS_OK)
         give_up(why);
     char *path = chainsi_path("%s/floor", home);

@@ -12,7 +12,8 @@ static void print_help(FILE *out)
     for (const chainsi_verb *const *verb = chainsi_verbs; *verb; verb++)
         fprintf(out, "  %-9s %s\n", (*verb)->name, (*verb)->summary);
     fprintf(out, "\n`chains VERB --help` says more, with an example.\n"
-                 "`chains --version` says which this is.\n");
+                 "`chains --version` says which this is.\n"
+                 "CHAINS_URL and CHAINS_TOKEN name a daemon that isn't the one of this machine.\n");
 }
 
 static int report_unknown_verb(const char *name)

@@ -1,4 +1,5 @@
-/* Talking to the daemon of CHAINS_HOME: finding it, starting it, asking it. */
+/* Talking to the daemon of CHAINS_HOME: finding it, starting it, asking it. Where CHAINS_URL names a front door, that
+ * one is meant instead, wherever it is, and CHAINS_TOKEN is its token or one of its keys. */
 #ifndef CHAINSI_CLI_DAEMON_H
 #define CHAINSI_CLI_DAEMON_H
 
@@ -11,8 +12,10 @@
 #include "schema/type.h"
 
 typedef struct chainsi_daemon {
-    char *home; /* owned; CHAINS_HOME */
-    char address[128];
+    char *home;  /* owned; CHAINS_HOME; NULL: CHAINS_URL was taken, or there is none */
+    bool away;   /* it is the one of CHAINS_URL */
+    char *token; /* owned; CHAINS_TOKEN of that one; NULL: none, or the home has it */
+    char address[256];
     char
         why[256]; /* it doesn't answer although it runs, or didn't; "" if nothing is known of one */
     bool
@@ -36,8 +39,11 @@ bool chainsi_daemon_find(chainsi_daemon *daemon);
 /* The same, but that none runs is not said: for what can do without. */
 bool chainsi_daemon_look(chainsi_daemon *daemon);
 /* The same as chainsi_daemon_find, but starts one if none runs, in the background, and waits until it answers. port: 0 for any, -1 for the one that it had, else the
- * default. False, said on stderr, when it didn't come up. */
+ * default. False, said on stderr, when it didn't come up, or where CHAINS_URL names one, which can't run
+ * programs of this machine. */
 bool chainsi_daemon_start(chainsi_daemon *daemon, int port);
+/* The same on the port that it had, unless CHAINS_URL names one: for what needn't be on this machine. */
+bool chainsi_daemon_have(chainsi_daemon *daemon);
 /* Finds the one that runs, and neither starts one nor says anything: false with `why`, which may be "". For those who look again and again;
  * chainsi_daemon_close must be called in any case. */
 bool chainsi_daemon_connect(chainsi_daemon *daemon);
@@ -51,7 +57,7 @@ void chainsi_daemon_add_word(chainsi_buffer *path, const char *word);
 /* Appends "&name=value" to a path with a query; nothing if value is NULL. */
 void chainsi_daemon_add_query(chainsi_buffer *path, const char *name, const char *value);
 
-/* One request, in the name of the home's owner. body: JSON; NULL for none. timeout_ms: 0 for none; it travels with the request. False, said on
+/* One request, in the name of the home's owner, or of CHAINS_TOKEN. body: JSON; NULL for none. timeout_ms: 0 for none; it travels with the request. False, said on
  * stderr, when there was no answer. Blocks. */
 bool chainsi_daemon_ask(chainsi_daemon *daemon, const char *method, const char *path,
                         const chainsi_buffer *body, double timeout_ms,
@@ -76,6 +82,8 @@ bool chainsi_daemon_read(chainsi_daemon *daemon, const chainsi_daemon_answer *an
 /* The same of an answer that may be an error, which is said as by chainsi_daemon_fail: false then, too. */
 bool chainsi_daemon_expect(chainsi_daemon *daemon, const chainsi_daemon_answer *answer, bool json,
                            const chainsi_type *type, void *value);
+/* The path of the daemon's program, which is beside this one; the caller frees it. NULL: it can't be told. */
+char *chainsi_daemon_program(void);
 /* Replaces this process by the daemon in the foreground, with these arguments, ended by NULL; returns only if that fails, having said why. */
 int chainsi_daemon_become(const char *const *words);
 

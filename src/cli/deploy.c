@@ -1,5 +1,4 @@
 /* `chains deploy`: builds the services of a chain, hands them to the daemon, and waits until all are ready. */
-#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,12 +9,12 @@
 #include "base/clock.h"
 #include "base/terminal.h"
 #include "cli/deploy.h"
+#include "cli/deploy_cluster.h"
 #include "cli/deploy_progress.h"
+#include "cli/describe.h"
 #include "cli/environment.h"
-#include "cli/snapshot.h"
 #include "compiler/sample.h"
 #include "compiler/service.h"
-#include "runtime/queue.h"
 #include "schema/json.h"
 
 extern const chainsi_verb chainsi_verb_deploy;
@@ -24,93 +23,6 @@ enum {
     LOOK_EVERY_MS = 20,
     LOG_LINES = 20, /* shown of a Chainlet that failed */
 };
-
-/* What all that is in its process needs. False, said on stderr: it asks for GPUs of different kinds. */
-static bool describe_needs(const chainsi_service *service, const char *verb, chainsi_arena *arena,
-                           chainsi_api_service *sent)
-{
-    sent->secrets.count = chainsi_service_secrets(service, arena, &sent->secrets.items);
-    chainsi_service_asset *assets;
-    sent->assets.count = chainsi_service_assets(service, arena, &assets);
-    sent->assets.items = chainsi_arena_array(arena, sent->assets.count, sizeof *sent->assets.items);
-    for (size_t i = 0; i < sent->assets.count; i++)
-        sent->assets.items[i] = (chainsi_asset){ assets[i].url, assets[i].sha256, assets[i].path };
-    const chainsi_service_gpus gpus = chainsi_service_find_gpus(service);
-    if (gpus.other) {
-        fprintf(stderr,
-                "chains %s: %s and %s are in one process, and ask for GPUs of different "
-                "kinds (.gpu): %s and %s\n",
-                verb, gpus.first->wire_name, gpus.other->wire_name, gpus.first->gpu_kind,
-                gpus.other->gpu_kind);
-        return false;
-    }
-    sent->gpu = gpus.kind ? chainsi_arena_printf(arena, "%s:%d", gpus.kind, gpus.count) : NULL;
-    return true;
-}
-
-/* The Chainlets in its process besides itself. */
-static void describe_inside(const chainsi_service *service, chainsi_api_service *sent,
-                            chainsi_arena *arena)
-{
-    sent->inside.items =
-        chainsi_arena_array(arena, service->inside_count, sizeof *sent->inside.items);
-    for (size_t i = 0; i < service->inside_count; i++)
-        if (service->inside[i] != service->chainlet)
-            sent->inside.items[sent->inside.count++] = service->inside[i]->wire_name;
-}
-
-static bool calls_elsewhere(const chainsi_service *service, const chainsi_model_chainlet *callee)
-{
-    for (size_t i = 0; i < service->dependency_count; i++)
-        if (service->dependencies[i] == callee)
-            return true;
-    return false;
-}
-
-/* Who calls whom: what a process has of its Chainlets' dependencies elsewhere, and else inside. What fakes call
- * nobody knows. */
-static void describe_links(const chainsi_built *built, chainsi_api_links *links,
-                           chainsi_arena *arena)
-{
-    size_t most = 0;
-    for (size_t i = 0; i < built->service_count; i++)
-        for (size_t k = 0; k < built->services[i].inside_count; k++)
-            most += built->services[i].inside[k]->dependency_count;
-    links->items = chainsi_arena_array(arena, most, sizeof *links->items);
-    for (size_t i = 0; i < built->service_count; i++) {
-        const chainsi_service *service = &built->services[i];
-        for (size_t k = 0; k < service->inside_count; k++) {
-            const chainsi_model_chainlet *caller = service->inside[k];
-            for (size_t d = 0; d < caller->dependency_count; d++) {
-                const chainsi_model_chainlet *callee = caller->dependencies[d].chainlet;
-                links->items[links->count++] = (chainsi_api_link){
-                    .caller = caller->wire_name,
-                    .callee = callee->wire_name,
-                    .colocated = !calls_elsewhere(service, callee),
-                };
-            }
-        }
-    }
-}
-
-static const char *describe_fingerprint(const chainsi_model_chainlet *chainlet,
-                                        chainsi_arena *arena)
-{
-    return chainsi_arena_printf(arena, "%016llx", (unsigned long long)chainlet->fingerprint);
-}
-
-/* Where the version comes from. */
-static void describe_origin(const chainsi_model *model, const chainsi_deploy_request *r,
-                            chainsi_arena *arena, chainsi_api_deploy *deploy)
-{
-    char digest[CHAINSI_DIGEST_TEXT];
-    const struct passwd *user = getpwuid(getuid());
-    if (chainsi_snapshot_digest(model, &r->fakes, digest))
-        deploy->source_digest = chainsi_arena_strdup(arena, digest);
-    deploy->interface = describe_fingerprint(model->entrypoint, arena);
-    deploy->created_by = user ? chainsi_arena_strdup(arena, user->pw_name)
-                              : chainsi_arena_printf(arena, "%u", (unsigned)getuid());
-}
 
 /* How it can be tried. */
 static const char *make_sample(const chainsi_model *model, chainsi_arena *arena)
@@ -122,62 +34,40 @@ static const char *make_sample(const chainsi_model *model, chainsi_arena *arena)
     return text;
 }
 
+/* Whether each process asks for GPUs of one kind alone; else it is said on stderr. */
+static bool check_kinds(const chainsi_built *built, const char *verb)
+{
+    for (size_t i = 0; i < built->service_count; i++) {
+        const chainsi_service_gpus gpus = chainsi_service_find_gpus(&built->services[i]);
+        if (!gpus.other)
+            continue;
+        fprintf(stderr,
+                "chains %s: %s and %s are in one process, and ask for GPUs of different "
+                "kinds (.gpu): %s and %s\n",
+                verb, gpus.first->wire_name, gpus.other->wire_name, gpus.first->gpu_kind,
+                gpus.other->gpu_kind);
+        return false;
+    }
+    return true;
+}
+
 bool chainsi_deploy_describe(const chainsi_model *model, const chainsi_built *built,
                              chainsi_deploy_request *r, chainsi_daemon *daemon,
                              chainsi_api_deploy *out)
 {
     chainsi_arena *arena = &daemon->arena;
-    chainsi_api_deploy deploy = {
-        .chain = r->name ? r->name : model->entrypoint->wire_name,
-        .environment = r->environment,
-        .entrypoint = model->entrypoint->wire_name,
-        .services = { .count = built->service_count },
-        .canary = r->canary,
-        .swappable = r->swappable,
-    };
-    describe_origin(model, r, arena, &deploy);
-    describe_links(built, &deploy.links, arena);
+    if (!check_kinds(built, r->verb))
+        return false;
+    chainsi_api_deploy deploy =
+        chainsi_describe_deploy(model, built->services, built->service_count, arena);
+    if (r->name)
+        deploy.chain = r->name;
+    deploy.environment = r->environment;
+    deploy.canary = r->canary;
+    deploy.swappable = r->swappable;
+    chainsi_describe_origin(model, &r->fakes, arena, &deploy);
     r->sample = make_sample(model, arena);
     chainsi_time_text(r->began);
-    deploy.services.items =
-        chainsi_arena_array(arena, built->service_count, sizeof *deploy.services.items);
-    for (size_t i = 0; i < built->service_count; i++) {
-        const chainsi_service *service = &built->services[i];
-        const chains_config *config = &service->chainlet->config;
-        chainsi_api_service *sent = &deploy.services.items[i];
-        chainsi_scaling_options scaling = chainsi_scaling_options_of(config);
-        *sent = (chainsi_api_service){
-            .name = service->chainlet->wire_name,
-            .c_name = service->chainlet->c_name,
-            .binary = service->binary,
-            .interface = describe_fingerprint(service->chainlet, arena),
-            .start_timeout_s = config->start_timeout_s > 0 ? config->start_timeout_s : 600,
-            .drain_timeout_s = config->drain_timeout_s > 0 ? config->drain_timeout_s : 30,
-            .progress_timeout_s = config->progress_timeout_s > 0 ? config->progress_timeout_s : 0,
-            .max_queue = chainsi_queue_most(config),
-            .max_body = config->max_body > 0 ? config->max_body : 64 * 1024 * 1024,
-            .concurrency = config->concurrency > 1 ? config->concurrency : 1,
-            .scaling = chainsi_api_scaling_of(&scaling),
-            .cpu = config->cpu > 0 ? config->cpu : 0,
-            .memory = (int64_t)service->chainlet->memory_bytes,
-        };
-        if (!describe_needs(service, r->verb, arena, sent))
-            return false;
-        describe_inside(service, sent, arena);
-        sent->dependencies.items = chainsi_arena_array(arena, service->dependency_count + 1,
-                                                       sizeof *sent->dependencies.items);
-        for (size_t j = 0; j < service->dependency_count; j++)
-            if (!service->dependencies[j]->external)
-                sent->dependencies.items[sent->dependencies.count++] =
-                    service->dependencies[j]->wire_name;
-        size_t most = sizeof config->env / sizeof *config->env;
-        sent->env.items = chainsi_arena_array(arena, most, sizeof *sent->env.items);
-        for (size_t j = 0; j < most && config->env[j].name; j++)
-            sent->env.items[sent->env.count++] = (chainsi_api_variable){
-                .name = config->env[j].name,
-                .value = config->env[j].value ? config->env[j].value : "",
-            };
-    }
     *out = deploy;
     return true;
 }
@@ -370,16 +260,22 @@ static void on_interrupt(int number)
     raise(number);
 }
 
-/* Who interrupts the command interrupts the waiting alone, and is told so. */
-static void prepare_farewell(const chainsi_api_deploy *deploy, const char *version)
+void chainsi_deploy_say_at_interrupt(const char *text)
 {
-    snprintf(
-        farewell, sizeof farewell,
+    snprintf(farewell, sizeof farewell, "%s", text);
+    sigaction(SIGINT, &(struct sigaction){ .sa_handler = on_interrupt }, NULL);
+}
+
+/* Who interrupts the command interrupts the waiting alone, and is told so. */
+static void prepare_farewell(chainsi_daemon *daemon, const chainsi_api_deploy *deploy,
+                             const char *version)
+{
+    chainsi_deploy_say_at_interrupt(chainsi_arena_printf(
+        &daemon->arena,
         "\nchains deploy: version %s of '%s' goes on becoming ready, and answers in %s then. "
         "`chains status %s` shows it; another `chains deploy`, `promote` or `delete` takes its "
         "place.\n",
-        version, deploy->chain, deploy->environment, deploy->chain);
-    sigaction(SIGINT, &(struct sigaction){ .sa_handler = on_interrupt }, NULL);
+        version, deploy->chain, deploy->environment, deploy->chain));
 }
 
 int chainsi_deploy_hand_over(chainsi_daemon *daemon, const chainsi_api_deploy *deploy,
@@ -398,7 +294,7 @@ int chainsi_deploy_hand_over(chainsi_daemon *daemon, const chainsi_api_deploy *d
         else if (chainsi_daemon_read(daemon, &answer, &chainsi_api_accepted_type, &accepted)) {
             r->version_id = accepted.version_id;
             if (!daemon->interrupt)
-                prepare_farewell(deploy, accepted.version_id);
+                prepare_farewell(daemon, deploy, accepted.version_id);
             status = await(daemon, deploy, accepted.version, r);
         }
     }
@@ -431,6 +327,23 @@ static int build_and_deploy(chainsi_deploy_request *r)
     return status;
 }
 
+/* On this machine, or in a cluster. */
+static int deploy_where(chainsi_cluster_deploy *d)
+{
+    chainsi_deploy_request *r = d->request;
+    bool cluster;
+    if (r->port < -1 || r->port > 65535)
+        return chainsi_usage_error(&chainsi_verb_deploy, "'--port' takes 0 to 65535");
+    if (!chainsi_check_names(&chainsi_verb_deploy, &r->environment, 1) ||
+        !chainsi_check_canary(&chainsi_verb_deploy, &r->canary) ||
+        !chainsi_cluster_words_read(&chainsi_verb_deploy, &d->where, &cluster))
+        return CHAINSI_EXIT_USAGE;
+    if (cluster)
+        return chainsi_deploy_to_cluster(&chainsi_verb_deploy, d);
+    return chainsi_cluster_deploy_unused(&chainsi_verb_deploy, d) ? build_and_deploy(r)
+                                                                  : CHAINSI_EXIT_USAGE;
+}
+
 static int deploy(int argc, char **argv)
 {
     chainsi_deploy_request r = {
@@ -439,6 +352,7 @@ static int deploy(int argc, char **argv)
         .environment = CHAINSI_PRODUCTION,
         .canary = CHAINSI_NO_CANARY,
     };
+    chainsi_cluster_deploy d = { .request = &r, .patience_s = CHAINSI_CLUSTER_PATIENCE_S };
     const chainsi_option options[] = {
         { "name", CHAINSI_OPTION_TEXT, &r.name },
         { "entrypoint", CHAINSI_OPTION_TEXT, &r.entrypoint },
@@ -446,17 +360,20 @@ static int deploy(int argc, char **argv)
         { "environment", CHAINSI_OPTION_TEXT, &r.environment },
         CHAINSI_CANARY_OPTIONS(r.canary),
         { "port", CHAINSI_OPTION_INTEGER, &r.port },
+        CHAINSI_CLUSTER_OPTIONS(d.where),
+        CHAINSI_MANIFEST_OPTIONS(d.words),
+        { "images", CHAINSI_OPTION_TEXT, &d.words.images },
+        { "create-namespace", CHAINSI_OPTION_FLAG, &d.words.manifest.create_name_space },
+        { "front-door-namespace", CHAINSI_OPTION_TEXT, &d.words.manifest.front_door_name_space },
+        { "timeout", CHAINSI_OPTION_INTEGER, &d.timeout_s },
+        { "patience", CHAINSI_OPTION_INTEGER, &d.patience_s },
+        { "keep", CHAINSI_OPTION_FLAG, &d.keep },
         { "json", CHAINSI_OPTION_FLAG, &r.json },
         { NULL, CHAINSI_OPTION_END, NULL },
     };
     int status;
     if (chainsi_options_read(&chainsi_verb_deploy, options, argc, argv, 1, &r.folders, &status))
-        status = r.port < -1 || r.port > 65535
-                     ? chainsi_usage_error(&chainsi_verb_deploy, "'--port' takes 0 to 65535")
-                 : chainsi_check_names(&chainsi_verb_deploy, &r.environment, 1) &&
-                         chainsi_check_canary(&chainsi_verb_deploy, &r.canary)
-                     ? build_and_deploy(&r)
-                     : CHAINSI_EXIT_USAGE;
+        status = deploy_where(&d);
     chainsi_words_done(&r.folders);
     chainsi_words_done(&r.fakes);
     return status;
@@ -464,8 +381,10 @@ static int deploy(int argc, char **argv)
 
 const chainsi_verb chainsi_verb_deploy = {
     .name = "deploy",
-    .usage = "[FOLDER] [--name NAME] [--entrypoint NAME] [--environment NAME] " CHAINSI_CANARY_USAGE
-             " [--fake FILE.c]... [--port N] [--json]",
+    .usage =
+        "[FOLDER] [--name NAME] [--entrypoint NAME] [--environment NAME] " CHAINSI_CANARY_USAGE
+        " [--fake FILE.c]... [--port N] [--json]\n"
+        "       chains deploy [FOLDER] --target kubernetes --registry HOST[:PORT][/PATH] [...]",
     .summary = "Run a chain's Chainlets as services behind one URL.",
     .help =
         "Checks and builds the chain, has its assets fetched, starts each of its Chainlets as a\n"
@@ -485,7 +404,28 @@ const chainsi_verb chainsi_verb_deploy = {
         "                       daemon that was killed, else 8600\n"
         "  --json               print the deployed chain as JSON\n"
         "\n"
+        "In a Kubernetes cluster: makes images of its Chainlets, pushes them, applies the objects "
+        "that\n"
+        "`chains manifests` prints, and returns when all of it is ready. The same input is a "
+        "version\n"
+        "that is there already; what was applied of one that fails is removed again.\n"
+        "\n" CHAINSI_CLUSTER_HELP
+        "  --registry HOST/PATH where images are pushed to, and nodes fetch them\n"
+        "  --images FILE        where they are already, instead (chains manifests --help)\n"
+        "  --version NAME       of the chain. Default: v0- and a hash of all that it is\n"
+        "  --autoscaler WHICH   chains, hpa, knative or none (chains manifests --help)\n"
+        "  --tls on|off         calls by TLS. Default: on where a controller runs that scales\n"
+        "  --create-namespace   make the namespace, too\n"
+        "  --timeout SECONDS    until all is ready. Default: the longest .start_timeout_s and 120\n"
+        "  --patience SECONDS   how long what may pass by itself may last, as no node that has "
+        "room,\n"
+        "                       or an image that can't be pulled. Default: 60\n"
+        "  --keep               leave what was applied of a version that fails\n"
+        "  --pull-secret, --asset-claim, --fetch-image, --front-door-namespace: as manifests have\n"
+        "                       them\n"
+        "\n"
         "Example:\n"
-        "  chains deploy hello\n",
+        "  chains deploy hello\n"
+        "  chains deploy hello --target kubernetes --registry registry.example.com/me\n",
     .run = deploy,
 };

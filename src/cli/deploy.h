@@ -29,6 +29,8 @@ bool chainsi_deploy_describe(const chainsi_model *model, const chainsi_built *bu
 /* Sends it, and returns when all of it is ready, or has failed: the exit status. What went wrong has been said. */
 int chainsi_deploy_hand_over(chainsi_daemon *daemon, const chainsi_api_deploy *deploy,
                              chainsi_deploy_request *request);
+/* What is said on stderr when the command is interrupted (SIGINT) from now on. */
+void chainsi_deploy_say_at_interrupt(const char *text);
 /* Shows the end of a Chainlet's log on stderr, but nothing from before `began`. */
 void chainsi_deploy_show_log(chainsi_daemon *daemon, const char *chain, const char *environment,
                              const char *chainlet, const char *began);

@@ -42,7 +42,7 @@ static int create_key(chainsi_daemon *daemon, const request *r)
     int status = CHAINSI_EXIT_FAILED;
     if (chainsi_json_encode(&chainsi_api_key_asked_type, &asked, &body, &why) != CHAINS_OK)
         return chainsi_usage_error(&chainsi_verb_key, "%s: %s", why.path, why.message);
-    if (chainsi_daemon_start(daemon, -1) &&
+    if (chainsi_daemon_have(daemon) &&
         chainsi_daemon_ask(daemon, "POST", "/api/v1/keys", &body, 0, &answer) &&
         chainsi_daemon_expect(daemon, &answer, r->json, &chainsi_api_key_made_type, &made)) {
         status = CHAINSI_EXIT_OK;

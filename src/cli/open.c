@@ -80,28 +80,57 @@ static bool is_there(chainsi_daemon *daemon, const char *chain, const char *envi
     return answer.status == 200;
 }
 
+/* The address with what signs in there; NULL, said on stderr, if that can't be read. */
+static const char *make_url(chainsi_daemon *daemon, const char *chain, const char *environment)
+{
+    char owners[CHAINSI_TOKEN_SIZE + 1];
+    const char *token = daemon->token;
+    if (daemon->home && !chainsi_home_token(daemon->home, false, owners)) {
+        fprintf(stderr, "chains open: cannot read the token of %s: %s\n", daemon->home,
+                strerror(errno));
+        return NULL;
+    }
+    if (daemon->home)
+        token = owners;
+    if (!token && !chain)
+        return chainsi_arena_printf(&daemon->arena, "%s/", daemon->address);
+    const char *way_in =
+        token ? chainsi_arena_printf(&daemon->arena, "token=%s%s", token, chain ? "&" : "") : "";
+    return chain ? chainsi_arena_printf(&daemon->arena, "%s/#%s/chains/%s/%s", daemon->address,
+                                        way_in, chain, environment)
+                 : chainsi_arena_printf(&daemon->arena, "%s/#%s", daemon->address, way_in);
+}
+
+/* The home where a file with the address can be; NULL: none. The caller frees it. */
+static char *find_home(const chainsi_daemon *daemon)
+{
+    char why[256];
+    char *home =
+        daemon->home ? chainsi_path("%s", daemon->home) : chainsi_home_find(why, sizeof why);
+    if (home && chainsi_home_make(home, why, sizeof why))
+        return home;
+    fprintf(stderr, "chains open: %s\n", why);
+    free(home);
+    return NULL;
+}
+
 static int show(const char *chain, const char *environment, bool only_print)
 {
     chainsi_daemon daemon;
-    char token[CHAINSI_TOKEN_SIZE + 1];
     int status = CHAINSI_EXIT_FAILED;
     bool found = chainsi_daemon_find(&daemon) && is_there(&daemon, chain, environment);
-    if (found && !chainsi_home_token(daemon.home, false, token)) {
-        fprintf(stderr, "chains open: cannot read the token of %s: %s\n", daemon.home,
-                strerror(errno));
-    } else if (found) {
-        const char *url =
-            chain ? chainsi_arena_printf(&daemon.arena, "%s/#token=%s&/chains/%s/%s",
-                                         daemon.address, token, chain, environment)
-                  : chainsi_arena_printf(&daemon.arena, "%s/#token=%s", daemon.address, token);
+    const char *url = found ? make_url(&daemon, chain, environment) : NULL;
+    if (url) {
         status = CHAINSI_EXIT_OK;
         printf("%s\n", url);
         fflush(stdout);
-        char *path = only_print || !has_display() ? NULL : write_way_in(daemon.home, url);
+        char *home = only_print || !has_display() ? NULL : find_home(&daemon);
+        char *path = home ? write_way_in(home, url) : NULL;
         if (path && !start_browser(path))
             fprintf(stderr, "chains open: xdg-open could not start a browser; open the address "
                             "above in one\n");
         free(path);
+        free(home);
     }
     chainsi_daemon_close(&daemon);
     return status;
@@ -134,8 +163,9 @@ const chainsi_verb chainsi_verb_open = {
     .summary = "Show the status page in a browser.",
     .help =
         "Prints the address of the status page, with which a browser is signed in as the owner of\n"
-        "CHAINS_HOME: give it to nobody. Where there is a display and xdg-open, a browser is\n"
-        "opened with it; on another machine forward the port: ssh -L 8600:127.0.0.1:8600 HOST.\n"
+        "CHAINS_HOME, or with CHAINS_TOKEN: give it to nobody. Where there is a display and\n"
+        "xdg-open, a browser is opened with it; on another machine forward the port:\n"
+        "ssh -L 8600:127.0.0.1:8600 HOST.\n"
         "\n"
         "  CHAIN                begin with this chain\n"
         "  --environment NAME   of the chain. Default: production\n"

@@ -10,6 +10,7 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "cli/cluster_verbs.h"
 #include "cli/daemon.h"
 #include "cli/options.h"
 #include "control/api.h"
@@ -28,6 +29,7 @@ enum { MOST_TYPED = 4096 };
 typedef struct request {
     chainsi_words words; /* what to do, and perhaps a secret's name */
     const char *file, *chain;
+    chainsi_cluster_words where;
     bool json;
 } request;
 
@@ -147,7 +149,7 @@ static int set_secret(chainsi_daemon *daemon, const request *r)
         chainsi_buffer_add_byte(&value, 0);
         chainsi_json_encode(&chainsi_api_secret_value_type,
                             &(chainsi_api_secret_value){ (const char *)value.data }, &body, &why);
-        if (chainsi_daemon_start(daemon, -1) &&
+        if (chainsi_daemon_have(daemon) &&
             chainsi_daemon_ask(daemon, "PUT", path_of(daemon, r), &body, 0, &answer) &&
             chainsi_daemon_expect(daemon, &answer, r->json, &chainsi_api_secret_changed_type,
                                   &changed)) {
@@ -203,14 +205,48 @@ static int delete_secret(chainsi_daemon *daemon, const request *r)
     return CHAINSI_EXIT_OK;
 }
 
+static int set_in_cluster(const request *r)
+{
+    chainsi_buffer value = { 0 };
+    const char *name = r->words.items[1];
+    int status = CHAINSI_EXIT_FAILED;
+    if (read_value(r, name, &value))
+        status =
+            chainsi_secret_set_in_cluster(&chainsi_verb_secret, &r->where, r->chain, name, &value);
+    if (value.data)
+        explicit_bzero(value.data, value.capacity);
+    chainsi_buffer_done(&value);
+    return status;
+}
+
+/* There each chain has a Secret of its own. */
+static int run_in_cluster(const request *r, const char *what, bool named)
+{
+    const chainsi_verb *verb = &chainsi_verb_secret;
+    if (!r->chain)
+        return chainsi_usage_error(verb, "--target kubernetes needs --chain NAME");
+    if (!strcmp(what, "set") && named)
+        return set_in_cluster(r);
+    if (!strcmp(what, "list") && r->words.count == 1)
+        return chainsi_secret_list_in_cluster(verb, &r->where, r->chain, r->json);
+    if (!strcmp(what, "delete") && named)
+        return chainsi_secret_delete_in_cluster(verb, &r->where, r->chain, r->words.items[1]);
+    return chainsi_usage_error(verb, "it takes set NAME, list, or delete NAME");
+}
+
 static int run(const request *r)
 {
+    bool cluster;
     const char *what = r->words.count ? r->words.items[0] : "";
     bool named = r->words.count == 2;
     if (named && (!chainsi_vault_is_name(r->words.items[1]) ||
                   (r->chain && !chainsi_api_is_chain_name(r->chain))))
         return chainsi_usage_error(&chainsi_verb_secret,
                                    "the name of a secret has letters, digits, '_' and '-'");
+    if (!chainsi_cluster_words_read(&chainsi_verb_secret, &r->where, &cluster))
+        return CHAINSI_EXIT_USAGE;
+    if (cluster)
+        return run_in_cluster(r, what, named);
     chainsi_daemon daemon = { 0 };
     int status;
     if (!strcmp(what, "set") && named)
@@ -231,9 +267,8 @@ static int secret(int argc, char **argv)
 {
     request r = { 0 };
     const chainsi_option options[] = {
-        { "file", CHAINSI_OPTION_TEXT, &r.file },
-        { "chain", CHAINSI_OPTION_TEXT, &r.chain },
-        { "json", CHAINSI_OPTION_FLAG, &r.json },
+        { "file", CHAINSI_OPTION_TEXT, &r.file }, { "chain", CHAINSI_OPTION_TEXT, &r.chain },
+        CHAINSI_CLUSTER_OPTIONS(r.where),         { "json", CHAINSI_OPTION_FLAG, &r.json },
         { NULL, CHAINSI_OPTION_END, NULL },
     };
     int status;
@@ -245,7 +280,8 @@ static int secret(int argc, char **argv)
 
 const chainsi_verb chainsi_verb_secret = {
     .name = "secret",
-    .usage = "set NAME [--file FILE] [--chain NAME] | list | delete NAME [--chain NAME]  [--json]",
+    .usage = "set NAME [--file FILE] [--chain NAME] | list | delete NAME [--chain NAME]  [--json]\n"
+             "                     " CHAINSI_CLUSTER_USAGE,
     .summary = "Set, list and delete what Chainlets read with chains_secret.",
     .help =
         "The value is read from stdin, less a line break at its end; on a terminal it is asked\n"
@@ -254,7 +290,10 @@ const chainsi_verb chainsi_verb_secret = {
         "\n"
         "  --file FILE     the value is what the file has, to its last byte\n"
         "  --chain NAME    for that chain alone; it goes before one for all of that name\n"
-        "  --json          print what the daemon's API answers, which has no values\n"
+        "  --json          print what the daemon's API answers, which has no "
+        "values\n" CHAINSI_CLUSTER_HELP "                       There they are keys of the Secret "
+        "CHAIN-secrets: --chain is needed,\n"
+        "                       `list` tells the names\n"
         "\n"
         "Example:\n"
         "  chains secret set hf_token < token.txt\n",

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/terminal.h"
+#include "cli/cluster_verbs.h"
 #include "cli/environment.h"
 #include "cli/fetched.h"
 #include "cli/status_watch.h"
@@ -61,6 +62,12 @@ static void print_chainlet(const chainsi_api_chainlet *chainlet, chainsi_arena *
         printf("    scaled by `chains scale`, since %.19sZ: %d to %d replicas\n",
                chainlet->override->set_at, (int)chainlet->scaling.min_replicas,
                (int)chainlet->scaling.max_replicas);
+    for (size_t i = 0; i < chainlet->replicas.count; i++) {
+        const chainsi_api_replica *replica = &chainlet->replicas.items[i];
+        if (replica->pod && *replica->pod)
+            printf("    %s pod %s on %s\n", replica->state, replica->pod,
+                   replica->node && *replica->node ? replica->node : "no node yet");
+    }
     for (size_t i = 0; i < chainlet->replicas.count; i++) {
         const chainsi_api_replica *replica = &chainlet->replicas.items[i];
         if (replica->last_end)
@@ -131,7 +138,8 @@ static int print_status(chainsi_daemon *daemon, const chainsi_daemon_answer *ans
     if (!chainsi_daemon_read(daemon, answer, &chainsi_api_chains_type, &chains))
         return CHAINSI_EXIT_FAILED;
     if (!r->chain)
-        printf("daemon at %s, %s\n", daemon->address, daemon->home);
+        printf("daemon at %s%s%s\n", daemon->address, daemon->home ? ", " : "",
+               daemon->home ? daemon->home : "");
     for (size_t i = 0; i < chains.count; i++) {
         if (!chainsi_status_is_shown(&filter, &chains.items[i]))
             continue;
@@ -231,8 +239,11 @@ static int status(int argc, char **argv)
 {
     request r = { 0 };
     chainsi_words names = { 0 };
+    chainsi_cluster_words where = { 0 };
+    bool cluster;
     const chainsi_option options[] = {
         { "environment", CHAINSI_OPTION_TEXT, &r.environment },
+        CHAINSI_CLUSTER_OPTIONS(where),
         { "json", CHAINSI_OPTION_FLAG, &r.json },
         { "watch", CHAINSI_OPTION_FLAG, &r.watch },
         { "every", CHAINSI_OPTION_NUMBER, &r.every_s },
@@ -243,8 +254,16 @@ static int status(int argc, char **argv)
         r.chain = names.count ? names.items[0] : NULL;
         r.chainlet = names.count == 2 ? names.items[1] : NULL;
         const char *words[] = { r.chain, r.chainlet, r.environment };
-        if (!chainsi_check_names(&chainsi_verb_status, words, sizeof words / sizeof *words))
+        if (!chainsi_check_names(&chainsi_verb_status, words, sizeof words / sizeof *words) ||
+            !chainsi_cluster_words_read(&chainsi_verb_status, &where, &cluster))
             result = CHAINSI_EXIT_USAGE;
+        else if (cluster && (r.chainlet || r.watch || r.every_s != 0))
+            result = chainsi_usage_error(&chainsi_verb_status,
+                                         "--target kubernetes shows versions, once: no CHAINLET, "
+                                         "no --watch");
+        else if (cluster)
+            result = chainsi_status_of_cluster(&chainsi_verb_status, &where, r.chain, r.environment,
+                                               r.json);
         else if (r.environment && !r.chain)
             result = chainsi_usage_error(&chainsi_verb_status, "'--environment' is one of a chain");
         else if (r.chainlet && r.watch)
@@ -293,7 +312,10 @@ const chainsi_verb chainsi_verb_status = {
         "--json\n"
         "                       the array, on a line each time. A daemon that goes away is looked "
         "for\n"
-        "  --every SECONDS      how often. Default: 1; where there is no terminal 10\n"
+        "  --every SECONDS      how often. Default: 1; where there is no terminal "
+        "10\n" CHAINSI_CLUSTER_HELP
+        "                       Shows its versions, and of each Chainlet how many pods are ready\n"
+        "                       of how many there should be\n"
         "\n"
         "Example:\n"
         "  chains status\n"

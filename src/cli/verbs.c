@@ -22,7 +22,8 @@
     DO(trace)                                                                                      \
     DO(open)                                                                                       \
     DO(scale)                                                                                      \
-    DO(versions) DO(promote) DO(rollback) DO(delete) DO(key) DO(secret) DO(serve) DO(simulate)
+    DO(versions)                                                                                   \
+    DO(promote) DO(rollback) DO(delete) DO(key) DO(secret) DO(serve) DO(controller) DO(simulate)
 
 #define DECLARE(name) extern const chainsi_verb chainsi_verb_##name;
 VERBS(DECLARE)

@@ -165,7 +165,7 @@ bool chainsi_build_check_unit(chainsi_build *build, const chainsi_unit *unit)
     for (size_t i = 0; i < unit->source_count; i++) {
         chainsi_symbols symbols;
         const char *path = chainsi_build_path(build, unit->sources[i].object);
-        if (!chainsi_object_read(&symbols, path, &build->arena))
+        if (!chainsi_symbols_read(&symbols, path, &build->arena))
             return true; /* no object that we can read: the linker has the last word */
         chainsi_symbol *all =
             chainsi_arena_array(&build->arena, c.symbols.count + symbols.count + 1, sizeof *all);

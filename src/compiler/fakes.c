@@ -53,8 +53,8 @@ bool chainsi_build_compile_fakes(chainsi_build *build, chainsi_fake_file *files,
     for (size_t i = 0; i < count; i++) {
         /* One that failed may have an old object: ask for it alone what is known already. */
         compiled[i] = (all || chainsi_build_is_current(build, "fakes.ninja", objects[i])) &&
-                      chainsi_object_read(&files[i].symbols, chainsi_build_path(build, objects[i]),
-                                          &build->arena);
+                      chainsi_symbols_read(&files[i].symbols, chainsi_build_path(build, objects[i]),
+                                           &build->arena);
         all = all && compiled[i];
     }
     return all;

@@ -66,7 +66,7 @@ static bool read_symbols(chainsi_symbols *symbols, const uint8_t *file, size_t s
     return false;
 }
 
-bool chainsi_object_read(chainsi_symbols *symbols, const char *path, chainsi_arena *arena)
+bool chainsi_symbols_read(chainsi_symbols *symbols, const char *path, chainsi_arena *arena)
 {
     *symbols = (chainsi_symbols){ 0 };
     int fd = open(path, O_RDONLY | O_CLOEXEC);

@@ -17,7 +17,7 @@ typedef struct chainsi_symbols {
 
 /* Reads the global symbols of the file at path; texts and list live in arena. False if it can't be
  * read, or is no such object. */
-bool chainsi_object_read(chainsi_symbols *symbols, const char *path, chainsi_arena *arena);
+bool chainsi_symbols_read(chainsi_symbols *symbols, const char *path, chainsi_arena *arena);
 
 /* Whether the symbols define, or want, a function of that name. */
 bool chainsi_symbols_define(const chainsi_symbols *symbols, const char *name);

@@ -47,7 +47,7 @@ static void test_symbols_of_an_object(void **state)
     (void)state;
     chainsi_arena arena = { 0 };
     chainsi_symbols symbols;
-    assert_true(chainsi_object_read(&symbols, path_of("a.o"), &arena));
+    assert_true(chainsi_symbols_read(&symbols, path_of("a.o"), &arena));
     assert_true(chainsi_symbols_define(&symbols, "defined"));
     assert_true(chainsi_symbols_define(&symbols, "data"));
     assert_false(chainsi_symbols_define(&symbols, "own")); /* static */
@@ -77,7 +77,7 @@ static void test_every_cut_is_refused_or_read(void **state)
         fclose(file);
         chainsi_symbols symbols;
         /* The section headers stand at the end: without them nothing can be read. */
-        assert_false(chainsi_object_read(&symbols, path_of("cut.o"), &arena));
+        assert_false(chainsi_symbols_read(&symbols, path_of("cut.o"), &arena));
     }
     chainsi_arena_done(&arena);
 }
@@ -87,8 +87,8 @@ static void test_what_is_no_object(void **state)
     (void)state;
     chainsi_arena arena = { 0 };
     chainsi_symbols symbols;
-    assert_false(chainsi_object_read(&symbols, path_of("a.c"), &arena));
-    assert_false(chainsi_object_read(&symbols, path_of("nowhere"), &arena));
+    assert_false(chainsi_symbols_read(&symbols, path_of("a.c"), &arena));
+    assert_false(chainsi_symbols_read(&symbols, path_of("nowhere"), &arena));
     assert_int_equal(symbols.count, 0);
     chainsi_arena_done(&arena);
 }

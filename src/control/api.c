@@ -130,6 +130,7 @@ static const chainsi_field service_fields[] = {
     { CHAINSI_FIELD(chainsi_api_service, assets, &chainsi_api_assets_type),
       .default_value = &no_assets },
     { CHAINSI_FIELD(chainsi_api_service, inside, &strings_type), .default_value = &no_strings },
+    NULLABLE(chainsi_api_service, object),
 };
 const chainsi_type chainsi_api_service_type =
     NAMED_TYPE("Service", chainsi_api_service, service_fields);
@@ -170,6 +171,8 @@ static const chainsi_field deploy_fields[] = {
     NULLABLE(chainsi_api_deploy, created_by),
     { CHAINSI_FIELD(chainsi_api_deploy, swappable, &chainsi_type_bool), .default_value = &no },
     { CHAINSI_FIELD(chainsi_api_deploy, links, &links_type), .default_value = &no_links },
+    NULLABLE(chainsi_api_deploy, autoscaler),
+    { CHAINSI_FIELD(chainsi_api_deploy, tls, &chainsi_type_bool), .default_value = &no },
 };
 const chainsi_type chainsi_api_deploy_type =
     NAMED_TYPE("Deploy", chainsi_api_deploy, deploy_fields);
@@ -215,6 +218,8 @@ static const chainsi_field replica_fields[] = {
     TEXT(chainsi_api_replica, state),
     INTEGER(chainsi_api_replica, number),
     INTEGER(chainsi_api_replica, pid),
+    NULLABLE(chainsi_api_replica, pod),
+    NULLABLE(chainsi_api_replica, node),
     INTEGER(chainsi_api_replica, restarts),
     TEXT(chainsi_api_replica, since),
     NULLABLE(chainsi_api_replica, last_end),

@@ -90,6 +90,7 @@ typedef struct chainsi_api_service {
     chains_string_list secrets;  /* names of those that it may read */
     chainsi_api_assets assets;
     chains_string_list inside; /* names on the wire of the Chainlets that are linked into it, too */
+    const char *object;        /* the daemon's: its objects' name in a cluster; null: a process */
 } chainsi_api_service;
 
 typedef struct chainsi_api_services {
@@ -135,6 +136,8 @@ typedef struct chainsi_api_deploy {
     bool
         swappable; /* its programs may be replaced in place (swap.h); default: they stay as they are */
     chainsi_api_links links; /* for those who look; default: none is known of */
+    const char *autoscaler;  /* who scales it in a cluster; null: the daemon */
+    bool tls;                /* the daemon's: its pods speak TLS; default: they don't */
 } chainsi_api_deploy;
 
 /* What the keeper holds of a deployment. */
@@ -177,6 +180,7 @@ typedef struct chainsi_api_replica {
     const char *state;       /* chainsi_replica_state_name: starting, ready, ... */
     int64_t number;          /* its place among those of its Chainlet, from 0 on: in its log */
     int64_t pid;             /* 0: none */
+    const char *pod, *node;  /* in a cluster, its pod and where that runs; null: it is a process */
     int64_t restarts;        /* starts after the first */
     const char *since;       /* when it came into its state */
     const char *last_end;    /* how it ended last: "exit status 1"; null: it never did */

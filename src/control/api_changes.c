@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "control/pod_versions.h"
 #include "control/query.h"
 #include "control/route.h"
 
@@ -187,6 +188,9 @@ static void promote(chainsi_routes *routes, chainsi_exchange *exchange, const ch
     if (status == CHAINS_OK)
         status = chainsi_registry_check_secrets(routes->registry, chain, environment, asked.version,
                                                 why, sizeof why);
+    if (status == CHAINS_OK)
+        status = chainsi_pod_versions_check_promotion(routes->registry, chain, environment,
+                                                      asked.version, why, sizeof why);
     if (status != CHAINS_OK)
         chainsi_intent_free(intent);
     else

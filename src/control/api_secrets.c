@@ -111,6 +111,14 @@ static void set_secret(chainsi_exchange *exchange, chainsi_write *write)
     secret_change *change = write->arguments;
     chainsi_api_secret_value asked;
     char why[512];
+    if (change->routes->registry->supervisor->pods) {
+        chainsi_write_free(write);
+        chainsi_exchange_fail(
+            exchange, CHAINS_FAILED_PRECONDITION,
+            "in a cluster the values are in the Secret CHAIN-secrets: `kubectl create secret "
+            "generic CHAIN-secrets --from-file=NAME=FILE`, and then deploy");
+        return;
+    }
     if (!chainsi_read_value(exchange, &chainsi_api_secret_value_type, &exchange->arena, &asked)) {
         chainsi_write_free(write);
         return;

@@ -59,6 +59,11 @@ static chains_status check(const chainsi_routes *routes, const chainsi_chain *ch
                            const char *environment, const chainsi_api_deploy *asked, char *why,
                            size_t why_size)
 {
+    if (routes->registry->supervisor->pods) {
+        snprintf(why, why_size,
+                 "nothing is swapped in a cluster, whose programs are in images: deploy it");
+        return CHAINS_FAILED_PRECONDITION;
+    }
     if (strcmp(asked->chain, chain->name) != 0) {
         snprintf(why, why_size, "these are services of '%s', not of '%s'", asked->chain,
                  chain->name);

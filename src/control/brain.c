@@ -24,14 +24,20 @@
 #include "control/keeper.h"
 #include "control/live.h"
 #include "control/own_metrics.h"
+#include "control/pod_versions.h"
+#include "control/pods.h"
 #include "control/registry.h"
 #include "control/route.h"
 #include "control/sampler.h"
 #include "control/start_note.h"
 #include "control/state_clock.h"
+#include "control/state_place.h"
 #include "control/store.h"
 
-enum { BACK_UP_EVERY_MS = 24 * 60 * 60 * 1000 };
+enum {
+    BACK_UP_EVERY_MS = 24 * 60 * 60 * 1000,
+    CLUSTER_MS = 30 * 1000, /* until the cluster has told what there is */
+};
 
 typedef struct brain {
     const chainsi_brain_options *options;
@@ -41,10 +47,13 @@ typedef struct brain {
     int front_fd;        /* owned; -1 */
     int port;            /* of the front door */
     chainsi_supervisor supervisor;
-    chainsi_store *store;     /* owned */
-    chainsi_keyring *keyring; /* owned */
-    chainsi_vault *vault;     /* owned */
-    uv_timer_t *back_up;      /* owned */
+    chainsi_store *store;               /* owned */
+    chainsi_keyring *keyring;           /* owned */
+    chainsi_vault *vault;               /* owned */
+    uv_timer_t *back_up;                /* owned */
+    chainsi_cluster *cluster;           /* owned; NULL: replicas are processes */
+    chainsi_pods *pods;                 /* owned; likewise */
+    chainsi_pod_versions *pod_versions; /* owned; likewise */
     chainsi_routes routes;
     chainsi_secure *secure; /* owned; NULL: plain HTTP */
     uv_signal_t *hang_up;   /* owned; NULL: not caught */
@@ -78,14 +87,26 @@ static void on_back_up(uv_timer_t *timer)
         chainsi_store_back_up(b->store, on_backed_up, NULL);
 }
 
+/* Another one has the state: what this process knows is of the past. */
+static void on_overtaken(void *user, const char *why)
+{
+    (void)user;
+    chainsi_say("this brain ends: %s", why);
+    exit(1);
+}
+
 /* A start is a moment at which the state was found good: it is worth a backup. 0, or the brain's exit
  * status. */
 static int open_state(brain *b)
 {
-    char why[2048];
-    chains_status status;
-    b->store = chainsi_store_open(b->home, &b->loop, &status, why, sizeof why);
-    if (!b->store) {
+    char why[2048], *url;
+    chains_status status = CHAINS_FAILED_PRECONDITION;
+    if (chainsi_state_place(&url, why, sizeof why))
+        b->store = chainsi_store_open(b->home, url, &b->loop, &status, why, sizeof why);
+    free(url);
+    if (b->store) {
+        chainsi_store_on_overtaken(b->store, on_overtaken, b);
+    } else {
         fprintf(stderr, "chainsd: %s\n", why);
         return status == CHAINS_DATA_LOSS || status == CHAINS_FAILED_PRECONDITION
                    ? CHAINSI_KEEPER_HELPLESS
@@ -164,6 +185,8 @@ static void begin_stop(brain *b)
         chainsi_keeping_release(b->supervisor.keeping, CHAINSI_KEEPER_FRONT);
     }
     chainsi_requests_stop(b->routes.requests);
+    chainsi_pod_versions_free(b->pod_versions);
+    b->pod_versions = NULL;
     chainsi_registry_stop(b->routes.registry);
 }
 
@@ -301,6 +324,29 @@ static bool open_front(brain *b)
     return true;
 }
 
+/* Follows the cluster that the daemon controls, if it does. False: it can't be asked. */
+static bool open_cluster(brain *b)
+{
+    char why[1024];
+    if (!b->options->daemon->kubernetes)
+        return true;
+    b->cluster = chainsi_cluster_open(&(chainsi_cluster_options){ 0 }, why, sizeof why);
+    if (!b->cluster) {
+        fprintf(stderr, "chainsd: %s\n", why);
+        return false;
+    }
+    b->pods = chainsi_pods_new(&b->loop, b->cluster);
+    b->supervisor.pods = b->pods;
+    if (chainsi_pods_await(b->pods, CLUSTER_MS, why, sizeof why)) {
+        chainsi_say("chainsd controls the namespace %s of %s",
+                    chainsi_cluster_name_space(b->cluster), chainsi_cluster_server(b->cluster));
+        return true;
+    }
+    fprintf(stderr, "chainsd: %s doesn't tell what there is: %s\n",
+            chainsi_cluster_server(b->cluster), why);
+    return false;
+}
+
 static void on_calls(void *sampler)
 {
     chainsi_sampler_expect(sampler, NULL);
@@ -320,6 +366,8 @@ static bool begin(brain *b)
     char why[1024];
     if (!chainsi_registry_restore(b->routes.registry))
         return false;
+    if (b->pods)
+        b->pod_versions = chainsi_pod_versions_new(b->routes.registry, b->cluster);
     if (!chainsi_routes_begin_requests(&b->routes, &b->loop, b->options->daemon->keep_results_ms,
                                        why, sizeof why)) {
         fprintf(stderr, "chainsd: %s\n", why);
@@ -427,12 +475,16 @@ int chainsi_brain_run(const chainsi_brain_options *options)
     int status = open_state(b);
     if (status)
         return status;
+    if (!open_cluster(b))
+        return 1;
     if (!open_certificate(b) || !open_front(b) || !begin(b))
         return 1;
     open_metrics(b);
     uv_run(&b->loop, UV_RUN_DEFAULT);
     chainsi_front_free(b->front);
     chainsi_registry_free(b->routes.registry);
+    chainsi_pods_free(b->pods);
+    chainsi_cluster_close(b->cluster);
     chainsi_limiter_free(b->supervisor.limiter);
     chainsi_gpu_pool_free(b->supervisor.gpus);
     chainsi_collector_free(b->routes.collector);

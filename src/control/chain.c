@@ -10,6 +10,7 @@
 
 #include "control/handle.h"
 #include "control/home.h"
+#include "control/pod_versions.h"
 #include "control/sampler.h"
 #include "control/store_history.h"
 
@@ -187,6 +188,8 @@ static void remove_programs(chainsi_chain *chain)
             chain->collected[left++] = chain->collected[i];
             continue;
         }
+        chainsi_pod_versions_remove(chain->registry->pod_versions, chain->name,
+                                    chain->collected[i]);
         char *path = chainsi_path("%s/chains/%s/%lld", chain->registry->home, chain->name,
                                   (long long)chain->collected[i]);
         if (!chainsi_remove_tree(path))
@@ -312,6 +315,7 @@ static void on_forgotten(chainsi_write *write, chains_status status, const char 
 static void finish_deletion(chainsi_chain *chain)
 {
     const char *kinds[] = { "chains", "run", "logs" };
+    chainsi_pod_versions_remove_all(chain->registry->pod_versions, chain->name);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         char *path = chainsi_path("%s/%s/%s", chain->registry->home, kinds[i], chain->name);
         if (!chainsi_remove_tree(path))

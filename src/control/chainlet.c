@@ -17,6 +17,8 @@
 #include "control/handle.h"
 #include "control/home.h"
 #include "control/obituary.h"
+#include "control/pod_chainlet.h"
+#include "control/pods.h"
 #include "control/process.h"
 #include "rpc/address.h"
 #include "rpc/board.h"
@@ -54,6 +56,7 @@ void chainsi_chainlet_init(chainsi_chainlet *chainlet, chainsi_deployment *deplo
         .spans_fd = -1,
         .running_fd = -1,
         .scaling = choose_scaling(deployment, service),
+        .pods = chainsi_pod_chainlet_set(deployment, service),
         .log = options->find_log(options->log_user, service->name),
     };
 }
@@ -232,6 +235,8 @@ static chainsi_replica_options describe_start(chainsi_chainlet *chainlet)
 static void on_change(void *user)
 {
     const chainsi_chainlet *chainlet = user;
+    if (chainlet->pods)
+        chainsi_pod_chainlet_note(chainlet);
     chainsi_deployment_review_later(chainlet->deployment);
 }
 
@@ -249,6 +254,37 @@ static void on_death(void *user, const chainsi_replica *replica, chainsi_cgroup_
 static const char *program_of(const chainsi_chainlet *chainlet)
 {
     return chainlet->service->program ? chainlet->service->program : chainlet->service->c_name;
+}
+
+/* Of pods: what is said of replicas, and nothing to start. */
+static chainsi_fleet *make_pod_fleet(chainsi_chainlet *chainlet)
+{
+    const chainsi_deployment *deployment = chainlet->deployment;
+    chainsi_fleet_options options = {
+        .start = {
+            .supervisor = deployment->options.supervisor,
+            .label = chainlet->label,
+            .place = chainlet->place,
+            .program = "",
+            .chain = deployment->options.deploy->chain,
+            .secrets = &chainlet->service->secrets,
+            .log = chainlet->log,
+            .start_timeout_s = chainlet->service->start_timeout_s,
+            .drain_timeout_s = chainlet->service->drain_timeout_s,
+            .policy = deployment->options.begin == CHAINSI_BEGIN_RUNNING ? &chainsi_backoff_running
+                                                                         : &chainsi_backoff_deploying,
+        },
+        .name = chainlet->pods->object,
+        .probes_prefix = "",
+        .board_fd = -1,
+        .pods = chainlet->pods,
+        .others_scale = chainsi_pod_chainlet_scaled_by_others(chainlet),
+        .on_change = on_change,
+        .on_measured = chainsi_pod_chainlet_measured,
+        .on_death = on_death,
+        .user = chainlet,
+    };
+    return chainsi_fleet_new(&options);
 }
 
 chainsi_fleet *chainsi_chainlet_make_fleet(chainsi_chainlet *chainlet, const char *program,
@@ -319,13 +355,26 @@ static void end_others(chainsi_chainlet *chainlet)
 
 void chainsi_chainlet_open_shared(chainsi_chainlet *chainlet)
 {
+    if (chainlet->pods)
+        return;
     open_board(chainlet);
     open_spans(chainlet);
     open_running(chainlet);
 }
 
+static void take_up_pods(chainsi_chainlet *chainlet)
+{
+    chainlet->calls = chainsi_pod_chainlet_open_calls(chainlet);
+    chainlet->fleet = make_pod_fleet(chainlet);
+    chainlet->found = chainsi_fleet_pick_up(chainlet->fleet);
+}
+
 bool chainsi_chainlet_take_up(chainsi_chainlet *chainlet, char *why, size_t why_size)
 {
+    if (chainlet->pods) {
+        take_up_pods(chainlet);
+        return true;
+    }
     chainsi_deployment *deployment = chainlet->deployment;
     chainlet->environment = make_environment(chainlet);
     note_limits(chainlet);
@@ -428,12 +477,15 @@ static void on_woken(void *user)
 
 void chainsi_chainlet_begin_scaling(chainsi_chainlet *chainlet)
 {
-    if (chainlet->calls_fd < 0)
+    if (chainlet->calls_fd < 0 && !chainlet->pods)
         return; /* it only has to end */
     chainsi_fleet_set_policy(chainlet->fleet, &chainsi_backoff_running);
+    if (chainsi_pod_chainlet_scaled_by_others(chainlet))
+        return;
     chainlet->scaler = chainsi_scaler_new(&(chainsi_scaler_options){
         .fleet = chainlet->fleet,
         .calls_fd = chainlet->calls_fd,
+        .measure = chainlet->pods ? chainsi_pod_chainlet_measure : NULL,
         .scaling = chainlet->scaling,
         .on_woken = on_woken,
         .on_scaled = on_scaled,
@@ -490,6 +542,8 @@ static void on_waiting_call(uv_poll_t *poll, int status, int events)
 
 static void sweep(chainsi_chainlet *chainlet)
 {
+    if (chainlet->pods && chainlet->calls)
+        chainsi_upstream_send_away(chainlet->calls);
     if (chainlet->calls_fd < 0)
         return;
     uv_poll_t *poll = chainsi_make(sizeof *poll);
@@ -510,6 +564,8 @@ void chainsi_chainlet_stop(chainsi_chainlet *chainlet)
     chainsi_scaler_free(chainlet->scaler);
     chainlet->scaler = NULL;
     sweep(chainlet);
+    if (chainlet->calls)
+        chainsi_upstream_send_away(chainlet->calls);
     /* What made a deployment fail keeps its state, to be looked at. */
     if (chainlet->fleet)
         chainsi_fleet_stop(chainlet->fleet, chainlet->deployment->failure[0]);

@@ -47,6 +47,7 @@ typedef struct chainsi_chainlet {
     chainsi_log *log;       /* not owned */
     struct chainsi_document *document; /* document.h; being asked for; NULL */
     bool documented;                   /* it is there, or is asked for */
+    struct chainsi_pod_set *pods;      /* not owned; that are its replicas; NULL: processes are */
     bool stop_asked;
     chainsi_refuser *refuser; /* owned; while it has failed; else NULL */
     uv_poll_t *sweeper;       /* owned; sends waiting calls away while it is stopped; else NULL */

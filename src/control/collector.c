@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/ring.h"
 #include "control/handle.h"
+#include "runtime/span_batch.h"
 
 enum {
     SOON_MS = 1000,
@@ -222,6 +223,21 @@ void chainsi_collector_expect(chainsi_collector *collector)
 void chainsi_collector_collect(chainsi_collector *collector)
 {
     read_all(collector);
+}
+
+bool chainsi_collector_take_batch(chainsi_collector *collector, const char *chain, const void *body,
+                                  size_t size, char *why, size_t why_size)
+{
+    chainsi_span_batch batch;
+    chainsi_span span;
+    if (!chainsi_span_batch_open(&batch, body, size, why, why_size))
+        return false;
+    while (chainsi_span_batch_next(&batch, &span))
+        take(collector, chain, &span, batch.head.unix_offset_ns, true);
+    collector->lost += batch.head.lost;
+    if (batch.taken)
+        tell_of_calls(collector);
+    return true;
 }
 
 void chainsi_collector_tell(chainsi_collector *collector, const char *chain,

@@ -50,6 +50,9 @@ void chainsi_collector_remove(chainsi_collected *collected);
 void chainsi_collector_expect(chainsi_collector *collector);
 /* Reads all that was told so far. */
 void chainsi_collector_collect(chainsi_collector *collector);
+/* Adds what a service on another machine told (runtime/span_batch.h). False with a reason: it can't be read. */
+bool chainsi_collector_take_batch(chainsi_collector *collector, const char *chain, const void *body,
+                                  size_t size, char *why, size_t why_size);
 /* Adds a span of this process's own. */
 void chainsi_collector_tell(chainsi_collector *collector, const char *chain,
                             const chainsi_span *span);

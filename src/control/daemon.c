@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -19,12 +20,14 @@
 #include "base/clock.h"
 #include "control/brain.h"
 #include "control/courier_work.h"
+#include "control/elector.h"
 #include "control/home.h"
 #include "control/keeper.h"
 #include "control/keyring.h"
 #include "control/log.h"
 #include "control/secure.h"
 #include "control/start_note.h"
+#include "control/state_place.h"
 #include "rpc/address.h"
 #include "rpc/limits.h"
 
@@ -74,8 +77,10 @@ static bool check_options(chainsi_daemon_options *options)
 static bool are_there_keys(void)
 {
     char why[512];
-    char *home = chainsi_home_find(why, sizeof why);
-    bool found = home && chainsi_keyring_is_used_in(home);
+    char *home = chainsi_home_find(why, sizeof why), *url = NULL;
+    bool found =
+        home && chainsi_state_place(&url, why, sizeof why) && chainsi_keyring_is_used_in(home, url);
+    free(url);
     free(home);
     return found;
 }
@@ -222,10 +227,13 @@ int chainsi_daemon_run(const chainsi_daemon_options *options, const char *name)
     return keep(lock, front);
 }
 
-/* From brain to keeper: the lock and the front door stay in the process that has them. */
+/* From brain to keeper: the lock and the front door stay in the process that has them. Not below an elector, who has
+ * ended, or ends all of us: another one may lead by now. */
 static void become_keeper(int lock, int front)
 {
     char fds[64];
+    if (own_options.kubernetes)
+        return;
     snprintf(fds, sizeof fds, "%d:%d", lock, front);
     if (fcntl(lock, F_SETFD, 0) != 0 || front < 0 || fcntl(front, F_SETFD, 0) != 0)
         return;
@@ -258,6 +266,9 @@ static bool run_brain(const char *fds, int *status)
         !take_fd(options.keeper) || !take_fd(options.lock) ||
         (options.front >= 0 && !take_fd(options.front)))
         return false;
+    /* With the keeper, which is killed with its elector. Where it is gone already, that is noticed (become_keeper). */
+    if (own_options.kubernetes)
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
     *status = chainsi_brain_run(&options);
     return true;
 }
@@ -287,6 +298,13 @@ bool chainsi_daemon_run_part(int argc, char **argv, int *status)
 {
     if (chainsi_courier_is_meant(argc, argv)) {
         *status = chainsi_courier_work();
+        return true;
+    }
+    if (argc > 1 && !strcmp(argv[1], CHAINSI_ELECTED_VERB)) {
+        chainsi_daemon_options options;
+        if (chainsi_daemon_options_read(argv + 2, &options, status))
+            *status = chainsi_daemon_run(&options, argv[0]);
+        chainsi_daemon_options_done(&options);
         return true;
     }
     bool brain = argc > 2 && !strcmp(argv[1], "--brain");

@@ -17,6 +17,7 @@ static int say_usage(FILE *out, int status)
         "               [--allow-host NAME]... [--allow-insecure-network]\n"
         "               [--max-connections N] [--max-connections-per-client N]\n"
         "               [--keep-results HOURS]\n"
+        "               [--kubernetes [--lease NAME] [--health-port N]]\n"
         "\n"
         "Runs and supervises the chains that `chains deploy` hands to it, and is their front\n"
         "door. Its state is in CHAINS_HOME (default: the XDG data directory).\n"
@@ -34,9 +35,19 @@ static int say_usage(FILE *out, int status)
         "  --keep-results HOURS      keep asynchronous requests for so long when they have ended;\n"
         "                            fractions are allowed (default: 24)\n"
         "\n"
-        "Example:\n"
-        "  CHAINS_HOME=/tmp/try chainsd --port 0\n",
-        CHAINSI_DEFAULT_PORT, CHAINSI_MAX_CONNECTIONS, CHAINSI_MAX_CONNECTIONS_OF_ONE);
+        "In a cluster (docs/kubernetes.md):\n"
+        "  --kubernetes              control the chains of a Kubernetes namespace, which is the\n"
+        "                            pod's, or the one of the kubeconfig's context; of several\n"
+        "                            such daemons one leads, the others stand by\n"
+        "  --lease NAME              the Lease by which they agree (default: chainsd)\n"
+        "  --health-port N           answer /healthz, and /readyz for who leads, at this port\n"
+        "                            (default: %d; 0: any)\n"
+        "\n"
+        "Examples:\n"
+        "  CHAINS_HOME=/tmp/try chainsd --port 0\n"
+        "  chainsd --kubernetes --host 0.0.0.0 --tls-cert tls.crt --tls-key tls.key\n",
+        CHAINSI_DEFAULT_PORT, CHAINSI_MAX_CONNECTIONS, CHAINSI_MAX_CONNECTIONS_OF_ONE,
+        CHAINSI_DEFAULT_HEALTH_PORT);
     return status;
 }
 
@@ -67,6 +78,19 @@ static bool read_hours(const char *name, const char *text, int64_t *ms)
     return false;
 }
 
+/* Whether an object of a cluster may be called so. False after a message. */
+static bool check_lease(const char *name)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789-.";
+    size_t size = strlen(name);
+    if (size && size <= 253 && strspn(name, letters) == size && !strchr("-.", name[0]) &&
+        !strchr("-.", name[size - 1]))
+        return true;
+    fprintf(stderr,
+            "chainsd: --lease takes the name of an object: small letters, digits, - and .\n");
+    return false;
+}
+
 /* The value of the option `name` at words[*at]: `--name value` or `--name=value`. NULL if another one, or
  * nothing, stands there. */
 static const char *value_of(const char *name, char **words, size_t *at)
@@ -86,9 +110,11 @@ bool chainsi_daemon_options_read(char **words, chainsi_daemon_options *options, 
         .host = "127.0.0.1",
         .port = CHAINSI_DEFAULT_PORT,
         .keep_results_ms = CHAINSI_KEEP_RESULTS_MS,
+        .health_port = CHAINSI_DEFAULT_HEALTH_PORT,
         .words = words,
     };
     size_t count = 0;
+    bool elects = false;
     while (words[count])
         count++;
     options->allowed_hosts = calloc(count + 1, sizeof *options->allowed_hosts);
@@ -104,6 +130,15 @@ bool chainsi_daemon_options_read(char **words, chainsi_daemon_options *options, 
         }
         if (!strcmp(words[i], "--allow-insecure-network")) {
             options->allow_insecure_network = true;
+        } else if (!strcmp(words[i], "--kubernetes")) {
+            options->kubernetes = true;
+        } else if ((text = value_of("--lease", words, &i))) {
+            good = check_lease(text);
+            options->lease = text;
+        } else if ((text = value_of("--health-port", words, &i))) {
+            good = read_number("--health-port", text, 0, 65535, &number);
+            options->health_port = (int)number;
+            elects = true;
         } else if ((text = value_of("--host", words, &i))) {
             options->host = text;
         } else if ((text = value_of("--tls-cert", words, &i))) {
@@ -132,6 +167,12 @@ bool chainsi_daemon_options_read(char **words, chainsi_daemon_options *options, 
             return false;
         }
     }
+    if ((options->lease || elects) && !options->kubernetes) {
+        fprintf(stderr, "chainsd: --lease and --health-port go with --kubernetes\n");
+        *status = 2;
+        return false;
+    }
+    options->lease = options->lease ? options->lease : "chainsd";
     return true;
 }
 

@@ -8,7 +8,7 @@
 
 #include "base/buffer.h"
 
-enum { CHAINSI_DEFAULT_PORT = 8600 };
+enum { CHAINSI_DEFAULT_PORT = 8600, CHAINSI_DEFAULT_HEALTH_PORT = 8601 };
 
 typedef struct chainsi_daemon_options {
     const char *host;            /* an IP address, or "localhost" */
@@ -21,7 +21,10 @@ typedef struct chainsi_daemon_options {
     int64_t keep_results_ms;     /* how long asynchronous requests are kept when they have ended */
     size_t max_connections;      /* 0: as of control/limits.h; of one client likewise */
     size_t max_connections_of_one;
-    char **words; /* the words that were read, ended by NULL; of who called */
+    bool kubernetes;   /* it is the controller of a cluster's namespace, as long as it leads */
+    const char *lease; /* the name of the Lease by which that is found (elector.h) */
+    int health_port;   /* of probes, whether it leads or not; 0: any */
+    char **words;      /* the words that were read, ended by NULL; of who called */
 } chainsi_daemon_options;
 
 /* Reads words, ended by NULL; what they say lives as long as they. False: return *status from main; what had to

@@ -1,4 +1,4 @@
-/* One connection to an SQLite database, with the statements that were prepared on it, and rows as C
+/* One connection to a database, SQLite in a file or PostgreSQL on a server, with the statements that were prepared on it, and rows as C
  * structs.
  *
  *   chainsi_statement find = chainsi_statement_begin(database, "SELECT * FROM chains WHERE name = :name");
@@ -19,17 +19,24 @@
  *   float, double      REAL               bytes                    BLOB
  *   strings            TEXT               JSON, structs, lists ... TEXT, as JSON
  *
+ * In PostgreSQL these are bigint, double precision, bytea and text COLLATE "C": so both sort and compare
+ * alike. Texts of statements are such that both understand them; where that can't be, both stand side by side
+ * and chainsi_database_is_shared chooses.
+ *
  * NULL is what an optional field has when it is absent. Columns without a field are passed over,
  * fields without a column are zero.
  *
  * A connection is used by one thread at a time. Every function may block for as long as the file
- * system does. Failures are statuses with a sentence, chainsi_database_why:
+ * system does, or a server within the times of postgres.h. Failures are statuses with a sentence, chainsi_database_why:
  *
  *   RESOURCE_EXHAUSTED   the disk is full; what was written before is whole
  *   DATA_LOSS            the file is damaged, or no database
  *   ALREADY_EXISTS       a key is there already
  *   FAILED_PRECONDITION  another rule of the schema is broken (what is referred to does not exist)
- *   UNAVAILABLE          the file can't be read or written
+ *   UNAVAILABLE          the file can't be read or written; the server can't be reached, or refuses
+ *   UNKNOWN              of chainsi_database_commit alone: the connection broke, and what became of the
+ *                        transaction can't be found out now
+ *   ABORTED              of begin and commit alone: another process has become the writer (postgres.h)
  *   INTERNAL             our own mistake */
 #ifndef CHAINSI_CONTROL_DATABASE_H
 #define CHAINSI_CONTROL_DATABASE_H
@@ -42,7 +49,6 @@
 #include "schema/type.h"
 
 typedef struct chainsi_database chainsi_database;
-typedef struct sqlite3_stmt sqlite3_stmt;
 
 typedef enum chainsi_database_mode {
     CHAINSI_DATABASE_READ,  /* reading only */
@@ -50,17 +56,26 @@ typedef enum chainsi_database_mode {
     CHAINSI_DATABASE_MAKE,  /* it is made (0600) if it doesn't exist */
 } chainsi_database_mode;
 
-/* Opens the file; nothing is read yet. NULL with a reason. */
-chainsi_database *chainsi_database_open(const char *path, chainsi_database_mode mode, char *why,
+/* Whether a database is on a server: postgresql://user:password@host:port/database?options. */
+bool chainsi_database_is_url(const char *place);
+/* Opens the file, nothing is read yet; or connects to a server's database. NULL with a reason. */
+chainsi_database *chainsi_database_open(const char *place, chainsi_database_mode mode, char *why,
                                         size_t why_size);
+/* Makes the connection the one writer of a database on a server until it is closed (postgres.h). UNAVAILABLE if
+ * another one is. Of a file: does nothing. */
+chains_status chainsi_database_claim(chainsi_database *database);
 /* Has the log and its index stay beside the file, empty, when the last connection is closed: a disk
  * that is full when the file is opened again may have no room to make them. */
 void chainsi_database_keep_log(chainsi_database *database);
 /* NULL is allowed. */
 void chainsi_database_close(chainsi_database *database);
 
-/* As it was opened. */
+/* As it was opened; of a server's, what may be shown: without user and password. */
 const char *chainsi_database_path(const chainsi_database *database);
+/* Whether it is on a server, and statements are PostgreSQL's. */
+bool chainsi_database_is_shared(const chainsi_database *database);
+/* Whether its claim is lost for good: begin and commit are ABORTED. */
+bool chainsi_database_is_overtaken(const chainsi_database *database);
 /* Why the latest failure happened; "" before any. Lives until the next one. */
 const char *chainsi_database_why(const chainsi_database *database);
 /* Notes a failure with its sentence, and returns its status. */
@@ -71,24 +86,31 @@ chains_status chainsi_database_fail(chainsi_database *database, chains_status st
 chains_status chainsi_database_run(chainsi_database *database, const char *sql);
 /* The integer that a statement without parameters gives; it isn't kept. */
 chains_status chainsi_database_ask(chainsi_database *database, const char *sql, int64_t *number);
-/* Whether a transaction is open: SQLite ends one by itself after some failures. */
+/* A transaction that writes: its begin and its end. Where begin fails, nothing is open; a commit that failed
+ * has taken everything back, but for UNKNOWN. */
+chains_status chainsi_database_begin(chainsi_database *database);
+chains_status chainsi_database_commit(chainsi_database *database);
+/* If one is open; the last failure's sentence stays. */
+void chainsi_database_roll_back(chainsi_database *database);
+/* Whether a transaction is open: SQLite ends one by itself after some failures, a server when the connection
+ * breaks. */
 bool chainsi_database_in_transaction(const chainsi_database *database);
 /* How many rows the latest statement inserted, changed or deleted. */
 int64_t chainsi_database_changes(const chainsi_database *database);
-/* The number of the row that was inserted last. */
-int64_t chainsi_database_last_row(const chainsi_database *database);
-/* CHAINS_OK, or DATA_LOSS with what SQLite's quick_check says. Reads the whole file. */
+/* CHAINS_OK, or DATA_LOSS with what SQLite's quick_check says. Reads the whole file. A server looks after its
+ * own: only whether it answers. */
 chains_status chainsi_database_check(chainsi_database *database);
-/* How many rows were looked at without an index, or sorted, by statements that are kept: for tests. */
+/* How many rows were looked at without an index, or sorted, by statements that are kept: for tests. Of a
+ * server's nothing is known: 0. */
 int64_t chainsi_database_scanned(const chainsi_database *database);
 /* Has what runs on the connection fail soon (CANCELLED). The only function for other threads; the
- * connection must stay open meanwhile. */
+ * connection must stay open meanwhile. Of a server's: does nothing. */
 void chainsi_database_interrupt(chainsi_database *database);
 
 /* A statement that runs. Lives on its user's stack; its members are this file's. */
 typedef struct chainsi_statement {
     chainsi_database *database;
-    sqlite3_stmt *handle; /* the database's; NULL: it could not be prepared */
+    void *handle;         /* the database's; NULL: it could not be prepared */
     chains_status status; /* of the first failure */
 } chainsi_statement;
 

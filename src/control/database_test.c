@@ -1,14 +1,6 @@
 /* Connections, statements and rows: every kind of field there and back, first failures, and what a
  * failure means. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-
-#include <cmocka.h>
+#include "store_test_support.h"
 
 #include "control/database.h"
 #include "control/fields.h"
@@ -58,46 +50,46 @@ static const chainsi_field fields[] = {
 static const chainsi_type item_type = CHAINSI_STRUCT_OF(item, fields);
 static const chainsi_type items_type = CHAINSI_LIST_OF(items, &item_type);
 
-static char folder[] = "/tmp/chains-database-XXXXXX";
+static const char *const folder = home;
 static char *path;
 static chainsi_database *database;
-static chainsi_arena arena;
+
+#define ITEMS(integer, number, bytes)                                                              \
+    "CREATE TABLE items (whole " integer " PRIMARY KEY, small " integer                            \
+    " CHECK (small <> 13), flag " integer ", number " number ", text TEXT, maybe TEXT, hue TEXT, " \
+    "bytes " bytes ", maybe_bytes " bytes ", json TEXT, list TEXT, \"some\" " integer              \
+    ", nobodys TEXT)"
 
 static int open_database(void **state)
 {
-    (void)state;
-    char why[256];
-    strcpy(folder + sizeof folder - 7, "XXXXXX");
-    if (!mkdtemp(folder))
+    if (make_home(state) != 0)
         return -1;
     path = chainsi_path("%s/x.db", folder);
-    database = chainsi_database_open(path, CHAINSI_DATABASE_MAKE, why, sizeof why);
-    return database &&
-                   chainsi_database_run(
-                       database, "CREATE TABLE items (whole INTEGER PRIMARY KEY, small INTEGER "
-                                 "CHECK (small <> 13), flag INTEGER, number REAL, text TEXT, "
-                                 "maybe TEXT, hue TEXT, bytes BLOB, maybe_bytes BLOB, json "
-                                 "TEXT, list TEXT, some INTEGER, nobodys TEXT) STRICT") == CHAINS_OK
+    database = chainsi_database_open(state_url() ? state_url() : path, CHAINSI_DATABASE_MAKE, why,
+                                     sizeof why);
+    return database && chainsi_database_run(
+                           database, state_url()
+                                         ? ITEMS("BIGINT", "DOUBLE PRECISION", "BYTEA")
+                                         : ITEMS("INTEGER", "REAL", "BLOB") " STRICT") == CHAINS_OK
                ? 0
                : -1;
 }
 
 static int close_database(void **state)
 {
-    (void)state;
     chainsi_database_close(database);
     database = NULL;
-    chainsi_arena_done(&arena);
     free(path);
-    return chainsi_remove_tree(folder) ? 0 : -1;
+    return remove_home(state);
 }
 
 static chains_status put(const item *value)
 {
     chainsi_statement insert = chainsi_statement_begin(
-        database, "INSERT INTO items (whole, small, flag, number, text, maybe, hue, bytes, "
-                  "maybe_bytes, json, list, some) VALUES (:whole, :small, :flag, :number, :text, "
-                  ":maybe, :hue, :bytes, :maybe_bytes, :json, :list, :some)");
+        database,
+        "INSERT INTO items (whole, small, flag, number, text, maybe, hue, bytes, "
+        "maybe_bytes, json, list, \"some\") VALUES (:whole, :small, :flag, :number, :text, "
+        ":maybe, :hue, :bytes, :maybe_bytes, :json, :list, :some)");
     chainsi_statement_struct(&insert, &item_type, value);
     return chainsi_statement_run(&insert);
 }
@@ -198,7 +190,8 @@ static void refuses_null_where_a_text_is_required(void **state)
 static void keeps_the_first_failure(void **state)
 {
     (void)state;
-    chainsi_statement wrong = chainsi_statement_begin(database, "SELECT x FROM nowhere");
+    chainsi_statement wrong =
+        chainsi_statement_begin(database, "SELECT x FROM nowhere WHERE y = :any AND z = :other");
     chainsi_statement_text(&wrong, ":any", "x");
     chainsi_statement_integer(&wrong, ":other", 1);
     assert_false(chainsi_statement_next(&wrong));
@@ -206,7 +199,9 @@ static void keeps_the_first_failure(void **state)
     assert_int_equal(chainsi_statement_read_one(&wrong, &item_type, &arena, &read),
                      CHAINS_INTERNAL);
     assert_int_equal(read.whole, 5);
-    assert_string_equal(chainsi_database_why(database), "no such table: nowhere");
+    assert_string_equal(chainsi_database_why(database), on_server()
+                                                            ? "relation \"nowhere\" does not exist"
+                                                            : "no such table: nowhere");
 }
 
 static void tells_broken_rules_apart(void **state)
@@ -230,7 +225,7 @@ static void tells_broken_rules_apart(void **state)
 static void says_what_it_cannot_open(void **state)
 {
     (void)state;
-    char why[256];
+    OF_FILES_ALONE();
     char *missing = chainsi_path("%s/no/such.db", folder);
     const chainsi_database_mode modes[] = { CHAINSI_DATABASE_READ, CHAINSI_DATABASE_WRITE,
                                             CHAINSI_DATABASE_MAKE };
@@ -258,7 +253,7 @@ static void says_what_it_cannot_open(void **state)
 static void opens_paths_of_any_length(void **state)
 {
     (void)state;
-    char why[1024];
+    OF_FILES_ALONE();
     for (int depth = 1; depth < 60; depth += 6) {
         char *deep = chainsi_copy_text(folder);
         for (int i = 0; i < depth; i++) {

@@ -324,13 +324,17 @@ chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *opt
         if (!strcmp(service->name, options->deploy->entrypoint))
             deployment->entrypoint = i;
     }
+    const bool pods =
+        options->supervisor->pods; /* they bring their programs, and fetch what they need */
     /* Before anything of it: whatever is begun, somebody knows whose it is. */
-    if (options->begin != CHAINSI_BEGIN_STOPPING) {
+    if (options->begin != CHAINSI_BEGIN_STOPPING && !pods) {
         chainsi_deployment_hold(deployment);
         find_assets(deployment);
     }
     /* What has been running goes on, whatever has become of its assets meanwhile. */
-    if (options->begin == CHAINSI_BEGIN_COPYING)
+    if (options->begin == CHAINSI_BEGIN_COPYING && pods)
+        deployment->options.begin = CHAINSI_BEGIN_STARTING;
+    if (deployment->options.begin == CHAINSI_BEGIN_COPYING)
         copy_binaries(deployment);
     else if (options->begin != CHAINSI_BEGIN_STARTING || is_provided(deployment))
         start_all(deployment);
@@ -416,6 +420,8 @@ static void review_running(chainsi_deployment *deployment)
     for (size_t i = 0; i < deployment->options.deploy->services.count; i++) {
         chainsi_chainlet *chainlet = &deployment->chainlets[i];
         chainsi_document_keep(chainlet);
+        if (chainlet->pods)
+            continue; /* its calls wait here, and end by their deadlines */
         bool failed = chainsi_fleet_state(chainlet->fleet) == CHAINSI_REPLICA_FAILED;
         if (failed == (chainlet->refuser != NULL))
             continue;
@@ -460,13 +466,18 @@ static void review(chainsi_deployment *deployment)
 
 void chainsi_deployment_stop(chainsi_deployment *deployment)
 {
-    if (deployment->stop_asked)
+    if (deployment->stop_asked) {
+        chainsi_deployment_review_later(
+            deployment); /* what it waits for may be none of its business any more */
         return;
+    }
     deployment->stop_asked = true;
     chainsi_swap_abort(deployment);
     chainsi_asset_folders_stop(deployment->assets);
-    hold_document(deployment, "stop");
-    release_document(deployment, "deploy");
+    if (!deployment->options.supervisor->pods) {
+        hold_document(deployment, "stop");
+        release_document(deployment, "deploy");
+    }
     set_state(deployment, CHAINSI_DEPLOYMENT_STOPPING);
     chainsi_deployment_review_later(deployment);
 }
@@ -487,7 +498,8 @@ void chainsi_deployment_free(chainsi_deployment *deployment)
     chainsi_asset_folders_free(deployment->assets);
     if (!chainsi_remove_tree(deployment->run_directory))
         chainsi_say("cannot remove %s: %s", deployment->run_directory, strerror(errno));
-    release_document(deployment, "stop"); /* last: until then there is something to be done */
+    if (!deployment->options.supervisor->pods)
+        release_document(deployment, "stop"); /* last: until then there is something to be done */
     chainsi_handle_close(deployment->review);
     chainsi_arena_done(&deployment->arena);
     free(deployment);

@@ -13,6 +13,8 @@ static void describe_replica(const chainsi_replica *replica, chainsi_arena *aren
         .state = chainsi_replica_state_name(replica->state),
         .number = replica->options.number,
         .pid = replica->pid,
+        .pod = replica->pod ? chainsi_arena_strdup(arena, replica->pod) : NULL,
+        .node = replica->pod ? chainsi_arena_strdup(arena, replica->node) : NULL,
         .restarts = replica->starts ? (int64_t)replica->starts - 1 : 0,
         .since = chainsi_arena_strdup(arena, replica->since),
         .last_end = death[0] ? chainsi_arena_strdup(arena, death) : NULL,

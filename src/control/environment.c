@@ -10,6 +10,7 @@
 #include "control/chain.h"
 #include "control/handle.h"
 #include "control/home.h"
+#include "control/pod_versions.h"
 #include "control/steady.h"
 #include "control/time_text.h"
 
@@ -548,6 +549,7 @@ static void review(chainsi_environment *environment)
     if (!environment->writing && environment->intents &&
         environment->state != CHAINSI_ENVIRONMENT_ENDING)
         begin_intent(environment);
+    chainsi_pod_versions_review_later(environment->chain->registry->pod_versions);
     if (chainsi_environment_is_empty(environment))
         chainsi_chain_ask_review(environment->chain);
 }
@@ -590,6 +592,8 @@ void chainsi_environment_end(chainsi_environment *environment, bool forgotten)
     chainsi_deployment *all[] = { environment->current, environment->candidate,
                                   environment->failed };
     environment->current = environment->candidate = environment->failed = NULL;
+    for (size_t i = 0; i < environment->retiring_count; i++)
+        chainsi_deployment_stop(environment->retiring[i]);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         chainsi_environment_retire(environment, all[i]);
     ask_review(environment);

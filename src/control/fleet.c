@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "control/handle.h"
 #include "control/obituary.h"
+#include "control/pod_fleet.h"
 
 chainsi_fleet *chainsi_fleet_new(const chainsi_fleet_options *options)
 {
@@ -25,12 +26,23 @@ chainsi_fleet *chainsi_fleet_new(const chainsi_fleet_options *options)
     return fleet;
 }
 
+static void free_replica(chainsi_fleet_place *place)
+{
+    if (place->replica && place->replica->pod)
+        chainsi_pod_replica_free(place->replica);
+    else
+        chainsi_replica_free(place->replica);
+    place->replica = NULL;
+}
+
 void chainsi_fleet_free(chainsi_fleet *fleet)
 {
     if (!fleet)
         return;
+    if (fleet->options.pods)
+        chainsi_pod_fleet_leave(fleet);
     for (size_t i = 0; i < fleet->place_count; i++)
-        chainsi_replica_free(fleet->places[i].replica);
+        free_replica(&fleet->places[i]);
     free(fleet->places);
     chainsi_board_close(fleet->board);
     chainsi_arena_done(&fleet->arena);
@@ -70,7 +82,7 @@ static void on_death(void *user, const chainsi_replica *replica, chainsi_cgroup_
     fleet->options.on_death(fleet->options.user, replica, end);
 }
 
-static void make_places(chainsi_fleet *fleet, size_t count)
+void chainsi_fleet_make_places(chainsi_fleet *fleet, size_t count)
 {
     if (count <= fleet->place_count)
         return;
@@ -95,7 +107,7 @@ static void make_places(chainsi_fleet *fleet, size_t count)
 /* Makes a stopped replica there. */
 static bool occupy(chainsi_fleet *fleet, size_t index, char *why, size_t why_size)
 {
-    make_places(fleet, index + 1);
+    chainsi_fleet_make_places(fleet, index + 1);
     chainsi_fleet_place *place = &fleet->places[index];
     chainsi_replica_options options = fleet->options.start;
     options.number = (int64_t)index;
@@ -137,6 +149,8 @@ static bool read_place(const chainsi_fleet *fleet, const char *name, size_t *ind
 
 bool chainsi_fleet_pick_up(chainsi_fleet *fleet)
 {
+    if (fleet->options.pods)
+        return chainsi_pod_fleet_take_up(fleet);
     chainsi_keeping *keeping = fleet->options.start.supervisor->keeping;
     char why[256];
     bool some = false;
@@ -212,6 +226,10 @@ static void remove_one(chainsi_fleet *fleet)
 bool chainsi_fleet_resize(chainsi_fleet *fleet, int64_t wanted, char *why, size_t why_size)
 {
     assert(!fleet->stopping);
+    if (fleet->options.pods) {
+        chainsi_pod_fleet_resize(fleet, wanted);
+        return true;
+    }
     fleet->wanted = wanted;
     int64_t there = count_there(fleet);
     for (; there > wanted; there--)
@@ -228,13 +246,16 @@ void chainsi_fleet_review(chainsi_fleet *fleet)
         chainsi_fleet_place *place = &fleet->places[i];
         if (!place->replica || place->replica->state != CHAINSI_REPLICA_STOPPED)
             continue;
-        chainsi_replica_free(place->replica);
-        place->replica = NULL;
+        free_replica(place);
     }
 }
 
 void chainsi_fleet_stop(chainsi_fleet *fleet, bool keep_failed)
 {
+    if (fleet->options.pods) {
+        chainsi_pod_fleet_stop(fleet);
+        return;
+    }
     fleet->stopping = true;
     fleet->wanted = 0;
     for (size_t i = 0; i < fleet->place_count; i++) {
@@ -257,6 +278,8 @@ void chainsi_fleet_set_policy(chainsi_fleet *fleet, const chainsi_backoff_policy
     for (size_t i = 0; i < fleet->place_count; i++)
         if (fleet->places[i].replica)
             chainsi_replica_set_policy(fleet->places[i].replica, policy);
+    if (fleet->options.pods)
+        chainsi_pod_fleet_sync(fleet);
 }
 
 /* Looking. */
@@ -342,6 +365,8 @@ bool chainsi_fleet_has_left(const chainsi_fleet *fleet)
 
 bool chainsi_fleet_has_ended(const chainsi_fleet *fleet)
 {
+    if (fleet && fleet->options.pods)
+        return chainsi_pod_fleet_has_ended(fleet);
     for (size_t i = 0; fleet && i < fleet->place_count; i++) {
         const chainsi_replica *replica = fleet->places[i].replica;
         if (replica && replica->state != CHAINSI_REPLICA_STOPPED &&

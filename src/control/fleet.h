@@ -18,6 +18,11 @@ typedef struct chainsi_fleet_options {
     const char *name;          /* "CHAIN/RUN/PROGRAM" */
     const char *probes_prefix; /* of the paths of their own sockets */
     int board_fd;              /* on which they show their slots; stays the caller's; -1: none */
+    struct chainsi_pod_set *
+        pods; /* of a Deployment, which are its replicas (pod_fleet.h); not owned; NULL: processes */
+    bool
+        others_scale; /* of pods: somebody else says how many there are, as long as there are some */
+    void (*on_measured)(void *user); /* a pod has said what is asked of it; as on_change; NULL */
     /* One came into another state. Must not free or stop anything, but look again later. */
     void (*on_change)(void *user);
     /* The process of one has ended: last_end says how. Where there is a board, callers can tell by now. Likewise. */
@@ -39,6 +44,8 @@ typedef struct chainsi_fleet {
     int64_t wanted;       /* replicas that there should be */
     chainsi_board *board; /* owned; NULL: none */
     bool stopping;
+    bool let_go;                /* of pods: they are none of its business any more */
+    uint64_t round;             /* of looking at pods */
     struct chainsi_fleet *next; /* its owner's */
 } chainsi_fleet;
 
@@ -63,6 +70,8 @@ bool chainsi_fleet_pick_up(chainsi_fleet *fleet);
 bool chainsi_fleet_resize(chainsi_fleet *fleet, int64_t wanted, char *why, size_t why_size);
 /* Forgets those that have ended as they were told to. Not from on_change. */
 void chainsi_fleet_review(chainsi_fleet *fleet);
+/* Has room for so many: pod_fleet.h's. */
+void chainsi_fleet_make_places(chainsi_fleet *fleet, size_t count);
 /* Stops all of them for good; keep_failed: not those that have failed. */
 void chainsi_fleet_stop(chainsi_fleet *fleet, bool keep_failed);
 void chainsi_fleet_kill(chainsi_fleet *fleet);

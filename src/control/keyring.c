@@ -72,14 +72,15 @@ bool chainsi_keyring_is_used(const chainsi_keyring *ring)
     return ring->used;
 }
 
-bool chainsi_keyring_is_used_in(const char *home)
+bool chainsi_keyring_is_used_in(const char *home, const char *url)
 {
     char why[512];
     int64_t count = 0;
     char *path = chainsi_path("%s/state.db", home);
-    /* For writing: what is only in its log has to be found as well. */
+    /* A file for writing: what is only in its log has to be found as well. */
     chainsi_database *database =
-        chainsi_database_open(path, CHAINSI_DATABASE_WRITE, why, sizeof why);
+        url ? chainsi_database_open(url, CHAINSI_DATABASE_READ, why, sizeof why)
+            : chainsi_database_open(path, CHAINSI_DATABASE_WRITE, why, sizeof why);
     if (database)
         chainsi_database_keep_log(database);
     bool used = database && chainsi_stored_key_count(database, &count) == CHAINS_OK && count > 0;

@@ -36,8 +36,9 @@ void chainsi_keyring_free(chainsi_keyring *ring);
 
 /* Whether there was a key, ever: the door that was locked once isn't opened by revoking the last. */
 bool chainsi_keyring_is_used(const chainsi_keyring *ring);
-/* The same of the state of a home that nobody has open; false, too, if it can't be read. Blocks. */
-bool chainsi_keyring_is_used_in(const char *home);
+/* The same of the state of a home that nobody has open, or of the server's database that it uses instead (or
+ * NULL); false, too, if it can't be read. Blocks. */
+bool chainsi_keyring_is_used_in(const char *home, const char *url);
 bool chainsi_keyring_is_full(const chainsi_keyring *ring);
 
 /* The valid key that the text is, NULL if it is none; until it is revoked. */

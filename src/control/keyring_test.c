@@ -106,15 +106,15 @@ static void is_asked_of_a_home(void **state)
 {
     (void)state;
     close_store();
-    assert_false(chainsi_keyring_is_used_in(home));
-    assert_false(chainsi_keyring_is_used_in("/nowhere"));
+    assert_false(chainsi_keyring_is_used_in(home, state_url()));
+    assert_false(chainsi_keyring_is_used_in("/nowhere", NULL));
     open_store();
     chainsi_keyring_free(ring);
     ring = chainsi_keyring_new(store, why, sizeof why);
     chainsi_new_key made = add(0);
     assert_int_equal(change(revoke_stored, made.id), CHAINS_OK);
     close_store();
-    assert_true(chainsi_keyring_is_used_in(home));
+    assert_true(chainsi_keyring_is_used_in(home, state_url()));
     open_store();
 }
 

@@ -24,7 +24,7 @@ static bool is_there(const char *name)
 static void open_deep(void)
 {
     chains_status status;
-    store = chainsi_store_open(deep, &loop, &status, why, sizeof why);
+    store = chainsi_store_open(deep, NULL, &loop, &status, why, sizeof why);
     if (!store)
         fail_msg("%s", why);
 }

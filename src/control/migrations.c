@@ -1,4 +1,5 @@
-/* The schema, step by step. Times are texts as of time_text.h. What belongs to a chain goes with it:
+/* The schema, step by step, as SQLite takes it; migrations_postgres.c has the steps of PostgreSQL, and each change
+ * here is one there. Times are texts as of time_text.h. What belongs to a chain goes with it:
  * every reference to chains cascades. */
 #include "control/migrations.h"
 
@@ -238,59 +239,113 @@ static const char given_id_schema[] =
     "ALTER TABLE requests ADD COLUMN given_digest TEXT;"
     "CREATE INDEX requests_given ON requests (chain, given_id) WHERE given_id IS NOT NULL;";
 
-const char *const chainsi_migrations[] = {
+const char *const chainsi_migrations[CHAINSI_MIGRATIONS] = {
     chains_schema,     keys_schema,    requests_schema, transitions_schema,
     key_chains_schema, running_schema, history_schema,  clock_schema,
     back_schema,       kept_schema,    given_id_schema,
 };
-const int chainsi_migration_count = sizeof chainsi_migrations / sizeof *chainsi_migrations;
+
+const char *const *chainsi_migrations_of(const chainsi_database *database)
+{
+    return chainsi_database_is_shared(database) ? chainsi_migrations_postgres : chainsi_migrations;
+}
+
+/* What a database says of itself. */
+typedef struct notes {
+    bool own, empty; /* it is chainsd's; nothing is in it */
+    int64_t steps;
+} notes;
+
+static chains_status read_notes_of_file(chainsi_database *database, notes *read)
+{
+    int64_t application, tables;
+    chains_status status = chainsi_database_ask(database, "PRAGMA application_id", &application);
+    if (status == CHAINS_OK)
+        status = chainsi_database_ask(database, "PRAGMA user_version", &read->steps);
+    if (status == CHAINS_OK)
+        status = chainsi_database_ask(database, "SELECT count(*) FROM sqlite_schema", &tables);
+    if (status == CHAINS_OK) {
+        read->own = application == CHAINSI_APPLICATION_ID;
+        read->empty = !application && !read->steps && !tables;
+    }
+    return status;
+}
+
+static chains_status read_notes_of_server(chainsi_database *database, notes *read)
+{
+    int64_t own, tables;
+    chains_status status = chainsi_database_ask(
+        database, "SELECT CASE WHEN to_regclass('chainsd') IS NULL THEN 0 ELSE 1 END", &own);
+    if (status == CHAINS_OK && own)
+        status = chainsi_database_ask(database, "SELECT steps FROM chainsd", &read->steps);
+    if (status == CHAINS_OK)
+        status = chainsi_database_ask(
+            database,
+            "SELECT count(*) FROM pg_class WHERE relnamespace = (SELECT oid FROM pg_namespace "
+            "WHERE nspname = current_schema()) AND relkind IN ('r', 'v', 'm', 'p', 'f')",
+            &tables);
+    if (status == CHAINS_OK) {
+        read->own = own;
+        read->empty = !own && !tables;
+    }
+    return status;
+}
 
 chains_status chainsi_migrations_taken(chainsi_database *database, int count, int *taken)
 {
-    int64_t application, version, tables;
-    chains_status status = chainsi_database_ask(database, "PRAGMA application_id", &application);
-    if (status == CHAINS_OK)
-        status = chainsi_database_ask(database, "PRAGMA user_version", &version);
-    if (status == CHAINS_OK)
-        status = chainsi_database_ask(database, "SELECT count(*) FROM sqlite_schema", &tables);
+    notes read = { 0 };
+    chains_status status = chainsi_database_is_shared(database)
+                               ? read_notes_of_server(database, &read)
+                               : read_notes_of_file(database, &read);
     if (status != CHAINS_OK)
         return status;
     const char *path = chainsi_database_path(database);
-    bool empty = !application && !version && !tables;
-    if (!empty && application != CHAINSI_APPLICATION_ID)
-        return chainsi_database_fail(database, CHAINS_FAILED_PRECONDITION,
-                                     "%s is a database, but not one of chainsd's", path);
-    if (version < 0)
+    if (!read.empty && !read.own)
+        return chainsi_database_fail(
+            database, CHAINS_FAILED_PRECONDITION, "%s is a database, but not one of chainsd's%s",
+            path,
+            chainsi_database_is_shared(database) ? ": give it one, or a schema, of its own" : "");
+    if (read.steps < 0)
         return chainsi_database_fail(database, CHAINS_DATA_LOSS,
                                      "%s is damaged (its schema is %lld)", path,
-                                     (long long)version);
-    if (version > count)
+                                     (long long)read.steps);
+    if (read.steps > count)
         return chainsi_database_fail(database, CHAINS_FAILED_PRECONDITION,
                                      "a newer chainsd has written %s (its schema is %lld, this one "
                                      "knows up to %d): start that one",
-                                     path, (long long)version, count);
-    *taken = (int)version;
+                                     path, (long long)read.steps, count);
+    *taken = (int)read.steps;
     return CHAINS_OK;
+}
+
+/* What is noted with a step. */
+static void write_note(const chainsi_database *database, int number, char *sql, size_t size)
+{
+    if (!chainsi_database_is_shared(database))
+        snprintf(sql, size, "PRAGMA application_id = %d; PRAGMA user_version = %d",
+                 CHAINSI_APPLICATION_ID, number);
+    else
+        snprintf(sql, size,
+                 "CREATE TABLE IF NOT EXISTS chainsd (one BIGINT PRIMARY KEY CHECK (one = 1), "
+                 "steps BIGINT NOT NULL, mark TEXT NOT NULL);"
+                 "INSERT INTO chainsd (one, steps, mark) VALUES (1, %d, 'new') "
+                 "ON CONFLICT (one) DO UPDATE SET steps = excluded.steps",
+                 number);
 }
 
 static chains_status take_step(chainsi_database *database, const char *step, int number)
 {
-    char note[96];
-    snprintf(note, sizeof note, "PRAGMA application_id = %d; PRAGMA user_version = %d",
-             CHAINSI_APPLICATION_ID, number);
-    chains_status status = chainsi_database_run(database, "BEGIN IMMEDIATE");
+    char note[320];
+    write_note(database, number, note, sizeof note);
+    chains_status status = chainsi_database_run(
+        database, chainsi_database_is_shared(database) ? "BEGIN" : "BEGIN IMMEDIATE");
     if (status == CHAINS_OK)
         status = chainsi_database_run(database, step);
     if (status == CHAINS_OK)
         status = chainsi_database_run(database, note);
     if (status == CHAINS_OK)
         status = chainsi_database_run(database, "COMMIT");
-    if (status != CHAINS_OK && chainsi_database_in_transaction(database)) {
-        char why[512];
-        snprintf(why, sizeof why, "%s", chainsi_database_why(database));
-        chainsi_database_run(database, "ROLLBACK");
-        chainsi_database_fail(database, status, "%s", why);
-    }
+    chainsi_database_roll_back(database);
     return status;
 }
 

@@ -1,5 +1,6 @@
-/* The schema of state.db as the steps that lead to it. The number of steps that a database has taken
- * is its PRAGMA user_version.
+/* The schema of the state as the steps that lead to it: those of SQLite, and beside each that of PostgreSQL, with
+ * the same tables and columns afterwards. The number of steps that a database has taken is its PRAGMA user_version,
+ * or stands in the table `chainsd` of one on a server, with the mark of its last writer (postgres.h).
  *
  * A step that was released is never changed: what is to be otherwise is a step of its own at the
  * end. Each is taken in one transaction together with the number, so that a crash leaves a database
@@ -12,9 +13,12 @@
 /* Of the program's own: marks a file as state of chainsd (PRAGMA application_id). */
 enum { CHAINSI_APPLICATION_ID = 0x43484e53 /* "CHNS" */ };
 
-/* All steps, and how many there are. */
-extern const char *const chainsi_migrations[];
-extern const int chainsi_migration_count;
+/* How many steps there are. */
+enum { CHAINSI_MIGRATIONS = 11 };
+extern const char *const chainsi_migrations[CHAINSI_MIGRATIONS];
+extern const char *const chainsi_migrations_postgres[CHAINSI_MIGRATIONS];
+/* Those of this database. */
+const char *const *chainsi_migrations_of(const chainsi_database *database);
 
 /* How many steps the database has taken; 0: it is empty. FAILED_PRECONDITION if it isn't chainsd's,
  * or if it has taken more than `count`: a newer program made it. */

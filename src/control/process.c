@@ -24,6 +24,7 @@
 #include "base/buffer.h"
 #include "control/cgroup.h"
 #include "control/notify.h"
+#include "control/state_place.h"
 
 extern char **environ;
 
@@ -63,7 +64,8 @@ static const char **merge_environment(const chainsi_process_start *start, const 
         size_t entry_count = source == 0 ? inherited : source == 1 ? given : count;
         for (size_t i = 0; i < entry_count; i++) {
             size_t at = 0;
-            if (source == 0 && chainsi_notify_is_own(entries[i]))
+            if (source == 0 &&
+                (chainsi_notify_is_own(entries[i]) || chainsi_state_place_is_secret(entries[i])))
                 continue;
             while (at < used && !same_name(merged[at], entries[i]))
                 at++;

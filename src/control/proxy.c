@@ -145,6 +145,8 @@ static void add_headers(chainsi_buffer *out, const chainsi_http_head *head)
         NAME("traceparent"),
         NAME("X-Chains-Timeout-Ms"),
         NAME("Authorization"),
+        NAME("X-Chains-Busy"),
+        NAME("X-Chains-Slots"),
         NAME(CHAINSI_HTTP_MADE_US),
     };
 #undef NAME

@@ -84,11 +84,28 @@ chains_status chainsi_registry_ask(chainsi_registry *registry, const char *chain
     return CHAINS_OK;
 }
 
+/* In a cluster programs are brought by images. */
+static chains_status check_objects(const chainsi_api_deploy *deploy, char *why, size_t why_size)
+{
+    for (size_t i = 0; i < deploy->services.count; i++) {
+        if (deploy->services.items[i].object)
+            continue;
+        snprintf(why, why_size,
+                 "this daemon controls a cluster, and runs no programs of this machine: "
+                 "`chains deploy --target kubernetes` deploys there");
+        return CHAINS_FAILED_PRECONDITION;
+    }
+    return CHAINS_OK;
+}
+
 chains_status chainsi_registry_check(const chainsi_registry *registry,
                                      const chainsi_api_deploy *deploy, char *why, size_t why_size)
 {
     const chainsi_supervisor *supervisor = registry->supervisor;
     chains_status status = chainsi_api_check_deploy(deploy, why, why_size);
+    if (status == CHAINS_OK && supervisor->pods)
+        return check_objects(deploy, why,
+                             why_size); /* secrets and GPUs are the cluster's to have */
     if (status == CHAINS_OK)
         status = chainsi_vault_check(supervisor->vault, deploy, why, why_size);
     if (status == CHAINS_OK && chainsi_gpu_pool_is_asked(deploy) &&
@@ -121,7 +138,7 @@ chains_status chainsi_registry_check_secrets(const chainsi_registry *registry, c
     const chainsi_environment *at = found ? chainsi_chain_environment(found, environment) : NULL;
     if (!version && at && !at->candidate)
         version = at->previous;
-    if (!version)
+    if (!version || registry->supervisor->pods)
         return CHAINS_OK;
     chainsi_arena arena = { 0 };
     chainsi_stored_version stored;
@@ -164,6 +181,7 @@ void chainsi_registry_review(chainsi_registry *registry)
 void chainsi_registry_stop(chainsi_registry *registry)
 {
     registry->stopping = true;
+    registry->supervisor->releasing = true;
     chainsi_sweep_free(registry->sweep);
     registry->sweep = NULL;
     for (chainsi_chain *chain = registry->chains; chain; chain = chain->next)

@@ -18,6 +18,8 @@ struct chainsi_registry {
     char *home;                     /* owned */
     chainsi_chain *chains;          /* owned; by name */
     bool stopping;
+    struct chainsi_pod_versions
+        *pod_versions; /* pod_versions.h; not owned; NULL: versions are not a cluster's */
     void (*on_stopped)(void *user); /* every process has ended */
     void *user;
     uv_timer_t *stopped; /* owned; calls on_stopped */

@@ -125,6 +125,25 @@ static int open_probes(const chainsi_replica_options *options, char *why, size_t
     return fd;
 }
 
+void chainsi_replica_list(chainsi_replica *replica)
+{
+    chainsi_supervisor *supervisor = replica->options.supervisor;
+    replica->next = supervisor->replicas;
+    if (replica->next)
+        replica->next->previous = replica;
+    supervisor->replicas = replica;
+}
+
+void chainsi_replica_unlist(chainsi_replica *replica)
+{
+    if (replica->previous)
+        replica->previous->next = replica->next;
+    else
+        replica->options.supervisor->replicas = replica->next;
+    if (replica->next)
+        replica->next->previous = replica->previous;
+}
+
 chainsi_replica *chainsi_replica_new(const chainsi_replica_options *options, char *why,
                                      size_t why_size)
 {
@@ -152,10 +171,7 @@ chainsi_replica *chainsi_replica_new(const chainsi_replica_options *options, cha
     replica->probes_fd = fd;
     replica->probes = chainsi_upstream_new(options->supervisor->loop, options->probes_path);
     replica->timer = chainsi_timer_new(options->supervisor->loop, replica);
-    replica->next = options->supervisor->replicas;
-    if (replica->next)
-        replica->next->previous = replica;
-    options->supervisor->replicas = replica;
+    chainsi_replica_list(replica);
     chainsi_time_text(replica->since);
     return replica;
 }
@@ -171,12 +187,7 @@ void chainsi_replica_free(chainsi_replica *replica)
     if (replica->options.secrets_name)
         chainsi_keeping_release(replica->options.supervisor->keeping,
                                 replica->options.secrets_name);
-    if (replica->previous)
-        replica->previous->next = replica->next;
-    else
-        replica->options.supervisor->replicas = replica->next;
-    if (replica->next)
-        replica->next->previous = replica->previous;
+    chainsi_replica_unlist(replica);
     chainsi_handle_close(replica->timer);
     chainsi_upstream_free(replica->probes);
     close(replica->probes_fd);

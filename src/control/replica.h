@@ -91,6 +91,10 @@ typedef struct chainsi_supervisor {
     chainsi_meters *meters;          /* not owned; NULL: nobody counts */
     struct chainsi_pulse *pulse;     /* scaler.c's; NULL: nothing is scaled */
     struct chainsi_sampler *sampler; /* not owned; sampler.h; NULL: nobody looks */
+    struct chainsi_pods *pods;       /* not owned; pods.h: replicas are pods; NULL: processes */
+    struct chainsi_pod_identities
+        *identities; /* not owned; pod_identities.h: by which pods are called; NULL: without */
+    bool releasing;  /* the controller ends, and its pods go on without it */
 } chainsi_supervisor;
 
 /* What a replica is made of. Texts must live as long as the replica. */
@@ -164,7 +168,17 @@ typedef struct chainsi_replica {
     uv_pipe_t *output;            /* owned; NULL without a process */
     chainsi_log_source source;
     struct chainsi_replica *previous, *next; /* in the supervisor's list */
+
+    /* Of one that is a pod, which has no process here; its probes are the pod's (pod_fleet.h). */
+    char *pod, *node,
+        *ip; /* owned; pod: its name, "": it is none; NULL: a process. The others "": not known */
+    uint64_t seen_round;
+    struct chainsi_pod_look *look; /* owned; NULL */
 } chainsi_replica;
+
+/* Puts it into the supervisor's list, and takes it out. */
+void chainsi_replica_list(chainsi_replica *replica);
+void chainsi_replica_unlist(chainsi_replica *replica);
 
 /* A stopped replica, on the socket that the keeper holds for it, or on a new one. NULL with a reason if
  * there can't be one. */

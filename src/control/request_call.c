@@ -138,6 +138,7 @@ static void on_end(void *user, chainsi_upstream_end how, const char *why)
         break;
     case CHAINSI_UPSTREAM_NOT_STARTED:
     case CHAINSI_UPSTREAM_QUEUE_FULL:
+    case CHAINSI_UPSTREAM_UNREACHABLE:
         outcome = FAIL(call, CHAINS_UNAVAILABLE, "'%s' did not take the call: %s",
                        call->options.name, why);
         outcome.end = CHAINSI_ATTEMPT_NOT_STARTED;

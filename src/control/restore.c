@@ -134,6 +134,7 @@ static chainsi_deployment *take_up(restoring *r, chainsi_environment *environmen
     if (found)
         found->taken = true;
     if (begin == CHAINSI_BEGIN_STARTING && version.state == CHAINSI_VERSION_STARTING &&
+        !r->registry->supervisor->pods &&
         !chainsi_deployment_is_copied(&version.deploy, r->registry->home, version.number))
         begin = CHAINSI_BEGIN_COPYING;
     return chainsi_environment_deployment(environment, &version, found ? found->saved.run : NULL,

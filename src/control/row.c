@@ -2,11 +2,11 @@
 #include "control/database.h"
 
 #include <assert.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/buffer.h"
+#include "control/database_engine.h"
 #include "schema/json.h"
 
 /* A list of anything. */
@@ -33,6 +33,13 @@ static int64_t read_enum(const chainsi_type *type, const void *value)
     return number;
 }
 
+static int64_t read_integer(const chainsi_type *type, const void *value)
+{
+    return type->kind == CHAINSI_BOOL    ? *(const bool *)value
+           : type->kind == CHAINSI_INT32 ? *(const int32_t *)value
+                                         : *(const int64_t *)value;
+}
+
 static const char *enum_name(const chainsi_type *type, int64_t number)
 {
     for (uint32_t i = 0; i < type->value_count; i++)
@@ -41,92 +48,97 @@ static const char *enum_name(const chainsi_type *type, int64_t number)
     return NULL;
 }
 
-static int bind_text(sqlite3_stmt *handle, int index, const char *text)
+static chains_status write_json(chainsi_database *database, const chainsi_field *field,
+                                const void *value, chainsi_buffer *out)
 {
-    return sqlite3_bind_text64(handle, index, text, text ? strlen(text) : 0, SQLITE_STATIC,
-                               SQLITE_UTF8);
-}
-
-static chains_status bind_json(chainsi_statement *statement, int index, const chainsi_field *field,
-                               const void *value)
-{
-    chainsi_buffer out = { 0 };
     chainsi_codec_error error;
-    chains_status status = chainsi_json_encode(field->type, value, &out, &error);
-    if (status != CHAINS_OK)
-        status = chainsi_database_fail(statement->database, status, "%s%s%s: %s", field->name,
-                                       error.path[0] ? "." : "", error.path, error.message);
-    else if (sqlite3_bind_text64(statement->handle, index, (const char *)out.data, out.size,
-                                 SQLITE_TRANSIENT, SQLITE_UTF8) != SQLITE_OK)
-        status = chainsi_database_fail(statement->database, CHAINS_INVALID_ARGUMENT,
-                                       "%s is too large to be kept", field->name);
-    chainsi_buffer_done(&out);
-    return status;
+    chains_status status = chainsi_json_encode(field->type, value, out, &error);
+    if (status != CHAINS_OK) {
+        chainsi_buffer_done(out);
+        return chainsi_database_fail(database, status, "%s%s%s: %s", field->name,
+                                     error.path[0] ? "." : "", error.path, error.message);
+    }
+    return CHAINS_OK;
 }
 
 /* Binds one field; value is where the field is. */
 static chains_status bind_field(chainsi_statement *statement, int index, const chainsi_field *field,
                                 const void *value)
 {
-    sqlite3_stmt *handle = statement->handle;
+    const chainsi_type *type = field->type;
     const chains_bytes *bytes = value;
     const chains_json *json = value;
-    if (field->type->kind == CHAINSI_POINTER && *(const void *const *)value) {
-        chainsi_field pointed = *field;
-        pointed.type = field->type->item;
-        return bind_field(statement, index, &pointed, *(const void *const *)value);
+    chainsi_datum datum = { .kind = CHAINSI_DATUM_TEXT };
+    chainsi_buffer out = { 0 };
+    const char *text = NULL;
+    if (type->kind == CHAINSI_POINTER) {
+        type = type->item;
+        value = *(const void *const *)value;
+        datum.is_null = !value;
     }
-    int code = SQLITE_OK;
-    switch (field->type->kind) {
+    switch (type->kind) {
     case CHAINSI_BOOL:
-        code = sqlite3_bind_int64(handle, index, *(const bool *)value);
-        break;
     case CHAINSI_INT32:
-        code = sqlite3_bind_int64(handle, index, *(const int32_t *)value);
-        break;
     case CHAINSI_INT64:
-        code = sqlite3_bind_int64(handle, index, *(const int64_t *)value);
+        datum.kind = CHAINSI_DATUM_INTEGER;
+        if (value)
+            datum.integer = read_integer(type, value);
         break;
     case CHAINSI_DOUBLE:
-        code = sqlite3_bind_double(handle, index, *(const double *)value);
+        datum.kind = CHAINSI_DATUM_REAL;
+        if (value)
+            datum.real = *(const double *)value;
         break;
     case CHAINSI_STRING:
-        code = bind_text(handle, index, *(const char *const *)value);
+        if (value)
+            text = *(const char *const *)value;
+        datum.is_null = !text;
         break;
     case CHAINSI_ENUM:
-        code = bind_text(handle, index, enum_name(field->type, read_enum(field->type, value)));
+        if (value)
+            text = enum_name(type, read_enum(type, value));
+        datum.is_null = !text;
         break;
     case CHAINSI_BYTES:
-        code = bytes->data || !field->optional
-                   ? sqlite3_bind_blob64(handle, index, bytes->data ? bytes->data : "", bytes->size,
-                                         SQLITE_STATIC)
-                   : sqlite3_bind_null(handle, index);
+        datum.kind = CHAINSI_DATUM_BYTES;
+        datum.is_null = !value || (!bytes->data && field->optional);
+        if (value)
+            datum.bytes = *bytes;
         break;
     case CHAINSI_JSON:
-        code = json->text ? sqlite3_bind_text64(handle, index, json->text, json->size,
-                                                SQLITE_STATIC, SQLITE_UTF8)
-                          : sqlite3_bind_null(handle, index);
-        break;
-    case CHAINSI_POINTER:
-        code = sqlite3_bind_null(handle, index);
+        datum.is_null = !value || !json->text;
+        if (value)
+            datum.bytes = (chains_bytes){ json->text, json->size };
         break;
     default:
-        return bind_json(statement, index, field, value);
+        if (value) {
+            chains_status status = write_json(statement->database, field, value, &out);
+            if (status != CHAINS_OK)
+                return status;
+        }
+        datum.passing = true;
+        datum.bytes = (chains_bytes){ out.data, out.size };
     }
-    if (code == SQLITE_OK)
-        return CHAINS_OK;
-    return chainsi_database_fail(statement->database, CHAINS_INVALID_ARGUMENT,
-                                 "%s is too large to be kept", field->name);
+    if (text)
+        datum.bytes = (chains_bytes){ text, strlen(text) };
+    const chainsi_engine *engine = statement->database->engine;
+    chains_status status = engine->bind(statement->database, statement->handle, index, &datum);
+    chainsi_buffer_done(&out);
+    if (status != CHAINS_OK)
+        return chainsi_database_fail(statement->database, CHAINS_INVALID_ARGUMENT,
+                                     "%s is too large to be kept", field->name);
+    return CHAINS_OK;
 }
 
 void chainsi_statement_struct(chainsi_statement *statement, const chainsi_type *type,
                               const void *value)
 {
+    const chainsi_engine *engine = statement->database->engine;
     if (statement->status != CHAINS_OK)
         return;
-    int count = sqlite3_bind_parameter_count(statement->handle);
+    int count = engine->parameter_count(statement->handle);
     for (int i = 1; i <= count && statement->status == CHAINS_OK; i++) {
-        const char *name = sqlite3_bind_parameter_name(statement->handle, i);
+        const char *name = engine->parameter_name(statement->handle, i);
         const chainsi_field *field = name ? find_field(type, name + 1) : NULL;
         if (field)
             statement->status =
@@ -168,41 +180,40 @@ static chains_status read_json_column(const chainsi_statement *statement,
     return refuse(statement, field, why);
 }
 
-/* Reads a column that isn't NULL into value, which is zeroed. */
-static chains_status read_field(const chainsi_statement *statement, int column,
+static chainsi_datum_kind datum_kind(const chainsi_type *type)
+{
+    switch (type->kind) {
+    case CHAINSI_BOOL:
+    case CHAINSI_INT32:
+    case CHAINSI_INT64:
+        return CHAINSI_DATUM_INTEGER;
+    case CHAINSI_DOUBLE:
+        return CHAINSI_DATUM_REAL;
+    case CHAINSI_BYTES:
+        return CHAINSI_DATUM_BYTES;
+    default:
+        return CHAINSI_DATUM_TEXT;
+    }
+}
+
+/* Puts what a column holds, which isn't NULL, into value, which is zeroed. */
+static chains_status read_field(const chainsi_statement *statement, const chainsi_datum *datum,
                                 const chainsi_field *field, chainsi_arena *arena, void *value)
 {
-    sqlite3_stmt *handle = statement->handle;
-    chains_bytes bytes = { 0 };
-    if (field->type->kind == CHAINSI_POINTER) {
-        chainsi_field pointed = *field;
-        pointed.type = field->type->item;
-        void *item = chainsi_arena_alloc(arena, pointed.type->size);
-        *(void **)value = item;
-        return read_field(statement, column, &pointed, arena, item);
-    }
+    chains_bytes bytes = datum->bytes;
     switch (field->type->kind) {
     case CHAINSI_BOOL:
-        *(bool *)value = sqlite3_column_int64(handle, column) != 0;
+        *(bool *)value = datum->integer != 0;
         return CHAINS_OK;
     case CHAINSI_INT32:
-        *(int32_t *)value = (int32_t)sqlite3_column_int64(handle, column);
+        *(int32_t *)value = (int32_t)datum->integer;
         return CHAINS_OK;
     case CHAINSI_INT64:
-        *(int64_t *)value = sqlite3_column_int64(handle, column);
+        *(int64_t *)value = datum->integer;
         return CHAINS_OK;
     case CHAINSI_DOUBLE:
-        *(double *)value = sqlite3_column_double(handle, column);
+        *(double *)value = datum->real;
         return CHAINS_OK;
-    case CHAINSI_BYTES:
-        bytes.data = sqlite3_column_blob(handle, column);
-        break;
-    default:
-        bytes.data = sqlite3_column_text(handle, column);
-        break;
-    }
-    bytes.size = (size_t)sqlite3_column_bytes(handle, column);
-    switch (field->type->kind) {
     case CHAINSI_STRING:
         *(const char **)value = chainsi_arena_copy(arena, bytes.data, bytes.size);
         return CHAINS_OK;
@@ -215,28 +226,46 @@ static chains_status read_field(const chainsi_statement *statement, int column,
             (chains_json){ chainsi_arena_copy(arena, bytes.data, bytes.size), bytes.size };
         return CHAINS_OK;
     case CHAINSI_ENUM:
-        return read_enum_column(statement, field, bytes.data, value);
+        return read_enum_column(statement, field, (const char *)bytes.data, value);
     default:
         return read_json_column(statement, field, bytes, arena, value);
     }
 }
 
+static chains_status read_column(const chainsi_statement *statement, int column,
+                                 const chainsi_field *field, chainsi_arena *arena, void *value)
+{
+    chainsi_field pointed = *field;
+    bool points = field->type->kind == CHAINSI_POINTER;
+    if (points)
+        pointed.type = field->type->item;
+    chainsi_datum datum = { .kind = datum_kind(pointed.type) };
+    statement->database->engine->column(statement->handle, column, &datum);
+    if (datum.is_null)
+        return field->type->kind == CHAINSI_STRING && !field->optional
+                   ? refuse(statement, field, "it is NULL")
+                   : CHAINS_OK;
+    if (points) {
+        void *item = chainsi_arena_alloc(arena, pointed.type->size);
+        *(void **)value = item;
+        value = item;
+    }
+    return read_field(statement, &datum, &pointed, arena, value);
+}
+
 void chainsi_statement_read(chainsi_statement *statement, const chainsi_type *type,
                             chainsi_arena *arena, void *value)
 {
+    const chainsi_engine *engine = statement->database->engine;
     memset(value, 0, type->size);
     if (statement->status != CHAINS_OK)
         return;
-    int count = sqlite3_column_count(statement->handle);
+    int count = engine->column_count(statement->handle);
     for (int i = 0; i < count && statement->status == CHAINS_OK; i++) {
-        const chainsi_field *field = find_field(type, sqlite3_column_name(statement->handle, i));
-        if (!field)
-            continue;
-        if (sqlite3_column_type(statement->handle, i) != SQLITE_NULL)
+        const chainsi_field *field = find_field(type, engine->column_name(statement->handle, i));
+        if (field)
             statement->status =
-                read_field(statement, i, field, arena, (char *)value + field->offset);
-        else if (field->type->kind == CHAINSI_STRING && !field->optional)
-            statement->status = refuse(statement, field, "it is NULL");
+                read_column(statement, i, field, arena, (char *)value + field->offset);
     }
 }
 

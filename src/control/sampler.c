@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/hash.h"
 #include "control/chain.h"
 #include "control/handle.h"
 #include "control/scrape.h"
@@ -230,9 +231,9 @@ static void write_record(const chainsi_scraped *from, const chainsi_counted *cou
     const chainsi_subject *subject = &counted->subject;
     const char *texts[] = { subject->chain, subject->environment, subject->chainlet,
                             subject->callee };
-    const char *number = chainsi_labels_find(&from->source.labels, "replica");
+    const char *name = chainsi_labels_find(&from->source.labels, "replica");
     record made = {
-        .source = number ? strtoull(number, NULL, 10) : 0,
+        .source = name ? chainsi_hash_add(CHAINSI_HASH_START, name, strlen(name)) : 0,
         .began_unix_ms = from->started_unix_ms,
     };
     memcpy(made.counts, counted->counts, sizeof made.counts);

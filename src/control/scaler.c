@@ -38,6 +38,8 @@ struct chainsi_scaler {
 
 chainsi_demand chainsi_scaler_measure(const chainsi_scaler *scaler)
 {
+    if (scaler->options.measure)
+        return scaler->options.measure(scaler->options.user);
     return chainsi_demand_read(scaler->pulse->diag_fd, scaler->options.calls_fd,
                                scaler->options.fleet->board);
 }
@@ -109,7 +111,7 @@ static void on_call(uv_poll_t *poll, int status, int events);
 
 static void set_watch(chainsi_scaler *scaler)
 {
-    bool at_zero = !scaler->options.fleet->wanted;
+    bool at_zero = !scaler->options.fleet->wanted && scaler->options.calls_fd >= 0;
     if (at_zero == (scaler->watch != NULL))
         return;
     chainsi_handle_close(scaler->watch);
@@ -199,8 +201,13 @@ static void on_call(uv_poll_t *poll, int status, int events)
 {
     (void)status;
     (void)events;
-    chainsi_scaler *scaler = poll->data;
-    if (!scaler || scaler->options.fleet->wanted)
+    if (poll->data)
+        chainsi_scaler_call_waits(poll->data);
+}
+
+void chainsi_scaler_call_waits(chainsi_scaler *scaler)
+{
+    if (scaler->options.fleet->wanted)
         return;
     wake(scaler, false);
     scaler->options.on_woken(scaler->options.user);

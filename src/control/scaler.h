@@ -28,7 +28,9 @@ typedef struct chainsi_scaled {
 
 typedef struct chainsi_scaler_options {
     chainsi_fleet *fleet; /* not owned; outlives the scaler */
-    int calls_fd;         /* the listening socket of its calls; likewise */
+    int calls_fd; /* the listening socket of its calls; likewise; -1: there is none, measure tells all */
+    /* What is asked of the Chainlet, where no board and no socket of this machine tells. NULL: they do. */
+    chainsi_demand (*measure)(void *user);
     chainsi_scaling_options scaling;
     /* A call came, and there was no replica: those that it is going to need may be woken, too. Comes
      * from the loop. */
@@ -47,6 +49,8 @@ void chainsi_scaler_free(chainsi_scaler *scaler);
 
 /* Other options. Bounds hold at once, and what was measured is kept. */
 void chainsi_scaler_set_options(chainsi_scaler *scaler, const chainsi_scaling_options *options);
+/* A call waits: if there is no replica, it is woken. For what has no socket that could be watched. */
+void chainsi_scaler_call_waits(chainsi_scaler *scaler);
 /* Starts a replica if there is none: a Chainlet that calls this one is starting. */
 void chainsi_scaler_wake(chainsi_scaler *scaler);
 /* What is asked of the Chainlet now. */

@@ -156,7 +156,9 @@ static void add_labels(chainsi_scrape *scrape, const chainsi_replica *replica,
         { "environment", place->environment },
         { "version", place->version },
         { "chainlet", place->chainlet },
-        { "replica", chainsi_arena_printf(&scrape->arena, "%ld", (long)replica->pid) },
+        { "replica", replica->pod
+                         ? replica->pod
+                         : chainsi_arena_printf(&scrape->arena, "%ld", (long)replica->pid) },
     };
     labels->count = sizeof all / sizeof *all;
     labels->items = chainsi_arena_array(&scrape->arena, labels->count, sizeof *labels->items);
@@ -184,7 +186,7 @@ static void ask(chainsi_scrape *scrape, const chainsi_replica *replica)
 /* Whether it answers for all that is known. */
 static bool answers(const chainsi_replica *replica)
 {
-    return replica->pid &&
+    return (replica->pid || (replica->pod && replica->probes)) &&
            (replica->state == CHAINSI_REPLICA_READY || replica->state == CHAINSI_REPLICA_DRAINING);
 }
 

@@ -1,7 +1,7 @@
 /* TLS of the front door by OpenSSL, over a BIO whose two ends are memory: reading takes from the bytes that
  * have just come, writing adds to a buffer. So a session never waits, and all that came is used up when
  * chainsi_secure_take returns. */
-#include "control/secure.h"
+#include "control/secure_parts.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -27,16 +27,7 @@ struct chainsi_secure {
     char digest[CHAINSI_SECURE_DIGEST + 1];
 };
 
-struct chainsi_secure_session {
-    SSL *ssl;             /* owned */
-    const char *incoming; /* the caller's, during chainsi_secure_take */
-    size_t incoming_size;
-    chainsi_buffer out;
-    bool failed; /* no goodbye may be said */
-};
-
-/* The newest entry of OpenSSL's error queue in words; the queue is empty afterwards. */
-static const char *explain(void)
+const char *chainsi_secure_explain(void)
 {
     static const char unknown[] = "OpenSSL does not say why";
     unsigned long code = ERR_peek_last_error();
@@ -78,10 +69,20 @@ static long bio_control(BIO *bio, int command, long number, void *pointer)
     return command == BIO_CTRL_FLUSH;
 }
 
+BIO_METHOD *chainsi_secure_new_methods(void)
+{
+    BIO_METHOD *methods = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "chains memory");
+    if (!methods)
+        abort();
+    BIO_meth_set_read(methods, bio_read);
+    BIO_meth_set_write(methods, bio_write);
+    BIO_meth_set_ctrl(methods, bio_control);
+    return methods;
+}
+
 /* Certificate and key. */
 
-/* OpenSSL would ask on the terminal. */
-static int no_passphrase(char *text, int size, int writing, void *user)
+int chainsi_secure_no_passphrase(char *text, int size, int writing, void *user)
 {
     (void)text;
     (void)size;
@@ -116,12 +117,12 @@ static bool read_files(SSL_CTX *context, const chainsi_secure *secure, char *why
         }
     }
     bool has_passphrase = false;
-    SSL_CTX_set_default_passwd_cb(context, no_passphrase);
+    SSL_CTX_set_default_passwd_cb(context, chainsi_secure_no_passphrase);
     SSL_CTX_set_default_passwd_cb_userdata(context, &has_passphrase);
     bool good = false;
     if (SSL_CTX_use_certificate_chain_file(context, secure->certificate_path) != 1)
         snprintf(why, why_size, "%s is no certificate in PEM form: %s", secure->certificate_path,
-                 explain());
+                 chainsi_secure_explain());
     else if (SSL_CTX_use_PrivateKey_file(context, secure->key_path, SSL_FILETYPE_PEM) == 1)
         good = true;
     else if (has_passphrase)
@@ -133,7 +134,7 @@ static bool read_files(SSL_CTX *context, const chainsi_secure *secure, char *why
                  secure->certificate_path);
     else
         snprintf(why, why_size, "%s is no private key in PEM form: %s", secure->key_path,
-                 explain());
+                 chainsi_secure_explain());
     ERR_clear_error();
     SSL_CTX_set_default_passwd_cb_userdata(context, NULL);
     return good;
@@ -147,7 +148,7 @@ static SSL_CTX *make_context(const chainsi_secure *secure, char *why, size_t why
                 SSL_CTX_set_cipher_list(context, "ECDHE+AESGCM:ECDHE+CHACHA20") &&
                 SSL_CTX_set_session_id_context(context, name, sizeof name - 1);
     if (!good) {
-        snprintf(why, why_size, "OpenSSL cannot be used: %s", explain());
+        snprintf(why, why_size, "OpenSSL cannot be used: %s", chainsi_secure_explain());
         SSL_CTX_free(context);
         return NULL;
     }
@@ -215,12 +216,7 @@ chainsi_secure *chainsi_secure_new(const char *certificate_path, const char *key
     chainsi_secure *secure = chainsi_make(sizeof *secure);
     secure->certificate_path = chainsi_copy_text(certificate_path);
     secure->key_path = chainsi_copy_text(key_path);
-    secure->methods = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "chains memory");
-    if (!secure->methods)
-        abort();
-    BIO_meth_set_read(secure->methods, bio_read);
-    BIO_meth_set_write(secure->methods, bio_write);
-    BIO_meth_set_ctrl(secure->methods, bio_control);
+    secure->methods = chainsi_secure_new_methods();
     if (chainsi_secure_reload(secure, why, why_size))
         return secure;
     chainsi_secure_free(secure);
@@ -259,16 +255,22 @@ bool chainsi_secure_is_for(const chainsi_secure *secure, const char *host)
 
 /* Sessions. */
 
-chainsi_secure_session *chainsi_secure_open(const chainsi_secure *secure)
+chainsi_secure_session *chainsi_secure_new_session(SSL_CTX *context, BIO_METHOD *methods)
 {
     chainsi_secure_session *session = chainsi_make(sizeof *session);
-    session->ssl = SSL_new(secure->context);
-    BIO *bio = BIO_new(secure->methods);
+    session->ssl = SSL_new(context);
+    BIO *bio = BIO_new(methods);
     if (!session->ssl || !bio)
         abort();
     BIO_set_data(bio, session);
     BIO_set_init(bio, 1);
     SSL_set_bio(session->ssl, bio, bio); /* takes the BIO over */
+    return session;
+}
+
+chainsi_secure_session *chainsi_secure_open(const chainsi_secure *secure)
+{
+    chainsi_secure_session *session = chainsi_secure_new_session(secure->context, secure->methods);
     SSL_set_accept_state(session->ssl);
     return session;
 }
@@ -296,6 +298,7 @@ static chainsi_secure_state state_after(chainsi_secure_session *session, int res
     if (error == SSL_ERROR_WANT_READ && !session->incoming_size)
         return SSL_is_init_finished(session->ssl) ? CHAINSI_SECURE_OPEN : CHAINSI_SECURE_GREETING;
     session->failed = true;
+    session->error = ERR_peek_last_error();
     return CHAINSI_SECURE_FAILED;
 }
 

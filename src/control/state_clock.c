@@ -37,42 +37,49 @@ bool chainsi_clock_was_set(void)
     return is_off(chainsi_wall_offset_ms(), chainsi_steady_offset_ms());
 }
 
-/* What SQLite can't say stays as it was. */
-#define MOVED(column)                                                                              \
+/* A time that is moved; what can't be said stays as it was. */
+#define MOVED_IN_FILE(column)                                                                      \
     column " = coalesce(strftime('%Y-%m-%dT%H:%M:%fZ', " column ", :by), " column ")"
+#define MOVED_ON_SERVER(column)                                                                    \
+    column " = CASE WHEN " column "::timestamptz + :by::interval BETWEEN '0001-01-01 00:00:00Z' "  \
+           "AND '9999-12-31 23:59:59.999Z' THEN to_char((" column "::timestamptz + "               \
+           ":by::interval) AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"') ELSE " column  \
+           " END"
 
-static chains_status move(chainsi_database *database, const char *sql, int64_t by_ms)
-{
-    char by[48];
-    snprintf(by, sizeof by, "%+.3f seconds", (double)by_ms / 1000);
-    chainsi_statement update = chainsi_statement_begin(database, sql);
-    chainsi_statement_text(&update, ":by", by);
-    return chainsi_statement_run(&update);
-}
+/* All that a change of the clock moves, in one text a table. */
+#define MOVE_REQUESTS(moved)                                                                       \
+    "UPDATE requests SET " moved("created_at") ", " moved("not_before") ", " moved(                \
+        "expires_at") ", " moved("started_at") ", " moved("ended_at") ", " moved("webhook_at")
+#define MOVE_ENVIRONMENTS(moved)                                                                   \
+    "UPDATE environments SET " moved("canary_since") ", " moved("canary_until")
+#define MOVE_REPLICAS(moved)                                                                       \
+    "UPDATE replicas SET " moved("kept_until") " WHERE kept_until IS NOT NULL"
 
 static chains_status move_times(chainsi_database *database, int64_t by_ms)
 {
-    chains_status status =
-        move(database,
-             "UPDATE requests SET " MOVED("created_at") ", " MOVED("not_before") ", " MOVED(
-                 "expires_at") ", " MOVED("started_at") ", " MOVED("ended_at") ", " MOVED("webhook_"
-                                                                                          "at"),
-             by_ms);
-    if (status == CHAINS_OK)
-        status = move(database,
-                      "UPDATE environments SET " MOVED("canary_since") ", " MOVED("canary_until"),
-                      by_ms);
-    if (status == CHAINS_OK)
-        status =
-            move(database,
-                 "UPDATE replicas SET " MOVED("kept_until") " WHERE kept_until IS NOT NULL", by_ms);
+    static const char *const texts[2][3] = {
+        { MOVE_REQUESTS(MOVED_IN_FILE), MOVE_ENVIRONMENTS(MOVED_IN_FILE),
+          MOVE_REPLICAS(MOVED_IN_FILE) },
+        { MOVE_REQUESTS(MOVED_ON_SERVER), MOVE_ENVIRONMENTS(MOVED_ON_SERVER),
+          MOVE_REPLICAS(MOVED_ON_SERVER) },
+    };
+    char by[48];
+    chains_status status = CHAINS_OK;
+    snprintf(by, sizeof by, "%+.3f seconds", (double)by_ms / 1000);
+    for (int i = 0; status == CHAINS_OK && i < 3; i++) {
+        chainsi_statement update =
+            chainsi_statement_begin(database, texts[chainsi_database_is_shared(database)][i]);
+        chainsi_statement_text(&update, ":by", by);
+        status = chainsi_statement_run(&update);
+    }
     return status;
 }
 
 static chains_status note(chainsi_database *database, const chainsi_clock_reading *reading)
 {
     chainsi_statement put = chainsi_statement_begin(
-        database, "INSERT OR REPLACE INTO clock (one, boot, offset_ms) VALUES (1, :boot, :offset)");
+        database, "INSERT INTO clock (one, boot, offset_ms) VALUES (1, :boot, :offset) ON CONFLICT "
+                  "(one) DO UPDATE SET boot = excluded.boot, offset_ms = excluded.offset_ms");
     chainsi_statement_text(&put, ":boot", reading->boot);
     chainsi_statement_integer(&put, ":offset", reading->offset_ms);
     return chainsi_statement_run(&put);

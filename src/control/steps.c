@@ -158,6 +158,7 @@ chains_status chainsi_step_deploy(chainsi_database *database, void *arguments)
     chainsi_step *step = arguments;
     chainsi_stored_version version = {
         .chain = step->chain,
+        .id = step->version,
         .state = CHAINSI_VERSION_STARTING,
         .deploy = *step->deploy,
         .source_digest = step->deploy->source_digest,

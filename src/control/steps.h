@@ -36,7 +36,7 @@ typedef enum chainsi_outcome {
 typedef struct chainsi_step {
     chainsi_arena *arena; /* for what it finds out */
     const char *chain, *environment;
-    const char *version; /* its id, or what people call it */
+    const char *version; /* its id, or what people call it; NULL: it gets one */
     const chainsi_api_deploy *deploy;
     chainsi_api_canary canary;
     const char *why; /* for the event, or as the version's message; NULL */
@@ -51,7 +51,7 @@ typedef struct chainsi_step {
 
 /* Each is a chainsi_change with a chainsi_step as its arguments. */
 
-/* Adds deploy as a version. ABORTED while the chain is being deleted. */
+/* Adds deploy as a version; its id is made, unless version says which it has. ABORTED while the chain is being deleted. */
 chains_status chainsi_step_deploy(chainsi_database *database, void *step);
 /* NOT_FOUND; FAILED_PRECONDITION for a version that was never ready, or whose programs are gone. */
 chains_status chainsi_step_promote(chainsi_database *database, void *step);

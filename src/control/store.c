@@ -32,7 +32,7 @@ struct chainsi_store {
     int lock_fd;                     /* owned; held as long as the store is open */
     chainsi_database *reader;        /* owned; the loop's thread */
     chainsi_database *writer;        /* owned; the writer's thread */
-    chainsi_database *backup_source; /* owned; the backup's thread; NULL: none was made yet */
+    chainsi_database *backup_source; /* owned; the backup's thread; NULL: it is on a server */
     uv_async_t *ended_async;         /* owned; NULL: no loop */
     size_t outstanding;              /* handed over, end not told; the loop's thread */
     pthread_t thread, backup_thread;
@@ -40,8 +40,12 @@ struct chainsi_store {
     pthread_mutex_t mutex;
     pthread_cond_t handed_over, now_ended;
     write_queue queue, ended;
-    bool closing, backing_up;
+    bool closing, backing_up, overtaken;
     chainsi_store_counts counts;
+    void (*on_overtaken)(void *user,
+                         const char *why); /* NULL: nobody asked, or was told; the loop's thread */
+    void *overtaken_user;
+    char overtaken_why[MAX_WHY];
 };
 
 static void add_last(write_queue *queue, chainsi_write *write)
@@ -108,46 +112,70 @@ static chains_status run_one(chainsi_database *database, chainsi_write *write)
         return status;
     status = write->run(database, write->arguments);
     set_end(write, status, chainsi_database_why(database));
-    if (!chainsi_database_in_transaction(database)) { /* SQLite does that when it can't go on */
-        assert(status != CHAINS_OK);
-        return status;
-    }
+    /* SQLite ends one when it can't go on, and a server's goes with the connection. */
+    if (!chainsi_database_in_transaction(database))
+        return status != CHAINS_OK ? status : CHAINS_UNAVAILABLE;
     if (status != CHAINS_OK)
         status = chainsi_database_run(database, "ROLLBACK TO one");
     return status == CHAINS_OK ? chainsi_database_run(database, "RELEASE one") : status;
 }
 
-/* Runs them in one transaction. False if that failed, with all that they did taken back; the end of a
- * single one is set then. */
-static bool run_group(chainsi_database *database, chainsi_write *first)
+/* How a transaction ended. */
+typedef enum group_end {
+    GROUP_MADE,
+    GROUP_TAKEN_BACK, /* with all that it did: its changes can be tried again */
+    GROUP_REFUSED, /* none could be begun, or what became of it isn't known; the end of each is set */
+} group_end;
+
+static group_end refuse_all(chainsi_write *first, chains_status status, const char *why)
+{
+    for (chainsi_write *write = first; write; write = write->next)
+        set_end(write, status, why);
+    return GROUP_REFUSED;
+}
+
+/* Runs them in one transaction. If that was taken back, the end of the first is set. */
+static group_end run_group(chainsi_database *database, chainsi_write *first)
 {
     first->status = CHAINS_OK;
-    chains_status status = chainsi_database_run(database, "BEGIN IMMEDIATE");
+    chains_status status = chainsi_database_begin(database);
+    /* A server that is away is away for the others, too; they have all waited for it. */
+    if (status != CHAINS_OK && chainsi_database_is_shared(database))
+        return refuse_all(first, CHAINS_UNAVAILABLE, chainsi_database_why(database));
     for (chainsi_write *write = first; status == CHAINS_OK && write; write = write->next)
         status = run_one(database, write);
     if (status == CHAINS_OK)
-        status = chainsi_database_run(database, "COMMIT");
+        status = chainsi_database_commit(database);
     if (status == CHAINS_OK)
-        return true;
+        return GROUP_MADE;
+    if (status == CHAINS_UNKNOWN || status == CHAINS_ABORTED)
+        return refuse_all(first, CHAINS_UNAVAILABLE, chainsi_database_why(database));
     if (first->status == CHAINS_OK)
         set_end(first, status, chainsi_database_why(database));
-    if (chainsi_database_in_transaction(database))
-        chainsi_database_run(database, "ROLLBACK");
-    return false;
+    chainsi_database_roll_back(database);
+    return GROUP_TAKEN_BACK;
 }
 
 /* Runs them together or, if that doesn't go, each by itself. Gives how many transactions were made
  * durable. */
 static size_t run_all(chainsi_database *database, chainsi_write *first)
 {
-    if (run_group(database, first))
-        return 1;
+    group_end end = run_group(database, first);
+    /* A connection that broke is nobody's fault: the next one may do. */
+    bool again = first->next || chainsi_database_is_shared(database);
+    if (end != GROUP_TAKEN_BACK || !again)
+        return end == GROUP_MADE;
     size_t commits = 0;
-    for (chainsi_write *write = first, *next; first->next && write; write = next) {
+    for (chainsi_write *write = first, *next; write; write = next) {
         next = write->next;
         write->next = NULL;
-        commits += run_group(database, write);
+        end = run_group(database, write);
+        commits += end == GROUP_MADE;
         write->next = next;
+        if (end == GROUP_REFUSED && next) {
+            refuse_all(next, write->status, write->why);
+            break;
+        }
     }
     return commits;
 }
@@ -183,7 +211,12 @@ static void *run_writer(void *user)
             break;
         pthread_mutex_unlock(&store->mutex);
         size_t commits = run_all(store->writer, group);
+        bool overtaken = chainsi_database_is_overtaken(store->writer);
         pthread_mutex_lock(&store->mutex);
+        if (overtaken && !store->overtaken)
+            snprintf(store->overtaken_why, sizeof store->overtaken_why, "%s",
+                     chainsi_database_why(store->writer));
+        store->overtaken = overtaken;
         store->counts.commits += commits;
         for (chainsi_write *next; group; group = next) {
             next = group->next;
@@ -207,7 +240,13 @@ static void tell_ends(chainsi_store *store)
     pthread_mutex_lock(&store->mutex);
     write_queue ended = store->ended;
     store->ended = (write_queue){ 0 };
+    bool overtaken = store->overtaken;
     pthread_mutex_unlock(&store->mutex);
+    if (overtaken && store->on_overtaken) {
+        void (*on_overtaken)(void *user, const char *why) = store->on_overtaken;
+        store->on_overtaken = NULL;
+        on_overtaken(store->overtaken_user, store->overtaken_why);
+    }
     for (chainsi_write *write; (write = take_first(&ended));) {
         if (!--store->outstanding)
             uv_unref((uv_handle_t *)store->ended_async);
@@ -279,6 +318,13 @@ chains_status chainsi_store_write_now(chainsi_store *store, chainsi_change run, 
     return write.status;
 }
 
+void chainsi_store_on_overtaken(chainsi_store *store,
+                                void (*on_overtaken)(void *user, const char *why), void *user)
+{
+    store->on_overtaken = on_overtaken;
+    store->overtaken_user = user;
+}
+
 chainsi_database *chainsi_store_reader(chainsi_store *store)
 {
     return store->reader;
@@ -326,6 +372,10 @@ void chainsi_store_back_up(chainsi_store *store,
     write->user = user;
     write->arguments = store;
     expect_end(store);
+    if (!store->backup_source) { /* it is its server's business */
+        tell_later(store, write);
+        return;
+    }
     pthread_mutex_lock(&store->mutex);
     bool busy = store->backing_up || store->closing;
     if (!busy)
@@ -359,7 +409,7 @@ static int lock_state(const char *home, char *why, size_t why_size)
     if (fd < 0) {
         snprintf(why, why_size, "cannot make %s: %s", path, strerror(errno));
     } else if (fcntl(fd, F_OFD_SETLK, &lock) != 0) {
-        snprintf(why, why_size, "another process has %s/state.db open", home);
+        snprintf(why, why_size, "another process has the state of %s open", home);
         close(fd);
         fd = -1;
     }
@@ -395,7 +445,7 @@ static chains_status make_state(const char *home, const char *path, char *why, s
     if (database) {
         status = set_up(database);
         if (status == CHAINS_OK)
-            status = chainsi_migrate(database, chainsi_migrations, chainsi_migration_count);
+            status = chainsi_migrate(database, chainsi_migrations, CHAINSI_MIGRATIONS);
         if (status != CHAINS_OK)
             snprintf(why, why_size, "%s", chainsi_database_why(database));
     }
@@ -409,12 +459,12 @@ static chains_status make_state(const char *home, const char *path, char *why, s
     return status;
 }
 
-/* Checks what is there, and brings its schema up to date. */
+/* Checks what is in the file, and brings its schema up to date. */
 static chains_status bring_up(chainsi_store *store)
 {
     chainsi_database *writer = store->writer;
     int taken = 0;
-    chains_status status = chainsi_migrations_taken(writer, chainsi_migration_count, &taken);
+    chains_status status = chainsi_migrations_taken(writer, CHAINSI_MIGRATIONS, &taken);
     if (status == CHAINS_OK && !taken)
         status = chainsi_database_fail(writer, CHAINS_DATA_LOSS, "%s is empty",
                                        chainsi_database_path(writer));
@@ -422,30 +472,41 @@ static chains_status bring_up(chainsi_store *store)
         status = chainsi_database_check(writer);
     if (status == CHAINS_OK)
         status = set_up(writer);
-    if (status == CHAINS_OK && taken < chainsi_migration_count)
+    if (status == CHAINS_OK && taken < CHAINSI_MIGRATIONS)
         status = chainsi_backup_make(writer, store->home);
     if (status == CHAINS_OK)
-        status = chainsi_migrate(writer, chainsi_migrations, chainsi_migration_count);
+        status = chainsi_migrate(writer, chainsi_migrations, CHAINSI_MIGRATIONS);
     return status;
 }
 
-/* Opens all connections to the state at path. */
-static chains_status open_connections(chainsi_store *store, const char *path, char *why,
+/* The same for a server's, which may be empty: whether it is the right one, only its operator knows. */
+static chains_status bring_up_shared(chainsi_store *store)
+{
+    chainsi_database *writer = store->writer;
+    chains_status status = chainsi_database_claim(writer);
+    if (status == CHAINS_OK)
+        status = chainsi_migrate(writer, chainsi_migrations_of(writer), CHAINSI_MIGRATIONS);
+    return status;
+}
+
+/* Opens all connections to the state. */
+static chains_status open_connections(chainsi_store *store, const char *place, char *why,
                                       size_t why_size)
 {
-    store->writer = chainsi_database_open(path, CHAINSI_DATABASE_WRITE, why, why_size);
+    store->writer = chainsi_database_open(place, CHAINSI_DATABASE_WRITE, why, why_size);
     if (!store->writer)
         return CHAINS_UNAVAILABLE;
-    chains_status status = bring_up(store);
+    bool shared = chainsi_database_is_shared(store->writer);
+    chains_status status = shared ? bring_up_shared(store) : bring_up(store);
     if (status != CHAINS_OK) {
         snprintf(why, why_size, "%s", chainsi_database_why(store->writer));
         return status;
     }
     chainsi_database_keep_log(store->writer);
-    store->reader = chainsi_database_open(path, CHAINSI_DATABASE_READ, why, why_size);
-    if (!store->reader)
-        return CHAINS_UNAVAILABLE;
-    store->backup_source = chainsi_database_open(path, CHAINSI_DATABASE_READ, why, why_size);
+    store->reader = chainsi_database_open(place, CHAINSI_DATABASE_READ, why, why_size);
+    if (!store->reader || shared)
+        return store->reader ? CHAINS_OK : CHAINS_UNAVAILABLE;
+    store->backup_source = chainsi_database_open(place, CHAINSI_DATABASE_READ, why, why_size);
     return store->backup_source ? CHAINS_OK : CHAINS_UNAVAILABLE;
 }
 
@@ -491,8 +552,8 @@ static void free_store(chainsi_store *store)
     free(store);
 }
 
-chainsi_store *chainsi_store_open(const char *home, uv_loop_t *loop, chains_status *status,
-                                  char *why, size_t why_size)
+chainsi_store *chainsi_store_open(const char *home, const char *url, uv_loop_t *loop,
+                                  chains_status *status, char *why, size_t why_size)
 {
     chainsi_store *store = chainsi_make(sizeof *store);
     store->home = chainsi_copy_text(home);
@@ -502,7 +563,8 @@ chainsi_store *chainsi_store_open(const char *home, uv_loop_t *loop, chains_stat
     *status = CHAINS_UNAVAILABLE;
     store->lock_fd = lock_state(home, why, why_size);
     if (store->lock_fd >= 0)
-        *status = open_state(store, why, why_size);
+        *status =
+            url ? open_connections(store, url, why, why_size) : open_state(store, why, why_size);
     if (*status == CHAINS_OK && loop) {
         store->ended_async = chainsi_make(sizeof *store->ended_async);
         uv_async_init(loop, store->ended_async, on_ended);
@@ -529,6 +591,7 @@ void chainsi_store_close(chainsi_store *store)
     pthread_cond_signal(&store->handed_over);
     pthread_mutex_unlock(&store->mutex);
     pthread_join(store->thread, NULL);
+    store->on_overtaken = NULL;
     if (store->backup_started)
         chainsi_database_interrupt(store->backup_source);
     join_backup(store);

@@ -1,4 +1,5 @@
-/* The state of a daemon: the SQLite database CHAINS_HOME/state.db, its one writer, and its backups.
+/* The state of a daemon: the SQLite database CHAINS_HOME/state.db, its one writer, and its backups; or one of a
+ * PostgreSQL server's (postgres.h), with one writer of all that use it, and no backups: they are its operator's.
  *
  * What it holds has a header a noun (store_chains.h, store_requests.h ...): functions on a
  * chainsi_database, which reads and changes are made of.
@@ -22,12 +23,17 @@
  *   - A change that fails is taken back whole, and alone: those beside it are not touched. If the
  *     transaction itself fails (the disk is full), each change is tried once more in one of its own.
  *     So `run` may be called twice: it works from its arguments alone, and writes what it finds out
- *     anew each time.
+ *     anew each time. A statement that failed within `run` is the end of it: on a server nothing
+ *     more can be done in that transaction.
  *   - on_end is called once for each change, never from within chainsi_store_write, with the status
  *     that run returned and chainsi_database_why, or why it could not be kept. Then the write is freed.
  *     Whoever no longer wants to know (a client left) sets on_end to NULL; the change is made anyway.
  *   - A full disk is a failure of the changes that find no room (RESOURCE_EXHAUSTED). What was there
  *     stays whole and can be read; when there is room, changes succeed again.
+ *   - A server that is away is waited for, for some seconds (postgres.h); then it is a failure of the
+ *     changes, UNAVAILABLE, until it is back. One whose connection breaks while changes are kept is
+ *     asked what became of them; if that can't be found out in that time, they are UNAVAILABLE with a
+ *     sentence that says so, and are not tried again.
  *
  * Opening never makes an empty state where there was another: a damaged file, one of a newer
  * program, or a missing one beside a backup of it is refused, with what to do. */
@@ -75,15 +81,22 @@ typedef struct chainsi_store_counts {
 } chainsi_store_counts;
 
 /* Opens home/state.db, or makes it, and takes the steps that its schema lacks (after a backup). Blocks;
- * reads the whole file to check it. loop: where on_end is called and from whose thread the store is
+ * reads the whole file to check it. url: NULL, or the database of a server to use instead, in which the
+ * schema is made if there is nothing. loop: where on_end is called and from whose thread the store is
  * used; NULL: nobody can use chainsi_store_write. NULL with a reason: UNAVAILABLE if another process
  * has it open, DATA_LOSS, FAILED_PRECONDITION, and those of database.h. */
-chainsi_store *chainsi_store_open(const char *home, uv_loop_t *loop, chains_status *status,
-                                  char *why, size_t why_size);
+chainsi_store *chainsi_store_open(const char *home, const char *url, uv_loop_t *loop,
+                                  chains_status *status, char *why, size_t why_size);
 /* Makes the changes that were handed over, gives up a backup, tells their ends, and closes. What is
  * handed over from within on_end meanwhile is UNAVAILABLE. Not to be called from within on_end. The
  * loop must run once more afterwards, for its handle. NULL is allowed. */
 void chainsi_store_close(chainsi_store *store);
+
+/* Has a function called once when another process has become the writer of a server's database, or what is in
+ * memory is of the past for another reason (postgres.h): no change is made any more, and the process had better
+ * end. On the loop's thread, where it is called, too. */
+void chainsi_store_on_overtaken(chainsi_store *store,
+                                void (*on_overtaken)(void *user, const char *why), void *user);
 
 /* The connection for reading. On the loop's thread; it ends with the store. A statement that stays
  * begun across turns of the loop keeps the log from being brought back into the file. */
@@ -101,7 +114,8 @@ chains_status chainsi_store_write_now(chainsi_store *store, chainsi_change run, 
                                       char *why, size_t why_size);
 
 /* Makes a backup (backup.h) on a thread of its own, beside reading and changing. on_end as of a write,
- * on the loop's thread; NULL: nobody wants to know. ABORTED if one is being made already. To be called
+ * on the loop's thread; NULL: nobody wants to know. ABORTED if one is being made already; of a server's
+ * database none is made, and all is well. To be called
  * by the owner at start and on a schedule. On the loop's thread. */
 void chainsi_store_back_up(chainsi_store *store,
                            void (*on_end)(chainsi_write *write, chains_status status,

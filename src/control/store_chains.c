@@ -70,8 +70,8 @@ chains_status chainsi_stored_chain_put(chainsi_database *database, const char *n
 {
     chainsi_statement put = chainsi_statement_begin(
         database, "INSERT INTO chains (name, entrypoint, created_at) VALUES (:name, :entrypoint, "
-                  ":now) ON CONFLICT DO UPDATE SET entrypoint = excluded.entrypoint "
-                  "WHERE NOT deleting");
+                  ":now) ON CONFLICT (name) DO UPDATE SET entrypoint = excluded.entrypoint "
+                  "WHERE chains.deleting = 0");
     chainsi_statement_text(&put, ":name", name);
     chainsi_statement_text(&put, ":entrypoint", entrypoint);
     chainsi_statement_now(&put, ":now");
@@ -171,8 +171,9 @@ chains_status chainsi_stored_version_add(chainsi_database *database, chainsi_are
         return status;
     chainsi_time_text(now);
     added.created_at = chainsi_arena_strdup(arena, now);
-    added.id =
-        chainsi_arena_printf(arena, "v%04lld-%.*s", (long long)added.number, ID_DIGITS, digits);
+    if (!added.id)
+        added.id =
+            chainsi_arena_printf(arena, "v%04lld-%.*s", (long long)added.number, ID_DIGITS, digits);
     chainsi_statement insert = chainsi_statement_begin(
         database,
         "INSERT INTO versions (chain, id, number, state, message, deploy, source_digest, "
@@ -202,7 +203,8 @@ chains_status chainsi_stored_version_find(chainsi_database *database, const char
                                           chainsi_stored_version *version)
 {
     chainsi_statement find = chainsi_statement_begin(
-        database, "SELECT * FROM versions WHERE chain = :chain AND (id = :id OR number = :number)");
+        database, "SELECT * FROM versions WHERE chain = :chain AND (id = :id OR number = :number) "
+                  "ORDER BY CASE WHEN id = :id THEN 0 ELSE 1 END");
     chainsi_statement_text(&find, ":chain", chain);
     chainsi_statement_text(&find, ":id", name);
     chainsi_statement_integer(&find, ":number", number_of(name));
@@ -239,10 +241,10 @@ chains_status chainsi_stored_version_set_state(chainsi_database *database, const
                                                const char *message)
 {
     chainsi_stored_version set = { .state = state, .message = message };
-    chainsi_statement update = chainsi_statement_begin(
-        database,
-        "UPDATE versions SET state = :state, message = :message, "
-        "ready_at = iif(:state = 'ready', :now, ready_at) WHERE chain = :chain AND id = :id");
+    chainsi_statement update =
+        chainsi_statement_begin(database, "UPDATE versions SET state = :state, message = :message, "
+                                          "ready_at = CASE WHEN :state = 'ready' THEN :now ELSE "
+                                          "ready_at END WHERE chain = :chain AND id = :id");
     chainsi_statement_struct(&update, &chainsi_stored_version_type, &set);
     chainsi_statement_now(&update, ":now");
     return change_version(&update, chain, id);
@@ -272,26 +274,57 @@ chains_status chainsi_stored_version_set_artefacts(chainsi_database *database, c
     return change_version(&update, chain, id);
 }
 
+static int compare_texts(const void *one, const void *other)
+{
+    return strcmp(*(const char *const *)one, *(const char *const *)other);
+}
+
+static void add_digest(chains_string_list *list, size_t *room, const char *digest,
+                       chainsi_arena *arena)
+{
+    if (list->count == *room) {
+        *room = 2 * *room + 16;
+        const char **items = chainsi_arena_array(arena, *room, sizeof *items);
+        for (size_t i = 0; i < list->count; i++)
+            items[i] = list->items[i];
+        list->items = items;
+    }
+    list->items[list->count++] = chainsi_arena_strdup(arena, digest);
+}
+
+/* Sorts them, and takes out what is there twice. */
+static void make_unique(chains_string_list *list)
+{
+    size_t kept = 0;
+    if (list->count)
+        qsort((void *)(uintptr_t)list->items, list->count, sizeof *list->items, compare_texts);
+    for (size_t i = 0; i < list->count; i++)
+        if (!kept || strcmp(list->items[kept - 1], list->items[i]) != 0)
+            list->items[kept++] = list->items[i];
+    list->count = kept;
+}
+
 chains_status chainsi_stored_version_assets(chainsi_database *database, chainsi_arena *arena,
                                             chains_string_list *digests)
 {
     chainsi_statement list = chainsi_statement_begin(
-        database,
-        "SELECT DISTINCT json_extract(asset.value, '$.sha256') AS digest FROM versions, "
-        "json_each(versions.deploy, '$.services') AS service, "
-        "json_each(service.value, '$.assets') AS asset WHERE versions.artefacts IS NOT NULL");
+        database, "SELECT deploy FROM versions WHERE artefacts IS NOT NULL");
     chains_string_list found = { 0 };
-    for (size_t room = 0; chainsi_statement_next(&list); found.count++) {
-        if (found.count == room) {
-            room = 2 * room + 16;
-            const char **items = chainsi_arena_array(arena, room, sizeof *items);
-            for (size_t i = 0; i < found.count; i++)
-                items[i] = found.items[i];
-            found.items = items;
+    chainsi_arena row = { 0 };
+    for (size_t room = 0; chainsi_statement_next(&list); chainsi_arena_reset(&row)) {
+        chainsi_stored_version version;
+        chainsi_statement_read(&list, &chainsi_stored_version_type, &row, &version);
+        if (list.status != CHAINS_OK)
+            break;
+        for (size_t i = 0; i < version.deploy.services.count; i++) {
+            const chainsi_api_assets *assets = &version.deploy.services.items[i].assets;
+            for (size_t k = 0; k < assets->count; k++)
+                add_digest(&found, &room, assets->items[k].sha256, arena);
         }
-        found.items[found.count] = chainsi_statement_column_text(&list, 0, arena);
     }
+    chainsi_arena_done(&row);
     chains_status status = chainsi_statement_end(&list);
+    make_unique(&found);
     if (status == CHAINS_OK)
         *digests = found;
     return status;

@@ -79,8 +79,9 @@ chains_status chainsi_stored_environment_promote(chainsi_database *database, con
     chainsi_statement promote = chainsi_statement_begin(
         database,
         "INSERT INTO environments (chain, name, version, since) VALUES (:chain, :name, :version, "
-        ":now) ON CONFLICT DO UPDATE SET previous_version = CASE WHEN version = excluded.version "
-        "THEN previous_version ELSE version END, version = excluded.version, "
+        ":now) ON CONFLICT (chain, name) DO UPDATE SET previous_version = CASE WHEN "
+        "environments.version = excluded.version THEN environments.previous_version ELSE "
+        "environments.version END, version = excluded.version, "
         "since = excluded.since, canary_version = NULL, canary_percent = 0, "
         "canary_max_error_rate_increase = 0, canary_max_p99_ratio = 0, canary_since = NULL, "
         "canary_until = NULL");
@@ -194,11 +195,17 @@ chains_status chainsi_stored_scale_set(chainsi_database *database,
 {
     chainsi_statement put = chainsi_statement_begin(
         database,
-        "INSERT OR REPLACE INTO scales (chain, environment, chainlet, min_replicas, max_replicas, "
+        "INSERT INTO scales (chain, environment, chainlet, min_replicas, max_replicas, "
         "concurrency_target, target_utilization, window_s, scale_down_delay_s, "
         "scale_to_zero_delay_s, set_at) VALUES (:chain, :environment, :chainlet, :min_replicas, "
         ":max_replicas, :concurrency_target, :target_utilization, :window_s, :scale_down_delay_s, "
-        ":scale_to_zero_delay_s, coalesce(:set_at, :now))");
+        ":scale_to_zero_delay_s, coalesce(:set_at, :now)) ON CONFLICT (chain, environment, "
+        "chainlet) "
+        "DO UPDATE SET min_replicas = excluded.min_replicas, max_replicas = excluded.max_replicas, "
+        "concurrency_target = excluded.concurrency_target, target_utilization = "
+        "excluded.target_utilization, window_s = excluded.window_s, scale_down_delay_s = "
+        "excluded.scale_down_delay_s, scale_to_zero_delay_s = excluded.scale_to_zero_delay_s, "
+        "set_at = excluded.set_at");
     chainsi_statement_struct(&put, &chainsi_stored_scale_type, scale);
     chainsi_statement_now(&put, ":now");
     chains_status status = chainsi_statement_run(&put);

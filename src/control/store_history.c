@@ -34,20 +34,22 @@ static chains_status forget_replicas(chainsi_database *database,
 static chains_status add_replica(chainsi_database *database, const char *brain,
                                  const chainsi_stored_replica *replica)
 {
+    /* That its chain is gone is no broken rule: who writes several goes on in the same transaction. */
     chainsi_statement insert = chainsi_statement_begin(
         database,
         "INSERT INTO replicas (chain, environment, version, chainlet, process, pid, brain, "
-        "started_at, ended_at, ending, exit_status, signal, how, kept_until) VALUES (:chain, "
+        "started_at, ended_at, ending, exit_status, signal, how, kept_until) SELECT :chain, "
         ":environment, :version, :chainlet, :process, :pid, :brain, :started_at, :ended_at, "
-        ":ending, :exit_status, :signal, :how, :kept_until)");
+        ":ending, :exit_status, :signal, :how, :kept_until WHERE EXISTS (SELECT 1 FROM chains "
+        "WHERE "
+        "name = :chain)");
     chainsi_statement_struct(&insert, &chainsi_stored_replica_type, replica);
     chainsi_statement_text(&insert, ":brain", brain);
     if (replica->ended_at)
         bind_kept_until(&insert);
-    chains_status status = chainsi_statement_run(&insert);
-    if (status == CHAINS_FAILED_PRECONDITION)
-        return chainsi_database_fail(database, CHAINS_NOT_FOUND, "there is no chain '%s'",
-                                     replica->chain);
+    chains_status status = chainsi_statement_change(&insert);
+    if (status == CHAINS_NOT_FOUND)
+        return chainsi_database_fail(database, status, "there is no chain '%s'", replica->chain);
     return status;
 }
 
@@ -154,16 +156,16 @@ chains_status chainsi_stored_event_add(chainsi_database *database,
 {
     chainsi_statement insert = chainsi_statement_begin(
         database, "INSERT INTO events (at, kind, chain, chainlet, message, details) VALUES (:now, "
-                  ":kind, :chain, :chainlet, :message, :details)");
+                  ":kind, :chain, :chainlet, :message, :details) RETURNING id");
     chainsi_statement_struct(&insert, &chainsi_stored_event_type, event);
     chainsi_statement_now(&insert, ":now");
+    int64_t id = chainsi_statement_next(&insert) ? chainsi_statement_column(&insert, 0) : 0;
     chains_status status = chainsi_statement_run(&insert);
     if (status != CHAINS_OK)
         return status;
     chainsi_statement forget =
         chainsi_statement_begin(database, "DELETE FROM events WHERE id <= :last");
-    chainsi_statement_integer(&forget, ":last",
-                              chainsi_database_last_row(database) - CHAINSI_EVENTS_KEPT);
+    chainsi_statement_integer(&forget, ":last", id - CHAINSI_EVENTS_KEPT);
     return chainsi_statement_run(&forget);
 }
 

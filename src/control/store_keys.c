@@ -105,8 +105,8 @@ chains_status chainsi_stored_key_revoke(chainsi_database *database, const char *
 chains_status chainsi_stored_key_use(chainsi_database *database, const char *id, int64_t unix_ms)
 {
     chainsi_statement use = chainsi_statement_begin(
-        database, "UPDATE keys SET last_used_at = max(coalesce(last_used_at, ''), :at) "
-                  "WHERE id = :id");
+        database, "UPDATE keys SET last_used_at = CASE WHEN last_used_at > :at THEN last_used_at "
+                  "ELSE :at END WHERE id = :id");
     return change_key(&use, id, unix_ms);
 }
 
@@ -121,8 +121,9 @@ chains_status chainsi_stored_secret_put(chainsi_database *database, const char *
                                         chains_bytes sealed)
 {
     chainsi_statement insert = chainsi_statement_begin(
-        database, "INSERT OR REPLACE INTO secrets (name, sealed, updated_at) VALUES (:name, "
-                  ":sealed, :now)");
+        database, "INSERT INTO secrets (name, sealed, updated_at) VALUES (:name, :sealed, :now) "
+                  "ON CONFLICT (name) DO UPDATE SET sealed = excluded.sealed, "
+                  "updated_at = excluded.updated_at");
     chainsi_statement_text(&insert, ":name", name);
     chainsi_statement_bytes(&insert, ":sealed", sealed);
     chainsi_statement_now(&insert, ":now");

@@ -96,12 +96,13 @@ static _Noreturn void write_until_killed(int first)
     next_number = first;
     uv_loop_init(&loop);
     chains_status status;
-    store = chainsi_store_open(home, &loop, &status, why, sizeof why);
+    store = chainsi_store_open(home, state_url(), &loop, &status, why, sizeof why);
     if (!store)
         _exit(2);
     for (int i = 0; i < 20; i++)
         write_on();
-    chainsi_store_back_up(store, back_up_again, NULL);
+    if (!state_url())
+        chainsi_store_back_up(store, back_up_again, NULL);
     uv_run(&loop, UV_RUN_DEFAULT);
     _exit(3);
 }
@@ -151,7 +152,7 @@ static void keeps_what_was_acknowledged(void **state)
     (void)state;
     unsigned seed = 1;
     int first = 0, backups = 0;
-    for (int round = 0; round < ROUNDS || !backups; round++) {
+    for (int round = 0; round < ROUNDS || (!backups && !state_url()); round++) {
         int most = 1 + rand_r(&seed) % MOST_ACKNOWLEDGED;
         int acknowledged = first + run_and_kill(first, most);
         open_store();
@@ -172,12 +173,12 @@ static void opens_once(void **state)
     (void)state;
     chains_status status;
     chainsi_store *first = store;
-    assert_null(chainsi_store_open(home, NULL, &status, why, sizeof why));
+    assert_null(chainsi_store_open(home, state_url(), NULL, &status, why, sizeof why));
     assert_int_equal(status, CHAINS_UNAVAILABLE);
     assert_non_null(strstr(why, "another process has"));
     pid_t child = fork();
     if (child == 0)
-        _exit(chainsi_store_open(home, NULL, &status, why, sizeof why) != NULL);
+        _exit(chainsi_store_open(home, state_url(), NULL, &status, why, sizeof why) != NULL);
     int end;
     assert_int_equal(waitpid(child, &end, 0), child);
     assert_int_equal(end, 0);
@@ -189,6 +190,7 @@ static void opens_once(void **state)
 static void leaves_its_log_in_place(void **state)
 {
     (void)state;
+    OF_FILES_ALONE();
     add_events(1);
     close_store();
     struct stat info;
@@ -203,6 +205,7 @@ static void leaves_its_log_in_place(void **state)
 static void makes_private_files(void **state)
 {
     (void)state;
+    OF_FILES_ALONE();
     add_events(1);
     const char *names[] = { "state.db", "state.db-wal", "state.db-shm", "state.lock" };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -257,6 +260,7 @@ static void follow_advice(void)
 static void says_what_is_damaged_and_takes_up_the_backup(void **state)
 {
     (void)state;
+    OF_FILES_ALONE();
     make_state_and_backup();
     struct stat info;
     assert_int_equal(stat(path_of("state.db"), &info), 0);
@@ -302,6 +306,7 @@ static void says_what_is_damaged_and_takes_up_the_backup(void **state)
 static void outlives_noise_anywhere(void **state)
 {
     (void)state;
+    OF_FILES_ALONE();
     make_state_and_backup();
     size_t size = 0;
     char *good = chainsi_read_file(path_of("state.db"), 1 << 24, &size);
@@ -334,6 +339,7 @@ static void outlives_noise_anywhere(void **state)
 static void never_begins_anew_by_itself(void **state)
 {
     (void)state;
+    OF_FILES_ALONE();
     make_state_and_backup();
     const off_t sizes[] = { 0, 1, 100, 4096, 3 * 4096, 4 * 4096 + 1 };
     size_t size = 0;
@@ -356,6 +362,7 @@ static void never_begins_anew_by_itself(void **state)
 static void says_that_there_is_no_backup(void **state)
 {
     (void)state;
+    OF_FILES_ALONE();
     open_store();
     close_store();
     overwrite("state.db", 0, 100);
@@ -404,6 +411,7 @@ static int64_t count_in(const char *name)
 static void backs_up_while_it_changes(void **state)
 {
     (void)state;
+    OF_FILES_ALONE();
     add_events(10);
     back_up();
     assert_int_equal(backup_status, CHAINS_OK);
@@ -439,6 +447,7 @@ static void backs_up_while_it_changes(void **state)
 static void keeps_backups_when_one_fails(void **state)
 {
     (void)state;
+    OF_FILES_ALONE();
     add_events(3);
     back_up();
     /* A folder is in the way. */
@@ -455,6 +464,7 @@ static void keeps_backups_when_one_fails(void **state)
 static void tells_of_a_backup_when_it_closes(void **state)
 {
     (void)state;
+    OF_FILES_ALONE();
     add_events(100);
     backup_count = 0;
     chainsi_store_back_up(store, on_backup, NULL);
@@ -468,6 +478,7 @@ static void tells_of_a_backup_when_it_closes(void **state)
 static void goes_on_when_there_is_room_again(void **state)
 {
     (void)state;
+    OF_FILES_ALONE();
     add_events(10);
     int64_t pages = ask("PRAGMA page_count");
     char limit[64], large[32 * 1024];
@@ -503,6 +514,7 @@ static void on_full_end(chainsi_write *write, chains_status status, const char *
 static void fails_only_what_finds_no_room(void **state)
 {
     (void)state;
+    OF_FILES_ALONE();
     char limit[64];
     snprintf(limit, sizeof limit, "PRAGMA max_page_count = %lld",
              (long long)ask("PRAGMA page_count") + 2);
@@ -526,7 +538,7 @@ static void fails_only_what_finds_no_room(void **state)
 static int fill_up(void)
 {
     chains_status status;
-    chainsi_store *opened = chainsi_store_open(home, NULL, &status, why, sizeof why);
+    chainsi_store *opened = chainsi_store_open(home, state_url(), NULL, &status, why, sizeof why);
     if (!opened)
         return 1;
     signal(SIGXFSZ, SIG_IGN);
@@ -554,7 +566,7 @@ static int fill_up(void)
         count != kept + 1 || kept == 0)
         return 4;
     chainsi_store_close(opened);
-    opened = chainsi_store_open(home, NULL, &status, why, sizeof why);
+    opened = chainsi_store_open(home, state_url(), NULL, &status, why, sizeof why);
     chainsi_store_close(opened);
     return opened ? 0 : 5;
 }
@@ -562,6 +574,7 @@ static int fill_up(void)
 static void outlives_a_full_disk(void **state)
 {
     (void)state;
+    OF_FILES_ALONE();
     pid_t child = fork();
     assert_true(child >= 0);
     if (child == 0)
@@ -586,13 +599,14 @@ static chainsi_database *make_old_state(int count)
 static void brings_old_states_up_to_date(void **state)
 {
     (void)state;
+    OF_FILES_ALONE();
     chainsi_database *database = make_old_state(1);
     char message[] = "from before";
     assert_int_equal(add_event(database, message), CHAINS_OK);
     assert_int_equal(chainsi_stored_chain_put(database, "hello", "hello"), CHAINS_OK);
     chainsi_database_close(database);
     open_store();
-    assert_int_equal(ask("PRAGMA user_version"), chainsi_migration_count);
+    assert_int_equal(ask("PRAGMA user_version"), CHAINSI_MIGRATIONS);
     assert_int_equal(count_events(), 1);
     assert_int_equal(ask("SELECT count(*) FROM chains WHERE name = 'hello'"), 1);
     assert_int_equal(ask("SELECT count(*) FROM requests"), 0);
@@ -609,7 +623,8 @@ static void brings_old_states_up_to_date(void **state)
 static void refuses_what_is_newer_or_not_its_own(void **state)
 {
     (void)state;
-    chainsi_database *database = make_old_state(chainsi_migration_count);
+    OF_FILES_ALONE();
+    chainsi_database *database = make_old_state(CHAINSI_MIGRATIONS);
     assert_int_equal(chainsi_database_run(database, "PRAGMA user_version = 1000"), CHAINS_OK);
     chainsi_database_close(database);
     assert_int_equal(try_open(), CHAINS_FAILED_PRECONDITION);
@@ -627,6 +642,7 @@ static void refuses_what_is_newer_or_not_its_own(void **state)
 static void takes_steps_whole(void **state)
 {
     (void)state;
+    OF_FILES_ALONE();
     const char *const steps[] = {
         "CREATE TABLE a (x INTEGER); INSERT INTO a VALUES (1), (2)",
         "ALTER TABLE a ADD COLUMN y INTEGER NOT NULL DEFAULT 0; UPDATE a SET y = x * 10",

@@ -89,8 +89,8 @@ static chains_status find_given(chainsi_database *database, chainsi_arena *arena
 {
     chainsi_stored_request found;
     chainsi_statement find = chainsi_statement_begin(
-        database,
-        "SELECT * FROM requests WHERE chain = :chain AND given_id = :given_id AND key IS :key");
+        database, "SELECT * FROM requests WHERE chain = :chain AND given_id = :given_id AND "
+                  "(key = :key OR (key IS NULL AND :key IS NULL))");
     chainsi_statement_text(&find, ":chain", request->chain);
     chainsi_statement_text(&find, ":given_id", request->given_id);
     chainsi_statement_text(&find, ":key", request->key);
@@ -137,13 +137,14 @@ static chains_status add_new(chainsi_database *database, int64_t now_ms, chainsi
         ":chainlet, :key, :given_id, :given_digest, :state, :priority, :max_time_in_queue_s, "
         ":timeout_ms, :retries, "
         ":attempts, :created_at, :not_before, :expires_at, :webhook, :webhook_state, "
-        ":webhook_attempts)");
+        ":webhook_attempts) RETURNING number");
     chainsi_statement_struct(&insert, &chainsi_stored_request_type, &added);
+    if (chainsi_statement_next(&insert))
+        added.number = chainsi_statement_column(&insert, 0);
     chains_status status = chainsi_statement_run(&insert);
     if (status == CHAINS_FAILED_PRECONDITION)
         return chainsi_database_fail(database, CHAINS_NOT_FOUND, "there is no chain '%s'",
                                      request->chain);
-    added.number = chainsi_database_last_row(database);
     if (status == CHAINS_OK)
         status =
             add_body(database,
@@ -246,22 +247,26 @@ chains_status chainsi_stored_request_waiting(chainsi_database *database, const c
     return status;
 }
 
+/* SQLite's indices are named: to its planner that of a state alone looks as good, which is walked through all
+ * that waits. */
+#define NEXT_DUE(expiring, delayed, telling)                                                       \
+    "SELECT min(at) FROM (SELECT * FROM (SELECT expires_at AS at FROM requests " expiring          \
+    "WHERE state = 'QUEUED' AND expires_at IS NOT NULL AND attempts = 0 AND expires_at > :now "    \
+    "ORDER BY expires_at LIMIT 1) AS a UNION ALL SELECT * FROM (SELECT not_before FROM "           \
+    "requests " delayed "WHERE state = 'QUEUED' AND not_before > created_at AND "                  \
+    "not_before > :now ORDER BY not_before LIMIT 1) AS b UNION ALL SELECT * FROM (SELECT "         \
+    "webhook_at FROM requests " telling "WHERE webhook_state = 'PENDING' AND webhook_at > :now "   \
+    "ORDER BY webhook_at LIMIT 1) AS c) AS d"
+
 chains_status chainsi_stored_request_next_due(chainsi_database *database, int64_t now_ms,
                                               chainsi_arena *arena, const char **at)
 {
-    chainsi_statement ask = chainsi_statement_begin(
-        database,
-        /* The indices are named: to the planner that of a state alone looks as good, which is walked
-         * through all that waits. */
-        "SELECT min(at) FROM ("
-        "SELECT * FROM (SELECT expires_at AS at FROM requests INDEXED BY requests_expiring WHERE "
-        "state = 'QUEUED' AND expires_at IS NOT NULL AND attempts = 0 AND expires_at > :now "
-        "ORDER BY expires_at LIMIT 1) UNION ALL "
-        "SELECT * FROM (SELECT not_before FROM requests INDEXED BY requests_delayed WHERE "
-        "state = 'QUEUED' AND not_before > created_at AND not_before > :now "
-        "ORDER BY not_before LIMIT 1) UNION ALL "
-        "SELECT * FROM (SELECT webhook_at FROM requests INDEXED BY requests_telling WHERE "
-        "webhook_state = 'PENDING' AND webhook_at > :now ORDER BY webhook_at LIMIT 1))");
+    static const char indexed[] =
+        NEXT_DUE("INDEXED BY requests_expiring ", "INDEXED BY requests_delayed ",
+                 "INDEXED BY requests_telling ");
+    static const char plain[] = NEXT_DUE("", "", "");
+    chainsi_statement ask =
+        chainsi_statement_begin(database, chainsi_database_is_shared(database) ? plain : indexed);
     chainsi_statement_time(&ask, ":now", now_ms);
     const char *found =
         chainsi_statement_next(&ask) ? chainsi_statement_column_text(&ask, 0, arena) : NULL;
@@ -354,8 +359,8 @@ chains_status chainsi_stored_request_retry(chainsi_database *database, const cha
 
 /* What every end sets. The input goes by a trigger of the schema. */
 #define END                                                                                        \
-    "ended_at = :now, webhook_state = iif(webhook IS NULL, 'NONE', 'PENDING'), "                   \
-    "webhook_at = iif(webhook IS NULL, NULL, :now) "
+    "ended_at = :now, webhook_state = CASE WHEN webhook IS NULL THEN 'NONE' ELSE 'PENDING' END, "  \
+    "webhook_at = CASE WHEN webhook IS NULL THEN NULL ELSE :now END "
 
 /* Runs a statement that ends the request. */
 static chains_status end_request(chainsi_statement *statement, const char *id, int64_t now_ms)
@@ -414,11 +419,11 @@ chains_status chainsi_stored_request_expire(chainsi_database *database, int64_t 
                                             int64_t *count)
 {
     chainsi_statement expire = chainsi_statement_begin(
-        database,
-        "UPDATE requests SET state = 'EXPIRED', error = json_object('status', "
-        "'DEADLINE_EXCEEDED', 'message', 'it waited longer than max_time_in_queue_s'), " END
-        "WHERE state = 'QUEUED' AND expires_at IS NOT NULL AND attempts = 0 AND "
-        "expires_at <= :now");
+        database, "UPDATE requests SET state = 'EXPIRED', error = "
+                  "'{\"status\":\"DEADLINE_EXCEEDED\",\"message\":\"it waited longer than "
+                  "max_time_in_queue_s\"}', " END
+                  "WHERE state = 'QUEUED' AND expires_at IS NOT NULL AND attempts = 0 AND "
+                  "expires_at <= :now");
     chainsi_statement_time(&expire, ":now", now_ms);
     chains_status status = chainsi_statement_run(&expire);
     if (status == CHAINS_OK)
@@ -436,9 +441,9 @@ chains_status chainsi_stored_request_recover(chainsi_database *database, int64_t
     if (status != CHAINS_OK)
         return status;
     chainsi_statement end = chainsi_statement_begin(
-        database, "UPDATE requests SET state = 'FAILED', error = json_object('status', "
-                  "'UNAVAILABLE', 'message', 'chainsd has ended too often while it ran'), " END
-                  "WHERE state = 'RUNNING'");
+        database, "UPDATE requests SET state = 'FAILED', error = "
+                  "'{\"status\":\"UNAVAILABLE\",\"message\":\"chainsd has ended too often while "
+                  "it ran\"}', " END "WHERE state = 'RUNNING'");
     chainsi_statement_time(&end, ":now", now_ms);
     return chainsi_statement_run(&end);
 }

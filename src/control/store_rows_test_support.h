@@ -14,8 +14,11 @@ static inline int open_database(void **state)
     chainsi_store_close(store);
     store = NULL;
     char *path = chainsi_path("%s/state.db", home);
-    database = chainsi_database_open(path, CHAINSI_DATABASE_WRITE, why, sizeof why);
+    const char *url = state_url();
+    database = chainsi_database_open(url ? url : path, CHAINSI_DATABASE_WRITE, why, sizeof why);
     free(path);
+    if (url)
+        return database ? 0 : -1;
     return database && chainsi_database_run(database, "PRAGMA foreign_keys = ON;"
                                                       "PRAGMA synchronous = OFF") == CHAINS_OK
                ? 0

@@ -24,10 +24,13 @@ chains_status chainsi_stored_transition_put(chainsi_database *database,
 {
     chainsi_statement put = chainsi_statement_begin(
         database,
-        "INSERT OR REPLACE INTO transitions (chain, environment, version, percent, "
+        "INSERT INTO transitions (chain, environment, version, percent, "
         "max_error_rate_increase, max_p99_ratio, minutes, begun_at, back) VALUES (:chain, "
         ":environment, :version, :percent, :max_error_rate_increase, :max_p99_ratio, "
-        ":minutes, :now, :back)");
+        ":minutes, :now, :back) ON CONFLICT (chain, environment) DO UPDATE SET "
+        "version = excluded.version, percent = excluded.percent, max_error_rate_increase = "
+        "excluded.max_error_rate_increase, max_p99_ratio = excluded.max_p99_ratio, "
+        "minutes = excluded.minutes, begun_at = excluded.begun_at, back = excluded.back");
     chainsi_statement_struct(&put, &chainsi_stored_transition_type, transition);
     chainsi_statement_now(&put, ":now");
     chains_status status = chainsi_statement_run(&put);

@@ -21,7 +21,7 @@ typedef struct watch {
 
 struct chainsi_transfers {
     uv_loop_t *loop;   /* not owned */
-    CURLM *multi;      /* owned; NULL before the first transfer: see curl_late.c */
+    CURLM *multi;      /* owned; NULL before the first transfer: see cluster/curl_late.c */
     uv_timer_t *timer; /* owned */
     watch *watches;    /* owned */
 };

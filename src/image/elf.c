@@ -209,6 +209,21 @@ static bool read_interpreter(const elf_reader *reader, chainsi_elf *elf)
     return elf->interpreter != NULL;
 }
 
+/* Notes say what a file would like; one that has damaged ones runs as well. */
+static void read_notes(const elf_reader *reader, chainsi_elf *elf)
+{
+    for (size_t i = 0; i < reader->segment_count; i++) {
+        const Elf64_Phdr *segment = &reader->segments[i];
+        if (segment->p_type != PT_NOTE || segment->p_filesz > CHAINSI_LATE_MAX_NOTES)
+            continue;
+        const size_t size = (size_t)segment->p_filesz;
+        uint8_t *data = chainsi_arena_alloc(reader->arena, size);
+        if (read_at(reader, data, size, segment->p_offset))
+            chainsi_lates_read(data, size, segment->p_align == 8 ? 8 : 4, reader->arena,
+                               &elf->lates);
+    }
+}
+
 static chainsi_elf_status read_all(elf_reader *reader, chainsi_elf *elf)
 {
     Elf64_Ehdr header;
@@ -226,6 +241,7 @@ static chainsi_elf_status read_all(elf_reader *reader, chainsi_elf *elf)
                  header.e_phoff) ||
         !read_interpreter(reader, &found) || !read_dynamic(reader, &found))
         return CHAINSI_ELF_BROKEN;
+    read_notes(reader, &found);
     *elf = found;
     return CHAINSI_ELF_OK;
 }

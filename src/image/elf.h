@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "image/late.h"
 
 enum {
     CHAINSI_ELF_MAX_SEGMENTS = 512,
@@ -30,6 +31,7 @@ typedef struct chainsi_elf {
     size_t needed_count;
     chainsi_elf_version *versions; /* that it needs, and that it has */
     size_t version_count;
+    chainsi_lates lates; /* that it opens while it runs */
 } chainsi_elf;
 
 typedef enum chainsi_elf_status {

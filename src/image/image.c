@@ -18,7 +18,6 @@
 
 #define USER         "65532"
 #define CERTIFICATES "/etc/ssl/certs/ca-certificates.crt"
-#define SERVICE      "chains/service"
 enum { MAX_LAYERS = 128 };
 #define MAX_UNOWNED ((size_t)4 << 30) /* bytes of a library that no package has */
 
@@ -285,9 +284,9 @@ static bool add_system(image_making *making)
     if (making->base.root)
         roots[root_count++] = making->base.root;
     const char *const *programs = find_programs(making, &count);
-    bool good =
-        chainsi_shared_find(programs, count, roots, making->arena, &list, making->problem) &&
-        note_packages(making, &list) && add_certificates(making, &tree);
+    bool good = chainsi_shared_find(programs, count, roots, making->input->features, making->arena,
+                                    &list, making->problem) &&
+                note_packages(making, &list) && add_certificates(making, &tree);
     if (good) {
         add_libraries(making, &tree, &list);
         if (!making->base.root)
@@ -330,10 +329,16 @@ static bool add_files(image_making *making)
            add_layer(making, &making->files, "chains image: .image.files");
 }
 
+static const char *program_of(image_making *making)
+{
+    const char *name = making->input->program;
+    return chainsi_arena_printf(making->arena, "chains/%s", name ? name : "service");
+}
+
 static bool add_service(image_making *making)
 {
     chainsi_tree tree = { 0 };
-    chainsi_tree_file(&tree, SERVICE, 0755, making->input->binary);
+    chainsi_tree_file(&tree, program_of(making), 0755, making->input->binary);
     bool good = add_layer(making, &tree, "chains image: the service");
     chainsi_tree_done(&tree);
     return good;
@@ -383,9 +388,18 @@ static chainsi_oci_pairs make_labels(image_making *making)
 
 static bool add_config(image_making *making, chainsi_oci_descriptor *added)
 {
-    const char *entrypoint[] = { "/" SERVICE };
-    const char *cmd[] = { "--listen", "http://0.0.0.0:" TEXT_OF(CHAINSI_IMAGE_PORT) };
-    struct chainsi_oci_port port = { TEXT_OF(CHAINSI_IMAGE_PORT) "/tcp", { "{}", 2 } };
+    static const char *const usual[] = { "--listen", "http://0.0.0.0:" TEXT_OF(CHAINSI_IMAGE_PORT),
+                                         NULL };
+    const chainsi_image_input *input = making->input;
+    const char *const *cmd = input->arguments ? input->arguments : usual;
+    const char *entrypoint[] = { chainsi_arena_printf(making->arena, "/%s", program_of(making)) };
+    struct chainsi_oci_port port = { chainsi_arena_printf(making->arena, "%d/tcp",
+                                                          input->port ? input->port
+                                                                      : CHAINSI_IMAGE_PORT),
+                                     { "{}", 2 } };
+    size_t words = 0;
+    while (cmd[words])
+        words++;
     chainsi_oci_config config = {
         .created = making->created,
         .architecture = find_architecture(making->arena),
@@ -394,7 +408,7 @@ static bool add_config(image_making *making, chainsi_oci_descriptor *added)
                     .working_dir = CHAINSI_IMAGE_FOLDER,
                     .env = make_env(making),
                     .entrypoint = { entrypoint, 1 },
-                    .cmd = { cmd, 2 },
+                    .cmd = { (const char **)(uintptr_t)cmd, words },
                     .exposed_ports = { &port, 1 },
                     .labels = make_labels(making) },
         .rootfs = { "layers", { making->diff_ids, making->layer_count } },

@@ -13,13 +13,19 @@
 #define CHAINSI_IMAGE_PORT 8080
 
 typedef struct chainsi_image_input {
-    const char *name;        /* of the Chainlet, on the wire */
-    const char *chain;       /* of the chain's entrypoint */
-    const char *description; /* or NULL */
-    const char *version;     /* of Chains */
-    const char *binary;      /* the program */
-    const char *base;        /* .image.base; NULL: none */
-    const char *const *apt;  /* names of Debian packages */
+    const char *name;             /* of the Chainlet, on the wire */
+    const char *chain;            /* of the chain's entrypoint */
+    const char *description;      /* or NULL */
+    const char *version;          /* of Chains */
+    const char *binary;           /* the program */
+    const char *program;          /* what it is called in the image; NULL: "service" */
+    const char *const *arguments; /* ends with NULL; NULL: those of a service */
+    int port;                     /* 0: a service's */
+    const char *const *
+        features; /* what it is to be able to do, of what libraries that it opens late are for (late.h);
+                      ends with NULL; NULL: what they say themselves */
+    const char *base;       /* .image.base; NULL: none */
+    const char *const *apt; /* names of Debian packages */
     size_t apt_count;
     const char *work; /* an existing folder, where what bases and packages hold is kept unpacked */
     const char *files_folder; /* what files are relative to */

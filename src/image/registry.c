@@ -16,25 +16,6 @@ typedef struct push_state {
     chainsi_problem *problem;
 } push_state;
 
-const char *chainsi_registry_name(chainsi_arena *arena, const char *name)
-{
-    char *out = chainsi_arena_alloc(arena, strlen(name) + 2);
-    size_t size = 0;
-    for (const char *at = name; *at; at++) {
-        char each = (char)tolower((unsigned char)*at);
-        if (isalnum((unsigned char)each))
-            out[size++] = each;
-        else if (size && isalnum((unsigned char)out[size - 1]))
-            out[size++] = strchr("._-", each) ? each : '-';
-    }
-    while (size && !isalnum((unsigned char)out[size - 1]))
-        size--;
-    if (!size)
-        out[size++] = 'x';
-    out[size] = 0;
-    return out;
-}
-
 static bool ask_registry(push_state *push, const chainsi_ask *ask, chainsi_reply *reply)
 {
     chainsi_ask whole = *ask;
@@ -172,13 +153,11 @@ static bool push_referrers(push_state *push, const chainsi_image *image)
     return good;
 }
 
-bool chainsi_registry_push(chainsi_exchange *exchange, chainsi_layout *layout, const char *path,
-                           const char *name, const chainsi_image *image, const char *tag,
+bool chainsi_registry_push(chainsi_exchange *exchange, chainsi_layout *layout,
+                           const char *repository, const chainsi_image *image, const char *tag,
                            chainsi_pushed *pushed, chainsi_problem *problem)
 {
     chainsi_arena *arena = &layout->arena;
-    const char *repository = chainsi_arena_printf(arena, "%s%s%s", path, *path ? "/" : "",
-                                                  chainsi_registry_name(arena, name));
     *pushed = (chainsi_pushed){ 0 };
     push_state push = { exchange, layout, repository, pushed, problem };
     tag = tag ? tag : chainsi_arena_copy(arena, image->manifest.digest + 7, 12);

@@ -11,11 +11,10 @@ typedef struct chainsi_pushed {
     size_t blobs;          /* how many of them */
 } chainsi_pushed;
 
-/* Pushes an image of the layout to "PATH/NAME" of the registry (path may be ""; the name is put in the form that
- * registries take), with its list of packages. Only what isn't there is sent, and the tag (NULL: the first 12 digits of
+/* Pushes an image of the layout to a repository of the registry ("PATH/NAME"), with its list of packages. Only what isn't there is sent, and the tag (NULL: the first 12 digits of
  * the digest) is set last, so that whatever fails, what the tag named before stays. Blocks. */
-bool chainsi_registry_push(chainsi_exchange *exchange, chainsi_layout *layout, const char *path,
-                           const char *name, const chainsi_image *image, const char *tag,
+bool chainsi_registry_push(chainsi_exchange *exchange, chainsi_layout *layout,
+                           const char *repository, const chainsi_image *image, const char *tag,
                            chainsi_pushed *pushed, chainsi_problem *problem);
 
 /* Brings the manifest that reference ("tag" or "sha256:…") names in the repository, and all of its blobs, into the layout; of
@@ -23,8 +22,5 @@ bool chainsi_registry_push(chainsi_exchange *exchange, chainsi_layout *layout, c
 bool chainsi_registry_pull(chainsi_exchange *exchange, chainsi_layout *layout,
                            const char *repository, const char *reference, const char *architecture,
                            chainsi_oci_descriptor *manifest, chainsi_problem *problem);
-
-/* The name as a part of a repository's path, in arena: small letters, digits, and single ".", "_" and "-" between them. */
-const char *chainsi_registry_name(chainsi_arena *arena, const char *name);
 
 #endif

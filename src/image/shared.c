@@ -40,7 +40,7 @@ typedef struct one {
 
 typedef struct lookup {
     chainsi_arena *arena;
-    const char *const *roots;
+    const char *const *roots, *const *features;
     chainsi_buffer cache;
     uint16_t machine;
     const char *triplet;
@@ -284,32 +284,67 @@ static one *add(lookup *search, const one *by, const char *name)
     return added;
 }
 
+static bool say_missing(lookup *search, const one *asks, const char *name)
+{
+    char hint[512];
+    snprintf(hint, sizeof hint,
+             "install the package that has it (`apt-file search %s` names it), or name it in "
+             ".image.apt",
+             name);
+    return chainsi_problem_set(search->problem, hint,
+                               "the library '%s', which '%s' needs, is not on this machine", name,
+                               asks->shown);
+}
+
+/* False: it isn't on this machine. */
+static bool add_one(lookup *search, const one *asks, const char *name)
+{
+    one found = { 0 };
+    if (find_known(search, name))
+        return true;
+    if (!find_one(search, asks, name, &found))
+        return false;
+    one *added = add(search, asks, name);
+    added->shared.source = found.shared.source;
+    added->shared.from_root = found.shared.from_root;
+    added->elf = found.elf;
+    return true;
+}
+
+static bool has_feature(const lookup *search, const char *name)
+{
+    for (size_t i = 0; name && search->features && search->features[i]; i++)
+        if (!strcmp(search->features[i], name))
+            return true;
+    return false;
+}
+
+/* One that is opened while the program runs. */
+static bool add_late(lookup *search, const one *asks, const chainsi_late *late)
+{
+    const bool asked = has_feature(search, late->feature) ||
+                       (late->priority && !strcmp(late->priority, "required"));
+    if (!late->soname.count || (!asked && late->priority && !strcmp(late->priority, "suggested")))
+        return true;
+    for (size_t i = 0; i < late->soname.count; i++)
+        if (add_one(search, asks, late->soname.items[i]))
+            return true;
+    return !asked || say_missing(search, asks, late->soname.items[0]);
+}
+
 static bool add_needed(lookup *search, const one *asks, const char *interpreter)
 {
+    if (search->count + asks->elf.needed_count + asks->elf.lates.count > CHAINSI_SHARED_MAX)
+        return chainsi_problem_set(search->problem, NULL, "'%s' needs more than %d libraries",
+                                   search->found[0]->shown, CHAINSI_SHARED_MAX);
     for (size_t i = 0; i < asks->elf.needed_count; i++) {
         const char *name = asks->elf.needed[i];
-        if (find_known(search, name) || (interpreter && !strcmp(name, last_part(interpreter))))
-            continue;
-        if (search->count == CHAINSI_SHARED_MAX)
-            return chainsi_problem_set(search->problem, NULL, "'%s' needs more than %d libraries",
-                                       search->found[0]->shown, CHAINSI_SHARED_MAX);
-        one found = { 0 };
-        if (!find_one(search, asks, name, &found)) {
-            char hint[512];
-            snprintf(
-                hint, sizeof hint,
-                "install the package that has it (`apt-file search %s` names it), or name it in "
-                ".image.apt",
-                name);
-            return chainsi_problem_set(search->problem, hint,
-                                       "the library '%s', which '%s' needs, is not on this machine",
-                                       name, asks->shown);
-        }
-        one *added = add(search, asks, name);
-        added->shared.source = found.shared.source;
-        added->shared.from_root = found.shared.from_root;
-        added->elf = found.elf;
+        if (!(interpreter && !strcmp(name, last_part(interpreter))) && !add_one(search, asks, name))
+            return say_missing(search, asks, name);
     }
+    for (size_t i = 0; i < asks->elf.lates.count; i++)
+        if (!add_late(search, asks, &asks->elf.lates.items[i]))
+            return false;
     return true;
 }
 
@@ -394,9 +429,10 @@ static int compare(const void *left, const void *right)
 }
 
 bool chainsi_shared_find(const char *const *programs, size_t count, const char *const *roots,
-                         chainsi_arena *arena, chainsi_shared_list *list, chainsi_problem *problem)
+                         const char *const *features, chainsi_arena *arena,
+                         chainsi_shared_list *list, chainsi_problem *problem)
 {
-    lookup search = { .arena = arena, .roots = roots, .problem = problem };
+    lookup search = { .arena = arena, .roots = roots, .features = features, .problem = problem };
     search.found = chainsi_arena_array(arena, count + CHAINSI_SHARED_MAX + 1, sizeof *search.found);
     *list = (chainsi_shared_list){ 0 };
     read_cache(&search);

@@ -25,8 +25,11 @@ typedef struct chainsi_shared_list {
 /* Where it is looked for, in this order: RPATH of those that ask (unless they have a RUNPATH), $LD_LIBRARY_PATH, RUNPATH
  * of the one that asks, /etc/ld.so.cache, the default folders. roots (ends with NULL) are trees of a base and of
  * unpacked packages, in which all is looked for first, in their folders of /etc/ld.so.conf.d as well. programs are read
- * first; what they need then. What is in the list lives in arena. */
+ * first; what they need then. Of libraries that are opened while a program runs (late.h) it has those that are required,
+ * those that are recommended and are on this machine, and of others those for a feature that is named (features ends with NULL; NULL: none).
+ * What is in the list lives in arena. */
 bool chainsi_shared_find(const char *const *programs, size_t count, const char *const *roots,
-                         chainsi_arena *arena, chainsi_shared_list *list, chainsi_problem *problem);
+                         const char *const *features, chainsi_arena *arena,
+                         chainsi_shared_list *list, chainsi_problem *problem);
 
 #endif

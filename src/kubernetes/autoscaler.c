@@ -1,5 +1,6 @@
 /* Scaling that is left to Kubernetes: by CPU, as that is what every cluster measures. It knows neither calls nor zero. */
 #include <math.h>
+#include <string.h>
 
 #include "kubernetes/manifest_state.h"
 
@@ -17,17 +18,45 @@ int chainsi_manifest_least(const chainsi_service *service)
     return least > 1 ? least : 1;
 }
 
+static const char *const names[] = {
+    [CHAINSI_AUTOSCALER_CHAINS] = "chains",
+    [CHAINSI_AUTOSCALER_NONE] = "none",
+    [CHAINSI_AUTOSCALER_HPA] = "hpa",
+    [CHAINSI_AUTOSCALER_KNATIVE] = "knative",
+};
+
+const char *chainsi_autoscaler_name(chainsi_autoscaler autoscaler)
+{
+    return names[autoscaler];
+}
+
+bool chainsi_autoscaler_read(const char *text, chainsi_autoscaler *autoscaler)
+{
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(text, names[i])) {
+            *autoscaler = (chainsi_autoscaler)i;
+            return true;
+        }
+    return false;
+}
+
+/* Whether it has a HorizontalPodAutoscaler. */
+static bool has_own(const chainsi_manifest *manifest, const chainsi_service *service)
+{
+    return manifest->options.autoscaler == CHAINSI_AUTOSCALER_HPA &&
+           service->chainlet->config.autoscaling.max_replicas > chainsi_manifest_least(service);
+}
+
 bool chainsi_manifest_is_scaled(const chainsi_manifest *manifest, const chainsi_service *service)
 {
-    return manifest->options.hpa &&
-           service->chainlet->config.autoscaling.max_replicas > chainsi_manifest_least(service);
+    return manifest->options.autoscaler == CHAINSI_AUTOSCALER_CHAINS || has_own(manifest, service);
 }
 
 void chainsi_manifest_check_autoscaler(const chainsi_manifest *manifest,
                                        const chainsi_service *service,
                                        chainsi_diagnostics *diagnostics)
 {
-    if (chainsi_manifest_is_scaled(manifest, service) && !(service->chainlet->config.cpu > 0))
+    if (has_own(manifest, service) && !(service->chainlet->config.cpu > 0))
         chainsi_diagnostics_add(diagnostics, CHAINSI_SEVERITY_ERROR, service->chainlet->position,
                                 "say .cpu: its share that is used is what is gone by",
                                 "%s has no .cpu, which Kubernetes scales by (--autoscaler hpa)",
@@ -52,7 +81,7 @@ void chainsi_manifest_autoscaler(chainsi_manifest *manifest, const chainsi_servi
 {
     chainsi_document *d = &manifest->document;
     const chains_config *config = &service->chainlet->config;
-    if (!chainsi_manifest_is_scaled(manifest, service))
+    if (!has_own(manifest, service))
         return;
     chainsi_manifest_open(
         manifest, manifest->options.minor >= HPA_MINOR ? "autoscaling/v2" : "autoscaling/v2beta2",

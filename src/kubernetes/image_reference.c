@@ -31,13 +31,24 @@ static const char *path_part(chainsi_arena *arena, const char *name)
     return is_path_part(name) ? name : chainsi_object_name_hashed(arena, name);
 }
 
+const char *chainsi_image_repository(chainsi_arena *arena, const char *place, const char *chain,
+                                     const char *chainlet)
+{
+    const size_t size = place ? strlen(place) : 0;
+    const bool slash = size && place[size - 1] != '/';
+    return chainsi_arena_printf(arena, "%s%s%s/%s", place ? place : "", slash ? "/" : "",
+                                path_part(arena, chain), path_part(arena, chainlet));
+}
+
 const char *chainsi_image_reference(chainsi_arena *arena, const char *registry, const char *chain,
                                     const char *chainlet, const char *tag, const char *digest)
 {
-    const size_t size = registry ? strlen(registry) : 0;
-    const bool slash = size && registry[size - 1] != '/';
-    return chainsi_arena_printf(arena, "%s%s%s/%s%s%s", registry ? registry : "", slash ? "/" : "",
-                                path_part(arena, chain), path_part(arena, chainlet),
+    static const char *const schemes[] = { "http://", "https://" }; /* how it is pushed to alone */
+    for (size_t i = 0; registry && i < sizeof schemes / sizeof *schemes; i++)
+        if (!strncmp(registry, schemes[i], strlen(schemes[i])))
+            registry += strlen(schemes[i]);
+    return chainsi_arena_printf(arena, "%s%s%s",
+                                chainsi_image_repository(arena, registry, chain, chainlet),
                                 digest ? "@" : ":", digest ? digest : tag);
 }
 

@@ -8,6 +8,7 @@
 typedef struct chainsi_manifest {
     const chainsi_model *model;
     chainsi_manifest_options options; /* with defaults filled in */
+    const char *digest;               /* NULL until it is known */
     chainsi_arena *arena;
     chainsi_document document;
     const chainsi_service *services; /* callees before callers */
@@ -34,6 +35,7 @@ void chainsi_manifest_open(chainsi_manifest *manifest, const char *api, const ch
 
 /* autoscaler.c: writes the HorizontalPodAutoscaler of a Chainlet that has one. */
 void chainsi_manifest_autoscaler(chainsi_manifest *manifest, const chainsi_service *service);
+/* Whether somebody in the cluster says how many pods there are. */
 bool chainsi_manifest_is_scaled(const chainsi_manifest *manifest, const chainsi_service *service);
 /* Replicas that it begins with, and has at least: one, as a version counts as there when each of its Chainlets has
  * started. */
@@ -42,6 +44,17 @@ int chainsi_manifest_least(const chainsi_service *service);
 void chainsi_manifest_check_autoscaler(const chainsi_manifest *manifest,
                                        const chainsi_service *service,
                                        chainsi_diagnostics *diagnostics);
+
+/* knative.c: Chainlets as Knative's Services, with its ways to say what else is said in a Deployment. */
+#define CHAINSI_MANIFEST_KNATIVE "serving.knative.dev/v1"
+bool chainsi_manifest_is_knative(const chainsi_manifest *manifest);
+void chainsi_manifest_knative_service(chainsi_manifest *manifest, const chainsi_service *service);
+/* Writes "annotations" of its template, by which it scales; and into its spec what it holds calls to. */
+void chainsi_manifest_knative_scaling(chainsi_manifest *manifest, const chainsi_service *service);
+void chainsi_manifest_knative_limits(chainsi_manifest *manifest, const chainsi_service *service);
+/* What stands in the way of one. */
+void chainsi_manifest_check_knative(const chainsi_manifest *manifest,
+                                    chainsi_diagnostics *diagnostics);
 
 /* pod.c: writes "template" of a Deployment. */
 void chainsi_manifest_pod(chainsi_manifest *manifest, const chainsi_service *service);
@@ -58,7 +71,7 @@ bool chainsi_manifest_has_assets(const chainsi_service *service);
 #define CHAINSI_MANIFEST_ASSETS_DIR "/run/chains/assets"
 
 /* pod_security.c: */
-/* Writes "securityContext" of a pod, and of a container. */
+/* Writes "securityContext" of a pod, and of a container, which says all of it where pods can't (Knative). */
 void chainsi_manifest_pod_security(chainsi_manifest *manifest);
 void chainsi_manifest_container_security(chainsi_manifest *manifest);
 

@@ -70,7 +70,8 @@ void chainsi_manifest_select(chainsi_manifest *manifest, const char *key,
     chainsi_document_close(d);
 }
 
-void chainsi_manifest_labels(chainsi_manifest *manifest, const chainsi_model_chainlet *chainlet)
+/* The map stays open. */
+static void open_labels(chainsi_manifest *manifest, const chainsi_model_chainlet *chainlet)
 {
     chainsi_document *d = &manifest->document;
     const bool entrypoint = chainlet == manifest->model->entrypoint;
@@ -85,7 +86,14 @@ void chainsi_manifest_labels(chainsi_manifest *manifest, const chainsi_model_cha
     write_label(manifest, "app.kubernetes.io/part-of", manifest->options.chain);
     chainsi_document_text(d, "app.kubernetes.io/managed-by", MANAGER);
     chainsi_manifest_match(manifest, chainlet);
-    chainsi_document_close(d);
+    if (!chainlet) /* by which chainsd finds versions */
+        chainsi_document_text(d, "chains.dev/kind", "version");
+}
+
+void chainsi_manifest_labels(chainsi_manifest *manifest, const chainsi_model_chainlet *chainlet)
+{
+    open_labels(manifest, chainlet);
+    chainsi_document_close(&manifest->document);
 }
 
 /* Objects */
@@ -129,7 +137,10 @@ void chainsi_manifest_open(chainsi_manifest *manifest, const char *api, const ch
                           chainlet ? chainsi_manifest_name(manifest, chainlet)
                                    : chainsi_manifest_version_name(manifest));
     chainsi_document_text(d, "namespace", manifest->options.name_space);
-    chainsi_manifest_labels(manifest, chainlet);
+    open_labels(manifest, chainlet);
+    if (!strcmp(api, CHAINSI_MANIFEST_KNATIVE)) /* else it would be there for all the world */
+        chainsi_document_text(d, "networking.knative.dev/visibility", "cluster-local");
+    chainsi_document_close(d);
     if (chainlet)
         write_owner(manifest);
     chainsi_document_close(d);
@@ -156,10 +167,23 @@ static void write_names(chainsi_document *d, const char *key,
     chainsi_document_close(d);
 }
 
+/* JSON as people read it. */
+static const char *pretty(const chainsi_manifest *manifest, const char *text, size_t size)
+{
+    chainsi_buffer lines = { 0 };
+    chains_status status = chainsi_json_pretty(text, size, &lines);
+    assert(status == CHAINS_OK);
+    (void)status;
+    chainsi_buffer_add_byte(&lines, '\n');
+    const char *copied = chainsi_arena_copy(manifest->arena, lines.data, lines.size);
+    chainsi_buffer_done(&lines);
+    return copied;
+}
+
 /* The services as JSON: what is in each, whom it calls, and as what its callers know it. */
 static const char *describe_services(const chainsi_manifest *manifest)
 {
-    chainsi_buffer text = { 0 }, pretty = { 0 };
+    chainsi_buffer text = { 0 };
     chainsi_document d;
     chainsi_document_init(&d, true, &text);
     chainsi_document_open_list(&d, NULL);
@@ -177,13 +201,8 @@ static const char *describe_services(const chainsi_manifest *manifest)
         chainsi_document_close(&d);
     }
     chainsi_document_close(&d);
-    chains_status status = chainsi_json_pretty((const char *)text.data, text.size, &pretty);
-    assert(status == CHAINS_OK);
-    (void)status;
-    chainsi_buffer_add_byte(&pretty, '\n');
-    const char *described = chainsi_arena_copy(manifest->arena, pretty.data, pretty.size);
+    const char *described = pretty(manifest, (const char *)text.data, text.size);
     chainsi_buffer_done(&text);
-    chainsi_buffer_done(&pretty);
     return described;
 }
 
@@ -197,7 +216,14 @@ static void write_config_map(chainsi_manifest *manifest)
     chainsi_document_text(d, "version", manifest->options.version);
     chainsi_document_text(d, "environment", manifest->options.environment);
     chainsi_document_text(d, "entrypoint", manifest->model->entrypoint->wire_name);
+    chainsi_document_text(d, "autoscaler", chainsi_autoscaler_name(manifest->options.autoscaler));
+    chainsi_document_text(d, "tls", manifest->options.tls ? "on" : "off");
+    chainsi_document_text(d, "digest", manifest->digest);
     chainsi_document_text(d, "services.json", describe_services(manifest));
+    if (manifest->options.deploy)
+        chainsi_document_text(
+            d, "deploy.json",
+            pretty(manifest, manifest->options.deploy, strlen(manifest->options.deploy)));
     chainsi_document_close(d);
     chainsi_document_close(d);
 }
@@ -246,7 +272,43 @@ static void write_front_door(chainsi_manifest *manifest)
     chainsi_document_close(d);
 }
 
-/* Who may call it: the Chainlets that depend on it, and for the entrypoint the front door. */
+static void write_ports(chainsi_document *d, const int *ports, size_t count)
+{
+    chainsi_document_open_list(d, "ports");
+    for (size_t i = 0; i < count; i++) {
+        chainsi_document_open_map(d, NULL);
+        chainsi_document_text(d, "protocol", "TCP");
+        chainsi_document_number(d, "port", ports[i]);
+        chainsi_document_close(d);
+    }
+    chainsi_document_close(d);
+}
+
+static void write_callers(chainsi_manifest *manifest, const chainsi_service *service)
+{
+    chainsi_document *d = &manifest->document;
+    bool none = true;
+    for (size_t i = 0; i < manifest->service_count; i++) {
+        if (!calls(&manifest->services[i], service->chainlet))
+            continue;
+        if (none) {
+            chainsi_document_open_map(d, NULL);
+            chainsi_document_open_list(d, "from");
+        }
+        none = false;
+        chainsi_document_open_map(d, NULL);
+        chainsi_manifest_select(manifest, "podSelector", manifest->services[i].chainlet);
+        chainsi_document_close(d);
+    }
+    if (none) /* a rule without anybody would let in everybody */
+        return;
+    chainsi_document_close(d);
+    write_ports(d, (const int[]){ CHAINSI_KUBERNETES_PORT }, 1);
+    chainsi_document_close(d);
+}
+
+/* Who may call it: the Chainlets that depend on it, and the front door, which knows who may call what and alone looks at
+ * how it is. The kubelet of its node always may. */
 static void write_network_policy(chainsi_manifest *manifest, const chainsi_service *service)
 {
     chainsi_document *d = &manifest->document;
@@ -257,24 +319,12 @@ static void write_network_policy(chainsi_manifest *manifest, const chainsi_servi
     chainsi_document_text(d, NULL, "Ingress");
     chainsi_document_close(d);
     chainsi_document_open_list(d, "ingress");
+    write_callers(manifest, service);
     chainsi_document_open_map(d, NULL);
     chainsi_document_open_list(d, "from");
-    for (size_t i = 0; i < manifest->service_count; i++) {
-        if (!calls(&manifest->services[i], service->chainlet))
-            continue;
-        chainsi_document_open_map(d, NULL);
-        chainsi_manifest_select(manifest, "podSelector", manifest->services[i].chainlet);
-        chainsi_document_close(d);
-    }
-    if (service->chainlet == manifest->model->entrypoint)
-        write_front_door(manifest);
+    write_front_door(manifest);
     chainsi_document_close(d);
-    chainsi_document_open_list(d, "ports");
-    chainsi_document_open_map(d, NULL);
-    chainsi_document_text(d, "protocol", "TCP");
-    chainsi_document_number(d, "port", CHAINSI_KUBERNETES_PORT);
-    chainsi_document_close(d);
-    chainsi_document_close(d);
+    write_ports(d, (const int[]){ CHAINSI_KUBERNETES_PORT, CHAINSI_KUBERNETES_PROBES }, 2);
     chainsi_document_close(d);
     chainsi_document_close(d);
     chainsi_document_close(d);
@@ -294,7 +344,7 @@ static void write_service(chainsi_manifest *manifest, const chainsi_service *ser
     chainsi_document_open_list(d, "ports");
     chainsi_document_open_map(d, NULL);
     chainsi_document_text(d, "name", "calls");
-    chainsi_document_text(d, "appProtocol", "http");
+    chainsi_document_text(d, "appProtocol", manifest->options.tls ? "https" : "http");
     chainsi_document_text(d, "protocol", "TCP");
     chainsi_document_number(d, "port", CHAINSI_KUBERNETES_PORT);
     chainsi_document_text(d, "targetPort", "calls");
@@ -311,8 +361,7 @@ static void write_deployment(chainsi_manifest *manifest, const chainsi_service *
     const double start_s = config->start_timeout_s > 0 ? config->start_timeout_s : DEFAULT_START_S;
     chainsi_manifest_open(manifest, "apps/v1", "Deployment", service->chainlet);
     chainsi_document_open_map(d, "spec");
-    if (!chainsi_manifest_is_scaled(manifest,
-                                    service)) /* else each apply would undo what it does */
+    if (!chainsi_manifest_is_scaled(manifest, service)) /* else an apply would undo what it does */
         chainsi_document_number(d, "replicas", chainsi_manifest_least(service));
     chainsi_document_number(d, "revisionHistoryLimit", OLD_VERSIONS);
     chainsi_document_number(d, "progressDeadlineSeconds", (int64_t)ceil(start_s) + BEYOND_START_S);
@@ -352,9 +401,13 @@ static void write_objects(chainsi_manifest *manifest)
     for (size_t i = 0; i < manifest->service_count; i++) {
         const chainsi_service *service = &manifest->services[i];
         write_account(manifest, service);
-        write_network_policy(manifest, service);
-        write_service(manifest, service);
-        write_deployment(manifest, service);
+        if (chainsi_manifest_is_knative(manifest)) {
+            chainsi_manifest_knative_service(manifest, service);
+        } else {
+            write_network_policy(manifest, service);
+            write_service(manifest, service);
+            write_deployment(manifest, service);
+        }
         write_budget(manifest, service);
         chainsi_manifest_autoscaler(manifest, service);
     }
@@ -439,19 +492,28 @@ static void check_images(const chainsi_manifest *manifest, chainsi_diagnostics *
     }
 }
 
-/* The version by what is written under a name that stands for it, in whichever form; who owns it comes later. */
-static const char *name_version(const chainsi_manifest *unnamed)
+/* A hash of what is written under a name that stands for the version's, in whichever form; who owns it comes later. */
+static const char *find_digest(const chainsi_manifest *unnamed)
 {
     chainsi_buffer text = { 0 };
-    chainsi_manifest named = *unnamed, *manifest = &named;
+    chainsi_manifest named = *unnamed;
     named.options.version = "v0";
     named.options.json = true;
     named.options.owner_uid = NULL;
     write_all(&named, &text);
     uint64_t hash = chainsi_hash_add(CHAINSI_HASH_START, text.data, text.size);
+    hash ^= hash >> 24 ^ hash >> 48; /* its end is what versions are named after */
     chainsi_buffer_done(&text);
-    hash ^= hash >> 24 ^ hash >> 48;
-    return chainsi_arena_printf(manifest->arena, "v0-%06x", (unsigned)(hash & 0xffffff));
+    return chainsi_arena_printf(unnamed->arena, "%016llx", (unsigned long long)hash);
+}
+
+/* With it, and with a version by it where none is named. */
+static void finish(chainsi_manifest *manifest)
+{
+    manifest->digest = find_digest(manifest);
+    if (!manifest->options.version)
+        manifest->options.version =
+            chainsi_arena_printf(manifest->arena, "v0-%s", manifest->digest + 10);
 }
 
 static void fill_defaults(chainsi_manifest_options *options, const chainsi_model *model)
@@ -466,6 +528,21 @@ static void fill_defaults(chainsi_manifest_options *options, const chainsi_model
         options->minor = CHAINSI_KUBERNETES_DEFAULT;
 }
 
+void chainsi_manifests_identify(const chainsi_model *model, const chainsi_manifest_options *options,
+                                chainsi_arena *arena, chainsi_manifest_identity *identity)
+{
+    chainsi_manifest manifest = { .model = model, .options = *options, .arena = arena };
+    fill_defaults(&manifest.options, model);
+    manifest.service_count = chainsi_services_list(model, arena, &manifest.services);
+    finish(&manifest);
+    *identity = (chainsi_manifest_identity){
+        .version = manifest.options.version,
+        .digest = manifest.digest,
+        .config_map = chainsi_manifest_version_name(&manifest),
+        .secret = chainsi_manifest_secret_name(&manifest),
+    };
+}
+
 bool chainsi_manifests_write(const chainsi_model *model, const chainsi_manifest_options *options,
                              chainsi_diagnostics *diagnostics, chainsi_buffer *out)
 {
@@ -478,10 +555,12 @@ bool chainsi_manifests_write(const chainsi_model *model, const chainsi_manifest_
         chainsi_manifest_check_autoscaler(&manifest, &manifest.services[i], diagnostics);
     }
     check_images(&manifest, diagnostics);
+    chainsi_manifest_check_knative(&manifest, diagnostics);
     const bool good = !chainsi_diagnostics_failed(diagnostics);
     if (good) {
-        if (!manifest.options.version)
-            manifest.options.version = name_version(&manifest);
+        finish(&manifest);
+        if (options->digest)
+            manifest.digest = options->digest;
         write_all(&manifest, out);
     }
     chainsi_arena_done(&arena);

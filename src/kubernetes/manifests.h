@@ -13,8 +13,17 @@
 enum {
     CHAINSI_KUBERNETES_OLDEST = 20,  /* 1.20 */
     CHAINSI_KUBERNETES_DEFAULT = 30, /* what manifests are for unless it is said */
-    CHAINSI_KUBERNETES_PORT = 8080,  /* calls and probes */
+    CHAINSI_KUBERNETES_PORT = 8080,  /* calls */
+    CHAINSI_KUBERNETES_PROBES = 8081,
 };
+
+/* Who says how many pods there are. */
+typedef enum chainsi_autoscaler {
+    CHAINSI_AUTOSCALER_CHAINS, /* chainsd in the cluster */
+    CHAINSI_AUTOSCALER_NONE,   /* whoever applies them */
+    CHAINSI_AUTOSCALER_HPA,    /* Kubernetes, by CPU */
+    CHAINSI_AUTOSCALER_KNATIVE /* Knative: Chainlets are its Services */
+} chainsi_autoscaler;
 
 /* All zero: defaults. */
 typedef struct chainsi_manifest_options {
@@ -33,15 +42,30 @@ typedef struct chainsi_manifest_options {
         *fetch_image; /* of the step that fetches them: sh, curl, sha256sum; NULL: curl's own */
     const char *front_door_name_space; /* NULL: the chain's own */
     const char
-        *owner_uid; /* of the version's ConfigMap, which then owns all else; NULL: not known */
-    bool hpa;       /* Kubernetes scales, by CPU */
-    int minor;      /* 1.minor of the cluster; 0: CHAINSI_KUBERNETES_DEFAULT */
-    bool json;      /* a v1 List instead of YAML */
+        *owner_uid;     /* of the version's ConfigMap, which then owns all else; NULL: not known */
+    const char *deploy; /* JSON: what is deployed, as chainsd is told it; NULL: not known */
+    const char *digest; /* what the ConfigMap has, of the identity; NULL: of all this */
+    chainsi_autoscaler autoscaler;
+    bool tls;  /* between Chainlets, with certificates that chainsd makes */
+    int minor; /* 1.minor of the cluster; 0: CHAINSI_KUBERNETES_DEFAULT */
+    bool json; /* a v1 List instead of YAML */
 } chainsi_manifest_options;
 
 /* Appends the objects. False with diagnostics, and nothing appended, if the chain can't run so (model->entrypoint must
  * not be NULL). */
 bool chainsi_manifests_write(const chainsi_model *model, const chainsi_manifest_options *options,
                              chainsi_diagnostics *diagnostics, chainsi_buffer *out);
+/* What a version is known by; texts in arena. */
+typedef struct chainsi_manifest_identity {
+    const char *version;
+    const char *digest;     /* of all that is written, whatever the version is called */
+    const char *config_map; /* names of objects: the version's, */
+    const char *secret;     /* and the chain's with its secrets */
+} chainsi_manifest_identity;
+void chainsi_manifests_identify(const chainsi_model *model, const chainsi_manifest_options *options,
+                                chainsi_arena *arena, chainsi_manifest_identity *identity);
+/* "chains", "none", "hpa", "knative". False: none of them. */
+bool chainsi_autoscaler_read(const char *text, chainsi_autoscaler *autoscaler);
+const char *chainsi_autoscaler_name(chainsi_autoscaler autoscaler);
 
 #endif

@@ -13,10 +13,12 @@ enum {
     DEFAULT_DRAIN_S = 30,
     TMP_MIB = 256,
     MOST_VARIABLES = sizeof((chains_config *)0)->env / sizeof *((chains_config *)0)->env,
-    SECRET_MODE = 0440,
+    SECRET_MODE = 0440,      /* read by the group of the pod's files */
+    OPEN_SECRET_MODE = 0444, /* where a pod can't have one */
 };
 
 #define SECRETS_DIR "/run/chains/secrets"
+#define TLS_DIR     "/run/chains/tls"
 
 const char *chainsi_manifest_literal(const chainsi_manifest *manifest, const char *text)
 {
@@ -63,10 +65,28 @@ static void add_variable(variables *all, const char *name, const char *value)
     chainsi_document_close(d);
 }
 
+static const char *scheme(const chainsi_manifest *manifest)
+{
+    return manifest->options.tls ? "https" : "http";
+}
+
+/* Where its callers find it: the name of its Service, which its certificate is for. */
+static const char *callee_url(const chainsi_manifest *manifest,
+                              const chainsi_model_chainlet *callee)
+{
+    const char *name = chainsi_manifest_name(manifest, callee);
+    if (chainsi_manifest_is_knative(
+            manifest)) /* its gateway goes by names that have the namespace */
+        return chainsi_arena_printf(manifest->arena, "http://%s.%s.svc.cluster.local", name,
+                                    manifest->options.name_space);
+    return chainsi_arena_printf(manifest->arena, "%s://%s:%d", scheme(manifest), name,
+                                CHAINSI_KUBERNETES_PORT);
+}
+
 /* What .env says goes before what is found out, as on one machine. */
 static void write_environment(chainsi_manifest *manifest, const chainsi_service *service)
 {
-    enum { OWN = 5 };
+    enum { OWN = 10 };
     chainsi_arena *arena = manifest->arena;
     const chains_config *config = &service->chainlet->config;
     variables all = { manifest,
@@ -86,13 +106,21 @@ static void write_environment(chainsi_manifest *manifest, const chainsi_service 
         add_variable(&all, "CHAINS_SECRETS_DIR", SECRETS_DIR);
     if (chainsi_manifest_has_assets(service))
         add_variable(&all, "CHAINS_ASSETS_DIR", CHAINSI_MANIFEST_ASSETS_DIR);
+    add_variable(&all, "CHAINS_PROBES_LISTEN",
+                 chainsi_arena_printf(arena, "http://0.0.0.0:%d", CHAINSI_KUBERNETES_PROBES));
+    if (manifest->options.tls) {
+        add_variable(&all, "CHAINS_TLS_CERT", TLS_DIR "/tls.crt");
+        add_variable(&all, "CHAINS_TLS_KEY", TLS_DIR "/tls.key");
+        add_variable(&all, "CHAINS_TLS_CA", TLS_DIR "/ca.crt");
+    }
+    if (manifest->options.autoscaler ==
+        CHAINSI_AUTOSCALER_CHAINS) /* callees may have no pod for now */
+        add_variable(&all, "CHAINS_AT_ZERO", "wait");
     for (size_t i = 0; i < service->dependency_count; i++) {
         const chainsi_model_chainlet *callee = service->dependencies[i];
         if (!callee->external)
             add_variable(&all, chainsi_build_url_variable(arena, callee),
-                         chainsi_arena_printf(arena, "http://%s:%d",
-                                              chainsi_manifest_name(manifest, callee),
-                                              CHAINSI_KUBERNETES_PORT));
+                         callee_url(manifest, callee));
     }
     chainsi_document_close(&manifest->document);
 }
@@ -137,7 +165,7 @@ static void write_probe(chainsi_document *d, const char *key, const char *path, 
     chainsi_document_open_map(d, key);
     chainsi_document_open_map(d, "httpGet");
     chainsi_document_text(d, "path", path);
-    chainsi_document_text(d, "port", "calls");
+    chainsi_document_number(d, "port", CHAINSI_KUBERNETES_PROBES);
     chainsi_document_close(d);
     chainsi_document_number(d, "periodSeconds", period_s);
     chainsi_document_number(d, "timeoutSeconds", timeout_s);
@@ -153,14 +181,14 @@ static double start_timeout_s(const chainsi_service *service)
 
 static bool waits_before_end(const chainsi_manifest *manifest)
 {
-    return manifest->options.minor >= SLEEP_MINOR;
+    return manifest->options.minor >= SLEEP_MINOR && !chainsi_manifest_is_knative(manifest);
 }
 
-/* Its port answers once _new has returned: until then it is the start that is waited for. */
+/* /healthz answers from the beginning on; until _new has returned it is the start that is waited for. */
 static void write_life(chainsi_manifest *manifest, const chainsi_service *service)
 {
     chainsi_document *d = &manifest->document;
-    write_probe(d, "startupProbe", "/healthz", 1, 1, (int64_t)ceil(start_timeout_s(service)));
+    write_probe(d, "startupProbe", "/readyz", 1, 1, (int64_t)ceil(start_timeout_s(service)));
     write_probe(d, "livenessProbe", "/livez", 10, 5, 3);
     write_probe(d, "readinessProbe", "/readyz", 5, 3, 2);
     if (!waits_before_end(manifest))
@@ -197,6 +225,29 @@ static const char *image_of(const chainsi_manifest *manifest,
                                    chainlet->wire_name, options->version, digest);
 }
 
+static void write_port(chainsi_document *d, const char *name, int number)
+{
+    chainsi_document_open_map(d, NULL);
+    chainsi_document_text(d, "name", name);
+    chainsi_document_number(d, "containerPort", number);
+    chainsi_document_text(d, "protocol", "TCP");
+    chainsi_document_close(d);
+}
+
+/* Knative takes one, which it knows by name. */
+static void write_ports(chainsi_manifest *manifest)
+{
+    chainsi_document *d = &manifest->document;
+    chainsi_document_open_list(d, "ports");
+    if (chainsi_manifest_is_knative(manifest)) {
+        write_port(d, "http1", CHAINSI_KUBERNETES_PORT);
+    } else {
+        write_port(d, "calls", CHAINSI_KUBERNETES_PORT);
+        write_port(d, "probes", CHAINSI_KUBERNETES_PROBES);
+    }
+    chainsi_document_close(d);
+}
+
 static void write_container(chainsi_manifest *manifest, const chainsi_service *service)
 {
     chainsi_document *d = &manifest->document;
@@ -206,18 +257,12 @@ static void write_container(chainsi_manifest *manifest, const chainsi_service *s
     chainsi_document_text(d, "image", image_of(manifest, service->chainlet));
     chainsi_document_open_list(d, "args");
     chainsi_document_text(d, NULL, "--listen");
-    chainsi_document_text(
-        d, NULL,
-        chainsi_arena_printf(manifest->arena, "http://0.0.0.0:%d", CHAINSI_KUBERNETES_PORT));
+    chainsi_document_text(d, NULL,
+                          chainsi_arena_printf(manifest->arena, "%s://0.0.0.0:%d", scheme(manifest),
+                                               CHAINSI_KUBERNETES_PORT));
     chainsi_document_close(d);
     write_environment(manifest, service);
-    chainsi_document_open_list(d, "ports");
-    chainsi_document_open_map(d, NULL);
-    chainsi_document_text(d, "name", "calls");
-    chainsi_document_number(d, "containerPort", CHAINSI_KUBERNETES_PORT);
-    chainsi_document_text(d, "protocol", "TCP");
-    chainsi_document_close(d);
-    chainsi_document_close(d);
+    write_ports(manifest);
     write_resources(manifest, service);
     write_life(manifest, service);
     chainsi_manifest_container_security(manifest);
@@ -225,6 +270,8 @@ static void write_container(chainsi_manifest *manifest, const chainsi_service *s
     chainsi_manifest_mount(manifest, "tmp", "/tmp", false);
     if (chainsi_service_secrets(service, manifest->arena, &secrets))
         chainsi_manifest_mount(manifest, "secrets", SECRETS_DIR, true);
+    if (manifest->options.tls)
+        chainsi_manifest_mount(manifest, "tls", TLS_DIR, true);
     chainsi_manifest_asset_mounts(manifest, service);
     chainsi_document_close(d);
     chainsi_document_close(d);
@@ -244,7 +291,8 @@ static void write_secrets(chainsi_manifest *manifest, const chainsi_service *ser
     chainsi_document_text(d, "name", "secrets");
     chainsi_document_open_map(d, "secret");
     chainsi_document_text(d, "secretName", chainsi_manifest_secret_name(manifest));
-    chainsi_document_number(d, "defaultMode", SECRET_MODE);
+    chainsi_document_number(d, "defaultMode",
+                            chainsi_manifest_is_knative(manifest) ? OPEN_SECRET_MODE : SECRET_MODE);
     chainsi_document_open_list(d, "items");
     for (size_t i = 0; i < count; i++) {
         chainsi_document_open_map(d, NULL);
@@ -253,6 +301,23 @@ static void write_secrets(chainsi_manifest *manifest, const chainsi_service *ser
         chainsi_document_close(d);
     }
     chainsi_document_close(d);
+    chainsi_document_close(d);
+    chainsi_document_close(d);
+}
+
+/* What chainsd makes, and makes anew: without it no pod starts. */
+static void write_certificate(chainsi_manifest *manifest, const chainsi_service *service)
+{
+    chainsi_document *d = &manifest->document;
+    if (!manifest->options.tls)
+        return;
+    chainsi_document_open_map(d, NULL);
+    chainsi_document_text(d, "name", "tls");
+    chainsi_document_open_map(d, "secret");
+    chainsi_document_text(d, "secretName",
+                          chainsi_arena_printf(manifest->arena, "%s-tls",
+                                               chainsi_manifest_name(manifest, service->chainlet)));
+    chainsi_document_number(d, "defaultMode", SECRET_MODE);
     chainsi_document_close(d);
     chainsi_document_close(d);
 }
@@ -268,6 +333,7 @@ static void write_volumes(chainsi_manifest *manifest, const chainsi_service *ser
     chainsi_document_close(d);
     chainsi_document_close(d);
     write_secrets(manifest, service);
+    write_certificate(manifest, service);
     chainsi_manifest_asset_volumes(manifest, service);
     chainsi_document_close(d);
 }
@@ -367,7 +433,9 @@ static void write_place(chainsi_manifest *manifest, const chainsi_service *servi
     chainsi_document *d = &manifest->document;
     const chainsi_service_gpus gpus = chainsi_service_find_gpus(service);
     const bool kind = gpus.kind && strcasecmp(gpus.kind, "any") != 0;
-    const bool near = is_near(manifest, service);
+    const bool knative =
+        chainsi_manifest_is_knative(manifest); /* it takes what a GPU needs alone */
+    const bool near = !knative && is_near(manifest, service);
     if (kind || near) {
         chainsi_document_open_map(d, "affinity");
         if (kind)
@@ -385,6 +453,8 @@ static void write_place(chainsi_manifest *manifest, const chainsi_service *servi
         chainsi_document_close(d);
         chainsi_document_close(d);
     }
+    if (knative)
+        return;
     chainsi_document_open_list(d, "topologySpreadConstraints");
     if (!near)
         write_spread(manifest, service, "kubernetes.io/hostname");
@@ -395,19 +465,26 @@ static void write_place(chainsi_manifest *manifest, const chainsi_service *servi
 void chainsi_manifest_pod(chainsi_manifest *manifest, const chainsi_service *service)
 {
     chainsi_document *d = &manifest->document;
+    const bool knative = chainsi_manifest_is_knative(manifest);
     chainsi_document_open_map(d, "template");
     chainsi_document_open_map(d, "metadata");
     chainsi_manifest_labels(manifest, service->chainlet);
+    if (knative)
+        chainsi_manifest_knative_scaling(manifest, service);
     chainsi_document_close(d);
     chainsi_document_open_map(d, "spec");
+    if (knative)
+        chainsi_manifest_knative_limits(manifest, service);
     chainsi_document_text(d, "serviceAccountName",
                           chainsi_manifest_name(manifest, service->chainlet));
     chainsi_document_truth(d, "automountServiceAccountToken", false);
     /* Else each Service of the namespace would be told in variables, under names that may be ours. */
     chainsi_document_truth(d, "enableServiceLinks", false);
-    chainsi_document_number(d, "terminationGracePeriodSeconds",
-                            chainsi_manifest_grace_s(manifest, service));
-    chainsi_manifest_pod_security(manifest);
+    if (!knative) {
+        chainsi_document_number(d, "terminationGracePeriodSeconds",
+                                chainsi_manifest_grace_s(manifest, service));
+        chainsi_manifest_pod_security(manifest);
+    }
     write_place(manifest, service);
     chainsi_manifest_asset_step(manifest, service);
     chainsi_document_open_list(d, "containers");

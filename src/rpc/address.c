@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "rpc/limits.h"
 
 static char *copy(const char *data, size_t size)
 {
@@ -192,6 +193,22 @@ static int connect_unix(const char *path, char *why, size_t why_size)
     return fd;
 }
 
+void chainsi_address_settle(int fd)
+{
+    const int probes = CHAINSI_HOST_LOST_MS / 1000 / CHAINSI_HOST_PROBE_EACH_S;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+    setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &(int){ 1 }, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &(int){ CHAINSI_HOST_PROBE_S }, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &(int){ CHAINSI_HOST_PROBE_EACH_S }, sizeof(int));
+    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes);
+}
+
+void chainsi_address_limit_sending(int fd, bool on)
+{
+    const unsigned limit_ms = on ? CHAINSI_HOST_LOST_MS : 0;
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &limit_ms, sizeof limit_ms);
+}
+
 /* One connection attempt to one socket address. */
 static int connect_tcp(const struct addrinfo *to, int64_t deadline_ns,
                        const chainsi_interrupt *interrupt)
@@ -217,7 +234,8 @@ static int connect_tcp(const struct addrinfo *to, int64_t deadline_ns,
         }
     }
     fcntl(fd, F_SETFL, 0);
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+    chainsi_address_settle(fd);
+    chainsi_address_limit_sending(fd, true);
     return fd;
 }
 
@@ -272,7 +290,8 @@ int chainsi_address_begin_connect(const chainsi_address *address)
         return -1;
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd >= 0) {
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+        chainsi_address_settle(fd);
+        chainsi_address_limit_sending(fd, true);
         if (connect(fd, found->ai_addr, found->ai_addrlen) && errno != EINPROGRESS)
             fd = close_failed(fd);
     }

@@ -51,6 +51,14 @@ typedef struct chainsi_interrupt {
 int chainsi_address_connect(const chainsi_address *address, int64_t deadline_ns,
                             const chainsi_interrupt *interrupt, char *why, size_t why_size);
 
+/* A connected or listening TCP socket, whose connections inherit it: nothing waits to be sent together, and a host that is
+ * gone without a word (its power, its network) is noticed: reading fails with ETIMEDOUT or EHOSTUNREACH. */
+void chainsi_address_settle(int fd);
+/* Whether sending, too, fails where the other host has answered nothing for CHAINSI_HOST_LOST_MS. It has to be off while
+ * more is sent than the other end is sure to take in, as the kernel takes one that doesn't read for one that is gone. Both
+ * kinds of connect turn it on. Nothing else than TCP is changed. */
+void chainsi_address_limit_sending(int fd, bool on);
+
 /* Begins to connect to an http address whose host is a number, without blocking: a non-blocking
  * TCP_NODELAY socket that will have POLLOUT once it is connected, or has failed; -1 with errno. */
 int chainsi_address_begin_connect(const chainsi_address *address);

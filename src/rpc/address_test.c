@@ -1,6 +1,8 @@
 #include "rpc/address.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "rpc/limits.h"
 
 static void test_parse(void **state)
 {
@@ -170,6 +173,14 @@ static void test_other_files_are_kept(void **state)
     unlink(path);
 }
 
+static int option_of(int fd, int level, int name)
+{
+    int value = -1;
+    socklen_t size = sizeof value;
+    assert_int_equal(getsockopt(fd, level, name, &value, &size), 0);
+    return value;
+}
+
 static void test_tcp(void **state)
 {
     (void)state;
@@ -184,6 +195,12 @@ static void test_tcp(void **state)
     int fd = chainsi_address_connect(&address, chainsi_now_ns() + INT64_C(30000000000), NULL, why,
                                      sizeof why);
     assert_true(fd >= 0);
+    /* A host that goes without a word is noticed, unless what is sent may wait for its reader. */
+    assert_int_equal(option_of(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+    assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_KEEPIDLE), CHAINSI_HOST_PROBE_S);
+    assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), CHAINSI_HOST_LOST_MS);
+    chainsi_address_limit_sending(fd, false);
+    assert_int_equal(option_of(fd, IPPROTO_TCP, TCP_USER_TIMEOUT), 0);
     /* The port is in use now. */
     assert_int_equal(chainsi_address_listen(&address, 1, why, sizeof why), -1);
     assert_int_equal(errno, EADDRINUSE);

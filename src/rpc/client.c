@@ -587,6 +587,9 @@ chainsi_exchange_end chainsi_client_exchange(chainsi_client *client,
     char space[1024];
     outgoing whole = { .error = 0 };
     write_head(client, request, path_size, arena, space, sizeof space, &whole);
+    const bool may_be_left_unread =
+        client->address.kind != CHAINSI_ADDRESS_UNIX &&
+        whole.parts[0].iov_len + request->body_size > CHAINSI_SURE_TO_FIT;
     incoming in;
     in.data = NULL; /* kept from one attempt to the next */
     for (bool fresh = request->fresh;; fresh = true) {
@@ -595,6 +598,8 @@ chainsi_exchange_end chainsi_client_exchange(chainsi_client *client,
             get_connection(client, request, &it, &fresh, &response->error, why, why_size);
         if (end != CHAINSI_EXCHANGE_ANSWERED)
             return end;
+        if (may_be_left_unread)
+            chainsi_address_limit_sending(it.fd, false);
         outgoing out = whole;
         out.next = out.parts;
         char *data = in.data;
@@ -614,6 +619,8 @@ chainsi_exchange_end chainsi_client_exchange(chainsi_client *client,
                          in.parsed.head.chunked || in.parsed.head.content_length >= 0);
             hand_out(&in, response);
             response->error = 0;
+            if (keep && may_be_left_unread)
+                chainsi_address_limit_sending(it.fd, true);
             if (keep)
                 keep_idle(client, &it);
             else

@@ -93,6 +93,13 @@ enum {
     CHAINSI_EXPLORE = 32,
     CHAINSI_EXPLORE_MS = 20,
     CHAINSI_EXPLORE_ROUND_MS = 10000,
+    /* A host at the other end of a TCP connection that answers nothing for this long, no probe of the kernel's (of which the
+     * first goes out this long after its last word) and no byte that was sent, is lost, and with it the connection. Requests
+     * larger than this may have to wait until the other end reads, and are waited for as long as its kernel answers. */
+    CHAINSI_HOST_LOST_MS = 15 * 1000,
+    CHAINSI_HOST_PROBE_S = 5,
+    CHAINSI_HOST_PROBE_EACH_S = 2,
+    CHAINSI_SURE_TO_FIT = 16 * 1024,
     /* The kernel's queue of a listening socket (which lowers it to net.core.somaxconn). */
     CHAINSI_BACKLOG = 4096,
 };

@@ -4,8 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "rpc/address.h"
 #include "rpc/bundle.h"
 
 enum {
@@ -85,7 +84,7 @@ static bool open_descriptors(chainsi_server *server)
     chainsi_handover_init(server);
     /* Connections inherit it. */
     if (!server->local)
-        setsockopt(listen_fd, IPPROTO_TCP, TCP_NODELAY, &(int){ 1 }, sizeof(int));
+        chainsi_address_settle(listen_fd);
     if (!make_nonblocking(listen_fd) || (options->direct && !make_nonblocking(options->direct_fd)))
         return false;
     server->stop = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

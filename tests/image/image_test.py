@@ -117,6 +117,38 @@ class ImageTest(unittest.TestCase):
         # Both Chainlets share what isn't theirs.
         self.assertEqual(manifest["layers"][0], layout.manifest("hello")["layers"][0])
 
+    def test_tls_is_a_matter_of_choice(self):
+        """Its libraries are opened late, and two thirds of an image."""
+        def libraries():
+            layout = Layout(os.path.join(self.chain, ".chains", "images"))
+            members = layout.members(layout.manifest("hello")["layers"][0])
+            return {os.path.basename(member.name) for member in members if member.isfile()}
+        with_tls = self.image("--tls", "on")[0]["size"]
+        self.assertLessEqual({"libssl.so.3", "libcrypto.so.3", "libc.so.6"}, libraries())
+        self.assertEqual(self.image()[0]["size"], with_tls)
+        without = self.image("--tls", "off")[0]["size"]
+        self.assertFalse({"libssl.so.3", "libcrypto.so.3"} & libraries())
+        self.assertLess(without, with_tls)
+        self.assertLess(without, 3 << 20)
+
+    def test_the_controller(self):
+        """chainsd, with what it opens late."""
+        registry = self.registry()
+        out = self.home.file("out")
+        words = ("image", "--controller", "--output", out, "--json", "--registry", registry.host + "/team", "--tag", "v1")
+        made = json.loads(self.home.good(*words))
+        self.assertEqual([each["name"] for each in made], ["chainsd"])
+        self.assertEqual(made[0]["reference"], f"{registry.host}/team/chains/chainsd:v1")
+        layout = Layout(out)
+        manifest = layout.manifest("chainsd")
+        config = layout.document(manifest["config"])["config"]
+        self.assertEqual((config["Entrypoint"], config["Cmd"], config["User"]), (["/chains/chainsd"], ["--kubernetes"], "65532:65532"))
+        self.assertEqual(list(config["ExposedPorts"]), ["8600/tcp"])
+        names = {os.path.basename(member.name) for member in layout.members(manifest["layers"][0])}
+        self.assertLessEqual({"libcurl.so.4", "libuv.so.1", "libsqlite3.so.0", "libssl.so.3", "ca-certificates.crt"}, names)
+        again = json.loads(self.home.good(*words))
+        self.assertEqual((again[0]["digest"], again[0]["sent"] < 10000), (made[0]["digest"], True))
+
     def test_packages_are_told(self):
         made = self.image()[0]
         layout = Layout(made["layout"])
@@ -280,10 +312,10 @@ class ImageTest(unittest.TestCase):
         registry = self.registry()
         first = self.image("--registry", registry.host + "/team")
         digest = first[0]["digest"]
-        self.assertEqual(first[0]["reference"], f"{registry.host}/team/hello_writer:{digest[7:19]}")
-        self.assertEqual(registry.manifest("team/hello_writer", digest[7:19]), registry.manifest("team/hello_writer", digest))
+        self.assertEqual(first[0]["reference"], f"{registry.host}/team/hello/hello_writer:{digest[7:19]}")
+        self.assertEqual(registry.manifest("team/hello/hello_writer", digest[7:19]), registry.manifest("team/hello/hello_writer", digest))
         # The registry keeps no list of referrers, so that there is one under a tag.
-        referrers = registry.manifest("team/hello_writer", "sha256-" + digest[7:])
+        referrers = registry.manifest("team/hello/hello_writer", "sha256-" + digest[7:])
         self.assertEqual(referrers["manifests"][0]["artifactType"], "application/spdx+json")
         self.assertIn(first[0]["layers"][0]["digest"], registry.mounted)
         self.assertEqual([each["sent"] for each in self.image("--registry", registry.host + "/team")], [0, 0])
@@ -292,7 +324,7 @@ class ImageTest(unittest.TestCase):
         self.assertEqual(second[1]["sent"], 0)
         rest = second[0]["sent"] - second[0]["layers"][-1]["size"]
         self.assertTrue(0 < rest < 4096, second[0])  # its config, and nothing else
-        self.assertEqual(registry.manifest("team/hello_writer", "v2")["layers"][-1]["digest"],
+        self.assertEqual(registry.manifest("team/hello/hello_writer", "v2")["layers"][-1]["digest"],
                          second[0]["layers"][-1]["digest"])
 
     def log_in(self, host, pair):
@@ -306,7 +338,7 @@ class ImageTest(unittest.TestCase):
             with self.subTest(how=how):
                 registry = self.registry(login=(how, "anna:pass:word"))
                 self.image("--registry", registry.host + "/team", env=self.log_in(registry.host, "anna:pass:word"))
-                self.assertTrue(any(repository == "team/hello" for repository, _ in registry.manifests))
+                self.assertTrue(any(repository == "team/hello/hello" for repository, _ in registry.manifests))
                 said = self.fails("--registry", registry.host + "/team")
                 self.assertIn(f"the registry '{registry.host}' refused", said)
                 self.assertIn(f"podman login {registry.host}", said)
@@ -337,7 +369,7 @@ class ImageTest(unittest.TestCase):
         for words, expected in ((("--registry", "http://"), "is no registry"),
                                 (("--registry", "host:5000/Team"), "can't be a path")):
             self.assertIn(expected, self.fails(*words))
-        for words in (("--tag", "v1"), ("--tag", "a b", "--registry", "x"), ("--nonsense",)):
+        for words in (("--tag", "v1"), ("--tag", "a b", "--registry", "x"), ("--nonsense",), ("--tls", "maybe"), ("--controller",)):
             self.fails(*words, status=2)
 
     # --- bases
@@ -348,8 +380,8 @@ class ImageTest(unittest.TestCase):
     def test_base_from_layout_and_registry(self):
         registry = self.registry()
         base = self.image("--output", self.home.file("base"), "--registry", registry.host + "/bases", "--tag", "1")[0]
-        places = [f"oci:{self.home.file('base')}:hello_writer", f"{registry.host}/bases/hello_writer:1",
-                  f"{registry.host}/bases/hello_writer@{base['digest']}"]
+        places = [f"oci:{self.home.file('base')}:hello_writer", f"{registry.host}/bases/hello/hello_writer:1",
+                  f"{registry.host}/bases/hello/hello_writer@{base['digest']}"]
         before = "CHAINLET(hello_writer"
         for place in places:
             with self.subTest(place=place):

@@ -1,23 +1,26 @@
-"""What tests on the cluster share: the cluster, its objects as JSON, calls from outside it."""
+"""What tests on the cluster share: the cluster, its objects as JSON, what they do to it, and what it leaves behind."""
+import contextlib
 import http.client
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 
 import build
 import machines
-from chains_testing import BUILD, Home, wait_until
+from chains_testing import wait_until
 from layout import Layout
-from oci import Registry, libraries
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 CLUSTER = os.path.join(HERE, "cluster")
 TOOLS = ["unshare", "ip", "iptables", "openssl", "containerd", "runc", "etcd", "docker-registry"]
 PORT = 8080
 LIMIT_S = 300  # for what the cluster does; a node that went is missed after 25 s
+KUBERNETES = "1.20"
 
 
 def why_not():
@@ -59,85 +62,98 @@ class Cluster:
     def close(self):
         self.run("down", self.folder)
 
+    @property
+    def kubeconfig(self):
+        return self.layout.file("kubeconfig")
+
     def kubectl(self, *words, text=None):
-        done = subprocess.run([self.layout.binary("kubectl"), f"--kubeconfig={self.layout.file('kubeconfig')}", *words],
+        done = subprocess.run([self.layout.binary("kubectl"), f"--kubeconfig={self.kubeconfig}", *words],
                               input=text, text=True, capture_output=True, timeout=LIMIT_S, check=False)
         assert done.returncode == 0, f"kubectl {' '.join(words)}: {done.stderr}"
         return done.stdout
 
-    def apply(self, *objects):
-        for one in objects:
-            self.kubectl("apply", "--filename=-", text=json.dumps(one))
+    def apply(self, text):
+        self.kubectl("apply", "--server-side", "--filename=-", text=text)
 
     def get(self, *words):
         return json.loads(self.kubectl("get", *words, "--output=json"))
 
+    def try_get(self, *words):
+        """None: not now."""
+        try:
+            return self.get(*words)
+        except AssertionError:
+            return None
+
+    def ready_nodes(self):
+        return [node["metadata"]["name"] for node in self.get("nodes")["items"] if is_so(node, "Ready")]
+
+    def ready_pods(self, selector):
+        """{name: pod} of those that would be sent calls; {} also while nobody can tell."""
+        found = self.try_get("pods", f"--selector={selector}") or {"items": []}
+        return {pod["metadata"]["name"]: pod for pod in found["items"]
+                if "deletionTimestamp" not in pod["metadata"] and is_so(pod, "Ready")}
+
+    def wait_for_pods(self, selector, count):
+        """Exactly so many are ready, and there are no others, not even such as end."""
+        def are_there():
+            pods = self.try_get("pods", f"--selector={selector}")
+            return pods if pods and len(pods["items"]) == count and all(
+                is_so(pod, "Ready") and "deletionTimestamp" not in pod["metadata"] for pod in pods["items"]) else None
+        try:
+            found = wait_until(are_there, f"{count} ready pods of {selector}", LIMIT_S)
+        except AssertionError as why:
+            raise AssertionError(f"{why}\n{self.kubectl('describe', 'pods', f'--selector={selector}')}") from why
+        return {pod["metadata"]["name"]: pod for pod in found["items"]}
+
+    def kill(self, pod):
+        """Its processes but for the sandbox's, as the kernel does where memory runs out."""
+        for status in pod["status"]["containerStatuses"]:
+            container = status["containerID"].split("://")[1]
+            killed = [pid for pid in processes() if container in read(f"/proc/{pid}/cgroup")]
+            assert killed, f"{container} has no process"
+            for pid in killed:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
     def left_behind(self):
         """What a cluster that has ended left on this computer."""
         links = [line.split(":")[1].strip() for line in machines.run("ip", "-o", "link").splitlines() if self.layout.bridge in line]
-        with open("/proc/self/mountinfo", encoding="utf-8") as file:
-            mounts = [line for line in file if self.folder in line]
-        return links + mounts + machines.cgroup_folders(self.layout) + processes_with(self.folder) + \
-            [self.folder] * os.path.exists(self.folder)
+        network = f" 10.{self.layout.network}."
+        routes = [line for line in machines.run("ip", "-4", "route", "show", "table", "all").splitlines() if network in " " + line]
+        mounts = [line for line in read("/proc/self/mountinfo").splitlines() if self.folder in line]
+        running = [command for command in (read(f"/proc/{pid}/cmdline").replace("\0", " ") for pid in processes())
+                   if self.folder in command]
+        return links + routes + mounts + machines.cgroup_folders(self.layout) + running + [self.folder] * os.path.exists(self.folder)
 
 
-def processes_with(text):
-    """The command lines of processes that name a folder."""
-    found = []
-    for entry in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{entry}/cmdline", "rb") as file:
-                command = file.read().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:
-            continue  # it has ended meanwhile
-        if text in command:
-            found.append(command)
-    return found
+def is_so(of, kind):
+    """A condition of an object's status."""
+    return any(one["type"] == kind and one["status"] == "True" for one in of["status"].get("conditions", []))
 
 
-def build_images(registry):
-    """{Chainlet: image}, of the services of the chain here, pushed."""
-    home = Home()
+def processes():
+    return [int(entry) for entry in os.listdir("/proc") if entry.isdigit()]
+
+
+def read(path):
+    """Empty where it has gone meanwhile."""
     try:
-        folder = home.copy(os.path.relpath(os.path.join(HERE, "chain"), os.environ["CHAINS_SOURCE_DIR"]))
-        images = {}
-        for service in json.loads(home.good("build", folder, "--json")):
-            program = service["binary"] if os.path.isabs(service["binary"]) else home.file(service["binary"])
-            files = {path: path for path in libraries(program)}
-            images[service["name"]] = Registry(registry).push(
-                service["name"], "1", {"/service": program, **files}, ["/service", "--listen", f"http://0.0.0.0:{PORT}"])
-        return images
-    finally:
-        home.close()
+        with open(path, encoding="utf-8", errors="replace") as file:
+            return file.read()
+    except OSError:
+        return ""
 
 
-def deployment(name, image, replicas=1, env=None, spread="ScheduleAnyway"):
-    labels = {"app": name}
-    probe = {"httpGet": {"path": "/readyz", "port": PORT}, "periodSeconds": 1}
-    pod = {"containers": [{
-        "name": "service", "image": image, "ports": [{"containerPort": PORT}],
-        "env": [{"name": key, "value": value} for key, value in (env or {}).items()],
-        "readinessProbe": probe, "livenessProbe": {**probe, "httpGet": {"path": "/healthz", "port": PORT}, "failureThreshold": 30},
-        "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}, "limits": {"memory": "64Mi"}},
-        "securityContext": {"readOnlyRootFilesystem": True, "runAsNonRoot": True, "allowPrivilegeEscalation": False}}],
-        "topologySpreadConstraints": [{"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": spread,
-                                       "labelSelector": {"matchLabels": labels}}],
-        "automountServiceAccountToken": False, "enableServiceLinks": False}
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name},
-            "spec": {"replicas": replicas, "selector": {"matchLabels": labels},
-                     "template": {"metadata": {"labels": labels}, "spec": pod}}}
+def address_of(pod):
+    return pod["status"]["podIP"]
 
 
-def service(name, headless=False):
-    return {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name},
-            "spec": {"selector": {"app": name}, "ports": [{"port": PORT}], **({"clusterIP": "None"} if headless else {})}}
-
-
-def call(address, name, pause_ms=0, limit_s=60):
-    """What the Chainlet at an address answers; OSError where nobody does."""
+def call(address, limit_s=60, **given):
+    """What the Chainlet at an address answers; OSError where nobody does, or it is a failure."""
     connection = http.client.HTTPConnection(address, PORT, timeout=limit_s)
     try:
-        connection.request("POST", "/run_remote", json.dumps({"name": name, "pause_ms": pause_ms}), {"Content-Type": "application/json"})
+        connection.request("POST", "/run_remote", json.dumps(given), {"Content-Type": "application/json"})
         answer = connection.getresponse()
         said = answer.read().decode()
     except http.client.HTTPException as why:
@@ -149,4 +165,57 @@ def call(address, name, pause_ms=0, limit_s=60):
     return json.loads(said)
 
 
-__all__ = ["BUILD", "LIMIT_S", "Cluster", "build_images", "call", "deployment", "service", "wait_until", "why_not"]
+class Load:
+    """Callers that call one after the other, while `with` lasts. call: gives an answer, or raises OSError."""
+
+    def __init__(self, what, callers=4):
+        self.what = what
+        self.lock = threading.Lock()
+        self.answers = {}  # answer: how many
+        self.failures = []
+        self.turn = 0
+        self.over = threading.Event()
+        self.threads = [threading.Thread(target=self.go_on) for _ in range(callers)]
+
+    def go_on(self):
+        while not self.over.is_set():
+            turn, answer, failure = self.turn, None, None
+            try:
+                answer = self.what()
+            except OSError as why:
+                failure = str(why)
+            with self.lock:
+                if failure:
+                    self.failures.append(failure)
+                elif turn == self.turn:
+                    self.answers[answer] = self.answers.get(answer, 0) + 1
+
+    def count(self):
+        with self.lock:
+            return sum(self.answers.values())
+
+    def more(self, count):
+        """Returns when so many more were answered."""
+        wanted = self.count() + count
+        wait_until(lambda: self.count() >= wanted, f"{count} more calls to be answered", LIMIT_S)
+
+    def since(self):
+        """Forgets answers, also of calls that have begun already; returns with the first others."""
+        with self.lock:
+            self.turn += 1
+            self.answers.clear()
+        self.more(2 * len(self.threads))
+
+    def names(self):
+        with self.lock:
+            return set(self.answers)
+
+    def __enter__(self):
+        for thread in self.threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        for thread in self.threads:
+            thread.join()

@@ -103,7 +103,7 @@ class Rules(unittest.TestCase):
                     names = [each["name"] for each in container["env"]]
                     self.assertEqual(len(names), len(set(names)), "the API server merges variables by their names")
                     for each in container["env"]:
-                        host = re.match(r"http://([^:]*):8080$", each.get("value", ""))
+                        host = re.match(r"https?://([^:]*):8080$", each.get("value", ""))
                         if host and each["name"].endswith("_URL"):
                             self.assertIn(host.group(1), services)
 
@@ -157,11 +157,11 @@ class Content(unittest.TestCase):
     def test_life(self):
         spec = self.deployments["model"]["spec"]
         pod = pod_of(self.deployments["model"])
-        self.assertEqual((spec["replicas"], pod_of(self.deployments["menu"])["terminationGracePeriodSeconds"]), (2, 3 + 30 + 2))
+        self.assertEqual(pod_of(self.deployments["menu"])["terminationGracePeriodSeconds"], 3 + 30 + 2)
         self.assertEqual(pod["terminationGracePeriodSeconds"], 3 + 91 + 2)
         probes = pod["containers"][0]
-        self.assertEqual([(probes[each]["httpGet"]["path"]) for each in ("startupProbe", "livenessProbe", "readinessProbe")],
-                         ["/healthz", "/livez", "/readyz"])
+        self.assertEqual([probes[each]["httpGet"] for each in ("startupProbe", "livenessProbe", "readinessProbe")],
+                         [{"path": path, "port": 8081} for path in ("/readyz", "/livez", "/readyz")])
         start = probes["startupProbe"]
         self.assertGreaterEqual(start["periodSeconds"] * start["failureThreshold"], 900)
         self.assertGreater(spec["progressDeadlineSeconds"], 900)
@@ -170,6 +170,12 @@ class Content(unittest.TestCase):
         for minor, waits in ((29, False), (30, True)):
             items = objects(MENU, "--kubernetes", f"1.{minor}")
             self.assertEqual(any("lifecycle" in pod_of(each)["containers"][0] for each in of_kind(items, "Deployment").values()), waits)
+
+    def test_replicas(self):
+        """Where somebody in the cluster says how many there are, an apply mustn't."""
+        for options, expected in (([], [None, None, None]), (["--autoscaler", "none"], [2, 1, 1])):
+            deployments = of_kind(objects(MENU, *options), "Deployment")
+            self.assertEqual([each["spec"].get("replicas") for each in deployments.values()], expected)
 
     def test_autoscaler(self):
         """Only where there may be more than it begins with; the Deployment then says no number."""
@@ -200,16 +206,34 @@ class Content(unittest.TestCase):
         self.assertEqual(self.variables("Kitchen-of_the__house"),
                          {"OMP_NUM_THREADS": "3", "PRICE": "$$(HOME) costs $$5\nyes", "EMPTY": "", "CHAINS_CHAIN": "menu",
                           "CHAINS_ENVIRONMENT": "production", "CHAINS_SECRETS_DIR": "/run/chains/secrets",
-                          "CHAINS_MODEL_URL": "http://menu-v7-model:8080"})
+                          "CHAINS_PROBES_LISTEN": "http://0.0.0.0:8081", "CHAINS_TLS_CERT": "/run/chains/tls/tls.crt",
+                          "CHAINS_TLS_KEY": "/run/chains/tls/tls.key", "CHAINS_TLS_CA": "/run/chains/tls/ca.crt",
+                          "CHAINS_MODEL_URL": "https://menu-v7-model:8080"})
         self.assertEqual(self.variables("model")["OMP_NUM_THREADS"], "2")
-        self.assertRegex(self.variables("menu")["CHAINS_KITCHEN_URL"], r"^http://menu-v7-kitchen-of-the-house--[0-9a-f]{16}:8080$")
+        self.assertRegex(self.variables("menu")["CHAINS_KITCHEN_URL"], r"^https://menu-v7-kitchen-of-the-house--[0-9a-f]{16}:8080$")
+
+    def test_certificates(self):
+        """Each has its own, which is for the name of its Service; without them nothing is left of them."""
+        for name, deployment in self.deployments.items():
+            pod, service = pod_of(deployment), of_kind(self.items, "Service")[name]
+            [volume] = [each["secret"] for each in pod["volumes"] if each["name"] == "tls"]
+            self.assertEqual(volume, {"secretName": service["metadata"]["name"] + "-tls", "defaultMode": 0o440})
+            self.assertIn({"name": "tls", "mountPath": "/run/chains/tls", "readOnly": True}, pod["containers"][0]["volumeMounts"])
+            self.assertEqual((pod["containers"][0]["args"], service["spec"]["ports"][0]["appProtocol"]),
+                             (["--listen", "https://0.0.0.0:8080"], "https"))
+        for options in (["--tls", "off"], ["--autoscaler", "none"], ["--autoscaler", "hpa"]):
+            text = manifests(MENU, *options)
+            self.assertNotIn("CHAINS_TLS", text)
+            self.assertNotIn("/run/chains/tls", text)
+            self.assertIn("http://0.0.0.0:8080", text)
+        self.assertIn("/run/chains/tls", manifests(MENU, "--autoscaler", "none", "--tls", "on"))
 
     def test_secrets(self):
         """Each pod has those that it names, and no value stands anywhere."""
         named = {}
         for name, deployment in self.deployments.items():
             for volume in pod_of(deployment)["volumes"]:
-                if "secret" in volume:
+                if volume["name"] == "secrets":
                     self.assertEqual(volume["secret"]["secretName"], "menu-secrets")
                     named[name] = [each["key"] for each in volume["secret"]["items"]]
         self.assertEqual(named, {"model": ["hf_token"], "Kitchen-of_the__house": ["licence", "hf_token", "elsewhere_key"]})
@@ -218,17 +242,19 @@ class Content(unittest.TestCase):
     def test_who_may_call(self):
         policies = of_kind(self.items, "NetworkPolicy")
 
-        def callers(name, items=policies):
-            return [each["podSelector"]["matchLabels"].get("chains.dev/chainlet", "the front door")
-                    for each in items[name]["spec"]["ingress"][0]["from"]]
+        def callers(name):
+            """Who may come to which ports."""
+            return [([each["podSelector"]["matchLabels"].get("chains.dev/chainlet", "the front door") for each in rule["from"]],
+                     [(each["protocol"], each["port"]) for each in rule["ports"]]) for rule in policies[name]["spec"]["ingress"]]
+        calls, door = [("TCP", 8080)], (["the front door"], [("TCP", 8080), ("TCP", 8081)])
         self.assertEqual({name: callers(name) for name in policies},
-                         {"model": ["Kitchen-of_the__house", "menu"], "Kitchen-of_the__house": ["menu"], "menu": ["the front door"]})
-        for each in policies.values():
-            self.assertEqual((each["spec"]["policyTypes"], each["spec"]["ingress"][0]["ports"]),
-                             (["Ingress"], [{"protocol": "TCP", "port": 8080}]))
-        elsewhere = of_kind(objects(MENU, "--front-door-namespace", "doors"), "NetworkPolicy")["menu"]
-        [door] = elsewhere["spec"]["ingress"][0]["from"]
-        self.assertEqual(door["namespaceSelector"]["matchLabels"], {"kubernetes.io/metadata.name": "doors"})
+                         {"model": [(["Kitchen-of_the__house", "menu"], calls), door], "Kitchen-of_the__house": [(["menu"], calls), door],
+                          "menu": [door]})
+        self.assertEqual([each["spec"]["policyTypes"] for each in policies.values()], [["Ingress"]] * 3)
+        for each in of_kind(objects(MENU, "--front-door-namespace", "doors"), "NetworkPolicy").values():
+            [door] = each["spec"]["ingress"][-1]["from"]
+            self.assertEqual((door["podSelector"], door["namespaceSelector"]),
+                             ({"matchLabels": {"chains.dev/front-door": "true"}}, {"matchLabels": {"kubernetes.io/metadata.name": "doors"}}))
 
     def test_images(self):
         def images(*words):
@@ -266,6 +292,72 @@ class Content(unittest.TestCase):
         self.assertEqual(manifests(MENU), manifests.__wrapped__(MENU), "the same input, the same bytes")
         self.assertNotEqual(version(), version("--registry", "r.example"))
         self.assertEqual(version(), version("--owner-uid", "1-2-3"), "who owns it has its name")
+
+    def test_what_is_deployed(self):
+        """As a daemon on one machine is told it, but for programs, and for who deploys from where: that is no part of a version."""
+        config = objects(MENU, "--name", "other", "--environment", "staging", "--autoscaler", "hpa", "--version", "v7")[0]
+        self.assertEqual({key: value for key, value in config["data"].items() if not key.endswith(".json") and key != "digest"},
+                         {"chain": "other", "version": "v7", "environment": "staging", "entrypoint": "menu", "autoscaler": "hpa", "tls": "off"})
+        digest = self.items[0]["data"]["digest"]
+        again = objects(MENU, "--registry", "r.example/me", "--version", "v8")[0]["data"]["digest"]
+        self.assertEqual((len(digest), digest), (16, again), "whatever it is called")
+        self.assertNotEqual(digest, config["data"]["digest"])
+        self.assertEqual([each["metadata"]["name"] for each in self.items if each["metadata"]["labels"].get("chains.dev/kind") == "version"],
+                         ["menu-v7"])
+        deploy = json.loads(config["data"]["deploy.json"])
+        self.assertEqual((deploy["chain"], deploy["environment"], deploy["entrypoint"], deploy["created_by"], deploy["canary"]["percent"]),
+                         ("other", "staging", "menu", None, 0))
+        model, kitchen, menu = deploy["services"]
+        self.assertEqual([each["name"] for each in (model, kitchen, menu)], ["model", "Kitchen-of_the__house", "menu"])
+        self.assertEqual({each["binary"] for each in deploy["services"]}, {""})
+        self.assertEqual((model["scaling"]["min_replicas"], model["scaling"]["max_replicas"], model["gpu"], model["memory"], model["start_timeout_s"]),
+                         (2, 4, "A100:2", 4 << 30, 900))
+        self.assertEqual((kitchen["dependencies"], kitchen["inside"], kitchen["secrets"]),
+                         (["model"], ["tokens"], ["licence", "hf_token", "elsewhere_key"]))
+        self.assertIn({"name": "PRICE", "value": "$(HOME) costs $5\nyes"}, kitchen["env"])
+        self.assertIn({"caller": "Kitchen-of_the__house", "callee": "tokens", "colocated": True}, deploy["links"])
+
+
+class Knative(unittest.TestCase):
+    """Its Services in the place of Deployments, with what it takes of pods."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.items = objects(MENU, "--autoscaler", "knative", "--namespace", "team-a", "--version", "v7")
+        cls.services = of_kind(cls.items, "Service")
+
+    def test_which(self):
+        self.assertEqual({each["kind"] for each in self.items}, {"ConfigMap", "ServiceAccount", "Service", "PodDisruptionBudget"})
+        self.assertEqual({each["apiVersion"] for each in self.services.values()}, {"serving.knative.dev/v1"})
+        self.assertEqual(list(self.services), ["model", "Kitchen-of_the__house", "menu"])
+        self.assertEqual({each["metadata"]["labels"]["networking.knative.dev/visibility"] for each in self.services.values()}, {"cluster-local"})
+
+    def test_scaling(self):
+        template = self.services["model"]["spec"]["template"]
+        self.assertEqual(template["metadata"]["annotations"], {
+            "autoscaling.knative.dev/min-scale": "2", "autoscaling.knative.dev/max-scale": "4",
+            "autoscaling.knative.dev/target-utilization-percentage": "70", "autoscaling.knative.dev/window": "60s",
+            "autoscaling.knative.dev/scale-down-delay": "300s", "autoscaling.knative.dev/scale-to-zero-pod-retention-period": "900s",
+            "serving.knative.dev/progress-deadline": "900s"})
+        self.assertEqual((template["spec"]["containerConcurrency"], template["spec"]["timeoutSeconds"]), (1, 600))
+        self.assertEqual(self.services["menu"]["spec"]["template"]["metadata"]["annotations"]["autoscaling.knative.dev/min-scale"], "0")
+
+    def test_pods(self):
+        """No field that it refuses, with its usual settings and those that docs/kubernetes.md names."""
+        takes = {"serviceAccountName", "automountServiceAccountToken", "enableServiceLinks", "containers", "volumes", "containerConcurrency",
+                 "timeoutSeconds", "affinity", "tolerations", "initContainers"}
+        for name, each in self.services.items():
+            pod = each["spec"]["template"]["spec"]
+            self.assertLessEqual(set(pod), takes)
+            [container] = pod["containers"]
+            self.assertEqual([(port["name"], port["containerPort"]) for port in container["ports"]], [("http1", 8080)])
+            self.assertNotIn("lifecycle", container)
+            self.assertEqual((container["securityContext"]["runAsNonRoot"], container["securityContext"]["runAsUser"]), (True, 65532))
+            self.assertEqual({volume["secret"]["defaultMode"] for volume in pod["volumes"] if "secret" in volume} - {0o444}, set(),
+                             "there is no group for files")
+            self.assertEqual("affinity" in pod, name == "model", "its GPU alone says where it runs")
+        env = {each["name"]: each["value"] for each in self.services["menu"]["spec"]["template"]["spec"]["containers"][0]["env"]}
+        self.assertEqual(env["CHAINS_MODEL_URL"], "http://menu-v7-model.team-a.svc.cluster.local")
 
 
 class Assets(unittest.TestCase):
@@ -325,7 +417,9 @@ class Refusals(HomeTest):
         for words, said in ((["--kubernetes", "1.19"], "from 1.20 on"), (["--kubernetes", "30"], "such as 1.30"),
                             (["--namespace", "Team"], "lower-case"), (["--name", "a b"], "--name is 'a b'"),
                             (["--version", "-x"], "--version is '-x'"), (["--create-namespace"], "needs --namespace"),
-                            (["--autoscaler", "vpa"], "hpa or none"),
+                            (["--autoscaler", "vpa"], "chains, hpa, knative or none"),
+                            (["--tls", "yes"], "on or off"), (["--autoscaler", "knative", "--tls", "on"], "its proxies"),
+                            (["--autoscaler", "knative"], "say --namespace"),
                             (["--images", "/nowhere"], "No such file"), (["--registy", "x"], "--registry")):
             self.assertIn(said, self.refused(MENU, *words))
 

@@ -4,7 +4,6 @@ import hashlib
 import http.client
 import io
 import json
-import subprocess
 import tarfile
 
 
@@ -19,14 +18,6 @@ def layer(files):
             info.size, info.mode = len(data), 0o755
             tar.addfile(info, io.BytesIO(data))
     return out.getvalue()
-
-
-def libraries(program):
-    """The shared libraries that a program of ours is started with, its loader among them."""
-    listed = subprocess.run(["ldd", program], capture_output=True, text=True, check=False)
-    if "not a dynamic executable" in listed.stderr + listed.stdout or "statically linked" in listed.stdout:
-        return []
-    return [word for line in listed.stdout.splitlines() for word in line.split() if word.startswith("/")]
 
 
 def digest(data):

@@ -22,14 +22,15 @@ class Pod:
         for each in self.container["env"]:
             value = each["value"].replace("$$", "$")
             named = re.fullmatch(r"http://([^:/]+):8080", value)
-            value = addresses[named.group(1)] if named else value
+            value = addresses[named.group(1)] if named else value.replace("0.0.0.0:8081", "127.0.0.1:0")
             env[each["name"]] = folders.get(value, value)
         args = [each.replace("0.0.0.0:8080", "127.0.0.1:0") for each in self.container["args"]]
         self.process = subprocess.Popen([binary, *args], env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         self.address = self.process.stdout.readline().strip()
+        self.probes = self.process.stdout.readline().strip().removeprefix("probes ")
 
-    def ask(self, method, path, body=None):
-        connection = http.client.HTTPConnection(self.address.removeprefix("http://"), timeout=60)
+    def ask(self, method, path, body=None, address=None):
+        connection = http.client.HTTPConnection((address or self.address).removeprefix("http://"), timeout=60)
         try:
             connection.request(method, path, body, {"Content-Type": "application/json"} if body else {})
             answer = connection.getresponse()
@@ -38,7 +39,7 @@ class Pod:
             connection.close()
 
     def probe(self, name):
-        return self.ask("GET", self.container[name]["httpGet"]["path"])[0]
+        return self.ask("GET", self.container[name]["httpGet"]["path"], address=self.probes)[0]
 
     def end(self):
         """As the kubelet does, which then kills it; its exit status and what it wrote."""
@@ -66,7 +67,7 @@ class Pods(HomeTest):
         """Every Deployment of a chain, callees first, as pods by the Chainlets' names."""
         self.home.good("build", folder)
         addresses, pods = {}, {}
-        for each in objects(folder):
+        for each in objects(folder, "--tls", "off"):
             if each["kind"] != "Deployment":
                 continue
             name = each["metadata"]["labels"]["chains.dev/chainlet"]
@@ -101,7 +102,7 @@ class Pods(HomeTest):
         self.assertEqual(pods["keeper"].ask("POST", "/run_remote", "{}"), (200, '"s3cret\\n a model production $HOME"'))
         self.assertEqual(pods["keeper"].end(), (0, ""))
         os.remove(os.path.join(secrets, "token"))
-        [deployment] = [each for each in objects(folder) if each["kind"] == "Deployment"]
+        [deployment] = [each for each in objects(folder, "--tls", "off") if each["kind"] == "Deployment"]
         pod = Pod(deployment, os.path.join(folder, ".chains", "bin", "keeper"), {}, folders)
         self.pods.append(pod)
         _, said = pod.process.communicate(timeout=60)

@@ -19,7 +19,7 @@ def digest(data):
 class AssetSite:
     """Serves `files` by their paths ("/model") on a port of its own, from threads of this process."""
 
-    def __init__(self):
+    def __init__(self, host="127.0.0.1"):
         self.files = {}
         self.ranges = True       # it does ranges, and gives ETags
         self.cut_after = []      # so many bytes, and the connection ends; an entry an answer
@@ -28,9 +28,9 @@ class AssetSite:
         self.answering = 0
         self.lock = threading.Lock()
         self.released = threading.Event()
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.make_handler())
+        self.server = http.server.ThreadingHTTPServer((host, 0), self.make_handler())
         self.server.daemon_threads = True
-        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        self.url = f"http://{host}:{self.server.server_address[1]}"
         self.thread = threading.Thread(target=self.server.serve_forever, args=(0.05,))
         self.thread.start()
 
@@ -85,7 +85,7 @@ class AssetSite:
         start, end = 0, len(data or b"")
         if asked:
             first, last = asked.removeprefix("bytes=").split("-")
-            start, end = int(first), int(last) + 1 if last else end
+            start, end = int(first), min(int(last) + 1, end) if last else end
         with self.lock:
             self.requests.append((handler.path, start if asked else None))
             cut = self.cut_after.pop(0) if self.cut_after else None

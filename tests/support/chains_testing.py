@@ -39,7 +39,8 @@ class Home:
     def __init__(self):
         self.path = tempfile.mkdtemp(prefix="chains-test-")
         self.env = dict(os.environ, CHAINS_HOME=os.path.join(self.path, "home"), NO_COLOR="1")
-        self.env.pop("CHAINS_STRICT", None)
+        for name in ("CHAINS_STRICT", "CHAINS_URL", "CHAINS_TOKEN"):
+            self.env.pop(name, None)
         if "address" in os.environ.get("CHAINS_TEST_SANITIZE", ""):
             # Others take the place of a brain that dies, so that nobody notices: see close.
             given = self.env.get("ASAN_OPTIONS")

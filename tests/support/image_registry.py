@@ -151,6 +151,8 @@ class ImageRegistry:
                         self.reply(200, found[1], Content_Type=found[0], Docker_Content_Digest=digest(found[1]))
                     else:
                         self.fail(404, "MANIFEST_UNKNOWN", "manifest unknown")
+                elif path == "/v2/":
+                    self.reply(200)
                 else:
                     self.fail(404, "UNKNOWN", "no such path")
 

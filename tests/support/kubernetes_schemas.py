@@ -22,7 +22,7 @@ SOURCES = {
 }
 LIMIT_S = 200
 KINDS = {"v1": "core/v1", "apps/v1": "apps/v1", "networking.k8s.io/v1": "networking/v1", "policy/v1": "policy/v1",
-         "policy/v1beta1": "policy/v1beta1", "autoscaling/v2": "autoscaling/v2"}
+         "policy/v1beta1": "policy/v1beta1", "autoscaling/v2": "autoscaling/v2", "rbac.authorization.k8s.io/v1": "rbac/v1"}
 
 
 class Absent(Exception):
@@ -190,7 +190,7 @@ def from_npm(package, folder):
 
 def schema_of(minor, cache):
     """{"definitions", "kinds"} of Kubernetes 1.minor. Absent says why it can't be had."""
-    kept = os.path.join(cache, f"kubernetes-1.{minor}.json")
+    kept = os.path.join(cache, f"kubernetes-1.{minor}-{len(KINDS)}.json")  # of so many groups
     if not os.path.exists(kept):
         os.makedirs(cache, exist_ok=True)
         origin, package = SOURCES[minor]

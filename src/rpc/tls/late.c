@@ -12,6 +12,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/late_library.h"
+
+CHAINSI_LATE_LIBRARY(note_of_ssl, "tls", "TLS between services", "suggested", "libssl.so.3");
+CHAINSI_LATE_LIBRARY(note_of_crypto, "tls", "TLS between services", "suggested", "libcrypto.so.3");
+
 /* clang-format off */
 #define FROM_SSL(X) \
     X(SSL_CTX_check_private_key) X(SSL_CTX_ctrl) X(SSL_CTX_free) X(SSL_CTX_load_verify_file)       \

@@ -26,6 +26,8 @@ export interface Scaling {
 export interface Replica {
     state: string;
     pid: number;
+    pod: string | null;
+    node: string | null;
     restarts: number;
     since: string;
     last_end: string | null;

@@ -117,7 +117,7 @@ function Now({ chain, box }: Of) {
                                     <Badge state={replica.state} />
                                     {replica.last_end && <div class="dim small"><Text>{replica.last_end}</Text></div>}
                                 </td>
-                                <td>{replica.pid || "–"}</td>
+                                <td title={replica.node ? `on ${replica.node}` : undefined}>{replica.pod || replica.pid || "–"}</td>
                                 <td><Age at={replica.since} /></td>
                                 <td>{replica.restarts}</td>
                                 <td><Text>{replica.gpus.join(", ") || "–"}</Text></td>

@@ -1,7 +1,9 @@
 /* libcurl, loaded with its first call. It brings some thirty libraries, whose pages and relocations are four
- * MiB of each process that has them; of the daemon's only the courier needs them (courier.h). These are its
- * functions that this folder calls, under their own names: each finds the real one, once, and passes the call
+ * MiB of each process that has them; of the daemon's only those that ask somebody else need them (courier.h, cluster.h).
+ * These are its functions that we call, under their own names: each finds the real one, once, and passes the call
  * on. Linking libcurl as well would leave two of each. */
+#include "cluster/curl_late.h"
+
 #include <assert.h>
 #include <dlfcn.h>
 #include <errno.h>
@@ -10,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/late_library.h"
+
 #define CURL_DISABLE_TYPECHECK
 #include <curl/curl.h>
 
@@ -17,21 +21,39 @@
 #undef curl_easy_getinfo
 #undef curl_multi_setopt
 
+CHAINSI_LATE_LIBRARY(note, "transfers", "Webhooks, assets, exports, and Kubernetes", "recommended",
+                     "libcurl.so.4");
+
 static void *library;
+static char trouble[256];
 
 static void load(void)
 {
     library = dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL);
+    if (!library)
+        snprintf(trouble, sizeof trouble, "%s", dlerror());
+}
+
+static void load_once(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, load);
+}
+
+const char *chainsi_curl_trouble(void)
+{
+    load_once();
+    return trouble;
 }
 
 /* A courier that can carry nothing ends: what it was to carry is told so, and why stands where it ended. */
 static void *find(const char *name)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, load);
+    load_once();
     void *found = library ? dlsym(library, name) : NULL;
     if (!found) {
-        fprintf(stderr, "%s: cannot load libcurl: %s\n", program_invocation_short_name, dlerror());
+        fprintf(stderr, "%s: cannot load libcurl: %s\n", program_invocation_short_name,
+                library ? dlerror() : trouble);
         exit(1);
     }
     return found;
@@ -143,6 +165,17 @@ CURLMcode curl_multi_assign(CURLM *multi, curl_socket_t socket, void *user)
 CURLMcode curl_multi_socket_action(CURLM *multi, curl_socket_t socket, int events, int *running)
 {
     return REAL(curl_multi_socket_action)(multi, socket, events, running);
+}
+
+CURLMcode curl_multi_perform(CURLM *multi, int *running)
+{
+    return REAL(curl_multi_perform)(multi, running);
+}
+
+CURLMcode curl_multi_poll(CURLM *multi, struct curl_waitfd fds[], unsigned count, int timeout_ms,
+                          int *ready)
+{
+    return REAL(curl_multi_poll)(multi, fds, count, timeout_ms, ready);
 }
 
 CURLMsg *curl_multi_info_read(CURLM *multi, int *left)

@@ -1,0 +1,127 @@
+/* What is wrong with a version, from what the API server says: which of several reasons counts, and what isn't one. That each
+ * reason has its words tests/kubernetes/deploy_test.py looks at. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cli/cluster_trouble.h"
+
+#define LABELS(name_) "\"labels\":{\"chains.dev/chainlet\":\"" name_ "\"}"
+#define POD(pod_, name_, status_)                                                                  \
+    "{\"metadata\":{\"name\":\"" pod_ "\"," LABELS(name_) "},\"status\":{" status_ "}}"
+#define WAITS(reason_)                                                                             \
+    "\"phase\":\"Pending\",\"containerStatuses\":[{\"name\":\"chainlet\",\"image\":\"i\","         \
+    "\"ready\":false,\"state\":{\"waiting\":{\"reason\":\"" reason_ "\",\"message\":\"m\"}}}]"
+#define READY "\"phase\":\"Running\",\"conditions\":[{\"type\":\"Ready\",\"status\":\"True\"}]"
+
+static chainsi_arena arena;
+
+static chainsi_view_list read_list(const char *items)
+{
+    chainsi_view_list list;
+    chainsi_buffer json = { 0 };
+    chainsi_buffer_printf(&json, "{\"items\":[%s]}", items);
+    assert_true(chainsi_view_read_list(&json, &arena, &list));
+    chainsi_buffer_done(&json);
+    return list;
+}
+
+static chainsi_troubles find(const char *deployments, const char *pods)
+{
+    const chainsi_view_list all = read_list(deployments), some = read_list(pods);
+    const chainsi_cluster_scene scene = {
+        .name_space = "ns",
+        .secret = "c-secrets",
+        .deployments = &all,
+        .pods = &some,
+    };
+    return chainsi_troubles_find(&scene, &arena);
+}
+
+static void finds_nothing_where_all_is_well(void **state)
+{
+    (void)state;
+    assert_true(find("", "").count == 0);
+    assert_true(find("{\"metadata\":{}}", POD("p", "a", READY)).count == 0);
+    /* It is only beginning. */
+    assert_true(find("", POD("p", "a", WAITS("ContainerCreating"))).count == 0);
+    assert_true(find("", "{\"metadata\":{\"name\":\"p\"}}").count == 0);
+    /* It is going. */
+    assert_true(
+        find("", "{\"metadata\":{\"name\":\"p\",\"deletionTimestamp\":\"x\"},\"status\":{" WAITS(
+                     "ErrImagePull") "}}")
+            .count == 0);
+}
+
+static void tells_one_of_each_chainlet(void **state)
+{
+    (void)state;
+    const chainsi_troubles found =
+        find("", POD("p1", "a", WAITS("ErrImagePull")) "," POD(
+                     "p2", "a", WAITS("ErrImagePull")) "," POD("p3", "b", WAITS("ErrImagePull")));
+    assert_true(found.count == 2);
+    assert_true(!strcmp(found.items[0].object, "pod p1") &&
+                !strcmp(found.items[1].object, "pod p3"));
+    assert_true(!found.items[0].certain);
+}
+
+static void tells_what_is_certain_first(void **state)
+{
+    (void)state;
+    const chainsi_troubles found =
+        find("", POD("p1", "a", WAITS("ErrImagePull")) "," POD(
+                     "p2", "b", WAITS("InvalidImageName")) "," POD("p3", "a",
+                                                                   WAITS("ErrImageNeverPull")));
+    assert_true(found.count == 2 && found.items[0].certain && found.items[1].certain);
+    assert_true(!strcmp(found.items[0].object, "pod p3") &&
+                !strcmp(found.items[1].object, "pod p2"));
+}
+
+static void pods_know_better_than_deployments(void **state)
+{
+    (void)state;
+    static const char refused[] = "{\"metadata\":{\"name\":\"d\"," LABELS(
+        "a") "},\"status\":{\"conditions\":[{\"type\":\"ReplicaFailure\",\"status\":\"True\","
+             "\"message\":\"exceeded quota\"}]}}";
+    const chainsi_troubles found = find(refused, POD("p", "a", WAITS("ErrImagePull")));
+    assert_true(found.count == 1 && !strcmp(found.items[0].object, "pod p"));
+    const chainsi_troubles alone = find(refused, "");
+    assert_true(alone.count == 1 && !strcmp(alone.items[0].object, "deployment d"));
+}
+
+static void one_crash_may_be_none(void **state)
+{
+    (void)state;
+    static const char *const crashes[] = { "1", "2" };
+    for (size_t i = 0; i < 2; i++) {
+        const char *pod = chainsi_arena_printf(
+            &arena,
+            "{\"metadata\":{\"name\":\"p\"," LABELS(
+                "a") "},\"status\":{\"phase\":\"Running\",\"containerStatuses\":[{\"name\":\"c\","
+                     "\"restartCount\":%s,\"state\":{\"waiting\":{\"reason\":\"CrashLoopBackOff\"}}"
+                     ","
+                     "\"lastState\":{\"terminated\":{\"exitCode\":3}}}]}}",
+            crashes[i]);
+        const chainsi_troubles found = find("", pod);
+        assert_true(found.count == 1 && found.items[0].certain == (i == 1) && found.items[0].again);
+        assert_true(!strcmp(found.items[0].pod, "p") && !strcmp(found.items[0].container, "c"));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(finds_nothing_where_all_is_well),
+        cmocka_unit_test(tells_one_of_each_chainlet),
+        cmocka_unit_test(tells_what_is_certain_first),
+        cmocka_unit_test(pods_know_better_than_deployments),
+        cmocka_unit_test(one_crash_may_be_none),
+    };
+    const int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    chainsi_arena_done(&arena);
+    return failed;
+}

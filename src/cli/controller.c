@@ -1,0 +1,493 @@
+/* `chains controller`: chainsd in a cluster: printed, installed, and removed. */
+#include <openssl/rand.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/terminal.h"
+#include "cli/cluster_objects.h"
+#include "cli/cluster_trouble.h"
+#include "cli/make_images.h"
+#include "kubernetes/controller_manifests.h"
+#include "kubernetes/image_reference.h"
+
+extern const chainsi_verb chainsi_verb_controller;
+
+enum {
+    LOOK_EVERY_MS = 500,
+    WAIT_S = 180, /* for an image to come, and for the Lease of one before */
+    AWAY_S = 60,  /* that the API server may be away meanwhile */
+    TOKEN_BYTES = 16,
+    MOST_REPLICAS = 5,
+};
+
+typedef struct request {
+    chainsi_cluster_words where;
+    chainsi_controller_options controller;
+    chainsi_words allowed_hosts;
+    const char *registry, *tag;
+    int64_t replicas, timeout_s;
+    bool print, delete, with_state;
+} request;
+
+/* Words */
+
+static bool is_object_name(const char *text)
+{
+    enum { MOST = 253 };
+    const size_t size = strlen(text);
+    return size && size <= MOST && strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-.") == size &&
+           !strchr("-.", *text) && !strchr("-.", text[size - 1]) && !strstr(text, "..");
+}
+
+/* What of the options can't be meant; NULL: nothing. */
+static const char *find_mistake(const request *r)
+{
+    const chainsi_controller_options *c = &r->controller;
+    if (r->delete)
+        return r->print || c->image || r->registry ? "--delete goes with --with-state and the "
+                                                     "cluster's options alone"
+                                                   : NULL;
+    if (r->with_state)
+        return "--with-state is for --delete";
+    if (!c->image == !r->registry)
+        return "it takes --registry HOST/PATH, where chainsd's image is pushed to, or --image "
+               "REFERENCE of one that is there";
+    if (r->tag && !r->registry)
+        return "--tag is for --registry";
+    if (r->tag && !chainsi_is_image_tag(r->tag))
+        return "--tag has letters, digits, '.', '_' and '-'";
+    if (!!c->state + c->ephemeral + !!c->storage > 1)
+        return "--state, --ephemeral and --storage are three places for the state: say one";
+    if (c->storage_class && (c->state || c->ephemeral))
+        return "--storage-class is for a volume";
+    if (c->storage && !chainsi_is_quantity(c->storage))
+        return "--storage takes a size, such as 1Gi";
+    if (r->replicas < 1 || r->replicas > MOST_REPLICAS)
+        return "--replicas takes 1 to 5";
+    if (r->replicas > 1 && !c->state)
+        return "--replicas above 1 need --state, as a volume is one pod's";
+    if (c->tls_secret && c->allow_insecure_network)
+        return "--tls-secret and --allow-insecure-network are two ways to be reached: say one";
+    if (c->tls_secret && c->ephemeral)
+        return "--tls-secret takes API keys, which --ephemeral forgets with each pod";
+    if (r->timeout_s < 0)
+        return "--timeout takes seconds";
+    if (c->json && !r->print)
+        return "--json is for --print";
+    return NULL;
+}
+
+static bool check_names(const request *r)
+{
+    const chainsi_controller_options *c = &r->controller;
+    const struct {
+        const char *option, *text;
+    } names[] = {
+        { "namespace", r->where.name_space },  { "state", c->state },
+        { "tls-secret", c->tls_secret },       { "pull-secret", c->pull_secret },
+        { "storage-class", c->storage_class },
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (!names[i].text || is_object_name(names[i].text))
+            continue;
+        chainsi_usage_error(&chainsi_verb_controller,
+                            "--%s is '%s': it has lower-case letters, digits and '-'",
+                            names[i].option, names[i].text);
+        return false;
+    }
+    for (size_t i = 0; i < r->allowed_hosts.count; i++) {
+        if (is_object_name(r->allowed_hosts.items[i]))
+            continue;
+        chainsi_usage_error(&chainsi_verb_controller, "--allow-host is '%s': it is a host's name",
+                            r->allowed_hosts.items[i]);
+        return false;
+    }
+    const char *image = c->image;
+    if (!image || (*image && strlen(image) < 512 &&
+                   image[strspn(image, "abcdefghijklmnopqrstuvwxyz"
+                                       "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                       "0123456789./:_@-")] == 0))
+        return true;
+    chainsi_usage_error(&chainsi_verb_controller,
+                        "--image is '%s': it is a reference, such as "
+                        "registry.example.com/chains/chainsd:v1",
+                        image);
+    return false;
+}
+
+/* Printing */
+
+static int print(request *r)
+{
+    chainsi_buffer out = { 0 };
+    chainsi_arena arena = { 0 };
+    chainsi_controller_options *c = &r->controller;
+    c->name_space = r->where.name_space ? r->where.name_space : "default";
+    if (r->registry)
+        c->image = chainsi_image_reference(&arena, r->registry, CHAINSI_CONTROLLER_IMAGE_CHAIN,
+                                           CHAINSI_CONTROLLER_IMAGE,
+                                           r->tag ? r->tag : CHAINSI_VERSION, NULL);
+    if (!c->json)
+        chainsi_buffer_printf(&out,
+                              "# Its pods wait for a token, which no manifest holds:\n"
+                              "#   kubectl -n %s create secret generic " CHAINSI_CONTROLLER_TOKEN
+                              " --from-literal=token=\"$(openssl rand -hex 16)\"\n",
+                              c->name_space);
+    chainsi_controller_write(c, &out);
+    fwrite(out.data, 1, out.size, stdout);
+    chainsi_buffer_done(&out);
+    chainsi_arena_done(&arena);
+    return CHAINSI_EXIT_OK;
+}
+
+/* Installing */
+
+static bool push_image(request *r, chainsi_cluster_session *session)
+{
+    chainsi_problem problem = { 0 };
+    const chainsi_images_request images = { .registry = r->registry,
+                                            .tag = r->tag ? r->tag : CHAINSI_VERSION };
+    if (!r->registry)
+        return true;
+    chainsi_image_work *work = chainsi_images_make_controller(&images, &problem);
+    if (work) {
+        const chainsi_made_image *made = &chainsi_images_made(work)->items[0];
+        r->controller.image =
+            chainsi_image_reference(&session->arena, r->registry, CHAINSI_CONTROLLER_IMAGE_CHAIN,
+                                    CHAINSI_CONTROLLER_IMAGE, NULL, made->digest);
+        printf("pushed %s\n", made->reference);
+        fflush(stdout);
+    } else {
+        chainsi_cluster_session_say(session, "error: %s%s%s", problem.message,
+                                    *problem.hint ? "\n  hint: " : "", problem.hint);
+    }
+    chainsi_images_done(work);
+    return work != NULL;
+}
+
+/* A token that is there stays: pods and people know it. */
+static bool make_token(chainsi_cluster_session *session)
+{
+    unsigned char bytes[TOKEN_BYTES];
+    char text[2 * TOKEN_BYTES + 1];
+    const char *path =
+        chainsi_cluster_session_path(session, "v1", "secrets", CHAINSI_CONTROLLER_TOKEN);
+    chains_status status = chainsi_cluster_session_ask(session, "GET", path, NULL, NULL, 0);
+    if (status == CHAINS_OK)
+        return true;
+    if (status != CHAINS_NOT_FOUND) {
+        chainsi_cluster_session_complain(session);
+        return false;
+    }
+    if (RAND_bytes(bytes, sizeof bytes) != 1)
+        abort();
+    for (size_t i = 0; i < sizeof bytes; i++)
+        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+    chainsi_buffer body = { 0 };
+    chainsi_buffer_printf(&body,
+                          "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"type\":\"Opaque\","
+                          "\"metadata\":{\"name\":\"%s\",\"labels\":{\"app.kubernetes.io/name\":"
+                          "\"chainsd\",\"app.kubernetes.io/managed-by\":\"chains\"}},"
+                          "\"stringData\":{\"token\":\"%s\"}}",
+                          CHAINSI_CONTROLLER_TOKEN, text);
+    /* Made once: where the API server went away in mid-request, it may be there. */
+    status = chainsi_cluster_session_ask(
+        session, "POST", chainsi_cluster_session_path(session, "v1", "secrets", NULL),
+        CHAINSI_CLUSTER_JSON, body.data, body.size);
+    explicit_bzero(body.data, body.size);
+    explicit_bzero(text, sizeof text);
+    chainsi_buffer_done(&body);
+    if (status == CHAINS_OK || status == CHAINS_ALREADY_EXISTS)
+        return true;
+    chainsi_cluster_session_complain(session);
+    return false;
+}
+
+/* Whether the API server would take all, before anything is changed; then it does. */
+static bool apply(request *r, chainsi_cluster_session *session)
+{
+    chainsi_buffer list = { 0 };
+    chainsi_applied applied = { 0 };
+    chainsi_controller_options options = r->controller;
+    options.json = true;
+    options.name_space = chainsi_cluster_name_space(session->cluster);
+    chainsi_controller_write(&options, &list);
+    bool good = !options.create_name_space ||
+                chainsi_objects_apply(session, &list, "Namespace", NULL, false, &applied);
+    good = good && chainsi_objects_apply(session, &list, NULL, "Namespace", true, &applied) &&
+           make_token(session) &&
+           chainsi_objects_apply(session, &list, NULL, "Namespace", false, &applied);
+    chainsi_buffer_done(&applied.notes);
+    chainsi_buffer_done(&list);
+    return good;
+}
+
+/* Waiting */
+
+/* All pods are the new ones, and one of them leads. */
+static bool is_up(const chainsi_view_object *deployment, int64_t replicas)
+{
+    const chainsi_view_status *status = deployment->status;
+    return status && status->observed_generation >= deployment->metadata.generation &&
+           status->updated_replicas >= replicas && status->replicas == status->updated_replicas &&
+           status->ready_replicas >= 1;
+}
+
+/* What keeps its pods from running; NULL: nothing that is known. */
+static const chainsi_trouble *find_trouble(chainsi_cluster_session *session, chainsi_arena *arena)
+{
+    chainsi_view_list pods = { 0 }, deployments = { 0 };
+    const char *path = chainsi_arena_printf(
+        arena, "%s?labelSelector=app.kubernetes.io%%2Fname%%3D" CHAINSI_CONTROLLER_NAME,
+        chainsi_cluster_session_path(session, "v1", "pods", NULL));
+    if (chainsi_cluster_session_list(session, path, arena, &pods) != CHAINS_OK)
+        return NULL;
+    path = chainsi_arena_printf(
+        arena, "%s?labelSelector=app.kubernetes.io%%2Fname%%3D" CHAINSI_CONTROLLER_NAME,
+        chainsi_cluster_session_path(session, "apps/v1", "deployments", NULL));
+    if (chainsi_cluster_session_list(session, path, arena, &deployments) != CHAINS_OK)
+        return NULL;
+    const chainsi_cluster_scene scene = {
+        .name_space = chainsi_cluster_name_space(session->cluster),
+        .secret = CHAINSI_CONTROLLER_TOKEN,
+        .deployments = &deployments,
+        .pods = &pods,
+    };
+    const chainsi_troubles found = chainsi_troubles_find(&scene, arena);
+    return found.count ? &found.items[0] : NULL;
+}
+
+static void say_trouble(chainsi_cluster_session *session, const chainsi_trouble *trouble)
+{
+    chainsi_cluster_session_say(session, "%s: %s%s%s", trouble->object, trouble->what,
+                                trouble->hint ? "\n  hint: " : "",
+                                trouble->hint ? trouble->hint : "");
+}
+
+static void show_log(chainsi_cluster_session *session, const chainsi_trouble *trouble)
+{
+    if (!trouble->pod || !trouble->container)
+        return;
+    const char *path =
+        chainsi_arena_printf(&session->arena, "%s/log?tailLines=20%s",
+                             chainsi_cluster_session_path(session, "v1", "pods", trouble->pod),
+                             trouble->again ? "&previous=true" : "");
+    if (chainsi_cluster_session_ask(session, "GET", path, NULL, NULL, 0) != CHAINS_OK ||
+        !session->answer.body.size)
+        return;
+    fprintf(stderr, "the last lines of its log:\n");
+    chainsi_text_write(stderr, (const char *)session->answer.body.data, session->answer.body.size,
+                       CHAINSI_TEXT_LINES);
+}
+
+static bool await(const request *r, chainsi_cluster_session *session)
+{
+    chainsi_arena arena = { 0 };
+    bool up = false, certain = false;
+    char told[512] = "";
+    const int64_t end_ns = chainsi_now_ns() + r->timeout_s * 1000 * CHAINSI_NS_PER_MS;
+    const char *path =
+        chainsi_cluster_session_path(session, "apps/v1", "deployments", CHAINSI_CONTROLLER_NAME);
+    while (!up && !certain) {
+        chainsi_view_object deployment;
+        chainsi_arena_reset(&arena);
+        const bool there =
+            chainsi_cluster_session_get(session, path, &arena, &deployment) == CHAINS_OK;
+        up = there && is_up(&deployment, r->replicas);
+        const chainsi_trouble *trouble = up || !there ? NULL : find_trouble(session, &arena);
+        const bool late = chainsi_now_ns() > end_ns;
+        certain = !up && (late || !there || (trouble && trouble->certain));
+        if (trouble && (certain || strcmp(told, trouble->what) != 0)) {
+            snprintf(told, sizeof told, "%s", trouble->what);
+            say_trouble(session, trouble);
+        }
+        if (!there)
+            chainsi_cluster_session_complain(session);
+        else if (certain && trouble)
+            show_log(session, trouble);
+        else if (certain)
+            chainsi_cluster_session_say(session,
+                                        "chainsd isn't ready after %lld s\n"
+                                        "  hint: `kubectl -n %s describe pod -l "
+                                        "app.kubernetes.io/name=chainsd` and its logs say more",
+                                        (long long)r->timeout_s,
+                                        chainsi_cluster_name_space(session->cluster));
+        if (!up && !certain)
+            nanosleep(&(struct timespec){ .tv_nsec = LOOK_EVERY_MS * CHAINSI_NS_PER_MS }, NULL);
+    }
+    chainsi_arena_done(&arena);
+    return up;
+}
+
+static void say_next(const request *r, chainsi_cluster_session *session)
+{
+    const char *name_space = chainsi_cluster_name_space(session->cluster);
+    const chainsi_controller_options *c = &r->controller;
+    const char *scheme = c->tls_secret ? "https" : "http";
+    printf("chainsd runs in the namespace %s\n", name_space);
+    if (c->ephemeral)
+        printf(
+            "  its state goes with its pod: versions stay, but which of them answers where, keys, "
+            "secrets and requests are forgotten\n");
+    if (c->tls_secret || c->allow_insecure_network)
+        printf("  in the cluster it is %s://%s.%s:%d\n", scheme, CHAINSI_CONTROLLER_NAME,
+               name_space, CHAINSI_CONTROLLER_PORT);
+    printf("From here:\n"
+           "  kubectl -n %s port-forward svc/%s %d &\n"
+           "  export CHAINS_URL=%s://%s:%d\n"
+           "  export CHAINS_TOKEN=$(kubectl -n %s get secret " CHAINSI_CONTROLLER_TOKEN
+           " -o jsonpath='{.data.token}' | base64 -d)\n"
+           "  chains status\n",
+           name_space, CHAINSI_CONTROLLER_NAME, CHAINSI_CONTROLLER_PORT, scheme,
+           c->tls_secret ? "NAME-OF-ITS-CERTIFICATE" : "127.0.0.1", CHAINSI_CONTROLLER_PORT,
+           name_space);
+}
+
+static int install(request *r, chainsi_cluster_session *session)
+{
+    if (!push_image(r, session) || !apply(r, session))
+        return CHAINSI_EXIT_FAILED;
+    if (r->timeout_s > 0 && !await(r, session))
+        return CHAINSI_EXIT_FAILED;
+    say_next(r, session);
+    return CHAINSI_EXIT_OK;
+}
+
+/* Removing */
+
+/* What its state is in, and its token, stay unless that is asked for. */
+static bool is_kept(const request *r, const chainsi_controller_object *object)
+{
+    return !r->with_state && (!strcmp(object->resource, "persistentvolumeclaims") ||
+                              !strcmp(object->resource, "secrets"));
+}
+
+static int delete (const request *r, chainsi_cluster_session *session)
+{
+    const char *name_space = chainsi_cluster_name_space(session->cluster);
+    for (const chainsi_controller_object *at = chainsi_controller_objects; at->api; at++)
+        if (!is_kept(r, at) &&
+            !chainsi_object_delete(
+                session, chainsi_cluster_session_path(session, at->api, at->resource, at->name)))
+            return CHAINSI_EXIT_FAILED;
+    printf(
+        "chainsd is removed from the namespace %s; chains that are deployed there go on running, "
+        "and nobody scales them or renews their certificates\n",
+        name_space);
+    if (!r->with_state)
+        printf("  its volume, if it had one, and its token are still there: `chains controller "
+               "--delete --with-state` removes them, too\n");
+    return CHAINSI_EXIT_OK;
+}
+
+static int run(int argc, char **argv)
+{
+    request r = { .where.target = "kubernetes", .replicas = 1, .timeout_s = WAIT_S };
+    chainsi_controller_options *c = &r.controller;
+    const chainsi_option options[] = {
+        { "kubeconfig", CHAINSI_OPTION_TEXT, &r.where.kubeconfig },
+        { "context", CHAINSI_OPTION_TEXT, &r.where.context },
+        { "namespace", CHAINSI_OPTION_TEXT, &r.where.name_space },
+        { "create-namespace", CHAINSI_OPTION_FLAG, &c->create_name_space },
+        { "registry", CHAINSI_OPTION_TEXT, &r.registry },
+        { "tag", CHAINSI_OPTION_TEXT, &r.tag },
+        { "image", CHAINSI_OPTION_TEXT, &c->image },
+        { "pull-secret", CHAINSI_OPTION_TEXT, &c->pull_secret },
+        { "replicas", CHAINSI_OPTION_INTEGER, &r.replicas },
+        { "state", CHAINSI_OPTION_TEXT, &c->state },
+        { "storage", CHAINSI_OPTION_TEXT, &c->storage },
+        { "storage-class", CHAINSI_OPTION_TEXT, &c->storage_class },
+        { "ephemeral", CHAINSI_OPTION_FLAG, &c->ephemeral },
+        { "tls-secret", CHAINSI_OPTION_TEXT, &c->tls_secret },
+        { "allow-insecure-network", CHAINSI_OPTION_FLAG, &c->allow_insecure_network },
+        { "allow-host", CHAINSI_OPTION_WORDS, &r.allowed_hosts },
+        { "timeout", CHAINSI_OPTION_INTEGER, &r.timeout_s },
+        { "print", CHAINSI_OPTION_FLAG, &r.print },
+        { "json", CHAINSI_OPTION_FLAG, &c->json },
+        { "delete", CHAINSI_OPTION_FLAG, &r.delete },
+        { "with-state", CHAINSI_OPTION_FLAG, &r.with_state },
+        { NULL, CHAINSI_OPTION_END, NULL },
+    };
+    int status;
+    if (!chainsi_options_read(&chainsi_verb_controller, options, argc, argv, 0, NULL, &status)) {
+        chainsi_words_done(&r.allowed_hosts);
+        return status;
+    }
+    const char *mistake = find_mistake(&r);
+    status = CHAINSI_EXIT_USAGE;
+    if (mistake) {
+        chainsi_usage_error(&chainsi_verb_controller, "%s", mistake);
+    } else if (check_names(&r)) {
+        chainsi_cluster_session session = { 0 };
+        c->replicas = (int)r.replicas;
+        c->allowed_hosts = r.allowed_hosts.items;
+        c->allowed_host_count = r.allowed_hosts.count;
+        if (!c->storage)
+            c->storage = "1Gi";
+        status = CHAINSI_EXIT_FAILED;
+        if (r.print)
+            status = print(&r);
+        else if (chainsi_cluster_session_open(&session, &chainsi_verb_controller, &r.where)) {
+            session.deadline_ns = chainsi_now_ns() + AWAY_S * 1000 * CHAINSI_NS_PER_MS;
+            status = r.delete ? delete (&r, &session) : install(&r, &session);
+        }
+        if (!r.print)
+            chainsi_cluster_session_close(&session);
+    }
+    chainsi_words_done(&r.allowed_hosts);
+    return status;
+}
+
+const chainsi_verb chainsi_verb_controller = {
+    .name = "controller",
+    .usage = "--registry HOST[:PORT][/PATH] | --image REFERENCE [--namespace NAME] ...\n"
+             "       chains controller --print ... | --delete [--with-state] [--namespace NAME]",
+    .summary = "Install chainsd in a Kubernetes cluster.",
+    .help =
+        "chainsd in a cluster looks after the chains of one namespace: `chains deploy --target\n"
+        "kubernetes` hands them to it. Installs it, or a newer one in its place, and waits until\n"
+        "it is ready. Nothing outside of the namespace is changed.\n"
+        "\n"
+        "  --namespace NAME          else that of the kubeconfig's context\n"
+        "  --create-namespace        make it where it isn't there\n"
+        "  --registry HOST/PATH      push its image there (`chains image --controller`)\n"
+        "  --tag TAG                 of that image; else the version of Chains\n"
+        "  --image REFERENCE         one that is there already\n"
+        "  --pull-secret NAME        what the registry wants of the cluster\n"
+        "\n"
+        "Its state:\n"
+        "  --storage SIZE            on a volume of that size (1Gi)\n"
+        "  --storage-class NAME      of which kind; else the cluster's default\n"
+        "  --state SECRET            in PostgreSQL, whose URL is the key `url` of that Secret\n"
+        "  --replicas N              pods of which one leads and the others stand by; above 1 "
+        "with\n"
+        "                            --state\n"
+        "  --ephemeral               nowhere: it goes with its pod\n"
+        "\n"
+        "How its front door is reached. Without these only through `kubectl port-forward`:\n"
+        "  --tls-secret NAME         by TLS, with tls.crt and tls.key of that Secret; it takes "
+        "API\n"
+        "                            keys, so make one first\n"
+        "  --allow-insecure-network  without TLS and keys, by all that reach it: behind an "
+        "Ingress\n"
+        "                            that asks for both, or in a cluster that is yours alone\n"
+        "  --allow-host NAME         a name under which it is reached; may be repeated\n"
+        "\n"
+        "  --timeout S               wait so long until it is ready (180); 0: don't\n"
+        "  --print                   print the objects instead; no cluster is asked. --json as "
+        "JSON\n"
+        "  --delete                  remove it; chains go on running. Its volume and token stay,\n"
+        "                            unless --with-state is said\n"
+        "  --kubeconfig FILE, --context NAME\n"
+        "                            which cluster; else the one that kubectl would take\n"
+        "\n"
+        "Examples:\n"
+        "  chains controller --namespace chains --create-namespace --registry "
+        "registry.example.com/me\n"
+        "  chains controller --print --image registry.example.com/me/chains/chainsd:1 "
+        "--ephemeral\n",
+    .run = run,
+};

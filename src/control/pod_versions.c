@@ -1,0 +1,517 @@
+#include "control/pod_versions.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "control/chain.h"
+#include "control/fields.h"
+#include "control/handle.h"
+#include "control/pod_chainlet.h"
+#include "control/pod_identities.h"
+#include "control/pods.h"
+#include "control/store_chains.h"
+#include "schema/json.h"
+
+enum {
+    REVIEW_MS = 50,
+    RETRY_MS = 1000, /* what can't be asked for yet: its chain is being deleted */
+};
+
+struct chainsi_pod_versions {
+    chainsi_registry *registry;
+    chainsi_pods *pods;
+    chainsi_certificates *certificates; /* owned */
+    chainsi_pod_identities identities;  /* owned */
+    uv_timer_t *review;                 /* owned */
+};
+
+/* What a ConfigMap says. */
+
+typedef struct object {
+    const char *name, *object;
+} object;
+typedef struct objects {
+    object *items;
+    size_t count;
+} objects;
+static const chainsi_field object_fields[] = {
+    CHAINSI_FIELD_TEXT(object, name),
+    CHAINSI_FIELD_TEXT(object, object),
+};
+static const chainsi_type object_type = CHAINSI_STRUCT_OF(object, object_fields);
+static const chainsi_type objects_type = CHAINSI_LIST_OF(objects, &object_type);
+
+static bool read_objects(const chainsi_known_version *known, chainsi_arena *arena, objects *found,
+                         char *why, size_t why_size)
+{
+    chainsi_codec_error error;
+    const char *text = known->version.services;
+    if (chainsi_json_decode(&objects_type, text, strlen(text), arena, found, &error) == CHAINS_OK)
+        return true;
+    snprintf(why, why_size, "data.services.json: %s %s", error.path, error.message);
+    return false;
+}
+
+static const char *find_object(const objects *all, const char *chainlet)
+{
+    for (size_t i = 0; i < all->count; i++)
+        if (!strcmp(all->items[i].name, chainlet))
+            return all->items[i].object;
+    return NULL;
+}
+
+/* The deployment that it asks for. */
+static bool read_deploy(const chainsi_known_version *known, chainsi_arena *arena,
+                        chainsi_api_deploy *deploy, char *why, size_t why_size)
+{
+    chainsi_codec_error error;
+    objects all;
+    const char *text = known->version.deploy;
+    if (chainsi_json_decode(&chainsi_api_deploy_type, text, strlen(text), arena, deploy, &error) !=
+        CHAINS_OK) {
+        snprintf(why, why_size, "data.deploy.json: %s %s", error.path, error.message);
+        return false;
+    }
+    if (!read_objects(known, arena, &all, why, why_size))
+        return false;
+    if (strcmp(deploy->chain, known->version.chain) != 0) {
+        snprintf(why, why_size, "data.deploy.json is of the chain '%s', data.chain is '%s'",
+                 deploy->chain, known->version.chain);
+        return false;
+    }
+    deploy->tls = known->version.tls;
+    if (*known->version.autoscaler)
+        deploy->autoscaler = chainsi_arena_strdup(arena, known->version.autoscaler);
+    for (size_t i = 0; i < deploy->services.count; i++) {
+        chainsi_api_service *service = &deploy->services.items[i];
+        service->program = NULL;
+        service->binary = "/"; /* in its image */
+        service->object = find_object(&all, service->name);
+        if (!service->object) {
+            snprintf(why, why_size, "data.services.json names no object of '%s'", service->name);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* What the state knows of it. False: nothing. */
+static bool find_stored(const chainsi_pod_versions *versions, const char *chain, const char *id,
+                        chainsi_arena *arena, chainsi_stored_version *stored)
+{
+    return chainsi_stored_version_find(chainsi_store_reader(versions->registry->store), chain, id,
+                                       arena, stored) == CHAINS_OK &&
+           !strcmp(stored->id, id);
+}
+
+/* Certificates. */
+
+static void identify(const chainsi_deployment *deployment)
+{
+    for (size_t i = 0; deployment && i < deployment->options.deploy->services.count; i++)
+        if (deployment->chainlets[i].pods)
+            chainsi_pod_chainlet_identify(&deployment->chainlets[i]);
+}
+
+static void on_identity(void *user, const chainsi_front_identity *told)
+{
+    chainsi_pod_versions *versions = user;
+    chainsi_pod_identities_set(&versions->identities, told);
+    const chainsi_chain *chain = chainsi_registry_find(
+        versions->registry, (chainsi_slice){ told->chain, strlen(told->chain) });
+    for (const chainsi_environment *each = chain ? chain->environments : NULL; each;
+         each = each->next) {
+        identify(each->current);
+        identify(each->candidate);
+        for (size_t i = 0; i < each->retiring_count; i++)
+            identify(each->retiring[i]);
+    }
+}
+
+static void certify(const chainsi_pod_versions *versions, const chainsi_known_version *known)
+{
+    const chainsi_pod_version *said = &known->version;
+    if (!said->tls)
+        return;
+    if (!chainsi_certificates_add(versions->certificates, &(chainsi_certificates_version){
+                                                              .chain = said->chain,
+                                                              .config_map = said->name,
+                                                              .uid = said->uid,
+                                                              .chain_label = said->chain_label,
+                                                              .version_label = said->version_label,
+                                                              .services = said->services,
+                                                          }))
+        chainsi_say("ConfigMap %s: its services can't be read, and get no certificates",
+                    said->name);
+}
+
+/* Asking for it. */
+
+/* Who waits for a step; the ConfigMap may be gone meanwhile. */
+typedef struct asker {
+    chainsi_pod_versions *versions;
+    char *chain, *version; /* owned */
+} asker;
+
+static asker *make_asker(chainsi_pod_versions *versions, const chainsi_known_version *known)
+{
+    asker *it = chainsi_make(sizeof *it);
+    it->versions = versions;
+    it->chain = chainsi_copy_text(known->version.chain);
+    it->version = chainsi_copy_text(known->version.version);
+    return it;
+}
+
+static void free_asker(asker *it)
+{
+    free(it->chain);
+    free(it->version);
+    free(it);
+}
+
+static void on_asked(void *user, chains_status status, const char *why, const chainsi_step *step)
+{
+    (void)step;
+    asker *it = user;
+    chainsi_pod_versions *versions = it->versions;
+    const chainsi_known_version *known =
+        chainsi_pods_version(versions->pods, it->chain, it->version);
+    if (status != CHAINS_OK && known && versions->registry->pod_versions) {
+        chainsi_say("%s version %s: %s", it->chain, it->version, why);
+        chainsi_pods_annotate(versions->pods, known, "failed", why, NULL);
+    }
+    chainsi_pod_versions_review_later(versions->registry->pod_versions);
+    free_asker(it);
+}
+
+static void refuse(const chainsi_pod_versions *versions, const chainsi_known_version *known,
+                   const char *why)
+{
+    chainsi_say("ConfigMap %s: %s", known->version.name, why);
+    chainsi_pods_annotate(versions->pods, known, "failed", why, known->version.requested);
+}
+
+/* False: not yet. */
+static bool deploy(chainsi_pod_versions *versions, const chainsi_known_version *known)
+{
+    char why[1024];
+    chainsi_intent *intent = chainsi_intent_new(chainsi_step_deploy, true);
+    chainsi_arena *arena = intent->step->arena;
+    chainsi_api_deploy *asked = chainsi_arena_alloc(arena, sizeof *asked);
+    if (!read_deploy(known, arena, asked, why, sizeof why)) {
+        chainsi_intent_free(intent);
+        refuse(versions, known, why);
+        return true;
+    }
+    asker *waits = make_asker(versions, known);
+    intent->step->version = chainsi_arena_strdup(arena, known->version.version);
+    intent->on_end = on_asked;
+    intent->user = waits;
+    chains_status status =
+        chainsi_registry_deploy(versions->registry, asked, intent, why, sizeof why);
+    if (status == CHAINS_ABORTED || status == CHAINS_UNAVAILABLE) {
+        free_asker(waits);
+        return false;
+    }
+    chainsi_pods_annotate(versions->pods, known, "deploying", NULL, known->version.requested);
+    if (status != CHAINS_OK)
+        on_asked(waits, status, why, NULL);
+    return true;
+}
+
+/* It is there already, and somebody wants it to answer. */
+static void promote(chainsi_pod_versions *versions, const chainsi_known_version *known,
+                    const chainsi_stored_version *stored)
+{
+    char why[1024];
+    chainsi_intent *intent = chainsi_intent_new(chainsi_step_promote, true);
+    chainsi_arena *arena = intent->step->arena;
+    chainsi_api_deploy said;
+    asker *waits = make_asker(versions, known);
+    intent->step->version = chainsi_arena_strdup(arena, stored->id);
+    if (read_deploy(known, arena, &said, why, sizeof why))
+        intent->step->canary = said.canary; /* as it is wanted this time */
+    intent->on_end = on_asked;
+    intent->user = waits;
+    chainsi_pods_annotate(versions->pods, known, "deploying", NULL, known->version.requested);
+    chains_status status =
+        chainsi_registry_ask(versions->registry, known->version.chain, stored->deploy.environment,
+                             intent, why, sizeof why);
+    if (status != CHAINS_OK)
+        on_asked(waits, status, why, NULL);
+}
+
+static void on_review(uv_timer_t *timer);
+
+static void on_version(void *user, chainsi_known_version *known)
+{
+    chainsi_pod_versions *versions = user;
+    const chainsi_pod_version *said = &known->version;
+    chainsi_arena arena = { 0 };
+    chainsi_stored_version stored;
+    if (said->leaving || versions->registry->stopping)
+        return;
+    certify(versions, known);
+    const bool is_stored = find_stored(versions, said->chain, said->version, &arena, &stored);
+    /* Once, as long as it is told of: a second word would end what the first one began. What a controller that has lost
+     * its state finds as standing by, or failed, stays so until it is wanted. */
+    const bool is_asked = *said->requested && strcmp(said->requested, said->handled) != 0;
+    const bool stands_by = !strcmp(said->state, "standing-by") || !strcmp(said->state, "failed");
+    if (!is_stored && (is_asked || !stands_by) && !known->handled) {
+        known->again = !deploy(versions, known);
+        if (known->again) {
+            uv_timer_start(versions->review, on_review, RETRY_MS, 0);
+            chainsi_arena_done(&arena);
+            return;
+        }
+    } else if (is_stored && is_asked && strcmp(known->promoted, said->requested) != 0) {
+        snprintf(known->promoted, sizeof known->promoted, "%s", said->requested);
+        promote(versions, known, &stored);
+    }
+    known->handled = known->handled || is_asked || !stands_by || is_stored;
+    chainsi_arena_done(&arena);
+    chainsi_pod_versions_review_later(versions);
+}
+
+/* Its end. */
+
+static void on_forgotten(void *user, chains_status status, const char *why,
+                         const chainsi_step *step)
+{
+    (void)step;
+    asker *it = user;
+    if (status != CHAINS_OK && status != CHAINS_NOT_FOUND)
+        chainsi_say("%s version %s was deleted in the cluster, and isn't forgotten: %s", it->chain,
+                    it->version, why);
+    free_asker(it);
+}
+
+static bool has_others(const chainsi_pod_versions *versions, const char *chain)
+{
+    for (const chainsi_known_version *each = chainsi_pods_versions(versions->pods); each;
+         each = each->next)
+        if (!strcmp(each->version.chain, chain) && !each->version.leaving)
+            return true;
+    return false;
+}
+
+static void on_version_gone(void *user, const chainsi_known_version *known)
+{
+    chainsi_pod_versions *versions = user;
+    const char *name = known->version.chain;
+    chainsi_registry *registry = versions->registry;
+    chainsi_certificates_remove(versions->certificates, known->version.name);
+    chainsi_chain *chain = chainsi_registry_find(registry, (chainsi_slice){ name, strlen(name) });
+    if (!chain || registry->stopping)
+        return;
+    if (!has_others(versions, name)) {
+        chainsi_chain_delete(chain, NULL, NULL);
+        return;
+    }
+    chainsi_arena arena = { 0 };
+    chainsi_stored_version stored;
+    if (find_stored(versions, name, known->version.version, &arena, &stored)) {
+        chainsi_intent *intent = chainsi_intent_new(chainsi_step_forget_version, true);
+        intent->step->version = chainsi_arena_strdup(intent->step->arena, stored.id);
+        intent->on_end = on_forgotten;
+        intent->user = make_asker(versions, known);
+        chainsi_chain_forget_version(chain, intent);
+    }
+    chainsi_arena_done(&arena);
+}
+
+void chainsi_pod_versions_remove(chainsi_pod_versions *versions, const char *chain, int64_t number)
+{
+    if (!versions)
+        return;
+    chainsi_arena arena = { 0 };
+    for (const chainsi_known_version *each = chainsi_pods_versions(versions->pods); each;
+         each = each->next) {
+        chainsi_stored_version stored;
+        if (strcmp(each->version.chain, chain) != 0)
+            continue;
+        /* One that failed stays until whoever deployed it has seen why. */
+        if (find_stored(versions, chain, each->version.version, &arena, &stored) &&
+            stored.number == number && stored.state == CHAINSI_VERSION_READY)
+            chainsi_pods_delete_version(versions->pods, each->version.name);
+    }
+    chainsi_arena_done(&arena);
+}
+
+void chainsi_pod_versions_remove_all(chainsi_pod_versions *versions, const char *chain)
+{
+    chainsi_arena arena = { 0 };
+    chainsi_stored_version stored;
+    if (!versions)
+        return;
+    /* Not what comes after it, and waits for its end. */
+    for (const chainsi_known_version *each = chainsi_pods_versions(versions->pods); each;
+         each = each->next)
+        if (!strcmp(each->version.chain, chain) &&
+            find_stored(versions, chain, each->version.version, &arena, &stored))
+            chainsi_pods_delete_version(versions->pods, each->version.name);
+    chainsi_arena_done(&arena);
+}
+
+/* What is told of them. */
+
+typedef struct fate {
+    const char *state, *message;
+    bool runs; /* somebody has to do with its pods */
+} fate;
+
+static bool is_of(const chainsi_deployment *deployment, const char *id)
+{
+    return deployment && !strcmp(deployment->options.id, id);
+}
+
+/* In one environment; state NULL: it isn't of it. */
+static fate find_fate(const chainsi_environment *environment, const char *id)
+{
+    if (is_of(environment->current, id))
+        return (fate){ "running", NULL, true };
+    if (is_of(environment->candidate, id) && environment->state == CHAINSI_ENVIRONMENT_TRYING)
+        return (fate){ "trying", NULL, true };
+    if (is_of(environment->candidate, id))
+        return (fate){ "deploying", NULL, true };
+    for (size_t i = 0; i < environment->retiring_count; i++)
+        if (is_of(environment->retiring[i], id))
+            return (fate){ NULL, NULL, true };
+    return (fate){ 0 };
+}
+
+static fate find_stored_fate(const chainsi_stored_version *stored)
+{
+    static const char *const states[] = {
+        [CHAINSI_VERSION_STARTING] = "deploying",
+        [CHAINSI_VERSION_READY] = "standing-by",
+        [CHAINSI_VERSION_FAILED] = "failed",
+    };
+    return (fate){ states[stored->state], stored->message, false };
+}
+
+/* Pods that nobody has to do with: of a controller that ended before it had scaled them to none. */
+static void end_pods(const chainsi_pod_versions *versions, const chainsi_known_version *known,
+                     chainsi_arena *arena)
+{
+    objects all;
+    char why[1024];
+    if (!read_objects(known, arena, &all, why, sizeof why))
+        return;
+    for (size_t i = 0; i < all.count; i++) {
+        chainsi_pod_set *set = chainsi_pods_find(versions->pods, all.items[i].object);
+        if (set->exists && set->replicas && !set->on_change)
+            chainsi_pods_scale(versions->pods, set, 0);
+    }
+}
+
+static bool same(const char *one, const char *other)
+{
+    return !strcmp(one ? one : "", other ? other : "");
+}
+
+static void review_version(const chainsi_pod_versions *versions, chainsi_known_version *known)
+{
+    const chainsi_pod_version *said = &known->version;
+    const chainsi_chain *chain = chainsi_registry_find(
+        versions->registry, (chainsi_slice){ said->chain, strlen(said->chain) });
+    chainsi_arena arena = { 0 };
+    chainsi_stored_version stored;
+    fate found = { 0 };
+    if (!said->leaving && chain &&
+        find_stored(versions, said->chain, said->version, &arena, &stored)) {
+        bool runs = false;
+        for (const chainsi_environment *each = chain->environments; each && !found.state;
+             each = each->next) {
+            found = find_fate(each, stored.id);
+            runs = runs || found.runs;
+        }
+        if (!found.state)
+            found = find_stored_fate(&stored);
+        if (!runs && stored.state != CHAINSI_VERSION_STARTING)
+            end_pods(versions, known, &arena);
+    }
+    if (found.state && (!same(found.state, said->state) || !same(found.message, said->message)))
+        chainsi_pods_annotate(versions->pods, known, found.state, found.message, NULL);
+    chainsi_arena_done(&arena);
+}
+
+static void on_review(uv_timer_t *timer)
+{
+    chainsi_pod_versions *versions = timer->data;
+    if (!versions || versions->registry->stopping)
+        return;
+    for (chainsi_known_version *each = chainsi_pods_versions(versions->pods); each;
+         each = each->next)
+        if (each->again)
+            on_version(versions, each);
+    for (chainsi_known_version *each = chainsi_pods_versions(versions->pods); each;
+         each = each->next)
+        review_version(versions, each);
+}
+
+void chainsi_pod_versions_review_later(chainsi_pod_versions *versions)
+{
+    if (versions && !uv_is_active((uv_handle_t *)versions->review))
+        uv_timer_start(versions->review, on_review, REVIEW_MS, 0);
+}
+
+chains_status chainsi_pod_versions_check_promotion(const chainsi_registry *registry,
+                                                   const char *chain, const char *environment,
+                                                   const char *version, char *why, size_t why_size)
+{
+    if (!registry->pod_versions)
+        return CHAINS_OK;
+    chainsi_arena arena = { 0 };
+    chainsi_stored_version stored;
+    chains_status status = CHAINS_OK;
+    if (chainsi_stored_version_find(chainsi_store_reader(registry->store), chain, version, &arena,
+                                    &stored) == CHAINS_OK &&
+        strcmp(stored.deploy.environment, environment) != 0) {
+        snprintf(why, why_size,
+                 "the pods of version %s are made for '%s': deploy it for '%s' as well "
+                 "(`chains deploy --target kubernetes --environment %s`)",
+                 stored.id, stored.deploy.environment, environment, environment);
+        status = CHAINS_FAILED_PRECONDITION;
+    }
+    chainsi_arena_done(&arena);
+    return status;
+}
+
+/* Its beginning and end. */
+
+chainsi_pod_versions *chainsi_pod_versions_new(chainsi_registry *registry,
+                                               const chainsi_cluster *cluster)
+{
+    chainsi_pod_versions *versions = chainsi_make(sizeof *versions);
+    versions->registry = registry;
+    versions->pods = registry->supervisor->pods;
+    versions->review = chainsi_timer_new(registry->supervisor->loop, versions);
+    uv_unref((uv_handle_t *)versions->review);
+    registry->pod_versions = versions;
+    versions->certificates = chainsi_certificates_start(
+        registry->supervisor->loop, &(chainsi_certificates_options){ .cluster = cluster,
+                                                                     .on_identity = on_identity,
+                                                                     .user = versions });
+    registry->supervisor->identities = &versions->identities;
+    chainsi_pods_set_events(versions->pods, &(chainsi_pods_events){
+                                                .on_version = on_version,
+                                                .on_version_gone = on_version_gone,
+                                                .user = versions,
+                                            });
+    chainsi_pod_versions_review_later(versions);
+    return versions;
+}
+
+void chainsi_pod_versions_free(chainsi_pod_versions *versions)
+{
+    if (!versions)
+        return;
+    chainsi_certificates_stop(versions->certificates);
+    versions->registry->supervisor->identities = NULL;
+    chainsi_pod_identities_done(&versions->identities);
+    versions->registry->pod_versions = NULL;
+    chainsi_handle_close(versions->review);
+    free(versions);
+}

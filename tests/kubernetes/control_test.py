@@ -1,0 +1,275 @@
+#!/usr/bin/env python3
+"""chainsd --kubernetes, with a cluster whose pods are processes of this computer: what it makes of versions, pods and calls."""
+import http.client
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import unittest
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cluster"))
+
+from chains_testing import BUILD, Home, wait_until
+from process_cluster import CONFIGMAPS, DEPLOYMENTS, ProcessCluster
+
+LIMIT_S = 90
+CHAINSD = os.path.join(BUILD, "chainsd")
+
+
+def edit(path, before, after):
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    assert before in text, f"{path}: no {before}"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write(text.replace(before, after))
+
+
+class Controller(unittest.TestCase):
+    def setUp(self):
+        self.home = Home()
+        self.addCleanup(self.home.close)
+        self.cluster = ProcessCluster(self.home.path)
+        self.addCleanup(self.cluster.close)
+        self.daemon = None
+        self.addCleanup(self.stop)
+        self.start()
+
+    def start(self):
+        with open(self.home.file("chainsd.log"), "a", encoding="utf-8") as log:
+            self.daemon = subprocess.Popen([CHAINSD, "--kubernetes", "--port", "0"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                           env={**self.home.env, "KUBECONFIG": self.cluster.config})
+        address = os.path.join(self.home.env["CHAINS_HOME"], "address")
+        wait_until(lambda: self.daemon.poll() is not None or os.path.exists(address), "the controller to serve", LIMIT_S)
+        self.assertIsNone(self.daemon.poll(), self.said())
+
+    def stop(self):
+        if self.daemon.poll() is None:
+            self.daemon.terminate()
+        self.daemon.wait(timeout=LIMIT_S)
+
+    def said(self):
+        with open(self.home.file("chainsd.log"), encoding="utf-8") as file:
+            return file.read()
+
+    def build(self, folder, version):
+        """The programs of a version, which later changes of the folder leave alone."""
+        for service in json.loads(self.home.good("build", folder, "--json")):
+            program = self.home.file(f"{version}-{service['name']}")
+            subprocess.run(["cp", service["binary"], program], check=True)
+            self.cluster.programs[version, service["name"]] = program
+
+    def manifests(self, folder, version, *words):
+        return json.loads(self.home.good("manifests", folder, "--version", version, "--tls", "off", "--json", *words))["items"]
+
+    def deploy(self, version="v1", *words, folder=None, until="running"):
+        folder = folder or self.folder
+        self.build(folder, version)
+        self.cluster.apply(self.manifests(folder, version, *words))
+        if until:
+            wait_until(lambda: self.cluster.state(f"hello-{version}") == until, f"{version} to be {until}", LIMIT_S)
+
+    @property
+    def folder(self):
+        path = self.home.file("hello")
+        return path if os.path.exists(path) else self.home.copy("examples/hello")
+
+    def call(self, words=("moon",), path="/chains/hello/production/run_remote"):
+        host, port = self.home.address().split("//")[1].split(":")
+        connection = http.client.HTTPConnection(host, int(port), timeout=LIMIT_S)
+        try:
+            connection.request("POST", path, json.dumps({"words": list(words)}), {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            return answer.status, json.loads(answer.read())
+        finally:
+            connection.close()
+
+    def status(self):
+        return self.home.status()[0]
+
+    def scale(self, chainlet, *words):
+        self.home.good("scale", "hello", chainlet, *words)
+
+    def test_a_version_is_deployed_and_called(self):
+        self.deploy()
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+        shown = self.status()
+        self.assertEqual((shown["state"], shown["version_id"]), ("ready", "v1"))
+        replicas = [replica for chainlet in shown["chainlets"] for replica in chainlet["replicas"]]
+        self.assertEqual({replica["pod"] for replica in replicas},
+                         {pod.name for name in ("hello-v1-hello", "hello-v1-hello-writer") for pod in self.cluster.pods_of(name)})
+        self.assertEqual({replica["node"] for replica in replicas}, {"here"})
+
+    def test_traces_come_from_pods(self):
+        self.deploy()
+        self.call()
+
+        def whole():
+            traces = json.loads(self.home.good("trace", "--json"))["traces"]
+            spans = json.loads(self.home.good("trace", traces[0]["trace_id"], "--json"))["spans"] if traces else []
+            return {"hello", "hello_writer"} <= {span["chainlet"] for span in spans if span["kind"] == "served"}
+        wait_until(whole, "the spans of the inner Chainlet", LIMIT_S)
+
+    def test_scales_to_zero_and_a_call_wakes_all(self):
+        self.deploy()
+        for chainlet in ("hello", "hello_writer"):
+            self.scale(chainlet, "--scale-to-zero-delay", "0.5")
+        wait_until(lambda: not self.cluster.pods, "no pods", LIMIT_S)
+        self.assertEqual([self.cluster.replicas(name) for name in ("hello-v1-hello", "hello-v1-hello-writer")], [0, 0])
+        self.assertEqual({chainlet["state"] for chainlet in self.status()["chainlets"]}, {"at_zero"})
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+
+    def test_an_update_under_load_loses_no_call(self):
+        self.deploy()
+        edit(os.path.join(self.folder, "hello_writer.c"), '"Hello"', '"Howdy"')
+        answers, done = [], threading.Event()
+
+        def load():
+            while not done.is_set():
+                answers.append(self.call())
+        callers = [threading.Thread(target=load) for _ in range(4)]
+        for caller in callers:
+            caller.start()
+        try:
+            self.deploy("v2")
+            wait_until(lambda: (200, ["Howdy, moon!"]) in answers[-4:], "the new version to answer", LIMIT_S)
+            wait_until(lambda: not self.cluster.pods_of("hello-v1-hello-writer"), "the old one to go", LIMIT_S)
+        finally:
+            done.set()
+            for caller in callers:
+                caller.join()
+        self.assertEqual({json.dumps(answer) for answer in answers},
+                         {json.dumps((200, ["Hello, moon!"])), json.dumps((200, ["Howdy, moon!"]))})
+        wait_until(lambda: self.cluster.state("hello-v1") == "standing-by", "the old one to stand by", LIMIT_S)
+        self.home.good("rollback", "hello")
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+        wait_until(lambda: self.cluster.state("hello-v2") == "standing-by", "the new one to stand by", LIMIT_S)
+
+    def test_a_version_that_does_not_start_leaves_the_old_one(self):
+        self.deploy()
+        edit(os.path.join(self.folder, "hello_writer.c"), "self->greeting = \"Hello\";", "abort();")
+        edit(os.path.join(self.folder, "hello_writer.c"), "#include", "#include <stdlib.h>\n#include")
+        self.deploy("v2", until="failed")
+        self.assertIn("hello_writer", self.cluster.annotations("hello-v2")["chains.dev/message"])
+        self.assertIn("killed by signal 6 (Aborted)", self.cluster.annotations("hello-v2")["chains.dev/message"])
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+        wait_until(lambda: not self.cluster.pods_of("hello-v2-hello"), "its pods to go", LIMIT_S)
+
+    def test_an_image_that_does_not_come_is_told(self):
+        self.cluster.problems["hello-v1-hello"] = ("ImagePullBackOff", "Back-off pulling image \"hello/hello:v1\"")
+        self.deploy(until="failed")
+        message = self.cluster.annotations("hello-v1")["chains.dev/message"]
+        self.assertIn("ImagePullBackOff: Back-off pulling image", message)
+        self.assertIn("hello-v1-hello-5d8f-", message)
+
+    def test_a_quota_that_forbids_is_told(self):
+        self.build(self.folder, "v1")
+        objects = self.manifests(self.folder, "v1")
+        for one in objects:
+            if one["kind"] == "Deployment" and one["metadata"]["name"] == "hello-v1-hello":
+                one["spec"]["replicas"] = 0  # as if none could be made
+                one["status"] = {"conditions": [{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate",
+                                                 "message": "pods is forbidden: exceeded quota: small"}]}
+        self.cluster.apply(objects)
+        wait_until(lambda: self.cluster.state("hello-v1") == "failed", "the version to fail", LIMIT_S)
+        self.assertIn("Deployment hello-v1-hello: FailedCreate: pods is forbidden: exceeded quota: small",
+                      self.cluster.annotations("hello-v1")["chains.dev/message"])
+
+    def test_a_dead_pod_is_replaced_and_calls_go_on(self):
+        self.deploy()
+        pod, = self.cluster.pods_of("hello-v1-hello")
+        os.kill(pod.process.pid, signal.SIGKILL)
+        wait_until(lambda: pod.restarts == 1 and pod.ready, "it to be started again", LIMIT_S)
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+        shown = next(one for one in self.status()["chainlets"] if one["name"] == "hello")
+        self.assertEqual(shown["replicas"][0]["restarts"], 1)
+        wait_until(lambda: "it exceeded its memory limit" in self.home.good("logs", "hello", "--events"), "the event", LIMIT_S)
+
+    def test_replicas_changed_by_hand_are_put_right(self):
+        self.deploy()
+        known = self.cluster.get(f"{DEPLOYMENTS}/hello-v1-hello")
+        known["spec"]["replicas"] = 3
+        self.cluster.api.put(f"{DEPLOYMENTS}/hello-v1-hello", known)
+        wait_until(lambda: self.cluster.replicas("hello-v1-hello") == 1, "one replica again", LIMIT_S)
+
+    def test_others_may_scale(self):
+        self.deploy("v1", "--autoscaler", "none")
+        known = self.cluster.get(f"{DEPLOYMENTS}/hello-v1-hello")
+        known["spec"]["replicas"] = 2
+        self.cluster.api.put(f"{DEPLOYMENTS}/hello-v1-hello", known)
+        wait_until(lambda: [one["ready"] for one in self.status()["chainlets"] if one["name"] == "hello"] == [2], "two replicas", LIMIT_S)
+        self.assertEqual(self.cluster.replicas("hello-v1-hello"), 2)
+
+    def test_the_controller_ends_and_pods_go_on(self):
+        self.deploy()
+        pods = {pod.name for pod in self.cluster.pods.values()}
+        self.stop()
+        self.assertEqual({pod.name for pod in self.cluster.pods.values() if not pod.leaving}, pods)
+        self.start()
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+        self.assertEqual({pod.name for pod in self.cluster.pods.values() if not pod.leaving}, pods)
+
+    def test_a_controller_without_its_state_finds_what_runs(self):
+        self.deploy()
+        edit(os.path.join(self.folder, "hello_writer.c"), '"Hello"', '"Howdy"')
+        self.deploy("v2")
+        wait_until(lambda: self.cluster.state("hello-v1") == "standing-by", "the old one to stand by", LIMIT_S)
+        wait_until(lambda: not self.cluster.pods_of("hello-v1-hello-writer"), "the old one to go", LIMIT_S)
+        pods = {pod.name for pod in self.cluster.pods.values()}
+        self.stop()
+        for name in os.listdir(self.home.env["CHAINS_HOME"]):
+            subprocess.run(["rm", "-rf", os.path.join(self.home.env["CHAINS_HOME"], name)], check=True)
+        self.start()
+        wait_until(lambda: self.home.status() and self.status()["state"] == "ready", "what runs to be found", LIMIT_S)
+        self.assertEqual(self.call(), (200, ["Howdy, moon!"]))
+        self.assertEqual({pod.name for pod in self.cluster.pods.values()}, pods)
+
+    def test_deleting_a_chain_deletes_its_versions(self):
+        self.deploy()
+        self.home.good("delete", "hello")
+        wait_until(lambda: not self.cluster.pods and not self.cluster.get(f"{CONFIGMAPS}/hello-v1"), "nothing to be left", LIMIT_S)
+        self.deploy("v2")  # a chain of that name may come again
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+
+    def test_deleting_the_versions_deletes_the_chain(self):
+        self.deploy()
+        self.cluster.api.remove(f"{CONFIGMAPS}/hello-v1")
+        self.deploy("v2")  # at once
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+        self.assertIsNone(self.cluster.get(f"{DEPLOYMENTS}/hello-v1-hello"))
+
+    def test_what_cannot_be_read_is_told(self):
+        self.build(self.folder, "v1")
+        objects = self.manifests(self.folder, "v1")
+        next(one for one in objects if one["kind"] == "ConfigMap")["data"]["deploy.json"] = '{"chain": "hello"'
+        self.cluster.apply(objects)
+        wait_until(lambda: self.cluster.state("hello-v1") == "failed", "the version to fail", LIMIT_S)
+        self.assertIn("data.deploy.json", self.cluster.annotations("hello-v1")["chains.dev/message"])
+
+    def test_programs_of_this_machine_are_refused(self):
+        done = self.home.chains("deploy", self.folder)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("`chains deploy --target kubernetes`", done.stderr)
+
+    def test_an_api_server_that_comes_back_is_followed_again(self):
+        self.deploy()
+        self.cluster.api.cut()
+        edit(os.path.join(self.folder, "hello_writer.c"), '"Hello"', '"Howdy"')
+        self.deploy("v2")
+        self.assertEqual(self.call(), (200, ["Howdy, moon!"]))
+
+
+def why_not():
+    if os.getuid() != 0:
+        return "mount namespaces need root"
+    done = subprocess.run(["unshare", "--mount", "true"], capture_output=True, text=True, check=False)
+    return done.stderr.strip() if done.returncode else None
+
+
+if __name__ == "__main__":
+    lacking = why_not()
+    if lacking:
+        print(f"skipped, as {lacking}:", *unittest.defaultTestLoader.getTestCaseNames(Controller), sep="\n    ")
+        sys.exit(77)
+    unittest.main(verbosity=2)

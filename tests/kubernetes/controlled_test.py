@@ -1,0 +1,233 @@
+"""Chains on the cluster with chainsd --kubernetes: front door, scaling, updates, canaries, what dies, deletion.
+
+kubernetes_test.py brings the cluster and runs these.
+"""
+import http.client
+import json
+import os
+import signal
+import subprocess
+
+import cluster_test
+from chains_testing import BUILD, wait_until
+from cluster_testing import LIMIT_S, Load, address_of
+from versions import KINDS, change, deploy, target_of
+
+CHAINSD = os.path.join(BUILD, "chainsd")
+# What says that a controller runs: there is one, though its pod isn't in the cluster.
+LEASE = {"apiVersion": "coordination.k8s.io/v1", "kind": "Lease", "metadata": {"name": "chainsd"}, "spec": {}}
+
+
+class Controlled(cluster_test.ClusterTest):
+    daemon = None
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.addClassCleanup(cls.home.close)  # also where what follows fails
+        cls.cluster.apply(json.dumps(LEASE))
+        cls.start()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.daemon.terminate()
+        cls.daemon.wait(timeout=LIMIT_S)
+        cls.cluster.kubectl("delete", "lease/chainsd")
+
+    @classmethod
+    def start(cls):
+        """The controller, beside the cluster."""
+        address = os.path.join(cls.home.env["CHAINS_HOME"], "address")
+        with open(cls.home.file("chainsd.log"), "a", encoding="utf-8") as log:
+            cls.daemon = subprocess.Popen([CHAINSD, "--kubernetes", "--port", "0"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                                          env={**cls.home.env, "KUBECONFIG": cls.cluster.kubeconfig}, start_new_session=True)
+        wait_until(lambda: cls.daemon.poll() is not None or cls.pid_told() == cls.daemon.pid, "the controller to serve", LIMIT_S)
+        assert os.path.exists(address), "there is no controller"
+
+    @classmethod
+    def pid_told(cls):
+        try:
+            return cls.home.daemon_pid()
+        except (OSError, ValueError):
+            return None
+
+    def deploy(self, folder, name, *options):
+        version = deploy(self.cluster, self.home, folder, "--name", name, *options)
+        self.addCleanup(self.home.chains, "delete", name, limit_s=LIMIT_S)
+        return version
+
+    def relay(self, name, depends=""):
+        """A copy of the chain here."""
+        folder = self.home.copy("tests/kubernetes/chain", name)
+        change(os.path.join(folder, "worker.h"), (".concurrency = 4", ".concurrency = 4, .autoscaling = { .min_replicas = 1, .max_replicas = 3, "
+                                                  ".window_s = 10, .scale_down_delay_s = 5 }"))
+        change(os.path.join(folder, "relay.h"), (".concurrency = 16", ".concurrency = 16, .autoscaling = { .min_replicas = 1, .max_replicas = 3 }"))
+        if depends:
+            change(os.path.join(folder, "relay.h"), ("relay *relay_new", f"CHAINS_DEPENDS(relay, worker, {depends});\nrelay *relay_new"))
+        return folder
+
+    @staticmethod
+    def renew(folder):
+        """Its next version says so."""
+        change(os.path.join(folder, "worker.c"), ('chains_printf(ctx, "%s", host)', 'chains_printf(ctx, "new %s", host)'))
+
+    def door(self, name, **given):
+        """What the chain answers through the front door; OSError: a failure."""
+        connection = http.client.HTTPConnection(self.home.address().split("//")[1], timeout=LIMIT_S)
+        try:
+            connection.request("POST", f"/chains/{name}/production/run_remote", json.dumps(given), {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            said = answer.read().decode()
+        except http.client.HTTPException as why:
+            raise OSError(str(why)) from why
+        finally:
+            connection.close()
+        if answer.status != 200:
+            raise OSError(f"{answer.status} {said}")
+        return json.loads(said)
+
+    def load(self, name, pause_ms=20, callers=4):
+        return Load(lambda: self.door(name, name="load", pause_ms=pause_ms), callers)
+
+    def state(self, version):
+        return self.cluster.get("configmap", version.config)["metadata"].get("annotations", {}).get("chains.dev/state")
+
+    def pod_names(self, version, chainlet=None):
+        selector = version.selector_of(chainlet) if chainlet else version.selector
+        return {pod["metadata"]["name"] for pod in self.cluster.get("pods", f"--selector={selector}")["items"]}
+
+    def test_poem(self):
+        self.deploy(self.small_poem(), "poem")
+        self.check_poem(self.door("poem", words=["moon", "sun"]))
+
+    def test_transcribe(self):
+        self.deploy(self.home.copy("examples/transcribe"), "transcribe")
+        self.check_transcribe(lambda **given: self.door("transcribe", **given))
+
+    def test_scales_up_under_load_and_to_zero_and_wakes(self):
+        version = self.deploy(self.relay("scales"), "scales")
+        with self.load("scales", pause_ms=500, callers=12) as load:
+            pods = version.pods("worker", 3)
+            load.since()
+            wait_until(lambda: load.names() == set(pods), "an answer of every pod", LIMIT_S)
+        self.assertEqual([], load.failures)
+        for chainlet in ("relay", "worker"):
+            self.home.good("scale", "scales", chainlet, "--min", "0", "--scale-down-delay", "0", "--scale-to-zero-delay", "1")
+        wait_until(lambda: not self.pod_names(version), "no pods", LIMIT_S)
+        with self.load("scales", callers=2) as load:
+            load.more(4)
+        self.assertEqual([], load.failures)
+
+    def test_an_update_and_a_rollback_lose_no_call(self):
+        folder = self.relay("updates")
+        old = self.deploy(folder, "updates")
+        with self.load("updates") as load:
+            load.more(20)
+            self.renew(folder)
+            new = self.deploy(folder, "updates")
+            load.since()
+            self.assertEqual({"new"}, {name.split()[0] for name in load.names()})
+            wait_until(lambda: self.state(old) == "standing-by" and not self.pod_names(old), "the old version to stand by", LIMIT_S)
+            self.home.good("rollback", "updates", limit_s=LIMIT_S)
+            load.since()
+            self.assertEqual(self.pod_names(old, "worker"), load.names())
+            wait_until(lambda: self.state(new) == "standing-by", "the new version to stand by", LIMIT_S)
+        self.assertEqual([], load.failures)
+
+    def test_a_canary_is_tried_and_promoted(self):
+        folder = self.relay("canary")
+        self.deploy(folder, "canary")
+        with self.load("canary") as load:
+            self.renew(folder)
+            new = self.deploy(folder, "canary", "--canary", "50", "--canary-minutes", "60")
+            self.assertEqual("trying", self.state(new))
+            load.since()
+            wait_until(lambda: {name.startswith("new ") for name in load.names()} == {True, False}, "answers of both versions", LIMIT_S)
+            self.home.good("promote", "canary", new.version, limit_s=LIMIT_S)
+            load.since()
+            self.assertEqual({"new"}, {name.split()[0] for name in load.names()})
+        self.assertEqual([], load.failures)
+
+    def test_a_version_that_does_not_start_leaves_the_old_one(self):
+        folder = self.relay("broken")
+        old = self.deploy(folder, "broken")
+        with self.load("broken") as load:
+            change(os.path.join(folder, "worker.c"), ("return chains_alloc(ctx, 1);", 'chains_fail(ctx, CHAINS_NOT_FOUND, "no model here"); return NULL;'))
+            done = self.home.chains("deploy", folder, *target_of(self.cluster), "--registry", f"http://{self.cluster.layout.registry}",
+                                    "--name", "broken", "--patience", "3", limit_s=LIMIT_S)
+            self.assertEqual(1, done.returncode, done.stderr)
+            self.assertIn("no model here", done.stderr)
+            load.since()
+        self.assertEqual((self.pod_names(old, "worker"), []), (load.names(), load.failures))
+        self.assertEqual("running", self.state(old))
+
+    def test_an_entrypoint_that_is_killed_loses_what_it_ran(self):
+        version = self.deploy(self.relay("killed"), "killed")
+        self.home.good("scale", "killed", "relay", "--min", "2")
+        pods = version.pods("relay", 2)
+        name, pod = next(iter(pods.items()))
+        with self.load("killed") as load:
+            load.more(20)
+            self.cluster.kill(pod)
+            load.more(50)
+
+            def started_again():
+                return self.cluster.get("pod", name)["status"]["containerStatuses"][0]["restartCount"] == 1
+            wait_until(started_again, "it to be started again", LIMIT_S)
+            version.pods("relay", 2)
+        for failure in load.failures:
+            self.assertRegex(failure, "^503 .*UNAVAILABLE")
+        self.assertLessEqual(len(load.failures), len(load.threads))
+
+    def test_calls_move_from_a_stopped_node(self):
+        version = self.deploy(self.relay("moves", depends=".retries = 3"), "moves")
+        for chainlet in ("relay", "worker"):
+            self.home.good("scale", "moves", chainlet, "--min", "2")
+            pods = version.pods(chainlet, 2)
+            self.assertEqual({"node1", "node2"}, {pod["spec"]["nodeName"] for pod in pods.values()})
+        with self.load("moves") as load:
+            load.more(20)
+            self.cluster.stop("node2")
+            self.addCleanup(wait_until, lambda: len(self.cluster.ready_nodes()) == 2, "the node to be ready again", LIMIT_S)
+            self.addCleanup(self.cluster.start, "node2")
+
+            def moved():
+                for chainlet in ("relay", "worker"):
+                    pods = self.cluster.ready_pods(version.selector_of(chainlet))
+                    if len(pods) != 2 or any(pod["spec"]["nodeName"] == "node2" for pod in pods.values()):
+                        return None
+                return self.cluster.ready_pods(version.selector_of("worker"))
+            pods = wait_until(moved, "all pods on node1", LIMIT_S)
+            load.since()
+            wait_until(lambda: load.names() == set(pods), "an answer of every pod", LIMIT_S)
+        for failure in load.failures:  # those that the entrypoint there ran
+            self.assertRegex(failure, "^503 .*UNAVAILABLE")
+        self.assertLessEqual(len(load.failures), len(load.threads))
+
+    def test_a_killed_controller_comes_back_to_what_runs(self):
+        version = self.deploy(self.relay("kept"), "kept")
+        pods = self.pod_names(version)
+        os.killpg(self.daemon.pid, signal.SIGKILL)
+        self.daemon.wait()
+        Controlled.start()
+        self.assertEqual(self.pod_names(version, "worker"), {self.door("kept", name="again")})
+        self.assertEqual(pods, self.pod_names(version))
+        self.renew(self.home.file("kept"))
+        self.deploy(self.home.file("kept"), "kept")
+        self.assertRegex(self.door("kept", name="again"), "^new ")
+
+    def test_delete_leaves_nothing(self):
+        folder = self.relay("deleted")
+        self.deploy(folder, "deleted")
+        self.renew(folder)
+        self.deploy(folder, "deleted")
+        self.door("deleted", name="there")
+        self.home.good("delete", "deleted", limit_s=LIMIT_S)
+
+        def left():
+            return self.cluster.kubectl("get", KINDS, "--selector=chains.dev/chain=deleted", "--output=name").split()
+        wait_until(lambda: not left(), "nothing to be left", LIMIT_S)
+        with self.assertRaisesRegex(OSError, "^404 "):
+            self.door("deleted", name="gone")
+
+

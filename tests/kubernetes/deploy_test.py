@@ -1,0 +1,382 @@
+"""`chains deploy --target kubernetes` and what undoes it, against a cluster that pretends: what is applied in which order, and what is said
+when something goes wrong."""
+import base64
+import json
+import unittest
+
+from chains_testing import Home
+from fake_api import status
+from fake_cluster import (CONFIGMAPS, DEPLOYMENTS, LEASE, SECRETS, FakeCluster, unplaced_pod, waiting_pod)
+from image_registry import ImageRegistry
+
+KEEPER_SECRET = f"{SECRETS}/keeper-secrets"
+IMAGES = {"hello": "r.example/hello/hello:1", "hello_writer": "r.example/hello/hello_writer:1"}
+FORBIDDEN = status(403, "Forbidden", 'deployments.apps "x" is forbidden: User "me" cannot patch resource "deployments" in API group "apps" in '
+                                     'the namespace "default"')
+
+
+class DeployTest(unittest.TestCase):
+    def setUp(self):
+        self.home = Home()
+        self.addCleanup(self.home.close)
+        self.cluster = FakeCluster(self.home.path)
+        self.addCleanup(self.cluster.close)
+        self.chain = self.home.copy("examples/hello")
+        self.images = self.home.file("images.json")
+        with open(self.images, "w", encoding="utf-8") as file:
+            json.dump(IMAGES, file)
+
+    def run_verb(self, verb, *words):
+        return self.home.chains(verb, *words, "--target", "kubernetes", "--kubeconfig", self.cluster.kubeconfig)
+
+    def deploy(self, *words, chain=None):
+        return self.run_verb("deploy", chain or self.chain, "--images", self.images, "--patience", "0", *words)
+
+    def good(self, *words):
+        done = self.deploy(*words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done
+
+    def failed(self, *words, left=0, chain=None):
+        """What is said of a deployment that fails; left: objects that are there then."""
+        done = self.deploy(*words, chain=chain)
+        self.assertEqual((done.returncode, done.stdout), (1, ""), done.stderr)
+        self.assertEqual(len(self.cluster.objects()), left, done.stderr)
+        return done.stderr
+
+    def version(self):
+        [config] = self.cluster.objects("ConfigMap").values()
+        return config["data"]["version"]
+
+
+class Deploying(DeployTest):
+    def test_from_sources_to_pods_and_back(self):
+        registry = ImageRegistry()
+        self.addCleanup(registry.close)
+        words = [self.chain, "--registry", registry.host + "/team"]
+        done = self.run_verb("deploy", *words)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("ready  hello_writer\n", done.stderr)
+        self.assertIn("There is no controller in namespace 'default'", done.stdout)
+        # The version first, then what it owns, of callees before callers.
+        self.assertEqual([path.split("/")[-2] for path in self.cluster.applied],
+                         ["configmaps"] + ["serviceaccounts", "networkpolicies", "services", "deployments", "poddisruptionbudgets"] * 2)
+        [config] = self.cluster.objects("ConfigMap").values()
+        deploy = json.loads(config["data"]["deploy.json"])
+        self.assertEqual((deploy["chain"], deploy["services"][0]["name"], deploy["services"][0]["binary"]), ("hello", "hello_writer", ""))
+        self.assertTrue(deploy["source_digest"] and deploy["created_by"])
+        deployments = self.cluster.objects("Deployment")
+        self.assertEqual(len(deployments), 2)
+        for path, each in self.cluster.objects().items():
+            if "ConfigMap" not in (each.get("kind"), ) and "/pods/" not in path:
+                self.assertEqual([owner["uid"] for owner in each["metadata"]["ownerReferences"]], [config["metadata"]["uid"]], path)
+        for each in deployments.values():
+            image = each["spec"]["template"]["spec"]["containers"][0]["image"]
+            repository, digest = image.removeprefix(registry.host + "/").split("@")
+            self.assertIn((repository, digest), registry.manifests)
+            self.assertNotIn("replicas", each["spec"])
+
+        # The same once more changes nothing.
+        before = self.cluster.objects()
+        done = self.run_verb("deploy", *words, "--json")
+        self.assertEqual(done.returncode, 0, done.stderr)
+        said = json.loads(done.stdout)
+        self.assertEqual((said["chain"], said["version"], said["unchanged"], said["controller"]), ("hello", config["data"]["version"], True, False))
+        self.assertEqual(self.cluster.objects(), before)
+        self.assertIn("is there already", self.run_verb("deploy", *words).stdout)
+
+        [shown] = json.loads(self.run_verb("status", "--json").stdout)
+        self.assertEqual((shown["chain"], shown["version"], [(each["name"], each["ready"], each["wanted"]) for each in shown["chainlets"]]),
+                         ("hello", config["data"]["version"], [("hello", 1, 1), ("hello_writer", 1, 1)]))
+        self.assertIn("hello 1/1, hello_writer 1/1", self.run_verb("status", "hello").stdout)
+        done = self.run_verb("delete", "hello")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertEqual(self.cluster.objects(), {})
+        done = self.run_verb("delete", "hello")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("there is no chain 'hello' in namespace 'default'", done.stderr)
+        self.assertIn("nothing is deployed", self.run_verb("status").stdout)
+
+    def test_manifests_agree_with_images(self):
+        """What `chains image` pushed is where `chains manifests` looks for it."""
+        registry = ImageRegistry()
+        self.addCleanup(registry.close)
+        where = ["--name", "Greeter", "--registry", f"http://{registry.host}/team"]
+        made = json.loads(self.home.good("image", self.chain, *where, "--json"))
+        for tag, images in ((["--tag", "v7"], None), ([], self.home.file("made.json"))):
+            words = ["--images", images] if images else ["--version", "v7"]
+            if images:
+                with open(images, "w", encoding="utf-8") as file:
+                    json.dump(made, file)
+            else:
+                self.home.good("image", self.chain, *where, *tag)
+            listed = json.loads(self.home.good("manifests", self.chain, *where, *words, "--json"))
+            for each in listed["items"]:
+                if each["kind"] == "Deployment":
+                    place = each["spec"]["template"]["spec"]["containers"][0]["image"].removeprefix(registry.host + "/")
+                    repository, reference = place.split("@") if images else place.rsplit(":", 1)
+                    self.assertIn((repository, reference), registry.manifests)
+
+    def test_what_was_changed_by_hand(self):
+        self.good()
+        version = self.version()
+        self.cluster.edited.add(f"{DEPLOYMENTS}/hello-{version}-hello")
+        [service] = [path for path in self.cluster.objects("Service") if path.endswith("-hello-writer")]
+        self.cluster.api.remove(service)
+        done = self.good()
+        self.assertIn(f'note: Deployment hello-{version}-hello had been changed by hand (conflict with "kubectl-edit" using apps/v1: .spec.template)',
+                      done.stderr)
+        self.assertIn(f"note: Service hello-{version}-hello-writer was missing", done.stderr)
+        self.assertIn(service, self.cluster.objects())
+
+    def test_another_version_of_that_name(self):
+        self.good("--version", "v1")
+        before = self.cluster.objects()
+        with open(self.images, "w", encoding="utf-8") as file:
+            json.dump({**IMAGES, "hello": "r.example/hello/hello:2"}, file)
+        said = self.failed("--version", "v1", left=len(before))
+        self.assertIn("version v1 of hello is there already, and is another one", said)
+        self.assertEqual(self.cluster.objects(), before)
+        self.assertIn("Also there: v1", self.good("--version", "v2").stdout)
+        self.assertEqual(self.run_verb("delete", "hello", "--version", "v1").returncode, 0)
+        self.assertEqual({each["data"]["version"] for each in self.cluster.objects("ConfigMap").values()}, {"v2"})
+
+    def test_secrets_come_first(self):
+        keeper = self.home.copy("tests/kubernetes/keeper")
+        with open(self.images, "w", encoding="utf-8") as file:
+            json.dump({"keeper": "r.example/keeper:1"}, file)
+        said = self.failed(chain=keeper)
+        self.assertIn("there is no Secret 'keeper-secrets' in namespace 'default' with 'token'", said)
+        self.assertIn("kubectl create secret generic keeper-secrets -n default --from-file=token=FILE", said)
+        self.cluster.api.put(KEEPER_SECRET, {"kind": "Secret", "data": {"other": "eA=="}})
+        self.assertIn("the Secret 'keeper-secrets' in namespace 'default' lacks 'token'", self.failed(chain=keeper, left=1))
+        self.cluster.api.put(KEEPER_SECRET, {"kind": "Secret", "data": {"token": "eA=="}})
+        self.assertEqual(self.deploy(chain=keeper).returncode, 0)
+        self.assertEqual(self.run_verb("delete", "keeper").returncode, 0)
+        self.assertEqual(self.cluster.objects(), {}, "the Secret goes with the chain")
+
+    def test_setting_secrets(self):
+        value = self.home.file("value")
+        with open(value, "wb") as file:
+            file.write(b"s3cret\n\n")
+        words = ["--chain", "keeper", "--file", value]
+        for name in ("token", "other"):
+            done = self.run_verb("secret", "set", name, *words)
+            self.assertEqual((done.returncode, done.stderr), (0, ""))
+        secret = self.cluster.objects()[KEEPER_SECRET]
+        self.assertEqual({key: base64.b64decode(each) for key, each in secret["data"].items()}, {"token": b"s3cret\n\n", "other": b"s3cret\n\n"})
+        self.assertEqual(secret["metadata"]["labels"]["chains.dev/chain"], "keeper")
+        self.assertEqual(json.loads(self.run_verb("secret", "list", "--chain", "keeper", "--json").stdout), ["other", "token"])
+        self.assertEqual(self.run_verb("secret", "delete", "other", "--chain", "keeper").returncode, 0)
+        self.assertEqual(self.run_verb("secret", "list", "--chain", "keeper").stdout, "token\n")
+        done = self.run_verb("secret", "delete", "other", "--chain", "keeper")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("has no 'other'", done.stderr)
+        self.assertEqual(self.run_verb("secret", "set", "token").returncode, 2, "of which chain?")
+
+
+class Reasons(DeployTest):
+    """Why pods don't come; what was applied goes again."""
+
+    def test_reasons(self):
+        pull = 'Failed to pull image "r.example/x:1": rpc error: '
+        for now, warning, expected in (
+                (waiting_pod("ImagePullBackOff", "Back-off pulling image"), ("Failed", pull + "not found"),
+                 ["pod hello-", "the image r.example/x:1 can't be pulled", "not found", "chains image --registry"]),
+                (waiting_pod("ErrImagePull", "401 Unauthorized"), None, ["can't be pulled: 401 Unauthorized", "--pull-secret"]),
+                (waiting_pod("ErrImagePull", "dial tcp: no such host"), None, ["the nodes have to reach the registry"]),
+                (waiting_pod("ErrImageNeverPull"), None, ["isn't on its node", "bring it onto the nodes"]),
+                (waiting_pod("InvalidImageName", "no"), None, ["can't be the name of an image", "--registry HOST"]),
+                (waiting_pod("CreateContainerConfigError", 'secret "hello-secrets" not found'), None,
+                 ['secret "hello-secrets" not found', "kubectl create secret generic hello-secrets -n default"]),
+                (waiting_pod("RunContainerError", "exec format error"), None, ["it can't be started: exec format error", "kind of processor"]),
+                (waiting_pod("ContainerCreating"), ("FailedMount", 'MountVolume.SetUp failed for volume "tls" : secret "hello-x-tls" not found'),
+                 ['secret "hello-x-tls" not found', "chains controller", "--tls off"]),
+                (unplaced_pod("0/2 nodes are available: 2 Insufficient nvidia.com/gpu."), None, ["no node takes it: 0/2 nodes", "no node has a GPU free"]),
+                (unplaced_pod("0/2 nodes are available: 2 node(s) didn't match Pod's node affinity."), None, ["kubectl label node NODE chains.dev/gpu=KIND"]),
+                (unplaced_pod("0/2 nodes are available: 2 Insufficient cpu."), None, ["ask for less in .cpu"]),
+                (waiting_pod("CrashLoopBackOff", "", 2, {"exitCode": 137, "reason": "OOMKilled"}), None, ["more memory than it may", "say more in .memory"]),
+                (waiting_pod("CrashLoopBackOff", "", 2, {"exitCode": 0, "signal": 11}), None, ["ended by signal 11 (3 starts)"])):
+            with self.subTest(expected[0]):
+                self.cluster.pod_status = {"hello_writer": now}
+                self.cluster.warnings = {"hello_writer": [warning]} if warning else {}
+                said = self.failed()
+                for text in ["hello_writer: pod hello-v0-", *expected, "is removed again (--keep"]:
+                    self.assertIn(text, said)
+
+    def test_what_is_over(self):
+        """A volume that wasn't there at first is, once the container's image is fetched."""
+        self.cluster.pod_status = {"hello": waiting_pod("ContainerCreating")}
+        self.cluster.warnings = {"hello": [("FailedMount", 'MountVolume.SetUp failed for volume "tls" : secret "x-tls" not found'), ("Pulling", "")]}
+        self.assertIn("1 of 2 Chainlets are ready after 1 s", self.failed("--timeout", "1"))
+
+    def test_crash_with_its_log(self):
+        self.cluster.pod_status = {"hello": waiting_pod("CrashLoopBackOff", "", 2, {"exitCode": 7})}
+        self.cluster.logs = {"true": "no licence\x1b[31m server\n"}
+        said = self.failed()
+        self.assertIn("it ends with exit status 7 once it is started (3 starts)", said)
+        self.assertIn("the last lines of its log:\nno licence", said)
+
+    def test_what_isnt_allowed(self):
+        quota = "pods \"x\" is forbidden: exceeded quota: few, requested: pods=1, used: pods=2, limited: pods=2"
+        self.cluster.conditions = {"hello": [{"type": "ReplicaFailure", "status": "True", "message": quota}]}
+        said = self.failed()
+        for text in ("hello: deployment hello-v0-", quota, "kubectl describe quota -n default"):
+            self.assertIn(text, said)
+        self.cluster.conditions = {"hello": [{"type": "Progressing", "status": "False", "reason": "ProgressDeadlineExceeded"}]}
+        self.assertIn("it wasn't ready in time (.start_timeout_s)", self.failed())
+
+    def test_time_is_over(self):
+        self.cluster.pod_status = {"hello": waiting_pod("ContainerCreating")}
+        said = self.failed("--timeout", "1")
+        self.assertIn("1 of 2 Chainlets are ready after 1 s", said)
+        self.assertIn("kubectl get pods -n default -l chains.dev/version=v0-", said)
+
+    def test_keep(self):
+        self.cluster.pod_status = {"hello": waiting_pod("ErrImageNeverPull")}
+        done = self.deploy("--keep")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn(f"what there is of version {self.version()} stays: `chains delete hello --version", done.stderr)
+        self.assertEqual(len(self.cluster.objects("Deployment")), 2)
+
+    def test_refusals(self):
+        for method, part, answer, said in (
+                ("PATCH", "/deployments/", FORBIDDEN, 'may not patch deployments in namespace \'default\''),
+                ("PATCH", "/configmaps/", status(404, "NotFound", 'namespaces "default" not found', name="default", kind="namespaces"),
+                 "kubectl create namespace default"),
+                ("GET", "/version", status(401, "Unauthorized", "Unauthorized"), "doesn't accept the credentials"),
+                ("GET", "/version", (200, {"major": "1", "minor": "19"}), "it takes 1.20 or later"),
+                ("GET", "/version", (200, {"hello": "there"}), "doesn't answer as a Kubernetes API server does")):
+            with self.subTest(said):
+                self.cluster.refuse = {(method, part): answer}
+                self.assertIn(said, self.failed())
+                self.assertEqual(self.cluster.applied, [], "it was asked before")
+
+    def test_nobody_there(self):
+        self.cluster.api.stop()
+        said = self.failed()
+        self.assertIn(f"the API server {self.cluster.api.url} isn't reached", said)
+        self.cluster.api.start()
+        self.good()
+
+    def test_away_in_the_middle(self):
+        """It is waited for while it is away: here for two requests from when pods are looked at first."""
+        left = [2]
+
+        def go_away(handler):
+            if "/pods" not in handler.path or not left[0]:
+                return False
+            left[0] -= 1
+            handler.close_connection = True
+            return True
+        self.cluster.api.faults.insert(0, go_away)
+        done = self.good()
+        self.assertIn("; it is asked again", done.stderr)
+        self.assertIn("the API server answers again", done.stderr)
+
+    def test_usage(self):
+        for words, said in ((["--target", "nomad"], "kubernetes or local"), (["--registry", "x"], "--registry is for --target kubernetes"),
+                            (["--context", "x"], "--context is for --target kubernetes"), (["--keep"], "--keep is for --target kubernetes"),
+                            (["--target", "kubernetes"], "needs --registry"),
+                            (["--target", "kubernetes", "--registry", "x", "--fake", "f.c"], "--fake is for this machine"),
+                            (["--target", "kubernetes", "--registry", "x", "--port", "1"], "--port is for this machine"),
+                            (["--target", "kubernetes", "--registry", "x", "--timeout", "-1"], "take seconds")):
+            done = self.home.chains("deploy", self.chain, *words)
+            self.assertEqual(done.returncode, 2, words)
+            self.assertIn(said, done.stderr)
+        for words in (["delete", "hello", "--namespace", "x"], ["status", "--context", "x"], ["status", "hello", "hello", "--target", "kubernetes"]):
+            self.assertEqual(self.home.chains(*words).returncode, 2, words)
+
+
+class Controlled(DeployTest):
+    """With a controller its word counts."""
+
+    def setUp(self):
+        super().setUp()
+        self.cluster.api.put(LEASE, {"kind": "Lease"})
+
+    def config(self):
+        [config] = self.cluster.objects("ConfigMap").values()
+        return config
+
+    def test_its_word_is_waited_for(self):
+        self.cluster.pod_status = {"hello": waiting_pod("ContainerCreating")}
+        self.cluster.states = [("deploying", ""), ("deploying", ""), ("running", "")]
+        done = self.good("--canary", "10", "--canary-minutes", "3")
+        self.assertIn("kubectl -n default port-forward svc/chainsd 8600 &\n", done.stdout)
+        self.assertIn("chains call hello --input '{", done.stdout)
+        self.assertNotIn("no controller", done.stdout)
+        deploy = json.loads(self.config()["data"]["deploy.json"])
+        self.assertEqual((deploy["canary"]["percent"], deploy["canary"]["minutes"]), (10, 3))
+        self.assertEqual(self.config()["data"]["tls"], "on")
+
+    def test_failure(self):
+        """What it says why, with what pods say; the one before goes on, and the next try begins anew."""
+        self.cluster.states = [("running", "")]
+        self.good("--version", "v1")
+        before = self.cluster.objects()
+        with open(self.images, "w", encoding="utf-8") as file:
+            json.dump({**IMAGES, "hello": "r.example/hello/hello:2"}, file)
+        self.cluster.pod_status = {"hello_writer": waiting_pod("ImagePullBackOff", "not found")}
+        self.cluster.states = [("deploying", ""), ("failed", "hello_writer isn't ready after 600 s")]
+        said = self.failed("--version", "v2", "--patience", "60", left=len(before))
+        for text in ("hello_writer isn't ready after 600 s: hello_writer: pod hello-v2-hello-writer-pod: the image", "version v1 goes on answering calls"):
+            self.assertIn(text, said)
+        self.assertEqual(self.cluster.objects(), before)
+
+    def test_again_after_failure(self):
+        self.cluster.states = [("failed", "no")]
+        self.assertEqual(self.deploy("--keep").returncode, 1)
+        first = self.config()["metadata"]["uid"]
+        self.cluster.api.put(f"{CONFIGMAPS}/{self.config()['metadata']['name']}", {**self.config(), "metadata": {**self.config()["metadata"], "mark": first}})
+        self.cluster.states = []
+        path = f"{CONFIGMAPS}/{self.config()['metadata']['name']}"
+
+        def run(handler):
+            if handler.command == "PATCH" and handler.place == path and "dryRun" not in handler.query:
+                self.cluster.states = [("running", "")]
+            return False
+        self.cluster.api.faults.insert(0, run)
+        done = self.good()
+        self.assertIn("failed before; it is tried again", done.stderr)
+        self.assertNotIn("mark", self.config()["metadata"], "it is a new one")
+
+    def test_one_that_stands_by_is_asked_back(self):
+        self.cluster.states = [("running", "")]
+        self.good()
+        path = f"{CONFIGMAPS}/{self.config()['metadata']['name']}"
+        self.cluster.api.put(path, {**self.config(), "metadata": {**self.config()["metadata"],
+                                                                 "annotations": {"chains.dev/state": "standing-by", "chains.dev/handled": ""}}})
+        looks = [0]
+
+        def answer(handler):
+            if handler.command == "GET" and handler.place == path:
+                looks[0] += 1
+                if looks[0] == 3:  # until then it stands by, which isn't about what was asked for
+                    self.cluster.states = [("running", "")]
+            return False
+        self.cluster.api.faults.insert(0, answer)
+        done = self.good()
+        self.assertIn("is deployed to production", done.stdout)
+        annotations = self.config()["metadata"]["annotations"]
+        self.assertTrue(annotations["chains.dev/requested"])
+        self.assertEqual(annotations["chains.dev/handled"], annotations["chains.dev/requested"])
+
+    def test_one_that_answers_stays(self):
+        self.cluster.states = [("running", "")]
+        self.good("--version", "v1")
+        before = self.cluster.objects()
+        done = self.run_verb("delete", "hello", "--version", "v1")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("version v1 answers calls of hello in production", done.stderr)
+        self.assertEqual(self.cluster.objects(), before)
+        self.assertEqual(self.run_verb("delete", "hello", "--environment", "production").returncode, 0)
+        self.assertEqual(list(self.cluster.objects()), [LEASE])
+
+    def test_nothing_comes(self):
+        said = self.failed("--timeout", "1", left=1)
+        self.assertIn("2 of 2 Chainlets are ready after 1 s (--timeout), but chainsd doesn't say that version", said)
+
+
+if __name__ == "__main__":
+    unittest.main()
