@@ -142,10 +142,9 @@ static bool look_up_group(void *user, const char *host, uint16_t port, chainsi_f
     (void)why_size;
     group *it = atomic_load(&looked_up);
     assert_string_equal(host, "back.chain");
-    for (int i = atomic_load(&found_from); i < atomic_load(&found_to); i++) {
-        snprintf(found->all[found->count].host, sizeof found->all[0].host, "127.0.0.1");
-        found->all[found->count++].port = (uint16_t)atoi(strrchr(it->servers[i].address, ':') + 1);
-    }
+    for (int i = atomic_load(&found_from); i < atomic_load(&found_to); i++)
+        chainsi_found_add(found, "127.0.0.1",
+                          (uint16_t)atoi(strrchr(it->servers[i].address, ':') + 1));
     atomic_fetch_add(&look_ups, 1);
     return true;
 }
