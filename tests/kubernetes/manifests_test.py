@@ -202,6 +202,21 @@ class Content(unittest.TestCase):
         self.assertEqual(over["model"], ["topology.kubernetes.io/zone"])
         self.assertEqual(over["menu"], ["kubernetes.io/hostname", "topology.kubernetes.io/zone"])
 
+    def test_near_through_a_folder_of_the_node(self):
+        pods = {name: pod_of(each) for name, each in of_kind(objects(MENU, "--near-claim", "near"), "Deployment").items()}
+        told = {name: {each["name"]: each["value"] for each in pod["containers"][0]["env"] if "NEAR" in each["name"]}
+                for name, pod in pods.items()}
+        folder = told["model"]["CHAINS_NEAR_LISTEN"]
+        self.assertRegex(folder, r"^/run/chains/near/menu-v.*-model$")
+        self.assertEqual(told, {"model": {"CHAINS_NEAR_LISTEN": folder}, "menu": {},
+                                "Kitchen-of_the__house": {"CHAINS_MODEL_NEAR": folder}})
+        for name, pod in pods.items():
+            mounts = [each for each in pod["containers"][0]["volumeMounts"] if each["name"] == "near"]
+            volumes = [each for each in pod["volumes"] if each["name"] == "near"]
+            self.assertEqual(mounts, [{"name": "near", "mountPath": "/run/chains/near", "subPath": "menu"}] if told[name] else [])
+            self.assertEqual(volumes, [{"name": "near", "persistentVolumeClaim": {"claimName": "near"}}] if told[name] else [])
+        self.assertFalse(any("NEAR" in name for name in self.variables("model")))
+
     def test_variables(self):
         self.assertEqual(self.variables("Kitchen-of_the__house"),
                          {"OMP_NUM_THREADS": "3", "PRICE": "$$(HOME) costs $$5\nyes", "EMPTY": "", "CHAINS_CHAIN": "menu",
