@@ -5,13 +5,12 @@ kubernetes_test.py brings the cluster and runs these.
 import atexit
 import base64
 import http.client
-import json
 import os
 
 import cluster_test
 import postgres_testing
 from chains_testing import wait_until
-from cluster_testing import LIMIT_S, Load
+from cluster_testing import LIMIT_S, Load, call_by
 from versions import KINDS, change, deploy, registry_of, target_of
 
 STATE = "chainsd-state"
@@ -80,18 +79,7 @@ class Controlled(cluster_test.ClusterTest):
 
     def door(self, chain, /, **given):
         """What the chain answers through the front door; OSError: a failure."""
-        connection = http.client.HTTPConnection(self.address, timeout=LIMIT_S)
-        try:
-            connection.request("POST", f"/chains/{chain}/production/run_remote", json.dumps(given), {"Content-Type": "application/json"})
-            answer = connection.getresponse()
-            said = answer.read().decode()
-        except http.client.HTTPException as why:
-            raise OSError(str(why)) from why
-        finally:
-            connection.close()
-        if answer.status != 200:
-            raise OSError(f"{answer.status} {said}")
-        return json.loads(said)
+        return call_by(http.client.HTTPConnection(self.address, timeout=LIMIT_S), f"/chains/{chain}/production/run_remote", given)
 
     def load(self, name, pause_ms=20, callers=4):
         return Load(lambda: self.door(name, name="load", pause_ms=pause_ms), callers)

@@ -22,7 +22,7 @@ INSIDE = "CHAINS_TEST_PODMAN_INSIDE"
 TOOLS = ["podman", "runc", "conmon", "unshare", "ip", "iptables", "mount"]
 FILES = ["/usr/lib/podman/netavark", "/usr/lib/podman/aardvark-dns", "/usr/libexec/podman/catatonit"]
 LIMIT_S = 300
-PROBES = 1000  # their port is by so much higher
+PROBES = 10  # that port of a Chainlet, from its other one on
 MEMORY = {"phi_llm": 4 << 30, "poem_generator": 0}
 SETTINGS = """
 [engine]
@@ -95,8 +95,8 @@ class Played(unittest.TestCase):
         (service,) = (each for each in items if each["kind"] == "Service")
         name = service["metadata"]["name"]
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
-        for number, each in enumerate(container["ports"]):  # calls, probes
-            each["hostPort"] = port + number * PROBES
+        for each in container["ports"]:
+            each["hostPort"] = port + PROBES * (each["name"] == "probes")
         path = self.home.file(f"{name}.yaml")
         with open(path, "w", encoding="utf-8") as file:
             for each in items:
