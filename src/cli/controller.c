@@ -1,4 +1,5 @@
 /* `chains controller`: chainsd in a cluster: printed, installed, and removed. */
+#include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@ enum {
     LOOK_EVERY_MS = 500,
     WAIT_S = 180, /* for an image to come, and for the Lease of one before */
     AWAY_S = 60,  /* that the API server may be away meanwhile */
-    TOKEN_BYTES = 16,
+    MOST_KEY_BYTES = 32,
     MOST_REPLICAS = 5,
 };
 
@@ -132,9 +133,11 @@ static int print(request *r)
                                            r->tag ? r->tag : CHAINSI_VERSION, NULL);
     if (!c->json)
         chainsi_buffer_printf(&out,
-                              "# Its pods wait for a token, which no manifest holds:\n"
+                              "# Its pods wait for their keys, which no manifest holds:\n"
                               "#   kubectl -n %s create secret generic " CHAINSI_CONTROLLER_TOKEN
-                              " --from-literal=token=\"$(openssl rand -hex 16)\"\n",
+                              " --from-literal=token=\"$(openssl rand -hex 16)\""
+                              " --from-literal=webhook.key=\"$(openssl rand -hex 16)\""
+                              " --from-file=secret.key=<(openssl rand 32)\n",
                               c->name_space);
     chainsi_controller_write(c, &out);
     fwrite(out.data, 1, out.size, stdout);
@@ -168,38 +171,85 @@ static bool push_image(request *r, chainsi_cluster_session *session)
     return work != NULL;
 }
 
-/* A token that is there stays: pods and people know it. */
-static bool make_token(chainsi_cluster_session *session)
+/* Adds a key of random bytes, as hexadecimal digits or as it is, to JSON data of a Secret. */
+static void add_key(chainsi_buffer *data, const char *name, size_t size, bool digits)
 {
-    unsigned char bytes[TOKEN_BYTES];
-    char text[2 * TOKEN_BYTES + 1];
-    const char *path =
-        chainsi_cluster_session_path(session, "v1", "secrets", CHAINSI_CONTROLLER_TOKEN);
-    chains_status status = chainsi_cluster_session_ask(session, "GET", path, NULL, NULL, 0);
-    if (status == CHAINS_OK)
-        return true;
-    if (status != CHAINS_NOT_FOUND) {
+    unsigned char bytes[MOST_KEY_BYTES], text[2 * MOST_KEY_BYTES + 1],
+        encoded[4 * (2 * MOST_KEY_BYTES + 2) / 3 + 1];
+    if (RAND_bytes(bytes, (int)size) != 1)
+        abort();
+    for (size_t i = 0; i < size; i++)
+        snprintf((char *)text + 2 * i, 3, "%02x", bytes[i]);
+    if (digits)
+        EVP_EncodeBlock(encoded, text, (int)(2 * size));
+    else
+        EVP_EncodeBlock(encoded, bytes, (int)size);
+    chainsi_buffer_printf(data, "%s\"%s\":\"%s\"", data->size ? "," : "", name, encoded);
+    explicit_bzero(bytes, sizeof bytes);
+    explicit_bzero(text, sizeof text);
+    explicit_bzero(encoded, sizeof encoded);
+}
+
+/* The keys that a Secret doesn't have (known: its JSON; NULL: there is none), as members of its data. */
+static void add_missing_keys(const char *known, chainsi_buffer *data)
+{
+    static const struct {
+        const char *name;
+        size_t size;
+        bool digits;
+    } keys[] = { { "token", 16, true }, { "webhook.key", 16, true }, { "secret.key", 32, false } };
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        char quoted[32];
+        snprintf(quoted, sizeof quoted, "\"%s\":\"", keys[i].name);
+        if (!known || !strstr(known, quoted))
+            add_key(data, keys[i].name, keys[i].size, keys[i].digits);
+    }
+}
+
+static const char *read_secret(chainsi_cluster_session *session, chains_status *status)
+{
+    *status = chainsi_cluster_session_ask(
+        session, "GET",
+        chainsi_cluster_session_path(session, "v1", "secrets", CHAINSI_CONTROLLER_TOKEN), NULL,
+        NULL, 0);
+    return *status == CHAINS_OK ? chainsi_arena_copy(&session->arena, session->answer.body.data,
+                                                     session->answer.body.size)
+                                : NULL;
+}
+
+/* Keys that are there stay: pods and people know them. */
+static bool make_keys(chainsi_cluster_session *session)
+{
+    chains_status status;
+    const char *known = read_secret(session, &status);
+    if (status != CHAINS_OK && status != CHAINS_NOT_FOUND) {
         chainsi_cluster_session_complain(session);
         return false;
     }
-    if (RAND_bytes(bytes, sizeof bytes) != 1)
-        abort();
-    for (size_t i = 0; i < sizeof bytes; i++)
-        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
-    chainsi_buffer body = { 0 };
-    chainsi_buffer_printf(&body,
-                          "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"type\":\"Opaque\","
-                          "\"metadata\":{\"name\":\"%s\",\"labels\":{\"app.kubernetes.io/name\":"
-                          "\"chainsd\",\"app.kubernetes.io/managed-by\":\"chains\"}},"
-                          "\"stringData\":{\"token\":\"%s\"}}",
-                          CHAINSI_CONTROLLER_TOKEN, text);
-    /* Made once: where the API server went away in mid-request, it may be there. */
+    chainsi_buffer data = { 0 }, body = { 0 };
+    add_missing_keys(known, &data);
+    if (!data.size)
+        return true;
+    chainsi_buffer_add_byte(&data, 0);
+    if (known)
+        chainsi_buffer_printf(&body, "{\"data\":{%s}}", (const char *)data.data);
+    else
+        chainsi_buffer_printf(&body,
+                              "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"type\":\"Opaque\","
+                              "\"metadata\":{\"name\":\"%s\",\"labels\":{\"app.kubernetes.io/"
+                              "name\":\"chainsd\",\"app.kubernetes.io/managed-by\":\"chains\"}},"
+                              "\"data\":{%s}}",
+                              CHAINSI_CONTROLLER_TOKEN, (const char *)data.data);
+    /* Made once: where the API server went away in mid-request, they may be there. */
     status = chainsi_cluster_session_ask(
-        session, "POST", chainsi_cluster_session_path(session, "v1", "secrets", NULL),
-        CHAINSI_CLUSTER_JSON, body.data, body.size);
+        session, known ? "PATCH" : "POST",
+        chainsi_cluster_session_path(session, "v1", "secrets",
+                                     known ? CHAINSI_CONTROLLER_TOKEN : NULL),
+        known ? CHAINSI_CLUSTER_MERGE : CHAINSI_CLUSTER_JSON, body.data, body.size);
     explicit_bzero(body.data, body.size);
-    explicit_bzero(text, sizeof text);
+    explicit_bzero(data.data, data.size);
     chainsi_buffer_done(&body);
+    chainsi_buffer_done(&data);
     if (status == CHAINS_OK || status == CHAINS_ALREADY_EXISTS)
         return true;
     chainsi_cluster_session_complain(session);
@@ -218,7 +268,7 @@ static bool apply(request *r, chainsi_cluster_session *session)
     bool good = !options.create_name_space ||
                 chainsi_objects_apply(session, &list, "Namespace", NULL, false, &applied);
     good = good && chainsi_objects_apply(session, &list, NULL, "Namespace", true, &applied) &&
-           make_token(session) &&
+           make_keys(session) &&
            chainsi_objects_apply(session, &list, NULL, "Namespace", false, &applied);
     chainsi_buffer_done(&applied.notes);
     chainsi_buffer_done(&list);
@@ -360,7 +410,8 @@ static void say_next(const request *r, chainsi_cluster_session *session)
     const char *name_space = chainsi_cluster_name_space(session->cluster);
     const chainsi_controller_options *c = &r->controller;
     const char *scheme = c->tls_secret ? "https" : "http";
-    printf("chainsd runs in the namespace %s\n", name_space);
+    printf("chainsd %s the namespace %s\n", r->timeout_s > 0 ? "runs in" : "is applied to",
+           name_space);
     if (c->ephemeral)
         printf(
             "  its state goes with its pod: versions stay, but which of them answers where, keys, "
@@ -368,14 +419,18 @@ static void say_next(const request *r, chainsi_cluster_session *session)
     if (c->tls_secret || c->allow_insecure_network)
         printf("  in the cluster it is %s://%s.%s:%d\n", scheme, CHAINSI_CONTROLLER_NAME,
                name_space, CHAINSI_CONTROLLER_PORT);
-    printf("From here:\n"
-           "  kubectl -n %s port-forward svc/%s %d &\n"
-           "  export CHAINS_URL=%s://%s:%d\n"
-           "  export CHAINS_TOKEN=$(kubectl -n %s get secret " CHAINSI_CONTROLLER_TOKEN
+    printf("From here:\n");
+    if (c->tls_secret) /* which is for a name, and leads there by itself */
+        printf("  export CHAINS_URL=https://%s:%d\n",
+               c->allowed_host_count ? c->allowed_hosts[0] : "NAME", CHAINSI_CONTROLLER_PORT);
+    else
+        printf("  kubectl -n %s port-forward svc/%s %d &\n"
+               "  export CHAINS_URL=http://127.0.0.1:%d\n",
+               name_space, CHAINSI_CONTROLLER_NAME, CHAINSI_CONTROLLER_PORT,
+               CHAINSI_CONTROLLER_PORT);
+    printf("  export CHAINS_TOKEN=$(kubectl -n %s get secret " CHAINSI_CONTROLLER_TOKEN
            " -o jsonpath='{.data.token}' | base64 -d)\n"
            "  chains status\n",
-           name_space, CHAINSI_CONTROLLER_NAME, CHAINSI_CONTROLLER_PORT, scheme,
-           c->tls_secret ? "NAME-OF-ITS-CERTIFICATE" : "127.0.0.1", CHAINSI_CONTROLLER_PORT,
            name_space);
 }
 

@@ -52,6 +52,7 @@ bool chainsi_cluster_deploy_unused(const chainsi_verb *verb, const chainsi_clust
         { "create-namespace", m->create_name_space },
         { "front-door-namespace", m->front_door_name_space != NULL },
         { "asset-claim", m->asset_claim != NULL },
+        { "near-claim", m->near_claim != NULL },
         { "fetch-image", m->fetch_image != NULL },
         { "autoscaler", deploy->words.autoscaler != NULL },
         { "tls", deploy->words.tls != NULL },

@@ -51,6 +51,7 @@ static bool check_names(const chainsi_verb *verb, const chainsi_manifest_options
         { "front-door-namespace", m->front_door_name_space, true },
         { "pull-secret", m->pull_secret, true },
         { "asset-claim", m->asset_claim, true },
+        { "near-claim", m->near_claim, true },
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *text = names[i].text;

@@ -18,6 +18,7 @@ typedef struct chainsi_manifest_words {
         { "registry", CHAINSI_OPTION_TEXT, &(words).manifest.registry },                           \
         { "pull-secret", CHAINSI_OPTION_TEXT, &(words).manifest.pull_secret },                     \
         { "asset-claim", CHAINSI_OPTION_TEXT, &(words).manifest.asset_claim },                     \
+        { "near-claim", CHAINSI_OPTION_TEXT, &(words).manifest.near_claim },                       \
         { "fetch-image", CHAINSI_OPTION_TEXT, &(words).manifest.fetch_image },                     \
         { "autoscaler", CHAINSI_OPTION_TEXT, &(words).autoscaler },                                \
     {                                                                                              \

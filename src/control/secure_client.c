@@ -203,11 +203,6 @@ chainsi_secure_session *chainsi_secure_client_open(const chainsi_secure_client *
     return session;
 }
 
-bool chainsi_secure_client_is_resumed(const chainsi_secure_session *session)
-{
-    return SSL_session_reused(session->ssl) == 1;
-}
-
 bool chainsi_secure_client_is_refused(const chainsi_secure_session *session)
 {
     if (!session->failed || ERR_GET_LIB(session->error) != ERR_LIB_SSL)

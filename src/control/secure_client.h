@@ -29,8 +29,6 @@ void chainsi_secure_client_free(chainsi_secure_client *client);
  * session. Never NULL. */
 chainsi_secure_session *chainsi_secure_client_open(const chainsi_secure_client *client,
                                                    chainsi_secure_ticket *ticket);
-/* Whether the handshake was a short one. */
-bool chainsi_secure_client_is_resumed(const chainsi_secure_session *session);
 /* After it has failed: whether the server has refused the certificate that it was shown, or that it was not. Then it has
  * read nothing of what was sent. */
 bool chainsi_secure_client_is_refused(const chainsi_secure_session *session);

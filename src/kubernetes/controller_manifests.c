@@ -16,6 +16,7 @@ enum {
 #define HOME      "/var/lib/chains"
 #define TLS_DIR   "/run/chains/tls"
 #define STATE_DIR "/run/chains/state"
+#define KEYS_DIR  "/run/chains/keys"
 #define COMPONENT "controller"
 
 typedef struct controller {
@@ -277,6 +278,9 @@ static void write_environment(controller *it)
         open_variable(it, "CHAINS_STATE_FILE");
         chainsi_document_text(d, "value", STATE_DIR "/url");
         chainsi_document_close(d);
+        open_variable(it, "CHAINS_KEYS_DIR");
+        chainsi_document_text(d, "value", KEYS_DIR);
+        chainsi_document_close(d);
     }
     chainsi_document_close(d);
 }
@@ -306,6 +310,18 @@ static void write_probe(controller *it, const char *key, const char *path, int p
     chainsi_document_close(d);
 }
 
+/* A home of its own makes its other keys itself. */
+static void write_token_mount(controller *it)
+{
+    chainsi_document *d = document_of(it);
+    chainsi_document_open_map(d, NULL);
+    chainsi_document_text(d, "name", "token");
+    chainsi_document_text(d, "mountPath", HOME "/token");
+    chainsi_document_text(d, "subPath", "token");
+    chainsi_document_truth(d, "readOnly", true);
+    chainsi_document_close(d);
+}
+
 static void write_container(controller *it)
 {
     chainsi_document *d = document_of(it);
@@ -329,12 +345,10 @@ static void write_container(controller *it)
     chainsi_manifest_container_security(&it->manifest);
     chainsi_document_open_list(d, "volumeMounts");
     chainsi_manifest_mount(&it->manifest, "home", HOME, false);
-    chainsi_document_open_map(d, NULL);
-    chainsi_document_text(d, "name", "token");
-    chainsi_document_text(d, "mountPath", HOME "/token");
-    chainsi_document_text(d, "subPath", "token");
-    chainsi_document_truth(d, "readOnly", true);
-    chainsi_document_close(d);
+    if (it->options->state)
+        chainsi_manifest_mount(&it->manifest, "token", KEYS_DIR, true);
+    else
+        write_token_mount(it);
     chainsi_manifest_mount(&it->manifest, "tmp", "/tmp", false);
     if (it->options->tls_secret)
         chainsi_manifest_mount(&it->manifest, "tls", TLS_DIR, true);

@@ -17,7 +17,8 @@ enum {
     CHAINSI_CONTROLLER_HEALTH = 8601, /* /healthz and /readyz, of the leader and of who stands by */
 };
 #define CHAINSI_CONTROLLER_NAME  "chainsd"
-#define CHAINSI_CONTROLLER_TOKEN "chainsd-token" /* the Secret with the token, key "token" */
+/* The Secret with what its pods have in common: token, webhook.key, secret.key (control/shared_keys.h). */
+#define CHAINSI_CONTROLLER_TOKEN "chainsd-token"
 
 typedef struct chainsi_controller_options {
     const char *image;       /* a reference */

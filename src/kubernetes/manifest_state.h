@@ -67,6 +67,22 @@ void chainsi_manifest_asset_step(chainsi_manifest *manifest, const chainsi_servi
 /* Writes the volumes, items of the list that is open, and where its container has them. */
 void chainsi_manifest_asset_volumes(chainsi_manifest *manifest, const chainsi_service *service);
 void chainsi_manifest_asset_mounts(chainsi_manifest *manifest, const chainsi_service *service);
+
+/* --- pod_near.c --- */
+
+/* Whether a caller wants it on its node; then, where it had better be. */
+bool chainsi_manifest_is_near(const chainsi_manifest *manifest, const chainsi_service *service);
+void chainsi_manifest_near_affinity(chainsi_manifest *manifest, const chainsi_service *service);
+/* Where the caller (NULL: any) finds the callee on its node; NULL: nowhere. */
+const char *chainsi_manifest_near_folder(const chainsi_manifest *manifest,
+                                         const chainsi_service *caller,
+                                         const chainsi_model_chainlet *callee);
+/* "CHAINS_PHI_LLM_NEAR" for phi_llm, in arena. */
+const char *chainsi_manifest_near_variable(chainsi_arena *arena,
+                                           const chainsi_model_chainlet *callee);
+/* What has to do with it has the folder. */
+void chainsi_manifest_near_mount(chainsi_manifest *manifest, const chainsi_service *service);
+void chainsi_manifest_near_volume(chainsi_manifest *manifest, const chainsi_service *service);
 bool chainsi_manifest_has_assets(const chainsi_service *service);
 #define CHAINSI_MANIFEST_ASSETS_DIR "/run/chains/assets"
 

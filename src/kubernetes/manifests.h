@@ -39,6 +39,9 @@ typedef struct chainsi_manifest_options {
     const char *
         asset_claim; /* a PersistentVolumeClaim for files of .assets; NULL: a folder of the pod's */
     const char
+        *near_claim; /* one of a folder of each node, where calls go to Chainlets that are `.near`;
+                               NULL: they go by the network */
+    const char
         *fetch_image; /* of the step that fetches them: sh, curl, sha256sum; NULL: curl's own */
     const char *front_door_name_space; /* NULL: the chain's own */
     const char

@@ -90,7 +90,8 @@ static void write_environment(chainsi_manifest *manifest, const chainsi_service 
     chainsi_arena *arena = manifest->arena;
     const chains_config *config = &service->chainlet->config;
     variables all = { manifest,
-                      chainsi_arena_array(arena, MOST_VARIABLES + OWN + service->dependency_count,
+                      chainsi_arena_array(arena,
+                                          MOST_VARIABLES + OWN + 2 * service->dependency_count,
                                           sizeof(const char *)),
                       0 };
     const char **secrets;
@@ -121,7 +122,14 @@ static void write_environment(chainsi_manifest *manifest, const chainsi_service 
         if (!callee->external)
             add_variable(&all, chainsi_build_url_variable(arena, callee),
                          callee_url(manifest, callee));
+        const char *near = chainsi_manifest_near_folder(manifest, service, callee);
+        if (near)
+            add_variable(&all, chainsi_manifest_near_variable(arena, callee), near);
     }
+    if (chainsi_manifest_is_near(manifest, service) &&
+        chainsi_manifest_near_folder(manifest, NULL, service->chainlet))
+        add_variable(&all, "CHAINS_NEAR_LISTEN",
+                     chainsi_manifest_near_folder(manifest, NULL, service->chainlet));
     chainsi_document_close(&manifest->document);
 }
 
@@ -272,6 +280,7 @@ static void write_container(chainsi_manifest *manifest, const chainsi_service *s
         chainsi_manifest_mount(manifest, "secrets", SECRETS_DIR, true);
     if (manifest->options.tls)
         chainsi_manifest_mount(manifest, "tls", TLS_DIR, true);
+    chainsi_manifest_near_mount(manifest, service);
     chainsi_manifest_asset_mounts(manifest, service);
     chainsi_document_close(d);
     chainsi_document_close(d);
@@ -334,6 +343,7 @@ static void write_volumes(chainsi_manifest *manifest, const chainsi_service *ser
     chainsi_document_close(d);
     write_secrets(manifest, service);
     write_certificate(manifest, service);
+    chainsi_manifest_near_volume(manifest, service);
     chainsi_manifest_asset_volumes(manifest, service);
     chainsi_document_close(d);
 }
@@ -375,47 +385,6 @@ static void write_gpu_nodes(chainsi_manifest *manifest, const char *kind)
     chainsi_document_close(d);
 }
 
-/* Whether what is in the caller's process wants the Chainlet on its node. */
-static bool wants_near(const chainsi_service *caller, const chainsi_model_chainlet *callee)
-{
-    for (size_t i = 0; i < caller->inside_count; i++)
-        for (size_t k = 0; k < caller->inside[i]->dependency_count; k++) {
-            const chainsi_model_dependency *dependency = &caller->inside[i]->dependencies[k];
-            if (dependency->chainlet == callee && dependency->options.near)
-                return true;
-        }
-    return false;
-}
-
-static bool is_near(const chainsi_manifest *manifest, const chainsi_service *service)
-{
-    for (size_t i = 0; i < manifest->service_count; i++)
-        if (wants_near(&manifest->services[i], service->chainlet))
-            return true;
-    return false;
-}
-
-/* Preferred, not required: a caller's node may be full, and callers may be at zero. */
-static void write_near(chainsi_manifest *manifest, const chainsi_service *service)
-{
-    chainsi_document *d = &manifest->document;
-    chainsi_document_open_map(d, "podAffinity");
-    chainsi_document_open_list(d, "preferredDuringSchedulingIgnoredDuringExecution");
-    for (size_t i = 0; i < manifest->service_count; i++) {
-        if (!wants_near(&manifest->services[i], service->chainlet))
-            continue;
-        chainsi_document_open_map(d, NULL);
-        chainsi_document_number(d, "weight", 100);
-        chainsi_document_open_map(d, "podAffinityTerm");
-        chainsi_manifest_select(manifest, "labelSelector", manifest->services[i].chainlet);
-        chainsi_document_text(d, "topologyKey", "kubernetes.io/hostname");
-        chainsi_document_close(d);
-        chainsi_document_close(d);
-    }
-    chainsi_document_close(d);
-    chainsi_document_close(d);
-}
-
 static void write_spread(chainsi_manifest *manifest, const chainsi_service *service,
                          const char *over)
 {
@@ -435,13 +404,14 @@ static void write_place(chainsi_manifest *manifest, const chainsi_service *servi
     const bool kind = gpus.kind && strcasecmp(gpus.kind, "any") != 0;
     const bool knative =
         chainsi_manifest_is_knative(manifest); /* it takes what a GPU needs alone */
-    const bool near = !knative && is_near(manifest, service);
+    /* Preferred, not required: a caller's node may be full, and callers may be at zero. */
+    const bool near = !knative && chainsi_manifest_is_near(manifest, service);
     if (kind || near) {
         chainsi_document_open_map(d, "affinity");
         if (kind)
             write_gpu_nodes(manifest, gpus.kind);
         if (near)
-            write_near(manifest, service);
+            chainsi_manifest_near_affinity(manifest, service);
         chainsi_document_close(d);
     }
     if (gpus.kind) {

@@ -20,6 +20,7 @@ class Applied(cluster_test.ClusterTest):
     def tearDownClass(cls):
         if cls.shared:
             cls.shared.delete()
+            Applied.shared = None
         super().tearDownClass()
 
     def share(self, workers):

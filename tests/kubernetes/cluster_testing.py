@@ -153,8 +153,13 @@ def call(address, limit_s=60, context=None, **given):
     """What the Chainlet at an address answers; OSError where nobody does, or it is a failure. context: of TLS."""
     connection = http.client.HTTPSConnection(address, PORT, timeout=limit_s, context=context) if context \
         else http.client.HTTPConnection(address, PORT, timeout=limit_s)
+    return call_by(connection, "/run_remote", given)
+
+
+def call_by(connection, path, given):
+    """The same of a connection, which is closed, and a path."""
     try:
-        connection.request("POST", "/run_remote", json.dumps(given), {"Content-Type": "application/json"})
+        connection.request("POST", path, json.dumps(given), {"Content-Type": "application/json"})
         answer = connection.getresponse()
         said = answer.read().decode()
     except http.client.HTTPException as why:

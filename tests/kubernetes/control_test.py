@@ -39,8 +39,8 @@ class Controller(unittest.TestCase):
 
     def start(self):
         with open(self.home.file("chainsd.log"), "a", encoding="utf-8") as log:
-            self.daemon = subprocess.Popen([CHAINSD, "--kubernetes", "--port", "0", "--health-port", "0"], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                           env={**self.home.env, "KUBECONFIG": self.cluster.config})
+            self.daemon = subprocess.Popen([CHAINSD, "--kubernetes", "--port", "0", "--health-port", "0"], stdin=subprocess.DEVNULL,
+                                           stdout=log, stderr=log, env={**self.home.env, "KUBECONFIG": self.cluster.config})
         address = os.path.join(self.home.env["CHAINS_HOME"], "address")
         wait_until(lambda: self.daemon.poll() is not None or os.path.exists(address), "the controller to serve", LIMIT_S)
         self.assertIsNone(self.daemon.poll(), self.said())

@@ -88,6 +88,11 @@ class Printed(unittest.TestCase):
         mounts = {each["mountPath"]: each for each in container()["volumeMounts"]}
         self.assertEqual(mounts["/var/lib/chains/token"]["subPath"], "token")
         self.assertEqual(volumes()["token"]["secret"]["secretName"], "chainsd-token")
+        # Those that take turns at one state have all their keys from there.
+        shared = container("--state", "database", "--replicas", "2")
+        mounts = {each["mountPath"]: each["name"] for each in shared["volumeMounts"]}
+        self.assertEqual((mounts["/run/chains/keys"], "/var/lib/chains/token" in mounts), ("token", False))
+        self.assertIn({"name": "CHAINS_KEYS_DIR", "value": "/run/chains/keys"}, shared["env"])
         matched = of_kind("Deployment")[0]["spec"]["selector"]["matchLabels"]
         self.assertLessEqual(matched.items(), pod()["metadata"]["labels"].items())
         self.assertEqual(of_kind("Service")[0]["spec"]["selector"], matched)

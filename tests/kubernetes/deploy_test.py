@@ -129,6 +129,13 @@ class Deploying(DeployTest):
         self.assertIn(f"note: Service hello-{version}-hello-writer was missing", done.stderr)
         self.assertIn(service, self.cluster.objects())
 
+    def test_namespace(self):
+        done = self.good("--namespace", "team", "--create-namespace")
+        self.assertEqual(self.cluster.applied[0], "/api/v1/namespaces/team", "what is in it comes after it")
+        self.assertIn("hello.team:8080/run_remote", done.stdout)
+        places = [path for path in self.cluster.objects() if "/namespaces/team/" in path]
+        self.assertEqual(len(places), 11)
+
     def test_another_version_of_that_name(self):
         self.good("--version", "v1")
         before = self.cluster.objects()

@@ -9,6 +9,18 @@ from cluster_testing import Cluster, why_not
 MODULES = ["applied_test", "deployed_test", "controlled_test"]
 
 
+class Result(unittest.TextTestResult):
+    """Tells of a failure at once: the rest takes minutes."""
+
+    def addFailure(self, test, err):
+        super().addFailure(test, err)
+        self.stream.writeln(self.failures[-1][1])
+
+    def addError(self, test, err):
+        super().addError(test, err)
+        self.stream.writeln(self.errors[-1][1])
+
+
 def names_of(suite):
     for each in suite:
         if isinstance(each, unittest.TestSuite):
@@ -25,10 +37,12 @@ def main():
         return 77
     cluster = cluster_test.ClusterTest.cluster = Cluster()
     try:
-        words = [sys.argv[0], "--verbose", *(sys.argv[1:] or MODULES)]
-        good = unittest.main(module=None, argv=words, exit=False).result.wasSuccessful()
+        words = [sys.argv[0], *(sys.argv[1:] or MODULES)]
+        good = unittest.main(module=None, argv=words, exit=False, catchbreak=True,
+                             testRunner=unittest.TextTestRunner(resultclass=Result, verbosity=2)).result.wasSuccessful()
         if not good:
-            print(cluster.kubectl("get", "all", "--output=wide"), cluster.kubectl("get", "events", "--sort-by=.lastTimestamp", "--field-selector=involvedObject.kind!=Node"), sep="\n")
+            print(cluster.kubectl("get", "all", "--output=wide"),
+                  cluster.kubectl("get", "events", "--sort-by=.lastTimestamp", "--field-selector=involvedObject.kind!=Node"), sep="\n")
     finally:
         cluster.close()
     left = cluster.left_behind()

@@ -202,13 +202,28 @@ class Content(unittest.TestCase):
         self.assertEqual(over["model"], ["topology.kubernetes.io/zone"])
         self.assertEqual(over["menu"], ["kubernetes.io/hostname", "topology.kubernetes.io/zone"])
 
+    def test_near_through_a_folder_of_the_node(self):
+        pods = {name: pod_of(each) for name, each in of_kind(objects(MENU, "--near-claim", "near"), "Deployment").items()}
+        told = {name: {each["name"]: each["value"] for each in pod["containers"][0]["env"] if "NEAR" in each["name"]}
+                for name, pod in pods.items()}
+        folder = told["model"]["CHAINS_NEAR_LISTEN"]
+        self.assertRegex(folder, r"^/run/chains/near/menu-v.*-model$")
+        self.assertEqual(told, {"model": {"CHAINS_NEAR_LISTEN": folder}, "menu": {},
+                                "Kitchen-of_the__house": {"CHAINS_MODEL_NEAR": folder}})
+        for name, pod in pods.items():
+            mounts = [each for each in pod["containers"][0]["volumeMounts"] if each["name"] == "near"]
+            volumes = [each for each in pod["volumes"] if each["name"] == "near"]
+            self.assertEqual(mounts, [{"name": "near", "mountPath": "/run/chains/near", "subPath": "menu"}] if told[name] else [])
+            self.assertEqual(volumes, [{"name": "near", "persistentVolumeClaim": {"claimName": "near"}}] if told[name] else [])
+        self.assertFalse(any("NEAR" in name for name in self.variables("model")))
+
     def test_variables(self):
         self.assertEqual(self.variables("Kitchen-of_the__house"),
                          {"OMP_NUM_THREADS": "3", "PRICE": "$$(HOME) costs $$5\nyes", "EMPTY": "", "CHAINS_CHAIN": "menu",
                           "CHAINS_ENVIRONMENT": "production", "CHAINS_SECRETS_DIR": "/run/chains/secrets",
                           "CHAINS_PROBES_LISTEN": "http://0.0.0.0:8081", "CHAINS_TLS_CERT": "/run/chains/tls/tls.crt",
                           "CHAINS_TLS_KEY": "/run/chains/tls/tls.key", "CHAINS_TLS_CA": "/run/chains/tls/ca.crt",
-                          "CHAINS_MODEL_URL": "https://menu-v7-model:8080"})
+                          "CHAINS_AT_ZERO": "wait", "CHAINS_MODEL_URL": "https://menu-v7-model:8080"})
         self.assertEqual(self.variables("model")["OMP_NUM_THREADS"], "2")
         self.assertRegex(self.variables("menu")["CHAINS_KITCHEN_URL"], r"^https://menu-v7-kitchen-of-the-house--[0-9a-f]{16}:8080$")
 
@@ -227,6 +242,10 @@ class Content(unittest.TestCase):
             self.assertNotIn("/run/chains/tls", text)
             self.assertIn("http://0.0.0.0:8080", text)
         self.assertIn("/run/chains/tls", manifests(MENU, "--autoscaler", "none", "--tls", "on"))
+
+    def test_calls_wait_for_pods_where_somebody_starts_them(self):
+        self.assertEqual([options for options in ([], ["--autoscaler", "none"], ["--autoscaler", "hpa"])
+                          if "CHAINS_AT_ZERO" in manifests(MENU, *options)], [[]])
 
     def test_secrets(self):
         """Each pod has those that it names, and no value stands anywhere."""

@@ -22,6 +22,7 @@ INSIDE = "CHAINS_TEST_PODMAN_INSIDE"
 TOOLS = ["podman", "runc", "conmon", "unshare", "ip", "iptables", "mount"]
 FILES = ["/usr/lib/podman/netavark", "/usr/lib/podman/aardvark-dns", "/usr/libexec/podman/catatonit"]
 LIMIT_S = 300
+PROBES = 10  # that port of a Chainlet, from its other one on
 MEMORY = {"phi_llm": 4 << 30, "poem_generator": 0}
 SETTINGS = """
 [engine]
@@ -94,7 +95,8 @@ class Played(unittest.TestCase):
         (service,) = (each for each in items if each["kind"] == "Service")
         name = service["metadata"]["name"]
         (container,) = deployment["spec"]["template"]["spec"]["containers"]
-        container["ports"][0]["hostPort"] = port
+        for each in container["ports"]:
+            each["hostPort"] = port + PROBES * (each["name"] == "probes")
         path = self.home.file(f"{name}.yaml")
         with open(path, "w", encoding="utf-8") as file:
             for each in items:
@@ -111,7 +113,7 @@ class Played(unittest.TestCase):
         chain, images = self.home.copy("examples/poem"), self.home.file("images.json")
         with open(images, "w", encoding="utf-8") as file:
             file.write(self.home.good("image", chain, "--registry", registry.host, "--json"))
-        printed = json.loads(self.home.good("manifests", chain, "--images", images, "--json"))["items"]
+        printed = json.loads(self.home.good("manifests", chain, "--images", images, "--tls", "off", "--json"))["items"]
         ports, paths = {"phi_llm": 20001, "poem_generator": 20002}, []
         for name, port in ports.items():
             container, path = self.play([each for each in printed if each["metadata"]["labels"].get("chains.dev/chainlet") == name], port)
@@ -121,7 +123,7 @@ class Played(unittest.TestCase):
                              (said["HostConfig"]["ReadonlyRootfs"], said["HostConfig"]["Memory"], said["Config"]["User"]))
             self.assertFalse(said["EffectiveCaps"])
         for port in ports.values():
-            wait_until(lambda port=port: ask(port, "GET", "/readyz")[0] == 200, f"port {port} to be ready", LIMIT_S)
+            wait_until(lambda port=port: ask(port + PROBES, "GET", "/readyz")[0] == 200, f"port {port} to be ready", LIMIT_S)
         status, answer = ask(ports["poem_generator"], "POST", "/run_remote", '{"words": ["moon", "sun"]}')
         self.assertEqual(200, status, answer)
         self.assertEqual([True, True], [word in poem for word, poem in zip(("moon", "sun"), json.loads(answer))])
