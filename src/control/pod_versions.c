@@ -181,12 +181,13 @@ typedef struct asker {
     struct asker *next;
 } asker;
 
-static asker *make_asker(const chainsi_pod_versions *versions, const chainsi_known_version *known)
+static asker *make_asker(const chainsi_pod_versions *versions, const char *chain,
+                         const char *version)
 {
     asker *it = chainsi_make(sizeof *it);
     it->registry = versions->registry;
-    it->chain = chainsi_copy_text(known->version.chain);
-    it->version = chainsi_copy_text(known->version.version);
+    it->chain = chainsi_copy_text(chain);
+    it->version = chainsi_copy_text(version);
     return it;
 }
 
@@ -238,7 +239,7 @@ static bool deploy(chainsi_pod_versions *versions, chainsi_known_version *known)
         refuse(versions, known, why);
         return true;
     }
-    asker *waits = make_asker(versions, known);
+    asker *waits = make_asker(versions, known->version.chain, known->version.version);
     intent->step->version = chainsi_arena_strdup(arena, known->version.version);
     intent->on_end = on_asked;
     intent->user = waits;
@@ -263,7 +264,7 @@ static void promote(chainsi_pod_versions *versions, chainsi_known_version *known
     chainsi_intent *intent = chainsi_intent_new(chainsi_step_promote, true);
     chainsi_arena *arena = intent->step->arena;
     chainsi_api_deploy said;
-    asker *waits = make_asker(versions, known);
+    asker *waits = make_asker(versions, known->version.chain, known->version.version);
     intent->step->version = chainsi_arena_strdup(arena, stored->id);
     if (read_deploy(versions, known, arena, &said, why, sizeof why))
         intent->step->canary = said.canary; /* as it is wanted this time */
@@ -376,6 +377,18 @@ static bool has_others(const chainsi_pod_versions *versions, const char *chain)
     return false;
 }
 
+static void forget(chainsi_pod_versions *versions, chainsi_chain *chain, const char *id)
+{
+    chainsi_intent *intent = chainsi_intent_new(chainsi_step_forget_version, true);
+    asker *waits = make_asker(versions, chain->name, id);
+    waits->next = versions->forgetting;
+    versions->forgetting = waits;
+    intent->step->version = chainsi_arena_strdup(intent->step->arena, id);
+    intent->on_end = on_forgotten;
+    intent->user = waits;
+    chainsi_chain_forget_version(chain, intent);
+}
+
 static void on_version_gone(void *user, const chainsi_known_version *known)
 {
     chainsi_pod_versions *versions = user;
@@ -394,16 +407,37 @@ static void on_version_gone(void *user, const chainsi_known_version *known)
     }
     chainsi_arena arena = { 0 };
     chainsi_stored_version stored;
-    if (find_stored(versions, name, known->version.version, &arena, &stored)) {
-        chainsi_intent *intent = chainsi_intent_new(chainsi_step_forget_version, true);
-        intent->step->version = chainsi_arena_strdup(intent->step->arena, stored.id);
-        asker *waits = make_asker(versions, known);
-        waits->next = versions->forgetting;
-        versions->forgetting = waits;
-        intent->on_end = on_forgotten;
-        intent->user = waits;
-        chainsi_chain_forget_version(chain, intent);
+    if (find_stored(versions, name, known->version.version, &arena, &stored))
+        forget(versions, chain, stored.id);
+    chainsi_arena_done(&arena);
+}
+
+static bool has_objects(const chainsi_stored_version *stored)
+{
+    return stored->deploy.services.count && stored->deploy.services.items[0].object;
+}
+
+/* Those of a chain that went while nobody watched. What has no programs any more has no ConfigMap either, and what was
+ * deployed to one machine never had one. */
+static void forget_gone(chainsi_pod_versions *versions, chainsi_chain *chain)
+{
+    chainsi_arena arena = { 0 };
+    chainsi_stored_versions all = { 0 };
+    bool some = false;
+    if (chainsi_stored_version_list(chainsi_store_reader(versions->registry->store), chain->name, 0,
+                                    CHAINSI_VERSIONS_KEPT, &arena, &all) != CHAINS_OK)
+        all.count = 0;
+    const bool others = has_others(versions, chain->name);
+    for (size_t i = 0; i < all.count; i++) {
+        const chainsi_stored_version *each = &all.items[i];
+        const bool gone = has_objects(each) && each->artefacts &&
+                          !chainsi_pods_version(versions->pods, chain->name, each->id);
+        if (gone && others)
+            forget(versions, chain, each->id);
+        some = some || gone;
     }
+    if (some && !others)
+        chainsi_chain_delete(chain, NULL, NULL);
     chainsi_arena_done(&arena);
 }
 
@@ -583,6 +617,9 @@ chainsi_pod_versions *chainsi_pod_versions_new(chainsi_registry *registry,
                                                                      .on_identity = on_identity,
                                                                      .user = versions });
     registry->supervisor->identities = &versions->identities;
+    for (chainsi_chain *each = registry->chains; each; each = each->next)
+        if (!each->deleting)
+            forget_gone(versions, each);
     chainsi_pods_set_events(versions->pods, &(chainsi_pods_events){
                                                 .on_version = on_version,
                                                 .on_version_gone = on_version_gone,

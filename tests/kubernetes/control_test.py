@@ -387,6 +387,22 @@ class Controller(unittest.TestCase):
         self.assertEqual(len(refused), 3)
         self.assertEqual(self.cluster.replicas("hello-v2-hello"), 2)
 
+    def test_what_is_deleted_while_there_is_no_controller_is_forgotten(self):
+        self.two_versions()
+        self.deploy("v3")
+        self.stop()
+        self.cluster.api.remove(f"{CONFIGMAPS}/hello-v1")
+        self.start()
+        known = {"v2", "v3"}
+        wait_until(lambda: {one["id"] for one in json.loads(self.home.good("versions", "hello", "--json"))} == known,
+                   "v1 to be forgotten", LIMIT_S)
+        self.assertEqual(self.call(), (200, ["Howdy, moon!"]))
+        self.stop()
+        for version in known:
+            self.cluster.api.remove(f"{CONFIGMAPS}/hello-{version}")
+        self.start()
+        wait_until(lambda: not self.home.status(), "the chain to be deleted", LIMIT_S)
+
     def test_what_cannot_be_read_is_told(self):
         self.build(self.folder, "v1")
         objects = self.manifests(self.folder, "v1")
