@@ -70,6 +70,21 @@ static bool is_its_own(const chainsi_pod_set *set, const chainsi_pod_version *sa
            (!strcmp(set->chain, said->chain_label) && !strcmp(set->version, said->version_label));
 }
 
+/* Another ConfigMap that came before it, and has its labels, by which pods are told apart; NULL. */
+static const char *find_twin(const chainsi_pod_versions *versions,
+                             const chainsi_known_version *known)
+{
+    const chainsi_pod_version *said = &known->version;
+    const chainsi_known_version *each = chainsi_pods_versions(versions->pods);
+    for (; each && each != known; each = each->next)
+        if (!each->version.leaving && !strcmp(each->version.chain_label, said->chain_label) &&
+            !strcmp(each->version.version_label, said->version_label) &&
+            (strcmp(each->version.version, said->version) != 0 ||
+             strcmp(each->version.chain, said->chain) != 0))
+            return each->version.name;
+    return NULL;
+}
+
 /* Names go into paths, events and objects' names. */
 static bool check_names(const chainsi_pod_version *said, char *why, size_t why_size)
 {
@@ -99,6 +114,11 @@ static bool read_deploy(const chainsi_pod_versions *versions, const chainsi_know
     if (strcmp(deploy->chain, known->version.chain) != 0) {
         snprintf(why, why_size, "data.deploy.json is of the chain '%s', data.chain is '%s'",
                  deploy->chain, known->version.chain);
+        return false;
+    }
+    const char *twin = find_twin(versions, known);
+    if (twin) {
+        snprintf(why, why_size, "its labels are those of the ConfigMap %s", twin);
         return false;
     }
     deploy->tls = known->version.tls;

@@ -411,11 +411,11 @@ class Controller(unittest.TestCase):
         wait_until(lambda: self.cluster.state("hello-v1") == "failed", "the version to fail", LIMIT_S)
         self.assertIn("data.deploy.json", self.cluster.annotations("hello-v1")["chains.dev/message"])
 
-    def refuse(self, name, said, **data):
+    def refuse(self, name, said, label=None, **data):
         """Applies v1's ConfigMap with other data under that name, which has to fail and say so."""
         other = self.config_map("v1")
         other["metadata"]["name"] = name
-        other["metadata"]["labels"]["chains.dev/version"] = name
+        other["metadata"]["labels"]["chains.dev/version"] = label or name
         other["data"].update(data)
         self.cluster.apply([other])
         wait_until(lambda: self.cluster.state(name) == "failed", f"{name} to fail", LIMIT_S)
@@ -428,6 +428,7 @@ class Controller(unittest.TestCase):
     def test_pods_of_another_version_are_left_alone(self):
         self.deploy()
         self.refuse("v2", "is of another version", version="v2")
+        self.refuse("v3", "its labels are those of the ConfigMap hello-v1", label="v1", version="v3")
         self.assertEqual(self.call(), (200, ["Hello, moon!"]))
         shown = self.status()
         self.assertEqual((shown["state"], shown["version_id"]), ("ready", "v1"))
