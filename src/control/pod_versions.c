@@ -223,9 +223,10 @@ static void on_asked(void *user, chains_status status, const char *why, const ch
     (void)step;
     asker *it = user;
     chainsi_pod_versions *versions = it->registry->pod_versions;
-    const chainsi_known_version *known =
+    chainsi_known_version *known =
         versions ? chainsi_pods_version(versions->pods, it->chain, it->version) : NULL;
     if (status != CHAINS_OK && known) {
+        known->resumes = false;
         chainsi_say("%s version %s: %s", it->chain, it->version, why);
         chainsi_pods_annotate(versions->pods, known, "failed", why);
     }
@@ -243,6 +244,7 @@ static void refuse(const chainsi_pod_versions *versions, chainsi_known_version *
                    const char *why)
 {
     take_up(known);
+    known->resumes = false;
     chainsi_say("ConfigMap %s: %s", known->version.name, why);
     chainsi_pods_annotate(versions->pods, known, "failed", why);
 }
@@ -315,6 +317,25 @@ static bool waits_for_end(const chainsi_pod_versions *versions, const chainsi_po
     return false;
 }
 
+/* Of a state that was lost: what was under way begins when the version that answers does so again, of which it would take
+ * the place otherwise. */
+static bool waits_for_running(const chainsi_pod_versions *versions, const chainsi_pod_version *said)
+{
+    const chainsi_known_version *each = chainsi_pods_versions(versions->pods);
+    bool waits = false;
+    if (strcmp(said->state, "trying") != 0 && strcmp(said->state, "deploying") != 0)
+        return false;
+    for (; each && !waits; each = each->next) {
+        chainsi_arena arena = { 0 };
+        chainsi_stored_version stored;
+        waits = each->resumes && !each->again && !strcmp(each->version.chain, said->chain) &&
+                (!find_stored(versions, said->chain, each->version.version, &arena, &stored) ||
+                 stored.state == CHAINSI_VERSION_STARTING);
+        chainsi_arena_done(&arena);
+    }
+    return waits;
+}
+
 /* It is to be looked at again when it can be deployed. */
 static void try_later(const chainsi_pod_versions *versions, chainsi_known_version *known)
 {
@@ -355,7 +376,8 @@ static void on_version(void *user, chainsi_known_version *known)
                           (!known->taken || strcmp(said->requested, known->taken) != 0);
     const bool stands_by = !strcmp(said->state, "standing-by") || !strcmp(said->state, "failed");
     if (!is_stored && (is_asked || (!stands_by && !known->handled))) {
-        if (!deploy(versions, known)) {
+        known->resumes = !strcmp(said->state, "running");
+        if (waits_for_running(versions, said) || !deploy(versions, known)) {
             try_later(versions, known);
             chainsi_arena_done(&arena);
             return;

@@ -49,6 +49,7 @@ typedef struct chainsi_known_version {
     chainsi_arena arena;
     bool handled; /* for whoever handles versions: it was told of before, */
     bool again;   /* it couldn't be, and is to be tried again; */
+    bool resumes; /* it is deployed as it answered before; */
     char *taken;  /* owned; the request that it was deployed or promoted for last; NULL: none */
     uint64_t seen;
     struct chainsi_known_version *next;

@@ -252,6 +252,60 @@ class Controller(unittest.TestCase):
         self.assertEqual(self.call(), (200, ["Hello, moon!"]))
         self.assertEqual({pod.name for pod in self.cluster.pods.values() if not pod.leaving}, pods)
 
+    def test_a_deployment_goes_on_with_another_controller(self):
+        self.deploy()
+        self.cluster.problems["hello-v2-hello"] = ("ContainerCreating", "")
+        edit(os.path.join(self.folder, "hello_writer.c"), '"Hello"', '"Howdy"')
+        self.deploy("v2", until="deploying")
+        self.stop()
+        self.start()
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+        with self.cluster.api.changed:
+            for pod in self.cluster.pods_of("hello-v2-hello"):
+                pod.problem = None
+        wait_until(lambda: self.cluster.state("hello-v2") == "running", "v2 to run", LIMIT_S)
+        self.assertEqual(self.call(), (200, ["Howdy, moon!"]))
+
+    def try_canary(self, minutes):
+        self.deploy()
+        edit(os.path.join(self.folder, "hello_writer.c"), '"Hello"', '"Howdy"')
+        self.build(self.folder, "v2")
+        objects = self.manifests(self.folder, "v2")
+        data = next(one for one in objects if one["kind"] == "ConfigMap")["data"]
+        data["deploy.json"] = json.dumps({**json.loads(data["deploy.json"]), "canary": {
+            "percent": 50, "max_error_rate_increase": 1, "max_p99_ratio": 1000, "minutes": minutes}})
+        self.cluster.apply(objects)
+        wait_until(lambda: self.cluster.state("hello-v2") == "trying", "v2 to be tried", LIMIT_S)
+        self.assertEqual({self.call()[1][0] for _ in range(4)}, {"Hello, moon!", "Howdy, moon!"})
+
+    def test_a_canary_goes_on_with_another_controller(self):
+        self.try_canary(0.2)
+        self.stop()
+        self.start()
+        wait_until(lambda: self.cluster.state("hello-v2") == "running", "v2 to answer", LIMIT_S)
+        wait_until(lambda: self.cluster.state("hello-v1") == "standing-by", "v1 to stand by", LIMIT_S)
+        self.assertEqual(self.call(), (200, ["Howdy, moon!"]))
+
+    def test_a_canary_is_given_up(self):
+        self.try_canary(60)
+        self.home.good("rollback", "hello")
+        wait_until(lambda: self.cluster.state("hello-v2") == "standing-by", "v2 to stand by", LIMIT_S)
+        wait_until(lambda: not self.cluster.pods_of("hello-v2-hello-writer"), "its pods to go", LIMIT_S)
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+
+    def test_a_canary_without_its_state_is_deployed_again(self):
+        self.try_canary(60)
+        self.stop()
+        known = self.cluster.get(f"{DEPLOYMENTS}/hello-v1-hello-writer")
+        known["spec"]["replicas"] = 0  # as it is when there are no calls
+        self.cluster.api.put(f"{DEPLOYMENTS}/hello-v1-hello-writer", known)
+        for name in os.listdir(self.home.env["CHAINS_HOME"]):
+            subprocess.run(["rm", "-rf", os.path.join(self.home.env["CHAINS_HOME"], name)], check=True)
+        self.start()
+        wait_until(lambda: self.cluster.state("hello-v2") == "trying" and self.home.status() and self.status()["version_id"] == "v1",
+                   "v2 to be tried again", LIMIT_S)
+        self.assertEqual({self.call()[1][0] for _ in range(4)}, {"Hello, moon!", "Howdy, moon!"})
+
     def test_a_controller_without_its_state_finds_what_runs(self):
         self.deploy()
         edit(os.path.join(self.folder, "hello_writer.c"), '"Hello"', '"Howdy"')
