@@ -75,7 +75,16 @@ static int listen_at(const char *path)
     return -1;
 }
 
-/* Removes what refuses connections. */
+/* Whether a file's name is one that a replica gives to its sockets. Others stay, whatever they are: what is no socket refuses
+ * connections, too. */
+static bool is_socket_of_replica(const char *file)
+{
+    const char *rest = file + CHAINSI_NEAR_NAME;
+    return strspn(file, "0123456789abcdef") == CHAINSI_NEAR_NAME &&
+           (!*rest || !strcmp(rest, CHAINSI_NEAR_BOARD));
+}
+
+/* Removes the sockets that refuse connections. */
 static void tidy(const char *folder)
 {
     DIR *listed = opendir(folder);
@@ -83,7 +92,7 @@ static void tidy(const char *folder)
         return;
     for (struct dirent *entry; (entry = readdir(listed));) {
         char path[sizeof((struct sockaddr_un *)0)->sun_path];
-        if (strlen(entry->d_name) < CHAINSI_NEAR_NAME || strchr(entry->d_name, '~') ||
+        if (!is_socket_of_replica(entry->d_name) ||
             snprintf(path, sizeof path, "%s/%s", folder, entry->d_name) >= (int)sizeof path)
             continue;
         int fd = chainsi_near_connect(path);
@@ -95,11 +104,12 @@ static void tidy(const char *folder)
     closedir(listed);
 }
 
-static void give_board(const chainsi_near_offer *offer)
+/* False: no connection could be taken, though one is there. */
+static bool give_board(const chainsi_near_offer *offer)
 {
     int fd = accept4(offer->listen_fd, NULL, NULL, SOCK_CLOEXEC);
     if (fd < 0)
-        return;
+        return errno == EAGAIN || errno == EINTR || errno == ECONNABORTED;
     char byte = 'b';
     struct iovec part = { &byte, 1 };
     union {
@@ -115,6 +125,7 @@ static void give_board(const chainsi_near_offer *offer)
     if (chainsi_near_trusts(fd))
         (void)!sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     close(fd);
+    return true;
 }
 
 static void *give_boards(void *user)
@@ -127,7 +138,9 @@ static void *give_boards(void *user)
             continue;
         if (watched[1].revents)
             return NULL;
-        give_board(offer);
+        /* Without a free descriptor who asks stays in the queue, and would be told of again at once. */
+        if (!give_board(offer) && poll(watched + 1, 1, CHAINSI_NEAR_PATIENCE_MS) > 0)
+            return NULL;
     }
 }
 

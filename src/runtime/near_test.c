@@ -148,6 +148,11 @@ static void a_folder_with_other_things(void **state)
     fd = chainsi_address_listen(&address, 1, why, sizeof why); /* it says nothing */
     make_echo(&(call){ .made = made, .text = "a" });
     close(fd);
+    char users[160]; /* which isn't even a socket */
+    snprintf(users, sizeof users, "%s/near/a-file-of-somebody-else.txt", made->folder);
+    FILE *file = fopen(users, "w");
+    assert_non_null(file);
+    fclose(file);
     /* Whoever starts there next removes them, and nothing else. */
     char folder[80];
     snprintf(folder, sizeof folder, "%s/near", made->folder);
@@ -160,7 +165,8 @@ static void a_folder_with_other_things(void **state)
     for (struct dirent *entry; (entry = readdir(listed));)
         files += entry->d_name[0] != '.';
     closedir(listed);
-    assert_int_equal(files, 4); /* two of each replica */
+    assert_int_equal(files, 5); /* two of each replica, and that of somebody else */
+    assert_int_equal(unlink(users), 0);
     chainsi_near_offer_free(offer);
     close(direct);
 }
