@@ -8,6 +8,7 @@
 #include "control/fields.h"
 #include "control/handle.h"
 #include "control/pod_chainlet.h"
+#include "control/pod_config_map.h"
 #include "control/pod_identities.h"
 #include "control/pods.h"
 #include "control/store_chains.h"
@@ -27,120 +28,6 @@ struct chainsi_pod_versions {
     struct asker *forgetting;           /* versions that are being forgotten */
     bool begun;                         /* what was there at the beginning is known */
 };
-
-/* What a ConfigMap says. */
-
-typedef struct object {
-    const char *name, *object;
-} object;
-typedef struct objects {
-    object *items;
-    size_t count;
-} objects;
-static const chainsi_field object_fields[] = {
-    CHAINSI_FIELD_TEXT(object, name),
-    CHAINSI_FIELD_TEXT(object, object),
-};
-static const chainsi_type object_type = CHAINSI_STRUCT_OF(object, object_fields);
-static const chainsi_type objects_type = CHAINSI_LIST_OF(objects, &object_type);
-
-static bool read_objects(const chainsi_known_version *known, chainsi_arena *arena, objects *found,
-                         char *why, size_t why_size)
-{
-    chainsi_codec_error error;
-    const char *text = known->version.services;
-    if (chainsi_json_decode(&objects_type, text, strlen(text), arena, found, &error) == CHAINS_OK)
-        return true;
-    snprintf(why, why_size, "data.services.json: %s %s", error.path, error.message);
-    return false;
-}
-
-static const char *find_object(const objects *all, const char *chainlet)
-{
-    for (size_t i = 0; i < all->count; i++)
-        if (!strcmp(all->items[i].name, chainlet))
-            return all->items[i].object;
-    return NULL;
-}
-
-/* Whether a Deployment, which may not be there yet, is of the version. */
-static bool is_its_own(const chainsi_pod_set *set, const chainsi_pod_version *said)
-{
-    return !set->exists ||
-           (!strcmp(set->chain, said->chain_label) && !strcmp(set->version, said->version_label));
-}
-
-/* Another ConfigMap that came before it, and has its labels, by which pods are told apart; NULL. */
-static const char *find_twin(const chainsi_pod_versions *versions,
-                             const chainsi_known_version *known)
-{
-    const chainsi_pod_version *said = &known->version;
-    const chainsi_known_version *each = chainsi_pods_versions(versions->pods);
-    for (; each && each != known; each = each->next)
-        if (!each->version.leaving && !strcmp(each->version.chain_label, said->chain_label) &&
-            !strcmp(each->version.version_label, said->version_label) &&
-            (strcmp(each->version.version, said->version) != 0 ||
-             strcmp(each->version.chain, said->chain) != 0))
-            return each->version.name;
-    return NULL;
-}
-
-/* Names go into paths, events and objects' names. */
-static bool check_names(const chainsi_pod_version *said, char *why, size_t why_size)
-{
-    const bool chain = chainsi_api_is_chain_name(said->chain);
-    if (chain && chainsi_api_is_chain_name(said->version))
-        return true;
-    snprintf(why, why_size, "data.%s is no name: at most 64 letters, digits, '.', '_' and '-'",
-             chain ? "version" : "chain");
-    return false;
-}
-
-/* The deployment that it asks for. */
-static bool read_deploy(const chainsi_pod_versions *versions, const chainsi_known_version *known,
-                        chainsi_arena *arena, chainsi_api_deploy *deploy, char *why,
-                        size_t why_size)
-{
-    chainsi_codec_error error;
-    objects all;
-    const char *text = known->version.deploy;
-    if (chainsi_json_decode(&chainsi_api_deploy_type, text, strlen(text), arena, deploy, &error) !=
-        CHAINS_OK) {
-        snprintf(why, why_size, "data.deploy.json: %s %s", error.path, error.message);
-        return false;
-    }
-    if (!read_objects(known, arena, &all, why, why_size))
-        return false;
-    if (strcmp(deploy->chain, known->version.chain) != 0) {
-        snprintf(why, why_size, "data.deploy.json is of the chain '%s', data.chain is '%s'",
-                 deploy->chain, known->version.chain);
-        return false;
-    }
-    const char *twin = find_twin(versions, known);
-    if (twin) {
-        snprintf(why, why_size, "its labels are those of the ConfigMap %s", twin);
-        return false;
-    }
-    deploy->tls = known->version.tls;
-    if (*known->version.autoscaler)
-        deploy->autoscaler = chainsi_arena_strdup(arena, known->version.autoscaler);
-    for (size_t i = 0; i < deploy->services.count; i++) {
-        chainsi_api_service *service = &deploy->services.items[i];
-        service->program = NULL;
-        service->binary = "/"; /* in its image */
-        service->object = find_object(&all, service->name);
-        if (!service->object) {
-            snprintf(why, why_size, "data.services.json names no object of '%s'", service->name);
-            return false;
-        }
-        if (!is_its_own(chainsi_pods_find(versions->pods, service->object), &known->version)) {
-            snprintf(why, why_size, "data.services.json: the Deployment %s is of another version",
-                     service->object);
-            return false;
-        }
-    }
-    return true;
-}
 
 /* What the state knows of it. False: nothing. */
 static bool find_stored(const chainsi_pod_versions *versions, const char *chain, const char *id,
@@ -256,7 +143,7 @@ static bool deploy(chainsi_pod_versions *versions, chainsi_known_version *known)
     chainsi_intent *intent = chainsi_intent_new(chainsi_step_deploy, true);
     chainsi_arena *arena = intent->step->arena;
     chainsi_api_deploy *asked = chainsi_arena_alloc(arena, sizeof *asked);
-    if (!read_deploy(versions, known, arena, asked, why, sizeof why)) {
+    if (!chainsi_pod_version_read_deploy(versions->pods, known, arena, asked, why, sizeof why)) {
         chainsi_intent_free(intent);
         refuse(versions, known, why);
         return true;
@@ -288,7 +175,7 @@ static void promote(chainsi_pod_versions *versions, chainsi_known_version *known
     chainsi_api_deploy said;
     asker *waits = make_asker(versions, known->version.chain, known->version.version);
     intent->step->version = chainsi_arena_strdup(arena, stored->id);
-    if (read_deploy(versions, known, arena, &said, why, sizeof why))
+    if (chainsi_pod_version_read_deploy(versions->pods, known, arena, &said, why, sizeof why))
         intent->step->canary = said.canary; /* as it is wanted this time */
     intent->on_end = on_asked;
     intent->user = waits;
@@ -362,7 +249,7 @@ static void on_version(void *user, chainsi_known_version *known)
         try_later(versions, known);
         return;
     }
-    if (!check_names(said, why, sizeof why)) {
+    if (!chainsi_pod_version_check_names(said, why, sizeof why)) {
         if (!known->handled)
             refuse(versions, known, why);
         known->handled = true;
@@ -557,13 +444,14 @@ static fate find_stored_fate(const chainsi_stored_version *stored)
 static void end_pods(const chainsi_pod_versions *versions, const chainsi_known_version *known,
                      chainsi_arena *arena)
 {
-    objects all;
+    chainsi_pod_objects all;
     char why[1024];
-    if (!read_objects(known, arena, &all, why, sizeof why))
+    if (!chainsi_pod_objects_read(known, arena, &all, why, sizeof why))
         return;
     for (size_t i = 0; i < all.count; i++) {
         chainsi_pod_set *set = chainsi_pods_find(versions->pods, all.items[i].object);
-        if (set->exists && set->replicas && !set->on_change && is_its_own(set, &known->version))
+        if (set->exists && set->replicas && !set->on_change &&
+            chainsi_pod_version_owns(set, &known->version))
             chainsi_pods_scale(versions->pods, set, 0);
     }
 }
