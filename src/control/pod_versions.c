@@ -188,7 +188,54 @@ static void promote(chainsi_pod_versions *versions, chainsi_known_version *known
         on_asked(waits, status, why, NULL);
 }
 
+/* Forgetting it. */
+
+static void on_forgotten(void *user, chains_status status, const char *why,
+                         const chainsi_step *step)
+{
+    (void)step;
+    asker *it = user;
+    chainsi_pod_versions *versions = it->registry->pod_versions;
+    asker **at = versions ? &versions->forgetting : NULL;
+    while (at && *at != it)
+        at = &(*at)->next;
+    if (at)
+        *at = it->next;
+    chainsi_pod_versions_review_later(versions);
+    if (status != CHAINS_OK && status != CHAINS_NOT_FOUND)
+        chainsi_say("%s version %s was deleted in the cluster, and isn't forgotten: %s", it->chain,
+                    it->version, why);
+    free_asker(it);
+}
+
+static void forget(chainsi_pod_versions *versions, chainsi_chain *chain, const char *id)
+{
+    chainsi_intent *intent = chainsi_intent_new(chainsi_step_forget_version, true);
+    asker *waits = make_asker(versions, chain->name, id);
+    waits->next = versions->forgetting;
+    versions->forgetting = waits;
+    intent->step->version = chainsi_arena_strdup(intent->step->arena, id);
+    intent->on_end = on_forgotten;
+    intent->user = waits;
+    chainsi_chain_forget_version(chain, intent);
+}
+
+/* Taking it up. */
+
 static void on_review(uv_timer_t *timer);
+
+/* Whether all that is left of the version of that name is that there was one: it comes again. Forgets that. */
+static bool forget_rest(chainsi_pod_versions *versions, const chainsi_known_version *known,
+                        const chainsi_stored_version *stored)
+{
+    const char *name = known->version.chain;
+    chainsi_chain *chain =
+        chainsi_registry_find(versions->registry, (chainsi_slice){ name, strlen(name) });
+    if (!chain || known->handled || stored->artefacts || *known->version.state)
+        return false;
+    forget(versions, chain, stored->id);
+    return true;
+}
 
 /* What goes under this very name has to be forgotten before: it was deleted, and came again at once. Of what was there at
  * the beginning, what somebody has had to do with goes itself. */
@@ -257,6 +304,11 @@ static void on_version(void *user, chainsi_known_version *known)
     }
     certify(versions, known);
     const bool is_stored = find_stored(versions, said->chain, said->version, &arena, &stored);
+    if (is_stored && forget_rest(versions, known, &stored)) {
+        try_later(versions, known);
+        chainsi_arena_done(&arena);
+        return;
+    }
     /* Once, as long as it is told of: a second word would end what the first one began. What a controller that has lost
      * its state finds as standing by, or failed, stays so until it is wanted. */
     const bool is_asked = *said->requested && strcmp(said->requested, said->handled) != 0 &&
@@ -279,24 +331,6 @@ static void on_version(void *user, chainsi_known_version *known)
 
 /* Its end. */
 
-static void on_forgotten(void *user, chains_status status, const char *why,
-                         const chainsi_step *step)
-{
-    (void)step;
-    asker *it = user;
-    chainsi_pod_versions *versions = it->registry->pod_versions;
-    asker **at = versions ? &versions->forgetting : NULL;
-    while (at && *at != it)
-        at = &(*at)->next;
-    if (at)
-        *at = it->next;
-    chainsi_pod_versions_review_later(versions);
-    if (status != CHAINS_OK && status != CHAINS_NOT_FOUND)
-        chainsi_say("%s version %s was deleted in the cluster, and isn't forgotten: %s", it->chain,
-                    it->version, why);
-    free_asker(it);
-}
-
 static bool has_others(const chainsi_pod_versions *versions, const char *chain)
 {
     for (const chainsi_known_version *each = chainsi_pods_versions(versions->pods); each;
@@ -304,18 +338,6 @@ static bool has_others(const chainsi_pod_versions *versions, const char *chain)
         if (!strcmp(each->version.chain, chain) && !each->version.leaving)
             return true;
     return false;
-}
-
-static void forget(chainsi_pod_versions *versions, chainsi_chain *chain, const char *id)
-{
-    chainsi_intent *intent = chainsi_intent_new(chainsi_step_forget_version, true);
-    asker *waits = make_asker(versions, chain->name, id);
-    waits->next = versions->forgetting;
-    versions->forgetting = waits;
-    intent->step->version = chainsi_arena_strdup(intent->step->arena, id);
-    intent->on_end = on_forgotten;
-    intent->user = waits;
-    chainsi_chain_forget_version(chain, intent);
 }
 
 static void on_version_gone(void *user, const chainsi_known_version *known)

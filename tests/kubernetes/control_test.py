@@ -374,6 +374,14 @@ class Controller(unittest.TestCase):
             self.cluster.api.start()
         self.try_again(renew)
 
+    def test_a_failed_version_that_went_without_a_controller_is_tried_again(self):
+        def renew(config_map):
+            self.stop()
+            self.cluster.api.remove(f"{CONFIGMAPS}/hello-v2")
+            self.start()
+            self.cluster.apply([one for one in self.manifests(self.folder, "v2") if one["kind"] == "Deployment"] + [config_map])
+        self.try_again(renew)
+
     def test_a_request_that_was_handled_is_told_to_be_so(self):
         self.two_versions()
         refused = []
