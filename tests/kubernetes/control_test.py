@@ -112,11 +112,27 @@ class Controller(unittest.TestCase):
             return {"hello", "hello_writer"} <= {span["chainlet"] for span in spans if span["kind"] == "served"}
         wait_until(whole, "the spans of the inner Chainlet", LIMIT_S)
 
-    def test_scales_to_zero_and_a_call_wakes_all(self):
-        self.deploy()
+    def scale_to_zero(self):
         for chainlet in ("hello", "hello_writer"):
             self.scale(chainlet, "--scale-to-zero-delay", "0.5")
         wait_until(lambda: not self.cluster.pods, "no pods", LIMIT_S)
+
+    def test_whoever_asks_for_the_description_wakes_nothing(self):
+        self.deploy()
+        kept = os.path.join(self.home.env["CHAINS_HOME"], "chains", "hello", "1", "openapi.hello")
+        wait_until(lambda: os.path.exists(kept), "the description to be kept", LIMIT_S)
+        self.scale_to_zero()
+        host, port = self.home.address().split("//")[1].split(":")
+        connection = http.client.HTTPConnection(host, int(port), timeout=LIMIT_S)
+        connection.request("GET", "/chains/hello/production/openapi.json")
+        answer = connection.getresponse()
+        self.assertEqual((answer.status, json.loads(answer.read())["info"]["title"]), (200, "hello"))
+        connection.close()
+        self.assertEqual({chainlet["state"] for chainlet in self.status()["chainlets"]}, {"at_zero"})
+
+    def test_scales_to_zero_and_a_call_wakes_all(self):
+        self.deploy()
+        self.scale_to_zero()
         self.assertEqual([self.cluster.replicas(name) for name in ("hello-v1-hello", "hello-v1-hello-writer")], [0, 0])
         self.assertEqual({chainlet["state"] for chainlet in self.status()["chainlets"]}, {"at_zero"})
         self.assertEqual(self.call(), (200, ["Hello, moon!"]))
