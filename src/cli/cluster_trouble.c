@@ -19,7 +19,7 @@ static bool has(const char *text, const char *part)
 
 static bool is(const char *text, const char *other)
 {
-    return text && !strcmp(text, other);
+    return text && other && !strcmp(text, other);
 }
 
 static const char *or_empty(const char *text)
@@ -157,7 +157,7 @@ static void look_at_container(search *s, const chainsi_view_object *pod,
     if (is_pulling(reason)) {
         look_at_image(s, pod, trouble, container, waiting);
     } else if (is(reason, "CrashLoopBackOff")) {
-        trouble.pod = pod->metadata.name;
+        trouble.pod = container->name ? pod->metadata.name : NULL;
         trouble.container = container->name;
         look_at_end(s, trouble, container);
     } else if (is(reason, "ErrImageNeverPull")) {

@@ -112,6 +112,31 @@ static void one_crash_may_be_none(void **state)
     }
 }
 
+/* What stands before an API server may leave out anything. */
+static void what_has_no_name_is_looked_at(void **state)
+{
+    (void)state;
+    const chainsi_view_list none = read_list("");
+    const chainsi_view_list pods =
+        read_list("{\"metadata\":{},\"status\":{" WAITS("ErrImagePull") "}}");
+    chainsi_view_event event = { "Failed", "Failed to pull image", "Pod", "p" };
+    const chainsi_view_events events = { &event, 1 };
+    const chainsi_cluster_scene scene = {
+        .name_space = "ns",
+        .secret = "s",
+        .deployments = &none,
+        .pods = &pods,
+        .events = &events,
+    };
+    const chainsi_troubles found = chainsi_troubles_find(&scene, &arena);
+    assert_true(found.count == 1 && !strcmp(found.items[0].object, "pod "));
+    /* Its log can't be asked for. */
+    const chainsi_troubles crashed =
+        find("", "{\"metadata\":{\"name\":\"p\"},\"status\":{\"containerStatuses\":[{\"state\":{"
+                 "\"waiting\":{\"reason\":\"CrashLoopBackOff\"}}}]}}");
+    assert_true(crashed.count == 1 && !crashed.items[0].pod);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -120,6 +145,7 @@ int main(void)
         cmocka_unit_test(tells_what_is_certain_first),
         cmocka_unit_test(pods_know_better_than_deployments),
         cmocka_unit_test(one_crash_may_be_none),
+        cmocka_unit_test(what_has_no_name_is_looked_at),
     };
     const int failed = cmocka_run_group_tests(tests, NULL, NULL);
     chainsi_arena_done(&arena);

@@ -153,8 +153,8 @@ static bool has_all(const chainsi_secret_record *found, const chainsi_secret_rec
 /* The authority */
 
 /* Those whose authority's Secret is lost, and which nobody remembers, are trusted for as long as what they have
- * issued is in use: what Chainlets have been given says which. */
-static void recover(chainsi_round *round, chainsi_round_chain *chain,
+ * issued is in use: what Chainlets have been given says which. False: it can't be said which. */
+static bool recover(chainsi_round *round, chainsi_round_chain *chain,
                     const chainsi_round_version *versions, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
@@ -163,15 +163,17 @@ static void recover(chainsi_round *round, chainsi_round_chain *chain,
             const char *name =
                 chainsi_arena_printf(&round->arena, "%s-tls", versions[i].objects[k]);
             const char *bundle = NULL;
-            if (get_secret(round, chain, name, &leaf) &&
-                is_same(leaf.kind, CHAINSI_SECRET_CERTIFICATE))
+            if (!get_secret(round, chain, name, &leaf))
+                return false;
+            if (is_same(leaf.kind, CHAINSI_SECRET_CERTIFICATE))
                 bundle = chainsi_secret_record_get(&leaf, "ca.crt");
             if (bundle && chainsi_certificate_count(bundle)) {
                 chain->rotation.issuer.certificate = chainsi_copy_text(bundle);
-                return;
+                return true;
             }
         }
     }
+    return true;
 }
 
 /* What is in the cluster goes before what is remembered: another controller may have written it. */
@@ -189,7 +191,7 @@ static bool load_authority(chainsi_round *round, chainsi_round_chain *chain,
         chainsi_rotation_done(&chain->rotation);
         chain->rotation = read;
     } else if (!chain->rotation.issuer.certificate) {
-        recover(round, chain, versions, count);
+        return recover(round, chain, versions, count);
     }
     return true;
 }
@@ -233,15 +235,13 @@ static bool store_authority(chainsi_round *round, chainsi_round_chain *chain,
 }
 
 /* Takes the step that is due. False: none could be taken. */
-static bool rotate(chainsi_round *round, chainsi_round_chain *chain)
+static bool take_step(chainsi_round *round, chainsi_round_chain *chain)
 {
     static const char *const said[] = {
         "the old authority is trusted no longer",
         "a new authority is trusted beside the one that issues",
         "the new authority issues from now on, and the old one is still trusted",
     };
-    if (!chainsi_rotation_is_due(&chain->rotation, round->now_s))
-        return true;
     const bool first = !chain->rotation.issuer.certificate;
     if (!chainsi_rotation_go_on(&chain->rotation, chain->name, round->now_s,
                                 round->authority_life_s)) {
@@ -251,6 +251,15 @@ static bool rotate(chainsi_round *round, chainsi_round_chain *chain)
     fprintf(stderr, "chainsd: certificates of %s: %s\n", chain->name,
             first ? "an authority was made" : said[chainsi_rotation_get_state(&chain->rotation)]);
     return true;
+}
+
+/* Usually one step is due, if any: those behind it wait for files. */
+static bool rotate(chainsi_round *round, chainsi_round_chain *chain)
+{
+    bool good = true;
+    while (good && chainsi_rotation_is_due(&chain->rotation, round->now_s))
+        good = take_step(round, chain);
+    return good;
 }
 
 /* Certificates */

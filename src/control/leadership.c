@@ -108,6 +108,8 @@ void chainsi_leadership_see(chainsi_leadership *it, const chainsi_lease_record *
                             int64_t now_ns)
 {
     if (!record) {
+        if (it->seen.version[0]) /* until just now it may have been renewed, unseen */
+            it->seen_ns = now_ns;
         it->seen.version[0] = '\0';
         return;
     }

@@ -53,7 +53,7 @@ int64_t chainsi_leadership_now_ns(void);
 /* Reads a Lease object. False: it is none. */
 bool chainsi_lease_read(const char *json, size_t size, chainsi_lease_record *record);
 
-/* Notes what was read at now_ns; NULL: there is no such Lease, which doesn't end what it said. */
+/* Notes what was read at now_ns; NULL: there is no such Lease any more, which is a change, and doesn't end what it said. */
 void chainsi_leadership_see(chainsi_leadership *it, const chainsi_lease_record *record,
                             int64_t now_ns);
 /* Whether the Lease may be taken, or is its own. */

@@ -78,15 +78,17 @@ static void test_the_holders_duration_counts(void **state)
     }
 }
 
-/* Whoever deletes the object doesn't make its holder stop. */
+/* Whoever deletes the object doesn't make its holder stop, who may have renewed it up to that moment. */
 static void test_a_lease_that_is_gone_still_holds(void **state)
 {
     (void)state;
     chainsi_leadership it = candidate("a");
     see(&it, "b", "x", 15, 100 * S);
-    chainsi_leadership_see(&it, NULL, 105 * S);
-    assert_false(chainsi_leadership_may_take(&it, 115 * S - 1));
-    assert_true(chainsi_leadership_may_take(&it, 115 * S));
+    chainsi_leadership_see(&it, NULL, 116 * S); /* nothing was seen meanwhile */
+    assert_false(chainsi_leadership_may_take(&it, 116 * S));
+    chainsi_leadership_see(&it, NULL, 118 * S);
+    assert_false(chainsi_leadership_may_take(&it, 131 * S - 1));
+    assert_true(chainsi_leadership_may_take(&it, 131 * S));
 }
 
 /* Who leads stops before anybody else may begin, however long the answer took. */

@@ -209,17 +209,23 @@ static chains_status settle(chainsi_postgres *it)
         chainsi_postgres_drop(it);
         return status;
     }
-    /* A commit that was told is on the disk. A client whose machine is gone is found out about: the server keeps the
+    /* Bytes come as they are read here, whatever the server is set to. A commit that was told is on the disk. A client whose machine is gone is found out about: the server keeps the
      * writer's lock as long as it believes in it. */
     static const char *const settings[] = {
-        [false] = "SET tcp_keepalives_idle = 5; SET tcp_keepalives_interval = 2;"
+        [false] = "SET bytea_output = 'hex'; SET tcp_keepalives_idle = 5; SET "
+                  "tcp_keepalives_interval = 2;"
                   "SET tcp_keepalives_count = 3;"
                   "SELECT set_config('synchronous_commit', 'on', false) WHERE "
                   "current_setting('synchronous_commit') = 'off'; SHOW server_encoding",
-        [true] = "SET default_transaction_read_only = on; SHOW server_encoding",
+        [true] = "SET bytea_output = 'hex'; SET default_transaction_read_only = on; SHOW "
+                 "server_encoding",
     };
     PGresult *encoding = NULL;
     chains_status status = chainsi_postgres_run(it, settings[it->reads_only], &encoding);
+    if (status == CHAINS_OK && pq->PQntuples(encoding) != 1) /* something else stands before it */
+        status = chainsi_database_fail(&it->base, CHAINS_UNAVAILABLE,
+                                       "cannot use %s: it doesn't answer as a PostgreSQL server",
+                                       it->base.path);
     if (status == CHAINS_OK && strcmp(pq->PQgetvalue(encoding, 0, 0), "UTF8") != 0)
         status = chainsi_database_fail(
             &it->base, CHAINS_FAILED_PRECONDITION,

@@ -330,7 +330,9 @@ static unsigned digit_of(char c)
 static void decode_bytes(statement *it, const char *text)
 {
     it->bytes.size = 0;
-    for (const char *c = text + 2; c[0] && c[1]; c += 2)
+    const char *digits = strncmp(text, "\\x", 2) ? "" : text + 2;
+    for (const char *c = digits; isxdigit((unsigned char)c[0]) && isxdigit((unsigned char)c[1]);
+         c += 2)
         chainsi_buffer_add_byte(&it->bytes, (uint8_t)(digit_of(c[0]) << 4 | digit_of(c[1])));
     chainsi_buffer_reserve(&it->bytes, 1);
 }

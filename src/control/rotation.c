@@ -26,11 +26,20 @@ const char *chainsi_rotation_state_name(chainsi_rotation_state state)
     return names[state];
 }
 
+/* While the next one waits for everybody to trust it, what issues has ended, as when no controller ran for long: what it
+ * issues has ended, too, so that there is nothing to wait for. */
+static bool has_ended(const chainsi_rotation *rotation, int64_t now_s)
+{
+    return rotation->next.key && chainsi_certificate_end(rotation->issuer.certificate) <= now_s;
+}
+
 bool chainsi_rotation_is_due(const chainsi_rotation *rotation, int64_t now_s)
 {
     if (chainsi_rotation_get_state(rotation) == CHAINSI_ROTATION_STEADY)
         return !rotation->issuer.key ||
                chainsi_certificate_is_due(rotation->issuer.certificate, now_s);
+    if (has_ended(rotation, now_s))
+        return true;
     return rotation->settled_s && now_s - rotation->settled_s >= CHAINSI_ROTATION_SPREAD_S;
 }
 

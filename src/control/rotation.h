@@ -4,7 +4,7 @@
  *   STEADY    one authority issues, and is trusted
  *     |  two thirds of its life are over, or its key is lost
  *   TRUSTING  the next one is trusted as well, and issues nothing yet
- *     |  everybody's files have said so for CHAINSI_ROTATION_SPREAD_S
+ *     |  everybody's files have said so for CHAINSI_ROTATION_SPREAD_S, or the one that issues has ended
  *   RETIRING  the next one issues, and everybody gets a new certificate; the old one is still trusted
  *     |  everybody's files have said so for as long
  *   STEADY

@@ -210,7 +210,7 @@ static void steps_wait_for_files(void **state)
     free(bundle);
     assert_ptr_equal(chainsi_rotation_signer(&it), &it.issuer);
     /* However long: files that aren't written aren't waited for in vain. */
-    assert_false(chainsi_rotation_is_due(&it, now_s + 100 * DAY_S));
+    assert_false(chainsi_rotation_is_due(&it, now_s + AUTHORITY_S / 3 - DAY_S));
     chainsi_rotation_settle(&it, true, now_s);
     chainsi_rotation_settle(&it, true, now_s + 10);
     assert_int_equal(it.settled_s, now_s);
@@ -267,6 +267,26 @@ static void a_lost_key_begins_a_rotation(void **state)
     chainsi_rotation_done(&it);
 }
 
+/* No controller ran while it ended: what it issues would have ended already, whenever it is renewed. */
+static void one_that_has_ended_is_not_waited_for(void **state)
+{
+    (void)state;
+    const char *const name = "a";
+    const int64_t now_s = start_s + AUTHORITY_S + DAY_S;
+    chainsi_rotation it = { 0 };
+    chainsi_pair leaf = { 0 };
+    assert_true(chainsi_rotation_go_on(&it, "poem", start_s, AUTHORITY_S));
+    while (chainsi_rotation_is_due(&it, now_s))
+        assert_true(chainsi_rotation_go_on(&it, "poem", now_s, AUTHORITY_S));
+    assert_int_equal(chainsi_rotation_get_state(&it), CHAINSI_ROTATION_RETIRING);
+    assert_true(chainsi_authority_issue(chainsi_rotation_signer(&it), &name, 1, now_s,
+                                        CERTIFICATE_S, &leaf));
+    assert_false(chainsi_certificate_is_due(leaf.certificate, now_s));
+    assert_true(chainsi_certificate_end(leaf.certificate) > now_s);
+    chainsi_pair_done(&leaf);
+    chainsi_rotation_done(&it);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -274,6 +294,7 @@ int main(void)
         cmocka_unit_test(calls_fail_where_files_are_read_later_than_that),
         cmocka_unit_test(steps_wait_for_files),
         cmocka_unit_test(a_lost_key_begins_a_rotation),
+        cmocka_unit_test(one_that_has_ended_is_not_waited_for),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

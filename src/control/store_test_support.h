@@ -64,6 +64,9 @@ static inline void make_database(void)
              server_folder);
     snprintf(sql, sizeof sql, "CREATE DATABASE %s", database_name);
     run_on_server(sql);
+    /* As some servers are set. */
+    snprintf(sql, sizeof sql, "ALTER DATABASE %s SET bytea_output = 'escape'", database_name);
+    run_on_server(sql);
 }
 
 static inline void drop_database(void)

@@ -168,6 +168,11 @@ static int connect_to_replica(uint64_t incarnation)
 static int connect_to_near(const chainsi_link *link)
 {
     int fd = chainsi_near_connect(link->address.path);
+    if (fd >= 0 && !chainsi_near_trusts(fd)) { /* somebody has put another one in its place */
+        close(fd);
+        errno = EPERM;
+        return -1;
+    }
     if (fd >= 0)
         fcntl(fd, F_SETFL, 0);
     return fd;

@@ -2,6 +2,8 @@
  * every call are checked at this distance as at all others (runtime/distances_test.c and those beside it). */
 #include <dirent.h>
 #include <pthread.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "runtime/call_test_support.h"
 #include "runtime/near.h"
@@ -171,6 +173,60 @@ static void a_folder_with_other_things(void **state)
     close(direct);
 }
 
+/* The path of the only replica's socket of calls. */
+static void find_socket(const fixture *made, char path[160])
+{
+    char folder[80];
+    snprintf(folder, sizeof folder, "%s/near", made->folder);
+    DIR *listed = opendir(folder);
+    assert_non_null(listed);
+    for (struct dirent *entry; (entry = readdir(listed));)
+        if (entry->d_name[0] != '.' && !strchr(entry->d_name, '.'))
+            snprintf(path, 160, "%s/%.16s", folder, entry->d_name);
+    closedir(listed);
+}
+
+static int open_near_with_any_umask(void **state)
+{
+    const mode_t before = umask(0);
+    const int status = open_near(state);
+    umask(before);
+    return status;
+}
+
+static void its_sockets_are_for_one_user(void **state)
+{
+    char path[160] = "";
+    struct stat about;
+    find_socket(*state, path);
+    assert_int_equal(stat(path, &about), 0);
+    assert_int_equal(about.st_mode & 0777, 0600);
+}
+
+/* Another user's socket under a replica's name: nothing is said to it. */
+static void what_others_put_in_its_place_is_not_called(void **state)
+{
+    enum { NOBODY = 65534 };
+    char path[160] = "", why[256];
+    if (geteuid() != 0)
+        skip();
+    find_socket(*state, path);
+    assert_int_equal(unlink(path), 0);
+    chainsi_address address = { .kind = CHAINSI_ADDRESS_UNIX, .path = path };
+    const int listening = chainsi_address_listen(&address, 1, why, sizeof why);
+    assert_true(listening >= 0);
+    assert_int_equal(seteuid(NOBODY), 0);
+    assert_int_equal(listen(listening, 1), 0); /* whoever does that is the other end */
+    assert_int_equal(seteuid(0), 0);
+    make_echo(&(call){ .made = *state, .text = "a secret" });
+    const int taken = accept(listening, NULL, NULL);
+    assert_true(taken >= 0);
+    char byte;
+    assert_int_equal(recv(taken, &byte, 1, MSG_DONTWAIT), 0);
+    close(taken);
+    close(listening);
+}
+
 static void a_folder_that_cannot_be_used(void **state)
 {
     (void)state;
@@ -197,6 +253,9 @@ int main(void)
         TEST(what_is_large_is_shared_with_who_is_near),
         TEST(where_no_slot_is_free_it_goes_by_tcp),
         TEST(a_folder_with_other_things),
+        cmocka_unit_test_setup_teardown(its_sockets_are_for_one_user, open_near_with_any_umask,
+                                        close_fixture),
+        TEST(what_others_put_in_its_place_is_not_called),
         TEST(a_folder_that_cannot_be_used),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

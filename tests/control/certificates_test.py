@@ -35,6 +35,7 @@ class Api:
         self.secrets = {}
         self.lock = threading.Lock()
         self.forbidden = set()  # verbs
+        self.ailing = set()  # Secrets that nothing can be said of
         self.version = 0
         self.writes = 0
         api = self
@@ -76,6 +77,8 @@ class Api:
 
     def handle(self, method, path, body, headers):
         verb = {"GET": "get", "POST": "create", "PATCH": "patch"}[method]
+        if path.rpartition("/")[2] in self.ailing:
+            raise Refusal(500, "InternalError", "etcdserver: leader changed")
         if verb in self.forbidden:
             raise Refusal(403, "Forbidden", f'secrets is forbidden: User "chainsd" cannot {verb} resource "secrets" in API group "" in the namespace "prod"')
         if method == "POST":
@@ -350,6 +353,40 @@ class Keeping(unittest.TestCase):
         self.assertIn(bundle, self.api.text("poem-v1-phi-tls", "ca.crt"))
         certificate, authorities = self.identity()
         self.assertTrue(self.verify(certificate, authorities))
+
+    def test_an_authority_that_nobody_remembers_while_the_server_ails(self):
+        """No other one is made before it is known what the lost one has issued."""
+        self.start()
+        self.say("add poem poem-v1 uid-1 poem-v1-phi")
+        self.wait(lambda: self.has("poem-v1-phi"), "a certificate")
+        first, bundle = self.leaf(), self.api.text("poem-ca", "ca.crt")
+        self.stop()
+        self.api.delete("poem-ca")
+        self.api.ailing = {"poem-v1-phi-tls"}
+        self.start()
+        self.say("add poem poem-v1 uid-1 poem-v1-phi")
+        self.wait(lambda: "poem-v1-phi-tls" in self.said(), "what can't be asked for")
+        self.assertIsNone(self.api.text("poem-ca", "ca.crt"))
+        self.api.ailing = set()
+        self.say("add poem poem-v2 uid-2 poem-v2-phi")
+        self.wait(lambda: self.has("poem-v2-phi"), "a certificate")
+        self.assertEqual(self.leaf(), first)
+        self.assertTrue(self.verify(first, self.api.text("poem-v2-phi-tls", "ca.crt")))
+        self.assertIn(bundle, self.api.text("poem-v2-phi-tls", "ca.crt"))
+
+    def test_an_authority_that_ended_while_no_controller_ran(self):
+        self.start()
+        self.say("add poem poem-v1 uid-1 poem-v1-phi")
+        self.wait(lambda: self.has("poem-v1-phi"), "a certificate")
+        first = self.leaf()
+        self.stop()
+        self.start()
+        self.set_clock(3651 * DAY)
+        self.say("add poem poem-v1 uid-1 poem-v1-phi")
+        self.wait(lambda: self.leaf() != first and self.verify(self.leaf(), self.api.text("poem-ca", "ca.crt")), "a certificate that is good")
+        certificate, authorities = self.identity()
+        self.assertTrue(self.verify(certificate, self.api.text("poem-v1-phi-tls", "ca.crt")))
+        self.assertTrue(self.verify(self.leaf(), authorities))
 
     def test_what_may_not_be_done_is_said_once(self):
         for verb in ("get", "create"):
