@@ -344,6 +344,23 @@ class Controller(unittest.TestCase):
         self.deploy("v2")  # a chain of that name may come again
         self.assertEqual(self.call(), (200, ["Hello, moon!"]))
 
+    def test_what_comes_under_the_name_of_a_deleted_version_stays(self):
+        self.deploy()
+        refused, again = [], self.config_map("v1")
+
+        def refuse(handler):
+            if handler.command != "DELETE" or refused:
+                return False
+            refused.append(handler.place)
+            self.cluster.renew(again)
+            handler.reply(*status(500, "InternalError", "not now"))
+            return True
+        self.cluster.api.faults.insert(0, refuse)
+        self.home.good("delete", "hello")
+        wait_until(lambda: self.cluster.api.count("DELETE", "/hello-v1") >= 2, "it to be deleted again", LIMIT_S)
+        wait_until(lambda: self.cluster.state("hello-v1") == "running", "the one that came to run", LIMIT_S)
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+
     def test_deleting_the_versions_deletes_the_chain(self):
         self.deploy()
         self.cluster.api.remove(f"{CONFIGMAPS}/hello-v1")
