@@ -326,6 +326,8 @@ chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *opt
     }
     const bool pods =
         options->supervisor->pods; /* they bring their programs, and fetch what they need */
+    if (pods && !chainsi_make_folders(deployment->directory)) /* for documents (document.h) */
+        chainsi_say("cannot make %s: %s", deployment->directory, strerror(errno));
     /* Before anything of it: whatever is begun, somebody knows whose it is. */
     if (options->begin != CHAINSI_BEGIN_STOPPING && !pods) {
         chainsi_deployment_hold(deployment);

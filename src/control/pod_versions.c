@@ -405,7 +405,7 @@ void chainsi_pod_versions_remove(chainsi_pod_versions *versions, const char *cha
         /* One that failed stays until whoever deployed it has seen why. */
         if (find_stored(versions, chain, each->version.version, &arena, &stored) &&
             stored.number == number && stored.state == CHAINSI_VERSION_READY)
-            chainsi_pods_delete_version(versions->pods, each->version.name);
+            chainsi_pods_delete_version(versions->pods, each);
     }
     chainsi_arena_done(&arena);
 }
@@ -421,7 +421,7 @@ void chainsi_pod_versions_remove_all(chainsi_pod_versions *versions, const char 
          each = each->next)
         if (!each->again && !strcmp(each->version.chain, chain) &&
             find_stored(versions, chain, each->version.version, &arena, &stored))
-            chainsi_pods_delete_version(versions->pods, each->version.name);
+            chainsi_pods_delete_version(versions->pods, each);
     chainsi_arena_done(&arena);
 }
 

@@ -378,30 +378,29 @@ void chainsi_pods_annotate(chainsi_pods *pods, const chainsi_known_version *know
     chainsi_arena_done(&arena);
 }
 
-static void delete_object(chainsi_pods *pods, const char *kind, const char *name)
+void chainsi_pods_delete_version(chainsi_pods *pods, const chainsi_known_version *known)
 {
     chainsi_arena arena = { 0 };
-    chainsi_wishes_add(pods->wishes,
-                       &(chainsi_wish){
-                           .key = chainsi_arena_printf(&arena, "delete %s/%s", kind, name),
-                           .method = "DELETE",
-                           .path = chainsi_arena_printf(&arena, "/api/v1/namespaces/%s/%s/%s",
-                                                        pods->name_space, kind, name),
-                           .type = CHAINSI_CLUSTER_JSON,
-                           .body = "{\"propagationPolicy\":\"Background\"}",
-                           .gone_is_good = true,
-                       });
+    chainsi_buffer body = { 0 };
+    chainsi_buffer_add_text(&body,
+                            "{\"propagationPolicy\":\"Background\",\"preconditions\":{\"uid\":");
+    chainsi_json_write_text(&body, known->version.uid);
+    chainsi_buffer_add_text(&body, "}}");
+    chainsi_buffer_add_byte(&body, 0);
+    chainsi_wishes_add(
+        pods->wishes,
+        &(chainsi_wish){
+            .key = chainsi_arena_printf(&arena, "delete ConfigMap %s", known->version.name),
+            .method = "DELETE",
+            .path = chainsi_arena_printf(&arena, "/api/v1/namespaces/%s/configmaps/%s",
+                                         pods->name_space, known->version.name),
+            .type = CHAINSI_CLUSTER_JSON,
+            .body = (const char *)body.data,
+            .gone_is_good = true,
+            .other_is_good = true,
+        });
+    chainsi_buffer_done(&body);
     chainsi_arena_done(&arena);
-}
-
-void chainsi_pods_delete_version(chainsi_pods *pods, const char *config_map)
-{
-    delete_object(pods, "configmaps", config_map);
-}
-
-void chainsi_pods_delete_secret(chainsi_pods *pods, const char *name)
-{
-    delete_object(pods, "secrets", name);
 }
 
 /* Its beginning and end. */

@@ -91,9 +91,7 @@ void chainsi_pods_scale(chainsi_pods *pods, chainsi_pod_set *set, int64_t replic
 /* What a version's ConfigMap is to say of it, and that the request was handled for which it was taken up. */
 void chainsi_pods_annotate(chainsi_pods *pods, const chainsi_known_version *version,
                            const char *state, const char *message);
-/* A version is to go: its ConfigMap, and so all that it owns. */
-void chainsi_pods_delete_version(chainsi_pods *pods, const char *config_map);
-/* A Secret is to go. */
-void chainsi_pods_delete_secret(chainsi_pods *pods, const char *name);
+/* A version is to go: its ConfigMap, and so all that it owns; not one that has been made under its name since. */
+void chainsi_pods_delete_version(chainsi_pods *pods, const chainsi_known_version *version);
 
 #endif

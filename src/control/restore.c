@@ -222,7 +222,9 @@ static void remove_other_programs(restoring *r, chainsi_chain *chain)
         chainsi_stored_version version;
         chains_status status =
             chainsi_stored_version_find(r->reader, chain->name, entry->d_name, &r->arena, &version);
-        if (status == CHAINS_NOT_FOUND || (status == CHAINS_OK && !version.artefacts))
+        /* Another one may be called by that number. */
+        if (status == CHAINS_NOT_FOUND ||
+            (status == CHAINS_OK && version.number == number && !version.artefacts))
             chainsi_chain_collect(chain, &(int64_t){ number }, 1);
     }
     if (entries)

@@ -17,7 +17,7 @@ enum {
 typedef struct wish {
     char *key, *path, *body; /* owned */
     const char *method, *type;
-    bool gone_is_good;
+    bool gone_is_good, other_is_good;
     int64_t next_ns; /* when it is tried */
     int pause_ms;
     struct wish *next;
@@ -99,7 +99,8 @@ static void carry_out(chainsi_wishes *wishes, wish *it, chainsi_cluster_answer *
     chains_status status =
         chainsi_cluster_ask(wishes->cluster, it->method, it->path, it->type, it->body,
                             it->body ? strlen(it->body) : 0, PATIENCE_S, answer);
-    if (status == CHAINS_NOT_FOUND && it->gone_is_good)
+    if ((status == CHAINS_NOT_FOUND && it->gone_is_good) ||
+        (status == CHAINS_ABORTED && it->other_is_good))
         status = CHAINS_OK;
     pthread_mutex_lock(&wishes->lock);
     wishes->asking = 0;
@@ -207,6 +208,7 @@ void chainsi_wishes_add(chainsi_wishes *wishes, const chainsi_wish *wanted)
     it->method = wanted->method;
     it->type = wanted->type;
     it->gone_is_good = wanted->gone_is_good;
+    it->other_is_good = wanted->other_is_good;
     pthread_mutex_lock(&wishes->lock);
     wish **at = &wishes->first;
     while (*at) {

@@ -17,7 +17,9 @@ typedef struct chainsi_wish {
     const char *path;
     const char *type; /* a constant; NULL: there is no body */
     const char *body;
-    bool gone_is_good; /* that its object isn't there is no failure */
+    bool gone_is_good; /* that its object isn't there is no failure; */
+    bool
+        other_is_good; /* nor that it is another one by now: a conflict, which for others is tried again */
 } chainsi_wish;
 
 /* on_end: from the loop; status OK when it was done, else why not, and it is tried again unless it never can be

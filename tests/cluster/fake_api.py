@@ -202,6 +202,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
         if self.command == "DELETE":
             if place not in api.objects:
                 return self.absent()
+            wanted = (json.loads(self.body or b"{}").get("preconditions") or {}).get("uid")
+            if wanted not in (None, api.objects[place]["metadata"].get("uid")):
+                return status(409, "Conflict", "Precondition failed: UID in precondition")
             api.note("DELETED", place, api.objects.pop(place))
             return 200, {"kind": "Status", "status": "Success", "metadata": {}}
         obj = json.loads(self.body)

@@ -112,11 +112,27 @@ class Controller(unittest.TestCase):
             return {"hello", "hello_writer"} <= {span["chainlet"] for span in spans if span["kind"] == "served"}
         wait_until(whole, "the spans of the inner Chainlet", LIMIT_S)
 
-    def test_scales_to_zero_and_a_call_wakes_all(self):
-        self.deploy()
+    def scale_to_zero(self):
         for chainlet in ("hello", "hello_writer"):
             self.scale(chainlet, "--scale-to-zero-delay", "0.5")
         wait_until(lambda: not self.cluster.pods, "no pods", LIMIT_S)
+
+    def test_whoever_asks_for_the_description_wakes_nothing(self):
+        self.deploy()
+        kept = os.path.join(self.home.env["CHAINS_HOME"], "chains", "hello", "1", "openapi.hello")
+        wait_until(lambda: os.path.exists(kept), "the description to be kept", LIMIT_S)
+        self.scale_to_zero()
+        host, port = self.home.address().split("//")[1].split(":")
+        connection = http.client.HTTPConnection(host, int(port), timeout=LIMIT_S)
+        connection.request("GET", "/chains/hello/production/openapi.json")
+        answer = connection.getresponse()
+        self.assertEqual((answer.status, json.loads(answer.read())["info"]["title"]), (200, "hello"))
+        connection.close()
+        self.assertEqual({chainlet["state"] for chainlet in self.status()["chainlets"]}, {"at_zero"})
+
+    def test_scales_to_zero_and_a_call_wakes_all(self):
+        self.deploy()
+        self.scale_to_zero()
         self.assertEqual([self.cluster.replicas(name) for name in ("hello-v1-hello", "hello-v1-hello-writer")], [0, 0])
         self.assertEqual({chainlet["state"] for chainlet in self.status()["chainlets"]}, {"at_zero"})
         self.assertEqual(self.call(), (200, ["Hello, moon!"]))
@@ -326,6 +342,23 @@ class Controller(unittest.TestCase):
         self.home.good("delete", "hello")
         wait_until(lambda: not self.cluster.pods and not self.cluster.get(f"{CONFIGMAPS}/hello-v1"), "nothing to be left", LIMIT_S)
         self.deploy("v2")  # a chain of that name may come again
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+
+    def test_what_comes_under_the_name_of_a_deleted_version_stays(self):
+        self.deploy()
+        refused, again = [], self.config_map("v1")
+
+        def refuse(handler):
+            if handler.command != "DELETE" or refused:
+                return False
+            refused.append(handler.place)
+            self.cluster.renew(again)
+            handler.reply(*status(500, "InternalError", "not now"))
+            return True
+        self.cluster.api.faults.insert(0, refuse)
+        self.home.good("delete", "hello")
+        wait_until(lambda: self.cluster.api.count("DELETE", "/hello-v1") >= 2, "it to be deleted again", LIMIT_S)
+        wait_until(lambda: self.cluster.state("hello-v1") == "running", "the one that came to run", LIMIT_S)
         self.assertEqual(self.call(), (200, ["Hello, moon!"]))
 
     def test_deleting_the_versions_deletes_the_chain(self):
