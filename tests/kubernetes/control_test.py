@@ -202,6 +202,14 @@ class Controller(unittest.TestCase):
         wait_until(lambda: "FailedCreate: exceeded quota: small" in self.said(), "it to be seen", LIMIT_S)
         self.assertEqual("deploying", self.cluster.state("hello-v1"))
 
+    def test_one_that_is_deleted_while_it_starts_is_forgotten(self):
+        self.deploy()
+        self.cluster.problems["hello-v2-hello"] = ("ErrImagePull", "not yet")
+        self.deploy("v2", until="deploying")
+        self.cluster.api.remove(f"{CONFIGMAPS}/hello-v2")
+        wait_until(lambda: [each["id"] for each in json.loads(self.home.good("versions", "hello", "--json"))] == ["v1"], "it to be forgotten", LIMIT_S)
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+
     def test_a_dead_pod_is_replaced_and_calls_go_on(self):
         self.deploy()
         pod, = self.cluster.pods_of("hello-v1-hello")
