@@ -28,6 +28,26 @@ typedef struct refusal {
 static const chainsi_field refusal_fields[] = { CHAINSI_FIELD_NULLABLE(refusal, message) };
 static const chainsi_type refusal_type = CHAINSI_STRUCT_OF(refusal, refusal_fields);
 
+/* On one line: several are told as `conflicts with "kubectl-edit" using apps/v1:`, and a line `- .spec…` for each. */
+static const char *join_lines(chainsi_arena *arena, const char *text)
+{
+    chainsi_buffer line = { 0 };
+    for (const char *at = text; *at; at++) {
+        if (!strncmp(at, "\n- ", 3)) {
+            chainsi_buffer_printf(&line, "%s", at > text && at[-1] == ':' ? " " : ", ");
+            at += 2;
+        } else if (*at == '\n') {
+            chainsi_buffer_printf(&line, "; ");
+        } else {
+            chainsi_buffer_add(&line, at, 1);
+        }
+    }
+    const char *joined = chainsi_arena_printf(arena, "%.*s", (int)line.size,
+                                              line.size ? (const char *)line.data : "");
+    chainsi_buffer_done(&line);
+    return joined;
+}
+
 /* Who changed what: `conflict with "kubectl-edit" using apps/v1: .spec.template…` */
 static const char *conflict_of(chainsi_cluster_session *session)
 {
@@ -38,7 +58,8 @@ static const char *conflict_of(chainsi_cluster_session *session)
         !said.message)
         return "";
     const char *at = strstr(said.message, "conflict with");
-    return at ? at : said.message;
+    const char *several = strstr(said.message, "conflicts with");
+    return join_lines(&session->arena, at ? at : several ? several : said.message);
 }
 
 static chains_status patch(chainsi_cluster_session *session, const char *path, const char *force,

@@ -81,6 +81,21 @@ static const char *pull_hint(search *s, const char *why)
     return "the nodes have to reach the registry under the name that --registry says";
 }
 
+/* The end of what an engine says, which names the image several times on the way to it: 'Failed to pull image "i": rpc
+ * error: …: failed to resolve reference "i": i: not found'. */
+static const char *why_no_image(const char *image, const char *text)
+{
+    const size_t size = strlen(image);
+    const char *why = text;
+    for (const char *at = text; size && (at = strstr(at, image)); at += size) {
+        const char *after = at + size;
+        after += *after == '"';
+        if (after[0] == ':' && after[1] == ' ' && after[2])
+            why = after + 2;
+    }
+    return why;
+}
+
 static void look_at_image(search *s, const chainsi_view_object *pod, chainsi_trouble trouble,
                           const chainsi_view_container *container,
                           const chainsi_view_waiting *waiting)
@@ -88,7 +103,8 @@ static void look_at_image(search *s, const chainsi_view_object *pod, chainsi_tro
     const char *event = find_event(s, pod->metadata.name, "Failed", "Failed to pull image");
     const char *why = event ? event : or_empty(waiting->message);
     trouble.what = chainsi_arena_printf(s->arena, "the image %s can't be pulled: %s",
-                                        or_empty(container->image), why);
+                                        or_empty(container->image),
+                                        why_no_image(or_empty(container->image), why));
     trouble.hint = is(container->name, "assets")
                        ? "--fetch-image names one that the nodes can have, "
                          "with sh, curl and sha256sum"
@@ -114,8 +130,9 @@ static const char *secret_hint(search *s, const char *why)
                "deploy with --tls off";
     return chainsi_arena_printf(
         s->arena,
-        "`kubectl create secret generic %s -n %s --from-file=NAME=FILE` has a key for each secret "
-        "of the chain; `kubectl describe pod` names the one that is missing",
+        "`kubectl create secret generic %s -n %s --from-file=NAME=FILE` makes it, `chains secret "
+        "set` "
+        "with --target kubernetes adds to it; `kubectl describe pod` names the one that is missing",
         name, s->scene->name_space);
 }
 

@@ -311,7 +311,12 @@ static bool find_away(chainsi_daemon *daemon)
     if (greet(daemon))
         return true;
     say_none(daemon);
-    fprintf(stderr, "  hint: CHAINS_URL names it; without, the daemon of this machine is meant\n");
+    const bool unsigned_by_known =
+        strstr(daemon->why, " not trusted") && !strstr(daemon->why, "it has not the name");
+    fprintf(stderr, "  hint: %s\n",
+            unsigned_by_known
+                ? "SSL_CERT_FILE names the file of the authority that has signed it"
+                : "CHAINS_URL names it; without, the daemon of this machine is meant");
     return false;
 }
 

@@ -134,22 +134,19 @@ static bool check_secrets(work *w)
                     (missing.size && memmem(missing.data, missing.size, quoted, strlen(quoted))))
                     continue;
                 chainsi_buffer_printf(&missing, "%s%s", missing.size ? ", " : "", quoted);
-                chainsi_buffer_printf(&words, " --from-file=%s=FILE", names[k]);
+                chainsi_buffer_printf(
+                    &words,
+                    "%schains secret set %s --chain %s --target kubernetes --namespace %s < FILE",
+                    words.size ? "\n        " : "\n  hint: ", names[k], w->name, name_space_of(w));
                 count++;
             }
     }
-    const char *make = chainsi_arena_printf(&w->arena, "kubectl create secret generic %s -n %s%.*s",
-                                            w->identity.secret, name_space_of(w), (int)words.size,
-                                            (const char *)words.data);
     if (count)
         chainsi_cluster_session_say(
-            &w->session,
-            "%s '%s' in namespace '%s'%s%.*s, which Chainlets name in .secrets\n  hint: %s%s",
+            &w->session, "%s '%s' in namespace '%s'%s%.*s, which Chainlets name in .secrets%.*s",
             secret.metadata.name ? "the Secret" : "there is no Secret", w->identity.secret,
             name_space_of(w), secret.metadata.name ? " lacks " : " with ", (int)missing.size,
-            (const char *)missing.data, make,
-            secret.metadata.name ? " --dry-run=client -o yaml | kubectl apply --server-side -f -"
-                                 : "");
+            (const char *)missing.data, (int)words.size, (const char *)words.data);
     chainsi_buffer_done(&missing);
     chainsi_buffer_done(&words);
     return !count;
@@ -434,7 +431,7 @@ static void prepare_wait(work *w)
 
 static int carry_out(work *w)
 {
-    if (!adapt(w) || !identify(w) || !check_secrets(w) || !try_all(w) || !build_images(w) ||
+    if (!adapt(w) || !identify(w) || !try_all(w) || !check_secrets(w) || !build_images(w) ||
         !identify(w) || !describe(w) || !look_at_version(w))
         return CHAINSI_EXIT_FAILED;
     prepare_wait(w);

@@ -129,10 +129,10 @@ static void print_text(work *w, const char *url)
     if (m->autoscaler != CHAINSI_AUTOSCALER_KNATIVE)
         printf(
             "There is no controller in namespace '%s': no front door, %snothing that takes an old "
-            "version away.\n  chains controller --namespace %s    # installs one\n",
+            "version away.\n  chains controller --namespace %s --registry %s    # installs one\n",
             m->name_space,
             m->autoscaler == CHAINSI_AUTOSCALER_CHAINS ? "one pod of each Chainlet, " : "",
-            m->name_space);
+            m->name_space, m->registry ? m->registry : "HOST/PATH");
     const char *others = chainsi_cluster_deploy_others(w, false);
     if (*others)
         printf("Also there: %s\n  chains delete %s --version VERSION --target kubernetes\n", others,

@@ -133,8 +133,10 @@ static bool look_at_fate(waiting *w)
         &s->arena, chainsi_view_find(version.metadata.annotations, "chains.dev/state"));
     wait->message = chainsi_arena_strdup(
         &s->arena, chainsi_view_find(version.metadata.annotations, "chains.dev/message"));
-    if (wait->state)
+    if (wait->state && !wait->controller && chainsi_cluster_session_has_controller(s))
         wait->controller = true;
+    if (!wait->controller)
+        wait->state = wait->message = NULL; /* the words of one that isn't there any more */
     const char *handled = chainsi_view_find(version.metadata.annotations, "chains.dev/handled");
     if (wait->requested && (!handled || strcmp(handled, wait->requested) != 0))
         wait->state = NULL; /* of before */
@@ -263,12 +265,21 @@ static void show_log(waiting *w, const chainsi_trouble *trouble)
                        CHAINSI_TEXT_LINES);
 }
 
+/* Whether a text begins with the Chainlet. */
+static bool begins_with(const char *text, const char *name)
+{
+    const size_t size = strlen(name);
+    return !strncmp(text, name, size) && (text[size] == ':' || text[size] == ' ');
+}
+
 static bool fail_by(waiting *w, const chainsi_trouble *trouble, const char *why)
 {
     size_t which;
     const char *name = name_of(w, trouble, &which);
-    chainsi_cluster_session_say(w->wait->session, "%s%s%s: %s: %s%s%s", why, *why ? ": " : "", name,
-                                trouble->object, trouble->what, trouble->hint ? "\n  hint: " : "",
+    const bool named = begins_with(why, name);
+    chainsi_cluster_session_say(w->wait->session, "%s%s%s%s%s: %s%s%s", why, *why ? ": " : "",
+                                named ? "" : name, named ? "" : ": ", trouble->object,
+                                trouble->what, trouble->hint ? "\n  hint: " : "",
                                 trouble->hint ? trouble->hint : "");
     if (trouble->pod)
         show_log(w, trouble);
@@ -293,7 +304,14 @@ static bool fail_as_said(waiting *w)
                                       : "the deployment failed";
     if (w->troubles.count && !stands_by)
         return fail_by(w, &w->troubles.items[0], message);
-    chainsi_cluster_session_say(wait->session, "%s", message);
+    /* With its pods goes what the cluster said of them. */
+    const char *hint =
+        strstr(message, "exceeded quota")
+            ? chainsi_arena_printf(
+                  &w->arena, "\n  hint: `kubectl describe quota -n %s` shows what there may be",
+                  chainsi_cluster_name_space(wait->session->cluster))
+            : "";
+    chainsi_cluster_session_say(wait->session, "%s%s", message, hint);
     return fail(w);
 }
 
@@ -333,11 +351,11 @@ static bool look(waiting *w)
     w->now_ns = chainsi_now_ns();
     const size_t ready = count_ready(w);
     const char *state = w->wait->state;
+    if (state && is_one_of(state, over))
+        return fail_as_said(w); /* without pods by now, which says nothing of who was ready */
     show(w);
     if (state && is_one_of(state, done))
         return true;
-    if (state && is_one_of(state, over))
-        return fail_as_said(w);
     if (!w->wait->controller && ready == w->wait->count)
         return true;
     tell(w, &worst);

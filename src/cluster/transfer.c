@@ -264,6 +264,8 @@ static chainsi_transfer_end say_end(CURL *easy, CURLcode code,
                  server);
         return CHAINSI_TRANSFER_NOT_SENT;
     case CURLE_SSL_CONNECT_ERROR:
+        if (strstr(error, "reset by peer")) /* it goes away just now */
+            break;
         snprintf(why, size, "%s doesn't speak TLS as it should: %.160s; see the server of %s",
                  server, error, settings->origin);
         return CHAINSI_TRANSFER_NOT_SENT;

@@ -115,8 +115,8 @@ static void set_secret(chainsi_exchange *exchange, chainsi_write *write)
         chainsi_write_free(write);
         chainsi_exchange_fail(
             exchange, CHAINS_FAILED_PRECONDITION,
-            "in a cluster the values are in the Secret CHAIN-secrets: `kubectl create secret "
-            "generic CHAIN-secrets --from-file=NAME=FILE`, and then deploy");
+            "in a cluster the values are in the Secret CHAIN-secrets: `chains secret set NAME "
+            "--chain CHAIN --target kubernetes`");
         return;
     }
     if (!chainsi_read_value(exchange, &chainsi_api_secret_value_type, &exchange->arena, &asked)) {

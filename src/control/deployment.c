@@ -66,6 +66,11 @@ static void fail(chainsi_deployment *deployment, const char *chainlet, const cha
     chainsi_deployment_stop(deployment);
 }
 
+void chainsi_deployment_give_up(chainsi_deployment *deployment, const char *why)
+{
+    fail(deployment, NULL, why, "");
+}
+
 /* What the keeper has of it. */
 
 static chainsi_keeping *keeping_of(const chainsi_deployment *deployment)

@@ -94,6 +94,8 @@ bool chainsi_deployment_is_copied(const chainsi_api_deploy *deploy, const char *
 
 /* Begins at once. Never NULL: failures are told by state and failure. */
 chainsi_deployment *chainsi_deployment_new(const chainsi_deployment_options *options);
+/* As if it had failed by itself. */
+void chainsi_deployment_give_up(chainsi_deployment *deployment, const char *why);
 /* Leads to STOPPED, now or later. */
 void chainsi_deployment_stop(chainsi_deployment *deployment);
 /* Kills all processes. */

@@ -10,11 +10,24 @@
 #include "control/pods.h"
 #include "control/sampler.h"
 
-enum { CRASHES_TO_FAIL = 2 /* restarts, while a version is being deployed */ };
+/* While a version is being deployed. */
+enum {
+    CRASHES_TO_FAIL = 2, /* restarts */
+    PATIENCE_S = 60, /* with what may pass: a quota that others use up, a registry that is away */
+};
 
 static bool is_deploying(const chainsi_fleet *fleet)
 {
     return fleet->options.start.policy == &chainsi_backoff_deploying;
+}
+
+/* That of the variable is for tests. */
+static int64_t patience_ns(void)
+{
+    const char *text = getenv("CHAINS_POD_PATIENCE_S");
+    char *end = NULL;
+    const long seconds = text ? strtol(text, &end, 10) : -1;
+    return (end && end != text && seconds >= 0 ? seconds : PATIENCE_S) * 1000 * CHAINSI_NS_PER_MS;
 }
 
 /* Replicas. */
@@ -42,7 +55,7 @@ static chainsi_replica *add_replica(chainsi_fleet *fleet, const char *pod)
     replica->pod = chainsi_copy_text(pod);
     replica->node = chainsi_copy_text("");
     replica->ip = chainsi_copy_text("");
-    replica->ready_ns = replica->spawned_ns = -1;
+    replica->ready_ns = replica->spawned_ns = replica->stuck_ns = -1;
     replica->started_ns = chainsi_now_ns();
     replica->retry_ns = CHAINSI_NEVER;
     replica->starts = 1;
@@ -74,6 +87,20 @@ static bool is_late(const chainsi_fleet *fleet, const chainsi_replica *replica)
            chainsi_now_ns() - replica->started_ns > (int64_t)(limit_s * 1e9);
 }
 
+/* Notes whether it can't be started. Reasons alternate (ErrImagePull, ImagePullBackOff): it counts from the first. */
+static void note_stuck(chainsi_replica *replica, bool stuck, bool over)
+{
+    if (over)
+        replica->stuck_ns = -1;
+    else if (stuck && replica->stuck_ns < 0)
+        replica->stuck_ns = chainsi_now_ns();
+}
+
+static bool is_stuck_for_long(const chainsi_replica *replica)
+{
+    return replica->stuck_ns >= 0 && chainsi_now_ns() - replica->stuck_ns >= patience_ns();
+}
+
 /* What keeps it from being ready; the names are what people look it up by. */
 static void explain(const chainsi_fleet *fleet, chainsi_replica *replica, const chainsi_pod *pod)
 {
@@ -93,7 +120,8 @@ static void explain(const chainsi_fleet *fleet, chainsi_replica *replica, const 
 static chainsi_replica_state find_state(const chainsi_fleet *fleet, const chainsi_replica *replica,
                                         const chainsi_pod *pod)
 {
-    const bool fails = (pod->crashing && pod->restarts >= CRASHES_TO_FAIL) || pod->hopeless;
+    const bool fails = (pod->crashing && pod->restarts >= CRASHES_TO_FAIL) ||
+                       (pod->hopeless && (!pod->may_pass || is_stuck_for_long(replica)));
     switch (pod->phase) {
     case CHAINSI_POD_READY:
         return CHAINSI_REPLICA_READY;
@@ -143,6 +171,7 @@ static bool update(const chainsi_fleet *fleet, chainsi_replica *replica, const c
                          pod->out_of_memory; /* just now */
     replica->starts = starts;
     snprintf(replica->started_at, sizeof replica->started_at, "%s", pod->started_at);
+    note_stuck(replica, pod->hopeless, pod->phase != CHAINSI_POD_WAITING);
     explain(fleet, replica, pod);
     if (ran_out)
         fleet->options.on_death(fleet->options.user, replica, CHAINSI_ENDED_BY_LIMIT);
@@ -175,7 +204,7 @@ static void explain_none(const chainsi_fleet *fleet, char *why, size_t size)
         snprintf(why, size, "Deployment %s isn't there", set->object);
 }
 
-/* A Deployment that isn't there may yet come. */
+/* A Deployment that isn't there may yet come, a quota may be raised; who may not scale it waits in vain. */
 static chainsi_replica_state find_state_of_none(const chainsi_fleet *fleet,
                                                 const chainsi_replica *teller)
 {
@@ -184,7 +213,9 @@ static chainsi_replica_state find_state_of_none(const chainsi_fleet *fleet,
         return CHAINSI_REPLICA_STOPPED;
     if (!is_deploying(fleet))
         return CHAINSI_REPLICA_BACKING_OFF;
-    return *set->why || is_late(fleet, teller) ? CHAINSI_REPLICA_FAILED : CHAINSI_REPLICA_STARTING;
+    if ((*set->why && (set->refused || is_stuck_for_long(teller))) || is_late(fleet, teller))
+        return CHAINSI_REPLICA_FAILED;
+    return *set->why ? CHAINSI_REPLICA_BACKING_OFF : CHAINSI_REPLICA_STARTING;
 }
 
 /* Of a set that can't have pods: a replica that says why. */
@@ -199,6 +230,7 @@ static bool tell_why_none(chainsi_fleet *fleet)
         teller = add_replica(fleet, "");
     teller->seen_round = fleet->round;
     snprintf(teller->last_end, sizeof teller->last_end, "%s", why);
+    note_stuck(teller, *fleet->options.pods->why, !*why || !*fleet->options.pods->why);
     const chainsi_replica_state state = find_state_of_none(fleet, teller);
     if (state == teller->state)
         return false;

@@ -263,17 +263,23 @@ static const char *find_object(const metadata *meta, chainsi_arena *arena)
 }
 
 /* What its container waits for that doesn't come by itself, at least not soon. */
-static bool is_hopeless(const char *reason)
+static void judge(const char *reason, chainsi_pod *pod)
 {
-    static const char *const reasons[] = {
-        "ImagePullBackOff",           "InvalidImageName",     "ErrImageNeverPull",
-        "CreateContainerConfigError", "CreateContainerError", "RunContainerError",
-        "ImageInspectError",          "RegistryUnavailable",
+    static const struct {
+        const char *name;
+        bool may_pass;
+    } reasons[] = {
+        { "ImagePullBackOff", true },     { "InvalidImageName", false },
+        { "ErrImageNeverPull", false },   { "CreateContainerConfigError", false },
+        { "CreateContainerError", true }, { "RunContainerError", true },
+        { "ImageInspectError", true },    { "RegistryUnavailable", true },
     };
+    pod->hopeless = pod->may_pass = false;
     for (size_t i = 0; i < sizeof reasons / sizeof *reasons; i++)
-        if (!strcmp(reason, reasons[i]))
-            return true;
-    return false;
+        if (!strcmp(reason, reasons[i].name)) {
+            pod->hopeless = true;
+            pod->may_pass = reasons[i].may_pass;
+        }
 }
 
 static void describe_end(const container_state *ended, chainsi_arena *arena, chainsi_pod *pod)
@@ -309,7 +315,7 @@ static void read_container(const container *it, chainsi_arena *arena, chainsi_po
     if (!waiting || !waiting->reason)
         return;
     pod->why = put_together(arena, waiting->reason, waiting->message);
-    pod->hopeless = is_hopeless(waiting->reason);
+    judge(waiting->reason, pod);
     pod->crashing = !strcmp(waiting->reason, "CrashLoopBackOff");
 }
 

@@ -25,6 +25,7 @@ typedef struct chainsi_pod {
     const char *started_at; /* "2026-11-29T04:00:00Z"; when it was made, where it doesn't run */
     chainsi_pod_phase phase;
     bool hopeless;    /* waiting alone won't help: its image can't be had, a Secret lacks */
+    bool may_pass;    /* and yet it may, by what others do: the registry answers again */
     bool crashing;    /* its container ends again and again */
     const char *why;  /* why it isn't ready: "ImagePullBackOff: Back-off pulling image ..."; "" */
     int64_t restarts; /* of its container */

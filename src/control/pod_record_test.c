@@ -59,7 +59,7 @@ static void reads_why_one_waits(void **state)
         POD("},\"status\":{\"phase\":\"Pending\",\"containerStatuses\":[{\"state\":{\"waiting\":{"
             "\"reason\":\"ImagePullBackOff\",\"message\":\"Back-off pulling image x\"}}}]}}"));
     assert_int_equal(pod.phase, CHAINSI_POD_WAITING);
-    assert_true(pod.hopeless);
+    assert_true(pod.hopeless && pod.may_pass);
     assert_string_equal(pod.why, "ImagePullBackOff: Back-off pulling image x");
 
     pod = read_pod(POD("},\"status\":{\"phase\":\"Pending\",\"conditions\":[{\"type\":"

@@ -85,6 +85,7 @@ static void certify(const chainsi_pod_versions *versions, const chainsi_known_ve
 typedef struct asker {
     const chainsi_registry *registry;
     char *chain, *version; /* owned */
+    bool waits;            /* its deployment hasn't ended yet */
     struct asker *next;
 } asker;
 
@@ -208,21 +209,72 @@ static void on_forgotten(void *user, chains_status status, const char *why,
     free_asker(it);
 }
 
-static void forget(chainsi_pod_versions *versions, chainsi_chain *chain, const char *id)
+static bool is_of(const chainsi_deployment *deployment, const char *id)
+{
+    return deployment && !strcmp(deployment->options.id, id);
+}
+
+/* The deployment of it that is under way; NULL. */
+static chainsi_deployment *find_starting(const chainsi_chain *chain, const char *id)
+{
+    for (const chainsi_environment *each = chain->environments; each; each = each->next)
+        if (is_of(each->candidate, id) && each->state == CHAINSI_ENVIRONMENT_STARTING)
+            return each->candidate;
+    return NULL;
+}
+
+static void ask_to_forget(chainsi_chain *chain, asker *it)
 {
     chainsi_intent *intent = chainsi_intent_new(chainsi_step_forget_version, true);
-    asker *waits = make_asker(versions, chain->name, id);
-    waits->next = versions->forgetting;
-    versions->forgetting = waits;
-    intent->step->version = chainsi_arena_strdup(intent->step->arena, id);
+    intent->step->version = chainsi_arena_strdup(intent->step->arena, it->version);
     intent->on_end = on_forgotten;
-    intent->user = waits;
+    intent->user = it;
     chainsi_chain_forget_version(chain, intent);
+}
+
+/* One that is being deployed is given up before. */
+static void forget(chainsi_pod_versions *versions, chainsi_chain *chain, const char *id)
+{
+    chainsi_deployment *starting = find_starting(chain, id);
+    asker *it = make_asker(versions, chain->name, id);
+    it->next = versions->forgetting;
+    versions->forgetting = it;
+    it->waits = starting != NULL;
+    if (starting)
+        chainsi_deployment_give_up(starting, "it was deleted in the cluster");
+    else
+        ask_to_forget(chain, it);
 }
 
 /* Taking it up. */
 
 static void on_review(uv_timer_t *timer);
+
+/* Those whose environment has given them up. */
+static void review_forgetting(chainsi_pod_versions *versions)
+{
+    bool some = false;
+    for (asker **at = &versions->forgetting; *at;) {
+        asker *it = *at;
+        chainsi_chain *chain =
+            it->waits ? chainsi_registry_find(versions->registry,
+                                              (chainsi_slice){ it->chain, strlen(it->chain) })
+                      : NULL;
+        if (it->waits && !chain) {
+            *at = it->next;
+            free_asker(it);
+            continue;
+        }
+        if (it->waits && !find_starting(chain, it->version)) {
+            it->waits = false;
+            ask_to_forget(chain, it);
+        }
+        some = some || it->waits;
+        at = &it->next;
+    }
+    if (some && !uv_is_active((uv_handle_t *)versions->review))
+        uv_timer_start(versions->review, on_review, RETRY_MS, 0);
+}
 
 /* Whether all that is left of the version of that name is that there was one: it comes again. Forgets that. */
 static bool forget_rest(chainsi_pod_versions *versions, const chainsi_known_version *known,
@@ -432,11 +484,6 @@ typedef struct fate {
     bool runs; /* somebody has to do with its pods */
 } fate;
 
-static bool is_of(const chainsi_deployment *deployment, const char *id)
-{
-    return deployment && !strcmp(deployment->options.id, id);
-}
-
 /* In one environment; state NULL: it isn't of it. */
 static fate find_fate(const chainsi_environment *environment, const char *id)
 {
@@ -522,6 +569,7 @@ static void on_review(uv_timer_t *timer)
          each = each->next)
         if (!each->again)
             review_version(versions, each);
+    review_forgetting(versions);
 }
 
 void chainsi_pod_versions_review_later(chainsi_pod_versions *versions)
@@ -592,5 +640,11 @@ void chainsi_pod_versions_free(chainsi_pod_versions *versions)
     chainsi_pod_identities_done(&versions->identities);
     versions->registry->pod_versions = NULL;
     chainsi_handle_close(versions->review);
+    while (versions->forgetting) {
+        asker *it = versions->forgetting;
+        versions->forgetting = it->next;
+        if (it->waits)
+            free_asker(it); /* the others are with the store */
+    }
     free(versions);
 }

@@ -147,6 +147,7 @@ static void note_deployment(chainsi_pods *pods, const chainsi_note *note)
     replace_text(&set->chain, said->chain);
     replace_text(&set->version, said->version);
     replace_text(&set->why, said->why);
+    set->refused = false;
     /* It is new, or somebody else has changed it. */
     if (set->on_change && set->wanted >= 0 && set->wanted != set->replicas)
         chainsi_pods_scale(pods, set, set->wanted);
@@ -316,7 +317,11 @@ static void on_wish_end(void *user, const char *key, chains_status status, const
     chainsi_pod_set *set = chainsi_pods_find(pods, key + sizeof scale_key - 1);
     if (status != CHAINS_OK && set->exists)
         chainsi_say("%s can't be scaled: %s", set->object, why);
-    replace_text(&set->why, is_refusal(status) && set->exists ? why : "");
+    /* Where it went well what the Deployment says of its pods holds. */
+    const bool refused = is_refusal(status) && set->exists;
+    if (refused || set->refused || !set->exists)
+        replace_text(&set->why, refused ? why : "");
+    set->refused = refused;
     tell(set);
 }
 

@@ -33,7 +33,8 @@ typedef struct chainsi_pod_set {
     bool exists;
     int64_t replicas; /* that the Deployment says there should be; 0 where it doesn't exist */
     char *chain, *version;
-    char *why; /* owned; why they can't be made, or not be scaled; "" */
+    char *why;    /* owned; why they can't be made, or not be scaled; "" */
+    bool refused; /* that is why they can't be scaled */
     /* Who acts for it: one at a time. Something changed, in it or of its pods. */
     void (*on_change)(void *user);
     void (*on_tick)(void *user); /* every CHAINSI_POD_TICK_MS */

@@ -154,6 +154,7 @@ typedef struct chainsi_replica {
     int probes_fd; /* owned; listening */
     int64_t started_ns, ready_ns; /* of this process; ready_ns -1: not yet */
     int64_t spawned_ns;           /* when the keeper began to start it; -1: not known, or told */
+    int64_t stuck_ns;             /* of a pod: since when it can't be started; -1: it can */
     int64_t retry_ns;             /* when to start it again; CHAINSI_NEVER */
     bool was_ready;               /* before it was picked up */
     bool keep_since;              /* with the next change of state */

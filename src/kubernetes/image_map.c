@@ -1,8 +1,10 @@
 /* Images as they are given. */
 #include "kubernetes/image_map.h"
 
+#include <stdio.h>
 #include <string.h>
 
+#include "kubernetes/image_reference.h"
 #include "schema/json.h"
 #include "schema/type.h"
 
@@ -67,6 +69,33 @@ static bool read_list(const char *text, size_t size, chainsi_arena *arena, chain
     return true;
 }
 
+/* What begins as a digest and is none would be taken as the name of an image. */
+static bool check_digests(const chainsi_image_map *map, chainsi_codec_error *why)
+{
+    for (size_t i = 0; i < map->count; i++) {
+        const char *value = map->items[i].value;
+        if (strncmp(value, "sha256:", 7) != 0 || chainsi_is_image_digest(value))
+            continue;
+        *why = (chainsi_codec_error){ 0 };
+        snprintf(why->path, sizeof why->path, "%s", map->items[i].key);
+        snprintf(why->message, sizeof why->message,
+                 "'%.100s' is no digest: sha256: and 64 digits from 0 to f", value);
+        return false;
+    }
+    return true;
+}
+
+static bool read_map(const char *text, size_t size, chainsi_arena *arena, chainsi_image_map *map,
+                     chainsi_codec_error *why)
+{
+    chainsi_image_map found;
+    if (chainsi_json_decode(&map_type, text, size, arena, &found, why) != CHAINS_OK ||
+        !check_digests(&found, why))
+        return false;
+    *map = found;
+    return true;
+}
+
 bool chainsi_image_map_read(const char *text, size_t size, chainsi_arena *arena,
                             chainsi_image_map *map, chainsi_codec_error *why)
 {
@@ -75,5 +104,5 @@ bool chainsi_image_map_read(const char *text, size_t size, chainsi_arena *arena,
         start++;
     if (start < size && text[start] == '[')
         return read_list(text, size, arena, map, why);
-    return chainsi_json_decode(&map_type, text, size, arena, map, why) == CHAINS_OK;
+    return read_map(text, size, arena, map, why);
 }

@@ -65,6 +65,7 @@ class Elsewhere(DaemonTest):
         done = self.ask(self.url, self.token, "status", SSL_CERT_FILE=other)
         self.assertEqual(done.returncode, 1)
         self.assertIn("certificate", done.stderr)
+        self.assertIn("hint: SSL_CERT_FILE names", done.stderr)
 
     def test_addresses_and_tokens_that_are_none(self):
         for url, said in (("127.0.0.1:8600", "CHAINS_URL is"), ('http://a"b', "CHAINS_URL is"), ("unix:/x", "CHAINS_URL is"),

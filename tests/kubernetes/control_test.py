@@ -34,13 +34,14 @@ class Controller(unittest.TestCase):
         self.cluster = ProcessCluster(self.home.path)
         self.addCleanup(self.cluster.close)
         self.daemon = None
+        self.more = {}
         self.addCleanup(self.stop)
         self.start()
 
     def start(self):
         with open(self.home.file("chainsd.log"), "a", encoding="utf-8") as log:
             self.daemon = subprocess.Popen([CHAINSD, "--kubernetes", "--port", "0", "--health-port", "0"], stdin=subprocess.DEVNULL,
-                                           stdout=log, stderr=log, env={**self.home.env, "KUBECONFIG": self.cluster.config})
+                                           stdout=log, stderr=log, env={**self.home.env, "KUBECONFIG": self.cluster.config, "CHAINS_POD_PATIENCE_S": "1", **self.more})
         address = os.path.join(self.home.env["CHAINS_HOME"], "address")
         wait_until(lambda: self.daemon.poll() is not None or os.path.exists(address), "the controller to serve", LIMIT_S)
         self.assertIsNone(self.daemon.poll(), self.said())
@@ -198,13 +199,32 @@ class Controller(unittest.TestCase):
         objects = self.manifests(self.folder, "v1")
         for one in objects:
             if one["kind"] == "Deployment" and one["metadata"]["name"] == "hello-v1-hello":
-                one["spec"]["replicas"] = 0  # as if none could be made
                 one["status"] = {"conditions": [{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate",
                                                  "message": "pods is forbidden: exceeded quota: small"}]}
         self.cluster.apply(objects)
         wait_until(lambda: self.cluster.state("hello-v1") == "failed", "the version to fail", LIMIT_S)
         self.assertIn("Deployment hello-v1-hello: FailedCreate: pods is forbidden: exceeded quota: small",
                       self.cluster.annotations("hello-v1")["chains.dev/message"])
+
+    def test_a_quota_that_is_raised_is_waited_for(self):
+        self.stop()
+        self.more = {"CHAINS_POD_PATIENCE_S": "600"}
+        self.start()
+        self.build(self.folder, "v1")
+        objects = self.manifests(self.folder, "v1")
+        [deployment] = [one for one in objects if one["kind"] == "Deployment" and one["metadata"]["name"] == "hello-v1-hello"]
+        deployment["status"] = {"conditions": [{"type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": "exceeded quota: small"}]}
+        self.cluster.apply(objects)
+        wait_until(lambda: "FailedCreate: exceeded quota: small" in self.said(), "it to be seen", LIMIT_S)
+        self.assertEqual("deploying", self.cluster.state("hello-v1"))
+
+    def test_one_that_is_deleted_while_it_starts_is_forgotten(self):
+        self.deploy()
+        self.cluster.problems["hello-v2-hello"] = ("ErrImagePull", "not yet")
+        self.deploy("v2", until="deploying")
+        self.cluster.api.remove(f"{CONFIGMAPS}/hello-v2")
+        wait_until(lambda: [each["id"] for each in json.loads(self.home.good("versions", "hello", "--json"))] == ["v1"], "it to be forgotten", LIMIT_S)
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
 
     def test_a_dead_pod_is_replaced_and_calls_go_on(self):
         self.deploy()
@@ -320,7 +340,8 @@ class Controller(unittest.TestCase):
         self.start()
         wait_until(lambda: self.cluster.state("hello-v2") == "trying" and self.home.status() and self.status()["version_id"] == "v1",
                    "v2 to be tried again", LIMIT_S)
-        self.assertEqual({self.call()[1][0] for _ in range(4)}, {"Hello, moon!", "Howdy, moon!"})
+        # Its ConfigMap says 'trying' from before, until it is deployed again.
+        wait_until(lambda: {self.call()[1][0] for _ in range(4)} == {"Hello, moon!", "Howdy, moon!"}, "both to answer", LIMIT_S)
 
     def test_a_controller_without_its_state_finds_what_runs(self):
         self.deploy()

@@ -136,6 +136,21 @@ class Deploying(DeployTest):
         places = [path for path in self.cluster.objects() if "/namespaces/team/" in path]
         self.assertEqual(len(places), 11)
 
+    def test_what_several_changed_is_told_on_one_line(self):
+        self.good()
+        path = f"{DEPLOYMENTS}/hello-{self.version()}-hello"
+
+        def refuse(handler):
+            if handler.command != "PATCH" or handler.place != path or "dryRun" in handler.query or "force=true" in handler.path:
+                return False
+            handler.reply(409, {"kind": "Status", "code": 409, "reason": "Conflict", "message":
+                                'Apply failed with 3 conflicts: conflicts with "kubectl-label" using apps/v1:\n- .metadata.labels.a\n- .metadata.labels.b\n'
+                                'conflicts with "kubectl-patch" using apps/v1:\n- .spec.template'})
+            return True
+        self.cluster.api.faults.insert(0, refuse)
+        self.assertIn('had been changed by hand (conflicts with "kubectl-label" using apps/v1: .metadata.labels.a, .metadata.labels.b; '
+                      'conflicts with "kubectl-patch" using apps/v1: .spec.template); it is as version', self.good().stderr)
+
     def test_another_version_of_that_name(self):
         self.good("--version", "v1")
         before = self.cluster.objects()
@@ -154,7 +169,7 @@ class Deploying(DeployTest):
             json.dump({"keeper": "r.example/keeper:1"}, file)
         said = self.failed(chain=keeper)
         self.assertIn("there is no Secret 'keeper-secrets' in namespace 'default' with 'token'", said)
-        self.assertIn("kubectl create secret generic keeper-secrets -n default --from-file=token=FILE", said)
+        self.assertIn("hint: chains secret set token --chain keeper --target kubernetes --namespace default < FILE", said)
         self.cluster.api.put(KEEPER_SECRET, {"kind": "Secret", "data": {"other": "eA=="}})
         self.assertIn("the Secret 'keeper-secrets' in namespace 'default' lacks 'token'", self.failed(chain=keeper, left=1))
         self.cluster.api.put(KEEPER_SECRET, {"kind": "Secret", "data": {"token": "eA=="}})
@@ -186,10 +201,11 @@ class Reasons(DeployTest):
     """Why pods don't come; what was applied goes again."""
 
     def test_reasons(self):
-        pull = 'Failed to pull image "r.example/x:1": rpc error: '
+        pull = ('Failed to pull image "r.example/x:1": rpc error: code = NotFound desc = failed to pull and unpack image "r.example/x:1": '
+                'failed to resolve reference "r.example/x:1": r.example/x:1: ')
         for now, warning, expected in (
                 (waiting_pod("ImagePullBackOff", "Back-off pulling image"), ("Failed", pull + "not found"),
-                 ["pod hello-", "the image r.example/x:1 can't be pulled", "not found", "chains image --registry"]),
+                 ["pod hello-", "the image r.example/x:1 can't be pulled: not found\n", "chains image --registry"]),
                 (waiting_pod("ErrImagePull", "401 Unauthorized"), None, ["can't be pulled: 401 Unauthorized", "--pull-secret"]),
                 (waiting_pod("ErrImagePull", "dial tcp: no such host"), None, ["the nodes have to reach the registry"]),
                 (waiting_pod("ErrImageNeverPull"), None, ["isn't on its node", "bring it onto the nodes"]),
@@ -327,7 +343,7 @@ class Controlled(DeployTest):
         self.cluster.pod_status = {"hello_writer": waiting_pod("ImagePullBackOff", "not found")}
         self.cluster.states = [("deploying", ""), ("failed", "hello_writer isn't ready after 600 s")]
         said = self.failed("--version", "v2", "--patience", "60", left=len(before))
-        for text in ("hello_writer isn't ready after 600 s: hello_writer: pod hello-v2-hello-writer-pod: the image", "version v1 goes on answering calls"):
+        for text in ("hello_writer isn't ready after 600 s: pod hello-v2-hello-writer-pod: the image", "version v1 goes on answering calls"):
             self.assertIn(text, said)
         self.assertEqual(self.cluster.objects(), before)
 
@@ -379,6 +395,20 @@ class Controlled(DeployTest):
         self.assertEqual(self.cluster.objects(), before)
         self.assertEqual(self.run_verb("delete", "hello", "--environment", "production").returncode, 0)
         self.assertEqual(list(self.cluster.objects()), [LEASE])
+
+    def test_one_that_is_gone_has_no_word(self):
+        self.cluster.states = [("running", "")]
+        self.good("--version", "v1", "--tls", "off")
+        self.cluster.api.remove(LEASE)
+        done = self.good("--version", "v1", "--tls", "off")
+        self.assertIn("There is no controller in namespace 'default'", done.stdout)
+        self.assertNotIn("port-forward", done.stdout)
+
+    def test_a_quota_that_was_too_small(self):
+        self.cluster.states = [("failed", "hello: it does not start: exceeded quota: few")]
+        said = self.failed(left=1)
+        self.assertIn("exceeded quota: few\n  hint: `kubectl describe quota -n default`", said)
+        self.assertNotIn("ready  ", said, "what has no pods any more isn't ready")
 
     def test_nothing_comes(self):
         said = self.failed("--timeout", "1", left=1)

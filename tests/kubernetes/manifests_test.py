@@ -444,7 +444,8 @@ class Refusals(HomeTest):
 
     def test_images_of_nobody(self):
         path = self.home.file("images.json")
-        for text, said in (('{"tokens": "sha256:1"}', "an image is given for tokens, which needs none"), ("7", "expected an object"), ("[{}]", "[0].name: expected a string")):
+        for text, said in (('{"tokens": "r.example/tokens:1"}', "an image is given for tokens, which needs none"),
+                           ('{"menu": "sha256:1"}', "menu: 'sha256:1' is no digest"), ("7", "expected an object"), ("[{}]", "[0].name: expected a string")):
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
             self.assertIn(said, self.refused(MENU, "--images", path))

@@ -226,7 +226,8 @@ class ProcessCluster:
     def match_replicas(self):
         for path, one in list(self.api.objects.items()):
             if path.startswith(DEPLOYMENTS):
-                self.match(path.rsplit("/", 1)[1], one["spec"]["replicas"], one)
+                refused = any(each["type"] == "ReplicaFailure" for each in one.get("status", {}).get("conditions", []))
+                self.match(path.rsplit("/", 1)[1], 0 if refused else one["spec"]["replicas"], one)
         for pod in self.pods.values():
             if f"{DEPLOYMENTS}/{pod.deployment}" not in self.api.objects:
                 self.end(pod)
