@@ -190,42 +190,31 @@ static void add_key(chainsi_buffer *data, const char *name, size_t size, bool di
     explicit_bzero(encoded, sizeof encoded);
 }
 
-/* The keys that a Secret doesn't have (known: its JSON; NULL: there is none), as members of its data. */
-static void add_missing_keys(const char *known, chainsi_buffer *data)
+/* The keys that a Secret doesn't have (NULL: there is none), as members of its data. */
+static void add_missing_keys(const chainsi_view_object *known, chainsi_buffer *data)
 {
     static const struct {
         const char *name;
         size_t size;
         bool digits;
     } keys[] = { { "token", 16, true }, { "webhook.key", 16, true }, { "secret.key", 32, false } };
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        char quoted[32];
-        snprintf(quoted, sizeof quoted, "\"%s\":\"", keys[i].name);
-        if (!known || !strstr(known, quoted))
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+        if (!known || !chainsi_view_find(known->data, keys[i].name))
             add_key(data, keys[i].name, keys[i].size, keys[i].digits);
-    }
-}
-
-static const char *read_secret(chainsi_cluster_session *session, chains_status *status)
-{
-    *status = chainsi_cluster_session_ask(
-        session, "GET",
-        chainsi_cluster_session_path(session, "v1", "secrets", CHAINSI_CONTROLLER_TOKEN), NULL,
-        NULL, 0);
-    return *status == CHAINS_OK ? chainsi_arena_copy(&session->arena, session->answer.body.data,
-                                                     session->answer.body.size)
-                                : NULL;
 }
 
 /* Keys that are there stay: pods and people know them. */
 static bool make_keys(chainsi_cluster_session *session)
 {
-    chains_status status;
-    const char *known = read_secret(session, &status);
+    chainsi_view_object secret = { 0 };
+    chains_status status = chainsi_cluster_session_get(
+        session, chainsi_cluster_session_path(session, "v1", "secrets", CHAINSI_CONTROLLER_TOKEN),
+        &session->arena, &secret);
     if (status != CHAINS_OK && status != CHAINS_NOT_FOUND) {
         chainsi_cluster_session_complain(session);
         return false;
     }
+    const chainsi_view_object *known = status == CHAINS_OK ? &secret : NULL;
     chainsi_buffer data = { 0 }, body = { 0 };
     add_missing_keys(known, &data);
     if (!data.size)
