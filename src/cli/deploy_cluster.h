@@ -34,6 +34,7 @@ typedef struct chainsi_cluster_wait {
     int64_t timeout_s;
     /* What came of it; texts are the session's. */
     const char *state, *message; /* of the controller; NULL */
+    const char *idle; /* without one: a Deployment of it that is to have no pod; NULL: none is */
 } chainsi_cluster_wait;
 /* True: it is ready. False, said on stderr: it isn't, and why. */
 bool chainsi_cluster_await(chainsi_cluster_wait *wait);

@@ -115,7 +115,8 @@ static void print_text(work *w, const char *url)
     const chainsi_manifest_options *m = &w->deploy->words.manifest;
     const char *state = w->wait.state ? w->wait.state : "ready";
     if (w->there && !w->change && !w->wait.requested)
-        printf("%s version %s is there already:\n", w->name, w->identity.version);
+        printf("%s version %s is there already%s:\n", w->name, w->identity.version,
+               w->deploy->request->canary.percent > 0 ? ", and isn't tried again (--canary)" : "");
     else if (!strcmp(state, "trying"))
         printf("%s version %s gets %g %% of the calls in %s:\n", w->name, w->identity.version,
                w->deploy->request->canary.percent, m->environment);
@@ -133,6 +134,10 @@ static void print_text(work *w, const char *url)
             m->name_space,
             m->autoscaler == CHAINSI_AUTOSCALER_CHAINS ? "one pod of each Chainlet, " : "",
             m->name_space, m->registry ? m->registry : "HOST/PATH");
+    if (w->wait.idle)
+        printf("Nothing runs of some of it, whose Deployments are to have no pod:\n"
+               "  kubectl -n %s scale deployment/%s --replicas=1\n",
+               m->name_space, w->wait.idle);
     const char *others = chainsi_cluster_deploy_others(w, false);
     if (*others)
         printf("Also there: %s\n  chains delete %s --version VERSION --target kubernetes\n", others,

@@ -178,9 +178,13 @@ static const chainsi_view_object *deployment_of(const waiting *w, size_t which)
 static size_t count_ready(waiting *w)
 {
     size_t ready = 0;
+    w->wait->idle = NULL;
     for (size_t i = 0; i < w->wait->count; i++) {
         const chainsi_view_object *deployment = deployment_of(w, i);
         const bool good = deployment && is_ready(deployment);
+        if (good && !w->wait->controller && deployment->spec && !wanted_of(deployment))
+            w->wait->idle =
+                chainsi_arena_strdup(&w->wait->session->arena, deployment->metadata.name);
         w->rows[i].state = good ? "ready" : "starting";
         w->rows[i].name =
             good || !deployment

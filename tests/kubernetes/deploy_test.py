@@ -84,6 +84,13 @@ class Deploying(DeployTest):
         self.assertEqual((said["chain"], said["version"], said["unchanged"], said["controller"]), ("hello", config["data"]["version"], True, False))
         self.assertEqual(self.cluster.objects(), before)
         self.assertIn("is there already", self.run_verb("deploy", *words).stdout)
+        self.assertIn("is there already, and isn't tried again (--canary)", self.run_verb("deploy", *words, "--canary", "10").stdout)
+
+        # What somebody has scaled to none is there, but doesn't run.
+        place, idle = next(iter(deployments.items()))
+        self.cluster.api.put(place, {**idle, "spec": {**idle["spec"], "replicas": 0}, "status": {"observedGeneration": 1}})
+        self.assertIn(f"scale deployment/{idle['metadata']['name']} --replicas=1", self.run_verb("deploy", *words).stdout)
+        self.cluster.api.put(place, idle)
 
         [shown] = json.loads(self.run_verb("status", "--json").stdout)
         self.assertEqual((shown["chain"], shown["version"], [(each["name"], each["ready"], each["wanted"]) for each in shown["chainlets"]]),
