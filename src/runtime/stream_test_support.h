@@ -112,8 +112,8 @@ static chains_status talk(chains_ctx *ctx, const talker_input *input, int32_t *s
         chains_status status = out->emit(out, item);
         atomic_store(&talker_last_emit, status);
         if (status != CHAINS_OK) {
-            atomic_fetch_add(&talker_refused, 1);
             atomic_store(&talker_was_cancelled, chains_cancelled(ctx));
+            atomic_fetch_add(&talker_refused, 1); /* the last: tests wait for it */
             if (!input->deaf)
                 return status;
         }
