@@ -368,6 +368,19 @@ class Controller(unittest.TestCase):
         self.deploy("v2")  # a chain of that name may come again
         self.assertEqual(self.call(), (200, ["Hello, moon!"]))
 
+    def test_a_chain_whose_pods_may_not_be_scaled_is_deleted(self):
+        self.deploy()
+
+        def refuse(handler):
+            if not handler.place.endswith("/scale"):
+                return False
+            handler.reply(*status(403, "Forbidden", "nobody scales here"))
+            return True
+        self.cluster.api.faults.insert(0, refuse)
+        self.home.good("delete", "hello")
+        wait_until(lambda: not self.cluster.pods and not self.cluster.get(f"{CONFIGMAPS}/hello-v1"), "nothing to be left", LIMIT_S)
+        self.assertIn("hello-v1-hello can't be scaled", self.said())
+
     def test_what_comes_under_the_name_of_a_deleted_version_stays(self):
         self.deploy()
         refused, again = [], self.config_map("v1")
