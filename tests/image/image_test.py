@@ -3,6 +3,7 @@
 import base64
 import gzip
 import hashlib
+import io
 import json
 import os
 import shutil
@@ -57,13 +58,24 @@ class Layout:
     def manifest(self, name):
         return self.document(self.named(name))
 
+    def tar(self, layer):
+        """A layer's archive, unpacked by the tools of others."""
+        kind = layer["mediaType"].removeprefix("application/vnd.oci.image.layer.v1.tar+")
+        if kind == "gzip":
+            return gzip.decompress(self.blob(layer))
+        assert kind == "zstd", layer
+        return subprocess.run(["zstd", "-dc"], input=self.blob(layer), capture_output=True, check=True).stdout
+
+    def open(self, layer):
+        return tarfile.open(fileobj=io.BytesIO(self.tar(layer)))
+
     def members(self, layer):
-        with tarfile.open(self.path(layer["digest"]), "r:gz") as archive:
+        with self.open(layer) as archive:
             return archive.getmembers()
 
     def unpack(self, name, folder):
         for layer in self.manifest(name)["layers"]:
-            with tarfile.open(self.path(layer["digest"]), "r:gz") as archive:
+            with self.open(layer) as archive:
                 archive.extractall(folder)
         return folder
 
@@ -82,7 +94,9 @@ class ImageTest(unittest.TestCase):
         return registry
 
     def image(self, *words, **options):
-        return json.loads(self.home.good("image", self.chain, "--json", *words, **options))
+        """Without TLS, unless words say so: most of what is compressed is that."""
+        tls = () if "--tls" in words else ("--tls", "off")
+        return json.loads(self.home.good("image", self.chain, "--json", *tls, *words, **options))
 
     def fails(self, *words, status=1, **options):
         done = self.home.chains("image", self.chain, *words, **options)
@@ -107,7 +121,7 @@ class ImageTest(unittest.TestCase):
         self.assertNotIn("null", json.dumps([manifest, config, layout.index]))
         self.assertEqual(len(manifest["layers"]), len(config["rootfs"]["diff_ids"]))
         for layer, diff_id in zip(manifest["layers"], config["rootfs"]["diff_ids"]):
-            self.assertEqual("sha256:" + hashlib.sha256(gzip.decompress(layout.blob(layer))).hexdigest(), diff_id)
+            self.assertEqual("sha256:" + hashlib.sha256(layout.tar(layer)).hexdigest(), diff_id)
             for member in layout.members(layer):
                 self.assertEqual((member.uid, member.gid, member.mtime, member.uname), (0, 0, 0, ""), member.name)
         first = {member.name for member in layout.members(manifest["layers"][0])}
@@ -117,25 +131,62 @@ class ImageTest(unittest.TestCase):
         # Both Chainlets share what isn't theirs.
         self.assertEqual(manifest["layers"][0], layout.manifest("hello")["layers"][0])
 
+    def by_default(self):
+        return json.loads(self.home.good("image", self.chain, "--json"))[0]
+
+    def test_is_small(self):
+        """With all that is in it by default."""
+        made = self.by_default()
+        layout = Layout(made["layout"])
+        manifest = layout.manifest("hello_writer")
+        self.assertEqual({each["mediaType"] for each in manifest["layers"]}, {"application/vnd.oci.image.layer.v1.tar+zstd"})
+        whole = sum(each["size"] for each in [layout.named("hello_writer"), manifest["config"], *manifest["layers"]])
+        self.assertEqual(made["size"], whole)
+        if not os.environ.get("CHAINS_TEST_SANITIZE"):  # of which the service has much with it
+            self.assertLess(whole, 3 << 20)
+
     def test_tls_is_a_matter_of_choice(self):
         """Its libraries are opened late, and two thirds of an image."""
         def libraries():
             layout = Layout(os.path.join(self.chain, ".chains", "images"))
             members = layout.members(layout.manifest("hello")["layers"][0])
             return {os.path.basename(member.name) for member in members if member.isfile()}
-        with_tls = self.image("--tls", "on")[0]["size"]
+        with_tls = self.image("--tls", "on", "--compression", "gzip")[0]["size"]
         self.assertLessEqual({"libssl.so.3", "libcrypto.so.3", "libc.so.6"}, libraries())
-        self.assertEqual(self.image()[0]["size"], with_tls)
-        without = self.image("--tls", "off")[0]["size"]
+        without = self.image("--tls", "off", "--compression", "gzip")[0]["size"]
         self.assertFalse({"libssl.so.3", "libcrypto.so.3"} & libraries())
-        self.assertLess(without, with_tls)
-        self.assertLess(without, 3 << 20)
+        self.assertLess(without, with_tls - (1 << 20))
+
+    def test_compression_is_a_matter_of_choice(self):
+        def kinds(made):
+            layout = Layout(made["layout"])
+            return [each["mediaType"].rpartition("+")[2] for each in layout.manifest("hello_writer")["layers"]]
+
+        def holds(made):
+            layout = Layout(made["layout"])
+            manifest = layout.manifest("hello_writer")
+            return layout.document(manifest["config"])["rootfs"]["diff_ids"]
+
+        usual = self.image()[0]
+        told, inside = kinds(usual), holds(usual)
+        self.assertEqual(told, ["zstd", "zstd"])
+        same = self.image("--compression", "zstd")[0]
+        self.assertEqual(same["digest"], usual["digest"])
+        other = self.image("--compression", "gzip")[0]
+        self.assertEqual(kinds(other), ["gzip", "gzip"])
+        self.assertEqual(holds(other), inside)
+        self.assertNotEqual(other["digest"], usual["digest"])
+        self.assertLess(usual["size"], other["size"])
+        # And back: what is remembered of one isn't taken for the other's.
+        self.assertEqual(self.image()[0]["digest"], usual["digest"])
+        self.assertEqual(holds(self.image("--compression", "gzip")[0]), inside)
 
     def test_the_controller(self):
         """chainsd, with what it opens late."""
         registry = self.registry()
         out = self.home.file("out")
-        words = ("image", "--controller", "--output", out, "--json", "--registry", registry.host + "/team", "--tag", "v1")
+        words = ("image", "--controller", "--output", out, "--json", "--registry", registry.host + "/team", "--tag", "v1",
+                 "--compression", "gzip")
         made = json.loads(self.home.good(*words))
         self.assertEqual([each["name"] for each in made], ["chainsd"])
         self.assertEqual(made[0]["reference"], f"{registry.host}/team/chains/chainsd:v1")
@@ -245,10 +296,17 @@ class ImageTest(unittest.TestCase):
         missing = [each for each in ("skopeo", "umoci") if not shutil.which(each)]
         if missing:
             self.skipTest(f"{' and '.join(missing)} not installed")
-        made = self.image()[0]
-        told = subprocess.run(["skopeo", "inspect", f"oci:{made['layout']}:hello_writer"], text=True, capture_output=True,
-                              check=True).stdout
-        self.assertEqual(json.loads(told)["Digest"], made["digest"])
+        for compression in ("zstd", "gzip"):
+            made = self.image("--compression", compression)[0]
+            source = f"oci:{made['layout']}:hello_writer"
+            told = subprocess.run(["skopeo", "inspect", source], text=True, capture_output=True, check=True).stdout
+            self.assertEqual(json.loads(told)["Digest"], made["digest"])
+            subprocess.run(["skopeo", "copy", "--insecure-policy", "--dest-decompress", source, "dir:" + self.home.file(compression)],
+                           capture_output=True, check=True)
+            layout = Layout(made["layout"])
+            for digest in layout.document(layout.manifest("hello_writer")["config"])["rootfs"]["diff_ids"]:
+                self.assertIn(digest.removeprefix("sha256:"), os.listdir(self.home.file(compression)))
+        # This one knows gzip alone.
         bundle = self.home.file("bundle")
         words = ["umoci", "unpack", "--image", f"{made['layout']}:hello_writer", bundle]
         subprocess.run(words + ([] if os.geteuid() == 0 else ["--rootless"]), capture_output=True, check=True)
@@ -371,6 +429,8 @@ class ImageTest(unittest.TestCase):
             self.assertIn(expected, self.fails(*words))
         for words in (("--tag", "v1"), ("--tag", "a b", "--registry", "x"), ("--nonsense",), ("--tls", "maybe"), ("--controller",)):
             self.fails(*words, status=2)
+        for word in ("xz", "ZSTD", "", "zstd,gzip", "19"):
+            self.assertIn(f"--compression is '{word}': it is zstd or gzip", self.fails("--compression", word, status=2))
 
     # --- bases
 
@@ -379,25 +439,28 @@ class ImageTest(unittest.TestCase):
 
     def test_base_from_layout_and_registry(self):
         registry = self.registry()
-        base = self.image("--output", self.home.file("base"), "--registry", registry.host + "/bases", "--tag", "1")[0]
-        places = [f"oci:{self.home.file('base')}:hello_writer", f"{registry.host}/bases/hello/hello_writer:1",
-                  f"{registry.host}/bases/hello/hello_writer@{base['digest']}"]
+        bases = {each: self.image("--output", self.home.file(each), "--registry", registry.host + "/bases", "--tag", each,
+                                  "--compression", each)[0] for each in ("zstd", "gzip")}
+        places = {f"oci:{self.home.file('zstd')}:hello_writer": "zstd", f"{registry.host}/bases/hello/hello_writer:gzip": "gzip",
+                  f"{registry.host}/bases/hello/hello_writer@{bases['zstd']['digest']}": "zstd"}
         before = "CHAINLET(hello_writer"
-        for place in places:
+        for place, compression in places.items():
             with self.subTest(place=place):
+                base = bases[compression]
                 self.use_base(place)
                 made = self.image()[0]
                 self.assertEqual(made["layers"][:len(base["layers"])], base["layers"])
                 layout = Layout(made["layout"])
+                layers = layout.manifest("hello_writer")["layers"]
+                self.assertEqual([each["mediaType"].rpartition("+")[2] for each in layers], 2 * [compression] + 2 * ["zstd"])
                 # Its C library is used, and no other is added.
-                added = layout.manifest("hello_writer")["layers"][len(base["layers"])]
-                self.assertFalse([each.name for each in layout.members(added) if ".so" in each.name])
+                self.assertFalse([each.name for each in layout.members(layers[2]) if ".so" in each.name])
                 label = layout.document(layout.manifest("hello_writer")["config"])["config"]["Labels"]
                 self.assertEqual(label["org.opencontainers.image.base.digest"], base["digest"])
                 replace(os.path.join(self.chain, "hello_writer.h"), f'{before}, .image.base = "{place}"', before)
         # One that comes damaged is refused.
         registry.damage = True
-        self.use_base(places[1])
+        self.use_base(f"{registry.host}/bases/hello/hello_writer:gzip")
         shutil.rmtree(os.path.join(self.chain, ".chains", "images"))
         said = self.fails()
         self.assertIn("what the registry sent has the digest sha256:", said)
