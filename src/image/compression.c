@@ -14,7 +14,7 @@ enum {
     GZIP_WINDOW = 15 + 16, /* gzip's frame around deflate's largest window */
     GZIP_MEMORY = 9,
     /* Of the levels above it 20 and more need larger windows, which readers may refuse, and gain nothing here. */
-    ZSTD_SLOW = 19,
+    ZSTD_SLOW = 18,
     ZSTD_QUICK = 9, /* as quick as gzip, and smaller */
 };
 

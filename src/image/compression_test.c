@@ -189,9 +189,9 @@ static void test_words_and_levels(void **state)
     assert_int_equal(read, CHAINSI_COMPRESSION_GZIP);
 
     const uint64_t often = 2 << 20, seldom = 32 << 20;
-    assert_int_equal(chainsi_compression_level(CHAINSI_COMPRESSION_ZSTD, often, true), 19);
+    assert_int_equal(chainsi_compression_level(CHAINSI_COMPRESSION_ZSTD, often, true), 18);
     assert_int_equal(chainsi_compression_level(CHAINSI_COMPRESSION_ZSTD, often + 1, true), 9);
-    assert_int_equal(chainsi_compression_level(CHAINSI_COMPRESSION_ZSTD, seldom, false), 19);
+    assert_int_equal(chainsi_compression_level(CHAINSI_COMPRESSION_ZSTD, seldom, false), 18);
     assert_int_equal(chainsi_compression_level(CHAINSI_COMPRESSION_ZSTD, seldom + 1, false), 9);
     assert_int_equal(chainsi_compression_level(CHAINSI_COMPRESSION_GZIP, 1, false), 6);
     assert_int_equal(chainsi_compression_level(CHAINSI_COMPRESSION_GZIP, seldom + 1, true), 6);
