@@ -10,6 +10,7 @@
 #include "control/pod_chainlet.h"
 #include "control/pod_config_map.h"
 #include "control/pod_identities.h"
+#include "control/pod_names.h"
 #include "control/pods.h"
 #include "control/store_chains.h"
 #include "schema/json.h"
@@ -36,11 +37,6 @@ static bool find_stored(const chainsi_pod_versions *versions, const char *chain,
     return chainsi_stored_version_find(chainsi_store_reader(versions->registry->store), chain, id,
                                        arena, stored) == CHAINS_OK &&
            !strcmp(stored->id, id);
-}
-
-static bool has_objects(const chainsi_stored_version *stored)
-{
-    return stored->deploy.services.count && stored->deploy.services.items[0].object;
 }
 
 /* Certificates. */
@@ -334,25 +330,10 @@ static void try_later(const chainsi_pod_versions *versions, chainsi_known_versio
     uv_timer_start(versions->review, on_review, RETRY_MS, 0);
 }
 
-/* Whether it is the ConfigMap of a version that is known, of the names in its labels, and that has no other one: as another
- * version it would take the Deployments away from that. */
-static bool was_another(const chainsi_pod_versions *versions, const chainsi_pod_version *said,
-                        char *why, size_t why_size)
+static void set_right(const chainsi_pod_versions *versions, chainsi_known_version *known)
 {
-    chainsi_arena arena = { 0 };
-    chainsi_stored_version stored;
-    const bool there =
-        chainsi_pods_version(versions->pods, said->chain_label, said->version_label) != NULL;
-    const bool was =
-        !there && find_stored(versions, said->chain_label, said->version_label, &arena, &stored) &&
-        has_objects(&stored) && stored.artefacts;
-    chainsi_arena_done(&arena);
-    if (was)
-        snprintf(
-            why, why_size,
-            "data.chain and data.version were '%s' and '%s', which it still is: put them right",
-            said->chain_label, said->version_label);
-    return was;
+    chainsi_pod_names_set_right(versions->pods, chainsi_store_reader(versions->registry->store),
+                                known);
 }
 
 static void on_version(void *user, chainsi_known_version *known)
@@ -365,6 +346,8 @@ static void on_version(void *user, chainsi_known_version *known)
     known->again = false;
     if (said->leaving || versions->registry->stopping)
         return;
+    if (!known->handled)
+        set_right(versions, known);
     /* Of two that say they are the same version the first one is, until it is gone. */
     if (chainsi_pods_version(versions->pods, said->chain, said->version) != known) {
         known->again = true;
@@ -375,14 +358,6 @@ static void on_version(void *user, chainsi_known_version *known)
         return;
     }
     if (!chainsi_pod_version_check_names(said, why, sizeof why)) {
-        if (!known->handled)
-            refuse(versions, known, why);
-        known->handled = true;
-        return;
-    }
-    known->misnamed =
-        (known->misnamed || !known->handled) && was_another(versions, said, why, sizeof why);
-    if (known->misnamed) {
         if (!known->handled)
             refuse(versions, known, why);
         known->handled = true;
@@ -449,6 +424,11 @@ static void on_version_gone(void *user, const chainsi_known_version *known)
     chainsi_arena_done(&arena);
 }
 
+static bool has_objects(const chainsi_stored_version *stored)
+{
+    return stored->deploy.services.count && stored->deploy.services.items[0].object;
+}
+
 /* Those of a chain that went while nobody watched. What has no programs any more has no ConfigMap either, and what was
  * deployed to one machine never had one. */
 static void forget_gone(chainsi_pod_versions *versions, chainsi_chain *chain)
@@ -459,14 +439,11 @@ static void forget_gone(chainsi_pod_versions *versions, chainsi_chain *chain)
     if (chainsi_stored_version_list(chainsi_store_reader(versions->registry->store), chain->name, 0,
                                     CHAINSI_VERSIONS_KEPT, &arena, &all) != CHAINS_OK)
         all.count = 0;
-    bool others = has_others(versions, chain->name);
-    for (size_t i = 0; i < all.count; i++)
-        others = others || chainsi_pods_renamed(versions->pods, chain->name, all.items[i].id);
+    const bool others = has_others(versions, chain->name);
     for (size_t i = 0; i < all.count; i++) {
         const chainsi_stored_version *each = &all.items[i];
         const bool gone = has_objects(each) && each->artefacts &&
-                          !chainsi_pods_version(versions->pods, chain->name, each->id) &&
-                          !chainsi_pods_renamed(versions->pods, chain->name, each->id);
+                          !chainsi_pods_version(versions->pods, chain->name, each->id);
         if (gone && others)
             forget(versions, chain, each->id);
         some = some || gone;
@@ -649,6 +626,9 @@ chainsi_pod_versions *chainsi_pod_versions_new(chainsi_registry *registry,
                                                                      .on_identity = on_identity,
                                                                      .user = versions });
     registry->supervisor->identities = &versions->identities;
+    for (chainsi_known_version *each = chainsi_pods_versions(versions->pods); each;
+         each = each->next)
+        set_right(versions, each);
     for (chainsi_chain *each = registry->chains; each; each = each->next)
         if (!each->deleting)
             forget_gone(versions, each);

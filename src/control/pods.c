@@ -202,12 +202,11 @@ static void keep_names(chainsi_known_version *known, chainsi_note *note)
     chainsi_pod_version *said = &note->version;
     char why[256];
     const bool keeps =
-        !known->misnamed && chainsi_pod_version_check_names(before, why, sizeof why) &&
+        chainsi_pod_version_check_names(before, why, sizeof why) &&
         (strcmp(before->chain, said->chain) || strcmp(before->version, said->version));
     if (keeps && !known->renamed)
         chainsi_say("ConfigMap %s: data.chain and data.version were '%s' and '%s': it is taken for "
-                    "that still, as other "
-                    "names are for other ConfigMaps",
+                    "that still, as other names are for other ConfigMaps",
                     said->name, before->chain, before->version);
     known->renamed = keeps;
     if (!keeps)
