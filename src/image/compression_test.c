@@ -140,6 +140,12 @@ static void test_damaged_ones(void **state)
     for (size_t cut = 4; cut < out.size; cut += out.size / 20)
         assert_int_equal(decompress(out.data, cut, 512, back), -1);
     assert_int_equal(decompress(out.data, out.size - 1, 512, back), -1);
+    chainsi_buffer other = { 0 };
+    compress(CHAINSI_COMPRESSION_GZIP, text, 200000, ROOM, &other);
+    for (size_t cut = 20; cut < other.size; cut += other.size / 20)
+        assert_int_equal(decompress(other.data, cut, 512, back), -1);
+    assert_int_equal(decompress(other.data, other.size - 1, 512, back), -1);
+    chainsi_buffer_done(&other);
     /* Beyond a frame's end comes another frame, or nothing. */
     chainsi_buffer_add(&out, "beyond", 6);
     assert_int_equal(decompress(out.data, out.size, ROOM, back), -1);

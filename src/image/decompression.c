@@ -105,13 +105,21 @@ static int64_t read_zstd(chainsi_decompressor *from, void *data, size_t size)
     return (int64_t)out.pos;
 }
 
+/* Of a file that ends within gzip's frame zlib gives what there was, and notes that. */
+static bool is_cut(gzFile file)
+{
+    int status;
+    gzerror(file, &status);
+    return status == Z_BUF_ERROR;
+}
+
 static int64_t read_gzip(chainsi_decompressor *from, void *data, size_t size)
 {
     size_t done = 0;
     while (done < size) {
         const size_t some = size - done < PIECE ? size - done : PIECE;
         const int got = gzread(from->gzip, (uint8_t *)data + done, (unsigned)some);
-        if (got < 0)
+        if (got < 0 || (got == 0 && is_cut(from->gzip)))
             return -1;
         if (got == 0)
             break;

@@ -18,6 +18,7 @@
 
 enum { BLOCK = 512, PIECE = 65536, MAX_EXTENDED = 1 << 20 };
 #define MAX_KEPT (INT64_C(16) << 30) /* bytes of files of one layer */
+#define MAX_FILE (INT64_C(1) << 40)  /* bytes of one file, kept or not */
 
 typedef struct archive {
     chainsi_decompressor *file;
@@ -102,8 +103,8 @@ static bool read_records(tar_archive *archive, char *text, size_t size, tar_memb
     for (char *at = text, *end = text + size; at < end;) {
         char *rest;
         unsigned long length = strtoul(at, &rest, 10);
-        if (rest == at || *rest != ' ' || length == 0 || length > (size_t)(end - at) ||
-            at[length - 1] != '\n')
+        if (rest == at || *rest != ' ' || length <= (size_t)(rest - at) ||
+            length > (size_t)(end - at) || at[length - 1] != '\n')
             return say_broken(archive, "an extended header is damaged");
         char *key = rest + 1, *value = memchr(key, '=', (size_t)(at + length - key));
         if (!value)
@@ -179,7 +180,8 @@ static bool next_member(tar_archive *archive, tar_member *member, bool *end)
         if (!member->has_size)
             member->size = size;
         member->mode = (unsigned)mode;
-        return member->size >= 0 || say_broken(archive, "a size is negative");
+        return (member->size >= 0 && member->size <= MAX_FILE) ||
+               say_broken(archive, "a file's size is negative, or beyond all measure");
     }
 }
 

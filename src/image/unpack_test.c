@@ -147,6 +147,50 @@ static void test_damaged_ones(void **state)
     end(&places);
 }
 
+/* An extended header of that text, and a file that it is of. */
+static void add_extended(chainsi_buffer *out, const char *records)
+{
+    const size_t at = out->size;
+    add(out, CHAINSI_ENTRY_FILE, "extended", records);
+    out->data[at + 156] = 'x';
+    add(out, CHAINSI_ENTRY_FILE, "usr/bin/tool", "text");
+}
+
+static void test_extended_headers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *records, *says; /* NULL: it is taken */
+    } cases[] = {
+        { "26 path=usr/lib/libx.so.1\n", NULL },
+        { "13 size=1024\n", "ends too early" },
+        { "22 size=1099511627776\n", "ends too early" },
+        { "22 size=1099511627777\n", "beyond all measure" },
+        { "28 size=9223372036854775807\n", "beyond all measure" },
+        { "11 size=-1\n", "beyond all measure" },
+        { "\n1 ", "an extended header is damaged" },
+        { "\n1 path=", "an extended header is damaged" },
+        { "2 \n", "an extended header is damaged" },
+        { "3 \n", "an extended header is damaged" },
+        { "99 path=x\n", "an extended header is damaged" },
+        { "-1 path=x\n", "an extended header is damaged" },
+        { "path=x\n", "an extended header is damaged" },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        work_places places;
+        chainsi_buffer archive = { 0 };
+        chainsi_problem problem = { 0 };
+        begin(&places);
+        add_extended(&archive, cases[i].records);
+        assert_int_equal(unpack(&places, &archive, &problem), !cases[i].says);
+        if (cases[i].says)
+            assert_non_null(strstr(problem.message, cases[i].says));
+        else
+            assert_true(is_there(places.root, "usr/lib/libx.so.1"));
+        end(&places);
+    }
+}
+
 static bool add_compressed(const void *data, size_t size, void *user)
 {
     chainsi_buffer_add(user, data, size);
@@ -195,9 +239,8 @@ static void test_compressed_ones(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_keeps_libraries),
-        cmocka_unit_test(test_stays_inside),
-        cmocka_unit_test(test_damaged_ones),
+        cmocka_unit_test(test_keeps_libraries), cmocka_unit_test(test_stays_inside),
+        cmocka_unit_test(test_damaged_ones),    cmocka_unit_test(test_extended_headers),
         cmocka_unit_test(test_compressed_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
