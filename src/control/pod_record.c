@@ -399,6 +399,7 @@ bool chainsi_pod_version_read(const char *json, size_t size, chainsi_arena *aren
     *version = (chainsi_pod_version){
         .name = object.metadata.name,
         .uid = text_or_none(object.metadata.uid),
+        .created = text_or_none(object.metadata.creationTimestamp),
         .chain = find_pair(&object.data, "chain"),
         .version = find_pair(&object.data, "version"),
         .deploy = find_pair(&object.data, "deploy.json"),

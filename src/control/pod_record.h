@@ -43,6 +43,7 @@ typedef struct chainsi_pod_deployment {
 /* A ConfigMap that says what a version is (kubernetes/manifests.h). */
 typedef struct chainsi_pod_version {
     const char *name, *uid;
+    const char *created;           /* RFC 3339; "" */
     const char *chain, *version;   /* data; "", or no names, where somebody has changed them */
     const char *deploy, *services; /* data: deploy.json, services.json; "" */
     bool tls;                      /* data: tls is "on" */

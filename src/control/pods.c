@@ -172,10 +172,12 @@ chainsi_known_version *chainsi_pods_versions(chainsi_pods *pods)
 chainsi_known_version *chainsi_pods_version(chainsi_pods *pods, const char *chain,
                                             const char *version)
 {
+    chainsi_known_version *oldest = NULL;
     for (chainsi_known_version *each = pods->versions; each; each = each->next)
-        if (!strcmp(each->version.chain, chain) && !strcmp(each->version.version, version))
-            return each;
-    return NULL;
+        if (!strcmp(each->version.chain, chain) && !strcmp(each->version.version, version) &&
+            (!oldest || strcmp(each->version.created, oldest->version.created) < 0))
+            oldest = each;
+    return oldest;
 }
 
 static void free_version(chainsi_known_version *known)

@@ -82,7 +82,7 @@ chainsi_pod_set *chainsi_pods_find(chainsi_pods *pods, const char *object);
 chainsi_pod_set *chainsi_pods_sets(chainsi_pods *pods);
 /* All versions. */
 chainsi_known_version *chainsi_pods_versions(chainsi_pods *pods);
-/* The version of a chain; NULL. */
+/* The version of a chain; of several that say they are it the one that was made first; NULL. */
 chainsi_known_version *chainsi_pods_version(chainsi_pods *pods, const char *chain,
                                             const char *version);
 

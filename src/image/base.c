@@ -175,6 +175,7 @@ static bool unpack(const base_getting *getting, chainsi_base *base, const char *
 static const char *oci_name(const char *media_type)
 {
     static const char *const names[][2] = {
+        { "application/vnd.docker.image.rootfs.diff.tar", CHAINSI_OCI_LAYER_PLAIN },
         { "application/vnd.docker.image.rootfs.diff.tar.gzip", CHAINSI_OCI_LAYER_GZIP },
         { "application/vnd.docker.image.rootfs.diff.tar.zstd", CHAINSI_OCI_LAYER_ZSTD },
     };

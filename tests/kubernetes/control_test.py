@@ -666,6 +666,24 @@ class Controller(unittest.TestCase):
         self.assertEqual(self.call(), (200, ["Hello, moon!"]))
         self.assertIn("it is taken for 'hello' and 'v2' still", self.said())
 
+    def test_a_copy_of_a_version_does_not_take_its_place(self):
+        self.deploy()
+        copy = self.cluster.get(f"{CONFIGMAPS}/hello-v1")
+        copy["metadata"] = {"labels": copy["metadata"]["labels"], "creationTimestamp": "2026-01-02T00:00:00Z"}
+        self.cluster.api.put(f"{CONFIGMAPS}/a-copy", copy)
+        self.stop()
+        self.start()
+        wait_until(lambda: self.home.status() and self.status()["state"] == "ready", "what runs to be found", LIMIT_S)
+        edit(os.path.join(self.folder, "hello_writer.c"), '"Hello"', '"Howdy"')
+        self.deploy("v2")
+        wait_until(lambda: self.cluster.state("hello-v1") == "standing-by", "the old one to stand by", LIMIT_S)
+        self.assertIsNone(self.cluster.state("a-copy"))
+        self.cluster.api.remove(f"{CONFIGMAPS}/a-copy")
+        self.home.good("rollback", "hello")
+        wait_until(lambda: self.cluster.state("hello-v1") == "running", "v1 to answer", LIMIT_S)
+        self.assertNotIn("was deleted in the cluster", self.said())
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+
     def test_programs_of_this_machine_are_refused(self):
         done = self.home.chains("deploy", self.folder)
         self.assertEqual(done.returncode, 1)
