@@ -115,6 +115,45 @@ class Registries(ImageTest):
         said = self.fails()
         self.assertIn("what the registry sent has the digest sha256:", said)
 
+    def rewrite_base(self, folder, layers):
+        """Writes a layout with hello_writer's layers as `layers` makes them of (number, archive): (media type, bytes)."""
+        made = Layout(self.image("--output", self.home.file("first"), *QUICK)[0]["layout"])
+        shutil.copytree(made.folder, self.home.file(folder))
+        layout = Layout(self.home.file(folder))
+
+        def blob(kind, data):
+            digest = "sha256:" + hashlib.sha256(data).hexdigest()
+            with open(layout.path(digest), "wb") as file:
+                file.write(data)
+            return {"mediaType": kind, "digest": digest, "size": len(data)}
+        manifest = layout.manifest("hello_writer")
+        manifest["layers"] = [blob(*layers(i, layout.tar(each))) for i, each in enumerate(manifest["layers"])]
+        named = blob("application/vnd.docker.distribution.manifest.v2+json", json.dumps(manifest).encode())
+        with open(self.home.file(folder + "/index.json"), "w", encoding="utf-8") as file:
+            json.dump({"schemaVersion": 2, "manifests": [named]}, file)
+        self.use_base("oci:" + self.home.file(folder))
+
+    def test_base_with_names_of_docker(self):
+        """Its layers are named as OCI does it in what is made of them: plain, and by zstd."""
+        def layers(i, archive):
+            packed = subprocess.run(["zstd", "-c"], input=archive, capture_output=True, check=True).stdout
+            kind = "application/vnd.docker.image.rootfs.diff.tar"
+            return (kind + ".zstd", packed) if i else (kind, archive)
+        self.rewrite_base("docker", layers)
+        made = Layout(self.image(*QUICK)[0]["layout"])
+        self.assertEqual([each["mediaType"].removeprefix("application/vnd.oci.image.layer.v1.") for each in made.manifest("hello_writer")["layers"]],
+                         ["tar", "tar+zstd", "tar+gzip", "tar+gzip"])
+
+    def test_base_whose_layers_are_broken(self):
+        window = bytes.fromhex("28b52ffd0090010000")  # 256 MiB, which nobody gets
+        for name, data in (("cut", b"\x28\xb5\x2f\xfd\x04"), ("window", window), ("noise", b"\x28\xb5\x2f\xfd" + b"noise" * 100)):
+            with self.subTest(name=name):
+                self.rewrite_base(name, lambda i, archive, data=data: ("application/vnd.oci.image.layer.v1.tar+zstd", data))
+                said = self.fails()
+                self.assertIn("is no tar archive that can be read: it is damaged", said)
+                self.assertIn("hint:", said)
+                replace(os.path.join(self.chain, "hello_writer.h"), f', .image.base = "oci:{self.home.file(name)}"', "")
+
     def test_base_is_missing(self):
         registry = self.registry()
         for base, expected in ((f"{registry.host}/no/such:1", "refused to give '1' of 'no/such': it answered 404"),
