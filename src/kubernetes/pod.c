@@ -117,6 +117,8 @@ static void write_environment(chainsi_manifest *manifest, const chainsi_service 
     if (manifest->options.autoscaler ==
         CHAINSI_AUTOSCALER_CHAINS) /* callees may have no pod for now */
         add_variable(&all, "CHAINS_AT_ZERO", "wait");
+    if (chainsi_manifest_is_knative(manifest))
+        add_variable(&all, "CHAINS_BALANCE", "proxy");
     for (size_t i = 0; i < service->dependency_count; i++) {
         const chainsi_model_chainlet *callee = service->dependencies[i];
         if (!callee->external)

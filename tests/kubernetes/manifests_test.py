@@ -376,7 +376,7 @@ class Knative(unittest.TestCase):
                              "there is no group for files")
             self.assertEqual("affinity" in pod, name == "model", "its GPU alone says where it runs")
         env = {each["name"]: each["value"] for each in self.services["menu"]["spec"]["template"]["spec"]["containers"][0]["env"]}
-        self.assertEqual(env["CHAINS_MODEL_URL"], "http://menu-v7-model.team-a.svc.cluster.local")
+        self.assertEqual((env["CHAINS_MODEL_URL"], env["CHAINS_BALANCE"]), ("http://menu-v7-model.team-a.svc.cluster.local", "proxy"))
 
 
 class Assets(unittest.TestCase):
