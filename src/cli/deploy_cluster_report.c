@@ -126,8 +126,10 @@ static void print_text(work *w, const char *url)
         print_ways(w);
         return;
     }
-    printf("  %s    # from pods in the cluster with the label chains.dev/front-door=true\n", url);
-    if (m->autoscaler != CHAINSI_AUTOSCALER_KNATIVE)
+    const bool knative = m->autoscaler == CHAINSI_AUTOSCALER_KNATIVE; /* whose proxies let in all */
+    printf("  %s    # from pods in the cluster%s\n", url,
+           knative ? "" : " with the label chains.dev/front-door=true");
+    if (!knative)
         printf(
             "There is no controller in namespace '%s': no front door, %snothing that takes an old "
             "version away.\n  chains controller --namespace %s --registry %s    # installs one\n",

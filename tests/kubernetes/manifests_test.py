@@ -7,7 +7,7 @@ import tempfile
 import unittest
 
 from chains_testing import HomeTest
-from manifests_printed import CHAINS_TRIED, MENU, OPTIONS, manifests, objects
+from manifests_printed import BATCH, CHAINS_TRIED, MENU, OPTIONS, manifests, objects
 
 try:
     import yaml
@@ -375,8 +375,26 @@ class Knative(unittest.TestCase):
             self.assertEqual({volume["secret"]["defaultMode"] for volume in pod["volumes"] if "secret" in volume} - {0o444}, set(),
                              "there is no group for files")
             self.assertEqual("affinity" in pod, name == "model", "its GPU alone says where it runs")
+            env = {each["name"] for each in container["env"]}
+            self.assertFalse(env & {"PORT", "K_SERVICE", "K_CONFIGURATION", "K_REVISION"}, "it sets them by itself")
+            self.assertLessEqual(set(container), {"name", "image", "args", "env", "ports", "resources", "startupProbe", "livenessProbe",
+                                                  "readinessProbe", "securityContext", "volumeMounts"})
+            self.assertEqual({each["name"] for each in container["volumeMounts"]}, {each["name"] for each in pod["volumes"]},
+                             "a volume that its container hasn't is refused")
+            for mount in container["volumeMounts"]:
+                [volume] = [each for each in pod["volumes"] if each["name"] == mount["name"]]
+                self.assertTrue(mount.get("readOnly") or "emptyDir" in volume)
         env = {each["name"]: each["value"] for each in self.services["menu"]["spec"]["template"]["spec"]["containers"][0]["env"]}
         self.assertEqual((env["CHAINS_MODEL_URL"], env["CHAINS_BALANCE"]), ("http://menu-v7-model.team-a.svc.cluster.local", "proxy"))
+
+
+    def test_batches(self):
+        """A pod is given calls for a whole batch, and others are started for those that it can't run at once."""
+        [service] = [each for each in objects(BATCH, "--autoscaler", "knative", "--namespace", "team-a")
+                     if each["apiVersion"] == "serving.knative.dev/v1" and each["metadata"]["labels"]["chains.dev/chainlet"] == "clerk"]
+        template = service["spec"]["template"]
+        self.assertEqual((template["spec"]["containerConcurrency"], template["metadata"]["annotations"]["autoscaling.knative.dev/target"]),
+                         (64, "1"))
 
 
 class Assets(unittest.TestCase):
@@ -458,6 +476,17 @@ class Refusals(HomeTest):
         with open(path, "w", encoding="utf-8") as file:
             file.write(text.replace(".cpu = 1.5, ", ""))
         self.assertIn("model has no .cpu", self.refused(chain, "--autoscaler", "hpa"))
+        self.home.good("manifests", chain)
+
+    def test_variables_of_knative(self):
+        chain = self.home.copy("tests/kubernetes/menu", "porter")
+        path = os.path.join(chain, "kitchen.h")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace('"EMPTY"', '"PORT"'))
+        self.assertIn("Kitchen-of_the__house has the variable PORT in its .env, which Knative sets by itself",
+                      self.refused(chain, "--autoscaler", "knative", "--namespace", "team-a"))
         self.home.good("manifests", chain)
 
     def test_what_no_cluster_has(self):
