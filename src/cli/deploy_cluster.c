@@ -210,6 +210,7 @@ static bool write_manifests(work *w, const char *owner, chainsi_buffer *list)
 {
     chainsi_manifest_options m = *options_of(w);
     m.owner_uid = owner;
+    m.trial = !owner;
     list->size = 0;
     const bool good = chainsi_manifests_write(w->chain.model, &m, &w->chain.diagnostics, list);
     chainsi_chain_report(&w->chain);
@@ -240,6 +241,20 @@ static bool describe(work *w)
     return m->deploy != NULL;
 }
 
+/* Waits until a namespace that was just made has the account that pods have there, which Knative's pods on trial are of. */
+static void await_account(work *w)
+{
+    enum { ACCOUNT_S = 10 };
+    chainsi_view_object account;
+    const char *path =
+        chainsi_cluster_session_path(&w->session, "v1", "serviceaccounts", "default");
+    const int64_t end_ns = chainsi_now_ns() + ACCOUNT_S * 1000 * CHAINSI_NS_PER_MS;
+    while (chainsi_cluster_session_get(&w->session, path, &w->arena, &account) ==
+               CHAINS_NOT_FOUND &&
+           chainsi_now_ns() < end_ns)
+        nanosleep(&(struct timespec){ .tv_nsec = LOOK_EVERY_MS * CHAINSI_NS_PER_MS }, NULL);
+}
+
 /* Whether the cluster would take all of it, before anything is built. */
 static bool try_all(work *w)
 {
@@ -248,6 +263,9 @@ static bool try_all(work *w)
     bool good = write_manifests(w, NULL, &list);
     if (good && options_of(w)->create_name_space)
         good = chainsi_objects_apply(&w->session, &list, "Namespace", NULL, false, &applied);
+    if (good && options_of(w)->create_name_space &&
+        options_of(w)->autoscaler == CHAINSI_AUTOSCALER_KNATIVE)
+        await_account(w);
     good = good && chainsi_objects_apply(&w->session, &list, NULL, "Namespace", true, &applied);
     chainsi_buffer_done(&applied.notes);
     chainsi_buffer_done(&list);

@@ -49,7 +49,9 @@ typedef struct chainsi_manifest_options {
     const char *deploy; /* JSON: what is deployed, as chainsd is told it; NULL: not known */
     const char *digest; /* what the ConfigMap has, of the identity; NULL: of all this */
     chainsi_autoscaler autoscaler;
-    bool tls;  /* between Chainlets, with certificates that chainsd makes */
+    bool tls; /* between Chainlets, with certificates that chainsd makes */
+    bool
+        trial; /* for a dry run: names nothing that has to be there before, such as a ServiceAccount */
     int minor; /* 1.minor of the cluster; 0: CHAINSI_KUBERNETES_DEFAULT */
     bool json; /* a v1 List instead of YAML */
 } chainsi_manifest_options;

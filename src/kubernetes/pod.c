@@ -447,8 +447,10 @@ void chainsi_manifest_pod(chainsi_manifest *manifest, const chainsi_service *ser
     chainsi_document_open_map(d, "spec");
     if (knative)
         chainsi_manifest_knative_limits(manifest, service);
-    chainsi_document_text(d, "serviceAccountName",
-                          chainsi_manifest_name(manifest, service->chainlet));
+    if (!knative ||
+        !manifest->options.trial) /* it makes a pod on trial, and looks for the account */
+        chainsi_document_text(d, "serviceAccountName",
+                              chainsi_manifest_name(manifest, service->chainlet));
     chainsi_document_truth(d, "automountServiceAccountToken", false);
     /* Else each Service of the namespace would be told in variables, under names that may be ours. */
     chainsi_document_truth(d, "enableServiceLinks", false);
