@@ -142,6 +142,20 @@ class Deploying(DeployTest):
         self.assertIn("hello.team:8080/run_remote", done.stdout)
         places = [path for path in self.cluster.objects() if "/namespaces/team/" in path]
         self.assertEqual(len(places), 11)
+        self.assertIn("is there already", self.good("--namespace", "team").stdout, "it is no part of a version")
+
+    def test_to_knative(self):
+        done = self.good("--autoscaler", "knative", "--version", "v1")
+        self.assertEqual([path.split("/")[-2] for path in self.cluster.applied],
+                         ["configmaps"] + ["serviceaccounts", "services", "poddisruptionbudgets"] * 2)
+        for each in self.cluster.objects("Service").values():
+            self.assertEqual((each["apiVersion"], each["spec"]["template"]["spec"]["serviceAccountName"]),
+                             ("serving.knative.dev/v1", each["metadata"]["name"]))
+        self.assertIn("hello-v1-hello.default.svc.cluster.local/run_remote    # from pods in the cluster\n", done.stdout)
+        self.assertNotIn("controller", done.stdout)
+        self.assertIn("is there already", self.good("--autoscaler", "knative", "--version", "v1", "--namespace", "default").stdout)
+        self.assertEqual(self.run_verb("delete", "hello").returncode, 0)
+        self.assertEqual(self.cluster.objects(), {})
 
     def test_what_several_changed_is_told_on_one_line(self):
         self.good()

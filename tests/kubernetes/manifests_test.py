@@ -306,11 +306,13 @@ class Content(unittest.TestCase):
 
     def test_the_version_follows_what_is_printed(self):
         def version(*words):
-            return objects(MENU, *words)[0]["metadata"]["labels"]["chains.dev/version"]
+            [config] = [each for each in objects(MENU, *words) if each["kind"] == "ConfigMap"]
+            return config["metadata"]["labels"]["chains.dev/version"]
         self.assertRegex(version(), r"^v0-[0-9a-f]{6}$")
         self.assertEqual(manifests(MENU), manifests.__wrapped__(MENU), "the same input, the same bytes")
         self.assertNotEqual(version(), version("--registry", "r.example"))
         self.assertEqual(version(), version("--owner-uid", "1-2-3"), "who owns it has its name")
+        self.assertEqual(version("--namespace", "a"), version("--namespace", "a", "--create-namespace"), "once it is there, it is")
 
     def test_what_is_deployed(self):
         """As a daemon on one machine is told it, but for programs, and for who deploys from where: that is no part of a version."""
