@@ -452,6 +452,17 @@ class Refusals(HomeTest):
         self.assertEqual((done.returncode, done.stdout), (2, ""), words)
         return done.stderr
 
+    def change(self, name, old, new):
+        """The menu with another text in one of its headers."""
+        chain = self.home.copy("tests/kubernetes/menu", "with_" + name.removesuffix(".h"))
+        path = os.path.join(chain, name)
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        self.assertIn(old, text)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace(old, new))
+        return chain
+
     def test_usage(self):
         for words, said in ((["--kubernetes", "1.19"], "from 1.20 on"), (["--kubernetes", "30"], "such as 1.30"),
                             (["--namespace", "Team"], "lower-case"), (["--name", "a b"], "--name is 'a b'"),
@@ -471,22 +482,12 @@ class Refusals(HomeTest):
             self.assertIn(said, self.refused(MENU, "--images", path))
 
     def test_scaling_by_nothing(self):
-        chain = self.home.copy("tests/kubernetes/menu", "unmeasured")
-        path = os.path.join(chain, "model.h")
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text.replace(".cpu = 1.5, ", ""))
+        chain = self.change("model.h", ".cpu = 1.5, ", "")
         self.assertIn("model has no .cpu", self.refused(chain, "--autoscaler", "hpa"))
         self.home.good("manifests", chain)
 
     def test_variables_of_knative(self):
-        chain = self.home.copy("tests/kubernetes/menu", "porter")
-        path = os.path.join(chain, "kitchen.h")
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text.replace('"EMPTY"', '"PORT"'))
+        chain = self.change("kitchen.h", '"EMPTY"', '"PORT"')
         self.assertIn("Kitchen-of_the__house has the variable PORT in its .env, which Knative sets by itself",
                       self.refused(chain, "--autoscaler", "knative", "--namespace", "team-a"))
         self.home.good("manifests", chain)
