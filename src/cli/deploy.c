@@ -411,7 +411,7 @@ const chainsi_verb chainsi_verb_deploy = {
         "that is there already; what was applied of one that fails is removed again.\n"
         "\n" CHAINSI_CLUSTER_HELP
         "  --registry HOST/PATH where images are pushed to, and nodes fetch them\n"
-        "  --images FILE        where they are already, instead (chains manifests --help)\n"
+        "  --images FILE        where all of them are already, instead (chains manifests --help)\n"
         "  --version NAME       of the chain. Default: v0- and a hash of all that it is\n"
         "  --autoscaler WHICH   chains, hpa, knative or none (chains manifests --help)\n"
         "  --tls on|off         calls by TLS. Default: on where a controller runs that scales\n"

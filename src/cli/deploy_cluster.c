@@ -154,6 +154,47 @@ static bool check_secrets(work *w)
 
 /* Images */
 
+static const char *given_image(const work *w, const char *name)
+{
+    const chainsi_image_map *images = &w->deploy->words.manifest.images;
+    for (size_t i = 0; i < images->count; i++)
+        if (!strcmp(images->items[i].key, name))
+            return images->items[i].value;
+    return NULL;
+}
+
+/* Nothing is pushed with --images: what that doesn't name would be run from a tag that nobody has made. */
+static bool check_images(work *w)
+{
+    const chainsi_cluster_deploy *d = w->deploy;
+    chainsi_buffer missing = { 0 }, nowhere = { 0 };
+    for (size_t i = 0; d->words.images && i < w->service_count; i++) {
+        const char *name = w->services[i].chainlet->wire_name;
+        const char *image = given_image(w, name);
+        chainsi_buffer *where = !image ? &missing
+                                : !d->words.manifest.registry && chainsi_is_image_digest(image)
+                                    ? &nowhere
+                                    : NULL;
+        if (where)
+            chainsi_buffer_printf(where, "%s%s", where->size ? ", " : "", name);
+    }
+    const bool good = !missing.size && !nowhere.size;
+    if (missing.size)
+        fprintf(stderr,
+                "chains deploy: --images names none for %.*s, and builds none\n"
+                "  hint: name all of its Chainlets, as `chains image --registry HOST/PATH --json` "
+                "prints them, or say --registry alone, which builds and pushes them\n",
+                (int)missing.size, (const char *)missing.data);
+    else if (nowhere.size)
+        fprintf(stderr,
+                "chains deploy: --images says a digest alone for %.*s, and not where that is\n"
+                "  hint: say --registry HOST[:PORT][/PATH], too, or a whole reference\n",
+                (int)nowhere.size, (const char *)nowhere.data);
+    chainsi_buffer_done(&missing);
+    chainsi_buffer_done(&nowhere);
+    return good;
+}
+
 static void show_image(const chainsi_made_image *image, void *user)
 {
     const work *w = user;
@@ -462,10 +503,12 @@ int chainsi_deploy_to_cluster(const chainsi_verb *verb, chainsi_cluster_deploy *
                            true)) {
         w.name = r->name ? r->name : w.chain.model->entrypoint->wire_name;
         w.service_count = chainsi_services_list(w.chain.model, &w.arena, &w.services);
-        status = CHAINSI_EXIT_FAILED;
-        if (chainsi_cluster_session_open(&w.session, verb, &deploy->where))
-            status = carry_out(&w);
-        chainsi_cluster_session_close(&w.session);
+        if (check_images(&w)) {
+            status = chainsi_cluster_session_open(&w.session, verb, &deploy->where)
+                         ? carry_out(&w)
+                         : CHAINSI_EXIT_FAILED;
+            chainsi_cluster_session_close(&w.session);
+        }
     }
     chainsi_chain_close(&w.chain);
     chainsi_arena_done(&w.arena);

@@ -23,8 +23,11 @@ class DeployTest(unittest.TestCase):
         self.addCleanup(self.cluster.close)
         self.chain = self.home.copy("examples/hello")
         self.images = self.home.file("images.json")
+        self.name_images(IMAGES)
+
+    def name_images(self, images):
         with open(self.images, "w", encoding="utf-8") as file:
-            json.dump(IMAGES, file)
+            json.dump(images, file)
 
     def run_verb(self, verb, *words):
         return self.home.chains(verb, *words, "--target", "kubernetes", "--kubeconfig", self.cluster.kubeconfig)
@@ -158,11 +161,24 @@ class Deploying(DeployTest):
         self.assertIn('had been changed by hand (conflicts with "kubectl-label" using apps/v1: .metadata.labels.a, .metadata.labels.b; '
                       'conflicts with "kubectl-patch" using apps/v1: .spec.template); it is as version', self.good().stderr)
 
+    def test_images_are_all_named(self):
+        """Nothing is pushed for those that aren't, so that their pods would wait for an image that nobody has made."""
+        digest = "sha256:" + "7" * 64
+        for images, words, said in (({"hello": IMAGES["hello"]}, ["--registry", "r.example"], "--images names none for hello_writer, and builds none"),
+                                    ({}, ["--version", "v1"], "--images names none for hello_writer, hello, and builds none"),
+                                    ({**IMAGES, "hello": digest}, [], "--images says a digest alone for hello, and not where that is")):
+            self.name_images(images)
+            done = self.deploy(*words)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), done.stderr)
+            self.assertIn(said, done.stderr)
+            self.assertIn("hint: ", done.stderr)
+            self.assertEqual((self.cluster.objects(), self.cluster.applied), ({}, []), "it is asked first")
+        self.good("--registry", "r.example")
+
     def test_another_version_of_that_name(self):
         self.good("--version", "v1")
         before = self.cluster.objects()
-        with open(self.images, "w", encoding="utf-8") as file:
-            json.dump({**IMAGES, "hello": "r.example/hello/hello:2"}, file)
+        self.name_images({**IMAGES, "hello": "r.example/hello/hello:2"})
         said = self.failed("--version", "v1", left=len(before))
         self.assertIn("version v1 of hello is there already, and is another one", said)
         self.assertEqual(self.cluster.objects(), before)
@@ -172,8 +188,7 @@ class Deploying(DeployTest):
 
     def test_secrets_come_first(self):
         keeper = self.home.copy("tests/kubernetes/keeper")
-        with open(self.images, "w", encoding="utf-8") as file:
-            json.dump({"keeper": "r.example/keeper:1"}, file)
+        self.name_images({"keeper": "r.example/keeper:1"})
         said = self.failed(chain=keeper)
         self.assertIn("there is no Secret 'keeper-secrets' in namespace 'default' with 'token'", said)
         self.assertIn("hint: chains secret set token --chain keeper --target kubernetes --namespace default < FILE", said)
@@ -345,8 +360,7 @@ class Controlled(DeployTest):
         self.cluster.states = [("running", "")]
         self.good("--version", "v1")
         before = self.cluster.objects()
-        with open(self.images, "w", encoding="utf-8") as file:
-            json.dump({**IMAGES, "hello": "r.example/hello/hello:2"}, file)
+        self.name_images({**IMAGES, "hello": "r.example/hello/hello:2"})
         self.cluster.pod_status = {"hello_writer": waiting_pod("ImagePullBackOff", "not found")}
         self.cluster.states = [("deploying", ""), ("failed", "hello_writer isn't ready after 600 s")]
         said = self.failed("--version", "v2", "--patience", "60", left=len(before))
