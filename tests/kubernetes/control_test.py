@@ -552,6 +552,16 @@ class Controller(unittest.TestCase):
         shown = self.status()
         self.assertEqual((shown["state"], shown["version_id"]), ("ready", "v1"))
 
+    def test_secrets_are_asked_for_elsewhere(self):
+        value = self.home.file("token")
+        with open(value, "w", encoding="utf-8") as file:
+            file.write("s3cret")
+        for words in (["list"], ["set", "token", "--chain", "hello", "--file", value], ["delete", "token", "--chain", "hello"]):
+            done = self.home.chains("secret", *words)
+            self.assertEqual((done.returncode, done.stdout), (1, ""), words)
+            said = " ".join(["chains secret", words[0], *(["NAME"] if words[0] != "list" else []), "--chain CHAIN --target kubernetes"])
+            self.assertIn(f"keys of each chain's Secret CHAIN-secrets: `{said}`", done.stderr)
+
     def test_programs_of_this_machine_are_refused(self):
         done = self.home.chains("deploy", self.folder)
         self.assertEqual(done.returncode, 1)
