@@ -27,6 +27,7 @@ static const chainsi_field condition_fields[] = {
     CHAINSI_FIELD_NAMED(chainsi_view_condition, status, "status"),
     CHAINSI_FIELD_NAMED(chainsi_view_condition, reason, "reason"),
     CHAINSI_FIELD_NAMED(chainsi_view_condition, message, "message"),
+    CHAINSI_FIELD_NAMED(chainsi_view_condition, since, "lastTransitionTime"),
 };
 static const chainsi_type condition_type =
     CHAINSI_STRUCT_OF(chainsi_view_condition, condition_fields);
@@ -87,6 +88,7 @@ static const chainsi_type status_pointer = CHAINSI_POINTER_TO(&status_type);
 static const chainsi_type number_pointer = CHAINSI_POINTER_TO(&chainsi_type_int64);
 static const chainsi_field spec_fields[] = {
     MAYBE(chainsi_view_spec, replicas, "replicas", &number_pointer),
+    CHAINSI_FIELD_NAMED(chainsi_view_spec, node, "nodeName"),
 };
 static const chainsi_type spec_type = CHAINSI_STRUCT_OF(chainsi_view_spec, spec_fields);
 static const chainsi_type spec_pointer = CHAINSI_POINTER_TO(&spec_type);

@@ -1,10 +1,12 @@
-/* `chains status --target kubernetes`: the versions that are in a namespace, and how many pods of each Chainlet are ready. */
+/* `chains status --target kubernetes`: the versions that are in a namespace, and how many pods of each Chainlet are ready;
+ * of one Chainlet the pods themselves. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/cluster_verbs.h"
+#include "cli/status_pods.h"
 #include "cli/table.h"
 #include "kubernetes/object_names.h"
 #include "schema/fields.h"
@@ -179,18 +181,26 @@ static void print_json(const work *w)
     chainsi_buffer_done(&out);
 }
 
+/* Asks for versions and Deployments. False, said on stderr; the session is to be closed in any case. */
+static bool look(work *w, const chainsi_verb *verb, const chainsi_cluster_words *where)
+{
+    if (!chainsi_cluster_session_open(&w->session, verb, where) ||
+        !list(w, "v1", "configmaps", "chains.dev%2Fkind%3Dversion", &w->versions) ||
+        !list(w, "apps/v1", "deployments", "chains.dev%2Fchain", &w->deployments))
+        return false;
+    w->shown.items =
+        chainsi_arena_array(&w->session.arena, w->versions.count, sizeof *w->shown.items);
+    for (size_t i = 0; i < w->versions.count; i++)
+        add_version(w, &w->versions.items[i]);
+    return true;
+}
+
 int chainsi_status_of_cluster(const chainsi_verb *verb, const chainsi_cluster_words *where,
                               const char *chain, const char *environment, bool json)
 {
     work w = { .chain = chain, .environment = environment };
-    bool good = chainsi_cluster_session_open(&w.session, verb, where) &&
-                list(&w, "v1", "configmaps", "chains.dev%2Fkind%3Dversion", &w.versions) &&
-                list(&w, "apps/v1", "deployments", "chains.dev%2Fchain", &w.deployments);
+    bool good = look(&w, verb, where);
     if (good) {
-        w.shown.items =
-            chainsi_arena_array(&w.session.arena, w.versions.count, sizeof *w.shown.items);
-        for (size_t i = 0; i < w.versions.count; i++)
-            add_version(&w, &w.versions.items[i]);
         for (size_t i = 0; i < w.shown.count; i++)
             w.controller = w.controller || w.shown.items[i].state;
         w.controller = w.controller || chainsi_cluster_session_has_controller(&w.session);
@@ -207,6 +217,108 @@ int chainsi_status_of_cluster(const chainsi_verb *verb, const chainsi_cluster_wo
                                             chain, chainsi_cluster_name_space(w.session.cluster));
             good = false;
         }
+    }
+    chainsi_cluster_session_close(&w.session);
+    return good ? CHAINSI_EXIT_OK : CHAINSI_EXIT_FAILED;
+}
+
+/* The pods of one Chainlet */
+
+/* Why its container, or a step before, doesn't run, or how it ended last; NULL. */
+static const char *reason_of(work *w, const chainsi_view_containers *containers)
+{
+    for (size_t i = 0; containers && i < containers->count; i++) {
+        const chainsi_view_container *each = &containers->items[i];
+        const chainsi_view_waiting *waits = each->state ? each->state->waiting : NULL;
+        const chainsi_view_terminated *end = each->last_state ? each->last_state->terminated : NULL;
+        if (waits && waits->reason)
+            return chainsi_arena_printf(&w->session.arena, "%s%s%s", waits->reason,
+                                        waits->message && *waits->message ? ": " : "",
+                                        waits->message ? waits->message : "");
+        if (end && end->signal)
+            return chainsi_arena_printf(&w->session.arena, "signal %lld", (long long)end->signal);
+        if (end)
+            return chainsi_arena_printf(&w->session.arena, "exit status %lld",
+                                        (long long)end->exit_code);
+    }
+    return NULL;
+}
+
+static const char *why_of(work *w, const chainsi_view_object *pod)
+{
+    const chainsi_view_condition *placed = chainsi_view_condition_of(pod, "PodScheduled");
+    const char *why = NULL;
+    if (placed && placed->status && !strcmp(placed->status, "False"))
+        return placed->message;
+    if (pod->status)
+        why = reason_of(w, pod->status->steps);
+    if (pod->status && !why)
+        why = reason_of(w, pod->status->containers);
+    return why || !pod->status ? why : pod->status->reason; /* "Evicted" */
+}
+
+/* In the words that a controller has for it. */
+static const char *state_of(const chainsi_view_object *pod)
+{
+    const char *phase = pod->status && pod->status->phase ? pod->status->phase : "";
+    return pod->metadata.deleted                                     ? "draining"
+           : !strcmp(phase, "Failed") || !strcmp(phase, "Succeeded") ? "stopped"
+           : chainsi_view_is_ready(pod)                              ? "ready"
+                                                                     : "starting";
+}
+
+static void add_pod(work *w, const shown_version *version, const chainsi_view_object *pod,
+                    chainsi_shown_pods *pods)
+{
+    const chainsi_view_containers *containers = pod->status ? pod->status->containers : NULL;
+    const chainsi_view_condition *ready = chainsi_view_condition_of(pod, "Ready");
+    chainsi_shown_pod shown = {
+        .pod = pod->metadata.name ? pod->metadata.name : "",
+        .node = pod->spec ? pod->spec->node : NULL,
+        .version = version->version,
+        .state = state_of(pod),
+        .since = ready && ready->since ? ready->since : pod->metadata.created,
+        .why = why_of(w, pod),
+    };
+    for (size_t i = 0; containers && i < containers->count; i++)
+        shown.restarts += containers->items[i].restarts;
+    chainsi_shown_pods_add(pods, &w->session.arena, shown);
+}
+
+/* Of the versions that are shown. False: they have no such Chainlet. */
+static bool add_pods(work *w, const char *chainlet, const chainsi_view_list *all,
+                     chainsi_shown_pods *pods)
+{
+    const char *name = chainsi_label_value(&w->session.arena, chainlet);
+    bool known = false;
+    for (size_t i = 0; i < w->shown.count; i++) {
+        const shown_version *version = &w->shown.items[i];
+        const char *wanted = chainsi_label_value(&w->session.arena, version->version);
+        for (size_t k = 0; k < version->chainlets.count; k++)
+            known = known || !strcmp(version->chainlets.items[k].name, name);
+        for (size_t k = 0; k < all->count; k++)
+            if (!strcmp(label(&all->items[k], "chains.dev/version"), wanted) &&
+                !strcmp(label(&all->items[k], "chains.dev/chainlet"), name))
+                add_pod(w, version, &all->items[k], pods);
+    }
+    return known || pods->count;
+}
+
+int chainsi_status_of_pods(const chainsi_verb *verb, const chainsi_cluster_words *where,
+                           const char *chain, const char *chainlet, const char *environment,
+                           bool json)
+{
+    work w = { .chain = chain, .environment = environment };
+    chainsi_view_list all = { 0 };
+    chainsi_shown_pods pods = { 0 };
+    bool good = look(&w, verb, where) && list(&w, "v1", "pods", "chains.dev%2Fchain", &all);
+    if (good && add_pods(&w, chainlet, &all, &pods)) {
+        chainsi_shown_pods_print(&pods, chainlet, json);
+    } else if (good) {
+        good = false;
+        chainsi_cluster_session_say(
+            &w.session, "'%s' has no Chainlet '%s' in environment '%s' of namespace '%s'", chain,
+            chainlet, environment, chainsi_cluster_name_space(w.session.cluster));
     }
     chainsi_cluster_session_close(&w.session);
     return good ? CHAINSI_EXIT_OK : CHAINSI_EXIT_FAILED;

@@ -106,6 +106,32 @@ class Controller(unittest.TestCase):
                          {pod.name for name in ("hello-v1-hello", "hello-v1-hello-writer") for pod in self.cluster.pods_of(name)})
         self.assertEqual({replica["node"] for replica in replicas}, {"here"})
 
+    def test_pods_of_a_chainlet_are_shown(self):
+        self.deploy()
+        pod, = self.cluster.pods_of("hello-v1-hello")
+        os.kill(pod.process.pid, signal.SIGKILL)
+        wait_until(lambda: pod.restarts == 1 and pod.ready, "it to be started again", LIMIT_S)
+        wait_until(lambda: self.status()["state"] == "ready", "it to be seen", LIMIT_S)
+        shown, = json.loads(self.home.good("status", "hello", "hello", "--json"))
+        self.assertEqual((shown["pod"], shown["node"], shown["version"], shown["state"], shown["restarts"]), (pod.name, "here", "v1", "ready", 1))
+        head, line = self.home.good("status", "hello", "hello").splitlines()
+        self.assertEqual(head.split(), ["POD", "NODE", "VERSION", "STATE", "RESTARTS", "SINCE"])
+        self.assertEqual(line.split()[:5], [pod.name, "here", "v1", "ready", "1"])
+        self.assertNotIn("PIDS", self.home.good("status", "hello"))
+        # Of one that is being started, too.
+        self.cluster.problems["hello-v2-hello"] = ("ErrImagePull", "not yet")
+        self.deploy("v2", until="deploying")
+        wait_until(lambda: {each["version"]: each["state"] for each in json.loads(self.home.good("status", "hello", "hello", "--json"))} ==
+                   {"v1": "ready", "v2": "starting"}, "the pods of both", LIMIT_S)
+        self.cluster.api.remove(f"{CONFIGMAPS}/hello-v2")
+        done = self.home.chains("status", "hello", "nobody")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("no process and no pod of 'nobody' of 'hello' is known in 'production'", done.stderr)
+        self.assertEqual(self.home.chains("status", "hello", "hello", "--environment", "staging").returncode, 1)
+        self.scale("hello", "--scale-to-zero-delay", "0.5")
+        wait_until(lambda: self.home.good("status", "hello", "hello") == "hello has no pod now\n", "that to be seen", LIMIT_S)
+        self.assertEqual(json.loads(self.home.good("status", "hello", "hello", "--json")), [])
+
     def test_traces_come_from_pods(self):
         self.deploy()
         self.call()

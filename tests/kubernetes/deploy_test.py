@@ -6,7 +6,7 @@ import unittest
 
 from chains_testing import Home
 from fake_api import status
-from fake_cluster import (CONFIGMAPS, DEPLOYMENTS, LEASE, SECRETS, FakeCluster, unplaced_pod, waiting_pod)
+from fake_cluster import (CONFIGMAPS, DEPLOYMENTS, LEASE, PODS, SECRETS, FakeCluster, unplaced_pod, waiting_pod)
 from image_registry import ImageRegistry
 
 KEEPER_SECRET = f"{SECRETS}/keeper-secrets"
@@ -126,6 +126,24 @@ class Deploying(DeployTest):
                     place = each["spec"]["template"]["spec"]["containers"][0]["image"].removeprefix(registry.host + "/")
                     repository, reference = place.split("@") if images else place.rsplit(":", 1)
                     self.assertIn((repository, reference), registry.manifests)
+
+    def test_pods_of_a_chainlet(self):
+        self.cluster.pod_status = {"hello_writer": waiting_pod("CrashLoopBackOff", "back-off", 2, {"exitCode": 7})}
+        self.deploy("--version", "v1", "--keep")
+        shown, = json.loads(self.run_verb("status", "hello", "hello_writer", "--json").stdout)
+        self.assertEqual((shown["pod"], shown["node"], shown["version"], shown["state"], shown["restarts"], shown["why"]),
+                         ("hello-v1-hello-writer-pod", None, "v1", "starting", 2, "CrashLoopBackOff: back-off"))
+        path = f"{PODS}/hello-v1-hello-pod"
+        self.cluster.api.put(path, {**self.cluster.objects()[path], "spec": {"nodeName": "node2"}})
+        head, line = self.run_verb("status", "hello", "hello").stdout.splitlines()
+        self.assertEqual(head.split(), ["POD", "NODE", "VERSION", "STATE", "RESTARTS", "SINCE"])
+        self.assertEqual(line.split()[:5], ["hello-v1-hello-pod", "node2", "v1", "ready", "0"])
+        self.cluster.api.remove(path)
+        self.assertEqual(self.run_verb("status", "hello", "hello").stdout, "hello has no pod now\n")
+        for words in (["hello", "nobody"], ["hello", "hello", "--environment", "staging"], ["nobody", "hello"]):
+            done = self.run_verb("status", *words)
+            self.assertEqual((done.returncode, done.stdout), (1, ""), words)
+            self.assertIn(f"has no Chainlet '{words[1]}' in environment", done.stderr)
 
     def test_what_was_changed_by_hand(self):
         self.good()
@@ -329,7 +347,7 @@ class Reasons(DeployTest):
             done = self.home.chains("deploy", self.chain, *words)
             self.assertEqual(done.returncode, 2, words)
             self.assertIn(said, done.stderr)
-        for words in (["delete", "hello", "--namespace", "x"], ["status", "--context", "x"], ["status", "hello", "hello", "--target", "kubernetes"]):
+        for words in (["delete", "hello", "--namespace", "x"], ["status", "--context", "x"], ["status", "hello", "--watch", "--target", "kubernetes"]):
             self.assertEqual(self.home.chains(*words).returncode, 2, words)
 
 
