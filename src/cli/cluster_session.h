@@ -39,6 +39,10 @@ typedef struct chainsi_cluster_session {
     int64_t deadline_ns;         /* until when the API server may be away; 0: it mayn't */
     int minor;                   /* Kubernetes 1.minor, once it has been asked */
     bool away;                   /* it is, and that was said */
+    chains_status status;        /* of the last request */
+    bool keeps;                  /* why it failed is kept, instead of said: for --json */
+    const char *failure;         /* the first reason that was kept; NULL; the arena's */
+    chains_status failed_as;     /* and its kind */
     void (*on_line)(void *user); /* called before a line is written to stderr, or NULL */
     void *user;
 } chainsi_cluster_session;
@@ -66,8 +70,10 @@ const char *chainsi_cluster_session_path(chainsi_cluster_session *session, const
 const char *chainsi_cluster_session_select(chainsi_cluster_session *session, const char *api,
                                            const char *resource, const char *chain,
                                            const char *version);
-/* Says on stderr why the last request failed. */
+/* Says on stderr why the verb fails: as the last request did, or as told; or keeps it. */
 void chainsi_cluster_session_complain(chainsi_cluster_session *session);
+void chainsi_cluster_session_fail(chainsi_cluster_session *session, chains_status status,
+                                  const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Writes a line to stderr, "chains VERB: …", shown as text of others is. */
 void chainsi_cluster_session_say(chainsi_cluster_session *session, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

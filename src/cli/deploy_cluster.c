@@ -14,6 +14,7 @@
 #include "cli/cluster_objects.h"
 #include "cli/deploy_cluster_work.h"
 #include "cli/describe.h"
+#include "cli/failure.h"
 #include "cli/make_images.h"
 #include "compiler/service.h"
 #include "kubernetes/image_reference.h"
@@ -94,9 +95,10 @@ static bool adapt(work *w)
     chainsi_manifest_options *m = options_of(w);
     const chainsi_deploy_request *r = w->deploy->request;
     if (w->session.minor < CHAINSI_KUBERNETES_OLDEST) {
-        chainsi_cluster_session_say(&w->session, "%s is Kubernetes 1.%d; it takes 1.%d or later",
-                                    chainsi_cluster_server(w->session.cluster), w->session.minor,
-                                    CHAINSI_KUBERNETES_OLDEST);
+        chainsi_cluster_session_fail(&w->session, CHAINS_FAILED_PRECONDITION,
+                                     "%s is Kubernetes 1.%d; it takes 1.%d or later",
+                                     chainsi_cluster_server(w->session.cluster), w->session.minor,
+                                     CHAINSI_KUBERNETES_OLDEST);
         return false;
     }
     m->minor = w->session.minor;
@@ -142,8 +144,9 @@ static bool check_secrets(work *w)
             }
     }
     if (count)
-        chainsi_cluster_session_say(
-            &w->session, "%s '%s' in namespace '%s'%s%.*s, which Chainlets name in .secrets%.*s",
+        chainsi_cluster_session_fail(
+            &w->session, CHAINS_FAILED_PRECONDITION,
+            "%s '%s' in namespace '%s'%s%.*s, which Chainlets name in .secrets%.*s",
             secret.metadata.name ? "the Secret" : "there is no Secret", w->identity.secret,
             name_space_of(w), secret.metadata.name ? " lacks " : " with ", (int)missing.size,
             (const char *)missing.data, (int)words.size, (const char *)words.data);
@@ -236,8 +239,8 @@ static bool build_images(work *w)
     if (good)
         note_images(w, chainsi_images_made(images));
     else if (built)
-        chainsi_cluster_session_say(&w->session, "error: %s%s%s", problem.message,
-                                    *problem.hint ? "\n  hint: " : "", problem.hint);
+        chainsi_cluster_session_fail(&w->session, CHAINS_UNAVAILABLE, "%s%s%s", problem.message,
+                                     *problem.hint ? "\n  hint: " : "", problem.hint);
     chainsi_images_done(images);
     chainsi_built_free(built);
     return good;
@@ -312,8 +315,8 @@ static bool clear(work *w)
     while (chainsi_cluster_session_get(&w->session, version_path(w), &w->arena, &version) ==
            CHAINS_OK) {
         if (chainsi_now_ns() > end_ns) {
-            chainsi_cluster_session_say(&w->session, "ConfigMap '%s' doesn't go away",
-                                        w->identity.config_map);
+            chainsi_cluster_session_fail(&w->session, CHAINS_DEADLINE_EXCEEDED,
+                                         "ConfigMap '%s' doesn't go away", w->identity.config_map);
             return false;
         }
         nanosleep(&(struct timespec){ .tv_nsec = LOOK_EVERY_MS * CHAINSI_NS_PER_MS }, NULL);
@@ -350,8 +353,8 @@ static bool look_at_version(work *w)
         return clear(w);
     }
     if (!digest || strcmp(digest, w->identity.digest) != 0) {
-        chainsi_cluster_session_say(
-            &w->session,
+        chainsi_cluster_session_fail(
+            &w->session, CHAINS_ALREADY_EXISTS,
             "version %s of %s is there already, and is another one\n"
             "  hint: say another --version, or `chains delete %s --version %s --target kubernetes`",
             w->identity.version, w->name, w->name, w->identity.version);
@@ -400,8 +403,9 @@ static bool apply(work *w)
     bool good = write_manifests(w, NULL, &list) &&
                 chainsi_objects_apply(&w->session, &list, "ConfigMap", NULL, false, &applied);
     if (good && !chainsi_view_read(&w->session.answer.body, &w->arena, &version)) {
-        chainsi_cluster_session_say(&w->session, "ConfigMap '%s' was answered with something else",
-                                    w->identity.config_map);
+        chainsi_cluster_session_fail(&w->session, CHAINS_INTERNAL,
+                                     "ConfigMap '%s' was answered with something else",
+                                     w->identity.config_map);
         good = false;
     }
     good = good && write_manifests(w, version.metadata.uid, &list) &&
@@ -487,6 +491,15 @@ static int carry_out(work *w)
     return CHAINSI_EXIT_OK;
 }
 
+/* Why it failed; what compilers say is said by then. */
+static void print_failure(const chainsi_cluster_session *session)
+{
+    if (session->failure)
+        chainsi_failure_print(session->failed_as, session->failure);
+    else
+        chainsi_failure_print(CHAINS_FAILED_PRECONDITION, "the chain can't be deployed so");
+}
+
 int chainsi_deploy_to_cluster(const chainsi_verb *verb, chainsi_cluster_deploy *deploy)
 {
     const chainsi_deploy_request *r = deploy->request;
@@ -504,9 +517,12 @@ int chainsi_deploy_to_cluster(const chainsi_verb *verb, chainsi_cluster_deploy *
         w.name = r->name ? r->name : w.chain.model->entrypoint->wire_name;
         w.service_count = chainsi_services_list(w.chain.model, &w.arena, &w.services);
         if (check_images(&w)) {
+            w.session.keeps = r->json;
             status = chainsi_cluster_session_open(&w.session, verb, &deploy->where)
                          ? carry_out(&w)
                          : CHAINSI_EXIT_FAILED;
+            if (r->json && status == CHAINSI_EXIT_FAILED)
+                print_failure(&w.session);
             chainsi_cluster_session_close(&w.session);
         }
     }

@@ -273,6 +273,29 @@ class Reasons(DeployTest):
         self.cluster.warnings = {"hello": [("FailedMount", 'MountVolume.SetUp failed for volume "tls" : secret "x-tls" not found'), ("Pulling", "")]}
         self.assertIn("1 of 2 Chainlets are ready after 1 s", self.failed("--timeout", "1"))
 
+    def test_reasons_as_json(self):
+        """The last line of what is said has why it failed, whatever else is told meanwhile."""
+        def error(*words):
+            done = self.deploy("--json", *words)
+            self.assertEqual((done.returncode, done.stdout), (1, ""), done.stderr)
+            said = json.loads(done.stderr.splitlines()[-1])["error"]
+            self.assertNotIn(said["message"], "\n".join(done.stderr.splitlines()[:-1]), "it is told once")
+            return said
+        self.cluster.pod_status = {"hello": waiting_pod("InvalidImageName", "no")}
+        said = error()
+        self.assertRegex(said["message"], "^hello: pod hello-v0-[^ ]*: r.example/x:1 can't be the name of an image: no$")
+        self.assertEqual((said["status"], said["hint"]), ("FAILED_PRECONDITION", "say --registry HOST[:PORT][/PATH]"))
+        self.cluster.pod_status = {"hello": waiting_pod("ContainerCreating")}
+        self.assertEqual(error("--timeout", "1")["status"], "DEADLINE_EXCEEDED")
+        self.cluster.refuse = {("PATCH", "/deployments/"): FORBIDDEN}
+        said = error()
+        self.assertEqual(said["status"], "PERMISSION_DENIED")
+        self.assertIn("may not patch deployments", said["message"])
+        self.cluster.refuse = {}
+        self.cluster.api.stop()
+        self.assertEqual(error()["status"], "UNAVAILABLE")
+        self.cluster.api.start()
+
     def test_crash_with_its_log(self):
         self.cluster.pod_status = {"hello": waiting_pod("CrashLoopBackOff", "", 2, {"exitCode": 7})}
         self.cluster.logs = {"true": "no licence\x1b[31m server\n"}
