@@ -144,7 +144,7 @@ class FakeCluster:
     def settle(self, place, deployment):
         """Its pod, and what it says of it."""
         labels = deployment["spec"]["template"]["metadata"]["labels"]
-        chainlet = labels["chains.dev/chainlet"]
+        chainlet = labels.get("chains.dev/chainlet", "chainsd")
         now = self.pod_status.get(chainlet, ready_pod())
         ready = int(any(one["type"] == "Ready" and one["status"] == "True" for one in now["conditions"]))
         name = deployment["metadata"]["name"] + "-pod"
