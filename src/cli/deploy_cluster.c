@@ -79,6 +79,9 @@ static bool check_usage(work *w)
         chainsi_usage_error(w->verb, "--port is for this machine's daemon alone");
     else if (d->timeout_s < 0 || d->patience_s < 0)
         chainsi_usage_error(w->verb, "--timeout and --patience take seconds");
+    else if (d->patience_s > CHAINSI_API_MOST_PATIENCE_S)
+        chainsi_usage_error(w->verb, "--patience takes at most %d seconds, a day",
+                            CHAINSI_API_MOST_PATIENCE_S);
     else if (!d->words.manifest.registry && !d->words.images)
         chainsi_usage_error(w->verb,
                             "--target kubernetes needs --registry HOST[:PORT][/PATH], where images "
@@ -278,6 +281,9 @@ static bool describe(work *w)
     chainsi_api_deploy deploy = chainsi_deploy_identity(w->chain.model, m, &w->arena);
     chainsi_describe_origin(w->chain.model, &w->deploy->request->fakes, &w->arena, &deploy);
     deploy.canary = w->deploy->request->canary;
+    const double patience_s = (double)w->deploy->patience_s;
+    if (w->deploy->patience_s != CHAINSI_CLUSTER_PATIENCE_S) /* the controller's own, too */
+        deploy.patience_s = &patience_s;
     m->deploy = chainsi_deploy_text(w->verb, &deploy, &w->arena);
     m->version = w->identity.version;
     m->digest = w->identity.digest;

@@ -209,6 +209,22 @@ class Controller(unittest.TestCase):
         self.assertIn("ImagePullBackOff: Back-off pulling image", message)
         self.assertIn("hello-v1-hello-5d8f-", message)
 
+    def test_who_deploys_says_how_long_that_is_waited_for(self):
+        """As long as one that said nothing takes to fail, and longer."""
+        problem = ("ImagePullBackOff", "Back-off pulling image")
+        self.cluster.problems.update({"hello-v1-hello": problem, "hello-v2-hello": problem})
+        self.build(self.folder, "v1")
+        one, *others = self.manifests(self.folder, "v1", "--environment", "staging")
+        deploy = json.loads(one["data"]["deploy.json"])
+        one["data"]["deploy.json"] = json.dumps({**deploy, "patience_s": 3600})
+        self.cluster.apply([one, *others])
+        wait_until(lambda: "backing_off" in self.home.good("status", "--json"), "that to be seen", LIMIT_S)
+        self.deploy("v2", until="failed")
+        self.assertEqual(self.cluster.state("hello-v1"), "deploying")
+        for pod in self.cluster.pods_of("hello-v1-hello"):
+            pod.problem = None
+        wait_until(lambda: self.cluster.state("hello-v1") == "running", "it to be ready", LIMIT_S)
+
     def test_a_deployment_that_is_not_there_is_told(self):
         self.deploy()
         edit(os.path.join(self.folder, "hello_writer.c"), '"Hello"', '"Howdy"')

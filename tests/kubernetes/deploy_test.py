@@ -366,7 +366,8 @@ class Reasons(DeployTest):
                             (["--target", "kubernetes"], "needs --registry"),
                             (["--target", "kubernetes", "--registry", "x", "--fake", "f.c"], "--fake is for this machine"),
                             (["--target", "kubernetes", "--registry", "x", "--port", "1"], "--port is for this machine"),
-                            (["--target", "kubernetes", "--registry", "x", "--timeout", "-1"], "take seconds")):
+                            (["--target", "kubernetes", "--registry", "x", "--timeout", "-1"], "take seconds"),
+                            (["--target", "kubernetes", "--registry", "x", "--patience", "86401"], "--patience takes at most 86400 seconds")):
             done = self.home.chains("deploy", self.chain, *words)
             self.assertEqual(done.returncode, 2, words)
             self.assertIn(said, done.stderr)
@@ -393,7 +394,7 @@ class Controlled(DeployTest):
         self.assertIn("chains call hello --input '{", done.stdout)
         self.assertNotIn("no controller", done.stdout)
         deploy = json.loads(self.config()["data"]["deploy.json"])
-        self.assertEqual((deploy["canary"]["percent"], deploy["canary"]["minutes"]), (10, 3))
+        self.assertEqual((deploy["canary"]["percent"], deploy["canary"]["minutes"], deploy["patience_s"]), (10, 3, 0))
         self.assertEqual(self.config()["data"]["tls"], "on")
 
     def test_failure(self):
