@@ -269,6 +269,7 @@ class Controller(unittest.TestCase):
         self.cluster.api.remove(f"{CONFIGMAPS}/hello-v2")
         wait_until(lambda: [each["id"] for each in json.loads(self.home.good("versions", "hello", "--json"))] == ["v1"], "it to be forgotten", LIMIT_S)
         self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+        self.assertIn("version v2 is given up in 'production': its ConfigMap was deleted in the cluster", self.home.good("logs", "hello", "--events"))
 
     def test_a_dead_pod_is_replaced_and_calls_go_on(self):
         self.deploy()
