@@ -65,7 +65,11 @@ bool chainsi_cluster_session_open(chainsi_cluster_session *session, const chains
     char why[1024];
     const chainsi_cluster_options options = { words->kubeconfig, words->context,
                                               words->name_space };
-    *session = (chainsi_cluster_session){ .verb = verb, .keeps = session->keeps };
+    *session = (chainsi_cluster_session){
+        .verb = verb,
+        .keeps = session->keeps,
+        .makes_name_space = session->makes_name_space,
+    };
     session->cluster = chainsi_cluster_open(&options, why, sizeof why);
     if (!session->cluster) {
         chainsi_cluster_session_fail(session, CHAINS_INVALID_ARGUMENT, "%s", why);
@@ -129,7 +133,13 @@ void chainsi_cluster_session_fail(chainsi_cluster_session *session, chains_statu
 
 void chainsi_cluster_session_complain(chainsi_cluster_session *session)
 {
-    chainsi_cluster_session_fail(session, session->status, "%s", session->answer.why);
+    static const char absent[] = "there is no namespace ";
+    const char *why = session->answer.why,
+               *name_space = chainsi_cluster_name_space(session->cluster);
+    const bool hint = session->makes_name_space && !strncmp(why, absent, sizeof absent - 1);
+    chainsi_cluster_session_fail(session, session->status, "%s%s%s%s", why,
+                                 hint ? "\n  hint: or have it made by --namespace " : "",
+                                 hint ? name_space : "", hint ? " --create-namespace" : "");
 }
 
 static bool is_away(const chainsi_cluster_session *session, chains_status status)

@@ -41,14 +41,15 @@ typedef struct chainsi_cluster_session {
     bool away;                   /* it is, and that was said */
     chains_status status;        /* of the last request */
     bool keeps;                  /* why it failed is kept, instead of said: for --json */
+    bool makes_name_space;       /* the verb has --create-namespace */
     const char *failure;         /* the first reason that was kept; NULL; the arena's */
     chains_status failed_as;     /* and its kind */
     void (*on_line)(void *user); /* called before a line is written to stderr, or NULL */
     void *user;
 } chainsi_cluster_session;
 
-/* Finds the cluster and asks for its version: false, said on stderr, if that can't be done. chainsi_cluster_session_close in
- * any case. */
+/* Finds the cluster and asks for its version: false, said on stderr, if that can't be done. `keeps` and `makes_name_space`
+ * are what the caller has set before, all else 0. chainsi_cluster_session_close in any case. */
 bool chainsi_cluster_session_open(chainsi_cluster_session *session, const chainsi_verb *verb,
                                   const chainsi_cluster_words *words);
 void chainsi_cluster_session_close(chainsi_cluster_session *session);

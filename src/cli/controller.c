@@ -506,7 +506,7 @@ static int run(int argc, char **argv)
     if (mistake) {
         chainsi_usage_error(&chainsi_verb_controller, "%s", mistake);
     } else if (check_names(&r)) {
-        chainsi_cluster_session session = { 0 };
+        chainsi_cluster_session session = { .makes_name_space = !r.delete };
         c->replicas = (int)r.replicas;
         c->allowed_hosts = r.allowed_hosts.items;
         c->allowed_host_count = r.allowed_hosts.count;

@@ -524,6 +524,7 @@ int chainsi_deploy_to_cluster(const chainsi_verb *verb, chainsi_cluster_deploy *
         w.service_count = chainsi_services_list(w.chain.model, &w.arena, &w.services);
         if (check_images(&w)) {
             w.session.keeps = r->json;
+            w.session.makes_name_space = true;
             status = chainsi_cluster_session_open(&w.session, verb, &deploy->where)
                          ? carry_out(&w)
                          : CHAINSI_EXIT_FAILED;

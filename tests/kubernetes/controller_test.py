@@ -4,6 +4,7 @@ import unittest
 
 import yaml
 from chains_testing import CHAINS, Home
+from fake_api import status
 from fake_cluster import DEPLOYMENTS, PODS, FakeCluster, waiting_pod
 from manifests_printed import CONTROLLER_OPTIONS, controller, controller_objects
 
@@ -144,6 +145,12 @@ class Installed(unittest.TestCase):
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("pod chainsd-pod: it ends with exit status 1 once it is started (6 starts)", done.stderr)
         self.assertIn("chainsd runs in the namespace default", done.stdout)
+
+    def test_a_namespace_that_is_not_there(self):
+        self.cluster.refuse = {("PATCH", "/serviceaccounts/"): status(404, "NotFound", 'namespaces "default" not found', name="default", kind="namespaces")}
+        done = self.install(self.come_up)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("hint: or have it made by --namespace default --create-namespace", done.stderr)
 
     def test_what_happens_then_is(self):
         self.cluster.logs = {"true": "no database\n"}

@@ -329,7 +329,7 @@ class Reasons(DeployTest):
         for method, part, answer, said in (
                 ("PATCH", "/deployments/", FORBIDDEN, 'may not patch deployments in namespace \'default\''),
                 ("PATCH", "/configmaps/", status(404, "NotFound", 'namespaces "default" not found', name="default", kind="namespaces"),
-                 "kubectl create namespace default"),
+                 "there is no namespace 'default': kubectl create namespace default\n  hint: or have it made by --namespace default --create-namespace"),
                 ("GET", "/version", status(401, "Unauthorized", "Unauthorized"), "doesn't accept the credentials"),
                 ("GET", "/version", (200, {"major": "1", "minor": "19"}), "it takes 1.20 or later"),
                 ("GET", "/version", (200, {"hello": "there"}), "doesn't answer as a Kubernetes API server does")):
