@@ -166,6 +166,14 @@ class Content(unittest.TestCase):
         self.assertGreaterEqual(start["periodSeconds"] * start["failureThreshold"], 900)
         self.assertGreater(spec["progressDeadlineSeconds"], 900)
 
+    def test_who_has_started_is_soon_known_to_be_ready(self):
+        """Before 1.22 the readiness probe goes by its own clock, so that this one's period is what a first call waits."""
+        for minor, probe in ((20, (1, 5)), (21, (1, 5)), (22, (5, 2)), (30, (5, 2))):
+            items = objects(MENU, "--kubernetes", f"1.{minor}")
+            for each in of_kind(items, "Deployment").values():
+                ready = pod_of(each)["containers"][0]["readinessProbe"]
+                self.assertEqual((ready["periodSeconds"], ready["failureThreshold"]), probe)
+
     def test_waiting_before_the_end_needs_a_cluster_that_can(self):
         for minor, waits in ((29, False), (30, True)):
             items = objects(MENU, "--kubernetes", f"1.{minor}")
