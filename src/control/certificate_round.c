@@ -274,11 +274,18 @@ static void name_service(chainsi_round *round, const char *object, const char *n
     names[3] = chainsi_arena_printf(&round->arena, "%s.cluster.local", names[2]);
 }
 
+/* Whether those who trust what is trusted now take it for what it says; it may be over soon. */
+static bool is_trusted(const chainsi_rotation *rotation, const chainsi_pair *pair,
+                       const char *const *names, size_t count)
+{
+    return pair->certificate && chainsi_pair_is_good(pair) &&
+           chainsi_rotation_accepts(rotation, pair->certificate, names, count);
+}
+
 static bool may_stay(const chainsi_round *round, const chainsi_rotation *rotation,
                      const chainsi_pair *pair, const char *const *names, size_t count)
 {
-    return pair->certificate && chainsi_pair_is_good(pair) &&
-           chainsi_rotation_accepts(rotation, pair->certificate, names, count) &&
+    return is_trusted(rotation, pair, names, count) &&
            !chainsi_certificate_is_due(pair->certificate, round->now_s);
 }
 
@@ -292,10 +299,11 @@ static bool issue(chainsi_round *round, chainsi_round_chain *chain, const char *
     return false;
 }
 
-/* *written: its Secret was made or changed. False: it isn't as it should be. */
+/* *news: its Secret holds files of this state of the rotation from now on, for which the rotation waits; a certificate that
+ * is renewed as it is over soon is none. False: it isn't as it should be. */
 static bool tend_certificate(chainsi_round *round, chainsi_round_chain *chain,
                              const chainsi_round_version *version, const char *object,
-                             const char *bundle, bool *written)
+                             const char *bundle, bool *news)
 {
     const char *names[NAMES];
     chainsi_secret_record found;
@@ -311,6 +319,8 @@ static bool tend_certificate(chainsi_round *round, chainsi_round_chain *chain,
         (char *)(uintptr_t)chainsi_secret_record_get(&found, "tls.key"),
     };
     const bool stays = may_stay(round, &chain->rotation, &old, names, NAMES);
+    const bool was_settled = is_trusted(&chain->rotation, &old, names, NAMES) &&
+                             is_same(chainsi_secret_record_get(&found, "ca.crt"), bundle);
     if (!stays && !issue(round, chain, names, NAMES, &fresh))
         return false;
     const chainsi_pair *pair = stays ? &old : &fresh;
@@ -334,7 +344,7 @@ static bool tend_certificate(chainsi_round *round, chainsi_round_chain *chain,
     bool good = has_all(&found, &wanted);
     if (!good) {
         good = put_secret(round, chain, &wanted);
-        *written = *written || good;
+        *news = *news || (good && !was_settled);
     }
     chainsi_pair_done(&fresh);
     return good;
@@ -347,12 +357,12 @@ static bool tend_certificates(chainsi_round *round, chainsi_round_chain *chain,
 {
     bool good = true;
     for (size_t i = 0; i < count; i++) {
-        bool written = false;
+        bool news = false;
         for (size_t k = 0; k < versions[i].object_count; k++)
             good = tend_certificate(round, chain, &versions[i], versions[i].objects[k], bundle,
-                                    &written) &&
+                                    &news) &&
                    good;
-        *late = *late || (written && versions[i].seen);
+        *late = *late || (news && versions[i].seen);
     }
     return good;
 }

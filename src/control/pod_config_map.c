@@ -62,6 +62,19 @@ bool chainsi_pod_version_check_names(const chainsi_pod_version *said, char *why,
     return false;
 }
 
+const chainsi_known_version *chainsi_pods_renamed(chainsi_pods *pods, const char *chain,
+                                                  const char *version)
+{
+    for (const chainsi_known_version *each = chainsi_pods_versions(pods); each; each = each->next) {
+        const chainsi_pod_version *said = &each->version;
+        if (!said->leaving && !strcmp(said->chain_label, chain) &&
+            !strcmp(said->version_label, version) &&
+            (strcmp(said->chain, chain) != 0 || strcmp(said->version, version) != 0))
+            return each;
+    }
+    return NULL;
+}
+
 bool chainsi_pod_version_read_deploy(chainsi_pods *pods, const chainsi_known_version *known,
                                      chainsi_arena *arena, chainsi_api_deploy *deploy, char *why,
                                      size_t why_size)

@@ -25,6 +25,10 @@ bool chainsi_pod_version_read_deploy(chainsi_pods *pods, const chainsi_known_ver
                                      size_t why_size);
 /* Whether chain and version are names, which go into paths, events and objects' names; false with a reason. */
 bool chainsi_pod_version_check_names(const chainsi_pod_version *said, char *why, size_t why_size);
+/* The ConfigMap that has the labels of the version of a chain under other names, so that its Deployments are that version's;
+ * NULL. */
+const chainsi_known_version *chainsi_pods_renamed(chainsi_pods *pods, const char *chain,
+                                                  const char *version);
 /* Whether a Deployment, which may not be there yet, is of the version. */
 bool chainsi_pod_version_owns(const chainsi_pod_set *set, const chainsi_pod_version *said);
 

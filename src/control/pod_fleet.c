@@ -272,11 +272,6 @@ void chainsi_pod_fleet_sync(chainsi_fleet *fleet)
 
 /* The set. */
 
-static void on_change(void *user)
-{
-    chainsi_pod_fleet_sync(user);
-}
-
 static void on_answer(void *user)
 {
     const chainsi_fleet *fleet = user;
@@ -319,6 +314,15 @@ static void let_go(chainsi_fleet *fleet)
         if (fleet->places[i].replica)
             fleet->places[i].replica->state = CHAINSI_REPLICA_STOPPED;
     fleet->options.on_change(fleet->options.user);
+}
+
+/* Pods that may not be scaled to none are left: with their version, which doesn't wait for them, they go as well. */
+static void on_change(void *user)
+{
+    chainsi_fleet *fleet = user;
+    chainsi_pod_fleet_sync(fleet);
+    if (fleet->stopping && fleet->options.pods->refused && !fleet->let_go)
+        let_go(fleet);
 }
 
 bool chainsi_pod_fleet_take_up(chainsi_fleet *fleet)

@@ -43,9 +43,9 @@ typedef struct chainsi_pod_deployment {
 /* A ConfigMap that says what a version is (kubernetes/manifests.h). */
 typedef struct chainsi_pod_version {
     const char *name, *uid;
-    const char *chain, *version;             /* data */
-    const char *deploy, *services;           /* data: deploy.json, services.json; "" */
-    bool tls;                                /* data: tls is "on" */
+    const char *chain, *version;   /* data; "", or no names, where somebody has changed them */
+    const char *deploy, *services; /* data: deploy.json, services.json; "" */
+    bool tls;                      /* data: tls is "on" */
     const char *chain_label, *version_label; /* "": none */
     const char *autoscaler;                  /* data: "chains", "hpa" ...; "": chains */
     const char *state, *message;     /* annotations chains.dev/state, chains.dev/message; "" */

@@ -38,6 +38,11 @@ static bool find_stored(const chainsi_pod_versions *versions, const char *chain,
            !strcmp(stored->id, id);
 }
 
+static bool has_objects(const chainsi_stored_version *stored)
+{
+    return stored->deploy.services.count && stored->deploy.services.items[0].object;
+}
+
 /* Certificates. */
 
 static void identify(const chainsi_deployment *deployment)
@@ -329,6 +334,27 @@ static void try_later(const chainsi_pod_versions *versions, chainsi_known_versio
     uv_timer_start(versions->review, on_review, RETRY_MS, 0);
 }
 
+/* Whether it is the ConfigMap of a version that is known, of the names in its labels, and that has no other one: as another
+ * version it would take the Deployments away from that. */
+static bool was_another(const chainsi_pod_versions *versions, const chainsi_pod_version *said,
+                        char *why, size_t why_size)
+{
+    chainsi_arena arena = { 0 };
+    chainsi_stored_version stored;
+    const bool there =
+        chainsi_pods_version(versions->pods, said->chain_label, said->version_label) != NULL;
+    const bool was =
+        !there && find_stored(versions, said->chain_label, said->version_label, &arena, &stored) &&
+        has_objects(&stored) && stored.artefacts;
+    chainsi_arena_done(&arena);
+    if (was)
+        snprintf(
+            why, why_size,
+            "data.chain and data.version were '%s' and '%s', which it still is: put them right",
+            said->chain_label, said->version_label);
+    return was;
+}
+
 static void on_version(void *user, chainsi_known_version *known)
 {
     chainsi_pod_versions *versions = user;
@@ -349,6 +375,14 @@ static void on_version(void *user, chainsi_known_version *known)
         return;
     }
     if (!chainsi_pod_version_check_names(said, why, sizeof why)) {
+        if (!known->handled)
+            refuse(versions, known, why);
+        known->handled = true;
+        return;
+    }
+    known->misnamed =
+        (known->misnamed || !known->handled) && was_another(versions, said, why, sizeof why);
+    if (known->misnamed) {
         if (!known->handled)
             refuse(versions, known, why);
         known->handled = true;
@@ -415,11 +449,6 @@ static void on_version_gone(void *user, const chainsi_known_version *known)
     chainsi_arena_done(&arena);
 }
 
-static bool has_objects(const chainsi_stored_version *stored)
-{
-    return stored->deploy.services.count && stored->deploy.services.items[0].object;
-}
-
 /* Those of a chain that went while nobody watched. What has no programs any more has no ConfigMap either, and what was
  * deployed to one machine never had one. */
 static void forget_gone(chainsi_pod_versions *versions, chainsi_chain *chain)
@@ -430,11 +459,14 @@ static void forget_gone(chainsi_pod_versions *versions, chainsi_chain *chain)
     if (chainsi_stored_version_list(chainsi_store_reader(versions->registry->store), chain->name, 0,
                                     CHAINSI_VERSIONS_KEPT, &arena, &all) != CHAINS_OK)
         all.count = 0;
-    const bool others = has_others(versions, chain->name);
+    bool others = has_others(versions, chain->name);
+    for (size_t i = 0; i < all.count; i++)
+        others = others || chainsi_pods_renamed(versions->pods, chain->name, all.items[i].id);
     for (size_t i = 0; i < all.count; i++) {
         const chainsi_stored_version *each = &all.items[i];
         const bool gone = has_objects(each) && each->artefacts &&
-                          !chainsi_pods_version(versions->pods, chain->name, each->id);
+                          !chainsi_pods_version(versions->pods, chain->name, each->id) &&
+                          !chainsi_pods_renamed(versions->pods, chain->name, each->id);
         if (gone && others)
             forget(versions, chain, each->id);
         some = some || gone;

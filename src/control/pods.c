@@ -8,6 +8,7 @@
 #include "control/followers.h"
 #include "control/handle.h"
 #include "control/log.h"
+#include "control/pod_config_map.h"
 #include "control/wishes.h"
 #include "schema/json.h"
 
@@ -193,6 +194,28 @@ static void remove_version(chainsi_pods *pods, chainsi_known_version **at)
     free_version(known);
 }
 
+/* A version stays what it was: with other names in its ConfigMap it would be another one, and the one that it was would
+ * have gone with all that answers. Those that can't be names may become some. */
+static void keep_names(chainsi_known_version *known, chainsi_note *note)
+{
+    const chainsi_pod_version *before = &known->version;
+    chainsi_pod_version *said = &note->version;
+    char why[256];
+    const bool keeps =
+        !known->misnamed && chainsi_pod_version_check_names(before, why, sizeof why) &&
+        (strcmp(before->chain, said->chain) || strcmp(before->version, said->version));
+    if (keeps && !known->renamed)
+        chainsi_say("ConfigMap %s: data.chain and data.version were '%s' and '%s': it is taken for "
+                    "that still, as other "
+                    "names are for other ConfigMaps",
+                    said->name, before->chain, before->version);
+    known->renamed = keeps;
+    if (!keeps)
+        return;
+    said->chain = chainsi_arena_strdup(&note->arena, before->chain);
+    said->version = chainsi_arena_strdup(&note->arena, before->version);
+}
+
 static void note_version(chainsi_pods *pods, chainsi_note *note)
 {
     chainsi_known_version **at = &pods->versions;
@@ -203,7 +226,9 @@ static void note_version(chainsi_pods *pods, chainsi_note *note)
             remove_version(pods, at);
         return;
     }
-    if (!*at)
+    if (*at)
+        keep_names(*at, note);
+    else
         *at = chainsi_make(sizeof **at);
     chainsi_known_version *known = *at;
     chainsi_arena_done(&known->arena);

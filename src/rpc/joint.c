@@ -99,17 +99,22 @@ static void sleep_for(chainsi_joint_call *call, bool timed)
     atomic_fetch_and(&call->word, ~(uint32_t)CHAINSI_JOINT_SLEEPS);
 }
 
-/* After a timed wait: looks for slots for those in line. Whether the thread's next wait is timed. */
-static bool cover(chainsi_joint *joint, chainsi_joint_call *call)
+static bool was_told_to_cover(chainsi_joint_call *call)
+{
+    return atomic_fetch_and(&call->word, ~(uint32_t)CHAINSI_JOINT_COVER) & CHAINSI_JOINT_COVER;
+}
+
+bool chainsi_joint_cover(chainsi_joint *joint, chainsi_joint_call *call)
 {
     chainsi_joint_wakes to_wake = { .count = 0 };
     pthread_mutex_lock(&joint->lock);
     chainsi_joint_serve_line(joint, chainsi_now_ns(), &to_wake);
     const uint32_t told = atomic_load(&call->word);
-    const bool again = joint->line.first &&
-                       !(told & (CHAINSI_JOINT_DONE | CHAINSI_JOINT_ALONE | CHAINSI_JOINT_LEAD));
-    joint->covered = again;
-    if (!(told & CHAINSI_JOINT_LEAD)) /* who leads sees to it */
+    const bool ended = told & (CHAINSI_JOINT_DONE | CHAINSI_JOINT_ALONE);
+    const bool leads = !ended && told & CHAINSI_JOINT_LEAD;
+    joint->covered = joint->line.first && !ended && !leads;
+    const bool again = joint->covered;
+    if (!leads) /* who leads sees to it; LEAD outlives the call's end */
         chainsi_joint_keep_covered(joint, &to_wake);
     chainsi_joint_unlock(joint, &to_wake);
     return again;
@@ -130,10 +135,9 @@ static void follow(chainsi_joint *joint, chainsi_joint_call *call, bool covers)
 {
     for (;;) {
         sleep_for(call, covers);
-        covers |=
-            atomic_fetch_and(&call->word, ~(uint32_t)CHAINSI_JOINT_COVER) & CHAINSI_JOINT_COVER;
+        covers |= was_told_to_cover(call);
         if (covers)
-            covers = cover(joint, call);
+            covers = chainsi_joint_cover(joint, call);
         const uint32_t told = atomic_load(&call->word);
         if (told & (CHAINSI_JOINT_DONE | CHAINSI_JOINT_ALONE))
             break;
@@ -144,14 +148,19 @@ static void follow(chainsi_joint *joint, chainsi_joint_call *call, bool covers)
         }
         if (told & CHAINSI_JOINT_LEAD) {
             pthread_mutex_lock(&joint->lock);
-            if (call->trunk->leader == call)
+            if (call->trunk->leader == call) {
+                /* Its reads aren't timed, unless it finds the line uncovered. */
+                covers |= was_told_to_cover(call);
+                joint->covered &= !covers;
+                covers = false;
                 chainsi_joint_lead(joint, call);
-            else
+            } else {
                 pthread_mutex_unlock(&joint->lock);
+            }
         }
     }
     /* It may have been told to cover just before it left the line. */
-    if (covers || atomic_load(&call->word) & CHAINSI_JOINT_COVER)
+    if (covers || was_told_to_cover(call))
         stop_covering(joint);
 }
 

@@ -23,7 +23,7 @@ enum {
 enum chainsi_joint_word {
     CHAINSI_JOINT_SLEEPS = 1,
     CHAINSI_JOINT_DONE = 2,   /* the call has ended */
-    CHAINSI_JOINT_LEAD = 4,   /* it leads its trunk */
+    CHAINSI_JOINT_LEAD = 4,   /* it leads its trunk; that stays when the call has ended */
     CHAINSI_JOINT_LOOK = 8,   /* something of its own may end the call */
     CHAINSI_JOINT_ALONE = 16, /* it is out of the line, and goes alone */
     CHAINSI_JOINT_COVER = 32, /* its wait is the timed one from now on */
@@ -88,6 +88,12 @@ typedef struct chainsi_joint_wakes {
     _Atomic uint32_t *words[CHAINSI_JOINT_MOST];
     int count;
 } chainsi_joint_wakes;
+
+/* --- joint.c --- */
+
+/* After the timed wait of a call's thread: looks for slots for those in line. Whether the thread's next
+ * wait is timed; if not, another's is, where one has to be. The lock is not held. */
+bool chainsi_joint_cover(chainsi_joint *joint, chainsi_joint_call *call);
 
 /* --- joint_trunk.c --- */
 

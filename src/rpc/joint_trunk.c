@@ -100,13 +100,14 @@ void chainsi_joint_free_trunk(chainsi_joint *joint, chainsi_joint_trunk *on)
     free(on);
 }
 
-/* Frees trunks to replicas that have closed them. */
+/* Frees trunks to replicas that have closed them. One without calls may still have its leader, who is about to
+ * hand it over. */
 static void sweep(chainsi_joint *joint)
 {
     for (chainsi_joint_trunk *on = joint->trunks, *next; on; on = next) {
         next = on->next;
         struct pollfd end = { .fd = on->sheaf.wire.fd, .events = POLLIN };
-        if (!on->calls.count && poll(&end, 1, 0) > 0)
+        if (!on->leader && poll(&end, 1, 0) > 0)
             chainsi_joint_free_trunk(joint, on);
     }
 }

@@ -337,6 +337,21 @@ class Keeping(unittest.TestCase):
             self.assertTrue(self.verify(next_leaf, bundle))
         self.check_rotation(seen)
 
+    def test_certificates_that_are_renewed_meanwhile_do_not_keep_an_authority(self):
+        """As with many of them in a chain one always is: here each is renewed more often than a rotation waits."""
+        self.start(2500 * DAY, HOUR // 2)
+        self.set_clock(0)
+        self.say("add poem poem-v1 uid-1 poem-v1-phi")
+        self.wait(lambda: self.has("poem-v1-phi"), "a certificate")
+        self.take_key()
+        self.wait(lambda: self.api.text("poem-ca", "settled"), "the next one to be trusted")
+        for step in range(1, 8):
+            before = self.leaf()
+            self.set_clock(step * HOUR // 2)
+            self.wait(lambda before=before: self.leaf() != before, f"renewal {step}")
+        self.wait(lambda: "the old authority is trusted no longer" in self.said(), "the rotation to end")
+        self.assertEqual(self.files()[1].count("BEGIN"), 1)
+
     def test_an_authority_that_nobody_remembers(self):
         """Its Secret is lost while no controller runs: what it has issued stays trusted until all have others."""
         self.start()

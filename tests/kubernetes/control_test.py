@@ -368,6 +368,19 @@ class Controller(unittest.TestCase):
         self.deploy("v2")  # a chain of that name may come again
         self.assertEqual(self.call(), (200, ["Hello, moon!"]))
 
+    def test_a_chain_whose_pods_may_not_be_scaled_is_deleted(self):
+        self.deploy()
+
+        def refuse(handler):
+            if not handler.place.endswith("/scale"):
+                return False
+            handler.reply(*status(403, "Forbidden", "nobody scales here"))
+            return True
+        self.cluster.api.faults.insert(0, refuse)
+        self.home.good("delete", "hello")
+        wait_until(lambda: not self.cluster.pods and not self.cluster.get(f"{CONFIGMAPS}/hello-v1"), "nothing to be left", LIMIT_S)
+        self.assertIn("hello-v1-hello can't be scaled", self.said())
+
     def test_what_comes_under_the_name_of_a_deleted_version_stays(self):
         self.deploy()
         refused, again = [], self.config_map("v1")
@@ -551,6 +564,51 @@ class Controller(unittest.TestCase):
         self.assertEqual(self.call(), (200, ["Hello, moon!"]))
         shown = self.status()
         self.assertEqual((shown["state"], shown["version_id"]), ("ready", "v1"))
+
+    def rename(self, **data):
+        """Changes v1's ConfigMap by hand; None: takes a name out. What it was before."""
+        path = f"{CONFIGMAPS}/hello-v1"
+        known = self.cluster.get(path)
+        before = dict(known["data"])
+        for key, value in data.items():
+            if value is None:
+                del known["data"][key]
+            else:
+                known["data"][key] = value
+        self.cluster.api.put(path, known)
+        return {key: before.get(key) for key in data}
+
+    def stays(self, **data):
+        """A version whose ConfigMap gets other names by hand goes on: as they come, when all is listed again, for another
+        controller, and when they are put right."""
+        self.deploy()
+        before = self.rename(**data)
+        wait_until(lambda: "it is taken for that still" in self.said(), "the change to be told", LIMIT_S)
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+        self.cluster.api.stop()
+        self.cluster.api.forget()
+        self.cluster.api.start()
+        self.scale("hello", "--min", "2", "--max", "2")
+        wait_until(lambda: len(self.cluster.pods_of("hello-v1-hello")) == 2, "two pods", LIMIT_S)
+        self.stop()
+        self.start()
+        wait_until(lambda: self.cluster.state("hello-v1") == "failed", "another controller to complain", LIMIT_S)
+        self.assertIn("data.", self.cluster.annotations("hello-v1")["chains.dev/message"])
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+        self.assertEqual([one["id"] for one in json.loads(self.home.good("versions", "hello", "--json"))], ["v1"])
+        self.rename(**before)
+        wait_until(lambda: self.cluster.state("hello-v1") == "running", "it to be right again", LIMIT_S)
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+        self.assertEqual(len(self.cluster.pods_of("hello-v1-hello")), 2)
+
+    def test_a_version_whose_chain_is_changed_by_hand_goes_on(self):
+        self.stays(chain="other")
+
+    def test_a_version_whose_name_is_changed_by_hand_goes_on(self):
+        self.stays(version="v9")
+
+    def test_a_version_whose_names_are_taken_out_by_hand_goes_on(self):
+        self.stays(chain=None, version=None)
 
     def test_programs_of_this_machine_are_refused(self):
         done = self.home.chains("deploy", self.folder)

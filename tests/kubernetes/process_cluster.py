@@ -216,11 +216,12 @@ class ProcessCluster:
 
     def collect_garbage(self):
         """What a ConfigMap owned goes with it."""
-        versions = {(one["data"].get("chain"), one["data"].get("version")) for path, one in self.api.objects.items()
-                    if path.startswith(CONFIGMAPS) and "data" in one}
-        for path, one in list(self.api.objects.items()):
+        def version_of(one):
             labels = one["metadata"].get("labels") or {}
-            if path.startswith(DEPLOYMENTS) and (labels.get("chains.dev/chain"), labels.get("chains.dev/version")) not in versions:
+            return labels.get("chains.dev/chain"), labels.get("chains.dev/version")
+        versions = {version_of(one) for path, one in self.api.objects.items() if path.startswith(CONFIGMAPS)}
+        for path, one in list(self.api.objects.items()):
+            if path.startswith(DEPLOYMENTS) and version_of(one) not in versions:
                 self.api.note("DELETED", path, self.api.objects.pop(path))
 
     def match_replicas(self):
