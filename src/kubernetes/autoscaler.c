@@ -9,7 +9,7 @@ enum {
     DEFAULT_DOWN_S = 300,
     MOST_DOWN_S = 3600, /* that a HorizontalPodAutoscaler takes */
     /* Pods use 100 % at most, as .cpu is their limit, too, and within a tenth above what is aimed at nothing is done: what aims
-     * at more would never add a pod. */
+     * at more hardly ever adds a pod. */
     MOST_PERCENT = 85,
 };
 

@@ -214,12 +214,11 @@ class Autoscaled(DeployTest):
         super().setUp()
         change(os.path.join(self.chain, "hello_writer.h"), ("CHAINLET(hello_writer);", "CHAINLET(hello_writer, .cpu = 1, .autoscaling = { .max_replicas = 3 });"))
 
-    def scaler(self, **condition):
+    def scaler(self, kind="ScalingActive", **condition):
         """The autoscaler says so; its path."""
         [path] = [path for path in self.cluster.objects("HorizontalPodAutoscaler") if path.startswith(AUTOSCALERS)]
         known = self.cluster.objects()[path]
-        self.cluster.api.put(path, {**known, "status": {"conditions": [
-            {"type": "AbleToScale", "status": "True"}, {"type": "ScalingActive", **condition}]}})
+        self.cluster.api.put(path, {**known, "status": {"conditions": [{"type": kind, **condition}]}})
         return path
 
     def unscaled(self):
@@ -236,6 +235,8 @@ class Autoscaled(DeployTest):
         self.assertRegex(done.stdout, r"hello v\S+: hello_writer isn't scaled for now: FailedGetResourceMetric: no such thing[^\x1b]*\n")
         self.assertIn(self.NONE, done.stderr)
         self.assertEqual(self.unscaled(), {"hello": None, "hello_writer": "FailedGetResourceMetric: no such thing\x1b[2J"})
+        self.scaler("AbleToScale", status="False", reason="FailedGetScale", message="gone")
+        self.assertEqual(self.unscaled()["hello_writer"], "FailedGetScale: gone")
 
     def test_a_metrics_api_that_does_not_answer(self):
         self.cluster.refuse["GET", METRICS] = status(503, "ServiceUnavailable", "the server is currently unable to handle the request")
@@ -244,6 +245,8 @@ class Autoscaled(DeployTest):
     def test_all_is_well(self):
         self.cluster.refuse["GET", METRICS] = (200, {"kind": "APIResourceList"})
         self.assertNotIn("metrics", self.good("--autoscaler", "hpa").stderr)
+        self.scaler("AbleToScale", status="True", reason="ReadyForNewScale")
+        self.assertNotIn("scaled", self.run_verb("status").stdout)
         for condition in ({"status": "True", "reason": "ValidMetricFound"}, {"status": "False", "reason": "ScalingDisabled"}):
             self.scaler(**condition)
             done = self.run_verb("status")
