@@ -50,8 +50,9 @@ struct chainsi_replicas {
     int epoll;   /* owned: all wants, and `changed`. Watched by the call that leads */
     int changed; /* owned: an eventfd, written when the set has changed */
 
-    pthread_mutex_t looking_first; /* held during the first look-up; taken before lock */
-    pthread_mutex_t lock;          /* of all that follows */
+    int first_look_up; /* owned: an eventfd that can be read once it has ended; -1: there are no names */
+
+    pthread_mutex_t lock; /* of all that follows */
     /* The first `used` are those that are called; the rest is only known, and taken in when all of these are
      * busy: who calls a few of thousands needn't have a connection to each, nor look at each for every
      * call. Three arrays side by side. */
@@ -69,12 +70,13 @@ struct chainsi_replicas {
     unsigned start;        /* where ties of the next choice begin */
     chainsi_replica *last; /* called last; not a reference, only compared */
 
-    bool looked_up; /* with success */
-    bool looking;   /* a thread is */
+    bool looked_up;  /* with success */
+    bool has_looked; /* whatever it has found */
+    bool looking;    /* a thread is */
     bool has_looker;
     pthread_t looker;     /* to be joined */
     bool lost;            /* a replica, since the last look-up */
-    int64_t looked_up_ns; /* when a look-up began last, or the first ended; 0: none has */
+    int64_t looked_up_ns; /* when a look-up began last; 0: none has */
     char lookup_failure[256];
 
     chainsi_waiting_call *first_waiting, *last_waiting;
@@ -107,8 +109,10 @@ bool chainsi_members_are_down(const chainsi_replicas *set);
 int chainsi_members_chance(chainsi_replicas *set, int limit);
 /* Has names looked up if it is time; *next_ns is lowered to when it will be. */
 void chainsi_replicas_refresh(chainsi_replicas *set, int64_t now_ns, int64_t *next_ns);
-/* The first look-up is waited for, by all, whatever it finds. The lock is not held meanwhile. */
-void chainsi_replicas_look_up_first(chainsi_replicas *set);
+/* The first look-up is waited for, by all, whatever it finds, at most until the deadline or the interrupt. The lock is not
+ * held meanwhile. */
+chainsi_wait_end chainsi_replicas_look_up_first(chainsi_replicas *set, int64_t deadline_ns,
+                                                const chainsi_interrupt *interrupt);
 /* Has the call that leads look again. */
 void chainsi_replicas_tell(chainsi_replicas *set);
 /* A replica couldn't be reached, or says that it leaves: names are looked up sooner. */

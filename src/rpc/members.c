@@ -6,6 +6,7 @@
  * Those in use are the first in the set's arrays, in no order; another one is taken in by chance, so that
  * callers who know the same replicas call different ones. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -299,12 +300,26 @@ static void look_up(chainsi_replicas *set)
 static void *run_look_up(void *user)
 {
     chainsi_replicas *set = user;
+    uint64_t one = 1;
     look_up(set);
     pthread_mutex_lock(&set->lock);
     set->looking = false;
+    set->has_looked = true;
+    (void)!write(set->first_look_up, &one, sizeof one); /* never read */
     chainsi_replicas_tell(set);
     pthread_mutex_unlock(&set->lock);
     return NULL;
+}
+
+/* Has the names looked up by a thread; one that has is ended but for its last instructions. */
+static void begin_look_up(chainsi_replicas *set, int64_t now_ns)
+{
+    if (set->has_looker)
+        pthread_join(set->looker, NULL);
+    set->looked_up_ns = now_ns;
+    set->lost = false;
+    set->has_looker = !pthread_create(&set->looker, NULL, run_look_up, set);
+    set->looking = set->has_looker;
 }
 
 static int64_t next_look_up_ns(const chainsi_replicas *set)
@@ -322,27 +337,27 @@ void chainsi_replicas_refresh(chainsi_replicas *set, int64_t now_ns, int64_t *ne
     if (!set->has_names || set->looking)
         return;
     if (now_ns >= next_look_up_ns(set)) {
-        if (set->has_looker)
-            pthread_join(set->looker, NULL); /* it has ended but for its last instructions */
-        set->looked_up_ns = now_ns;
-        set->lost = false;
-        set->has_looker = !pthread_create(&set->looker, NULL, run_look_up, set);
-        set->looking = set->has_looker;
+        begin_look_up(set, now_ns);
     }
     if (!set->looking && next_look_up_ns(set) < *next_ns)
         *next_ns = next_look_up_ns(set);
 }
 
-void chainsi_replicas_look_up_first(chainsi_replicas *set)
+chainsi_wait_end chainsi_replicas_look_up_first(chainsi_replicas *set, int64_t deadline_ns,
+                                                const chainsi_interrupt *interrupt)
 {
-    pthread_mutex_unlock(&set->lock);
-    pthread_mutex_lock(&set->looking_first);
-    pthread_mutex_lock(&set->lock);
-    if (!set->looked_up_ns) {
-        pthread_mutex_unlock(&set->lock);
-        look_up(set);
-        pthread_mutex_lock(&set->lock);
-        set->looked_up_ns = chainsi_now_ns();
+    if (!set->has_names || set->has_looked)
+        return CHAINSI_WAIT_READY;
+    if (!set->looking)
+        begin_look_up(set, chainsi_now_ns());
+    if (!set->looking) {
+        snprintf(set->lookup_failure, sizeof set->lookup_failure,
+                 "no thread can be made to look its name up");
+        return CHAINSI_WAIT_READY;
     }
-    pthread_mutex_unlock(&set->looking_first);
+    pthread_mutex_unlock(&set->lock);
+    chainsi_wait_end end =
+        chainsi_wait_for(set->first_look_up, POLLIN, NULL, deadline_ns, interrupt);
+    pthread_mutex_lock(&set->lock);
+    return end;
 }

@@ -76,6 +76,24 @@ static void say_nowhere(const chainsi_replicas *set, char *why, size_t why_size)
                                     : "it has no address");
 }
 
+/* What there is has been looked up once. ANSWERED: it has. */
+static chainsi_exchange_end find_names(chainsi_replicas *set, const chainsi_client_request *request,
+                                       int *error, char *why, size_t why_size)
+{
+    switch (chainsi_replicas_look_up_first(set, request->deadline_ns, request->interrupt)) {
+    case CHAINSI_WAIT_READY:
+        break;
+    case CHAINSI_WAIT_DEADLINE:
+        *error = EHOSTUNREACH;
+        snprintf(why, why_size, "the deadline passed before its name was looked up");
+        return CHAINSI_EXCHANGE_DEADLINE;
+    case CHAINSI_WAIT_INTERRUPTED:
+        snprintf(why, why_size, "interrupted");
+        return CHAINSI_EXCHANGE_INTERRUPTED;
+    }
+    return CHAINSI_EXCHANGE_ANSWERED;
+}
+
 /* Where the call goes now: *call is told. ANSWERED: it can be sent. */
 static chainsi_exchange_end find_place(chainsi_replicas *set, passage *call,
                                        const chainsi_client_request *request, int *error, char *why,
@@ -199,8 +217,8 @@ chainsi_exchange_end chainsi_replicas_exchange(chainsi_replicas *set,
     bool again = true;
     response->error = 0;
     pthread_mutex_lock(&set->lock);
-    if (set->has_names && !set->looked_up_ns)
-        chainsi_replicas_look_up_first(set);
+    end = find_names(set, request, &response->error, why, why_size);
+    again = end == CHAINSI_EXCHANGE_ANSWERED;
     if (elsewhere && set->count > 1 && set->last)
         note_tried(&call, set->last);
     for (int round = 0; again && round < MOST_ROUNDS; round++) {
@@ -291,6 +309,16 @@ static bool add_sources(chainsi_replicas *set, const char *addresses, char *why,
     return good;
 }
 
+static bool prepare_look_up(chainsi_replicas *set, char *why, size_t why_size)
+{
+    if (!set->has_names)
+        return true;
+    set->first_look_up = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (set->first_look_up < 0)
+        snprintf(why, why_size, "cannot wait for names: %s", strerror(errno));
+    return set->first_look_up >= 0;
+}
+
 chainsi_replicas *chainsi_replicas_new(const char *addresses,
                                        const chainsi_replicas_options *options, char *why,
                                        size_t why_size)
@@ -299,12 +327,12 @@ chainsi_replicas *chainsi_replicas_new(const char *addresses,
     if (!set)
         abort();
     set->options = *options;
+    set->first_look_up = -1;
     if (!set->options.lookup)
         set->options.lookup = chainsi_lookup_system;
     if (set->options.lookup_ms <= 0)
         set->options.lookup_ms = CHAINSI_LOOKUP_MS;
     pthread_mutex_init(&set->lock, NULL);
-    pthread_mutex_init(&set->looking_first, NULL);
     /* Callers begin with different replicas; pods have all the same numbers of processes. */
     if (getrandom(&set->chance, sizeof set->chance, GRND_NONBLOCK) != sizeof set->chance)
         set->chance = (uint32_t)getpid();
@@ -316,7 +344,7 @@ chainsi_replicas *chainsi_replicas_new(const char *addresses,
     if (set->epoll < 0 || set->changed < 0 ||
         epoll_ctl(set->epoll, EPOLL_CTL_ADD, set->changed, &event))
         snprintf(why, why_size, "cannot watch several replicas: %s", strerror(errno));
-    else if (add_sources(set, addresses, why, why_size))
+    else if (add_sources(set, addresses, why, why_size) && prepare_look_up(set, why, why_size))
         return set;
     chainsi_replicas_free(set);
     return NULL;
@@ -336,7 +364,8 @@ void chainsi_replicas_free(chainsi_replicas *set)
         close(set->epoll);
     if (set->changed >= 0)
         close(set->changed);
-    pthread_mutex_destroy(&set->looking_first);
+    if (set->first_look_up >= 0)
+        close(set->first_look_up);
     pthread_mutex_destroy(&set->lock);
     free(set);
 }

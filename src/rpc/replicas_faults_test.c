@@ -326,6 +326,55 @@ static void test_what_is_sent(void **state)
     stop_peer(&one);
 }
 
+/* A system that looks names up as slowly as it likes. */
+typedef struct slow_names {
+    peer *at;
+    int go; /* an eventfd; readable: they are found at once from now on */
+    atomic_int asked;
+} slow_names;
+
+static bool find_slowly(void *user, const char *host, uint16_t port, chainsi_found *found,
+                        char *why, size_t why_size)
+{
+    slow_names *it = user;
+    struct pollfd go = { .fd = it->go, .events = POLLIN };
+    atomic_fetch_add(&it->asked, 1);
+    while (poll(&go, 1, -1) <= 0)
+        ;
+    return find_peer(it->at, host, port, found, why, why_size);
+}
+
+static void test_the_first_look_up_is_waited_for_as_long_as_a_call_may_take(void **state)
+{
+    (void)state;
+    group it = { .addresses = "http://replicas.test:81/v1" };
+    peer one;
+    start_peer(&one, true, listen_well);
+    slow_names names = { .at = &one, .go = eventfd(0, EFD_CLOEXEC) };
+    open_set(&it, (chainsi_replicas_options){ .lookup = find_slowly, .user = &names });
+    asked hurried = { .of = &it,
+                      .path = "/x",
+                      .deadline_ns = chainsi_now_ns() + 20 * CHAINSI_NS_PER_MS };
+    ask_one(&hurried);
+    assert_int_equal(hurried.end, CHAINSI_EXCHANGE_DEADLINE);
+    assert_int_equal(hurried.error, EHOSTUNREACH);
+    assert_string_equal(hurried.why, "the deadline passed before its name was looked up");
+    int left = eventfd(1, EFD_CLOEXEC);
+    chainsi_interrupt leaves = { .count = 1, .watch = { { left, POLLIN } } };
+    asked interrupted = { .of = &it, .path = "/x", .interrupt = &leaves };
+    ask_one(&interrupted);
+    assert_int_equal(interrupted.end, CHAINSI_EXCHANGE_INTERRUPTED);
+    close(left);
+    assert_int_equal(atomic_load(&names.asked), 1); /* for all who wait */
+    asked patient = { 0 };
+    begin(&patient, &it, "/x");
+    assert_int_equal(eventfd_write(names.go, 1), 0);
+    end_well(&patient);
+    stop_group(&it);
+    stop_peer(&one);
+    close(names.go);
+}
+
 static void test_bad_addresses(void **state)
 {
     (void)state;
@@ -367,6 +416,7 @@ int main(void)
         TEST(test_a_want_that_is_answered_at_length),
         TEST(test_what_does_not_even_refuse_is_left_alone),
         TEST(test_what_is_sent),
+        TEST(test_the_first_look_up_is_waited_for_as_long_as_a_call_may_take),
         TEST(test_bad_addresses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
