@@ -65,6 +65,10 @@ static const char *find_event(const search *s, const char *pod, const char *reas
 
 static const char *pull_hint(search *s, const char *why)
 {
+    /* What Docker before 23 and containerd before 1.5 say. */
+    if (has(why, "invalid tar header") || has(why, "tar+zstd"))
+        return "its node's container engine can't read layers that are compressed by zstd: "
+               "--compression gzip, or a newer engine";
     if (has(why, "unauthorized") || has(why, "denied") || has(why, "authentication") ||
         has(why, "401") || has(why, "403"))
         return chainsi_arena_printf(

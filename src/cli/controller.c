@@ -28,7 +28,8 @@ typedef struct request {
     chainsi_cluster_words where;
     chainsi_controller_options controller;
     chainsi_words allowed_hosts;
-    const char *registry, *tag;
+    const char *registry, *tag, *compression_word;
+    chainsi_compression compression;
     int64_t replicas, timeout_s;
     bool print, delete, with_state;
 } request;
@@ -58,6 +59,8 @@ static const char *find_mistake(const request *r)
                "REFERENCE of one that is there";
     if (r->tag && !r->registry)
         return "--tag is for --registry";
+    if (r->compression_word && !r->registry)
+        return "--compression is for --registry";
     if (r->tag && !chainsi_is_image_tag(r->tag))
         return "--tag has letters, digits, '.', '_' and '-'";
     if (!!c->state + c->ephemeral + !!c->storage > 1)
@@ -152,7 +155,8 @@ static bool push_image(request *r, chainsi_cluster_session *session)
 {
     chainsi_problem problem = { 0 };
     const chainsi_images_request images = { .registry = r->registry,
-                                            .tag = r->tag ? r->tag : CHAINSI_VERSION };
+                                            .tag = r->tag ? r->tag : CHAINSI_VERSION,
+                                            .compression = r->compression };
     if (!r->registry)
         return true;
     chainsi_image_work *work = chainsi_images_make_controller(&images, &problem);
@@ -471,6 +475,7 @@ static int run(int argc, char **argv)
         { "create-namespace", CHAINSI_OPTION_FLAG, &c->create_name_space },
         { "registry", CHAINSI_OPTION_TEXT, &r.registry },
         { "tag", CHAINSI_OPTION_TEXT, &r.tag },
+        { "compression", CHAINSI_OPTION_TEXT, &r.compression_word },
         { "image", CHAINSI_OPTION_TEXT, &c->image },
         { "pull-secret", CHAINSI_OPTION_TEXT, &c->pull_secret },
         { "replicas", CHAINSI_OPTION_INTEGER, &r.replicas },
@@ -497,7 +502,8 @@ static int run(int argc, char **argv)
     status = CHAINSI_EXIT_USAGE;
     if (mistake) {
         chainsi_usage_error(&chainsi_verb_controller, "%s", mistake);
-    } else if (check_names(&r)) {
+    } else if (check_names(&r) && chainsi_images_compression(&chainsi_verb_controller,
+                                                             r.compression_word, &r.compression)) {
         chainsi_cluster_session session = { 0 };
         c->replicas = (int)r.replicas;
         c->allowed_hosts = r.allowed_hosts.items;
@@ -532,6 +538,8 @@ const chainsi_verb chainsi_verb_controller = {
         "  --create-namespace        make it where it isn't there\n"
         "  --registry HOST/PATH      push its image there (`chains image --controller`)\n"
         "  --tag TAG                 of that image; else the version of Chains\n"
+        "  --compression gzip        of its layers, for nodes that can't read zstd (`chains image "
+        "--help`)\n"
         "  --image REFERENCE         one that is there already\n"
         "  --pull-secret NAME        what the registry wants of the cluster\n"
         "\n"

@@ -363,6 +363,7 @@ static int deploy(int argc, char **argv)
         CHAINSI_CLUSTER_OPTIONS(d.where),
         CHAINSI_MANIFEST_OPTIONS(d.words),
         { "images", CHAINSI_OPTION_TEXT, &d.words.images },
+        { "compression", CHAINSI_OPTION_TEXT, &d.compression_word },
         { "create-namespace", CHAINSI_OPTION_FLAG, &d.words.manifest.create_name_space },
         { "front-door-namespace", CHAINSI_OPTION_TEXT, &d.words.manifest.front_door_name_space },
         { "timeout", CHAINSI_OPTION_INTEGER, &d.timeout_s },
@@ -412,6 +413,8 @@ const chainsi_verb chainsi_verb_deploy = {
         "\n" CHAINSI_CLUSTER_HELP
         "  --registry HOST/PATH where images are pushed to, and nodes fetch them\n"
         "  --images FILE        where they are already, instead (chains manifests --help)\n"
+        "  --compression gzip   of images' layers, for nodes that can't read zstd (chains image "
+        "--help)\n"
         "  --version NAME       of the chain. Default: v0- and a hash of all that it is\n"
         "  --autoscaler WHICH   chains, hpa, knative or none (chains manifests --help)\n"
         "  --tls on|off         calls by TLS. Default: on where a controller runs that scales\n"

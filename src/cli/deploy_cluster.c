@@ -56,6 +56,7 @@ bool chainsi_cluster_deploy_unused(const chainsi_verb *verb, const chainsi_clust
         { "fetch-image", m->fetch_image != NULL },
         { "autoscaler", deploy->words.autoscaler != NULL },
         { "tls", deploy->words.tls != NULL },
+        { "compression", deploy->compression_word != NULL },
         { "timeout", deploy->timeout_s != 0 },
         { "patience", deploy->patience_s != CHAINSI_CLUSTER_PATIENCE_S },
         { "keep", deploy->keep },
@@ -70,7 +71,7 @@ bool chainsi_cluster_deploy_unused(const chainsi_verb *verb, const chainsi_clust
 
 static bool check_usage(work *w)
 {
-    const chainsi_cluster_deploy *d = w->deploy;
+    chainsi_cluster_deploy *d = w->deploy;
     const chainsi_deploy_request *r = d->request;
     if (r->fakes.count)
         chainsi_usage_error(w->verb, "--fake is for this machine alone");
@@ -83,8 +84,11 @@ static bool check_usage(work *w)
                             "--target kubernetes needs --registry HOST[:PORT][/PATH], where images "
                             "are pushed to and nodes fetch them, or --images FILE, which says "
                             "where they are");
+    else if (d->compression_word && d->words.images)
+        chainsi_usage_error(w->verb, "--compression is of images that are made, not of --images");
     else
-        return chainsi_manifest_words_read(w->verb, &w->deploy->words);
+        return chainsi_images_compression(w->verb, d->compression_word, &d->compression) &&
+               chainsi_manifest_words_read(w->verb, &d->words);
     return false;
 }
 
@@ -182,6 +186,7 @@ static bool build_images(work *w)
         .chain = w->name,
         .registry = options_of(w)->registry,
         .tls = options_of(w)->tls,
+        .compression = w->deploy->compression,
         .on_made = show_image,
         .user = w,
     };

@@ -5,11 +5,14 @@
 #include "cli/cluster_session.h"
 #include "cli/deploy.h"
 #include "cli/manifest_options.h"
+#include "image/compression.h"
 
 typedef struct chainsi_cluster_deploy {
     chainsi_deploy_request *request; /* what deployments to this machine are told as well */
     chainsi_cluster_words where;
     chainsi_manifest_words words;
+    const char *compression_word; /* of images; NULL: it wasn't given */
+    chainsi_compression compression;
     int64_t timeout_s;  /* until all is ready; 0: what its Chainlets' starts may take */
     int64_t patience_s; /* how long what may pass by itself may last */
     bool keep;          /* what was applied of a version that fails stays */

@@ -11,10 +11,11 @@ static int run(int argc, char **argv);
 
 const chainsi_verb chainsi_verb_image = {
     .name = "image",
-    .usage = "[FOLDER] [--entrypoint NAME] [--name NAME] [--tls on|off] [--output FOLDER]\n"
-             "                    [--registry HOST[:PORT][/PATH]] [--tag TAG] [--json]\n"
-             "       chains image --controller [--output FOLDER] [--registry HOST[:PORT][/PATH]]\n"
-             "                    [--tag TAG] [--json]",
+    .usage = "[FOLDER] [--entrypoint NAME] [--name NAME] [--tls on|off] [--compression zstd|gzip]\n"
+             "                    [--output FOLDER] [--registry HOST[:PORT][/PATH]] [--tag TAG] "
+             "[--json]\n"
+             "       chains image --controller [--compression zstd|gzip] [--output FOLDER]\n"
+             "                    [--registry HOST[:PORT][/PATH]] [--tag TAG] [--json]",
     .summary = "Make an OCI image of each service of a chain.",
     .help =
         "Builds the services that the entrypoint needs, and an image of each: the program, the\n"
@@ -27,7 +28,11 @@ const chainsi_verb chainsi_verb_image = {
         "  --name NAME           of the chain, instead of its entrypoint's\n"
         "  --tls off             without the libraries by which services speak TLS with each "
         "other,\n"
-        "                        2 MiB: for `chains manifests --tls off`\n"
+        "                        1.8 MiB: for `chains manifests --tls off`\n"
+        "  --compression gzip    of layers, for engines that can't read zstd, as Docker before 23 "
+        "and\n"
+        "                        containerd before 1.5. Default: zstd, by which they are a seventh "
+        "smaller\n"
         "  --controller          of chainsd instead, which a cluster runs (`chains controller`)\n"
         "  --output FOLDER       the layout; without, .chains/images below FOLDER of the chain, "
         "or\n"
@@ -49,7 +54,7 @@ const chainsi_verb chainsi_verb_image = {
 
 typedef struct image_request {
     const char *entrypoint;
-    const char *tls;
+    const char *tls, *compression;
     chainsi_images_request images;
     bool controller, json;
 } image_request;
@@ -142,6 +147,7 @@ static int run(int argc, char **argv)
         { "registry", CHAINSI_OPTION_TEXT, &images->registry },
         { "tag", CHAINSI_OPTION_TEXT, &images->tag },
         { "tls", CHAINSI_OPTION_TEXT, &request.tls },
+        { "compression", CHAINSI_OPTION_TEXT, &request.compression },
         { "controller", CHAINSI_OPTION_FLAG, &request.controller },
         { "json", CHAINSI_OPTION_FLAG, &request.json },
         { NULL, CHAINSI_OPTION_END, NULL },
@@ -167,8 +173,11 @@ static int run(int argc, char **argv)
         else if (request.controller &&
                  (folders.count || request.entrypoint || images->chain || request.tls))
             chainsi_usage_error(&chainsi_verb_image,
-                                "--controller is no image of a chain, and goes "
-                                "with --output, --registry, --tag and --json");
+                                "--controller is no image of a chain, and goes with "
+                                "--compression, --output, --registry, --tag and --json");
+        else if (!chainsi_images_compression(&chainsi_verb_image, request.compression,
+                                             &images->compression))
+            ; /* said */
         else if (request.controller)
             status = make_controller(&request);
         else if (chainsi_chain_open(&chain, folders.count ? folders.items[0] : NULL,

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/daemon.h"
+#include "cli/options.h"
 #include "control/daemon_options.h"
 #include "control/home.h"
 #include "image/file.h"
@@ -50,6 +51,16 @@ typedef struct chainsi_image_work {
     chainsi_problem *problem;
     chainsi_made_images made;
 } image_work;
+
+bool chainsi_images_compression(const chainsi_verb *verb, const char *word,
+                                chainsi_compression *out)
+{
+    *out = CHAINSI_COMPRESSION_ZSTD;
+    if (!word || chainsi_compression_read(word, out))
+        return true;
+    chainsi_usage_error(verb, "--compression is '%s': it is zstd or gzip", word);
+    return false;
+}
 
 /* Symbols stay, for traces of what crashed; what debuggers alone read is four fifths of a program. */
 static const char *strip(image_work *work, const char *binary, const char *name)
@@ -104,6 +115,7 @@ static chainsi_image_input describe(image_work *work, const chainsi_service *ser
         .apt = config->image.apt,
         .work = work->folder,
         .features = work->request->tls ? with_tls : NULL,
+        .compression = work->request->compression,
     };
     size_t packages = sizeof config->image.apt / sizeof *config->image.apt;
     while (input.apt_count < packages && config->image.apt[input.apt_count])
@@ -198,6 +210,7 @@ static bool make_controller(image_work *work)
         .port = CHAINSI_DEFAULT_PORT,
         .features = features,
         .work = work->folder,
+        .compression = work->request->compression,
     };
     return make_image(work, &input);
 }

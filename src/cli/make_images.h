@@ -2,7 +2,9 @@
 #ifndef CHAINSI_CLI_MAKE_IMAGES_H
 #define CHAINSI_CLI_MAKE_IMAGES_H
 
+#include "cli/verb.h"
 #include "compiler/build.h"
+#include "image/compression.h"
 #include "image/problem.h"
 #include "schema/type.h"
 
@@ -35,9 +37,14 @@ typedef struct chainsi_images_request {
     const char *registry; /* "HOST[:PORT][/PATH]", with http:// for one without TLS; NULL: none */
     const char *tag;      /* NULL: of each the first digits of its digest */
     bool tls;             /* with what services speak TLS with each other by */
+    chainsi_compression compression;
     void (*on_made)(const chainsi_made_image *image, void *user); /* or NULL */
     void *user;
 } chainsi_images_request;
+
+/* The word of --compression, NULL if it wasn't given. False: said as a usage error. */
+bool chainsi_images_compression(const chainsi_verb *verb, const char *word,
+                                chainsi_compression *out);
 
 typedef struct chainsi_image_work chainsi_image_work;
 

@@ -171,6 +171,19 @@ static bool unpack(const base_getting *getting, chainsi_base *base, const char *
     return true;
 }
 
+/* Docker's names of layers, in OCI's words. */
+static const char *oci_name(const char *media_type)
+{
+    static const char *const names[][2] = {
+        { "application/vnd.docker.image.rootfs.diff.tar.gzip", CHAINSI_OCI_LAYER_GZIP },
+        { "application/vnd.docker.image.rootfs.diff.tar.zstd", CHAINSI_OCI_LAYER_ZSTD },
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (!strcmp(media_type, names[i][0]))
+            return names[i][1];
+    return media_type;
+}
+
 static bool read_base(const base_getting *getting, chainsi_base *base)
 {
     chainsi_buffer text = { 0 };
@@ -197,12 +210,8 @@ static bool read_base(const base_getting *getting, chainsi_base *base)
             "the base '%s' is damaged: it has %zu layers, and digests of %zu", getting->name,
             manifest.layers.count, config.rootfs.diff_ids.count);
     base->layers = manifest.layers;
-    for (size_t i = 0; i < manifest.layers.count; i++) {
-        /* Docker's name for the same. */
-        if (!strcmp(manifest.layers.items[i].media_type,
-                    "application/vnd.docker.image.rootfs.diff.tar.gzip"))
-            manifest.layers.items[i].media_type = CHAINSI_OCI_LAYER;
-    }
+    for (size_t i = 0; i < manifest.layers.count; i++)
+        manifest.layers.items[i].media_type = oci_name(manifest.layers.items[i].media_type);
     base->diff_ids = config.rootfs.diff_ids;
     base->env = config.config.env;
     base->labels = config.config.labels;

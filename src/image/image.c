@@ -48,13 +48,13 @@ static const char *creation_time(chainsi_arena *arena)
     return chainsi_arena_strdup(arena, text);
 }
 
-static bool add_layer(image_making *making, chainsi_tree *tree, const char *what)
+static bool add_layer(image_making *making, chainsi_tree *tree, bool often, const char *what)
 {
     chainsi_tree_seal(tree);
     size_t at = making->layer_count;
     char *diff_id = chainsi_arena_alloc(making->arena, CHAINSI_OCI_DIGEST);
-    if (!chainsi_layout_add_tree(making->layout, tree, &making->layers[at], diff_id,
-                                 making->problem))
+    if (!chainsi_layout_add_tree(making->layout, tree, making->input->compression, often,
+                                 &making->layers[at], diff_id, making->problem))
         return false;
     making->diff_ids[at] = diff_id;
     making->history[at] = (chainsi_oci_step){ making->created, what };
@@ -120,7 +120,7 @@ static bool add_packages(image_making *making)
     static const char *const links[] = { "lib", "lib64", "bin", "sbin" };
     for (size_t i = 0; making->base.root && i < sizeof links / sizeof *links; i++)
         chainsi_tree_drop(&tree, links[i]);
-    good = good && add_layer(making, &tree, "chains image: .image.apt");
+    good = good && add_layer(making, &tree, false, "chains image: .image.apt");
     chainsi_tree_done(&tree);
     return good;
 }
@@ -292,7 +292,8 @@ static bool add_system(image_making *making)
         if (!making->base.root)
             add_system_files(&tree);
     }
-    good = good && add_layer(making, &tree, "chains image: shared libraries and CA certificates");
+    good = good &&
+           add_layer(making, &tree, false, "chains image: shared libraries and CA certificates");
     chainsi_tree_done(&tree);
     return good;
 }
@@ -326,7 +327,7 @@ static bool find_files(image_making *making)
 static bool add_files(image_making *making)
 {
     return !making->input->file_count ||
-           add_layer(making, &making->files, "chains image: .image.files");
+           add_layer(making, &making->files, false, "chains image: .image.files");
 }
 
 static const char *program_of(image_making *making)
@@ -339,7 +340,7 @@ static bool add_service(image_making *making)
 {
     chainsi_tree tree = { 0 };
     chainsi_tree_file(&tree, program_of(making), 0755, making->input->binary);
-    bool good = add_layer(making, &tree, "chains image: the service");
+    bool good = add_layer(making, &tree, true, "chains image: the service");
     chainsi_tree_done(&tree);
     return good;
 }

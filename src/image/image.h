@@ -33,6 +33,8 @@ typedef struct chainsi_image_input {
     size_t file_count;
     const chainsi_oci_pair *env; /* variables of the Chainlet */
     size_t env_count;
+    chainsi_compression
+        compression; /* of the layers that are made; those of the base are as they are */
 } chainsi_image_input;
 
 typedef struct chainsi_image {

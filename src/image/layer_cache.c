@@ -4,18 +4,19 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <sys/stat.h>
-#include <zlib.h>
 
 #include "image/blob.h"
 
 enum { MAX_LINE = 512, MAX_LINES = 200 };
 
-bool chainsi_layer_key(const chainsi_tree *tree, int level, char key[CHAINSI_OCI_DIGEST])
+bool chainsi_layer_key(const chainsi_tree *tree, chainsi_compression compression, int level,
+                       char key[CHAINSI_OCI_DIGEST])
 {
     void *digest = chainsi_digest_begin();
     chainsi_buffer text = { 0 };
     bool good = true;
-    chainsi_buffer_printf(&text, "%s %d\n", zlibVersion(), level);
+    chainsi_buffer_printf(&text, "%s %s %d\n", chainsi_compression_media_type(compression),
+                          chainsi_compression_version(compression), level);
     for (size_t i = 0; good && i < tree->count; i++) {
         const chainsi_entry *entry = &tree->entries[i];
         struct stat about = { 0 };
@@ -45,8 +46,8 @@ static bool read_line(const char *line, char key[80], char digest[80], char diff
            chainsi_is_digest(key) && chainsi_is_digest(digest) && chainsi_is_digest(diff_id);
 }
 
-bool chainsi_layer_recall(chainsi_layout *layout, const char *key, chainsi_oci_descriptor *layer,
-                          char *diff_id)
+bool chainsi_layer_recall(chainsi_layout *layout, const char *key, chainsi_compression compression,
+                          chainsi_oci_descriptor *layer, char *diff_id)
 {
     FILE *file = fopen(path_of(layout), "re");
     char line[MAX_LINE], found[80], digest[80], diff[80];
@@ -56,7 +57,7 @@ bool chainsi_layer_recall(chainsi_layout *layout, const char *key, chainsi_oci_d
     while (file && fgets(line, sizeof line, file))
         if (read_line(line, found, digest, diff, &size) && !strcmp(found, key) &&
             stat(chainsi_layout_path(layout, digest), &about) == 0 && about.st_size == size) {
-            *layer = (chainsi_oci_descriptor){ CHAINSI_OCI_LAYER,
+            *layer = (chainsi_oci_descriptor){ chainsi_compression_media_type(compression),
                                                chainsi_arena_strdup(&layout->arena, digest), size };
             memcpy(diff_id, diff, CHAINSI_OCI_DIGEST);
             known = true;

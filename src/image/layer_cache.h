@@ -6,10 +6,11 @@
 #include "image/layout.h"
 
 /* What the layer of a (sealed) tree depends on. False: a file isn't there. */
-bool chainsi_layer_key(const chainsi_tree *tree, int level, char key[CHAINSI_OCI_DIGEST]);
+bool chainsi_layer_key(const chainsi_tree *tree, chainsi_compression compression, int level,
+                       char key[CHAINSI_OCI_DIGEST]);
 /* The layer of that key, if it is still in the layout. */
-bool chainsi_layer_recall(chainsi_layout *layout, const char *key, chainsi_oci_descriptor *layer,
-                          char *diff_id);
+bool chainsi_layer_recall(chainsi_layout *layout, const char *key, chainsi_compression compression,
+                          chainsi_oci_descriptor *layer, char *diff_id);
 /* Notes it. A failure is none: the layer is made again then. */
 void chainsi_layer_note(chainsi_layout *layout, const char *key,
                         const chainsi_oci_descriptor *layer, const char *diff_id);

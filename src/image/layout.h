@@ -7,6 +7,7 @@
 #define CHAINSI_IMAGE_LAYOUT_H
 
 #include "base/buffer.h"
+#include "image/compression.h"
 #include "image/oci.h"
 #include "image/problem.h"
 #include "image/tree.h"
@@ -31,9 +32,10 @@ bool chainsi_layout_add(chainsi_layout *layout, const char *media_type, const vo
 bool chainsi_layout_add_value(chainsi_layout *layout, const char *media_type,
                               const chainsi_type *type, const void *value,
                               chainsi_oci_descriptor *added, chainsi_problem *problem);
-/* Adds a layer with what is in the (sealed) tree. diff_id, of CHAINSI_OCI_DIGEST bytes, is the digest of the archive
- * before it was compressed. */
+/* Adds a layer with what is in the (sealed) tree; often: that changes with each build. diff_id, of CHAINSI_OCI_DIGEST bytes,
+ * is the digest of the archive before it was compressed. */
 bool chainsi_layout_add_tree(chainsi_layout *layout, const chainsi_tree *tree,
+                             chainsi_compression compression, bool often,
                              chainsi_oci_descriptor *added, char *diff_id,
                              chainsi_problem *problem);
 

@@ -7,12 +7,13 @@
 
 #include "schema/type.h"
 
-#define CHAINSI_OCI_MANIFEST "application/vnd.oci.image.manifest.v1+json"
-#define CHAINSI_OCI_INDEX    "application/vnd.oci.image.index.v1+json"
-#define CHAINSI_OCI_CONFIG   "application/vnd.oci.image.config.v1+json"
-#define CHAINSI_OCI_LAYER    "application/vnd.oci.image.layer.v1.tar+gzip"
-#define CHAINSI_OCI_EMPTY    "application/vnd.oci.empty.v1+json"
-#define CHAINSI_SPDX         "application/spdx+json"
+#define CHAINSI_OCI_MANIFEST   "application/vnd.oci.image.manifest.v1+json"
+#define CHAINSI_OCI_INDEX      "application/vnd.oci.image.index.v1+json"
+#define CHAINSI_OCI_CONFIG     "application/vnd.oci.image.config.v1+json"
+#define CHAINSI_OCI_LAYER_ZSTD "application/vnd.oci.image.layer.v1.tar+zstd"
+#define CHAINSI_OCI_LAYER_GZIP "application/vnd.oci.image.layer.v1.tar+gzip"
+#define CHAINSI_OCI_EMPTY      "application/vnd.oci.empty.v1+json"
+#define CHAINSI_SPDX           "application/spdx+json"
 
 /* Names of annotations. */
 #define CHAINSI_OCI_REF_NAME "org.opencontainers.image.ref.name"

@@ -13,13 +13,14 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
-#include <zlib.h>
+
+#include "image/compression.h"
 
 enum { BLOCK = 512, PIECE = 65536, MAX_EXTENDED = 1 << 20 };
 #define MAX_KEPT (INT64_C(16) << 30) /* bytes of files of one layer */
 
 typedef struct archive {
-    gzFile file;
+    chainsi_decompressor *file;
     const char *name;
     int root;
     int64_t kept;
@@ -37,22 +38,17 @@ typedef struct member {
 static bool say_broken(const tar_archive *archive, const char *why)
 {
     return chainsi_problem_set(archive->problem,
-                               "pull the base anew; zstd isn't read, choose a base with "
-                               "gzip layers",
+                               "pull the base anew; its layers have to be tar archives, plain "
+                               "or compressed by gzip or zstd",
                                "the layer '%s' of the base is no tar archive that can be read: %s",
                                archive->name, why);
 }
 
 static bool read_whole(tar_archive *archive, void *out, size_t size)
 {
-    for (uint8_t *at = out; size;) {
-        int got = gzread(archive->file, at, size < PIECE ? (unsigned)size : PIECE);
-        if (got <= 0)
-            return say_broken(archive, "it ends too early");
-        at += got;
-        size -= (size_t)got;
-    }
-    return true;
+    const int64_t got = chainsi_decompressor_read(archive->file, out, size);
+    return got == (int64_t)size ||
+           say_broken(archive, got < 0 ? "it is damaged" : "it ends too early");
 }
 
 static bool skip(tar_archive *archive, int64_t size)
@@ -158,10 +154,12 @@ static bool next_member(tar_archive *archive, tar_member *member, bool *end)
     member->has_path = member->has_target = member->has_size = false;
     for (;;) {
         int64_t size, mode;
-        int got = gzread(archive->file, block, BLOCK);
+        const int64_t got = chainsi_decompressor_read(archive->file, block, BLOCK);
         *end = got == 0 || (got == BLOCK && !*block);
         if (*end)
             return true;
+        if (got < 0)
+            return say_broken(archive, "it is damaged");
         if (got != BLOCK || !read_number(block + 124, 12, &size) ||
             !read_number(block + 100, 8, &mode))
             return say_broken(archive, "a header is damaged");
@@ -305,7 +303,7 @@ bool chainsi_unpack_layer(const char *layer, const char *root, chainsi_problem *
 {
     tar_archive archive = { .name = layer, .root = -1, .problem = problem };
     archive.root = open(root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    archive.file = gzopen(layer, "rbe");
+    archive.file = chainsi_decompressor_open(layer);
     bool good = archive.root >= 0 && archive.file;
     if (!good)
         chainsi_problem_file(problem, "unpack", layer);
@@ -323,8 +321,7 @@ bool chainsi_unpack_layer(const char *layer, const char *root, chainsi_problem *
             good = skip(&archive, member->size);
     }
     free(member);
-    if (archive.file)
-        gzclose(archive.file);
+    chainsi_decompressor_close(archive.file);
     if (archive.root >= 0)
         close(archive.root);
     return good;

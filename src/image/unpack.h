@@ -7,7 +7,7 @@
 
 #include "image/problem.h"
 
-/* Unpacks a layer (tar, or tar compressed by gzip) into root, on top of those before, whose files it may remove by
+/* Unpacks a layer (tar, plain or compressed by gzip or zstd) into root, on top of those before, whose files it may remove by
  * "whiteouts". Blocks. */
 bool chainsi_unpack_layer(const char *layer, const char *root, chainsi_problem *problem);
 

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "image/compression.h"
 #include "image/tar.h"
 #include "image/unpack.h"
 
@@ -146,12 +147,58 @@ static void test_damaged_ones(void **state)
     end(&places);
 }
 
+static bool add_compressed(const void *data, size_t size, void *user)
+{
+    chainsi_buffer_add(user, data, size);
+    return true;
+}
+
+static void compress(chainsi_compression compression, const void *data, size_t size,
+                     chainsi_buffer *out)
+{
+    chainsi_compressor *made = chainsi_compressor_new(
+        compression, chainsi_compression_level(compression, size, false), add_compressed, out);
+    assert_true(chainsi_compressor_add(made, data, size));
+    assert_true(chainsi_compressor_end(made));
+    chainsi_compressor_free(made);
+}
+
+static void test_compressed_ones(void **state)
+{
+    (void)state;
+    for (chainsi_compression each = CHAINSI_COMPRESSION_ZSTD; each <= CHAINSI_COMPRESSION_GZIP;
+         each++) {
+        work_places places;
+        chainsi_buffer plain = { 0 }, archive = { 0 };
+        chainsi_problem problem = { 0 };
+        begin(&places);
+        add(&plain, CHAINSI_ENTRY_FILE, "usr/bin/tool", "a program, which isn't looked at");
+        add(&plain, CHAINSI_ENTRY_FILE, "usr/lib/libx.so.1", "library");
+        compress(each, plain.data, plain.size, &archive);
+        assert_true(archive.size < plain.size);
+        const size_t whole = archive.size;
+        assert_true(unpack(&places, &archive, &problem));
+        assert_true(is_there(places.root, "usr/lib/libx.so.1"));
+        /* Cut in its middle it is refused. */
+        compress(each, plain.data, plain.size, &archive);
+        archive.size = whole / 2;
+        assert_false(unpack(&places, &archive, &problem));
+        assert_non_null(strstr(problem.message, "is no tar archive that can be read"));
+        /* What it says it holds is no archive. */
+        compress(each, "no archive", 10, &archive);
+        assert_false(unpack(&places, &archive, &problem));
+        chainsi_buffer_done(&plain);
+        end(&places);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_keeps_libraries),
         cmocka_unit_test(test_stays_inside),
         cmocka_unit_test(test_damaged_ones),
+        cmocka_unit_test(test_compressed_ones),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

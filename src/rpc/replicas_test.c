@@ -407,9 +407,13 @@ static void test_calls_wait_for_the_first_replica(void **state)
             end_well(&calls[i]);
         /* And again, when it has gone. */
         atomic_store(&its.shown, SURELY_NONE);
-        asked other = { .of = &it, .path = "/x" };
-        while (count_calls(&it).replicas > 0)
+        while (count_calls(&it).replicas > 0) {
+            /* The last one may find that it has gone. */
+            asked other = { .of = &it,
+                            .path = "/x",
+                            .deadline_ns = chainsi_now_ns() + 10 * CHAINSI_NS_PER_MS };
             ask_one(&other);
+        }
         asked call = { 0 };
         begin(&call, &it, "/x");
         AWAIT(count_calls(&it).waiting == 1);

@@ -1,95 +1,16 @@
 #!/usr/bin/env python3
-"""`chains image`: what an image holds, that the same input gives the same one, that it runs, and its way to a registry."""
-import base64
-import gzip
+"""`chains image`: what an image holds, that the same input gives the same one, and that it runs."""
 import hashlib
 import json
 import os
 import shutil
 import subprocess
-import sys
-import tarfile
 import unittest
 
-import chains_testing
-from chains_testing import Home
-from image_registry import ImageRegistry
+from image_testing import QUICK, ImageTest, Layout, replace
 
 
-def replace(path, old, new):
-    with open(path, encoding="utf-8") as file:
-        text = file.read()
-    if old not in text:
-        raise AssertionError(f"{path} has no {old}")
-    with open(path, "w", encoding="utf-8") as file:
-        file.write(text.replace(old, new))
-
-
-class Layout:
-    """An OCI layout, read without any code of ours."""
-
-    def __init__(self, folder):
-        self.folder = folder
-        self.index = self.load(os.path.join(folder, "index.json"))
-
-    @staticmethod
-    def load(path):
-        with open(path, encoding="utf-8") as file:
-            return json.load(file)
-
-    def path(self, digest):
-        return os.path.join(self.folder, "blobs", "sha256", digest.removeprefix("sha256:"))
-
-    def blob(self, descriptor):
-        with open(self.path(descriptor["digest"]), "rb") as file:
-            data = file.read()
-        if "sha256:" + hashlib.sha256(data).hexdigest() != descriptor["digest"] or len(data) != descriptor["size"]:
-            raise AssertionError(f"{descriptor} isn't what it says")
-        return data
-
-    def document(self, descriptor):
-        return json.loads(self.blob(descriptor))
-
-    def named(self, name):
-        return next(each for each in self.index["manifests"]
-                    if each.get("annotations", {}).get("org.opencontainers.image.ref.name") == name)
-
-    def manifest(self, name):
-        return self.document(self.named(name))
-
-    def members(self, layer):
-        with tarfile.open(self.path(layer["digest"]), "r:gz") as archive:
-            return archive.getmembers()
-
-    def unpack(self, name, folder):
-        for layer in self.manifest(name)["layers"]:
-            with tarfile.open(self.path(layer["digest"]), "r:gz") as archive:
-                archive.extractall(folder)
-        return folder
-
-
-class ImageTest(unittest.TestCase):
-    def setUp(self):
-        self.home = Home()
-        self.addCleanup(self.home.close)
-        self.home.env.update(REGISTRY_AUTH_FILE="", XDG_RUNTIME_DIR=self.home.file("run"), HOME=self.home.path)
-        self.home.env.pop("DOCKER_CONFIG", None)
-        self.chain = self.home.copy("examples/hello")
-
-    def registry(self, **options):
-        registry = ImageRegistry(**options)
-        self.addCleanup(registry.close)
-        return registry
-
-    def image(self, *words, **options):
-        return json.loads(self.home.good("image", self.chain, "--json", *words, **options))
-
-    def fails(self, *words, status=1, **options):
-        done = self.home.chains("image", self.chain, *words, **options)
-        self.assertEqual(done.returncode, status, done.stderr)
-        self.assertNotIn("oci:", done.stdout)
-        return done.stderr
-
+class Image(ImageTest):
     # --- what it holds
 
     def test_holds_what_it_needs(self):
@@ -107,7 +28,7 @@ class ImageTest(unittest.TestCase):
         self.assertNotIn("null", json.dumps([manifest, config, layout.index]))
         self.assertEqual(len(manifest["layers"]), len(config["rootfs"]["diff_ids"]))
         for layer, diff_id in zip(manifest["layers"], config["rootfs"]["diff_ids"]):
-            self.assertEqual("sha256:" + hashlib.sha256(gzip.decompress(layout.blob(layer))).hexdigest(), diff_id)
+            self.assertEqual("sha256:" + hashlib.sha256(layout.tar(layer)).hexdigest(), diff_id)
             for member in layout.members(layer):
                 self.assertEqual((member.uid, member.gid, member.mtime, member.uname), (0, 0, 0, ""), member.name)
         first = {member.name for member in layout.members(manifest["layers"][0])}
@@ -117,25 +38,58 @@ class ImageTest(unittest.TestCase):
         # Both Chainlets share what isn't theirs.
         self.assertEqual(manifest["layers"][0], layout.manifest("hello")["layers"][0])
 
+    def test_is_small(self):
+        """With all that is in it by default."""
+        made = json.loads(self.home.good("image", self.chain, "--json"))[0]
+        layout = Layout(made["layout"])
+        manifest = layout.manifest("hello_writer")
+        self.assertEqual({each["mediaType"] for each in manifest["layers"]}, {"application/vnd.oci.image.layer.v1.tar+zstd"})
+        whole = sum(each["size"] for each in [layout.named("hello_writer"), manifest["config"], *manifest["layers"]])
+        self.assertEqual(made["size"], whole)
+        if not os.environ.get("CHAINS_TEST_SANITIZE"):  # of which the service has much with it
+            self.assertLess(whole, 3 << 20)
+
     def test_tls_is_a_matter_of_choice(self):
         """Its libraries are opened late, and two thirds of an image."""
         def libraries():
             layout = Layout(os.path.join(self.chain, ".chains", "images"))
             members = layout.members(layout.manifest("hello")["layers"][0])
             return {os.path.basename(member.name) for member in members if member.isfile()}
-        with_tls = self.image("--tls", "on")[0]["size"]
+        with_tls = self.image("--tls", "on", *QUICK)[0]["size"]
         self.assertLessEqual({"libssl.so.3", "libcrypto.so.3", "libc.so.6"}, libraries())
-        self.assertEqual(self.image()[0]["size"], with_tls)
-        without = self.image("--tls", "off")[0]["size"]
+        without = self.image("--tls", "off", *QUICK)[0]["size"]
         self.assertFalse({"libssl.so.3", "libcrypto.so.3"} & libraries())
-        self.assertLess(without, with_tls)
-        self.assertLess(without, 3 << 20)
+        self.assertLess(without, with_tls - (1 << 20))
+
+    def test_compression_is_a_matter_of_choice(self):
+        def kinds(made):
+            layout = Layout(made["layout"])
+            return [each["mediaType"].rpartition("+")[2] for each in layout.manifest("hello_writer")["layers"]]
+
+        def holds(made):
+            layout = Layout(made["layout"])
+            manifest = layout.manifest("hello_writer")
+            return layout.document(manifest["config"])["rootfs"]["diff_ids"]
+
+        usual = self.image()[0]
+        told, inside = kinds(usual), holds(usual)
+        self.assertEqual(told, ["zstd", "zstd"])
+        same = self.image("--compression", "zstd")[0]
+        self.assertEqual(same["digest"], usual["digest"])
+        other = self.image("--compression", "gzip")[0]
+        self.assertEqual(kinds(other), ["gzip", "gzip"])
+        self.assertEqual(holds(other), inside)
+        self.assertNotEqual(other["digest"], usual["digest"])
+        self.assertLess(usual["size"], other["size"])
+        # And back: what is remembered of one isn't taken for the other's.
+        self.assertEqual(self.image()[0]["digest"], usual["digest"])
+        self.assertEqual(holds(self.image("--compression", "gzip")[0]), inside)
 
     def test_the_controller(self):
         """chainsd, with what it opens late."""
         registry = self.registry()
         out = self.home.file("out")
-        words = ("image", "--controller", "--output", out, "--json", "--registry", registry.host + "/team", "--tag", "v1")
+        words = ("image", "--controller", "--output", out, "--json", "--registry", registry.host + "/team", "--tag", "v1", *QUICK)
         made = json.loads(self.home.good(*words))
         self.assertEqual([each["name"] for each in made], ["chainsd"])
         self.assertEqual(made[0]["reference"], f"{registry.host}/team/chains/chainsd:v1")
@@ -150,7 +104,7 @@ class ImageTest(unittest.TestCase):
         self.assertEqual((again[0]["digest"], again[0]["sent"] < 10000), (made[0]["digest"], True))
 
     def test_packages_are_told(self):
-        made = self.image()[0]
+        made = self.image(*QUICK)[0]
         layout = Layout(made["layout"])
         attached = [each for each in layout.index["manifests"]
                     if each.get("artifactType") == "application/spdx+json"
@@ -199,7 +153,7 @@ class ImageTest(unittest.TestCase):
             with open(os.path.join(self.chain, name), "w", encoding="utf-8") as file:
                 file.write(name)
             os.chmod(os.path.join(self.chain, name), mode)
-        made = self.image()[0]
+        made = self.image(*QUICK)[0]
         layout = Layout(made["layout"])
         manifest = layout.manifest("hello_writer")
         files = {member.name: member.mode for member in layout.members(manifest["layers"][1])}
@@ -245,10 +199,17 @@ class ImageTest(unittest.TestCase):
         missing = [each for each in ("skopeo", "umoci") if not shutil.which(each)]
         if missing:
             self.skipTest(f"{' and '.join(missing)} not installed")
-        made = self.image()[0]
-        told = subprocess.run(["skopeo", "inspect", f"oci:{made['layout']}:hello_writer"], text=True, capture_output=True,
-                              check=True).stdout
-        self.assertEqual(json.loads(told)["Digest"], made["digest"])
+        for compression in ("zstd", "gzip"):
+            made = self.image("--compression", compression)[0]
+            source = f"oci:{made['layout']}:hello_writer"
+            told = subprocess.run(["skopeo", "inspect", source], text=True, capture_output=True, check=True).stdout
+            self.assertEqual(json.loads(told)["Digest"], made["digest"])
+            subprocess.run(["skopeo", "copy", "--insecure-policy", "--dest-decompress", source, "dir:" + self.home.file(compression)],
+                           capture_output=True, check=True)
+            layout = Layout(made["layout"])
+            for digest in layout.document(layout.manifest("hello_writer")["config"])["rootfs"]["diff_ids"]:
+                self.assertIn(digest.removeprefix("sha256:"), os.listdir(self.home.file(compression)))
+        # This one knows gzip alone.
         bundle = self.home.file("bundle")
         words = ["umoci", "unpack", "--image", f"{made['layout']}:hello_writer", bundle]
         subprocess.run(words + ([] if os.geteuid() == 0 else ["--rootless"]), capture_output=True, check=True)
@@ -292,7 +253,7 @@ class ImageTest(unittest.TestCase):
         env = self.make_repository()
         header = os.path.join(self.chain, "hello_writer.h")
         replace(header, "CHAINLET(hello_writer", 'CHAINLET(hello_writer, .image.apt = { "odd-words" }')
-        made = self.image(env=env)[0]
+        made = self.image(*QUICK, env=env)[0]
         layout = Layout(made["layout"])
         manifest = layout.manifest("hello_writer")
         names = {member.name for member in layout.members(manifest["layers"][0])}
@@ -305,158 +266,6 @@ class ImageTest(unittest.TestCase):
         said = self.fails(env=env)
         self.assertIn("can't get the packages of .image.apt (odd-wrods): E: Unable to locate package odd-wrods", said)
         self.assertIn("apt-get update", said)
-
-    # --- registries
-
-    def test_pushes_only_what_is_missing(self):
-        registry = self.registry()
-        first = self.image("--registry", registry.host + "/team")
-        digest = first[0]["digest"]
-        self.assertEqual(first[0]["reference"], f"{registry.host}/team/hello/hello_writer:{digest[7:19]}")
-        self.assertEqual(registry.manifest("team/hello/hello_writer", digest[7:19]), registry.manifest("team/hello/hello_writer", digest))
-        # The registry keeps no list of referrers, so that there is one under a tag.
-        referrers = registry.manifest("team/hello/hello_writer", "sha256-" + digest[7:])
-        self.assertEqual(referrers["manifests"][0]["artifactType"], "application/spdx+json")
-        self.assertIn(first[0]["layers"][0]["digest"], registry.mounted)
-        self.assertEqual([each["sent"] for each in self.image("--registry", registry.host + "/team")], [0, 0])
-        replace(os.path.join(self.chain, "hello_writer.c"), "%s, %s!", "%s to you, %s!")
-        second = self.image("--registry", registry.host + "/team", "--tag", "v2")
-        self.assertEqual(second[1]["sent"], 0)
-        rest = second[0]["sent"] - second[0]["layers"][-1]["size"]
-        self.assertTrue(0 < rest < 4096, second[0])  # its config, and nothing else
-        self.assertEqual(registry.manifest("team/hello/hello_writer", "v2")["layers"][-1]["digest"],
-                         second[0]["layers"][-1]["digest"])
-
-    def log_in(self, host, pair):
-        path = self.home.file("auth.json")
-        with open(path, "w", encoding="utf-8") as file:
-            json.dump({"auths": {host: {"auth": base64.b64encode(pair.encode()).decode()}}}, file)
-        return {"REGISTRY_AUTH_FILE": path}
-
-    def test_logs_in(self):
-        for how in ("Basic", "Bearer"):
-            with self.subTest(how=how):
-                registry = self.registry(login=(how, "anna:pass:word"))
-                self.image("--registry", registry.host + "/team", env=self.log_in(registry.host, "anna:pass:word"))
-                self.assertTrue(any(repository == "team/hello/hello" for repository, _ in registry.manifests))
-                said = self.fails("--registry", registry.host + "/team")
-                self.assertIn(f"the registry '{registry.host}' refused", said)
-                self.assertIn(f"podman login {registry.host}", said)
-                said = self.fails("--registry", registry.host + "/team", env=self.log_in(registry.host, "anna:wrong"))
-                self.assertIn("auth.json", said)
-                self.assertNotIn("wrong", said.replace("wrong user or password", ""))
-
-    def test_refusals_are_told(self):
-        registry = self.registry()
-        where = registry.host + "/team"
-        for method, part, status, hint in (("POST", "uploads", 403, "ask whoever runs it"),
-                                           ("PUT", "uploads", 413, "raise the limit"),
-                                           ("HEAD", "blobs", 503, "try again later"),
-                                           ("PUT", "manifests", 500, "try again later")):
-            with self.subTest(status=status):
-                registry.refuse = {(method, part): status}
-                said = self.fails("--registry", where)
-                self.assertIn(f"the registry '{registry.host}' refused to take", said)
-                self.assertIn(f"it answered {status}", said)
-                self.assertIn(hint, said)
-        self.assertEqual(registry.manifests, {})  # no tag was set
-        registry.close()
-        said = self.fails("--registry", where)
-        self.assertIn(f"the registry '{registry.host}' doesn't answer", said)
-        self.assertIn(f"curl http://{registry.host}/v2/", said)
-
-    def test_bad_words(self):
-        for words, expected in ((("--registry", "http://"), "is no registry"),
-                                (("--registry", "host:5000/Team"), "can't be a path")):
-            self.assertIn(expected, self.fails(*words))
-        for words in (("--tag", "v1"), ("--tag", "a b", "--registry", "x"), ("--nonsense",), ("--tls", "maybe"), ("--controller",)):
-            self.fails(*words, status=2)
-
-    # --- bases
-
-    def use_base(self, base):
-        replace(os.path.join(self.chain, "hello_writer.h"), "CHAINLET(hello_writer", f'CHAINLET(hello_writer, .image.base = "{base}"')
-
-    def test_base_from_layout_and_registry(self):
-        registry = self.registry()
-        base = self.image("--output", self.home.file("base"), "--registry", registry.host + "/bases", "--tag", "1")[0]
-        places = [f"oci:{self.home.file('base')}:hello_writer", f"{registry.host}/bases/hello/hello_writer:1",
-                  f"{registry.host}/bases/hello/hello_writer@{base['digest']}"]
-        before = "CHAINLET(hello_writer"
-        for place in places:
-            with self.subTest(place=place):
-                self.use_base(place)
-                made = self.image()[0]
-                self.assertEqual(made["layers"][:len(base["layers"])], base["layers"])
-                layout = Layout(made["layout"])
-                # Its C library is used, and no other is added.
-                added = layout.manifest("hello_writer")["layers"][len(base["layers"])]
-                self.assertFalse([each.name for each in layout.members(added) if ".so" in each.name])
-                label = layout.document(layout.manifest("hello_writer")["config"])["config"]["Labels"]
-                self.assertEqual(label["org.opencontainers.image.base.digest"], base["digest"])
-                replace(os.path.join(self.chain, "hello_writer.h"), f'{before}, .image.base = "{place}"', before)
-        # One that comes damaged is refused.
-        registry.damage = True
-        self.use_base(places[1])
-        shutil.rmtree(os.path.join(self.chain, ".chains", "images"))
-        said = self.fails()
-        self.assertIn("what the registry sent has the digest sha256:", said)
-
-    def test_base_is_missing(self):
-        registry = self.registry()
-        for base, expected in ((f"{registry.host}/no/such:1", "refused to give '1' of 'no/such': it answered 404"),
-                               ("oci:/nowhere/at/all", "'/nowhere/at/all' is no folder of images")):
-            with self.subTest(base=base):
-                self.use_base(base)
-                said = self.fails()
-                self.assertIn(expected, said)
-                self.assertIn("hint:", said)
-                replace(os.path.join(self.chain, "hello_writer.h"), f', .image.base = "{base}"', "")
-
-    def test_base_is_too_old(self):
-        """A base of one layer, whose C library knows nothing newer than GLIBC_2.2.5."""
-        tree = self.home.file("tree")
-        blobs = self.home.file("old/blobs/sha256")
-        os.makedirs(os.path.join(tree, "lib"))
-        os.makedirs(blobs)
-        for name, text in (("libc.c", "int odd(void) { return 1; }"), ("libc.map", "GLIBC_2.2.5 { odd; };")):
-            with open(self.home.file(name), "w", encoding="utf-8") as file:
-                file.write(text + "\n")
-        subprocess.run(["cc", "-shared", "-fPIC", "-nostdlib", self.home.file("libc.c"), "-o", os.path.join(tree, "lib", "libc.so.6"),
-                        "-Wl,-soname,libc.so.6,--version-script," + self.home.file("libc.map")], check=True)
-        with tarfile.open(self.home.file("layer.tar"), "w") as archive:
-            archive.add(os.path.join(tree, "lib"), "lib")
-        with open(self.home.file("layer.tar"), "rb") as file:
-            plain = file.read()
-
-        def blob(data, kind):
-            data = data if isinstance(data, bytes) else json.dumps(data).encode()
-            digest = hashlib.sha256(data).hexdigest()
-            with open(os.path.join(blobs, digest), "wb") as file:
-                file.write(data)
-            return {"mediaType": f"application/vnd.oci.image.{kind}", "digest": "sha256:" + digest, "size": len(data)}
-
-        made = self.image("--output", self.home.file("first"))[0]
-        first = Layout(made["layout"])
-        architecture = first.document(first.manifest("hello_writer")["config"])["architecture"]
-        config = {"architecture": architecture, "os": "linux",
-                  "rootfs": {"type": "layers", "diff_ids": ["sha256:" + hashlib.sha256(plain).hexdigest()]}}
-        manifest = {"schemaVersion": 2, "config": blob(config, "config.v1+json"),
-                    "layers": [blob(gzip.compress(plain), "layer.v1.tar+gzip")]}
-        index = {"schemaVersion": 2, "manifests": [blob(manifest, "manifest.v1+json")]}
-        for name, document in (("index.json", index), ("oci-layout", {"imageLayoutVersion": "1.0.0"})):
-            with open(self.home.file("old/" + name), "w", encoding="utf-8") as file:
-                json.dump(document, file)
-        self.use_base("oci:" + self.home.file("old"))
-        said = self.fails()
-        self.assertRegex(said, "'hello_writer' needs GLIBC_[0-9.]+ of 'libc.so.6', and that of the base or of the packages is too old")
-        self.assertIn("newer one", said)
-        config["architecture"] = "sparc"
-        manifest["config"] = blob(config, "config.v1+json")
-        index["manifests"] = [blob(manifest, "manifest.v1+json")]
-        with open(self.home.file("old/index.json"), "w", encoding="utf-8") as file:
-            json.dump(index, file)
-        self.assertIn("is for sparc, and this machine is", self.fails())
 
     # --- other bad days
 
@@ -486,7 +295,7 @@ class ImageTest(unittest.TestCase):
         self.assertIn("the library 'libodd.so.7', which 'plugin.so' needs, is not on this machine", said)
         self.assertIn(".image.apt", said)
         os.rename(library, os.path.join(folder, "libodd.so.7"))
-        made = self.image(env={"LD_LIBRARY_PATH": folder})[0]
+        made = self.image(*QUICK, env={"LD_LIBRARY_PATH": folder})[0]
         layout = Layout(made["layout"])
         names = [each.name for each in layout.members(layout.manifest("hello_writer")["layers"][0])]
         self.assertTrue(any(name.endswith("/libodd.so.7") for name in names), names)

@@ -115,7 +115,8 @@ class Refused(unittest.TestCase):
                             ([*image, "--storage-class", "a", "--ephemeral"], "--storage-class"), ([*image, "--state", "S"], "--state"),
                             ([*image, "--allow-host", "a..b"], "--allow-host"), ([*image, "--namespace", "A_b"], "--namespace"),
                             ([*image, "--tls-secret", "a", "--allow-insecure-network"], "say one"), ([*image, "--tls-secret", "a", "--ephemeral"], "API keys"), ([*image, "--tag", "x"], "--tag"),
-                            (["--registry", "r", "--tag", "a b"], "--tag"), ([*image, "--with-state"], "--delete"), ([*image, "--json"], "--print"),
+                            (["--registry", "r", "--tag", "a b"], "--tag"), (["--registry", "r", "--compression", "xz"], "it is zstd or gzip"),
+                            ([*image, "--compression", "gzip"], "--compression is for --registry"), ([*image, "--with-state"], "--delete"), ([*image, "--json"], "--print"),
                             (["--delete", *image], "--delete"), ([*image, "--timeout", "-1"], "--timeout"), ([*image, "more"], "too many")):
             done = subprocess.run([CHAINS, "controller", *words], capture_output=True, text=True, check=False)
             self.assertEqual((done.returncode, done.stdout), (2, ""), words)

@@ -55,7 +55,7 @@ class Deploying(DeployTest):
     def test_from_sources_to_pods_and_back(self):
         registry = ImageRegistry()
         self.addCleanup(registry.close)
-        words = [self.chain, "--registry", registry.host + "/team"]
+        words = [self.chain, "--registry", registry.host + "/team", "--compression", "gzip"]
         done = self.run_verb("deploy", *words)
         self.assertEqual(done.returncode, 0, done.stderr)
         self.assertIn("ready  hello_writer\n", done.stderr)
@@ -76,6 +76,7 @@ class Deploying(DeployTest):
             image = each["spec"]["template"]["spec"]["containers"][0]["image"]
             repository, digest = image.removeprefix(registry.host + "/").split("@")
             self.assertIn((repository, digest), registry.manifests)
+            self.assertEqual({layer["mediaType"].rpartition("+")[2] for layer in registry.manifest(repository, digest)["layers"]}, {"gzip"})
             self.assertNotIn("replicas", each["spec"])
 
         # The same once more changes nothing.
@@ -276,6 +277,9 @@ class Reasons(DeployTest):
                 (waiting_pod("ImagePullBackOff", "Back-off pulling image"), ("Failed", pull + "not found"),
                  ["pod hello-", "the image r.example/x:1 can't be pulled: not found\n", "chains image --registry"]),
                 (waiting_pod("ErrImagePull", "401 Unauthorized"), None, ["can't be pulled: 401 Unauthorized", "--pull-secret"]),
+                (waiting_pod("ErrImagePull", "failed to register layer: ApplyLayer exit status 1 stdout:  stderr: archive/tar: invalid tar header"), None,
+                 ["can't be pulled: failed to register layer", "--compression gzip"]),
+                (waiting_pod("ErrImagePull", "no processor for media-type: application/vnd.oci.image.layer.v1.tar+zstd"), None, ["--compression gzip"]),
                 (waiting_pod("ErrImagePull", "dial tcp: no such host"), None, ["the nodes have to reach the registry"]),
                 (waiting_pod("ErrImageNeverPull"), None, ["isn't on its node", "bring it onto the nodes"]),
                 (waiting_pod("InvalidImageName", "no"), None, ["can't be the name of an image", "--registry HOST"]),
@@ -372,7 +376,10 @@ class Reasons(DeployTest):
                             (["--target", "kubernetes"], "needs --registry"),
                             (["--target", "kubernetes", "--registry", "x", "--fake", "f.c"], "--fake is for this machine"),
                             (["--target", "kubernetes", "--registry", "x", "--port", "1"], "--port is for this machine"),
-                            (["--target", "kubernetes", "--registry", "x", "--timeout", "-1"], "take seconds")):
+                            (["--target", "kubernetes", "--registry", "x", "--timeout", "-1"], "take seconds"),
+                            (["--compression", "gzip"], "--compression is for --target kubernetes"),
+                            (["--target", "kubernetes", "--registry", "x", "--compression", "lz4"], "it is zstd or gzip"),
+                            (["--target", "kubernetes", "--images", "x", "--compression", "gzip"], "not of --images")):
             done = self.home.chains("deploy", self.chain, *words)
             self.assertEqual(done.returncode, 2, words)
             self.assertIn(said, done.stderr)
