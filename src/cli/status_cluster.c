@@ -5,9 +5,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/cluster_hpa.h"
 #include "cli/cluster_verbs.h"
 #include "cli/status_pods.h"
 #include "cli/table.h"
+#include "kubernetes/manifests.h"
 #include "kubernetes/object_names.h"
 #include "schema/fields.h"
 #include "schema/json.h"
@@ -15,6 +17,8 @@
 typedef struct shown_chainlet {
     const char *name;
     int64_t ready, wanted;
+    const char *
+        unscaled; /* why its HorizontalPodAutoscaler does nothing; NULL: it does, or there is none */
 } shown_chainlet;
 typedef struct shown_chainlets {
     shown_chainlet *items;
@@ -33,6 +37,7 @@ static const chainsi_field chainlet_fields[] = {
     CHAINSI_FIELD_TEXT(shown_chainlet, name),
     CHAINSI_FIELD_INTEGER(shown_chainlet, ready),
     CHAINSI_FIELD_INTEGER(shown_chainlet, wanted),
+    CHAINSI_FIELD_NULLABLE(shown_chainlet, unscaled),
 };
 static const chainsi_type chainlet_type = CHAINSI_STRUCT_OF(shown_chainlet, chainlet_fields);
 static const chainsi_type chainlets_type = CHAINSI_LIST_OF(shown_chainlets, &chainlet_type);
@@ -51,13 +56,13 @@ static const chainsi_type versions_type = CHAINSI_LIST_OF(shown_versions, &versi
 typedef struct work {
     chainsi_cluster_session session;
     const char *chain, *environment;
-    chainsi_view_list versions, deployments;
+    chainsi_view_list versions, deployments, autoscalers;
     shown_versions shown;
-    bool controller;
+    bool controller, unscaled;
 } work;
 
-static bool list(work *w, const char *api, const char *resource, const char *selector,
-                 chainsi_view_list *found)
+static chains_status ask(work *w, const char *api, const char *resource, const char *selector,
+                         chainsi_view_list *found)
 {
     chainsi_arena *arena = &w->session.arena;
     const char *path = chainsi_arena_printf(
@@ -65,7 +70,13 @@ static bool list(work *w, const char *api, const char *resource, const char *sel
         chainsi_cluster_session_path(&w->session, api, resource, NULL), selector,
         w->chain ? "%2Cchains.dev%2Fchain%3D" : "",
         w->chain ? chainsi_cluster_escape(arena, chainsi_label_value(arena, w->chain)) : "");
-    if (chainsi_cluster_session_list(&w->session, path, arena, found) == CHAINS_OK)
+    return chainsi_cluster_session_list(&w->session, path, arena, found);
+}
+
+static bool list(work *w, const char *api, const char *resource, const char *selector,
+                 chainsi_view_list *found)
+{
+    if (ask(w, api, resource, selector, found) == CHAINS_OK)
         return true;
     chainsi_cluster_session_complain(&w->session);
     return false;
@@ -75,6 +86,32 @@ static const char *label(const chainsi_view_object *object, const char *key)
 {
     const char *value = chainsi_view_find(object->metadata.labels, key);
     return value ? value : "";
+}
+
+/* Where some versions have them. Who may not read them isn't told of them. */
+static void list_autoscalers(work *w)
+{
+    const char *hpa = chainsi_autoscaler_name(CHAINSI_AUTOSCALER_HPA);
+    for (size_t i = 0; i < w->versions.count; i++) {
+        const char *by = chainsi_view_find(w->versions.items[i].data, "autoscaler");
+        if (!by || strcmp(by, hpa) != 0)
+            continue;
+        if (ask(w, chainsi_autoscaler_hpa_api(w->session.minor), "horizontalpodautoscalers",
+                "chains.dev%2Fchain", &w->autoscalers) != CHAINS_OK)
+            w->autoscalers = (chainsi_view_list){ 0 };
+        return;
+    }
+}
+
+/* They are called as what they scale. */
+static const char *find_unscaled(work *w, const chainsi_view_object *deployment)
+{
+    for (size_t i = 0; i < w->autoscalers.count; i++) {
+        const chainsi_view_object *each = &w->autoscalers.items[i];
+        if (!strcmp(each->metadata.name, deployment->metadata.name))
+            return chainsi_hpa_trouble(each, &w->session.arena);
+    }
+    return NULL;
 }
 
 /* Its Deployments, as they are listed. */
@@ -87,11 +124,14 @@ static void add_chainlets(work *w, const chainsi_view_object *version, shown_ver
         if (strcmp(label(each, "chains.dev/chain"), label(version, "chains.dev/chain")) != 0 ||
             strcmp(label(each, "chains.dev/version"), label(version, "chains.dev/version")) != 0)
             continue;
-        shown->chainlets.items[shown->chainlets.count++] = (shown_chainlet){
+        shown_chainlet *chainlet = &shown->chainlets.items[shown->chainlets.count++];
+        *chainlet = (shown_chainlet){
             .name = label(each, "chains.dev/chainlet"),
             .ready = each->status ? each->status->ready_replicas : 0,
             .wanted = each->spec && each->spec->replicas ? *each->spec->replicas : 1,
+            .unscaled = find_unscaled(w, each),
         };
+        w->unscaled = w->unscaled || chainlet->unscaled;
     }
 }
 
@@ -136,6 +176,16 @@ static const char *pods_of(work *w, const shown_version *version)
     return copied;
 }
 
+static void print_unscaled(work *w, const shown_version *version)
+{
+    for (size_t i = 0; i < version->chainlets.count; i++) {
+        const shown_chainlet *each = &version->chainlets.items[i];
+        if (each->unscaled)
+            printf("%s %s: %s isn't scaled for now: %s\n", version->chain, version->version,
+                   each->name, chainsi_text_shown(&w->session.arena, each->unscaled));
+    }
+}
+
 static void print_table(work *w)
 {
     static const chainsi_table_column columns[] = {
@@ -166,6 +216,7 @@ static void print_table(work *w)
         if (each->message && *each->message)
             printf("%s %s: %s\n", each->chain, each->version,
                    chainsi_text_shown(&w->session.arena, each->message));
+        print_unscaled(w, each);
     }
     if (!w->controller)
         printf("There is no controller in namespace '%s': `chains controller` installs one\n",
@@ -181,7 +232,7 @@ static void print_json(const work *w)
     chainsi_buffer_done(&out);
 }
 
-/* Asks for versions and Deployments. False, said on stderr; the session is to be closed in any case. */
+/* Asks for versions, and what there is of them. False, said on stderr; the session is to be closed in any case. */
 static bool look(work *w, const chainsi_verb *verb, const chainsi_cluster_words *where)
 {
     if (!chainsi_cluster_session_open(&w->session, verb, where) ||
@@ -190,6 +241,7 @@ static bool look(work *w, const chainsi_verb *verb, const chainsi_cluster_words 
         return false;
     w->shown.items =
         chainsi_arena_array(&w->session.arena, w->versions.count, sizeof *w->shown.items);
+    list_autoscalers(w);
     for (size_t i = 0; i < w->versions.count; i++)
         add_version(w, &w->versions.items[i]);
     return true;
@@ -217,6 +269,9 @@ int chainsi_status_of_cluster(const chainsi_verb *verb, const chainsi_cluster_wo
                                             chain, chainsi_cluster_name_space(w.session.cluster));
             good = false;
         }
+        fflush(stdout); /* what is said of it comes after it, also where both are one file */
+        if (w.unscaled)
+            chainsi_hpa_check_metrics(&w.session);
     }
     chainsi_cluster_session_close(&w.session);
     return good ? CHAINSI_EXIT_OK : CHAINSI_EXIT_FAILED;

@@ -324,6 +324,34 @@ class Controller(unittest.TestCase):
     def test_others_scale_a_version_that_answers_again_before_it_has_ended(self):
         self.answer_again("--autoscaler", "none")
 
+    def scale_unseen(self, handler):
+        """Pods are seen before the Deployment that they are of says how many it is to have: followers of either know nothing of each other."""
+        if handler.command != "PATCH" or handler.place != f"{DEPLOYMENTS}/hello-v1-hello/scale":
+            return False
+        with self.cluster.api.changed:
+            known = self.cluster.api.objects[f"{DEPLOYMENTS}/hello-v1-hello"]
+            known["spec"]["replicas"] = json.loads(handler.body)["spec"]["replicas"]
+        handler.reply(200, known)
+        return True
+
+    def test_others_scale_a_version_that_has_to_start_first(self):
+        """It takes calls when its pods are ready, though somebody else says how many there are: new, and once it had none."""
+        unready = ("ImagePullBackOff", "Back-off pulling image")
+        words = ["--autoscaler", "hpa"]
+        self.deploy("v1", *words)
+        edit(os.path.join(self.folder, "hello_writer.c"), '"Hello"', '"Howdy"')
+        self.cluster.problems["hello-v2-hello"] = unready
+        self.deploy("v2", *words, until="failed")
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+        self.deploy("v3", *words)
+        wait_until(lambda: self.cluster.state("hello-v1") == "standing-by" and not self.cluster.pods_of("hello-v1-hello"), "v1 to have no pods", LIMIT_S)
+        self.cluster.problems["hello-v1-hello"] = unready
+        self.cluster.api.faults.insert(0, self.scale_unseen)
+        done = self.home.chains("rollback", "hello", limit_s=LIMIT_S)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("Back-off pulling image", done.stderr)
+        self.assertEqual(self.call(), (200, ["Howdy, moon!"]))
+
     def test_the_controller_ends_and_pods_go_on(self):
         self.deploy()
         pods = {pod.name for pod in self.cluster.pods.values()}

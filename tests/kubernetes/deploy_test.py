@@ -2,12 +2,14 @@
 when something goes wrong."""
 import base64
 import json
+import os
 import unittest
 
 from chains_testing import Home
 from fake_api import status
-from fake_cluster import (CONFIGMAPS, DEPLOYMENTS, LEASE, PODS, SECRETS, FakeCluster, unplaced_pod, waiting_pod)
+from fake_cluster import (AUTOSCALERS, CONFIGMAPS, DEPLOYMENTS, LEASE, METRICS, PODS, SECRETS, FakeCluster, unplaced_pod, waiting_pod)
 from image_registry import ImageRegistry
+from versions import change
 
 KEEPER_SECRET = f"{SECRETS}/keeper-secrets"
 IMAGES = {"hello": "r.example/hello/hello:1", "hello_writer": "r.example/hello/hello_writer:1"}
@@ -236,6 +238,66 @@ class Deploying(DeployTest):
         self.assertEqual(done.returncode, 1)
         self.assertIn("has no 'other'", done.stderr)
         self.assertEqual(self.run_verb("secret", "set", "token").returncode, 2, "of which chain?")
+
+
+class Autoscaled(DeployTest):
+    """--autoscaler hpa: what Kubernetes' own autoscaler can't do is told."""
+    NONE, SILENT = "has no metrics API", "doesn't answer"
+
+    def setUp(self):
+        super().setUp()
+        change(os.path.join(self.chain, "hello_writer.h"), ("CHAINLET(hello_writer);", "CHAINLET(hello_writer, .cpu = 1, .autoscaling = { .max_replicas = 3 });"))
+
+    def scaler(self, kind="ScalingActive", **condition):
+        """The autoscaler says so; its path."""
+        [path] = [path for path in self.cluster.objects("HorizontalPodAutoscaler") if path.startswith(AUTOSCALERS)]
+        known = self.cluster.objects()[path]
+        self.cluster.api.put(path, {**known, "status": {"conditions": [{"type": kind, **condition}]}})
+        return path
+
+    def unscaled(self):
+        [shown] = json.loads(self.run_verb("status", "--json").stdout)
+        return {each["name"]: each["unscaled"] for each in shown["chainlets"]}
+
+    def test_without_a_metrics_api(self):
+        self.assertIn(self.NONE, self.good("--autoscaler", "hpa").stderr)
+        self.assertIn("metrics-server", self.good("--autoscaler", "hpa", "--json").stderr)
+        self.assertEqual(self.unscaled(), {"hello": None, "hello_writer": None})  # nothing is known yet
+        self.scaler(status="False", reason="FailedGetResourceMetric", message="no such thing\x1b[2J")
+        done = self.run_verb("status")
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stdout, r"hello v\S+: hello_writer isn't scaled for now: FailedGetResourceMetric: no such thing[^\x1b]*\n")
+        self.assertIn(self.NONE, done.stderr)
+        self.assertEqual(self.unscaled(), {"hello": None, "hello_writer": "FailedGetResourceMetric: no such thing\x1b[2J"})
+        self.scaler("AbleToScale", status="False", reason="FailedGetScale", message="gone")
+        self.assertEqual(self.unscaled()["hello_writer"], "FailedGetScale: gone")
+
+    def test_a_metrics_api_that_does_not_answer(self):
+        self.cluster.refuse["GET", METRICS] = status(503, "ServiceUnavailable", "the server is currently unable to handle the request")
+        self.assertIn(self.SILENT, self.good("--autoscaler", "hpa").stderr)
+
+    def test_all_is_well(self):
+        self.cluster.refuse["GET", METRICS] = (200, {"kind": "APIResourceList"})
+        self.assertNotIn("metrics", self.good("--autoscaler", "hpa").stderr)
+        self.scaler("AbleToScale", status="True", reason="ReadyForNewScale")
+        self.assertNotIn("scaled", self.run_verb("status").stdout)
+        for condition in ({"status": "True", "reason": "ValidMetricFound"}, {"status": "False", "reason": "ScalingDisabled"}):
+            self.scaler(**condition)
+            done = self.run_verb("status")
+            self.assertNotIn("scaled", done.stdout + done.stderr)
+
+    def test_who_may_not_read_them_is_told_the_rest(self):
+        self.good("--autoscaler", "hpa")
+        path = self.scaler(status="False", reason="FailedGetResourceMetric", message="none")
+        self.cluster.refuse["GET", path.rsplit("/", 1)[0]] = FORBIDDEN
+        done = self.run_verb("status")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("hello 1/1, hello_writer 1/1", done.stdout)
+
+    def test_others_need_none(self):
+        self.assertNotIn("metrics", self.good().stderr)
+        change(os.path.join(self.chain, "hello_writer.h"), (".max_replicas = 3", ".max_replicas = 1"))
+        self.assertNotIn("metrics", self.good("--autoscaler", "hpa").stderr)
 
 
 class Reasons(DeployTest):

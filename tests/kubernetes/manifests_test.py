@@ -458,6 +458,19 @@ class Refusals(HomeTest):
                 file.write(text)
             self.assertIn(said, self.refused(MENU, "--images", path))
 
+    def test_what_is_aimed_at_leaves_room_to_see_more(self):
+        """Pods can't use more than .cpu, and a HorizontalPodAutoscaler doesn't act on a tenth."""
+        chain = self.home.copy("tests/kubernetes/menu", "full")
+        path = os.path.join(chain, "model.h")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        for share, percent in ((0.001 + 0.01, 1), (0.85, 85), (0.86, 85), (1, 85)):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text.replace(".max_replicas = 4", f".max_replicas = 4, .target_utilization = {share}"))
+            items = json.loads(self.home.good("manifests", chain, "--autoscaler", "hpa", "--json"))["items"]
+            [metric] = of_kind(items, "HorizontalPodAutoscaler")["model"]["spec"]["metrics"]
+            self.assertEqual(metric["resource"]["target"]["averageUtilization"], percent)
+
     def test_scaling_by_nothing(self):
         chain = self.home.copy("tests/kubernetes/menu", "unmeasured")
         path = os.path.join(chain, "model.h")
