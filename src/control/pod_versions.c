@@ -246,7 +246,7 @@ static void forget(chainsi_pod_versions *versions, chainsi_chain *chain, const c
     versions->forgetting = it;
     it->waits = starting != NULL;
     if (starting)
-        chainsi_deployment_give_up(starting, "it was deleted in the cluster");
+        chainsi_deployment_give_up(starting, "its ConfigMap was deleted in the cluster");
     else
         ask_to_forget(chain, it);
 }

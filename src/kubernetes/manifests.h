@@ -72,5 +72,9 @@ void chainsi_manifests_identify(const chainsi_model *model, const chainsi_manife
 /* "chains", "none", "hpa", "knative". False: none of them. */
 bool chainsi_autoscaler_read(const char *text, chainsi_autoscaler *autoscaler);
 const char *chainsi_autoscaler_name(chainsi_autoscaler autoscaler);
+/* Whether its number of pods is a HorizontalPodAutoscaler's: there may be more than it begins with. */
+bool chainsi_autoscaler_is_hpa(chainsi_autoscaler autoscaler, const chainsi_service *service);
+/* The version of the API that they are written in for a cluster of 1.minor. */
+const char *chainsi_autoscaler_hpa_api(int minor);
 
 #endif

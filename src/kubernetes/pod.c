@@ -8,6 +8,7 @@
 enum {
     LEAVE_S = 3,      /* before SIGTERM, until callers outside of the chain know that it goes */
     SLEEP_MINOR = 30, /* of the first Kubernetes that can wait so without a shell */
+    ASK_MINOR = 22,   /* of the first that asks whether a pod is ready once it has started */
     END_S = 2,        /* of a process, beyond its calls */
     DEFAULT_START_S = 600,
     DEFAULT_DRAIN_S = 30,
@@ -200,7 +201,10 @@ static void write_life(chainsi_manifest *manifest, const chainsi_service *servic
     chainsi_document *d = &manifest->document;
     write_probe(d, "startupProbe", "/readyz", 1, 1, (int64_t)ceil(start_timeout_s(service)));
     write_probe(d, "livenessProbe", "/livez", 10, 5, 3);
-    write_probe(d, "readinessProbe", "/readyz", 5, 3, 2);
+    if (manifest->options.minor >= ASK_MINOR || chainsi_manifest_is_knative(manifest))
+        write_probe(d, "readinessProbe", "/readyz", 5, 3, 2);
+    else /* else a pod that has started would be asked up to 5 s later, while calls wait for it */
+        write_probe(d, "readinessProbe", "/readyz", 1, 3, 5);
     if (!waits_before_end(manifest))
         return;
     chainsi_document_open_map(d, "lifecycle");

@@ -12,6 +12,8 @@ DEPLOYMENTS = f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments"
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 EVENTS = f"/api/v1/namespaces/{NAMESPACE}/events"
 SECRETS = f"/api/v1/namespaces/{NAMESPACE}/secrets"
+AUTOSCALERS = f"/apis/autoscaling/v2/namespaces/{NAMESPACE}/horizontalpodautoscalers"
+METRICS = "/apis/metrics.k8s.io/v1beta1"
 LEASE = f"/apis/coordination.k8s.io/v1/namespaces/{NAMESPACE}/leases/chainsd"
 
 
@@ -158,7 +160,7 @@ class FakeCluster:
     def settle(self, place, deployment):
         """Its pod, and what it says of it."""
         labels = deployment["spec"]["template"]["metadata"]["labels"]
-        chainlet = labels["chains.dev/chainlet"]
+        chainlet = labels.get("chains.dev/chainlet", "chainsd")
         now = self.pod_status.get(chainlet, ready_pod())
         ready = int(any(one["type"] == "Ready" and one["status"] == "True" for one in now["conditions"]))
         name = deployment["metadata"]["name"] + "-pod"

@@ -166,6 +166,14 @@ class Content(unittest.TestCase):
         self.assertGreaterEqual(start["periodSeconds"] * start["failureThreshold"], 900)
         self.assertGreater(spec["progressDeadlineSeconds"], 900)
 
+    def test_who_has_started_is_soon_known_to_be_ready(self):
+        """Before 1.22 the readiness probe goes by its own clock, so that this one's period is what a first call waits."""
+        for minor, probe in ((20, (1, 5)), (21, (1, 5)), (22, (5, 2)), (30, (5, 2))):
+            items = objects(MENU, "--kubernetes", f"1.{minor}")
+            for each in of_kind(items, "Deployment").values():
+                ready = pod_of(each)["containers"][0]["readinessProbe"]
+                self.assertEqual((ready["periodSeconds"], ready["failureThreshold"]), probe)
+
     def test_waiting_before_the_end_needs_a_cluster_that_can(self):
         for minor, waits in ((29, False), (30, True)):
             items = objects(MENU, "--kubernetes", f"1.{minor}")
@@ -480,6 +488,19 @@ class Refusals(HomeTest):
             with open(path, "w", encoding="utf-8") as file:
                 file.write(text)
             self.assertIn(said, self.refused(MENU, "--images", path))
+
+    def test_what_is_aimed_at_leaves_room_to_see_more(self):
+        """Pods can't use more than .cpu, and a HorizontalPodAutoscaler doesn't act on a tenth."""
+        chain = self.home.copy("tests/kubernetes/menu", "full")
+        path = os.path.join(chain, "model.h")
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        for share, percent in ((0.001 + 0.01, 1), (0.85, 85), (0.86, 85), (1, 85)):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text.replace(".max_replicas = 4", f".max_replicas = 4, .target_utilization = {share}"))
+            items = json.loads(self.home.good("manifests", chain, "--autoscaler", "hpa", "--json"))["items"]
+            [metric] = of_kind(items, "HorizontalPodAutoscaler")["model"]["spec"]["metrics"]
+            self.assertEqual(metric["resource"]["target"]["averageUtilization"], percent)
 
     def test_scaling_by_nothing(self):
         chain = self.change("model.h", ".cpu = 1.5, ", "")
