@@ -113,7 +113,8 @@ static bool adapt(work *w)
     m->json = true;
     m->chain = w->name;
     m->environment = r->environment;
-    w->wait.controller = chainsi_cluster_session_has_controller(&w->session);
+    w->wait.controller = m->autoscaler != CHAINSI_AUTOSCALER_KNATIVE && /* which looks after all */
+                         chainsi_cluster_session_has_controller(&w->session);
     /* Without one nobody would make certificates. */
     if (!w->deploy->words.tls_said && !w->wait.controller)
         m->tls = false;

@@ -90,11 +90,16 @@ static void look_at_events(waiting *w)
     }
 }
 
+static bool is_knative(const chainsi_cluster_wait *wait)
+{
+    return wait->deploy->words.manifest.autoscaler == CHAINSI_AUTOSCALER_KNATIVE;
+}
+
 static bool look_at_lists(waiting *w)
 {
     chainsi_cluster_wait *wait = w->wait;
     chainsi_cluster_session *s = wait->session;
-    const bool knative = wait->deploy->words.manifest.autoscaler == CHAINSI_AUTOSCALER_KNATIVE;
+    const bool knative = is_knative(wait);
     const char *deployments = chainsi_cluster_session_select(
         s, knative ? "serving.knative.dev/v1" : "apps/v1", knative ? "services" : "deployments",
         wait->chain, wait->version);
@@ -134,7 +139,8 @@ static bool look_at_fate(waiting *w)
         &s->arena, chainsi_view_find(version.metadata.annotations, "chains.dev/state"));
     wait->message = chainsi_arena_strdup(
         &s->arena, chainsi_view_find(version.metadata.annotations, "chains.dev/message"));
-    if (wait->state && !wait->controller && chainsi_cluster_session_has_controller(s))
+    if (wait->state && !wait->controller && !is_knative(wait) &&
+        chainsi_cluster_session_has_controller(s))
         wait->controller = true;
     if (!wait->controller)
         wait->state = wait->message = NULL; /* the words of one that isn't there any more */

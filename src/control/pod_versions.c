@@ -38,6 +38,12 @@ static bool find_stored(const chainsi_pod_versions *versions, const char *chain,
            !strcmp(stored->id, id);
 }
 
+/* Whether Knative looks after it, which has Deployments of its own for it. */
+static bool is_knatives(const chainsi_pod_version *said)
+{
+    return !strcmp(said->autoscaler, "knative");
+}
+
 static bool has_objects(const chainsi_stored_version *stored)
 {
     return stored->deploy.services.count && stored->deploy.services.items[0].object;
@@ -363,7 +369,7 @@ static void on_version(void *user, chainsi_known_version *known)
     chainsi_stored_version stored;
     char why[256];
     known->again = false;
-    if (said->leaving || versions->registry->stopping)
+    if (said->leaving || versions->registry->stopping || is_knatives(said))
         return;
     /* Of two that say they are the same version the first one is, until it is gone. */
     if (chainsi_pods_version(versions->pods, said->chain, said->version) != known) {
@@ -421,7 +427,8 @@ static bool has_others(const chainsi_pod_versions *versions, const char *chain)
 {
     for (const chainsi_known_version *each = chainsi_pods_versions(versions->pods); each;
          each = each->next)
-        if (!strcmp(each->version.chain, chain) && !each->version.leaving)
+        if (!strcmp(each->version.chain, chain) && !each->version.leaving &&
+            !is_knatives(&each->version))
             return true;
     return false;
 }

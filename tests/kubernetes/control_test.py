@@ -691,6 +691,18 @@ class Controller(unittest.TestCase):
     def test_a_version_whose_names_are_taken_out_by_hand_goes_on(self):
         self.stays(chain=None, version=None)
 
+    def test_versions_of_knative_are_left_alone(self):
+        self.deploy()
+        other = self.config_map("v2")
+        other["data"]["autoscaler"] = "knative"
+        self.cluster.apply([other])
+        self.deploy("v3")
+        self.assertIsNone(self.cluster.state("hello-v2"))
+        self.assertNotIn("v2", self.said())
+        self.home.good("delete", "hello")
+        wait_until(lambda: not self.cluster.pods and not self.home.status(), "the chain to be deleted", LIMIT_S)
+        self.assertIsNotNone(self.cluster.get(f"{CONFIGMAPS}/hello-v2"))
+
     def test_programs_of_this_machine_are_refused(self):
         done = self.home.chains("deploy", self.folder)
         self.assertEqual(done.returncode, 1)

@@ -178,6 +178,9 @@ class Deploying(DeployTest):
         self.assertIn("hello-v1-hello.default.svc.cluster.local/run_remote    # from pods in the cluster\n", done.stdout)
         self.assertNotIn("controller", done.stdout)
         self.assertIn("is there already", self.good("--autoscaler", "knative", "--version", "v1", "--namespace", "default").stdout)
+        self.cluster.api.put(LEASE, {"kind": "Lease"})  # a controller has nothing to do with it
+        self.assertIn("hello-v2-hello.default.svc.cluster.local/run_remote", self.good("--autoscaler", "knative", "--version", "v2").stdout)
+        self.cluster.api.remove(LEASE)
         self.assertEqual(self.run_verb("delete", "hello").returncode, 0)
         self.assertEqual(self.cluster.objects(), {})
 
