@@ -50,8 +50,9 @@ static bool ask_version(chainsi_cluster_session *session)
     const chainsi_buffer *body = &session->answer.body;
     if (chainsi_json_decode(&version_type, (const char *)body->data, body->size, &session->arena,
                             &version, NULL) != CHAINS_OK) {
-        chainsi_cluster_session_say(session, "%s doesn't answer as a Kubernetes API server does",
-                                    chainsi_cluster_server(session->cluster));
+        chainsi_cluster_session_fail(session, CHAINS_INTERNAL,
+                                     "%s doesn't answer as a Kubernetes API server does",
+                                     chainsi_cluster_server(session->cluster));
         return false;
     }
     session->minor = atoi(version.minor); /* "30+" on some */
@@ -64,10 +65,14 @@ bool chainsi_cluster_session_open(chainsi_cluster_session *session, const chains
     char why[1024];
     const chainsi_cluster_options options = { words->kubeconfig, words->context,
                                               words->name_space };
-    *session = (chainsi_cluster_session){ .verb = verb };
+    *session = (chainsi_cluster_session){
+        .verb = verb,
+        .keeps = session->keeps,
+        .makes_name_space = session->makes_name_space,
+    };
     session->cluster = chainsi_cluster_open(&options, why, sizeof why);
     if (!session->cluster) {
-        chainsi_cluster_session_say(session, "%s", why);
+        chainsi_cluster_session_fail(session, CHAINS_INVALID_ARGUMENT, "%s", why);
         return false;
     }
     chainsi_cluster_limit(session->cluster, MOST_ANSWER_MS, NULL);
@@ -81,27 +86,60 @@ void chainsi_cluster_session_close(chainsi_cluster_session *session)
     chainsi_arena_done(&session->arena);
 }
 
-void chainsi_cluster_session_say(chainsi_cluster_session *session, const char *format, ...)
+static char *print_text(const char *format, va_list arguments)
+{
+    char *text = NULL;
+    if (vasprintf(&text, format, arguments) < 0)
+        abort();
+    return text;
+}
+
+static void write_line(chainsi_cluster_session *session, const char *text)
 {
     chainsi_buffer line = { 0 };
-    char *text = NULL;
-    va_list arguments;
-    va_start(arguments, format);
-    const int size = vasprintf(&text, format, arguments);
-    va_end(arguments);
-    if (size < 0)
-        abort();
-    chainsi_text_add(&line, text, (size_t)size, CHAINSI_TEXT_LINES);
+    chainsi_text_add(&line, text, strlen(text), CHAINSI_TEXT_LINES);
     if (session->on_line)
         session->on_line(session->user);
     fprintf(stderr, "chains %s: %.*s\n", session->verb->name, (int)line.size, (char *)line.data);
     chainsi_buffer_done(&line);
+}
+
+void chainsi_cluster_session_say(chainsi_cluster_session *session, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = print_text(format, arguments);
+    va_end(arguments);
+    write_line(session, text);
+    free(text);
+}
+
+/* What goes wrong after the first one, as when that is cleared away, is said. */
+void chainsi_cluster_session_fail(chainsi_cluster_session *session, chains_status status,
+                                  const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    char *text = print_text(format, arguments);
+    va_end(arguments);
+    if (!session->keeps || session->failure) {
+        write_line(session, text);
+    } else {
+        session->failure = chainsi_arena_strdup(&session->arena, text);
+        session->failed_as = status;
+    }
     free(text);
 }
 
 void chainsi_cluster_session_complain(chainsi_cluster_session *session)
 {
-    chainsi_cluster_session_say(session, "%s", session->answer.why);
+    static const char absent[] = "there is no namespace ";
+    const char *why = session->answer.why,
+               *name_space = chainsi_cluster_name_space(session->cluster);
+    const bool hint = session->makes_name_space && !strncmp(why, absent, sizeof absent - 1);
+    chainsi_cluster_session_fail(session, session->status, "%s%s%s%s", why,
+                                 hint ? "\n  hint: or have it made by --namespace " : "",
+                                 hint ? name_space : "", hint ? " --create-namespace" : "");
 }
 
 static bool is_away(const chainsi_cluster_session *session, chains_status status)
@@ -117,6 +155,7 @@ chains_status chainsi_cluster_session_ask(chainsi_cluster_session *session, cons
     for (;;) {
         const chains_status status = chainsi_cluster_ask(session->cluster, method, path, type, body,
                                                          size, 0, &session->answer);
+        session->status = status;
         if (!is_away(session, status)) {
             if (session->away && status != CHAINS_UNAVAILABLE) {
                 session->away = false;
@@ -137,7 +176,7 @@ static chains_status unreadable(chainsi_cluster_session *session, const char *pa
     snprintf(session->answer.why, sizeof session->answer.why,
              "%s answers %.200s with something else than such objects",
              chainsi_cluster_server(session->cluster), path);
-    return CHAINS_INTERNAL;
+    return session->status = CHAINS_INTERNAL;
 }
 
 chains_status chainsi_cluster_session_get(chainsi_cluster_session *session, const char *path,

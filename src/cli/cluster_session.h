@@ -39,12 +39,17 @@ typedef struct chainsi_cluster_session {
     int64_t deadline_ns;         /* until when the API server may be away; 0: it mayn't */
     int minor;                   /* Kubernetes 1.minor, once it has been asked */
     bool away;                   /* it is, and that was said */
+    chains_status status;        /* of the last request */
+    bool keeps;                  /* why it failed is kept, instead of said: for --json */
+    bool makes_name_space;       /* the verb has --create-namespace */
+    const char *failure;         /* the first reason that was kept; NULL; the arena's */
+    chains_status failed_as;     /* and its kind */
     void (*on_line)(void *user); /* called before a line is written to stderr, or NULL */
     void *user;
 } chainsi_cluster_session;
 
-/* Finds the cluster and asks for its version: false, said on stderr, if that can't be done. chainsi_cluster_session_close in
- * any case. */
+/* Finds the cluster and asks for its version: false, said on stderr, if that can't be done. `keeps` and `makes_name_space`
+ * are what the caller has set before, all else 0. chainsi_cluster_session_close in any case. */
 bool chainsi_cluster_session_open(chainsi_cluster_session *session, const chainsi_verb *verb,
                                   const chainsi_cluster_words *words);
 void chainsi_cluster_session_close(chainsi_cluster_session *session);
@@ -66,8 +71,10 @@ const char *chainsi_cluster_session_path(chainsi_cluster_session *session, const
 const char *chainsi_cluster_session_select(chainsi_cluster_session *session, const char *api,
                                            const char *resource, const char *chain,
                                            const char *version);
-/* Says on stderr why the last request failed. */
+/* Says on stderr why the verb fails: as the last request did, or as told; or keeps it. */
 void chainsi_cluster_session_complain(chainsi_cluster_session *session);
+void chainsi_cluster_session_fail(chainsi_cluster_session *session, chains_status status,
+                                  const char *format, ...) __attribute__((format(printf, 3, 4)));
 /* Writes a line to stderr, "chains VERB: …", shown as text of others is. */
 void chainsi_cluster_session_say(chainsi_cluster_session *session, const char *format, ...)
     __attribute__((format(printf, 2, 3)));

@@ -140,12 +140,38 @@ static const char *secret_hint(search *s, const char *why)
         name, s->scene->name_space);
 }
 
+/* The pod as it was before; NULL: it is a new one. */
+static const chainsi_view_object *find_before(const search *s, const chainsi_view_object *pod)
+{
+    const chainsi_view_list *before = s->scene->before;
+    for (size_t i = 0; before && i < before->count; i++)
+        if (is(before->items[i].metadata.uid, pod->metadata.uid))
+            return &before->items[i];
+    return NULL;
+}
+
+/* How often a container has been started again since then. */
+static int64_t restarts_since(const search *s, const chainsi_view_object *pod,
+                              const chainsi_view_container *container)
+{
+    const chainsi_view_object *known = find_before(s, pod);
+    const chainsi_view_status *status = known ? known->status : NULL;
+    const chainsi_view_containers *all[] = { status ? status->steps : NULL,
+                                             status ? status->containers : NULL };
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++)
+        for (size_t i = 0; all[k] && i < all[k]->count; i++)
+            if (is(all[k]->items[i].name, container->name))
+                return container->restarts - all[k]->items[i].restarts;
+    return container->restarts;
+}
+
 /* How it ended, and what to do about that. */
-static void look_at_end(search *s, chainsi_trouble trouble, const chainsi_view_container *container)
+static void look_at_end(search *s, const chainsi_view_object *pod, chainsi_trouble trouble,
+                        const chainsi_view_container *container)
 {
     const chainsi_view_terminated *end =
         container->last_state ? container->last_state->terminated : NULL;
-    trouble.certain = container->restarts >= CERTAIN_CRASHES;
+    trouble.certain = restarts_since(s, pod, container) >= CERTAIN_CRASHES;
     trouble.again = true;
     const char *starts =
         chainsi_arena_printf(s->arena, "%lld starts", (long long)container->restarts + 1);
@@ -171,6 +197,7 @@ static void look_at_container(search *s, const chainsi_view_object *pod,
     if (!waiting || container->ready)
         return;
     const char *reason = or_empty(waiting->reason), *message = or_empty(waiting->message);
+    const bool new = !find_before(s, pod);
     chainsi_trouble trouble = {
         .chainlet = chainlet_of(pod),
         .object = chainsi_arena_printf(s->arena, "pod %s", or_empty(pod->metadata.name)),
@@ -180,22 +207,22 @@ static void look_at_container(search *s, const chainsi_view_object *pod,
     } else if (is(reason, "CrashLoopBackOff")) {
         trouble.pod = container->name ? pod->metadata.name : NULL;
         trouble.container = container->name;
-        look_at_end(s, trouble, container);
+        look_at_end(s, pod, trouble, container);
     } else if (is(reason, "ErrImageNeverPull")) {
-        trouble.certain = true;
+        trouble.certain = new;
         trouble.what =
             chainsi_arena_printf(s->arena, "the image %s isn't on its node, and may not be pulled",
                                  or_empty(container->image));
         trouble.hint = "bring it onto the nodes, or deploy with --registry";
         add(s, trouble);
     } else if (is(reason, "InvalidImageName")) {
-        trouble.certain = true;
+        trouble.certain = new;
         trouble.what = chainsi_arena_printf(s->arena, "%s can't be the name of an image: %s",
                                             or_empty(container->image), message);
         trouble.hint = "say --registry HOST[:PORT][/PATH]";
         add(s, trouble);
     } else if (is(reason, "CreateContainerConfigError")) {
-        trouble.certain = true;
+        trouble.certain = new;
         trouble.what =
             chainsi_arena_printf(s->arena, "what it needs to be started isn't there: %s", message);
         trouble.hint = secret_hint(s, message);
@@ -314,6 +341,9 @@ static void look_at_deployment(search *s, const chainsi_view_object *deployment)
         .chainlet = chainlet_of(deployment),
         .object = chainsi_arena_printf(s->arena, "deployment %s", name),
     };
+    if (deployment->status && /* what that says is of before */
+        deployment->status->observed_generation < deployment->metadata.generation)
+        return;
     if (refused && is(refused->status, "True")) {
         trouble.what = chainsi_arena_printf(s->arena, "its pods aren't allowed: %s",
                                             or_empty(refused->message));

@@ -28,6 +28,9 @@ typedef struct chainsi_cluster_scene {
     const chainsi_view_list *deployments; /* or Knative's Services */
     const chainsi_view_list *pods;
     const chainsi_view_events *events; /* of pods that want them; NULL: none */
+    /* Pods as they were when what is waited for was applied, by uid; NULL: none were there. What they had come to by then
+     * decides nothing: it may have been mended, and pods that are to go stay for a while. */
+    const chainsi_view_list *before;
 } chainsi_cluster_scene;
 
 /* At most one a Chainlet, those that are certain first, in arena. */

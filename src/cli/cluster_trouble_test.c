@@ -57,6 +57,58 @@ static void finds_nothing_where_all_is_well(void **state)
             .count == 0);
 }
 
+#define CRASHES(pod_, uid_, restarts_)                                                             \
+    "{\"metadata\":{\"name\":\"" pod_ "\",\"uid\":\"" uid_ "\"," LABELS(                           \
+        "a") "},\"status\":{\"phase\":\"Running\",\"containerStatuses\":[{\"name\":\"chainlet\","  \
+             "\"ready\":false,\"restartCount\":" restarts_ ",\"state\":{\"waiting\":{\"reason\":"  \
+             "\"CrashLoopBackOff\"}},\"lastState\":{\"terminated\":{\"exitCode\":1}}}]}}"
+
+static bool is_certain(const char *before, const char *pods)
+{
+    const chainsi_view_list none = { 0 }, known = read_list(before), some = read_list(pods);
+    const chainsi_cluster_scene scene = {
+        .name_space = "ns",
+        .secret = "s",
+        .deployments = &none,
+        .pods = &some,
+        .before = &known,
+    };
+    const chainsi_troubles found = chainsi_troubles_find(&scene, &arena);
+    assert_int_equal(found.count, 1);
+    return found.items[0].certain;
+}
+
+static void judges_by_what_happened_since(void **state)
+{
+    (void)state;
+    assert_true(is_certain("", CRASHES("p", "1", "2")));
+    assert_false(is_certain("", CRASHES("p", "1", "1")));
+    assert_false(is_certain(CRASHES("p", "1", "7"), CRASHES("p", "1", "7")));
+    assert_false(is_certain(CRASHES("p", "1", "7"), CRASHES("p", "1", "8")));
+    assert_true(is_certain(CRASHES("p", "1", "7"), CRASHES("p", "1", "9")));
+    /* A new one of that name, as of a StatefulSet, has a past of its own. */
+    assert_true(is_certain(CRASHES("p", "1", "7"), CRASHES("p", "2", "2")));
+    /* One that is to go says what was wrong with it; a new one what is. */
+    assert_false(is_certain("{\"metadata\":{\"name\":\"p\",\"uid\":\"1\"}}",
+                            "{\"metadata\":{\"name\":\"p\",\"uid\":\"1\"},\"status\":{" WAITS(
+                                "InvalidImageName") "}}"));
+    assert_true(is_certain("{\"metadata\":{\"name\":\"p\",\"uid\":\"1\"}}",
+                           "{\"metadata\":{\"name\":\"q\",\"uid\":\"2\"},\"status\":{" WAITS(
+                               "InvalidImageName") "}}"));
+}
+
+static void passes_over_what_is_said_of_before(void **state)
+{
+    (void)state;
+#define LATE(observed_)                                                                            \
+    "{\"metadata\":{\"name\":\"d\",\"generation\":2},\"status\":{"                                 \
+    "\"observedGeneration\":" observed_                                                            \
+    ",\"conditions\":[{\"type\":\"Progressing\",\"status\":\"False\",\"reason\":"                  \
+    "\"ProgressDeadlineExceeded\"}]}}"
+    assert_int_equal(find(LATE("1"), "").count, 0);
+    assert_int_equal(find(LATE("2"), "").count, 1);
+}
+
 static void tells_one_of_each_chainlet(void **state)
 {
     (void)state;
@@ -140,6 +192,8 @@ static void what_has_no_name_is_looked_at(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(judges_by_what_happened_since),
+        cmocka_unit_test(passes_over_what_is_said_of_before),
         cmocka_unit_test(finds_nothing_where_all_is_well),
         cmocka_unit_test(tells_one_of_each_chainlet),
         cmocka_unit_test(tells_what_is_certain_first),

@@ -12,6 +12,10 @@ int chainsi_delete_in_cluster(const chainsi_verb *verb, const chainsi_cluster_wo
 /* status_cluster.c: versions and their pods. chain, environment NULL: all. */
 int chainsi_status_of_cluster(const chainsi_verb *verb, const chainsi_cluster_words *where,
                               const char *chain, const char *environment, bool json);
+/* The pods of a Chainlet in one environment. */
+int chainsi_status_of_pods(const chainsi_verb *verb, const chainsi_cluster_words *where,
+                           const char *chain, const char *chainlet, const char *environment,
+                           bool json);
 /* secret_cluster.c: the keys of the chain's Secret. */
 int chainsi_secret_set_in_cluster(const chainsi_verb *verb, const chainsi_cluster_words *where,
                                   const char *chain, const char *name, const chainsi_buffer *value);

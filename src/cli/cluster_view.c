@@ -11,11 +11,9 @@
         .name = (name_), .name_size = sizeof(name_) - 1, .offset = offsetof(struct_, field_),      \
         .type = &chainsi_type_int64, .default_value = &zero                                        \
     }
-#define MAYBE(struct_, field_, name_, type_)                                                       \
-    {                                                                                              \
-        .name = (name_), .name_size = sizeof(name_) - 1, .offset = offsetof(struct_, field_),      \
-        .type = (type_), .optional = true                                                          \
-    }
+/* Most things say why in two ways, for programs and for people. */
+#define WHY(struct_)                                                                               \
+    CHAINSI_FIELD_NAMED(struct_, reason, "reason"), CHAINSI_FIELD_NAMED(struct_, message, "message")
 
 static const int64_t zero;
 static const bool no;
@@ -25,8 +23,8 @@ static const chainsi_type map_pointer = CHAINSI_POINTER_TO(&chainsi_object_map_t
 static const chainsi_field condition_fields[] = {
     CHAINSI_FIELD_NAMED(chainsi_view_condition, type, "type"),
     CHAINSI_FIELD_NAMED(chainsi_view_condition, status, "status"),
-    CHAINSI_FIELD_NAMED(chainsi_view_condition, reason, "reason"),
-    CHAINSI_FIELD_NAMED(chainsi_view_condition, message, "message"),
+    WHY(chainsi_view_condition),
+    CHAINSI_FIELD_NAMED(chainsi_view_condition, since, "lastTransitionTime"),
 };
 static const chainsi_type condition_type =
     CHAINSI_STRUCT_OF(chainsi_view_condition, condition_fields);
@@ -35,14 +33,12 @@ static const chainsi_type conditions_type =
 static const chainsi_type conditions_pointer = CHAINSI_POINTER_TO(&conditions_type);
 
 static const chainsi_field waiting_fields[] = {
-    CHAINSI_FIELD_NAMED(chainsi_view_waiting, reason, "reason"),
-    CHAINSI_FIELD_NAMED(chainsi_view_waiting, message, "message"),
+    WHY(chainsi_view_waiting),
 };
 static const chainsi_type waiting_type = CHAINSI_STRUCT_OF(chainsi_view_waiting, waiting_fields);
 static const chainsi_type waiting_pointer = CHAINSI_POINTER_TO(&waiting_type);
 static const chainsi_field terminated_fields[] = {
-    CHAINSI_FIELD_NAMED(chainsi_view_terminated, reason, "reason"),
-    CHAINSI_FIELD_NAMED(chainsi_view_terminated, message, "message"),
+    WHY(chainsi_view_terminated),
     NUMBER(chainsi_view_terminated, exit_code, "exitCode"),
     NUMBER(chainsi_view_terminated, signal, "signal"),
 };
@@ -50,8 +46,8 @@ static const chainsi_type terminated_type =
     CHAINSI_STRUCT_OF(chainsi_view_terminated, terminated_fields);
 static const chainsi_type terminated_pointer = CHAINSI_POINTER_TO(&terminated_type);
 static const chainsi_field state_fields[] = {
-    MAYBE(chainsi_view_state, waiting, "waiting", &waiting_pointer),
-    MAYBE(chainsi_view_state, terminated, "terminated", &terminated_pointer),
+    CHAINSI_FIELD_NAMED_OF(chainsi_view_state, waiting, "waiting", &waiting_pointer),
+    CHAINSI_FIELD_NAMED_OF(chainsi_view_state, terminated, "terminated", &terminated_pointer),
 };
 static const chainsi_type state_type = CHAINSI_STRUCT_OF(chainsi_view_state, state_fields);
 static const chainsi_type state_pointer = CHAINSI_POINTER_TO(&state_type);
@@ -60,8 +56,8 @@ static const chainsi_field container_fields[] = {
     CHAINSI_FIELD_NAMED(chainsi_view_container, image, "image"),
     { CHAINSI_FIELD(chainsi_view_container, ready, &chainsi_type_bool), .default_value = &no },
     NUMBER(chainsi_view_container, restarts, "restartCount"),
-    MAYBE(chainsi_view_container, state, "state", &state_pointer),
-    MAYBE(chainsi_view_container, last_state, "lastState", &state_pointer),
+    CHAINSI_FIELD_NAMED_OF(chainsi_view_container, state, "state", &state_pointer),
+    CHAINSI_FIELD_NAMED_OF(chainsi_view_container, last_state, "lastState", &state_pointer),
 };
 static const chainsi_type container_type =
     CHAINSI_STRUCT_OF(chainsi_view_container, container_fields);
@@ -71,12 +67,13 @@ static const chainsi_type containers_pointer = CHAINSI_POINTER_TO(&containers_ty
 
 static const chainsi_field status_fields[] = {
     CHAINSI_FIELD_NAMED(chainsi_view_status, phase, "phase"),
-    CHAINSI_FIELD_NAMED(chainsi_view_status, reason, "reason"),
-    CHAINSI_FIELD_NAMED(chainsi_view_status, message, "message"),
+    WHY(chainsi_view_status),
     CHAINSI_FIELD_NAMED(chainsi_view_status, url, "url"),
-    MAYBE(chainsi_view_status, conditions, "conditions", &conditions_pointer),
-    MAYBE(chainsi_view_status, containers, "containerStatuses", &containers_pointer),
-    MAYBE(chainsi_view_status, steps, "initContainerStatuses", &containers_pointer),
+    CHAINSI_FIELD_NAMED_OF(chainsi_view_status, conditions, "conditions", &conditions_pointer),
+    CHAINSI_FIELD_NAMED_OF(chainsi_view_status, containers, "containerStatuses",
+                           &containers_pointer),
+    CHAINSI_FIELD_NAMED_OF(chainsi_view_status, steps, "initContainerStatuses",
+                           &containers_pointer),
     NUMBER(chainsi_view_status, observed_generation, "observedGeneration"),
     NUMBER(chainsi_view_status, replicas, "replicas"),
     NUMBER(chainsi_view_status, ready_replicas, "readyReplicas"),
@@ -86,7 +83,8 @@ static const chainsi_type status_type = CHAINSI_STRUCT_OF(chainsi_view_status, s
 static const chainsi_type status_pointer = CHAINSI_POINTER_TO(&status_type);
 static const chainsi_type number_pointer = CHAINSI_POINTER_TO(&chainsi_type_int64);
 static const chainsi_field spec_fields[] = {
-    MAYBE(chainsi_view_spec, replicas, "replicas", &number_pointer),
+    CHAINSI_FIELD_NAMED_OF(chainsi_view_spec, replicas, "replicas", &number_pointer),
+    CHAINSI_FIELD_NAMED(chainsi_view_spec, node, "nodeName"),
 };
 static const chainsi_type spec_type = CHAINSI_STRUCT_OF(chainsi_view_spec, spec_fields);
 static const chainsi_type spec_pointer = CHAINSI_POINTER_TO(&spec_type);
@@ -95,9 +93,9 @@ static const chainsi_field object_fields[] = {
     CHAINSI_FIELD_NAMED(chainsi_view_object, api_version, "apiVersion"),
     CHAINSI_FIELD_NAMED(chainsi_view_object, kind, "kind"),
     CHAINSI_FIELD_OF(chainsi_view_object, metadata, &chainsi_object_metadata_type),
-    MAYBE(chainsi_view_object, spec, "spec", &spec_pointer),
-    MAYBE(chainsi_view_object, status, "status", &status_pointer),
-    MAYBE(chainsi_view_object, data, "data", &map_pointer),
+    CHAINSI_FIELD_NAMED_OF(chainsi_view_object, spec, "spec", &spec_pointer),
+    CHAINSI_FIELD_NAMED_OF(chainsi_view_object, status, "status", &status_pointer),
+    CHAINSI_FIELD_NAMED_OF(chainsi_view_object, data, "data", &map_pointer),
 };
 static const chainsi_type object_type = CHAINSI_STRUCT_OF(chainsi_view_object, object_fields);
 static const chainsi_type objects_type = CHAINSI_LIST_OF(chainsi_view_list, &object_type);
@@ -106,7 +104,8 @@ static const chainsi_type objects_pointer = CHAINSI_POINTER_TO(&objects_type);
 typedef struct listed {
     const chainsi_view_list *items;
 } listed;
-static const chainsi_field listed_fields[] = { MAYBE(listed, items, "items", &objects_pointer) };
+static const chainsi_field listed_fields[] = { CHAINSI_FIELD_NAMED_OF(listed, items, "items",
+                                                                      &objects_pointer) };
 static const chainsi_type listed_type = CHAINSI_STRUCT_OF(listed, listed_fields);
 
 /* Events, with what they are about. */
@@ -130,8 +129,7 @@ static const chainsi_field involved_fields[] = {
 };
 static const chainsi_type involved_type = CHAINSI_STRUCT_OF(involved, involved_fields);
 static const chainsi_field event_fields[] = {
-    CHAINSI_FIELD_NAMED(event, reason, "reason"),
-    CHAINSI_FIELD_NAMED(event, message, "message"),
+    WHY(event),
     { .name = "involvedObject",
       .name_size = sizeof "involvedObject" - 1,
       .offset = offsetof(event, about),
@@ -140,8 +138,8 @@ static const chainsi_field event_fields[] = {
 static const chainsi_type event_type = CHAINSI_STRUCT_OF(event, event_fields);
 static const chainsi_type events_type = CHAINSI_LIST_OF(event_list, &event_type);
 static const chainsi_type events_pointer = CHAINSI_POINTER_TO(&events_type);
-static const chainsi_field listed_events_fields[] = { MAYBE(listed_events, items, "items",
-                                                            &events_pointer) };
+static const chainsi_field listed_events_fields[] = { CHAINSI_FIELD_NAMED_OF(
+    listed_events, items, "items", &events_pointer) };
 static const chainsi_type listed_events_type =
     CHAINSI_STRUCT_OF(listed_events, listed_events_fields);
 

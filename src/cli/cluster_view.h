@@ -8,6 +8,7 @@
 
 typedef struct chainsi_view_condition {
     const char *type, *status, *reason, *message;
+    const char *since; /* lastTransitionTime */
 } chainsi_view_condition;
 typedef struct chainsi_view_conditions {
     chainsi_view_condition *items;
@@ -46,6 +47,7 @@ typedef struct chainsi_view_status {
 } chainsi_view_status;
 typedef struct chainsi_view_spec {
     const int64_t *replicas;
+    const char *node; /* of a pod */
 } chainsi_view_spec;
 
 /* Of any kind; data is a ConfigMap's or a Secret's. */

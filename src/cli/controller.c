@@ -279,25 +279,30 @@ static bool is_up(const chainsi_view_object *deployment, int64_t replicas)
            status->ready_replicas >= 1;
 }
 
-/* What keeps its pods from running; NULL: nothing that is known. */
-static const chainsi_trouble *find_trouble(chainsi_cluster_session *session, chainsi_arena *arena)
+/* Those of its objects. */
+static bool list(chainsi_cluster_session *session, const char *api, const char *resource,
+                 chainsi_arena *arena, chainsi_view_list *found)
 {
-    chainsi_view_list pods = { 0 }, deployments = { 0 };
     const char *path = chainsi_arena_printf(
         arena, "%s?labelSelector=app.kubernetes.io%%2Fname%%3D" CHAINSI_CONTROLLER_NAME,
-        chainsi_cluster_session_path(session, "v1", "pods", NULL));
-    if (chainsi_cluster_session_list(session, path, arena, &pods) != CHAINS_OK)
-        return NULL;
-    path = chainsi_arena_printf(
-        arena, "%s?labelSelector=app.kubernetes.io%%2Fname%%3D" CHAINSI_CONTROLLER_NAME,
-        chainsi_cluster_session_path(session, "apps/v1", "deployments", NULL));
-    if (chainsi_cluster_session_list(session, path, arena, &deployments) != CHAINS_OK)
+        chainsi_cluster_session_path(session, api, resource, NULL));
+    return chainsi_cluster_session_list(session, path, arena, found) == CHAINS_OK;
+}
+
+/* What keeps its pods from running; NULL: nothing that is known. */
+static const chainsi_trouble *find_trouble(chainsi_cluster_session *session,
+                                           const chainsi_view_list *before, chainsi_arena *arena)
+{
+    chainsi_view_list pods = { 0 }, deployments = { 0 };
+    if (!list(session, "v1", "pods", arena, &pods) ||
+        !list(session, "apps/v1", "deployments", arena, &deployments))
         return NULL;
     const chainsi_cluster_scene scene = {
         .name_space = chainsi_cluster_name_space(session->cluster),
         .secret = CHAINSI_CONTROLLER_TOKEN,
         .deployments = &deployments,
         .pods = &pods,
+        .before = before,
     };
     const chainsi_troubles found = chainsi_troubles_find(&scene, arena);
     return found.count ? &found.items[0] : NULL;
@@ -361,7 +366,8 @@ static void say_late(const request *r, chainsi_cluster_session *session, bool ex
 }
 
 /* True: it is up. False, said on stderr: it isn't, and why. */
-static bool await(const request *r, chainsi_cluster_session *session)
+static bool await(const request *r, chainsi_cluster_session *session,
+                  const chainsi_view_list *before)
 {
     chainsi_arena arena = { 0 };
     bool up = false;
@@ -379,7 +385,7 @@ static bool await(const request *r, chainsi_cluster_session *session)
             chainsi_cluster_session_complain(session);
         if (up || !there)
             break;
-        const chainsi_trouble *trouble = find_trouble(session, &arena);
+        const chainsi_trouble *trouble = find_trouble(session, before, &arena);
         if (trouble && strncmp(told, trouble->what, sizeof told - 1) != 0) {
             snprintf(told, sizeof told, "%s", trouble->what);
             say_trouble(r, session, trouble);
@@ -429,9 +435,11 @@ static void say_next(const request *r, chainsi_cluster_session *session)
 
 static int install(request *r, chainsi_cluster_session *session)
 {
-    if (!push_image(r, session) || !apply(r, session))
+    chainsi_view_list before = { 0 }; /* who may not list pods learns less of what is wrong */
+    if (!push_image(r, session))
         return CHAINSI_EXIT_FAILED;
-    if (r->timeout_s > 0 && !await(r, session))
+    list(session, "v1", "pods", &session->arena, &before);
+    if (!apply(r, session) || (r->timeout_s > 0 && !await(r, session, &before)))
         return CHAINSI_EXIT_FAILED;
     say_next(r, session);
     return CHAINSI_EXIT_OK;
@@ -504,7 +512,7 @@ static int run(int argc, char **argv)
         chainsi_usage_error(&chainsi_verb_controller, "%s", mistake);
     } else if (check_names(&r) && chainsi_images_compression(&chainsi_verb_controller,
                                                              r.compression_word, &r.compression)) {
-        chainsi_cluster_session session = { 0 };
+        chainsi_cluster_session session = { .makes_name_space = !r.delete };
         c->replicas = (int)r.replicas;
         c->allowed_hosts = r.allowed_hosts.items;
         c->allowed_host_count = r.allowed_hosts.count;

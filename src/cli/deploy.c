@@ -13,6 +13,7 @@
 #include "cli/deploy_progress.h"
 #include "cli/describe.h"
 #include "cli/environment.h"
+#include "cli/failure.h"
 #include "compiler/sample.h"
 #include "compiler/service.h"
 #include "schema/json.h"
@@ -97,9 +98,17 @@ static void list_gpus(const chainsi_model_chainlet *from, chainsi_api_services *
     };
 }
 
+/* What the daemon refuses. */
+static int fail_as_answered(chainsi_daemon *daemon, const chainsi_daemon_answer *answer,
+                            chainsi_deploy_request *r)
+{
+    r->told = r->json;
+    return chainsi_daemon_fail(daemon, answer, r->json);
+}
+
 /* Asks whether there are the GPUs, before anything is built for them. With fakes it is asked when it is known
  * what they replace. */
-static bool check_gpus(const chainsi_model *model, const chainsi_deploy_request *r,
+static bool check_gpus(const chainsi_model *model, chainsi_deploy_request *r,
                        chainsi_daemon *daemon)
 {
     chainsi_arena arena = { 0 };
@@ -126,7 +135,7 @@ static bool check_gpus(const chainsi_model *model, const chainsi_deploy_request 
          chainsi_json_encode(&chainsi_api_deploy_type, &deploy, &body, &why) == CHAINS_OK &&
          chainsi_daemon_ask(daemon, "POST", "/api/v1/chains?only_check=1", &body, 0, &answer));
     if (good && answer.status / 100 != 2) {
-        chainsi_daemon_fail(daemon, &answer, r->json);
+        fail_as_answered(daemon, &answer, r);
         good = false;
     }
     chainsi_buffer_done(&body);
@@ -180,24 +189,29 @@ static int report_success(const chainsi_daemon *daemon, const chainsi_api_chain 
 }
 
 static int report_failure(chainsi_daemon *daemon, const chainsi_api_chain *chain,
-                          const chainsi_deploy_request *r)
+                          chainsi_deploy_request *r)
 {
     const chainsi_api_deployment *deployment = &chain->deployment;
-    fprintf(stderr, "chains %s: %s%s%s\n", r->verb,
-            deployment->chainlet ? deployment->chainlet : "", deployment->chainlet ? ": " : "",
-            deployment->message ? chainsi_text_shown(&daemon->arena, deployment->message)
-                                : "the deployment failed");
+    const char *why = chainsi_arena_printf(
+        &daemon->arena, "%s%s%s", deployment->chainlet ? deployment->chainlet : "",
+        deployment->chainlet ? ": " : "",
+        deployment->message ? deployment->message : "the deployment failed");
+    if (!r->json)
+        fprintf(stderr, "chains %s: %s\n", r->verb, chainsi_text_shown(&daemon->arena, why));
     if (deployment->chainlet)
         chainsi_deploy_show_log(daemon, chain->name, chain->environment, deployment->chainlet,
                                 r->began);
     if (chain->version && chain->version != deployment->version)
         fprintf(stderr, "version %s goes on answering calls\n", chain->version_id);
+    if (r->json)
+        chainsi_failure_print(CHAINS_FAILED_PRECONDITION, why);
+    r->told = r->json;
     return CHAINSI_EXIT_FAILED;
 }
 
 /* Waits until the deployment of `version` has succeeded or failed. */
 static int await(chainsi_daemon *daemon, const chainsi_api_deploy *deploy, int64_t version,
-                 const chainsi_deploy_request *r)
+                 chainsi_deploy_request *r)
 {
     chainsi_deploy_progress progress;
     /* Beside JSON there are lines alone. */
@@ -217,7 +231,7 @@ static int await(chainsi_daemon *daemon, const chainsi_api_deploy *deploy, int64
             status = CHAINSI_EXIT_FAILED;
         } else if (answer.status != 200) {
             chainsi_bar_clear(&progress.line);
-            status = chainsi_daemon_fail(daemon, &answer, r->json);
+            status = fail_as_answered(daemon, &answer, r);
         } else if (!chainsi_daemon_read(daemon, &answer, &chainsi_api_chain_type, &chain)) {
             status = CHAINSI_EXIT_FAILED;
         } else if (chain.deployment.version != version) {
@@ -290,7 +304,7 @@ int chainsi_deploy_hand_over(chainsi_daemon *daemon, const chainsi_api_deploy *d
         fprintf(stderr, "chains %s: %s: %s\n", r->verb, why.path, why.message);
     else if (chainsi_daemon_ask(daemon, "POST", "/api/v1/chains", &body, 0, &answer)) {
         if (answer.status / 100 != 2)
-            status = chainsi_daemon_fail(daemon, &answer, r->json);
+            status = fail_as_answered(daemon, &answer, r);
         else if (chainsi_daemon_read(daemon, &answer, &chainsi_api_accepted_type, &accepted)) {
             r->version_id = accepted.version_id;
             if (!daemon->interrupt)
@@ -324,6 +338,9 @@ static int build_and_deploy(chainsi_deploy_request *r)
         chainsi_built_free(built);
     }
     chainsi_chain_close(&chain);
+    if (r->json && status == CHAINSI_EXIT_FAILED && !r->told)
+        chainsi_failure_print(CHAINS_FAILED_PRECONDITION,
+                              "the chain isn't deployed; the lines before say why");
     return status;
 }
 
@@ -403,7 +420,8 @@ const chainsi_verb chainsi_verb_deploy = {
         "  --port N             the port of a daemon that is started; 0 for any. Default: the one "
         "of a\n"
         "                       daemon that was killed, else 8600\n"
-        "  --json               print the deployed chain as JSON\n"
+        "  --json               print the deployed chain as JSON; of a deployment that fails the\n"
+        "                       last line of stderr is {\"error\": {status, message}}\n"
         "\n"
         "In a Kubernetes cluster: makes images of its Chainlets, pushes them, applies the objects "
         "that\n"
@@ -412,7 +430,7 @@ const chainsi_verb chainsi_verb_deploy = {
         "that is there already; what was applied of one that fails is removed again.\n"
         "\n" CHAINSI_CLUSTER_HELP
         "  --registry HOST/PATH where images are pushed to, and nodes fetch them\n"
-        "  --images FILE        where they are already, instead (chains manifests --help)\n"
+        "  --images FILE        where all of them are already, instead (chains manifests --help)\n"
         "  --compression gzip   of images' layers, for nodes that can't read zstd (chains image "
         "--help)\n"
         "  --version NAME       of the chain. Default: v0- and a hash of all that it is\n"

@@ -18,6 +18,7 @@ typedef struct chainsi_deploy_request {
     bool quiet;                    /* says nothing of progress and success */
     const char *sample;            /* arguments to try it with */
     char began[CHAINSI_TIME_TEXT]; /* when, as the lines of logs begin */
+    bool told;                     /* why it failed, as JSON */
     const char *version_id; /* what it became; the daemon's arena; NULL until it is accepted */
 } chainsi_deploy_request;
 

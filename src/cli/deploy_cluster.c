@@ -14,6 +14,7 @@
 #include "cli/cluster_objects.h"
 #include "cli/deploy_cluster_work.h"
 #include "cli/describe.h"
+#include "cli/failure.h"
 #include "cli/make_images.h"
 #include "compiler/service.h"
 #include "kubernetes/image_reference.h"
@@ -79,6 +80,9 @@ static bool check_usage(work *w)
         chainsi_usage_error(w->verb, "--port is for this machine's daemon alone");
     else if (d->timeout_s < 0 || d->patience_s < 0)
         chainsi_usage_error(w->verb, "--timeout and --patience take seconds");
+    else if (d->patience_s > CHAINSI_API_MOST_PATIENCE_S)
+        chainsi_usage_error(w->verb, "--patience takes at most %d seconds, a day",
+                            CHAINSI_API_MOST_PATIENCE_S);
     else if (!d->words.manifest.registry && !d->words.images)
         chainsi_usage_error(w->verb,
                             "--target kubernetes needs --registry HOST[:PORT][/PATH], where images "
@@ -98,9 +102,10 @@ static bool adapt(work *w)
     chainsi_manifest_options *m = options_of(w);
     const chainsi_deploy_request *r = w->deploy->request;
     if (w->session.minor < CHAINSI_KUBERNETES_OLDEST) {
-        chainsi_cluster_session_say(&w->session, "%s is Kubernetes 1.%d; it takes 1.%d or later",
-                                    chainsi_cluster_server(w->session.cluster), w->session.minor,
-                                    CHAINSI_KUBERNETES_OLDEST);
+        chainsi_cluster_session_fail(&w->session, CHAINS_FAILED_PRECONDITION,
+                                     "%s is Kubernetes 1.%d; it takes 1.%d or later",
+                                     chainsi_cluster_server(w->session.cluster), w->session.minor,
+                                     CHAINSI_KUBERNETES_OLDEST);
         return false;
     }
     m->minor = w->session.minor;
@@ -108,7 +113,8 @@ static bool adapt(work *w)
     m->json = true;
     m->chain = w->name;
     m->environment = r->environment;
-    w->wait.controller = chainsi_cluster_session_has_controller(&w->session);
+    w->wait.controller = m->autoscaler != CHAINSI_AUTOSCALER_KNATIVE && /* which looks after all */
+                         chainsi_cluster_session_has_controller(&w->session);
     /* Without one nobody would make certificates. */
     if (!w->deploy->words.tls_said && !w->wait.controller)
         m->tls = false;
@@ -146,8 +152,9 @@ static bool check_secrets(work *w)
             }
     }
     if (count)
-        chainsi_cluster_session_say(
-            &w->session, "%s '%s' in namespace '%s'%s%.*s, which Chainlets name in .secrets%.*s",
+        chainsi_cluster_session_fail(
+            &w->session, CHAINS_FAILED_PRECONDITION,
+            "%s '%s' in namespace '%s'%s%.*s, which Chainlets name in .secrets%.*s",
             secret.metadata.name ? "the Secret" : "there is no Secret", w->identity.secret,
             name_space_of(w), secret.metadata.name ? " lacks " : " with ", (int)missing.size,
             (const char *)missing.data, (int)words.size, (const char *)words.data);
@@ -157,6 +164,47 @@ static bool check_secrets(work *w)
 }
 
 /* Images */
+
+static const char *given_image(const work *w, const char *name)
+{
+    const chainsi_image_map *images = &w->deploy->words.manifest.images;
+    for (size_t i = 0; i < images->count; i++)
+        if (!strcmp(images->items[i].key, name))
+            return images->items[i].value;
+    return NULL;
+}
+
+/* Nothing is pushed with --images: what that doesn't name would be run from a tag that nobody has made. */
+static bool check_images(work *w)
+{
+    const chainsi_cluster_deploy *d = w->deploy;
+    chainsi_buffer missing = { 0 }, nowhere = { 0 };
+    for (size_t i = 0; d->words.images && i < w->service_count; i++) {
+        const char *name = w->services[i].chainlet->wire_name;
+        const char *image = given_image(w, name);
+        chainsi_buffer *where = !image ? &missing
+                                : !d->words.manifest.registry && chainsi_is_image_digest(image)
+                                    ? &nowhere
+                                    : NULL;
+        if (where)
+            chainsi_buffer_printf(where, "%s%s", where->size ? ", " : "", name);
+    }
+    const bool good = !missing.size && !nowhere.size;
+    if (missing.size)
+        fprintf(stderr,
+                "chains deploy: --images names none for %.*s, and builds none\n"
+                "  hint: name all of its Chainlets, as `chains image --registry HOST/PATH --json` "
+                "prints them, or say --registry alone, which builds and pushes them\n",
+                (int)missing.size, (const char *)missing.data);
+    else if (nowhere.size)
+        fprintf(stderr,
+                "chains deploy: --images says a digest alone for %.*s, and not where that is\n"
+                "  hint: say --registry HOST[:PORT][/PATH], too, or a whole reference\n",
+                (int)nowhere.size, (const char *)nowhere.data);
+    chainsi_buffer_done(&missing);
+    chainsi_buffer_done(&nowhere);
+    return good;
+}
 
 static void show_image(const chainsi_made_image *image, void *user)
 {
@@ -200,8 +248,8 @@ static bool build_images(work *w)
     if (good)
         note_images(w, chainsi_images_made(images));
     else if (built)
-        chainsi_cluster_session_say(&w->session, "error: %s%s%s", problem.message,
-                                    *problem.hint ? "\n  hint: " : "", problem.hint);
+        chainsi_cluster_session_fail(&w->session, CHAINS_UNAVAILABLE, "%s%s%s", problem.message,
+                                     *problem.hint ? "\n  hint: " : "", problem.hint);
     chainsi_images_done(images);
     chainsi_built_free(built);
     return good;
@@ -215,6 +263,7 @@ static bool write_manifests(work *w, const char *owner, chainsi_buffer *list)
 {
     chainsi_manifest_options m = *options_of(w);
     m.owner_uid = owner;
+    m.trial = !owner;
     list->size = 0;
     const bool good = chainsi_manifests_write(w->chain.model, &m, &w->chain.diagnostics, list);
     chainsi_chain_report(&w->chain);
@@ -239,10 +288,27 @@ static bool describe(work *w)
     chainsi_api_deploy deploy = chainsi_deploy_identity(w->chain.model, m, &w->arena);
     chainsi_describe_origin(w->chain.model, &w->deploy->request->fakes, &w->arena, &deploy);
     deploy.canary = w->deploy->request->canary;
+    const double patience_s = (double)w->deploy->patience_s;
+    if (w->deploy->patience_s != CHAINSI_CLUSTER_PATIENCE_S) /* the controller's own, too */
+        deploy.patience_s = &patience_s;
     m->deploy = chainsi_deploy_text(w->verb, &deploy, &w->arena);
     m->version = w->identity.version;
     m->digest = w->identity.digest;
     return m->deploy != NULL;
+}
+
+/* Waits until a namespace that was just made has the account that pods have there, which Knative's pods on trial are of. */
+static void await_account(work *w)
+{
+    enum { ACCOUNT_S = 10 };
+    chainsi_view_object account;
+    const char *path =
+        chainsi_cluster_session_path(&w->session, "v1", "serviceaccounts", "default");
+    const int64_t end_ns = chainsi_now_ns() + ACCOUNT_S * 1000 * CHAINSI_NS_PER_MS;
+    while (chainsi_cluster_session_get(&w->session, path, &w->arena, &account) ==
+               CHAINS_NOT_FOUND &&
+           chainsi_now_ns() < end_ns)
+        nanosleep(&(struct timespec){ .tv_nsec = LOOK_EVERY_MS * CHAINSI_NS_PER_MS }, NULL);
 }
 
 /* Whether the cluster would take all of it, before anything is built. */
@@ -253,6 +319,9 @@ static bool try_all(work *w)
     bool good = write_manifests(w, NULL, &list);
     if (good && options_of(w)->create_name_space)
         good = chainsi_objects_apply(&w->session, &list, "Namespace", NULL, false, &applied);
+    if (good && options_of(w)->create_name_space &&
+        options_of(w)->autoscaler == CHAINSI_AUTOSCALER_KNATIVE)
+        await_account(w);
     good = good && chainsi_objects_apply(&w->session, &list, NULL, "Namespace", true, &applied);
     chainsi_buffer_done(&applied.notes);
     chainsi_buffer_done(&list);
@@ -276,8 +345,8 @@ static bool clear(work *w)
     while (chainsi_cluster_session_get(&w->session, version_path(w), &w->arena, &version) ==
            CHAINS_OK) {
         if (chainsi_now_ns() > end_ns) {
-            chainsi_cluster_session_say(&w->session, "ConfigMap '%s' doesn't go away",
-                                        w->identity.config_map);
+            chainsi_cluster_session_fail(&w->session, CHAINS_DEADLINE_EXCEEDED,
+                                         "ConfigMap '%s' doesn't go away", w->identity.config_map);
             return false;
         }
         nanosleep(&(struct timespec){ .tv_nsec = LOOK_EVERY_MS * CHAINSI_NS_PER_MS }, NULL);
@@ -314,8 +383,8 @@ static bool look_at_version(work *w)
         return clear(w);
     }
     if (!digest || strcmp(digest, w->identity.digest) != 0) {
-        chainsi_cluster_session_say(
-            &w->session,
+        chainsi_cluster_session_fail(
+            &w->session, CHAINS_ALREADY_EXISTS,
             "version %s of %s is there already, and is another one\n"
             "  hint: say another --version, or `chains delete %s --version %s --target kubernetes`",
             w->identity.version, w->name, w->name, w->identity.version);
@@ -364,8 +433,9 @@ static bool apply(work *w)
     bool good = write_manifests(w, NULL, &list) &&
                 chainsi_objects_apply(&w->session, &list, "ConfigMap", NULL, false, &applied);
     if (good && !chainsi_view_read(&w->session.answer.body, &w->arena, &version)) {
-        chainsi_cluster_session_say(&w->session, "ConfigMap '%s' was answered with something else",
-                                    w->identity.config_map);
+        chainsi_cluster_session_fail(&w->session, CHAINS_INTERNAL,
+                                     "ConfigMap '%s' was answered with something else",
+                                     w->identity.config_map);
         good = false;
     }
     good = good && write_manifests(w, version.metadata.uid, &list) &&
@@ -451,6 +521,15 @@ static int carry_out(work *w)
     return CHAINSI_EXIT_OK;
 }
 
+/* Why it failed; what compilers say is said by then. */
+static void print_failure(const chainsi_cluster_session *session)
+{
+    if (session->failure)
+        chainsi_failure_print(session->failed_as, session->failure);
+    else
+        chainsi_failure_print(CHAINS_FAILED_PRECONDITION, "the chain can't be deployed so");
+}
+
 int chainsi_deploy_to_cluster(const chainsi_verb *verb, chainsi_cluster_deploy *deploy)
 {
     const chainsi_deploy_request *r = deploy->request;
@@ -467,10 +546,16 @@ int chainsi_deploy_to_cluster(const chainsi_verb *verb, chainsi_cluster_deploy *
                            true)) {
         w.name = r->name ? r->name : w.chain.model->entrypoint->wire_name;
         w.service_count = chainsi_services_list(w.chain.model, &w.arena, &w.services);
-        status = CHAINSI_EXIT_FAILED;
-        if (chainsi_cluster_session_open(&w.session, verb, &deploy->where))
-            status = carry_out(&w);
-        chainsi_cluster_session_close(&w.session);
+        if (check_images(&w)) {
+            w.session.keeps = r->json;
+            w.session.makes_name_space = true;
+            status = chainsi_cluster_session_open(&w.session, verb, &deploy->where)
+                         ? carry_out(&w)
+                         : CHAINSI_EXIT_FAILED;
+            if (r->json && status == CHAINSI_EXIT_FAILED)
+                print_failure(&w.session);
+            chainsi_cluster_session_close(&w.session);
+        }
     }
     chainsi_chain_close(&w.chain);
     chainsi_arena_done(&w.arena);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/cluster_hpa.h"
 #include "cli/deploy_cluster_work.h"
 #include "compiler/sample.h"
 #include "kubernetes/object_names.h"
@@ -126,8 +127,10 @@ static void print_text(work *w, const char *url)
         print_ways(w);
         return;
     }
-    printf("  %s    # from pods in the cluster with the label chains.dev/front-door=true\n", url);
-    if (m->autoscaler != CHAINSI_AUTOSCALER_KNATIVE)
+    const bool knative = m->autoscaler == CHAINSI_AUTOSCALER_KNATIVE; /* whose proxies let in all */
+    printf("  %s    # from pods in the cluster%s\n", url,
+           knative ? "" : " with the label chains.dev/front-door=true");
+    if (!knative)
         printf(
             "There is no controller in namespace '%s': no front door, %snothing that takes an old "
             "version away.\n  chains controller --namespace %s --registry %s    # installs one\n",
@@ -144,6 +147,15 @@ static void print_text(work *w, const char *url)
                w->name);
 }
 
+/* Whether some of it is scaled by what the cluster's metrics API says. */
+static bool is_scaled_by_metrics(const work *w)
+{
+    for (size_t i = 0; i < w->service_count; i++)
+        if (chainsi_autoscaler_is_hpa(w->deploy->words.manifest.autoscaler, &w->services[i]))
+            return true;
+    return false;
+}
+
 void chainsi_cluster_deploy_report(work *w)
 {
     const char *url = find_url(w);
@@ -151,4 +163,7 @@ void chainsi_cluster_deploy_report(work *w)
         print_json(w, url);
     else
         print_text(w, url);
+    fflush(stdout); /* what is said of it comes after it, also where both are one file */
+    if (is_scaled_by_metrics(w))
+        chainsi_hpa_check_metrics(&w->session);
 }

@@ -90,11 +90,16 @@ static void look_at_events(waiting *w)
     }
 }
 
+static bool is_knative(const chainsi_cluster_wait *wait)
+{
+    return wait->deploy->words.manifest.autoscaler == CHAINSI_AUTOSCALER_KNATIVE;
+}
+
 static bool look_at_lists(waiting *w)
 {
     chainsi_cluster_wait *wait = w->wait;
     chainsi_cluster_session *s = wait->session;
-    const bool knative = wait->deploy->words.manifest.autoscaler == CHAINSI_AUTOSCALER_KNATIVE;
+    const bool knative = is_knative(wait);
     const char *deployments = chainsi_cluster_session_select(
         s, knative ? "serving.knative.dev/v1" : "apps/v1", knative ? "services" : "deployments",
         wait->chain, wait->version);
@@ -123,8 +128,9 @@ static bool look_at_fate(waiting *w)
     const char *path = chainsi_cluster_session_path(s, "v1", "configmaps", wait->config_map);
     const chains_status status = chainsi_cluster_session_get(s, path, &w->arena, &version);
     if (status == CHAINS_NOT_FOUND || (status == CHAINS_OK && version.metadata.deleted)) {
-        chainsi_cluster_session_say(s, "version %s of %s has been deleted meanwhile", wait->version,
-                                    wait->chain);
+        chainsi_cluster_session_fail(s, CHAINS_ABORTED,
+                                     "version %s of %s has been deleted meanwhile", wait->version,
+                                     wait->chain);
         return fail(w);
     }
     if (status != CHAINS_OK)
@@ -133,7 +139,8 @@ static bool look_at_fate(waiting *w)
         &s->arena, chainsi_view_find(version.metadata.annotations, "chains.dev/state"));
     wait->message = chainsi_arena_strdup(
         &s->arena, chainsi_view_find(version.metadata.annotations, "chains.dev/message"));
-    if (wait->state && !wait->controller && chainsi_cluster_session_has_controller(s))
+    if (wait->state && !wait->controller && !is_knative(wait) &&
+        chainsi_cluster_session_has_controller(s))
         wait->controller = true;
     if (!wait->controller)
         wait->state = wait->message = NULL; /* the words of one that isn't there any more */
@@ -281,10 +288,10 @@ static bool fail_by(waiting *w, const chainsi_trouble *trouble, const char *why)
     size_t which;
     const char *name = name_of(w, trouble, &which);
     const bool named = begins_with(why, name);
-    chainsi_cluster_session_say(w->wait->session, "%s%s%s%s%s: %s%s%s", why, *why ? ": " : "",
-                                named ? "" : name, named ? "" : ": ", trouble->object,
-                                trouble->what, trouble->hint ? "\n  hint: " : "",
-                                trouble->hint ? trouble->hint : "");
+    chainsi_cluster_session_fail(w->wait->session, CHAINS_FAILED_PRECONDITION, "%s%s%s%s%s: %s%s%s",
+                                 why, *why ? ": " : "", named ? "" : name, named ? "" : ": ",
+                                 trouble->object, trouble->what, trouble->hint ? "\n  hint: " : "",
+                                 trouble->hint ? trouble->hint : "");
     if (trouble->pod)
         show_log(w, trouble);
     return fail(w);
@@ -315,7 +322,7 @@ static bool fail_as_said(waiting *w)
                   &w->arena, "\n  hint: `kubectl describe quota -n %s` shows what there may be",
                   chainsi_cluster_name_space(wait->session->cluster))
             : "";
-    chainsi_cluster_session_say(wait->session, "%s%s", message, hint);
+    chainsi_cluster_session_fail(wait->session, CHAINS_FAILED_PRECONDITION, "%s%s", message, hint);
     return fail(w);
 }
 
@@ -328,15 +335,15 @@ static bool fail_late(waiting *w, size_t ready)
     if (w->troubles.count)
         return fail_by(w, &w->troubles.items[0], why);
     if (ready == wait->count)
-        chainsi_cluster_session_say(
-            wait->session,
+        chainsi_cluster_session_fail(
+            wait->session, CHAINS_DEADLINE_EXCEEDED,
             "%s, but chainsd doesn't say that version %s runs\n  hint: see that it does: "
             "`kubectl get pods -n %s` and `kubectl logs -n %s deploy/chainsd`",
             why, wait->version, chainsi_cluster_name_space(wait->session->cluster),
             chainsi_cluster_name_space(wait->session->cluster));
     else
-        chainsi_cluster_session_say(
-            wait->session,
+        chainsi_cluster_session_fail(
+            wait->session, CHAINS_DEADLINE_EXCEEDED,
             "%s\n  hint: `kubectl get pods -n %s -l chains.dev/version=%s` shows what they do", why,
             chainsi_cluster_name_space(wait->session->cluster),
             chainsi_label_value(&w->arena, wait->version));

@@ -6,6 +6,7 @@
 #include "cli/cluster_verbs.h"
 #include "cli/environment.h"
 #include "cli/fetched.h"
+#include "cli/status_pods.h"
 #include "cli/status_watch.h"
 #include "control/api_scale.h"
 #include "control/store_history.h"
@@ -34,6 +35,16 @@ static void print_log(chainsi_daemon *daemon, const chainsi_api_chain *chain, co
         putchar('\n');
         at = line_end + 1;
     }
+}
+
+/* Pods, and what is at zero, have none here. */
+static bool has_processes(const chainsi_api_chainlets *chainlets)
+{
+    for (size_t i = 0; i < chainlets->count; i++)
+        for (size_t k = 0; k < chainlets->items[i].replicas.count; k++)
+            if (chainlets->items[i].replicas.items[k].pid)
+                return true;
+    return false;
 }
 
 static void print_chainlet(const chainsi_api_chainlet *chainlet, chainsi_arena *arena)
@@ -114,7 +125,7 @@ static void print_chain(chainsi_daemon *daemon, const chainsi_api_chain *chain)
         printf("  %s has failed: %s\n", chain->deployment.version_id,
                chainsi_text_shown(&daemon->arena, chain->deployment.message));
     printf("  %-24s %-12s %8s %9s %7s %8s  %-20s  %s\n", "CHAINLET", "STATE", "READY", "IN FLIGHT",
-           "WAITING", "RESTARTS", "SINCE", "PIDS");
+           "WAITING", "RESTARTS", "SINCE", has_processes(&chain->chainlets) ? "PIDS" : "");
     for (size_t i = 0; i < chain->chainlets.count; i++) {
         print_chainlet(&chain->chainlets.items[i], &daemon->arena);
         if (!strcmp(chain->chainlets.items[i].state, "failed"))
@@ -174,16 +185,37 @@ static void print_replica(const chainsi_stored_replica *replica, chainsi_arena *
            chainsi_text_shown(arena, replica->how));
 }
 
+/* Of a Chainlet of which no process was ever known: those of a cluster have pods. */
+static int print_pods(chainsi_daemon *daemon, const request *r)
+{
+    chainsi_daemon_answer answer;
+    chainsi_api_chain chain;
+    chainsi_shown_pods pods = { 0 };
+    const char *path = chainsi_arena_printf(&daemon->arena, "/api/v1/chains/%s/environments/%s",
+                                            r->chain, r->environment);
+    if (!chainsi_daemon_ask(daemon, "GET", path, NULL, 0, &answer) ||
+        !chainsi_daemon_expect(daemon, &answer, r->json, &chainsi_api_chain_type, &chain))
+        return CHAINSI_EXIT_FAILED;
+    if (chainsi_shown_pods_add_chain(&pods, &daemon->arena, &chain, r->chainlet)) {
+        chainsi_shown_pods_print(&pods, r->chainlet, r->json);
+        return CHAINSI_EXIT_OK;
+    }
+    fprintf(stderr, "chains: no process and no pod of '%s' of '%s' is known in '%s'\n", r->chainlet,
+            r->chain, r->environment);
+    return CHAINSI_EXIT_FAILED;
+}
+
 static int print_history(chainsi_daemon *daemon, const chainsi_daemon_answer *answer,
                          const request *r)
 {
     chainsi_stored_replicas replicas;
     if (!chainsi_daemon_read(daemon, answer, &chainsi_stored_replicas_type, &replicas))
         return CHAINSI_EXIT_FAILED;
-    if (!replicas.count) {
-        fprintf(stderr, "chains: no process of '%s' of '%s' is known in '%s'\n", r->chainlet,
-                r->chain, r->environment);
-        return CHAINSI_EXIT_FAILED;
+    if (!replicas.count)
+        return print_pods(daemon, r);
+    if (r->json) {
+        chainsi_daemon_print(answer);
+        return CHAINSI_EXIT_OK;
     }
     printf("%-16s %8s  %-20s  %-20s  %-20s  %-11s  %s\n", "VERSION", "PID", "STARTED", "READY",
            "ENDED", "HOW", "");
@@ -223,12 +255,13 @@ static int show(const request *r)
             result = CHAINSI_EXIT_FAILED;
         } else if (answer.status != 200) {
             result = chainsi_daemon_fail(&daemon, &answer, r->json);
+        } else if (r->chainlet) {
+            result = print_history(&daemon, &answer, r);
         } else if (r->json) {
             chainsi_daemon_print(&answer);
             result = CHAINSI_EXIT_OK;
         } else {
-            result = r->chainlet ? print_history(&daemon, &answer, r)
-                                 : print_status(&daemon, &answer, r);
+            result = print_status(&daemon, &answer, r);
         }
     }
     chainsi_daemon_close(&daemon);
@@ -257,10 +290,14 @@ static int status(int argc, char **argv)
         if (!chainsi_check_names(&chainsi_verb_status, words, sizeof words / sizeof *words) ||
             !chainsi_cluster_words_read(&chainsi_verb_status, &where, &cluster))
             result = CHAINSI_EXIT_USAGE;
-        else if (cluster && (r.chainlet || r.watch || r.every_s != 0))
+        else if (cluster && (r.watch || r.every_s != 0))
             result = chainsi_usage_error(&chainsi_verb_status,
-                                         "--target kubernetes shows versions, once: no CHAINLET, "
-                                         "no --watch");
+                                         "--target kubernetes shows what is there, once: no "
+                                         "--watch");
+        else if (cluster && r.chainlet)
+            result =
+                chainsi_status_of_pods(&chainsi_verb_status, &where, r.chain, r.chainlet,
+                                       r.environment ? r.environment : CHAINSI_PRODUCTION, r.json);
         else if (cluster)
             result = chainsi_status_of_cluster(&chainsi_verb_status, &where, r.chain, r.environment,
                                                r.json);
@@ -298,7 +335,8 @@ const chainsi_verb chainsi_verb_status = {
         "its\n"
         "assets are. Ends with 1 when no daemon runs.\n"
         "With a CHAIN of that one alone. With a CHAINLET its processes, the newest first: those\n"
-        "that run, and of those that ended when and how. The last 100 are kept, for 30 days.\n"
+        "that run, and of those that ended when and how. The last 100 are kept, for 30 days. In\n"
+        "a cluster its pods: their nodes, versions, states and restarts.\n"
         "\n"
         "  --environment NAME   of a chain: there alone. Of a Chainlet: there; default: "
         "production\n"
@@ -315,7 +353,7 @@ const chainsi_verb chainsi_verb_status = {
         "  --every SECONDS      how often. Default: 1; where there is no terminal "
         "10\n" CHAINSI_CLUSTER_HELP
         "                       Shows its versions, and of each Chainlet how many pods are ready\n"
-        "                       of how many there should be\n"
+        "                       of how many there should be; of a CHAINLET its pods\n"
         "\n"
         "Example:\n"
         "  chains status\n"

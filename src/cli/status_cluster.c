@@ -1,11 +1,15 @@
-/* `chains status --target kubernetes`: the versions that are in a namespace, and how many pods of each Chainlet are ready. */
+/* `chains status --target kubernetes`: the versions that are in a namespace, and how many pods of each Chainlet are ready;
+ * of one Chainlet the pods themselves. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/cluster_hpa.h"
 #include "cli/cluster_verbs.h"
+#include "cli/status_pods.h"
 #include "cli/table.h"
+#include "kubernetes/manifests.h"
 #include "kubernetes/object_names.h"
 #include "schema/fields.h"
 #include "schema/json.h"
@@ -13,6 +17,8 @@
 typedef struct shown_chainlet {
     const char *name;
     int64_t ready, wanted;
+    const char *
+        unscaled; /* why its HorizontalPodAutoscaler does nothing; NULL: it does, or there is none */
 } shown_chainlet;
 typedef struct shown_chainlets {
     shown_chainlet *items;
@@ -31,6 +37,7 @@ static const chainsi_field chainlet_fields[] = {
     CHAINSI_FIELD_TEXT(shown_chainlet, name),
     CHAINSI_FIELD_INTEGER(shown_chainlet, ready),
     CHAINSI_FIELD_INTEGER(shown_chainlet, wanted),
+    CHAINSI_FIELD_NULLABLE(shown_chainlet, unscaled),
 };
 static const chainsi_type chainlet_type = CHAINSI_STRUCT_OF(shown_chainlet, chainlet_fields);
 static const chainsi_type chainlets_type = CHAINSI_LIST_OF(shown_chainlets, &chainlet_type);
@@ -49,13 +56,13 @@ static const chainsi_type versions_type = CHAINSI_LIST_OF(shown_versions, &versi
 typedef struct work {
     chainsi_cluster_session session;
     const char *chain, *environment;
-    chainsi_view_list versions, deployments;
+    chainsi_view_list versions, deployments, autoscalers;
     shown_versions shown;
-    bool controller;
+    bool controller, unscaled;
 } work;
 
-static bool list(work *w, const char *api, const char *resource, const char *selector,
-                 chainsi_view_list *found)
+static chains_status ask(work *w, const char *api, const char *resource, const char *selector,
+                         chainsi_view_list *found)
 {
     chainsi_arena *arena = &w->session.arena;
     const char *path = chainsi_arena_printf(
@@ -63,7 +70,13 @@ static bool list(work *w, const char *api, const char *resource, const char *sel
         chainsi_cluster_session_path(&w->session, api, resource, NULL), selector,
         w->chain ? "%2Cchains.dev%2Fchain%3D" : "",
         w->chain ? chainsi_cluster_escape(arena, chainsi_label_value(arena, w->chain)) : "");
-    if (chainsi_cluster_session_list(&w->session, path, arena, found) == CHAINS_OK)
+    return chainsi_cluster_session_list(&w->session, path, arena, found);
+}
+
+static bool list(work *w, const char *api, const char *resource, const char *selector,
+                 chainsi_view_list *found)
+{
+    if (ask(w, api, resource, selector, found) == CHAINS_OK)
         return true;
     chainsi_cluster_session_complain(&w->session);
     return false;
@@ -73,6 +86,32 @@ static const char *label(const chainsi_view_object *object, const char *key)
 {
     const char *value = chainsi_view_find(object->metadata.labels, key);
     return value ? value : "";
+}
+
+/* Where some versions have them. Who may not read them isn't told of them. */
+static void list_autoscalers(work *w)
+{
+    const char *hpa = chainsi_autoscaler_name(CHAINSI_AUTOSCALER_HPA);
+    for (size_t i = 0; i < w->versions.count; i++) {
+        const char *by = chainsi_view_find(w->versions.items[i].data, "autoscaler");
+        if (!by || strcmp(by, hpa) != 0)
+            continue;
+        if (ask(w, chainsi_autoscaler_hpa_api(w->session.minor), "horizontalpodautoscalers",
+                "chains.dev%2Fchain", &w->autoscalers) != CHAINS_OK)
+            w->autoscalers = (chainsi_view_list){ 0 };
+        return;
+    }
+}
+
+/* They are called as what they scale. */
+static const char *find_unscaled(work *w, const chainsi_view_object *deployment)
+{
+    for (size_t i = 0; i < w->autoscalers.count; i++) {
+        const chainsi_view_object *each = &w->autoscalers.items[i];
+        if (!strcmp(each->metadata.name, deployment->metadata.name))
+            return chainsi_hpa_trouble(each, &w->session.arena);
+    }
+    return NULL;
 }
 
 /* Its Deployments, as they are listed. */
@@ -85,11 +124,14 @@ static void add_chainlets(work *w, const chainsi_view_object *version, shown_ver
         if (strcmp(label(each, "chains.dev/chain"), label(version, "chains.dev/chain")) != 0 ||
             strcmp(label(each, "chains.dev/version"), label(version, "chains.dev/version")) != 0)
             continue;
-        shown->chainlets.items[shown->chainlets.count++] = (shown_chainlet){
+        shown_chainlet *chainlet = &shown->chainlets.items[shown->chainlets.count++];
+        *chainlet = (shown_chainlet){
             .name = label(each, "chains.dev/chainlet"),
             .ready = each->status ? each->status->ready_replicas : 0,
             .wanted = each->spec && each->spec->replicas ? *each->spec->replicas : 1,
+            .unscaled = find_unscaled(w, each),
         };
+        w->unscaled = w->unscaled || chainlet->unscaled;
     }
 }
 
@@ -134,6 +176,16 @@ static const char *pods_of(work *w, const shown_version *version)
     return copied;
 }
 
+static void print_unscaled(work *w, const shown_version *version)
+{
+    for (size_t i = 0; i < version->chainlets.count; i++) {
+        const shown_chainlet *each = &version->chainlets.items[i];
+        if (each->unscaled)
+            printf("%s %s: %s isn't scaled for now: %s\n", version->chain, version->version,
+                   each->name, chainsi_text_shown(&w->session.arena, each->unscaled));
+    }
+}
+
 static void print_table(work *w)
 {
     static const chainsi_table_column columns[] = {
@@ -164,6 +216,7 @@ static void print_table(work *w)
         if (each->message && *each->message)
             printf("%s %s: %s\n", each->chain, each->version,
                    chainsi_text_shown(&w->session.arena, each->message));
+        print_unscaled(w, each);
     }
     if (!w->controller)
         printf("There is no controller in namespace '%s': `chains controller` installs one\n",
@@ -179,18 +232,27 @@ static void print_json(const work *w)
     chainsi_buffer_done(&out);
 }
 
+/* Asks for versions, and what there is of them. False, said on stderr; the session is to be closed in any case. */
+static bool look(work *w, const chainsi_verb *verb, const chainsi_cluster_words *where)
+{
+    if (!chainsi_cluster_session_open(&w->session, verb, where) ||
+        !list(w, "v1", "configmaps", "chains.dev%2Fkind%3Dversion", &w->versions) ||
+        !list(w, "apps/v1", "deployments", "chains.dev%2Fchain", &w->deployments))
+        return false;
+    w->shown.items =
+        chainsi_arena_array(&w->session.arena, w->versions.count, sizeof *w->shown.items);
+    list_autoscalers(w);
+    for (size_t i = 0; i < w->versions.count; i++)
+        add_version(w, &w->versions.items[i]);
+    return true;
+}
+
 int chainsi_status_of_cluster(const chainsi_verb *verb, const chainsi_cluster_words *where,
                               const char *chain, const char *environment, bool json)
 {
     work w = { .chain = chain, .environment = environment };
-    bool good = chainsi_cluster_session_open(&w.session, verb, where) &&
-                list(&w, "v1", "configmaps", "chains.dev%2Fkind%3Dversion", &w.versions) &&
-                list(&w, "apps/v1", "deployments", "chains.dev%2Fchain", &w.deployments);
+    bool good = look(&w, verb, where);
     if (good) {
-        w.shown.items =
-            chainsi_arena_array(&w.session.arena, w.versions.count, sizeof *w.shown.items);
-        for (size_t i = 0; i < w.versions.count; i++)
-            add_version(&w, &w.versions.items[i]);
         for (size_t i = 0; i < w.shown.count; i++)
             w.controller = w.controller || w.shown.items[i].state;
         w.controller = w.controller || chainsi_cluster_session_has_controller(&w.session);
@@ -207,6 +269,111 @@ int chainsi_status_of_cluster(const chainsi_verb *verb, const chainsi_cluster_wo
                                             chain, chainsi_cluster_name_space(w.session.cluster));
             good = false;
         }
+        fflush(stdout); /* what is said of it comes after it, also where both are one file */
+        if (w.unscaled)
+            chainsi_hpa_check_metrics(&w.session);
+    }
+    chainsi_cluster_session_close(&w.session);
+    return good ? CHAINSI_EXIT_OK : CHAINSI_EXIT_FAILED;
+}
+
+/* The pods of one Chainlet */
+
+/* Why its container, or a step before, doesn't run, or how it ended last; NULL. */
+static const char *reason_of(work *w, const chainsi_view_containers *containers)
+{
+    for (size_t i = 0; containers && i < containers->count; i++) {
+        const chainsi_view_container *each = &containers->items[i];
+        const chainsi_view_waiting *waits = each->state ? each->state->waiting : NULL;
+        const chainsi_view_terminated *end = each->last_state ? each->last_state->terminated : NULL;
+        if (waits && waits->reason)
+            return chainsi_arena_printf(&w->session.arena, "%s%s%s", waits->reason,
+                                        waits->message && *waits->message ? ": " : "",
+                                        waits->message ? waits->message : "");
+        if (end && end->signal)
+            return chainsi_arena_printf(&w->session.arena, "signal %lld", (long long)end->signal);
+        if (end)
+            return chainsi_arena_printf(&w->session.arena, "exit status %lld",
+                                        (long long)end->exit_code);
+    }
+    return NULL;
+}
+
+static const char *why_of(work *w, const chainsi_view_object *pod)
+{
+    const chainsi_view_condition *placed = chainsi_view_condition_of(pod, "PodScheduled");
+    const char *why = NULL;
+    if (placed && placed->status && !strcmp(placed->status, "False"))
+        return placed->message;
+    if (pod->status)
+        why = reason_of(w, pod->status->steps);
+    if (pod->status && !why)
+        why = reason_of(w, pod->status->containers);
+    return why || !pod->status ? why : pod->status->reason; /* "Evicted" */
+}
+
+/* In the words that a controller has for it. */
+static const char *state_of(const chainsi_view_object *pod)
+{
+    const char *phase = pod->status && pod->status->phase ? pod->status->phase : "";
+    return pod->metadata.deleted                                     ? "draining"
+           : !strcmp(phase, "Failed") || !strcmp(phase, "Succeeded") ? "stopped"
+           : chainsi_view_is_ready(pod)                              ? "ready"
+                                                                     : "starting";
+}
+
+static void add_pod(work *w, const shown_version *version, const chainsi_view_object *pod,
+                    chainsi_shown_pods *pods)
+{
+    const chainsi_view_containers *containers = pod->status ? pod->status->containers : NULL;
+    const chainsi_view_condition *ready = chainsi_view_condition_of(pod, "Ready");
+    chainsi_shown_pod shown = {
+        .pod = pod->metadata.name ? pod->metadata.name : "",
+        .node = pod->spec ? pod->spec->node : NULL,
+        .version = version->version,
+        .state = state_of(pod),
+        .since = ready && ready->since ? ready->since : pod->metadata.created,
+        .why = why_of(w, pod),
+    };
+    for (size_t i = 0; containers && i < containers->count; i++)
+        shown.restarts += containers->items[i].restarts;
+    chainsi_shown_pods_add(pods, &w->session.arena, shown);
+}
+
+/* Of the versions that are shown. False: they have no such Chainlet. */
+static bool add_pods(work *w, const char *chainlet, const chainsi_view_list *all,
+                     chainsi_shown_pods *pods)
+{
+    const char *name = chainsi_label_value(&w->session.arena, chainlet);
+    bool known = false;
+    for (size_t i = 0; i < w->shown.count; i++) {
+        const shown_version *version = &w->shown.items[i];
+        const char *wanted = chainsi_label_value(&w->session.arena, version->version);
+        for (size_t k = 0; k < version->chainlets.count; k++)
+            known = known || !strcmp(version->chainlets.items[k].name, name);
+        for (size_t k = 0; k < all->count; k++)
+            if (!strcmp(label(&all->items[k], "chains.dev/version"), wanted) &&
+                !strcmp(label(&all->items[k], "chains.dev/chainlet"), name))
+                add_pod(w, version, &all->items[k], pods);
+    }
+    return known || pods->count;
+}
+
+int chainsi_status_of_pods(const chainsi_verb *verb, const chainsi_cluster_words *where,
+                           const char *chain, const char *chainlet, const char *environment,
+                           bool json)
+{
+    work w = { .chain = chain, .environment = environment };
+    chainsi_view_list all = { 0 };
+    chainsi_shown_pods pods = { 0 };
+    bool good = look(&w, verb, where) && list(&w, "v1", "pods", "chains.dev%2Fchain", &all);
+    if (good && add_pods(&w, chainlet, &all, &pods)) {
+        chainsi_shown_pods_print(&pods, chainlet, json);
+    } else if (good) {
+        good = false;
+        chainsi_cluster_session_say(
+            &w.session, "'%s' has no Chainlet '%s' in environment '%s' of namespace '%s'", chain,
+            chainlet, environment, chainsi_cluster_name_space(w.session.cluster));
     }
     chainsi_cluster_session_close(&w.session);
     return good ? CHAINSI_EXIT_OK : CHAINSI_EXIT_FAILED;

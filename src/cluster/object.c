@@ -17,43 +17,38 @@ const chainsi_type chainsi_object_map_type = { .kind = CHAINSI_MAP,
                                                    offsetof(chainsi_object_entry, value) };
 static const chainsi_type map_pointer_type = CHAINSI_POINTER_TO(&chainsi_object_map_type);
 
+/* What tables of objects begin with, and what all of their metadata have. */
+#define OBJECT_FIELDS(metadata_type_)                                                              \
+    CHAINSI_FIELD_NAMED(chainsi_object, api_version, "apiVersion"),                                \
+        CHAINSI_FIELD_NAMED(chainsi_object, kind, "kind"),                                         \
+        CHAINSI_FIELD_OF(chainsi_object, metadata, metadata_type_)
+#define METADATA_FIELDS                                                                            \
+    CHAINSI_FIELD_NAMED(chainsi_object_metadata, name, "name"),                                    \
+        CHAINSI_FIELD_NAMED(chainsi_object_metadata, name_space, "namespace"),                     \
+        CHAINSI_FIELD_OPTIONAL(chainsi_object_metadata, labels, &map_pointer_type),                \
+        CHAINSI_FIELD_OPTIONAL(chainsi_object_metadata, annotations, &map_pointer_type)
+
 static const int64_t no_generation = 0;
 static const chainsi_field metadata_fields[] = {
-    CHAINSI_FIELD_NAMED(chainsi_object_metadata, name, "name"),
-    CHAINSI_FIELD_NAMED(chainsi_object_metadata, name_space, "namespace"),
+    METADATA_FIELDS,
     CHAINSI_FIELD_NAMED(chainsi_object_metadata, uid, "uid"),
     CHAINSI_FIELD_NAMED(chainsi_object_metadata, resource_version, "resourceVersion"),
     CHAINSI_FIELD_NAMED(chainsi_object_metadata, created, "creationTimestamp"),
     CHAINSI_FIELD_NAMED(chainsi_object_metadata, deleted, "deletionTimestamp"),
     { CHAINSI_FIELD(chainsi_object_metadata, generation, &chainsi_type_int64),
       .default_value = &no_generation },
-    CHAINSI_FIELD_OPTIONAL(chainsi_object_metadata, labels, &map_pointer_type),
-    CHAINSI_FIELD_OPTIONAL(chainsi_object_metadata, annotations, &map_pointer_type),
 };
 const chainsi_type chainsi_object_metadata_type =
     CHAINSI_STRUCT_OF(chainsi_object_metadata, metadata_fields);
 
-static const chainsi_field object_fields[] = {
-    CHAINSI_FIELD_NAMED(chainsi_object, api_version, "apiVersion"),
-    CHAINSI_FIELD_NAMED(chainsi_object, kind, "kind"),
-    CHAINSI_FIELD_OF(chainsi_object, metadata, &chainsi_object_metadata_type),
-};
+static const chainsi_field object_fields[] = { OBJECT_FIELDS(&chainsi_object_metadata_type) };
 static const chainsi_type object_type = CHAINSI_STRUCT_OF(chainsi_object, object_fields);
 
 /* A manifest's metadata: in YAML that was read as texts. */
-static const chainsi_field manifest_metadata_fields[] = {
-    CHAINSI_FIELD_NAMED(chainsi_object_metadata, name, "name"),
-    CHAINSI_FIELD_NAMED(chainsi_object_metadata, name_space, "namespace"),
-    CHAINSI_FIELD_OPTIONAL(chainsi_object_metadata, labels, &map_pointer_type),
-    CHAINSI_FIELD_OPTIONAL(chainsi_object_metadata, annotations, &map_pointer_type),
-};
+static const chainsi_field manifest_metadata_fields[] = { METADATA_FIELDS };
 static const chainsi_type manifest_metadata_type =
     CHAINSI_STRUCT_OF(chainsi_object_metadata, manifest_metadata_fields);
-static const chainsi_field manifest_fields[] = {
-    CHAINSI_FIELD_NAMED(chainsi_object, api_version, "apiVersion"),
-    CHAINSI_FIELD_NAMED(chainsi_object, kind, "kind"),
-    CHAINSI_FIELD_OF(chainsi_object, metadata, &manifest_metadata_type),
-};
+static const chainsi_field manifest_fields[] = { OBJECT_FIELDS(&manifest_metadata_type) };
 static const chainsi_type manifest_type = CHAINSI_STRUCT_OF(chainsi_object, manifest_fields);
 
 bool chainsi_object_read(const char *json, size_t size, chainsi_arena *arena,

@@ -159,6 +159,9 @@ static const chainsi_field link_fields[] = {
 static const chainsi_type link_type = STRUCT_TYPE(chainsi_api_link, link_fields);
 static const chainsi_type links_type = LIST_TYPE(chainsi_api_links, &link_type);
 static const chainsi_api_links no_links;
+static const chainsi_type some_double = { .kind = CHAINSI_POINTER,
+                                          .size = sizeof(void *),
+                                          .item = &chainsi_type_double };
 static const chainsi_field deploy_fields[] = {
     TEXT(chainsi_api_deploy, chain),
     { CHAINSI_FIELD(chainsi_api_deploy, environment, &chainsi_type_string),
@@ -172,6 +175,7 @@ static const chainsi_field deploy_fields[] = {
     { CHAINSI_FIELD(chainsi_api_deploy, swappable, &chainsi_type_bool), .default_value = &no },
     { CHAINSI_FIELD(chainsi_api_deploy, links, &links_type), .default_value = &no_links },
     NULLABLE(chainsi_api_deploy, autoscaler),
+    { CHAINSI_FIELD(chainsi_api_deploy, patience_s, &some_double), .optional = true },
     { CHAINSI_FIELD(chainsi_api_deploy, tls, &chainsi_type_bool), .default_value = &no },
 };
 const chainsi_type chainsi_api_deploy_type =
@@ -302,9 +306,6 @@ static const chainsi_type some_trial = {
     .item = &trial_type,
 };
 
-static const chainsi_type some_double = { .kind = CHAINSI_POINTER,
-                                          .size = sizeof(void *),
-                                          .item = &chainsi_type_double };
 static const chainsi_field clients_fields[] = {
     { CHAINSI_FIELD(chainsi_api_clients, calls_per_s, &chainsi_type_double) },
     { CHAINSI_FIELD(chainsi_api_clients, errors_per_s, &chainsi_type_double) },
@@ -642,6 +643,8 @@ static bool check_origin(const chainsi_api_deploy *deploy, char *why, size_t siz
         snprintf(why, size, "interface is not 16 small hex digits");
     else if (deploy->created_by && strlen(deploy->created_by) > MAX_NAME)
         snprintf(why, size, "created_by is longer than %d bytes", MAX_NAME);
+    else if (deploy->patience_s && !is_within(*deploy->patience_s, 0, CHAINSI_API_MOST_PATIENCE_S))
+        snprintf(why, size, "patience_s is not from 0 to %d", CHAINSI_API_MOST_PATIENCE_S);
     else
         return true;
     return false;

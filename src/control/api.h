@@ -123,6 +123,8 @@ typedef struct chainsi_api_canary {
         .max_error_rate_increase = 0.01, .max_p99_ratio = 1.5, .minutes = 10                       \
     }
 
+#define CHAINSI_API_MOST_PATIENCE_S 86400
+
 /* A chain to deploy. */
 typedef struct chainsi_api_deploy {
     const char *chain;       /* its name: letters, digits, '.', '_', '-' */
@@ -137,7 +139,9 @@ typedef struct chainsi_api_deploy {
         swappable; /* its programs may be replaced in place (swap.h); default: they stay as they are */
     chainsi_api_links links; /* for those who look; default: none is known of */
     const char *autoscaler;  /* who scales it in a cluster; null: the daemon */
-    bool tls;                /* the daemon's: its pods speak TLS; default: they don't */
+    /* How long what may pass may keep its pods from starting, as a registry that is away; null: 60 s. */
+    const double *patience_s;
+    bool tls; /* the daemon's: its pods speak TLS; default: they don't */
 } chainsi_api_deploy;
 
 /* What the keeper holds of a deployment. */

@@ -111,14 +111,6 @@ static void set_secret(chainsi_exchange *exchange, chainsi_write *write)
     secret_change *change = write->arguments;
     chainsi_api_secret_value asked;
     char why[512];
-    if (change->routes->registry->supervisor->pods) {
-        chainsi_write_free(write);
-        chainsi_exchange_fail(
-            exchange, CHAINS_FAILED_PRECONDITION,
-            "in a cluster the values are in the Secret CHAIN-secrets: `chains secret set NAME "
-            "--chain CHAIN --target kubernetes`");
-        return;
-    }
     if (!chainsi_read_value(exchange, &chainsi_api_secret_value_type, &exchange->arena, &asked)) {
         chainsi_write_free(write);
         return;
@@ -159,10 +151,27 @@ static void delete_secret(chainsi_exchange *exchange, chainsi_write *write)
     chainsi_write_free(write);
 }
 
+/* Secrets of pods are the cluster's, and which there are isn't for the controller to see: it may read certificates by
+ * their names, and list nothing. True: that was answered. */
+static bool refuse_in_cluster(const chainsi_routes *routes, chainsi_exchange *exchange,
+                              const char *words)
+{
+    if (!routes->registry->supervisor->pods)
+        return false;
+    chainsi_exchange_fail(exchange, CHAINS_FAILED_PRECONDITION,
+                          "in a cluster secrets are keys of each chain's Secret CHAIN-secrets: "
+                          "`chains secret %s --chain CHAIN --target kubernetes`",
+                          words);
+    return true;
+}
+
 void chainsi_route_secret(chainsi_routes *routes, chainsi_exchange *exchange,
                           const chainsi_names *names)
 {
     const char *chain = names->chain, *name = names->name;
+    const bool deletes = exchange->request.method == CHAINSI_HTTP_DELETE;
+    if (refuse_in_cluster(routes, exchange, deletes ? "delete NAME" : "set NAME"))
+        return;
     if ((chain && !chainsi_api_is_chain_name(chain)) || !chainsi_vault_is_name(name)) {
         chainsi_exchange_fail(
             exchange, CHAINS_INVALID_ARGUMENT,
@@ -179,7 +188,7 @@ void chainsi_route_secret(chainsi_routes *routes, chainsi_exchange *exchange,
         .name = chainsi_arena_strdup(&write->arena, name),
         .kept_name = chainsi_vault_kept_name(chain, name, &write->arena),
     };
-    if (exchange->request.method == CHAINSI_HTTP_DELETE)
+    if (deletes)
         delete_secret(exchange, write);
     else
         set_secret(exchange, write);
@@ -190,6 +199,8 @@ void chainsi_route_secrets(chainsi_routes *routes, chainsi_exchange *exchange,
 {
     (void)names;
     chainsi_stored_secrets secrets;
+    if (refuse_in_cluster(routes, exchange, "list"))
+        return;
     chainsi_database *reader = chainsi_store_reader(routes->store);
     chains_status status = chainsi_stored_secret_list(reader, &exchange->arena, &secrets);
     if (status == CHAINS_OK)

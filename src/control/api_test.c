@@ -105,7 +105,7 @@ static void saved_state_comes_back(void **state)
         "\"max_error_rate_increase\":0.0,\"max_p99_ratio\":0.0,\"minutes\":0.0},"
         "\"source_digest\":null,\"interface\":null,\"created_by\":\"me\",\"swappable\":true,"
         "\"links\":[{\"caller\":\"a\",\"callee\":\"c\",\"colocated\":true}],\"autoscaler\":null,"
-        "\"tls\":false}}");
+        "\"patience_s\":null,\"tls\":false}}");
 }
 
 /* Decodes and checks; why gets what is wrong. */
@@ -211,6 +211,8 @@ static void bad_deployments_are_refused(void **state)
         { DEPLOY_B "\"canary\":{\"percent\":1,\"minutes\":10081}}", "canary.minutes" },
         { DEPLOY_B "\"source_digest\":\"AB\"}", "source_digest" },
         { DEPLOY_B "\"interface\":\"12\"}", "interface" },
+        { DEPLOY_B "\"patience_s\":-1}", "patience_s is not from 0 to 86400" },
+        { DEPLOY_B "\"patience_s\":86401}", "patience_s is not from 0 to 86400" },
     };
     char why[512];
     assert_int_equal(
@@ -221,7 +223,8 @@ static void bad_deployments_are_refused(void **state)
     assert_int_equal(check_deploy(DEPLOY_B
                                   "\"environment\":\"a.b_c-1\",\"canary\":{\"percent\":99.5,"
                                   "\"max_error_rate_increase\":1,\"max_p99_ratio\":1,\"minutes\":"
-                                  "10080},\"interface\":\"0123456789abcdef\"}",
+                                  "10080},\"interface\":\"0123456789abcdef\",\"patience_s\":"
+                                  "86400}",
                                   why),
                      CHAINS_OK);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

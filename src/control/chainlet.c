@@ -271,6 +271,7 @@ static chainsi_fleet *make_pod_fleet(chainsi_chainlet *chainlet)
             .log = chainlet->log,
             .start_timeout_s = chainlet->service->start_timeout_s,
             .drain_timeout_s = chainlet->service->drain_timeout_s,
+            .patience_s = deployment->options.deploy->patience_s,
             .policy = deployment->options.begin == CHAINSI_BEGIN_RUNNING ? &chainsi_backoff_running
                                                                          : &chainsi_backoff_deploying,
         },

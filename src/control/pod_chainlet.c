@@ -69,13 +69,23 @@ static bool lacks_identity(const chainsi_chainlet *chainlet)
     return chainlet->deployment->options.deploy->tls && !find_identity(chainlet);
 }
 
+/* Another's number is what is wanted. But while it starts a zero is what was before it was asked to start, or said of a
+ * Deployment that isn't there yet: by it all would be ready, with no pod. */
+static void note_wanted(const chainsi_chainlet *chainlet)
+{
+    const int64_t replicas = chainlet->pods->replicas;
+    if (!chainlet->fleet->stopping &&
+        (replicas || chainlet->deployment->state != CHAINSI_DEPLOYMENT_STARTING))
+        chainlet->fleet->wanted = replicas;
+}
+
 void chainsi_pod_chainlet_note(const chainsi_chainlet *chainlet)
 {
     const chainsi_fleet *fleet = chainlet->fleet;
     if (!fleet || fleet->let_go)
         return;
-    if (chainsi_pod_chainlet_scaled_by_others(chainlet) && !fleet->stopping)
-        chainlet->fleet->wanted = chainlet->pods->replicas;
+    if (chainsi_pod_chainlet_scaled_by_others(chainlet))
+        note_wanted(chainlet);
     chainsi_endpoint *endpoints = chainsi_make((fleet->place_count + 1) * sizeof *endpoints);
     const bool lacks = lacks_identity(chainlet);
     size_t count = 0;

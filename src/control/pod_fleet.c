@@ -22,8 +22,11 @@ static bool is_deploying(const chainsi_fleet *fleet)
 }
 
 /* That of the variable is for tests. */
-static int64_t patience_ns(void)
+static int64_t patience_ns(const chainsi_replica *replica)
 {
+    const double *said_s = replica->options.patience_s;
+    if (said_s)
+        return (int64_t)(*said_s * 1000) * CHAINSI_NS_PER_MS;
     const char *text = getenv("CHAINS_POD_PATIENCE_S");
     char *end = NULL;
     const long seconds = text ? strtol(text, &end, 10) : -1;
@@ -98,7 +101,7 @@ static void note_stuck(chainsi_replica *replica, bool stuck, bool over)
 
 static bool is_stuck_for_long(const chainsi_replica *replica)
 {
-    return replica->stuck_ns >= 0 && chainsi_now_ns() - replica->stuck_ns >= patience_ns();
+    return replica->stuck_ns >= 0 && chainsi_now_ns() - replica->stuck_ns >= patience_ns(replica);
 }
 
 /* What keeps it from being ready; the names are what people look it up by. */

@@ -39,6 +39,12 @@ static bool find_stored(const chainsi_pod_versions *versions, const char *chain,
            !strcmp(stored->id, id);
 }
 
+/* Whether Knative looks after it, which has Deployments of its own for it. */
+static bool is_knatives(const chainsi_pod_version *said)
+{
+    return !strcmp(said->autoscaler, "knative");
+}
+
 /* Certificates. */
 
 static void identify(const chainsi_deployment *deployment)
@@ -242,7 +248,7 @@ static void forget(chainsi_pod_versions *versions, chainsi_chain *chain, const c
     versions->forgetting = it;
     it->waits = starting != NULL;
     if (starting)
-        chainsi_deployment_give_up(starting, "it was deleted in the cluster");
+        chainsi_deployment_give_up(starting, "its ConfigMap was deleted in the cluster");
     else
         ask_to_forget(chain, it);
 }
@@ -344,7 +350,7 @@ static void on_version(void *user, chainsi_known_version *known)
     chainsi_stored_version stored;
     char why[256];
     known->again = false;
-    if (said->leaving || versions->registry->stopping)
+    if (said->leaving || versions->registry->stopping || is_knatives(said))
         return;
     if (!known->handled)
         set_right(versions, known);
@@ -396,7 +402,8 @@ static bool has_others(const chainsi_pod_versions *versions, const char *chain)
 {
     for (const chainsi_known_version *each = chainsi_pods_versions(versions->pods); each;
          each = each->next)
-        if (!strcmp(each->version.chain, chain) && !each->version.leaving)
+        if (!strcmp(each->version.chain, chain) && !each->version.leaving &&
+            !is_knatives(&each->version))
             return true;
     return false;
 }

@@ -120,6 +120,7 @@ typedef struct chainsi_replica_options {
     chainsi_log *log;                  /* not owned */
     chainsi_running *running;          /* not owned; where its process notes what it runs; NULL */
     double start_timeout_s, drain_timeout_s;
+    const double *patience_s;  /* of a pod: with what may pass; NULL: the usual one */
     double progress_timeout_s; /* 0: whether its calls get on isn't watched */
     const chainsi_backoff_policy *policy;
     /* It came into another state. Must not free it. */

@@ -79,7 +79,64 @@ static void close_spot(pods *of, const spot *it)
     stop_pods(of);
 }
 
-static const char answer[] = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}";
+/* What has come by that connection is answered well. */
+static void answer(pods *of, int fd, const call *asked)
+{
+    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+    RUN_UNTIL(of, asked->ended);
+    expect_answer(asked);
+}
+
+/* A pod that is the test itself, and a call that has come to it. */
+typedef struct meeting {
+    spot at;
+    pods *of;
+    const call *asked;
+    int fd; /* of its connection; the test's */
+    char text[1024];
+} meeting;
+
+/* Another call, which comes as well. */
+static void ask_again(meeting *it)
+{
+    it->asked = ask(it->of, "/");
+    it->fd = take_request(it->of, &it->at, it->text);
+}
+
+static void meet(meeting *it)
+{
+    it->at = open_spot(8);
+    it->of = start_at_port(it->at.port);
+    ask_again(it);
+}
+
+static void part(meeting *it)
+{
+    close_spot(it->of, &it->at);
+}
+
+/* The call isn't answered: its connection ends. */
+static void break_off(meeting *it)
+{
+    close(it->fd);
+    RUN_UNTIL(it->of, it->asked->ended);
+}
+
+/* One call of a set, and how it ends. */
+static void ask_well(pods *of)
+{
+    const call *it = ask(of, "/");
+    RUN_UNTIL(of, it->ended);
+    expect_answer(it);
+}
+
+/* So many calls have come, and all have been answered. */
+static void expect_answers(pods *of, int count)
+{
+    RUN_UNTIL(of, of->ended == count);
+    for (int i = 0; i < count; i++)
+        expect_answer(&of->calls[i]);
+}
 
 static void one_that_refuses_is_passed_by(void **state)
 {
@@ -88,11 +145,8 @@ static void one_that_refuses_is_passed_by(void **state)
     chainsi_endpoint endpoints[] = { endpoint_at(free_port()),
                                      endpoint_at(port_of(&of->servers[0])) };
     chainsi_upstream_set_endpoints(of->set, endpoints, 2);
-    for (int i = 0; i < 12; i++) {
-        const call *it = ask(of, "/");
-        RUN_UNTIL(of, it->ended);
-        expect_answer(it);
-    }
+    for (int i = 0; i < 12; i++)
+        ask_well(of);
     assert_int_equal(handled_at(of, 0), 12);
     stop_pods(of);
 }
@@ -108,9 +162,7 @@ static void where_all_refuse_calls_wait(void **state)
     expect_load(of, 0, 3);
     add_pod(of, (chainsi_server_options){ .slots = 2 });
     use_pods(of, 1);
-    RUN_UNTIL(of, of->ended == 3);
-    for (int i = 0; i < 3; i++)
-        expect_answer(&of->calls[i]);
+    expect_answers(of, 3);
     stop_pods(of);
 }
 
@@ -151,9 +203,7 @@ static void one_that_does_not_answer_is_passed_by(void **state)
     chainsi_upstream_set_endpoints(of->set, endpoints, 2);
     for (int i = 0; i < 3; i++)
         ask(of, "/");
-    RUN_UNTIL(of, of->ended == 3);
-    for (int i = 0; i < 3; i++)
-        expect_answer(&of->calls[i]);
+    expect_answers(of, 3);
     assert_int_equal(handled_at(of, 0), 3);
     for (int i = 0; i < FILLERS; i++)
         close(fillers[i]);
@@ -164,90 +214,70 @@ static void one_that_does_not_answer_is_passed_by(void **state)
 static void what_breaks_off_while_it_runs_is_lost(void **state)
 {
     (void)state;
-    char text[1024];
-    spot it = open_spot(8);
-    pods *of = start_at_port(it.port);
-    const call *asked = ask(of, "/");
-    int fd = take_request(of, &it, text);
-    assert_false(chainsi_upstream_is_unread(asked->call)); /* as far as anybody knows */
-    close(fd);
-    RUN_UNTIL(of, asked->ended);
-    assert_int_equal(asked->end, CHAINSI_UPSTREAM_LOST);
-    assert_non_null(strstr(asked->why, "127.0.0.1:"));
+    meeting it;
+    meet(&it);
+    assert_false(chainsi_upstream_is_unread(it.asked->call)); /* as far as anybody knows */
+    break_off(&it);
+    assert_int_equal(it.asked->end, CHAINSI_UPSTREAM_LOST);
+    assert_non_null(strstr(it.asked->why, "127.0.0.1:"));
     /* In the middle of an answer. */
-    asked = ask(of, "/");
-    fd = take_request(of, &it, text);
-    say(fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{");
-    RUN_UNTIL(of, asked->size == 1);
-    close(fd);
-    RUN_UNTIL(of, asked->ended);
-    assert_int_equal(asked->end, CHAINSI_UPSTREAM_LOST);
+    ask_again(&it);
+    say(it.fd, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{");
+    RUN_UNTIL(it.of, it.asked->size == 1);
+    break_off(&it);
+    assert_int_equal(it.asked->end, CHAINSI_UPSTREAM_LOST);
     /* It was reached all the same. */
-    assert_int_equal(of->set->set->failing, 0);
-    close_spot(of, &it);
+    assert_int_equal(it.of->set->set->failing, 0);
+    part(&it);
 }
 
 static void what_is_lost_waits_for_its_reason(void **state)
 {
     (void)state;
-    char text[1024];
-    spot it = open_spot(8);
-    pods *of = start_at_port(it.port);
-    chainsi_upstream_promise_losses(of->set);
-    const call *asked = ask(of, "/");
-    int fd = take_request(of, &it, text);
-    close(fd);
-    RUN_UNTIL(of, chainsi_upstream_read_load(of->set).running == 0);
-    assert_false(asked->ended);
-    chainsi_upstream_note_loss(of->set, CHAINSI_LOSS_MEMORY);
-    assert_true(asked->ended);
-    assert_int_equal(asked->end, CHAINSI_UPSTREAM_EXHAUSTED);
-    close_spot(of, &it);
+    meeting it = { .at = open_spot(8) };
+    it.of = start_at_port(it.at.port);
+    chainsi_upstream_promise_losses(it.of->set);
+    ask_again(&it);
+    close(it.fd);
+    RUN_UNTIL(it.of, chainsi_upstream_read_load(it.of->set).running == 0);
+    assert_false(it.asked->ended);
+    chainsi_upstream_note_loss(it.of->set, CHAINSI_LOSS_MEMORY);
+    assert_true(it.asked->ended);
+    assert_int_equal(it.asked->end, CHAINSI_UPSTREAM_EXHAUSTED);
+    part(&it);
 }
 
 /* A kept connection that was closed before the next call: that finds another. */
 static void a_closed_connection_is_nobodys_news(void **state)
 {
     (void)state;
-    char text[1024];
-    spot it = open_spot(8);
-    pods *of = start_at_port(it.port);
-    const call *first = ask(of, "/");
-    int fd = take_request(of, &it, text);
-    say(fd, answer);
-    RUN_UNTIL(of, first->ended);
-    expect_answer(first);
+    meeting it;
+    meet(&it);
+    answer(it.of, it.fd, it.asked);
     /* The loop doesn't go round between that and the next call. */
-    close(fd);
-    const call *second = ask(of, "/");
-    fd = take_request(of, &it, text);
-    say(fd, answer);
-    RUN_UNTIL(of, second->ended);
-    expect_answer(second);
-    close(fd);
-    close_spot(of, &it);
+    close(it.fd);
+    ask_again(&it);
+    answer(it.of, it.fd, it.asked);
+    close(it.fd);
+    part(&it);
 }
 
 /* By one that takes no calls any more: it isn't the answer. */
 static void what_was_turned_down_goes_elsewhere(void **state)
 {
     (void)state;
-    char text[1024];
-    spot it = open_spot(8);
-    pods *of = start_at_port(it.port);
-    const call *asked = ask(of, "/");
-    int fd = take_request(of, &it, text);
-    say(fd, "HTTP/1.1 503 Service Unavailable\r\nX-Chains-Not-Started: 1\r\nConnection: close\r\n"
-            "Content-Length: 4\r\n\r\nbusy");
-    close(fd);
-    fd = take_request(of, &it, text);
-    assert_false(asked->ended);
-    say(fd, answer);
-    RUN_UNTIL(of, asked->ended);
-    expect_answer(asked);
-    assert_int_equal(asked->size, 2);
-    close(fd);
-    close_spot(of, &it);
+    meeting it;
+    meet(&it);
+    say(it.fd,
+        "HTTP/1.1 503 Service Unavailable\r\nX-Chains-Not-Started: 1\r\nConnection: close\r\n"
+        "Content-Length: 4\r\n\r\nbusy");
+    close(it.fd);
+    it.fd = take_request(it.of, &it.at, it.text);
+    assert_false(it.asked->ended);
+    answer(it.of, it.fd, it.asked);
+    assert_int_equal(it.asked->size, 2);
+    close(it.fd);
+    part(&it);
 }
 
 static void times_are_said_anew(void **state)
@@ -269,9 +299,7 @@ static void times_are_said_anew(void **state)
     const char *left = strstr(text, "\r\nX-Chains-Timeout-Ms: ");
     assert_non_null(left);
     assert_true(atoi(left + 23) <= 59000 && atoi(left + 23) > 0);
-    say(fd, answer);
-    RUN_UNTIL(of, asked->ended);
-    expect_answer(asked);
+    answer(of, fd, asked);
     close(fd);
     close_spot(of, &it);
 }
@@ -333,46 +361,38 @@ static void large_requests_are_sent_whole(void **state)
 static void what_is_no_http_is_told(void **state)
 {
     (void)state;
-    char text[1024];
-    spot it = open_spot(8);
-    pods *of = start_at_port(it.port);
-    const call *asked = ask(of, "/");
-    int fd = take_request(of, &it, text);
-    say(fd, "SSH-2.0-OpenSSH\r\n\r\n");
-    RUN_UNTIL(of, asked->ended);
-    assert_int_equal(asked->end, CHAINSI_UPSTREAM_PROTOCOL);
-    expect_load(of, 0, 0);
-    close(fd);
-    close_spot(of, &it);
+    meeting it;
+    meet(&it);
+    say(it.fd, "SSH-2.0-OpenSSH\r\n\r\n");
+    RUN_UNTIL(it.of, it.asked->ended);
+    assert_int_equal(it.asked->end, CHAINSI_UPSTREAM_PROTOCOL);
+    expect_load(it.of, 0, 0);
+    close(it.fd);
+    part(&it);
 }
 
 static void pods_may_have_long_addresses(void **state)
 {
     (void)state;
-    char text[1024];
-    spot it = { .listen_fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0) };
+    meeting it = { .at.listen_fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0) };
     struct sockaddr_in6 address = { .sin6_family = AF_INET6, .sin6_addr = IN6ADDR_LOOPBACK_INIT };
     socklen_t size = sizeof address;
-    if (it.listen_fd < 0 || bind(it.listen_fd, (struct sockaddr *)&address, size)) {
-        close(it.listen_fd);
+    if (it.at.listen_fd < 0 || bind(it.at.listen_fd, (struct sockaddr *)&address, size)) {
+        close(it.at.listen_fd);
         skip(); /* there is no IPv6 here */
     }
-    assert_int_equal(listen(it.listen_fd, 8), 0);
-    assert_int_equal(getsockname(it.listen_fd, (struct sockaddr *)&address, &size), 0);
-    pods *of = start_pods(0, 1, 10);
+    assert_int_equal(listen(it.at.listen_fd, 8), 0);
+    assert_int_equal(getsockname(it.at.listen_fd, (struct sockaddr *)&address, &size), 0);
+    it.of = start_pods(0, 1, 10);
     const chainsi_endpoint endpoint = { .host = "::1", .port = ntohs(address.sin6_port) };
-    chainsi_upstream_set_endpoints(of->set, &endpoint, 1);
-    const call *asked = ask(of, "/");
-    int fd = take_request(of, &it, text);
-    say(fd, answer);
-    RUN_UNTIL(of, asked->ended);
-    expect_answer(asked);
-    close(fd);
-    asked = ask(of, "/");
-    close(take_request(of, &it, text));
-    RUN_UNTIL(of, asked->ended);
-    assert_non_null(strstr(asked->why, "[::1]:"));
-    close_spot(of, &it);
+    chainsi_upstream_set_endpoints(it.of->set, &endpoint, 1);
+    ask_again(&it);
+    answer(it.of, it.fd, it.asked);
+    close(it.fd);
+    ask_again(&it);
+    break_off(&it);
+    assert_non_null(strstr(it.asked->why, "[::1]:"));
+    part(&it);
 }
 
 static void no_addresses_are_left_out(void **state)
@@ -387,9 +407,7 @@ static void no_addresses_are_left_out(void **state)
     memset(endpoints[4].host, 'x', sizeof endpoints[4].host); /* without an end */
     chainsi_upstream_set_endpoints(of->set, endpoints, 6);
     assert_int_equal(of->set->set->count, 1);
-    const call *it = ask(of, "/");
-    RUN_UNTIL(of, it->ended);
-    expect_answer(it);
+    ask_well(of);
     stop_pods(of);
 }
 

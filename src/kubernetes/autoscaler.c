@@ -8,6 +8,9 @@ enum {
     HPA_MINOR = 23, /* of the first Kubernetes with autoscaling/v2 */
     DEFAULT_DOWN_S = 300,
     MOST_DOWN_S = 3600, /* that a HorizontalPodAutoscaler takes */
+    /* Pods use 100 % at most, as .cpu is their limit, too, and within a tenth above what is aimed at nothing is done: what aims
+     * at more hardly ever adds a pod. */
+    MOST_PERCENT = 85,
 };
 
 #define DEFAULT_UTILIZATION 0.7
@@ -40,11 +43,20 @@ bool chainsi_autoscaler_read(const char *text, chainsi_autoscaler *autoscaler)
     return false;
 }
 
-/* Whether it has a HorizontalPodAutoscaler. */
+bool chainsi_autoscaler_is_hpa(chainsi_autoscaler autoscaler, const chainsi_service *service)
+{
+    return autoscaler == CHAINSI_AUTOSCALER_HPA &&
+           service->chainlet->config.autoscaling.max_replicas > chainsi_manifest_least(service);
+}
+
+const char *chainsi_autoscaler_hpa_api(int minor)
+{
+    return minor >= HPA_MINOR ? "autoscaling/v2" : "autoscaling/v2beta2";
+}
+
 static bool has_own(const chainsi_manifest *manifest, const chainsi_service *service)
 {
-    return manifest->options.autoscaler == CHAINSI_AUTOSCALER_HPA &&
-           service->chainlet->config.autoscaling.max_replicas > chainsi_manifest_least(service);
+    return chainsi_autoscaler_is_hpa(manifest->options.autoscaler, service);
 }
 
 bool chainsi_manifest_is_scaled(const chainsi_manifest *manifest, const chainsi_service *service)
@@ -66,7 +78,8 @@ void chainsi_manifest_check_autoscaler(const chainsi_manifest *manifest,
 static int64_t utilization_percent(const chains_config *config)
 {
     const double share = config->autoscaling.target_utilization;
-    return (int64_t)fmax(1, round(100 * (share > 0 ? share : DEFAULT_UTILIZATION)));
+    const double percent = round(100 * (share > 0 ? share : DEFAULT_UTILIZATION));
+    return (int64_t)fmin(MOST_PERCENT, fmax(1, percent));
 }
 
 /* -1 is none. */
@@ -83,9 +96,8 @@ void chainsi_manifest_autoscaler(chainsi_manifest *manifest, const chainsi_servi
     const chains_config *config = &service->chainlet->config;
     if (!has_own(manifest, service))
         return;
-    chainsi_manifest_open(
-        manifest, manifest->options.minor >= HPA_MINOR ? "autoscaling/v2" : "autoscaling/v2beta2",
-        "HorizontalPodAutoscaler", service->chainlet);
+    chainsi_manifest_open(manifest, chainsi_autoscaler_hpa_api(manifest->options.minor),
+                          "HorizontalPodAutoscaler", service->chainlet);
     chainsi_document_open_map(d, "spec");
     chainsi_document_open_map(d, "scaleTargetRef");
     chainsi_document_text(d, "apiVersion", "apps/v1");

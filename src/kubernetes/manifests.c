@@ -492,7 +492,8 @@ static void check_images(const chainsi_manifest *manifest, chainsi_diagnostics *
     }
 }
 
-/* A hash of what is written under a name that stands for the version's, in whichever form; who owns it comes later. */
+/* A hash of what is written under a name that stands for the version's, in whichever form; who owns it comes later,
+ * and the namespace is no part of it. */
 static const char *find_digest(const chainsi_manifest *unnamed)
 {
     chainsi_buffer text = { 0 };
@@ -500,6 +501,7 @@ static const char *find_digest(const chainsi_manifest *unnamed)
     named.options.version = "v0";
     named.options.json = true;
     named.options.owner_uid = NULL;
+    named.options.create_name_space = false; /* with it or without, where it is already */
     write_all(&named, &text);
     uint64_t hash = chainsi_hash_add(CHAINSI_HASH_START, text.data, text.size);
     hash ^= hash >> 24 ^ hash >> 48; /* its end is what versions are named after */

@@ -49,7 +49,9 @@ typedef struct chainsi_manifest_options {
     const char *deploy; /* JSON: what is deployed, as chainsd is told it; NULL: not known */
     const char *digest; /* what the ConfigMap has, of the identity; NULL: of all this */
     chainsi_autoscaler autoscaler;
-    bool tls;  /* between Chainlets, with certificates that chainsd makes */
+    bool tls; /* between Chainlets, with certificates that chainsd makes */
+    bool
+        trial; /* for a dry run: names nothing that has to be there before, such as a ServiceAccount */
     int minor; /* 1.minor of the cluster; 0: CHAINSI_KUBERNETES_DEFAULT */
     bool json; /* a v1 List instead of YAML */
 } chainsi_manifest_options;
@@ -70,5 +72,9 @@ void chainsi_manifests_identify(const chainsi_model *model, const chainsi_manife
 /* "chains", "none", "hpa", "knative". False: none of them. */
 bool chainsi_autoscaler_read(const char *text, chainsi_autoscaler *autoscaler);
 const char *chainsi_autoscaler_name(chainsi_autoscaler autoscaler);
+/* Whether its number of pods is a HorizontalPodAutoscaler's: there may be more than it begins with. */
+bool chainsi_autoscaler_is_hpa(chainsi_autoscaler autoscaler, const chainsi_service *service);
+/* The version of the API that they are written in for a cluster of 1.minor. */
+const char *chainsi_autoscaler_hpa_api(int minor);
 
 #endif

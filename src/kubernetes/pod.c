@@ -8,6 +8,7 @@
 enum {
     LEAVE_S = 3,      /* before SIGTERM, until callers outside of the chain know that it goes */
     SLEEP_MINOR = 30, /* of the first Kubernetes that can wait so without a shell */
+    ASK_MINOR = 22,   /* of the first that asks whether a pod is ready once it has started */
     END_S = 2,        /* of a process, beyond its calls */
     DEFAULT_START_S = 600,
     DEFAULT_DRAIN_S = 30,
@@ -117,6 +118,8 @@ static void write_environment(chainsi_manifest *manifest, const chainsi_service 
     if (manifest->options.autoscaler ==
         CHAINSI_AUTOSCALER_CHAINS) /* callees may have no pod for now */
         add_variable(&all, "CHAINS_AT_ZERO", "wait");
+    if (chainsi_manifest_is_knative(manifest))
+        add_variable(&all, "CHAINS_BALANCE", "proxy");
     for (size_t i = 0; i < service->dependency_count; i++) {
         const chainsi_model_chainlet *callee = service->dependencies[i];
         if (!callee->external)
@@ -198,7 +201,10 @@ static void write_life(chainsi_manifest *manifest, const chainsi_service *servic
     chainsi_document *d = &manifest->document;
     write_probe(d, "startupProbe", "/readyz", 1, 1, (int64_t)ceil(start_timeout_s(service)));
     write_probe(d, "livenessProbe", "/livez", 10, 5, 3);
-    write_probe(d, "readinessProbe", "/readyz", 5, 3, 2);
+    if (manifest->options.minor >= ASK_MINOR || chainsi_manifest_is_knative(manifest))
+        write_probe(d, "readinessProbe", "/readyz", 5, 3, 2);
+    else /* else a pod that has started would be asked up to 5 s later, while calls wait for it */
+        write_probe(d, "readinessProbe", "/readyz", 1, 3, 5);
     if (!waits_before_end(manifest))
         return;
     chainsi_document_open_map(d, "lifecycle");
@@ -445,8 +451,10 @@ void chainsi_manifest_pod(chainsi_manifest *manifest, const chainsi_service *ser
     chainsi_document_open_map(d, "spec");
     if (knative)
         chainsi_manifest_knative_limits(manifest, service);
-    chainsi_document_text(d, "serviceAccountName",
-                          chainsi_manifest_name(manifest, service->chainlet));
+    if (!knative ||
+        !manifest->options.trial) /* it makes a pod on trial, and looks for the account */
+        chainsi_document_text(d, "serviceAccountName",
+                              chainsi_manifest_name(manifest, service->chainlet));
     chainsi_document_truth(d, "automountServiceAccountToken", false);
     /* Else each Service of the namespace would be told in variables, under names that may be ours. */
     chainsi_document_truth(d, "enableServiceLinks", false);

@@ -166,13 +166,13 @@ static bool read_log_level(chainsi_process *process, const char *text)
     return false;
 }
 
-/* Whether it says something that chainsi_remote_new knows. */
-static bool check_at_zero(void)
+/* Whether a variable says something that chainsi_remote_new knows. */
+static bool check_choice(const char *name, const char *first, const char *second)
 {
-    const char *text = getenv("CHAINS_AT_ZERO");
-    if (!text || !*text || !strcmp(text, "wait") || !strcmp(text, "fail"))
+    const char *text = getenv(name);
+    if (!text || !*text || !strcmp(text, first) || !strcmp(text, second))
         return true;
-    fprintf(stderr, "chains: CHAINS_AT_ZERO is '%s': expected wait or fail\n", text);
+    fprintf(stderr, "chains: %s is '%s': expected %s or %s\n", name, text, first, second);
     return false;
 }
 
@@ -190,7 +190,8 @@ bool chainsi_process_init(chainsi_process *process, const char *environment, cha
     const char *level = getenv("CHAINS_LOG_LEVEL");
     if (level && *level && !read_log_level(process, level))
         return false;
-    return check_at_zero() && read_secrets(process);
+    return check_choice("CHAINS_AT_ZERO", "wait", "fail") &&
+           check_choice("CHAINS_BALANCE", "caller", "proxy") && read_secrets(process);
 }
 
 const char *chainsi_secret_find(const chainsi_process *process, const char *name)

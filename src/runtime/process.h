@@ -16,7 +16,7 @@ typedef struct chainsi_secret_map {
 extern const chainsi_type chainsi_secret_map_type;
 
 /* Reads what the environment says: CHAINS_ENVIRONMENT (else `environment`), CHAINS_SECRETS_FD or
- * CHAINS_SECRETS_DIR (a folder with a file for each, as Kubernetes mounts a Secret), CHAINS_ASSETS_DIR, CHAINS_LOG_LEVEL (debug, info, warning, error), CHAINS_STRICT, and checks CHAINS_AT_ZERO. Memory of
+ * CHAINS_SECRETS_DIR (a folder with a file for each, as Kubernetes mounts a Secret), CHAINS_ASSETS_DIR, CHAINS_LOG_LEVEL (debug, info, warning, error), CHAINS_STRICT, and checks CHAINS_AT_ZERO and CHAINS_BALANCE. Memory of
  * arena, that of the secrets of the process: their descriptor is read once and closed. False with a
  * message on stderr if something there can't be read. */
 bool chainsi_process_init(chainsi_process *process, const char *environment, chainsi_arena *arena);

@@ -79,6 +79,14 @@ static int64_t read_at_zero_ms(const chainsi_interface *interface)
                                                                    : DEFAULT_START_S));
 }
 
+/* Whether a proxy is behind such names, which knows the replicas: what one of them says of its slots isn't of all then,
+ * and a slot that it keeps for a connection is the proxy's. */
+static bool is_proxied(const char *address)
+{
+    const char *balance = getenv("CHAINS_BALANCE");
+    return balance && !strcmp(balance, "proxy") && !strchr(address, ',');
+}
+
 chainsi_remote *chainsi_remote_new(const chainsi_interface *interface, const char *address,
                                    char *why, size_t why_size)
 {
@@ -87,7 +95,7 @@ chainsi_remote *chainsi_remote_new(const chainsi_interface *interface, const cha
     chainsi_replicas_options options = { .lookup_ms = 0 };
     if (!interface->external && !know_peers(address, &options, why, why_size))
         return NULL;
-    if (!interface->external && chainsi_replicas_are_meant(address)) {
+    if (!interface->external && !is_proxied(address) && chainsi_replicas_are_meant(address)) {
         options.max_waiting = chainsi_queue_most(interface->config);
         options.at_zero_ms = read_at_zero_ms(interface);
         replicas = chainsi_replicas_new(address, &options, why, why_size);

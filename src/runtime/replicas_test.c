@@ -1,5 +1,9 @@
 /* Calls to replicas on ports of their own, each a process: found in a list or by a name, killed, and drained. */
+#include <netinet/in.h>
+
 #include "runtime/serve_test_support.h"
+
+#include "rpc/grants.h"
 
 enum { REPLICAS = 2, SLOTS = 4 };
 
@@ -177,6 +181,90 @@ static void a_replica_is_found_by_its_name(void **state)
     chainsi_callee_done(all.callee);
 }
 
+/* A proxy that says what the one replica behind it says, that it has one slot, and could start more of them for calls that
+ * it sees. It answers the first call, and then none before it has got this many at once. */
+enum { AT_ONCE = 3 };
+
+/* Reads a request to the end of its head, which a call of ours leaves with its body. */
+static void read_call(int fd, char *text, size_t size)
+{
+    size_t have = 0;
+    ssize_t got = 1;
+    while (got > 0 && have < size - 1 && !memmem(text, have, "\r\n\r\n", 4)) {
+        got = read(fd, text + have, size - 1 - have);
+        have += got > 0 ? (size_t)got : 0;
+    }
+    text[have] = 0;
+}
+
+static void answer_call(int fd)
+{
+    static const char body[] = "{\"text\":\"passed on\",\"sum\":1}";
+    char text[256];
+    int size =
+        snprintf(text, sizeof text,
+                 "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Chains-Slots: 0/1\r\n"
+                 "Connection: close\r\nContent-Length: %zu\r\n\r\n%s",
+                 strlen(body), body);
+    if (write(fd, text, (size_t)size) != size)
+        abort();
+    close(fd);
+}
+
+/* How many of the calls asked not to wait. */
+static void *be_proxy(void *listener)
+{
+    char text[4096];
+    int calls[AT_ONCE];
+    intptr_t refusing = 0;
+    const int fd = *(const int *)listener;
+    for (int round = 0; round < 2; round++) {
+        const int count = round ? AT_ONCE : 1;
+        for (int i = 0; i < count; i++) {
+            calls[i] = accept4(fd, NULL, NULL, SOCK_CLOEXEC);
+            read_call(calls[i], text, sizeof text);
+            refusing += strstr(text, CHAINSI_GRANTS_REFUSE) != NULL;
+        }
+        for (int i = 0; i < count; i++)
+            answer_call(calls[i]);
+    }
+    return (void *)refusing;
+}
+
+static void a_proxy_sees_all_calls_at_once(void **state)
+{
+    place *at = *state;
+    struct sockaddr_in own = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    socklen_t size = sizeof own;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(bind(listener, (struct sockaddr *)&own, size), 0);
+    assert_int_equal(listen(listener, AT_ONCE), 0);
+    assert_int_equal(getsockname(listener, (struct sockaddr *)&own, &size), 0);
+    char address[64], why[256];
+    snprintf(address, sizeof address, "http://localhost:%d", ntohs(own.sin_port));
+    pthread_t proxy;
+    assert_int_equal(pthread_create(&proxy, NULL, be_proxy, &listener), 0);
+    setenv("CHAINS_BALANCE", "proxy", 1);
+    chainsi_remote *remote = chainsi_remote_new(&worker_interface, address, why, sizeof why);
+    unsetenv("CHAINS_BALANCE");
+    assert_non_null(remote);
+    assert_false(chainsi_remote_has_replicas(remote));
+    chainsi_callee *callee =
+        chainsi_callee_new(at->ctx, &worker_interface, &at->options, NULL, remote);
+    const char *answer;
+    assert_int_equal(call_with(callee, at->ctx, "go on", &answer), CHAINS_OK);
+    chains_ctx *gather = chains_gather(at->ctx);
+    for (int i = 0; i < AT_ONCE; i++)
+        assert_int_equal(call_with(callee, gather, "go on", &answer), CHAINS_OK);
+    assert_int_equal(chains_wait(gather), CHAINS_OK);
+    assert_string_equal(answer, "passed on");
+    void *refusing;
+    assert_int_equal(pthread_join(proxy, &refusing), 0);
+    assert_null(refusing);
+    close(listener);
+    chainsi_callee_done(callee);
+}
+
 int main(int argc, char **argv)
 {
     if (argc > 1)
@@ -188,6 +276,7 @@ int main(int argc, char **argv)
         TEST(a_killed_replica_is_left_alone),
         TEST(nothing_is_lost_when_a_replica_drains),
         TEST(a_replica_is_found_by_its_name),
+        TEST(a_proxy_sees_all_calls_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

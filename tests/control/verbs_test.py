@@ -232,9 +232,18 @@ class WithDaemon(HomeTest):
         done = self.home.chains("deploy", broken)
         self.assertIn("no weights here", done.stderr)
         self.assertNotIn("no model here", done.stderr)
-        done = self.home.chains("deploy", broken, "--name", "broken")
-        self.assertEqual(done.returncode, 1)
+        done = self.home.chains("deploy", broken, "--name", "broken", "--json")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
         self.assertNotIn("goes on", done.stderr)
+        error = json.loads(done.stderr.splitlines()[-1])["error"]
+        self.assertEqual((error["status"], error["hint"]), ("FAILED_PRECONDITION", None))
+        self.assertRegex(error["message"], "^hello: .*exit status 1")
+        self.assertNotIn("chains deploy:", done.stderr)
+        with open(path, "a", encoding="utf-8") as file:
+            file.write("this is no C\n")
+        done = self.home.chains("deploy", broken, "--json")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("lines before say why", json.loads(done.stderr.splitlines()[-1])["error"]["message"])
         self.home.good("delete", "broken")
 
     def test_output_that_can_not_be_written(self):

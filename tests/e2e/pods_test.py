@@ -128,9 +128,12 @@ class Pods(ServicesTest):
         connection.close()
         self.assertEqual(error["status"], "DEADLINE_EXCEEDED")
         self.assertIn("back was not there in time: cannot find the host 'nobody.invalid'", error["message"])
-        done = subprocess.run([os.path.join(self.bin, "front"), "--listen", "http://127.0.0.1:0"], capture_output=True, text=True,
-                              env=dict(self.home.env, CHAINS_AT_ZERO="pause"), timeout=60, check=False)
-        self.assertEqual((done.returncode, done.stderr), (2, "chains: CHAINS_AT_ZERO is 'pause': expected wait or fail\n"))
+
+    def test_variables_that_say_nothing(self):
+        for name, value, expected in (("CHAINS_AT_ZERO", "pause", "wait or fail"), ("CHAINS_BALANCE", "me", "caller or proxy")):
+            done = subprocess.run([os.path.join(self.bin, "front"), "--listen", "http://127.0.0.1:0"], capture_output=True, text=True,
+                                  env=dict(self.home.env, **{name: value}), timeout=60, check=False)
+            self.assertEqual((done.returncode, done.stderr), (2, f"chains: {name} is '{value}': expected {expected}\n"))
 
     def test_near(self):
         folder = self.home.file("near_back")

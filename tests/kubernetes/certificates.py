@@ -8,6 +8,7 @@ import os
 import subprocess
 
 DAYS = "30"
+FRONT_PROXY = "front-proxy-client"
 
 
 def openssl(*words):
@@ -62,8 +63,16 @@ class Authority:
             json.dump(config, file, indent=1)
 
 
+def front_proxy_of(layout):
+    """Another CA, for the API server where it passes on what somebody asked: who has a certificate of it is believed who asks."""
+    return Authority(layout.file("certificates", "front-proxy"))
+
+
 def make_all(layout):
-    """The CA, every component's certificate, and FOLDER/kubeconfig of an administrator."""
+    """The CAs, every component's certificate, and FOLDER/kubeconfig of an administrator."""
+    front_proxy = front_proxy_of(layout)
+    front_proxy.make()
+    front_proxy.sign("apiserver", FRONT_PROXY)
     authority = Authority(layout.file("certificates"))
     authority.make()
     first_service = f"10.{layout.network}.128.1"
@@ -75,6 +84,7 @@ def make_all(layout):
                               ("dns", "test:dns", None)]:
         authority.sign(name, user, group)
         authority.kubeconfig(layout.file("certificates", f"{name}.kubeconfig"), name, layout.api)
+    authority.sign("metrics", "test:metrics", "system:masters", ["DNS:metrics.kube-system.svc"])
     for node in layout.nodes:
         authority.sign(node, f"system:node:{node}", "system:nodes", [f"DNS:{node}", f"IP:{layout.address_of(node)}"])
         authority.kubeconfig(layout.file("certificates", f"{node}.kubeconfig"), node, layout.api)

@@ -106,6 +106,32 @@ class Controller(unittest.TestCase):
                          {pod.name for name in ("hello-v1-hello", "hello-v1-hello-writer") for pod in self.cluster.pods_of(name)})
         self.assertEqual({replica["node"] for replica in replicas}, {"here"})
 
+    def test_pods_of_a_chainlet_are_shown(self):
+        self.deploy()
+        pod, = self.cluster.pods_of("hello-v1-hello")
+        os.kill(pod.process.pid, signal.SIGKILL)
+        wait_until(lambda: pod.restarts == 1 and pod.ready, "it to be started again", LIMIT_S)
+        wait_until(lambda: self.status()["state"] == "ready", "it to be seen", LIMIT_S)
+        shown, = json.loads(self.home.good("status", "hello", "hello", "--json"))
+        self.assertEqual((shown["pod"], shown["node"], shown["version"], shown["state"], shown["restarts"]), (pod.name, "here", "v1", "ready", 1))
+        head, line = self.home.good("status", "hello", "hello").splitlines()
+        self.assertEqual(head.split(), ["POD", "NODE", "VERSION", "STATE", "RESTARTS", "SINCE"])
+        self.assertEqual(line.split()[:5], [pod.name, "here", "v1", "ready", "1"])
+        self.assertNotIn("PIDS", self.home.good("status", "hello"))
+        # Of one that is being started, too.
+        self.cluster.problems["hello-v2-hello"] = ("ErrImagePull", "not yet")
+        self.deploy("v2", until="deploying")
+        wait_until(lambda: {each["version"]: each["state"] for each in json.loads(self.home.good("status", "hello", "hello", "--json"))} ==
+                   {"v1": "ready", "v2": "starting"}, "the pods of both", LIMIT_S)
+        self.cluster.api.remove(f"{CONFIGMAPS}/hello-v2")
+        done = self.home.chains("status", "hello", "nobody")
+        self.assertEqual((done.returncode, done.stdout), (1, ""))
+        self.assertIn("no process and no pod of 'nobody' of 'hello' is known in 'production'", done.stderr)
+        self.assertEqual(self.home.chains("status", "hello", "hello", "--environment", "staging").returncode, 1)
+        self.scale("hello", "--scale-to-zero-delay", "0.5")
+        wait_until(lambda: self.home.good("status", "hello", "hello") == "hello has no pod now\n", "that to be seen", LIMIT_S)
+        self.assertEqual(json.loads(self.home.good("status", "hello", "hello", "--json")), [])
+
     def test_traces_come_from_pods(self):
         self.deploy()
         self.call()
@@ -183,6 +209,22 @@ class Controller(unittest.TestCase):
         self.assertIn("ImagePullBackOff: Back-off pulling image", message)
         self.assertIn("hello-v1-hello-5d8f-", message)
 
+    def test_who_deploys_says_how_long_that_is_waited_for(self):
+        """As long as one that said nothing takes to fail, and longer."""
+        problem = ("ImagePullBackOff", "Back-off pulling image")
+        self.cluster.problems.update({"hello-v1-hello": problem, "hello-v2-hello": problem})
+        self.build(self.folder, "v1")
+        one, *others = self.manifests(self.folder, "v1", "--environment", "staging")
+        deploy = json.loads(one["data"]["deploy.json"])
+        one["data"]["deploy.json"] = json.dumps({**deploy, "patience_s": 3600})
+        self.cluster.apply([one, *others])
+        wait_until(lambda: "backing_off" in self.home.good("status", "--json"), "that to be seen", LIMIT_S)
+        self.deploy("v2", until="failed")
+        self.assertEqual(self.cluster.state("hello-v1"), "deploying")
+        for pod in self.cluster.pods_of("hello-v1-hello"):
+            pod.problem = None
+        wait_until(lambda: self.cluster.state("hello-v1") == "running", "it to be ready", LIMIT_S)
+
     def test_a_deployment_that_is_not_there_is_told(self):
         self.deploy()
         edit(os.path.join(self.folder, "hello_writer.c"), '"Hello"', '"Howdy"')
@@ -227,6 +269,7 @@ class Controller(unittest.TestCase):
         self.cluster.api.remove(f"{CONFIGMAPS}/hello-v2")
         wait_until(lambda: [each["id"] for each in json.loads(self.home.good("versions", "hello", "--json"))] == ["v1"], "it to be forgotten", LIMIT_S)
         self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+        self.assertIn("version v2 is given up in 'production': its ConfigMap was deleted in the cluster", self.home.good("logs", "hello", "--events"))
 
     def test_a_dead_pod_is_replaced_and_calls_go_on(self):
         self.deploy()
@@ -280,6 +323,34 @@ class Controller(unittest.TestCase):
 
     def test_others_scale_a_version_that_answers_again_before_it_has_ended(self):
         self.answer_again("--autoscaler", "none")
+
+    def scale_unseen(self, handler):
+        """Pods are seen before the Deployment that they are of says how many it is to have: followers of either know nothing of each other."""
+        if handler.command != "PATCH" or handler.place != f"{DEPLOYMENTS}/hello-v1-hello/scale":
+            return False
+        with self.cluster.api.changed:
+            known = self.cluster.api.objects[f"{DEPLOYMENTS}/hello-v1-hello"]
+            known["spec"]["replicas"] = json.loads(handler.body)["spec"]["replicas"]
+        handler.reply(200, known)
+        return True
+
+    def test_others_scale_a_version_that_has_to_start_first(self):
+        """It takes calls when its pods are ready, though somebody else says how many there are: new, and once it had none."""
+        unready = ("ImagePullBackOff", "Back-off pulling image")
+        words = ["--autoscaler", "hpa"]
+        self.deploy("v1", *words)
+        edit(os.path.join(self.folder, "hello_writer.c"), '"Hello"', '"Howdy"')
+        self.cluster.problems["hello-v2-hello"] = unready
+        self.deploy("v2", *words, until="failed")
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+        self.deploy("v3", *words)
+        wait_until(lambda: self.cluster.state("hello-v1") == "standing-by" and not self.cluster.pods_of("hello-v1-hello"), "v1 to have no pods", LIMIT_S)
+        self.cluster.problems["hello-v1-hello"] = unready
+        self.cluster.api.faults.insert(0, self.scale_unseen)
+        done = self.home.chains("rollback", "hello", limit_s=LIMIT_S)
+        self.assertEqual(done.returncode, 1, done.stdout)
+        self.assertIn("Back-off pulling image", done.stderr)
+        self.assertEqual(self.call(), (200, ["Howdy, moon!"]))
 
     def test_the_controller_ends_and_pods_go_on(self):
         self.deploy()
@@ -565,6 +636,16 @@ class Controller(unittest.TestCase):
         shown = self.status()
         self.assertEqual((shown["state"], shown["version_id"]), ("ready", "v1"))
 
+    def test_secrets_are_asked_for_elsewhere(self):
+        value = self.home.file("token")
+        with open(value, "w", encoding="utf-8") as file:
+            file.write("s3cret")
+        for words in (["list"], ["set", "token", "--chain", "hello", "--file", value], ["delete", "token", "--chain", "hello"]):
+            done = self.home.chains("secret", *words)
+            self.assertEqual((done.returncode, done.stdout), (1, ""), words)
+            said = " ".join(["chains secret", words[0], *(["NAME"] if words[0] != "list" else []), "--chain CHAIN --target kubernetes"])
+            self.assertIn(f"keys of each chain's Secret CHAIN-secrets: `{said}`", done.stderr)
+
     def rename(self, name="hello-v1", **data):
         """Changes a ConfigMap by hand; None: takes a name out. What it was before."""
         path = f"{CONFIGMAPS}/{name}"
@@ -683,6 +764,18 @@ class Controller(unittest.TestCase):
         wait_until(lambda: self.cluster.state("hello-v1") == "running", "v1 to answer", LIMIT_S)
         self.assertNotIn("was deleted in the cluster", self.said())
         self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+
+    def test_versions_of_knative_are_left_alone(self):
+        self.deploy()
+        other = self.config_map("v2")
+        other["data"]["autoscaler"] = "knative"
+        self.cluster.apply([other])
+        self.deploy("v3")
+        self.assertIsNone(self.cluster.state("hello-v2"))
+        self.assertNotIn("v2", self.said())
+        self.home.good("delete", "hello")
+        wait_until(lambda: not self.cluster.pods and not self.home.status(), "the chain to be deleted", LIMIT_S)
+        self.assertIsNotNone(self.cluster.get(f"{CONFIGMAPS}/hello-v2"))
 
     def test_programs_of_this_machine_are_refused(self):
         done = self.home.chains("deploy", self.folder)

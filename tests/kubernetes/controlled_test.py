@@ -113,6 +113,28 @@ class Controlled(cluster_test.ClusterTest):
             load.more(4)
         self.assertEqual([], load.failures)
 
+    def test_kubernetes_scales_what_the_controller_leaves_to_it(self):
+        folder = self.busy_chain("busy")
+        old = self.deploy(folder, "busy", "--autoscaler", "hpa")
+        with self.load("busy") as load:
+            pods = old.pods("worker", 2)
+            load.since()
+            wait_until(lambda: load.names() == set(pods), "an answer of both pods", LIMIT_S)
+            self.renew(folder)
+            new = self.deploy(folder, "busy", "--autoscaler", "hpa")
+            load.since()
+            self.assertEqual({"new"}, {name.split()[0] for name in load.names()})
+            wait_until(lambda: self.state(old) == "standing-by" and not self.pod_names(old), "the old version to stand by", LIMIT_S)
+            new.pods("worker", 2)
+            wait_until(lambda: self.autoscaler(old, "worker") == ("False", "ScalingDisabled"), "none to be scaled", LIMIT_S)
+            self.home.good("rollback", "busy", limit_s=LIMIT_S)
+            load.since()
+            self.assertLessEqual(load.names(), self.pod_names(old, "worker"))
+            old.pods("worker", 2)
+        self.assertEqual([], load.failures)
+        old.pods("worker", 1)
+        self.assertEqual(("True", "ValidMetricFound"), self.autoscaler(old, "worker"))
+
     def test_an_update_and_a_rollback_lose_no_call(self):
         folder = self.relay("updates")
         old = self.deploy(folder, "updates")

@@ -1,9 +1,11 @@
-"""What `chains controller --print` prints, and what it refuses. Kubernetes' own schemas are asked in schema_test.py."""
+"""What `chains controller` prints, how it waits, and what it refuses. Kubernetes' own schemas are asked in schema_test.py."""
 import subprocess
 import unittest
 
 import yaml
-from chains_testing import CHAINS
+from chains_testing import CHAINS, Home
+from fake_api import status
+from fake_cluster import DEPLOYMENTS, PODS, FakeCluster, waiting_pod
 from manifests_printed import CONTROLLER_OPTIONS, controller, controller_objects
 
 
@@ -103,6 +105,59 @@ class Printed(unittest.TestCase):
         done = subprocess.run([CHAINS, "controller", "--print", "--registry", "http://r.example:5000/me", "--tag", "v7"],
                               capture_output=True, text=True, check=True)
         self.assertIn("image: r.example:5000/me/chains/chainsd:v7\n", done.stdout.replace('"', ""))
+
+
+class Installed(unittest.TestCase):
+    """Into a cluster that pretends, where a pod of an earlier one has crashed five times."""
+
+    def setUp(self):
+        self.home = Home()
+        self.addCleanup(self.home.close)
+        self.cluster = FakeCluster(self.home.path)
+        self.addCleanup(self.cluster.close)
+        self.crash(5)
+
+    def crash(self, times):
+        """Its pod, and what the cluster makes of it when it is applied."""
+        self.cluster.pod_status = {"chainsd": waiting_pod("CrashLoopBackOff", "", times, {"exitCode": 1})}
+        self.cluster.api.put(f"{PODS}/chainsd-pod", {"metadata": {"labels": {"app.kubernetes.io/name": "chainsd"}}, "status": self.cluster.pod_status["chainsd"]})
+
+    def install(self, on_look):
+        """on_look is called when its Deployment has been looked at twice: by then its pod has been judged once."""
+        looks = [0]
+
+        def count(handler):
+            if handler.command == "GET" and handler.place == f"{DEPLOYMENTS}/chainsd":
+                looks[0] += 1
+                if looks[0] == 2:
+                    on_look()
+            return False
+        self.cluster.api.faults.insert(0, count)
+        return self.home.chains("controller", "--image", "r.example/chainsd:2", "--ephemeral", "--kubeconfig", self.cluster.kubeconfig)
+
+    def come_up(self):
+        path = f"{DEPLOYMENTS}/chainsd"
+        known = self.cluster.objects()[path]
+        self.cluster.api.put(path, {**known, "status": {**known["status"], "readyReplicas": 1}})
+
+    def test_what_was_before_is_no_failure(self):
+        done = self.install(self.come_up)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertIn("pod chainsd-pod: it ends with exit status 1 once it is started (6 starts)", done.stderr)
+        self.assertIn("chainsd runs in the namespace default", done.stdout)
+
+    def test_a_namespace_that_is_not_there(self):
+        self.cluster.refuse = {("PATCH", "/serviceaccounts/"): status(404, "NotFound", 'namespaces "default" not found', name="default", kind="namespaces")}
+        done = self.install(self.come_up)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("hint: or have it made by --namespace default --create-namespace", done.stderr)
+
+    def test_what_happens_then_is(self):
+        self.cluster.logs = {"true": "no database\n"}
+        done = self.install(lambda: self.crash(7))
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("(8 starts)", done.stderr)
+        self.assertIn("the last lines of its log:\nno database\n", done.stderr)
 
 
 class Refused(unittest.TestCase):

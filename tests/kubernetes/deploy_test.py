@@ -2,12 +2,14 @@
 when something goes wrong."""
 import base64
 import json
+import os
 import unittest
 
 from chains_testing import Home
 from fake_api import status
-from fake_cluster import (CONFIGMAPS, DEPLOYMENTS, LEASE, SECRETS, FakeCluster, unplaced_pod, waiting_pod)
+from fake_cluster import (AUTOSCALERS, CONFIGMAPS, DEPLOYMENTS, LEASE, METRICS, PODS, SECRETS, FakeCluster, unplaced_pod, waiting_pod)
 from image_registry import ImageRegistry
+from versions import change
 
 KEEPER_SECRET = f"{SECRETS}/keeper-secrets"
 IMAGES = {"hello": "r.example/hello/hello:1", "hello_writer": "r.example/hello/hello_writer:1"}
@@ -23,8 +25,11 @@ class DeployTest(unittest.TestCase):
         self.addCleanup(self.cluster.close)
         self.chain = self.home.copy("examples/hello")
         self.images = self.home.file("images.json")
+        self.name_images(IMAGES)
+
+    def name_images(self, images):
         with open(self.images, "w", encoding="utf-8") as file:
-            json.dump(IMAGES, file)
+            json.dump(images, file)
 
     def run_verb(self, verb, *words):
         return self.home.chains(verb, *words, "--target", "kubernetes", "--kubeconfig", self.cluster.kubeconfig)
@@ -125,6 +130,24 @@ class Deploying(DeployTest):
                     repository, reference = place.split("@") if images else place.rsplit(":", 1)
                     self.assertIn((repository, reference), registry.manifests)
 
+    def test_pods_of_a_chainlet(self):
+        self.cluster.pod_status = {"hello_writer": waiting_pod("CrashLoopBackOff", "back-off", 2, {"exitCode": 7})}
+        self.deploy("--version", "v1", "--keep")
+        shown, = json.loads(self.run_verb("status", "hello", "hello_writer", "--json").stdout)
+        self.assertEqual((shown["pod"], shown["node"], shown["version"], shown["state"], shown["restarts"], shown["why"]),
+                         ("hello-v1-hello-writer-pod", None, "v1", "starting", 2, "CrashLoopBackOff: back-off"))
+        path = f"{PODS}/hello-v1-hello-pod"
+        self.cluster.api.put(path, {**self.cluster.objects()[path], "spec": {"nodeName": "node2"}})
+        head, line = self.run_verb("status", "hello", "hello").stdout.splitlines()
+        self.assertEqual(head.split(), ["POD", "NODE", "VERSION", "STATE", "RESTARTS", "SINCE"])
+        self.assertEqual(line.split()[:5], ["hello-v1-hello-pod", "node2", "v1", "ready", "0"])
+        self.cluster.api.remove(path)
+        self.assertEqual(self.run_verb("status", "hello", "hello").stdout, "hello has no pod now\n")
+        for words in (["hello", "nobody"], ["hello", "hello", "--environment", "staging"], ["nobody", "hello"]):
+            done = self.run_verb("status", *words)
+            self.assertEqual((done.returncode, done.stdout), (1, ""), words)
+            self.assertIn(f"has no Chainlet '{words[1]}' in environment", done.stderr)
+
     def test_what_was_changed_by_hand(self):
         self.good()
         version = self.version()
@@ -143,6 +166,23 @@ class Deploying(DeployTest):
         self.assertIn("hello.team:8080/run_remote", done.stdout)
         places = [path for path in self.cluster.objects() if "/namespaces/team/" in path]
         self.assertEqual(len(places), 11)
+        self.assertIn("is there already", self.good("--namespace", "team").stdout, "it is no part of a version")
+
+    def test_to_knative(self):
+        done = self.good("--autoscaler", "knative", "--version", "v1")
+        self.assertEqual([path.split("/")[-2] for path in self.cluster.applied],
+                         ["configmaps"] + ["serviceaccounts", "services", "poddisruptionbudgets"] * 2)
+        for each in self.cluster.objects("Service").values():
+            self.assertEqual((each["apiVersion"], each["spec"]["template"]["spec"]["serviceAccountName"]),
+                             ("serving.knative.dev/v1", each["metadata"]["name"]))
+        self.assertIn("hello-v1-hello.default.svc.cluster.local/run_remote    # from pods in the cluster\n", done.stdout)
+        self.assertNotIn("controller", done.stdout)
+        self.assertIn("is there already", self.good("--autoscaler", "knative", "--version", "v1", "--namespace", "default").stdout)
+        self.cluster.api.put(LEASE, {"kind": "Lease"})  # a controller has nothing to do with it
+        self.assertIn("hello-v2-hello.default.svc.cluster.local/run_remote", self.good("--autoscaler", "knative", "--version", "v2").stdout)
+        self.cluster.api.remove(LEASE)
+        self.assertEqual(self.run_verb("delete", "hello").returncode, 0)
+        self.assertEqual(self.cluster.objects(), {})
 
     def test_what_several_changed_is_told_on_one_line(self):
         self.good()
@@ -159,11 +199,24 @@ class Deploying(DeployTest):
         self.assertIn('had been changed by hand (conflicts with "kubectl-label" using apps/v1: .metadata.labels.a, .metadata.labels.b; '
                       'conflicts with "kubectl-patch" using apps/v1: .spec.template); it is as version', self.good().stderr)
 
+    def test_images_are_all_named(self):
+        """Nothing is pushed for those that aren't, so that their pods would wait for an image that nobody has made."""
+        digest = "sha256:" + "7" * 64
+        for images, words, said in (({"hello": IMAGES["hello"]}, ["--registry", "r.example"], "--images names none for hello_writer, and builds none"),
+                                    ({}, ["--version", "v1"], "--images names none for hello_writer, hello, and builds none"),
+                                    ({**IMAGES, "hello": digest}, [], "--images says a digest alone for hello, and not where that is")):
+            self.name_images(images)
+            done = self.deploy(*words)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), done.stderr)
+            self.assertIn(said, done.stderr)
+            self.assertIn("hint: ", done.stderr)
+            self.assertEqual((self.cluster.objects(), self.cluster.applied), ({}, []), "it is asked first")
+        self.good("--registry", "r.example")
+
     def test_another_version_of_that_name(self):
         self.good("--version", "v1")
         before = self.cluster.objects()
-        with open(self.images, "w", encoding="utf-8") as file:
-            json.dump({**IMAGES, "hello": "r.example/hello/hello:2"}, file)
+        self.name_images({**IMAGES, "hello": "r.example/hello/hello:2"})
         said = self.failed("--version", "v1", left=len(before))
         self.assertIn("version v1 of hello is there already, and is another one", said)
         self.assertEqual(self.cluster.objects(), before)
@@ -173,8 +226,7 @@ class Deploying(DeployTest):
 
     def test_secrets_come_first(self):
         keeper = self.home.copy("tests/kubernetes/keeper")
-        with open(self.images, "w", encoding="utf-8") as file:
-            json.dump({"keeper": "r.example/keeper:1"}, file)
+        self.name_images({"keeper": "r.example/keeper:1"})
         said = self.failed(chain=keeper)
         self.assertIn("there is no Secret 'keeper-secrets' in namespace 'default' with 'token'", said)
         self.assertIn("hint: chains secret set token --chain keeper --target kubernetes --namespace default < FILE", said)
@@ -203,6 +255,66 @@ class Deploying(DeployTest):
         self.assertEqual(done.returncode, 1)
         self.assertIn("has no 'other'", done.stderr)
         self.assertEqual(self.run_verb("secret", "set", "token").returncode, 2, "of which chain?")
+
+
+class Autoscaled(DeployTest):
+    """--autoscaler hpa: what Kubernetes' own autoscaler can't do is told."""
+    NONE, SILENT = "has no metrics API", "doesn't answer"
+
+    def setUp(self):
+        super().setUp()
+        change(os.path.join(self.chain, "hello_writer.h"), ("CHAINLET(hello_writer);", "CHAINLET(hello_writer, .cpu = 1, .autoscaling = { .max_replicas = 3 });"))
+
+    def scaler(self, kind="ScalingActive", **condition):
+        """The autoscaler says so; its path."""
+        [path] = [path for path in self.cluster.objects("HorizontalPodAutoscaler") if path.startswith(AUTOSCALERS)]
+        known = self.cluster.objects()[path]
+        self.cluster.api.put(path, {**known, "status": {"conditions": [{"type": kind, **condition}]}})
+        return path
+
+    def unscaled(self):
+        [shown] = json.loads(self.run_verb("status", "--json").stdout)
+        return {each["name"]: each["unscaled"] for each in shown["chainlets"]}
+
+    def test_without_a_metrics_api(self):
+        self.assertIn(self.NONE, self.good("--autoscaler", "hpa").stderr)
+        self.assertIn("metrics-server", self.good("--autoscaler", "hpa", "--json").stderr)
+        self.assertEqual(self.unscaled(), {"hello": None, "hello_writer": None})  # nothing is known yet
+        self.scaler(status="False", reason="FailedGetResourceMetric", message="no such thing\x1b[2J")
+        done = self.run_verb("status")
+        self.assertEqual(done.returncode, 0)
+        self.assertRegex(done.stdout, r"hello v\S+: hello_writer isn't scaled for now: FailedGetResourceMetric: no such thing[^\x1b]*\n")
+        self.assertIn(self.NONE, done.stderr)
+        self.assertEqual(self.unscaled(), {"hello": None, "hello_writer": "FailedGetResourceMetric: no such thing\x1b[2J"})
+        self.scaler("AbleToScale", status="False", reason="FailedGetScale", message="gone")
+        self.assertEqual(self.unscaled()["hello_writer"], "FailedGetScale: gone")
+
+    def test_a_metrics_api_that_does_not_answer(self):
+        self.cluster.refuse["GET", METRICS] = status(503, "ServiceUnavailable", "the server is currently unable to handle the request")
+        self.assertIn(self.SILENT, self.good("--autoscaler", "hpa").stderr)
+
+    def test_all_is_well(self):
+        self.cluster.refuse["GET", METRICS] = (200, {"kind": "APIResourceList"})
+        self.assertNotIn("metrics", self.good("--autoscaler", "hpa").stderr)
+        self.scaler("AbleToScale", status="True", reason="ReadyForNewScale")
+        self.assertNotIn("scaled", self.run_verb("status").stdout)
+        for condition in ({"status": "True", "reason": "ValidMetricFound"}, {"status": "False", "reason": "ScalingDisabled"}):
+            self.scaler(**condition)
+            done = self.run_verb("status")
+            self.assertNotIn("scaled", done.stdout + done.stderr)
+
+    def test_who_may_not_read_them_is_told_the_rest(self):
+        self.good("--autoscaler", "hpa")
+        path = self.scaler(status="False", reason="FailedGetResourceMetric", message="none")
+        self.cluster.refuse["GET", path.rsplit("/", 1)[0]] = FORBIDDEN
+        done = self.run_verb("status")
+        self.assertEqual((done.returncode, done.stderr), (0, ""))
+        self.assertIn("hello 1/1, hello_writer 1/1", done.stdout)
+
+    def test_others_need_none(self):
+        self.assertNotIn("metrics", self.good().stderr)
+        change(os.path.join(self.chain, "hello_writer.h"), (".max_replicas = 3", ".max_replicas = 1"))
+        self.assertNotIn("metrics", self.good("--autoscaler", "hpa").stderr)
 
 
 class Reasons(DeployTest):
@@ -244,6 +356,29 @@ class Reasons(DeployTest):
         self.cluster.warnings = {"hello": [("FailedMount", 'MountVolume.SetUp failed for volume "tls" : secret "x-tls" not found'), ("Pulling", "")]}
         self.assertIn("1 of 2 Chainlets are ready after 1 s", self.failed("--timeout", "1"))
 
+    def test_reasons_as_json(self):
+        """The last line of what is said has why it failed, whatever else is told meanwhile."""
+        def error(*words):
+            done = self.deploy("--json", *words)
+            self.assertEqual((done.returncode, done.stdout), (1, ""), done.stderr)
+            said = json.loads(done.stderr.splitlines()[-1])["error"]
+            self.assertNotIn(said["message"], "\n".join(done.stderr.splitlines()[:-1]), "it is told once")
+            return said
+        self.cluster.pod_status = {"hello": waiting_pod("InvalidImageName", "no")}
+        said = error()
+        self.assertRegex(said["message"], "^hello: pod hello-v0-[^ ]*: r.example/x:1 can't be the name of an image: no$")
+        self.assertEqual((said["status"], said["hint"]), ("FAILED_PRECONDITION", "say --registry HOST[:PORT][/PATH]"))
+        self.cluster.pod_status = {"hello": waiting_pod("ContainerCreating")}
+        self.assertEqual(error("--timeout", "1")["status"], "DEADLINE_EXCEEDED")
+        self.cluster.refuse = {("PATCH", "/deployments/"): FORBIDDEN}
+        said = error()
+        self.assertEqual(said["status"], "PERMISSION_DENIED")
+        self.assertIn("may not patch deployments", said["message"])
+        self.cluster.refuse = {}
+        self.cluster.api.stop()
+        self.assertEqual(error()["status"], "UNAVAILABLE")
+        self.cluster.api.start()
+
     def test_crash_with_its_log(self):
         self.cluster.pod_status = {"hello": waiting_pod("CrashLoopBackOff", "", 2, {"exitCode": 7})}
         self.cluster.logs = {"true": "no licence\x1b[31m server\n"}
@@ -277,7 +412,7 @@ class Reasons(DeployTest):
         for method, part, answer, said in (
                 ("PATCH", "/deployments/", FORBIDDEN, 'may not patch deployments in namespace \'default\''),
                 ("PATCH", "/configmaps/", status(404, "NotFound", 'namespaces "default" not found', name="default", kind="namespaces"),
-                 "kubectl create namespace default"),
+                 "there is no namespace 'default': kubectl create namespace default\n  hint: or have it made by --namespace default --create-namespace"),
                 ("GET", "/version", status(401, "Unauthorized", "Unauthorized"), "doesn't accept the credentials"),
                 ("GET", "/version", (200, {"major": "1", "minor": "19"}), "it takes 1.20 or later"),
                 ("GET", "/version", (200, {"hello": "there"}), "doesn't answer as a Kubernetes API server does")):
@@ -315,13 +450,14 @@ class Reasons(DeployTest):
                             (["--target", "kubernetes", "--registry", "x", "--fake", "f.c"], "--fake is for this machine"),
                             (["--target", "kubernetes", "--registry", "x", "--port", "1"], "--port is for this machine"),
                             (["--target", "kubernetes", "--registry", "x", "--timeout", "-1"], "take seconds"),
+                            (["--target", "kubernetes", "--registry", "x", "--patience", "86401"], "--patience takes at most 86400 seconds"),
                             (["--compression", "gzip"], "--compression is for --target kubernetes"),
                             (["--target", "kubernetes", "--registry", "x", "--compression", "lz4"], "it is zstd or gzip"),
                             (["--target", "kubernetes", "--images", "x", "--compression", "gzip"], "not of --images")):
             done = self.home.chains("deploy", self.chain, *words)
             self.assertEqual(done.returncode, 2, words)
             self.assertIn(said, done.stderr)
-        for words in (["delete", "hello", "--namespace", "x"], ["status", "--context", "x"], ["status", "hello", "hello", "--target", "kubernetes"]):
+        for words in (["delete", "hello", "--namespace", "x"], ["status", "--context", "x"], ["status", "hello", "--watch", "--target", "kubernetes"]):
             self.assertEqual(self.home.chains(*words).returncode, 2, words)
 
 
@@ -344,7 +480,7 @@ class Controlled(DeployTest):
         self.assertIn("chains call hello --input '{", done.stdout)
         self.assertNotIn("no controller", done.stdout)
         deploy = json.loads(self.config()["data"]["deploy.json"])
-        self.assertEqual((deploy["canary"]["percent"], deploy["canary"]["minutes"]), (10, 3))
+        self.assertEqual((deploy["canary"]["percent"], deploy["canary"]["minutes"], deploy["patience_s"]), (10, 3, 0))
         self.assertEqual(self.config()["data"]["tls"], "on")
 
     def test_failure(self):
@@ -352,8 +488,7 @@ class Controlled(DeployTest):
         self.cluster.states = [("running", "")]
         self.good("--version", "v1")
         before = self.cluster.objects()
-        with open(self.images, "w", encoding="utf-8") as file:
-            json.dump({**IMAGES, "hello": "r.example/hello/hello:2"}, file)
+        self.name_images({**IMAGES, "hello": "r.example/hello/hello:2"})
         self.cluster.pod_status = {"hello_writer": waiting_pod("ImagePullBackOff", "not found")}
         self.cluster.states = [("deploying", ""), ("failed", "hello_writer isn't ready after 600 s")]
         said = self.failed("--version", "v2", "--patience", "60", left=len(before))

@@ -6,7 +6,7 @@ import unittest
 import cluster_test
 from cluster_testing import Cluster, why_not
 
-MODULES = ["applied_test", "deployed_test", "controlled_test"]
+MODULES = ["applied_test", "deployed_test", "autoscaled_test", "controlled_test"]
 
 
 class Result(unittest.TextTestResult):

@@ -1,7 +1,8 @@
 """Where everything of a test cluster is: its folder, its addresses, its machines.
 
 A *machine* is a set of namespaces with processes of its own on this computer: `control` (etcd, API server, controller
-manager, scheduler, registry, DNS) and the nodes `node1`, `node2`, … (containerd, kubelet, kube-proxy). They meet on one bridge:
+manager, scheduler, registry, DNS, metrics API) and the nodes `node1`, `node2`, … (containerd, kubelet, kube-proxy). They meet
+on one bridge:
 
     10.N.0.1        this computer, on the bridge chk-N       10.N.0.10    control: API :6443, registry :5000, DNS :53
     10.N.0.11, …    node1, …                                 10.N.65.0/24, …  the pods of node1, …

@@ -7,6 +7,7 @@ import subprocess
 from chains_testing import CHAINS, SOURCE
 
 MENU = os.path.join(SOURCE, "tests", "kubernetes", "menu")
+BATCH = os.path.join(SOURCE, "tests", "e2e", "batch")
 CHAINS_TRIED = [MENU, *(os.path.join(SOURCE, "examples", name) for name in ("hello", "poem", "transcribe"))]
 OPTIONS = [[], ["--autoscaler", "hpa"], ["--autoscaler", "none", "--tls", "on"], ["--namespace", "team-a", "--create-namespace", "--pull-secret", "registry", "--asset-claim", "models", "--near-claim", "near",
                 "--front-door-namespace", "chains", "--owner-uid", "4fd7ff52-2d9f-4f7e-9d0a-0a4a4c0c1c11"]]

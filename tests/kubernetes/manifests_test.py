@@ -7,7 +7,7 @@ import tempfile
 import unittest
 
 from chains_testing import HomeTest
-from manifests_printed import CHAINS_TRIED, MENU, OPTIONS, manifests, objects
+from manifests_printed import BATCH, CHAINS_TRIED, MENU, OPTIONS, manifests, objects
 
 try:
     import yaml
@@ -166,6 +166,14 @@ class Content(unittest.TestCase):
         self.assertGreaterEqual(start["periodSeconds"] * start["failureThreshold"], 900)
         self.assertGreater(spec["progressDeadlineSeconds"], 900)
 
+    def test_who_has_started_is_soon_known_to_be_ready(self):
+        """Before 1.22 the readiness probe goes by its own clock, so that this one's period is what a first call waits."""
+        for minor, probe in ((20, (1, 5)), (21, (1, 5)), (22, (5, 2)), (30, (5, 2))):
+            items = objects(MENU, "--kubernetes", f"1.{minor}")
+            for each in of_kind(items, "Deployment").values():
+                ready = pod_of(each)["containers"][0]["readinessProbe"]
+                self.assertEqual((ready["periodSeconds"], ready["failureThreshold"]), probe)
+
     def test_waiting_before_the_end_needs_a_cluster_that_can(self):
         for minor, waits in ((29, False), (30, True)):
             items = objects(MENU, "--kubernetes", f"1.{minor}")
@@ -306,11 +314,13 @@ class Content(unittest.TestCase):
 
     def test_the_version_follows_what_is_printed(self):
         def version(*words):
-            return objects(MENU, *words)[0]["metadata"]["labels"]["chains.dev/version"]
+            [config] = [each for each in objects(MENU, *words) if each["kind"] == "ConfigMap"]
+            return config["metadata"]["labels"]["chains.dev/version"]
         self.assertRegex(version(), r"^v0-[0-9a-f]{6}$")
         self.assertEqual(manifests(MENU), manifests.__wrapped__(MENU), "the same input, the same bytes")
         self.assertNotEqual(version(), version("--registry", "r.example"))
         self.assertEqual(version(), version("--owner-uid", "1-2-3"), "who owns it has its name")
+        self.assertEqual(version("--namespace", "a"), version("--namespace", "a", "--create-namespace"), "once it is there, it is")
 
     def test_what_is_deployed(self):
         """As a daemon on one machine is told it, but for programs, and for who deploys from where: that is no part of a version."""
@@ -375,8 +385,26 @@ class Knative(unittest.TestCase):
             self.assertEqual({volume["secret"]["defaultMode"] for volume in pod["volumes"] if "secret" in volume} - {0o444}, set(),
                              "there is no group for files")
             self.assertEqual("affinity" in pod, name == "model", "its GPU alone says where it runs")
+            env = {each["name"] for each in container["env"]}
+            self.assertFalse(env & {"PORT", "K_SERVICE", "K_CONFIGURATION", "K_REVISION"}, "it sets them by itself")
+            self.assertLessEqual(set(container), {"name", "image", "args", "env", "ports", "resources", "startupProbe", "livenessProbe",
+                                                  "readinessProbe", "securityContext", "volumeMounts"})
+            self.assertEqual({each["name"] for each in container["volumeMounts"]}, {each["name"] for each in pod["volumes"]},
+                             "a volume that its container hasn't is refused")
+            for mount in container["volumeMounts"]:
+                [volume] = [each for each in pod["volumes"] if each["name"] == mount["name"]]
+                self.assertTrue(mount.get("readOnly") or "emptyDir" in volume)
         env = {each["name"]: each["value"] for each in self.services["menu"]["spec"]["template"]["spec"]["containers"][0]["env"]}
-        self.assertEqual(env["CHAINS_MODEL_URL"], "http://menu-v7-model.team-a.svc.cluster.local")
+        self.assertEqual((env["CHAINS_MODEL_URL"], env["CHAINS_BALANCE"]), ("http://menu-v7-model.team-a.svc.cluster.local", "proxy"))
+
+
+    def test_batches(self):
+        """A pod is given calls for a whole batch, and others are started for those that it can't run at once."""
+        [service] = [each for each in objects(BATCH, "--autoscaler", "knative", "--namespace", "team-a")
+                     if each["apiVersion"] == "serving.knative.dev/v1" and each["metadata"]["labels"]["chains.dev/chainlet"] == "clerk"]
+        template = service["spec"]["template"]
+        self.assertEqual((template["spec"]["containerConcurrency"], template["metadata"]["annotations"]["autoscaling.knative.dev/target"]),
+                         (64, "1"))
 
 
 class Assets(unittest.TestCase):
@@ -432,6 +460,17 @@ class Refusals(HomeTest):
         self.assertEqual((done.returncode, done.stdout), (2, ""), words)
         return done.stderr
 
+    def change(self, name, old, new):
+        """The menu with another text in one of its headers."""
+        chain = self.home.copy("tests/kubernetes/menu", "with_" + name.removesuffix(".h"))
+        path = os.path.join(chain, name)
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+        self.assertIn(old, text)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text.replace(old, new))
+        return chain
+
     def test_usage(self):
         for words, said in ((["--kubernetes", "1.19"], "from 1.20 on"), (["--kubernetes", "30"], "such as 1.30"),
                             (["--namespace", "Team"], "lower-case"), (["--name", "a b"], "--name is 'a b'"),
@@ -450,14 +489,28 @@ class Refusals(HomeTest):
                 file.write(text)
             self.assertIn(said, self.refused(MENU, "--images", path))
 
-    def test_scaling_by_nothing(self):
-        chain = self.home.copy("tests/kubernetes/menu", "unmeasured")
+    def test_what_is_aimed_at_leaves_room_to_see_more(self):
+        """Pods can't use more than .cpu, and a HorizontalPodAutoscaler doesn't act on a tenth."""
+        chain = self.home.copy("tests/kubernetes/menu", "full")
         path = os.path.join(chain, "model.h")
         with open(path, encoding="utf-8") as file:
             text = file.read()
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text.replace(".cpu = 1.5, ", ""))
+        for share, percent in ((0.001 + 0.01, 1), (0.85, 85), (0.86, 85), (1, 85)):
+            with open(path, "w", encoding="utf-8") as file:
+                file.write(text.replace(".max_replicas = 4", f".max_replicas = 4, .target_utilization = {share}"))
+            items = json.loads(self.home.good("manifests", chain, "--autoscaler", "hpa", "--json"))["items"]
+            [metric] = of_kind(items, "HorizontalPodAutoscaler")["model"]["spec"]["metrics"]
+            self.assertEqual(metric["resource"]["target"]["averageUtilization"], percent)
+
+    def test_scaling_by_nothing(self):
+        chain = self.change("model.h", ".cpu = 1.5, ", "")
         self.assertIn("model has no .cpu", self.refused(chain, "--autoscaler", "hpa"))
+        self.home.good("manifests", chain)
+
+    def test_variables_of_knative(self):
+        chain = self.change("kitchen.h", '"EMPTY"', '"PORT"')
+        self.assertIn("Kitchen-of_the__house has the variable PORT in its .env, which Knative sets by itself",
+                      self.refused(chain, "--autoscaler", "knative", "--namespace", "team-a"))
         self.home.good("manifests", chain)
 
     def test_what_no_cluster_has(self):

@@ -4,6 +4,7 @@ import os
 import resource
 import sys
 
+from certificates import FRONT_PROXY, front_proxy_of
 from layout import CONTROL, DOMAIN
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -24,6 +25,7 @@ def services_of(layout, machine):
 def of_control(layout):
     def secret(name):
         return layout.file("certificates", name)
+    front_proxy = front_proxy_of(layout)
     return {
         # The cluster is thrown away with its folder: no need to wait for a disk.
         "etcd": ["etcd", "--name=control", f"--data-dir={layout.file(CONTROL, 'etcd')}", "--listen-client-urls=http://127.0.0.1:2379",
@@ -38,18 +40,25 @@ def of_control(layout):
             f"--service-account-key-file={secret('accounts.crt')}", f"--service-account-signing-key-file={secret('accounts.key')}",
             f"--kubelet-client-certificate={secret('apiserver-client.crt')}", f"--kubelet-client-key={secret('apiserver-client.key')}",
             f"--kubelet-certificate-authority={secret('ca.crt')}", "--kubelet-preferred-address-types=InternalIP",
+            # By which the metrics API knows who asks.
+            f"--proxy-client-cert-file={front_proxy.certificate('apiserver')}", f"--proxy-client-key-file={front_proxy.key('apiserver')}",
+            f"--requestheader-client-ca-file={front_proxy.certificate('ca')}", f"--requestheader-allowed-names={FRONT_PROXY}",
+            "--requestheader-username-headers=X-Remote-User", "--requestheader-group-headers=X-Remote-Group",
+            "--requestheader-extra-headers-prefix=X-Remote-Extra-",
             # A pod on a node that has gone is replaced after seconds, not after five minutes.
             "--default-not-ready-toleration-seconds=5", "--default-unreachable-toleration-seconds=5"],
         "kube-controller-manager": [
             layout.binary("kube-controller-manager"), f"--kubeconfig={secret('controller-manager.kubeconfig')}", "--leader-elect=false",
             "--use-service-account-credentials=true", f"--service-account-private-key-file={secret('accounts.key')}",
-            f"--root-ca-file={secret('ca.crt')}", "--node-monitor-grace-period=20s", "--node-monitor-period=2s"],
+            f"--root-ca-file={secret('ca.crt')}", "--node-monitor-grace-period=20s", "--node-monitor-period=2s",
+            "--horizontal-pod-autoscaler-sync-period=3s"],
         "kube-scheduler": [layout.binary("kube-scheduler"), f"--kubeconfig={secret('scheduler.kubeconfig')}", "--leader-elect=false"],
         "kube-proxy": proxy(layout, CONTROL),
         "registry": ["docker-registry", "serve", write_json(layout.file(CONTROL, "registry.yml"), {
             "version": "0.1", "log": {"level": "warn"}, "http": {"addr": layout.registry},
             "storage": {"filesystem": {"rootdirectory": layout.file("registry")}, "delete": {"enabled": True}}})],
         "dns": [sys.executable, "-B", os.path.join(HERE, "dns.py"), layout.folder],
+        "metrics": [sys.executable, "-B", os.path.join(HERE, "metrics.py"), layout.folder],
     }
 
 
@@ -115,4 +124,5 @@ def kubelet(layout, node):
         "evictionHard": {"memory.available": "10Mi", "nodefs.available": "0%", "imagefs.available": "0%", "nodefs.inodesFree": "0%"}})
     return [layout.binary("kubelet"), f"--config={settings}", f"--kubeconfig={layout.file('certificates', node + '.kubeconfig')}",
             "--container-runtime=remote", f"--container-runtime-endpoint={CONTAINERD}", f"--root-dir={layout.file(node, 'kubelet')}",
-            f"--node-ip={layout.address_of(node)}", f"--hostname-override={node}"]
+            f"--node-ip={layout.address_of(node)}", f"--hostname-override={node}",
+            "--housekeeping-interval=2s"]  # how often it looks at what containers use

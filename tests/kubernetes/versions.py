@@ -5,7 +5,7 @@ import os
 from cluster_testing import KUBERNETES, LIMIT_S, wait_until
 
 # All kinds of objects that a version has.
-KINDS = "configmap,deployment,replicaset,pod,service,endpoints,poddisruptionbudget,networkpolicy,serviceaccount,secret"
+KINDS = "configmap,deployment,replicaset,pod,service,endpoints,poddisruptionbudget,networkpolicy,serviceaccount,secret,horizontalpodautoscaler"
 
 
 def change(path, *pairs):

@@ -23,6 +23,7 @@ async function load(name) {
 const { age, bytes, duration, rate, share, visible } = await load("ui/format.ts");
 const { abridged, bytesIn, mediaType, resolve, sampleOf, sizeOf, typeWords } = await load("views/schema.ts");
 const { c, cQuoted, curl, python } = await load("views/snippets.ts");
+const { fateOf } = await load("views/fate.ts");
 const { eventsOf, linesOf } = await load("api/sse.ts");
 const { linesOf: rowsOf, hopsOf, phasesOf, wayOf } = await load("views/spans.ts");
 
@@ -35,6 +36,13 @@ test("numbers as people read them", () => {
     assert.deepEqual([bytes(0), bytes(1023), bytes(1536), bytes(5 * 2 ** 30)], ["0 B", "1023 B", "1.5 KiB", "5.0 GiB"]);
     assert.deepEqual(["12:00:00", "11:59:01", "11:00:00", "00:00:00"].map((at) =>
         age(`2026-01-31T${at}Z`, Date.parse("2026-01-31T12:00:00Z"))), ["0 s", "59 s", "1 h", "12 h"]);
+});
+
+test("why a deployment failed", () => {
+    assert.deepEqual(fateOf({ version_id: "v2", chainlet: "hand", message: "exit status 1" }),
+        { title: "Version v2 failed.", error: { status: "hand", message: "exit status 1" } });
+    assert.deepEqual(fateOf({ version_id: "v2", chainlet: null, message: "its ConfigMap was deleted in the cluster" }),
+        { title: "Version v2 failed:", error: { status: "", message: "its ConfigMap was deleted in the cluster" } });
 });
 
 test("control characters and marks of direction are seen", () => {

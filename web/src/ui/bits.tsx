@@ -41,7 +41,7 @@ export function ErrorNote({ error, title }: { error: Error | ErrorBody | null; t
         <div class="note bad" role="alert">
             <p>
                 {title && <strong>{title} </strong>}
-                <code>{body.status}</code> <Text>{body.message}</Text>
+                {body.status && <><code>{body.status}</code> </>}<Text>{body.message}</Text>
                 {body.path && <> (at <code><Text>{body.path}</Text></code>)</>}
             </p>
             {!!body.trace?.length && (

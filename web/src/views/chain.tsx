@@ -9,6 +9,7 @@ import { bytes, duration, rate, share } from "../ui/format";
 import { type Route, to } from "../ui/route";
 import { useMayList, useMayRead } from "../ui/use";
 import { ChainMenu } from "./actions";
+import { fateOf } from "./fate";
 import { GraphView } from "./graph";
 import { VersionsView } from "./versions";
 
@@ -53,11 +54,7 @@ function Progress({ chain }: { chain: Chain }) {
     if (deployment.state === "failed")
         return (
             <>
-                <ErrorNote title={`Version ${deployment.version_id} failed.`}
-                    error={{
-                        status: deployment.chainlet ?? "deployment",
-                        message: deployment.message ?? "nothing is known of why",
-                    }} />
+                <ErrorNote {...fateOf(deployment)} />
                 {reads && (
                     <p><a href={to(["chains", chain.name, chain.environment, "logs"],
                         { chainlet: deployment.chainlet, version: deployment.version_id })}>What it said</a></p>
