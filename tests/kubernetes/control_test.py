@@ -419,11 +419,7 @@ class Controller(unittest.TestCase):
         self.assertEqual({self.call()[1][0] for _ in range(4)}, {"Hello, moon!", "Howdy, moon!"})
 
     def test_a_controller_without_its_state_finds_what_runs(self):
-        self.deploy()
-        edit(os.path.join(self.folder, "hello_writer.c"), '"Hello"', '"Howdy"')
-        self.deploy("v2")
-        wait_until(lambda: self.cluster.state("hello-v1") == "standing-by", "the old one to stand by", LIMIT_S)
-        wait_until(lambda: not self.cluster.pods_of("hello-v1-hello-writer"), "the old one to go", LIMIT_S)
+        self.two_versions()
         pods = {pod.name for pod in self.cluster.pods.values()}
         self.stop()
         self.lose_state()
@@ -699,11 +695,7 @@ class Controller(unittest.TestCase):
 
     def mix_up(self, change):
         """v2 answers, v1 stands by; their ConfigMaps are changed, and another controller takes over: each is what it was."""
-        self.deploy()
-        edit(os.path.join(self.folder, "hello_writer.c"), '"Hello"', '"Howdy"')
-        self.deploy("v2")
-        wait_until(lambda: self.cluster.state("hello-v1") == "standing-by", "the old one to stand by", LIMIT_S)
-        wait_until(lambda: not self.cluster.pods_of("hello-v1-hello-writer"), "the old one to go", LIMIT_S)
+        self.two_versions()
         pods = {pod.name for pod in self.cluster.pods.values()}
         self.stop()
         change()
