@@ -78,7 +78,7 @@ static void take_for(chainsi_known_version *known, const pod_names *names)
                 names->version);
     known->version.chain = chainsi_arena_strdup(&known->arena, names->chain);
     known->version.version = chainsi_arena_strdup(&known->arena, names->version);
-    known->renamed = true;
+    known->established = known->renamed = true;
 }
 
 void chainsi_pod_names_set_right(chainsi_pods *pods, chainsi_database *state,

@@ -167,6 +167,7 @@ static bool deploy(chainsi_pod_versions *versions, chainsi_known_version *known)
         return false;
     }
     take_up(known);
+    known->established = status == CHAINS_OK;
     chainsi_pods_annotate(versions->pods, known, "deploying", NULL);
     if (status != CHAINS_OK)
         on_asked(waits, status, why, NULL);
@@ -391,6 +392,7 @@ static void on_version(void *user, chainsi_known_version *known)
     } else if (is_stored && is_asked) {
         promote(versions, known, &stored);
     }
+    known->established = known->established || is_stored;
     known->handled = known->handled || is_asked || !stands_by || is_stored;
     chainsi_arena_done(&arena);
     chainsi_pod_versions_review_later(versions);

@@ -8,7 +8,6 @@
 #include "control/followers.h"
 #include "control/handle.h"
 #include "control/log.h"
-#include "control/pod_config_map.h"
 #include "control/wishes.h"
 #include "schema/json.h"
 
@@ -197,15 +196,13 @@ static void remove_version(chainsi_pods *pods, chainsi_known_version **at)
 }
 
 /* A version stays what it was: with other names in its ConfigMap it would be another one, and the one that it was would
- * have gone with all that answers. Those that can't be names may become some. */
+ * have gone with all that answers. One that was refused may get others. */
 static void keep_names(chainsi_known_version *known, chainsi_note *note)
 {
     const chainsi_pod_version *before = &known->version;
     chainsi_pod_version *said = &note->version;
-    char why[256];
-    const bool keeps =
-        chainsi_pod_version_check_names(before, why, sizeof why) &&
-        (strcmp(before->chain, said->chain) || strcmp(before->version, said->version));
+    const bool keeps = known->established && (strcmp(before->chain, said->chain) ||
+                                              strcmp(before->version, said->version));
     if (keeps && !known->renamed)
         chainsi_say("ConfigMap %s: data.chain and data.version were '%s' and '%s': it is taken for "
                     "that still, as other names are for other ConfigMaps",

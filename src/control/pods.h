@@ -48,11 +48,12 @@ typedef struct chainsi_pod_set {
 typedef struct chainsi_known_version {
     chainsi_pod_version version;
     chainsi_arena arena;
-    bool handled; /* for whoever handles versions: it was told of before, */
-    bool again;   /* it couldn't be, and is to be tried again; */
-    bool resumes; /* it is deployed as it answered before; */
-    bool renamed; /* its ConfigMap says other names by now, which don't count */
-    char *taken;  /* owned; the request that it was deployed or promoted for last; NULL: none */
+    bool handled;     /* for whoever handles versions: it was told of before, */
+    bool again;       /* it couldn't be, and is to be tried again; */
+    bool resumes;     /* it is deployed as it answered before; */
+    bool established; /* it is one that was deployed: it keeps its names */
+    bool renamed;     /* its ConfigMap says other ones by now, which don't count */
+    char *taken;      /* owned; the request that it was deployed or promoted for last; NULL: none */
     uint64_t seen;
     struct chainsi_known_version *next;
 } chainsi_known_version;

@@ -757,6 +757,18 @@ class Controller(unittest.TestCase):
         self.assertNotIn("was deleted in the cluster", self.said())
         self.assertEqual(self.call(), (200, ["Hello, moon!"]))
 
+    def test_a_version_that_was_refused_may_get_other_names(self):
+        self.build(self.folder, "v1")
+        objects = self.manifests(self.folder, "v1")
+        next(one for one in objects if one["kind"] == "ConfigMap")["data"]["chain"] = "other"
+        self.cluster.apply(objects)
+        wait_until(lambda: self.cluster.state("hello-v1") == "failed", "the version to be refused", LIMIT_S)
+        self.assertIn("data.chain is 'other'", self.cluster.annotations("hello-v1")["chains.dev/message"])
+        self.rename(chain="hello")
+        self.cluster.annotate("hello-v1", requested="again")
+        wait_until(lambda: self.cluster.state("hello-v1") == "running", "it to be deployed", LIMIT_S)
+        self.assertEqual(self.call(), (200, ["Hello, moon!"]))
+
     def test_versions_of_knative_are_left_alone(self):
         self.deploy()
         other = self.config_map("v2")
