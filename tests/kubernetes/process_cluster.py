@@ -7,6 +7,7 @@ import itertools
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 import time
@@ -31,6 +32,23 @@ def merge(target, patch):
         else:
             target[key] = value
     return target
+
+
+def take_block():
+    """Loopback addresses that no other stand has, "127.20.10" for all that begin so: a port of their last one is taken for as
+    long as the socket is open."""
+    first = os.getpid()
+    for number in range(200 * 240):
+        at = (first + number) % (200 * 240)
+        block = f"127.{at % 200 + 20}.{at // 200 + 10}"
+        holder = socket.socket()
+        try:
+            holder.bind((f"{block}.254", PROBES))
+        except OSError:
+            holder.close()
+            continue
+        return block, holder
+    raise AssertionError("there is no block of loopback addresses left")
 
 
 class Pod:
@@ -107,8 +125,6 @@ class Pod:
 
 class ProcessCluster:
     """programs: the path of each Chainlet's program by version and name, `{("v1", "hello"): path}`."""
-    blocks = itertools.count(10)
-
     def __init__(self, folder):
         self.api = FakeApi()
         self.api.faults.append(self.answer)
@@ -117,7 +133,7 @@ class ProcessCluster:
         self.problems = {}  # of the pods of a Deployment that are made from now on: (reason, message)
         self.pods = {}  # by path
         self.numbers = itertools.count(1)
-        self.block = f"127.{os.getpid() % 200 + 20}.{next(self.blocks)}"
+        self.block, self.holder = take_block()
         self.hosts = os.path.join(folder, "hosts")
         self.stopping = False
         self.config = os.path.join(folder, "kubeconfig")
@@ -316,4 +332,5 @@ class ProcessCluster:
             for pod in self.pods.values():
                 self.end(pod)
         self.thread.join()
+        self.holder.close()
         self.api.stop()
