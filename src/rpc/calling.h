@@ -3,6 +3,7 @@
  *   replicas.c   a call's way through them
  *   members.c    which replicas there are, and which of them are called; names
  *   waiting.c    calls for which no slot is free
+ *   probe.c      whether one that couldn't be reached can be
  *   choice.c     who is tried next; want.c a place in one replica's queue; lookup.c names */
 #ifndef CHAINSI_RPC_CALLING_H
 #define CHAINSI_RPC_CALLING_H
@@ -23,6 +24,8 @@ typedef struct chainsi_replica {
     bool gone;              /* no longer in the set */
     uint64_t put_aside;     /* when, as a number; 0: it wasn't */
     int wants;
+    int probe_fd;     /* owned: a connection that is being tried; -1: none is */
+    int64_t probe_ns; /* when that is given up; or, while it is away, when the next one is tried */
     chainsi_choice known;
 } chainsi_replica;
 
@@ -67,6 +70,7 @@ struct chainsi_replicas {
     int64_t round_ns;      /* when that began to be counted, */
     int explored;          /* and how many since then */
     int64_t lost_since_ns; /* none can be reached since then; 0: some can */
+    int64_t probe_ns;      /* when probes are to be looked at next; 0: there are none */
     unsigned start;        /* where ties of the next choice begin */
     chainsi_replica *last; /* called last; not a reference, only compared */
 
@@ -117,6 +121,15 @@ chainsi_wait_end chainsi_replicas_look_up_first(chainsi_replicas *set, int64_t d
 void chainsi_replicas_tell(chainsi_replicas *set);
 /* A replica couldn't be reached, or says that it leaves: names are looked up sooner. */
 void chainsi_replicas_fail(chainsi_replicas *set, chainsi_replica *replica, int64_t now_ns);
+
+/* --- probe.c; all with the lock held --- */
+
+/* One that couldn't be reached is to be tried after a while. */
+void chainsi_probe_later(chainsi_replicas *set, chainsi_replica *replica, int64_t now_ns);
+/* Tries those that are due, and looks at those that are being tried; costs nothing while there are none. Doesn't block. */
+void chainsi_probe_all(chainsi_replicas *set, int64_t now_ns);
+/* It isn't tried any more. */
+void chainsi_probe_end(chainsi_replica *replica);
 
 /* --- waiting.c --- */
 

@@ -35,7 +35,7 @@ static int64_t cost_ns(const chainsi_choice *replica, enum likely likely)
 static enum likely judge(const chainsi_choice *replica, bool may_guess, bool all_down,
                          bool none_grants, int64_t now_ns)
 {
-    if (replica->failures)
+    if (chainsi_choice_is_away(replica))
         return all_down ? IN_NEED : NEVER;
     if (count_free(replica) > 0)
         return SURELY;
@@ -50,8 +50,9 @@ static bool is_better(const chainsi_choice *a, enum likely a_likely, const chain
                       enum likely b_likely)
 {
     if (a_likely == IN_NEED && b_likely == IN_NEED)
-        return a->failures || b->failures ? a->down_until_ns < b->down_until_ns
-                                          : a->outstanding < b->outstanding;
+        return chainsi_choice_is_away(a) || chainsi_choice_is_away(b)
+                   ? a->down_until_ns < b->down_until_ns
+                   : a->outstanding < b->outstanding;
     if (a_likely == IN_NEED || b_likely == IN_NEED)
         return a_likely > b_likely;
     int64_t a_ns = cost_ns(a, a_likely), b_ns = cost_ns(b, b_likely);
@@ -63,8 +64,9 @@ int chainsi_choice_pick(const chainsi_choice *const replicas[], const bool skipp
 {
     bool all_down = true, none_grants = true;
     for (int i = 0; i < count; i++) {
-        all_down = all_down && replicas[i]->failures;
-        none_grants = none_grants && (replicas[i]->failures || replicas[i]->plain);
+        const bool away = chainsi_choice_is_away(replicas[i]);
+        all_down = all_down && away;
+        none_grants = none_grants && (away || replicas[i]->plain);
     }
     int best = CHAINSI_CHOICE_NONE;
     enum likely best_likely = NEVER;
@@ -84,7 +86,7 @@ int chainsi_choice_pick(const chainsi_choice *const replicas[], const bool skipp
 
 bool chainsi_choice_in_need(const chainsi_choice *replica)
 {
-    return replica->failures || (replica->plain && count_free(replica) <= 0);
+    return chainsi_choice_is_away(replica) || (replica->plain && count_free(replica) <= 0);
 }
 
 void chainsi_choice_sent(chainsi_choice *replica, bool granted)
@@ -124,6 +126,7 @@ void chainsi_choice_failed(chainsi_choice *replica, int64_t now_ns)
         pause_ms = CHAINSI_CHOICE_LONGEST_PAUSE_MS;
     if (replica->failures < INT32_MAX)
         replica->failures++;
+    replica->back = false;
     replica->down_until_ns = now_ns + pause_ms * CHAINSI_NS_PER_MS;
     /* What answers there next may be another process. */
     replica->said = (chainsi_grants_slots){ 0 };
@@ -133,12 +136,13 @@ void chainsi_choice_failed(chainsi_choice *replica, int64_t now_ns)
 void chainsi_choice_reached(chainsi_choice *replica)
 {
     replica->failures = 0;
+    replica->back = false;
 }
 
 bool chainsi_choice_may_want(const chainsi_choice *replica, int64_t now_ns, int64_t *next_ns)
 {
     int64_t from_ns = replica->full_until_ns;
-    if (replica->failures && replica->down_until_ns > from_ns)
+    if (chainsi_choice_is_away(replica) && replica->down_until_ns > from_ns)
         from_ns = replica->down_until_ns;
     if (from_ns <= now_ns)
         return !replica->plain;

@@ -31,10 +31,11 @@ typedef struct chainsi_choice {
     int64_t said_ns;           /* when */
     int sent_since;            /* own calls that were sent since then */
     int64_t run_ns;            /* what a call takes, moving average; 0: none has ended */
-    int failures;              /* in a row: it couldn't be reached; 0: it can, as far as is known */
-    int64_t down_until_ns;     /* and is left alone until then */
-    int64_t full_until_ns;     /* its queue was full, and isn't asked before that */
-    bool plain;                /* it knows nothing of grants: calls wait in it */
+    int failures; /* in a row: it couldn't be reached, or was lost; 0: it answers, as far as is known */
+    bool back;             /* and could be connected to since then: calls may go there again */
+    int64_t down_until_ns; /* and is left alone until then */
+    int64_t full_until_ns; /* its queue was full, and isn't asked before that */
+    bool plain;            /* it knows nothing of grants: calls wait in it */
 } chainsi_choice;
 
 /* The index of the replica to try next, of those that aren't to be skipped; NONE: no slot is likely
@@ -43,6 +44,12 @@ typedef struct chainsi_choice {
  * faster than the best of the others that asking in vain is worth it. */
 int chainsi_choice_pick(const chainsi_choice *const replicas[], const bool skipped[], int count,
                         unsigned start, bool may_guess, int64_t now_ns);
+
+/* Whether it can't be reached, as far as is known. */
+static inline bool chainsi_choice_is_away(const chainsi_choice *replica)
+{
+    return replica->failures && !replica->back;
+}
 
 /* Whether one that was picked was so in need: it can't be reached, or lets calls wait. */
 bool chainsi_choice_in_need(const chainsi_choice *replica);
@@ -55,7 +62,7 @@ void chainsi_choice_ended(chainsi_choice *replica, int64_t run_ns);
 void chainsi_choice_said(chainsi_choice *replica, chainsi_grants_slots slots, int64_t now_ns);
 /* It has no free slot, and didn't say more. */
 void chainsi_choice_busy(chainsi_choice *replica, int64_t now_ns);
-/* It couldn't be reached / it could. */
+/* It couldn't be reached / it could, and answered. */
 void chainsi_choice_failed(chainsi_choice *replica, int64_t now_ns);
 void chainsi_choice_reached(chainsi_choice *replica);
 /* Whether it may be asked for a slot now; else *next_ns is lowered to when it may. */

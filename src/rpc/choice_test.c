@@ -166,6 +166,28 @@ static void test_what_is_down_is_left_alone(void **state)
     assert_int_equal(pick(&of, 0, now_ns), 0);
 }
 
+static void test_what_is_back_is_called_until_it_fails_again(void **state)
+{
+    (void)state;
+    scene of = { .count = 2 };
+    chainsi_choice_sent(&of.all[1], false); /* so that its time is known, */
+    chainsi_choice_ended(&of.all[1], MS(5));
+    chainsi_choice_said(&of.all[1], slots(4, 4), 0); /* and it has slots enough */
+    chainsi_choice_failed(&of.all[0], 0);
+    assert_true(chainsi_choice_is_away(&of.all[0]));
+    assert_int_equal(pick(&of, 0, MS(100000)), 1);
+    of.all[0].back = true;
+    assert_false(chainsi_choice_is_away(&of.all[0]));
+    assert_int_equal(pick(&of, 0, MS(100000)), 0);
+    chainsi_choice_failed(&of.all[0], MS(100000));
+    assert_int_equal(of.all[0].failures, 2); /* which its next pause goes by */
+    assert_int_equal(pick(&of, 0, MS(200000)), 1);
+    of.all[0].back = true;
+    chainsi_choice_reached(&of.all[0]);
+    assert_int_equal(of.all[0].failures, 0);
+    assert_int_equal(pick(&of, 0, MS(200000)), 0);
+}
+
 static void test_plain_ones(void **state)
 {
     (void)state;
@@ -261,6 +283,7 @@ int main(void)
         cmocka_unit_test(test_what_was_busy_is_asked_again_where_it_pays),
         cmocka_unit_test(test_a_granted_slot_is_not_counted_twice),
         cmocka_unit_test(test_what_is_down_is_left_alone),
+        cmocka_unit_test(test_what_is_back_is_called_until_it_fails_again),
         cmocka_unit_test(test_plain_ones),
         cmocka_unit_test(test_whatever_is_known),
     };

@@ -85,6 +85,11 @@ enum {
     CHAINSI_LOOKUP_SOON_MS = 200,
     /* The same while there is none and calls wait for the first. */
     CHAINSI_LOOKUP_ZERO_MS = 100,
+    /* One that couldn't be reached is tried by a connection without a call, while others are called: after the first time,
+     * doubled with each failure up to the second; looked at so often meanwhile. */
+    CHAINSI_PROBE_FIRST_MS = 100,
+    CHAINSI_PROBE_LONGEST_MS = 5000,
+    CHAINSI_PROBE_LOOK_MS = 2,
     /* Of many replicas the calling side begins with so many; has at most so many more in use than it has calls
      * at; and takes so many others in, so often, while calls wait, but each but once in so long a time: all callers do
      * so when there are too few slots. */

@@ -86,6 +86,7 @@ void chainsi_members_add(chainsi_replicas *set, size_t source, const char *host,
     replica->port = port;
     replica->source = source;
     replica->references = 1;
+    replica->probe_fd = -1;
     make_room(set);
     put(set, set->count++, replica);
 }
@@ -99,6 +100,7 @@ static void leave_out(chainsi_replicas *set, chainsi_replica *replica)
     swap(set, replica->at, --set->count);
     replica->at = -1;
     replica->gone = true;
+    chainsi_probe_end(replica);
     chainsi_replica_unref(replica);
 }
 
@@ -157,7 +159,9 @@ bool chainsi_members_put_aside(chainsi_replicas *set, chainsi_replica *replica)
     chainsi_client_free(replica->client);
     replica->client = NULL;
     /* What it has said is old when it is taken in again; that it can't be reached is remembered. */
+    chainsi_probe_end(replica);
     replica->known = (chainsi_choice){ .failures = replica->known.failures,
+                                       .back = replica->known.back,
                                        .down_until_ns = replica->known.down_until_ns };
     return true;
 }
@@ -181,7 +185,7 @@ static chainsi_replica *draw(chainsi_replicas *set)
     for (int i = 0; i < LOOKS; i++) {
         chainsi_replica *at =
             set->all[set->used + chainsi_members_chance(set, set->count - set->used)];
-        if (!at->known.failures && (!best || at->put_aside < best->put_aside))
+        if (!chainsi_choice_is_away(&at->known) && (!best || at->put_aside < best->put_aside))
             best = at;
     }
     return best;
@@ -215,7 +219,7 @@ void chainsi_members_ended(chainsi_replicas *set, chainsi_replica *replica, int6
 bool chainsi_members_are_down(const chainsi_replicas *set)
 {
     for (int i = 0; i < set->used; i++)
-        if (!set->all[i]->known.failures)
+        if (!chainsi_choice_is_away(&set->all[i]->known))
             return false;
     return true;
 }
@@ -231,6 +235,7 @@ void chainsi_replicas_fail(chainsi_replicas *set, chainsi_replica *replica, int6
     chainsi_choice_failed(&replica->known, now_ns);
     /* What it has kept open may end any moment, and a call with it. */
     chainsi_client_close_idle(replica->client);
+    chainsi_probe_later(set, replica, now_ns);
     set->lost = true;
     set->unreached++;
 }

@@ -99,8 +99,10 @@ static chainsi_exchange_end find_place(chainsi_replicas *set, passage *call,
                                        const chainsi_client_request *request, int *error, char *why,
                                        size_t why_size)
 {
+    const int64_t now_ns = chainsi_now_ns();
     int64_t ignored = CHAINSI_NEVER;
-    chainsi_replicas_refresh(set, chainsi_now_ns(), &ignored);
+    chainsi_replicas_refresh(set, now_ns, &ignored);
+    chainsi_probe_all(set, now_ns);
     for (;;) {
         call->connection = CHAINSI_NO_CHANNEL;
         call->replica = set->first_waiting || !call->tries ? NULL : choose(set, call);

@@ -524,6 +524,32 @@ static void test_what_refuses_connections_is_left_alone(void **state)
     close(fd);
 }
 
+/* Also where others have slots enough, so that no call waits. */
+static void test_what_can_be_reached_again_is_called_again(void **state)
+{
+    (void)state;
+    group it = { .count = 0 };
+    char address[64], why[256];
+    int fd = reserve(address, sizeof address);
+    add_address(&it, address);
+    add_server(&it, (chainsi_server_options){ .slots = 8 });
+    open_set(&it, (chainsi_replicas_options){ 0 });
+    asked call = { .of = &it, .path = "/x" };
+    AWAIT((ask_one(&call), count_calls(&it).unreached > 0)); /* callers begin with either */
+    assert_int_equal(listen(fd, 16), 0);
+    fixture joined = { .listen_fd = fd };
+    chainsi_server *server = chainsi_server_start(
+        &(chainsi_server_options){
+            .listen_fd = fd, .slots = 8, .eager = true, .handler = handle, .user = &joined },
+        why, sizeof why);
+    assert_non_null(server);
+    AWAIT((ask_one(&call), atomic_load(&joined.handled) > 0));
+    assert_int_equal(call.end, CHAINSI_EXCHANGE_ANSWERED);
+    stop_group(&it);
+    chainsi_server_free(server);
+    close(fd);
+}
+
 static void test_what_fails_at_once_is_tried_again(void **state)
 {
     (void)state;
@@ -599,6 +625,7 @@ int main(void)
         TEST(test_what_is_known_is_away_while_calls_wait),
         TEST(test_waiting_for_the_first_ends),
         TEST(test_what_refuses_connections_is_left_alone),
+        TEST(test_what_can_be_reached_again_is_called_again),
         TEST(test_what_fails_at_once_is_tried_again),
         TEST(test_a_replica_drains_while_calls_wait),
     };

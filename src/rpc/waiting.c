@@ -234,7 +234,8 @@ static void end_if_hopeless(chainsi_replicas *set, int64_t now_ns)
         return;
     bool full = false, plain = false;
     for (int i = 0; i < set->used; i++) {
-        full = full || (!set->all[i]->known.failures && set->all[i]->known.full_until_ns);
+        full = full ||
+               (!chainsi_choice_is_away(&set->all[i]->known) && set->all[i]->known.full_until_ns);
         plain = plain || set->all[i]->known.plain;
     }
     while (set->first_waiting)
