@@ -3,20 +3,15 @@
 import http.client
 import json
 import os
-import sys
 import threading
-import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cluster"))
-
-import control_test
+from control_testing import LIMIT_S, ControllerTest, edit, main
 from chains_testing import wait_until
-from control_test import LIMIT_S, edit, why_not
 
 ENTRY = "hello-v1-hello"
 
 
-class FrontDoor(control_test.Controller):
+class FrontDoor(ControllerTest):
     def connect(self):
         host, port = self.home.address().split("//")[1].split(":")
         connection = http.client.HTTPConnection(host, int(port), timeout=LIMIT_S)
@@ -96,9 +91,4 @@ class FrontDoor(control_test.Controller):
 
 
 if __name__ == "__main__":
-    own = [f"FrontDoor.{name}" for name in vars(FrontDoor) if name.startswith("test")]
-    lacking = why_not()
-    if lacking:
-        print(f"skipped, as {lacking}:", *own, sep="\n    ")
-        sys.exit(77)
-    unittest.main(verbosity=2, defaultTest=own)
+    main(FrontDoor)

@@ -5,20 +5,15 @@ import os
 import re
 import signal
 import subprocess
-import sys
-import unittest
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "cluster"))
-
-import control_test
+from control_testing import LIMIT_S, ControllerTest, edit, main
 from chains_testing import CHAINS, wait_until
-from control_test import LIMIT_S, edit, why_not
 from fake_api import status
 
 LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (\S+) (\S+) (\S+)/(\d+) (\S+) +(?:\[(\S+)\] )?(.*)")
 
 
-class PodLogs(control_test.Controller):
+class PodLogs(ControllerTest):
     def setUp(self):
         super().setUp()
         source = os.path.join(self.folder, "hello_writer.c")
@@ -116,9 +111,4 @@ class PodLogs(control_test.Controller):
 
 
 if __name__ == "__main__":
-    own = [f"PodLogs.{name}" for name in vars(PodLogs) if name.startswith("test")]
-    lacking = why_not()
-    if lacking:
-        print(f"skipped, as {lacking}:", *own, sep="\n    ")
-        sys.exit(77)
-    unittest.main(verbosity=2, defaultTest=own)
+    main(PodLogs)
