@@ -352,14 +352,19 @@ class Keeping(unittest.TestCase):
         self.wait(lambda: "the old authority is trusted no longer" in self.said(), "the rotation to end")
         self.assertEqual(self.files()[1].count("BEGIN"), 1)
 
-    def test_an_authority_that_nobody_remembers(self):
-        """Its Secret is lost while no controller runs: what it has issued stays trusted until all have others."""
+    def lose_authority(self):
+        """Its Secret is deleted while no controller runs. What it has issued, and who trusted that."""
         self.start()
         self.say("add poem poem-v1 uid-1 poem-v1-phi")
         self.wait(lambda: self.has("poem-v1-phi"), "a certificate")
-        first, bundle = self.leaf(), self.api.text("poem-ca", "ca.crt")
+        known = self.leaf(), self.api.text("poem-ca", "ca.crt")
         self.stop()
         self.api.delete("poem-ca")
+        return known
+
+    def test_an_authority_that_nobody_remembers(self):
+        """What it has issued stays trusted until all have others."""
+        first, bundle = self.lose_authority()
         self.start()
         self.say("add poem poem-v1 uid-1 poem-v1-phi")
         self.wait(lambda: self.api.text("poem-v1-phi-tls", "ca.crt") != bundle, "another to trust")
@@ -371,12 +376,7 @@ class Keeping(unittest.TestCase):
 
     def test_an_authority_that_nobody_remembers_while_the_server_ails(self):
         """No other one is made before it is known what the lost one has issued."""
-        self.start()
-        self.say("add poem poem-v1 uid-1 poem-v1-phi")
-        self.wait(lambda: self.has("poem-v1-phi"), "a certificate")
-        first, bundle = self.leaf(), self.api.text("poem-ca", "ca.crt")
-        self.stop()
-        self.api.delete("poem-ca")
+        first, bundle = self.lose_authority()
         self.api.ailing = {"poem-v1-phi-tls"}
         self.start()
         self.say("add poem poem-v1 uid-1 poem-v1-phi")
