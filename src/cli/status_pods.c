@@ -28,11 +28,14 @@ static const char *or_null(const char *text)
 
 void chainsi_shown_pods_add(chainsi_shown_pods *pods, chainsi_arena *arena, chainsi_shown_pod pod)
 {
-    chainsi_shown_pod *items = chainsi_arena_array(arena, pods->count + 1, sizeof *items);
-    if (pods->count)
-        memcpy(items, pods->items, pods->count * sizeof *items);
-    items[pods->count] = pod;
-    *pods = (chainsi_shown_pods){ items, pods->count + 1 };
+    const size_t count = pods->count;
+    if (!(count & (count - 1))) { /* there is room up to the next power of two */
+        chainsi_shown_pod *items = chainsi_arena_array(arena, count ? 2 * count : 1, sizeof *items);
+        if (count)
+            memcpy(items, pods->items, count * sizeof *items);
+        pods->items = items;
+    }
+    pods->items[pods->count++] = pod;
 }
 
 /* Of one version. */
